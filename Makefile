@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# xen-precopy: a live-migration policy for an unmodified Xen.
+#
+#   make          build into build/
+#   make check    install what is needed, build, run every test (lab included)
+#   make demo     migrate a real guest under a downtime limit, show the report
+#   make help     the other targets
+#
+# One makefile for the whole tree; every part adds itself in its own
+# module.mk, so that dependencies are seen across folders.
+
+VERSION := 0.1.0
+# Default of XEN_PRECOPY_STOCK_XL and XEN_PRECOPY_STOCK_HELPER at run time.
+XEN_VERSION ?= 4.17
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+
+bindir := $(PREFIX)/bin
+libdir := $(PREFIX)/lib
+libexecdir := $(PREFIX)/libexec/xen-precopy
+includedir := $(PREFIX)/include
+mandir := $(PREFIX)/share/man
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+# What the sources need whatever the user puts in CFLAGS.
+XP_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -fPIC -pthread \
+	-Itools/libs/guest -Itools/libxl -I$(BUILD)/gen
+XP_LDFLAGS := -pthread -Wl,-z,defs
+
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libxxhash-dev \
+	libyajl-dev libcmocka-dev perl
+DEPS_TEST :=
+
+.PHONY: all
+all:
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# $(call objs,sources): the objects of some sources.
+objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+include tools/libs/guest/module.mk
+include $(wildcard tools/libxl/module.mk tools/xl/module.mk)
+include $(wildcard tests/*/module.mk docs/module.mk)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: deps
+deps:
+	@tests/install-deps $(sort $(DEPS_BUILD) $(DEPS_TEST))
+
+.PHONY: check-asan
+check-asan:
+	$(MAKE) BUILD=$(BUILD)/asan check-unit \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+	  LDFLAGS="-fsanitize=address,undefined"
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+	@sed -n 's/^## make/make/p' Makefile $(wildcard t*/*/module.mk t*/*/*/module.mk docs/module.mk)

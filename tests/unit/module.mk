@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# One test program a module: tests/unit/torture_<module>.c. A name on the
+# command line picks tests: build/tests/torture_params 'torture_params_unit*'
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/torture_*.c))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) \
+	  -L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) \
+	  -lxenprecopy $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
+
+## make check-unit         the unit tests alone (no Xen, no root)
+.PHONY: check-unit
+check-unit: $(UNIT_TESTS)
+	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
