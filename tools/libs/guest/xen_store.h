@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the toolstack and the plug-in tell each other, through xenstore. All
+ * of it is under /libxl/<domid>, where only the toolstack may write: a guest
+ * can neither see nor change it.
+ *
+ *   /libxl/<domid>/precopy/params         the parameters: one JSON value.
+ *                                         Not there: stock's decisions
+ *                         /progress       the last iteration: one JSON value
+ *                         /iteration/<n>  each iteration (the last
+ *                                         XPC_STORE_ITERATIONS are kept)
+ *                         /report         the report without its iterations
+ *                         /cancel         written by a user: stop precopy
+ *
+ * A value in xenstore is at most 4 KiB.
+ */
+#ifndef XEN_STORE_H
+#define XEN_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xenstore.h>
+
+#include "xenprecopy.h"
+#include "xpc_json.h"
+
+#define XPC_STORE_ITERATIONS 128
+#define XPC_STORE_PATH_LEN 96
+#define XPC_STORE_VALUE_MAX 4096
+
+/* "/libxl/<domid>/precopy" or, with leaf, "/libxl/<domid>/precopy/<leaf>". */
+const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
+                           const char *leaf);
+
+/*
+ * Writes obj as one line of JSON to a leaf. Returns 0, or -1 with errno
+ * (E2BIG: over what xenstore takes).
+ */
+int xpc_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
+                    const struct xpc_type *type, const void *obj);
+
+/*
+ * Reads a leaf into obj. Returns 0, or -1 with errno ENOENT when the leaf is
+ * not there, else with one line in err.
+ */
+int xpc_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
+                   const struct xpc_type *type, void *obj,
+                   char err[XPC_ERR_LEN]);
+
+/* Reads the report with its iterations. Returns as xpc_store_read() does. */
+int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
+                          struct xpc_report *report, char err[XPC_ERR_LEN]);
+
+/* Removes a leaf, or with NULL all of them. A missing one is no error. */
+int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxenprecopy: the policy of a live migration.
+ *
+ * The engine is pure: it is told what happened and what time it is, and says
+ * what to do and why. It knows nothing of Xen, files, xenstore, JSON or the
+ * wall clock, so that a live migration, a prediction and a simulation decide
+ * by the same code.
+ *
+ * Units are in the names. Times are uint64_t nanoseconds of a monotonic
+ * clock, sizes are bytes, rates are bytes per second. Terms (precopy,
+ * iteration, stop-and-copy, switchover, downtime) are explained in
+ * docs/design.md.
+ */
+#ifndef XENPRECOPY_H
+#define XENPRECOPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define XPC_PAGE_SIZE 4096u
+/* A page's share of a PAGE_DATA record besides its data: one 64-bit pfn. */
+#define XPC_PAGE_HEADER 8u
+
+/* ---- parameters ---------------------------------------------------- */
+
+enum xpc_policy {
+    XPC_POLICY_LIMIT,   /* keep to the downtime limit, or abort */
+    XPC_POLICY_STOCK,   /* what stock Xen decides, one for one */
+};
+
+enum xpc_on_timeout {
+    XPC_ON_TIMEOUT_ABORT,
+    XPC_ON_TIMEOUT_SUSPEND,
+};
+
+struct xpc_params {
+    int policy;                     /* enum xpc_policy */
+    uint64_t duration_ns;           /* of precopy; 0: no limit */
+    uint64_t downtime_ns;           /* the downtime limit */
+    uint64_t max_downtime_ns;       /* 0: the same as downtime_ns */
+    uint64_t bandwidth_bytes_per_s; /* what the link gives; 0: measured */
+    int on_timeout;                 /* enum xpc_on_timeout */
+    uint64_t iterations;            /* at most so many; 0: no limit
+                                     * (stock policy: 5) */
+    uint64_t threshold_pages;       /* below it copying on is pointless; 0:
+                                     * none (stock policy: 50) */
+    uint64_t overhead_ns;           /* switchover overhead; 0: the default */
+    bool once;                      /* these hold for one migration: the
+                                     * plug-in removes them afterwards */
+};
+
+/* The downtime limit where none is given. */
+#define XPC_DEFAULT_DOWNTIME_NS UINT64_C(300000000)
+/* The switchover overhead assumed where none is known. */
+#define XPC_DEFAULT_OVERHEAD_NS UINT64_C(100000000)
+
+/* Fills in the defaults: policy limit, 300 ms, no duration, abort. */
+void xpc_params_init(struct xpc_params *p);
+
+/*
+ * Checks that the parameters make sense together. Returns 0, or -1 with
+ * errno EINVAL and one line in err (len bytes).
+ */
+int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
+
+/* The maximum downtime in force. */
+uint64_t xpc_params_max_downtime(const struct xpc_params *p);
+
+/* ---- decisions ----------------------------------------------------- */
+
+/* What is known when one iteration's pages have been sent. */
+struct xpc_observation {
+    uint64_t now_ns;
+    uint64_t dirty_pages;   /* now, since the last clean */
+    uint64_t pages_sent;    /* in this iteration, with data */
+    uint64_t bytes_sent;    /* in this iteration, really written */
+};
+
+enum xpc_action {
+    XPC_CONTINUE,
+    XPC_STOP_AND_COPY,
+    XPC_ABORT,
+};
+
+enum xpc_reason {
+    XPC_REASON_CONVERGING,      /* continue: copying on helps */
+    XPC_REASON_WITHIN_LIMIT,    /* stop: predicted downtime is in the limit */
+    XPC_REASON_THRESHOLD,       /* stop: fewer pages than threshold_pages */
+    XPC_REASON_DURATION,        /* the duration is over */
+    XPC_REASON_ITERATIONS,      /* the iterations are used up */
+    XPC_REASON_STALLED,         /* rounds stopped shrinking */
+    XPC_REASON_OVER_MAXIMUM,    /* abort: over the maximum downtime */
+    XPC_REASON_STOCK,           /* what stock Xen does */
+    XPC_REASON_CANCELLED,       /* abort: the user wants it */
+};
+
+/*
+ * A decision with the numbers it rests on. enough_*: what would have been
+ * enough when it is an abort, else 0.
+ */
+struct xpc_decision {
+    int action;                     /* enum xpc_action */
+    int reason;                     /* enum xpc_reason */
+    uint64_t predicted_downtime_ns; /* if the guest were suspended now */
+    uint64_t bandwidth_bytes_per_s; /* used for the prediction */
+    uint64_t overhead_ns;
+    uint64_t dirty_pages;
+    uint64_t time_left_ns;          /* of the duration; 0: over, or no limit */
+    uint64_t enough_downtime_ns;
+    uint64_t enough_bandwidth_bytes_per_s;
+};
+
+/* One finished iteration, for progress and report. */
+struct xpc_iteration {
+    uint64_t number;                /* from 1 */
+    uint64_t pages, bytes;          /* sent in it */
+    uint64_t start_ns, duration_ns; /* start since the migration's start */
+    uint64_t dirty_pages;           /* at its end */
+    struct xpc_decision decision;   /* taken at its end */
+};
+
+/* The policy's memory over one migration. Set up by xpc_engine_init(). */
+struct xpc_engine {
+    struct xpc_params params;
+    uint64_t total_pages;           /* the domain's populated pages */
+    uint64_t start_ns;
+    uint64_t last_ns;               /* end of the last iteration */
+    uint64_t iterations;            /* finished */
+    uint64_t bandwidth_bytes_per_s; /* measured, 0 before the first */
+    uint64_t best_dirty_pages;      /* least dirty at an iteration's end */
+    unsigned int stalled;           /* iterations since it got better */
+};
+
+/* params must have passed xpc_params_check(). */
+void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     uint64_t total_pages, uint64_t now_ns);
+
+/*
+ * An iteration's pages have been sent: what now? Fills *it_r, the decision in
+ * it, and returns its action.
+ */
+int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
+                      struct xpc_iteration *it_r);
+
+/*
+ * Stock Xen's rule, at either of its two calls an iteration. dirty_pages -1:
+ * unknown. iterations, threshold: 0 for stock's 5 and 50.
+ */
+int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
+                     long dirty_pages);
+
+/* (pages with their headers) / bandwidth + overhead, saturating. */
+uint64_t xpc_predict_downtime(uint64_t pages, uint64_t bandwidth_bytes_per_s,
+                              uint64_t overhead_ns);
+
+/* One sentence for people: why, with the numbers. Returns buf. */
+const char *xpc_decision_text(const struct xpc_params *p,
+                              const struct xpc_decision *d, char *buf,
+                              size_t len);
+
+/* ---- report -------------------------------------------------------- */
+
+enum xpc_outcome {
+    XPC_OUTCOME_UNKNOWN,    /* final handshake failed: check both ends */
+    XPC_OUTCOME_REFUSED,    /* nothing was touched */
+    XPC_OUTCOME_ABORTED,    /* by policy; guest runs on the source */
+    XPC_OUTCOME_INTERRUPTED,/* by the user; guest runs on the source */
+    XPC_OUTCOME_FAILED,     /* guest runs on the source */
+    XPC_OUTCOME_SENT,       /* stream complete, target not yet started */
+    XPC_OUTCOME_MIGRATED,
+};
+
+/*
+ * What happened. Times of the switchover are since the migration's start;
+ * 0: not reached. Owned strings and arrays: xpc_report_dispose().
+ */
+struct xpc_report {
+    uint64_t version;               /* of this format: 1 */
+    int outcome;                    /* enum xpc_outcome */
+    char *reason;                   /* the last decision's, or an error's */
+    char *text;                     /* one sentence for people */
+    uint64_t domid;
+    struct xpc_params params;
+    uint64_t total_pages;
+    struct xpc_decision decision;   /* the last one */
+    uint64_t total_time_ns, total_bytes, total_pages_sent;
+    uint64_t predicted_downtime_ns; /* at the decision to stop */
+    uint64_t actual_downtime_ns;    /* suspended to started on the target */
+    uint64_t suspend_asked_ns, suspended_ns, final_bitmap_ns, pages_sent_ns,
+             stream_end_ns, target_ready_ns, go_ns, target_started_ns;
+    uint64_t final_pages, final_bytes, device_bytes;
+    struct xpc_iteration *iterations;
+    size_t nr_iterations;
+};
+
+void xpc_report_init(struct xpc_report *r);
+void xpc_report_dispose(struct xpc_report *r);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "xenprecopy.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define US UINT64_C(1000)
+#define U64(t, key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(t, m), \
+      __VA_ARGS__ }
+#define ENUM(t, key, m, n) \
+    { .name = key, .kind = XPC_FIELD_ENUM, .offset = offsetof(t, m), \
+      .names = n }
+#define STRING(t, key, m) \
+    { .name = key, .kind = XPC_FIELD_STRING, .offset = offsetof(t, m) }
+#define OBJECT(t, key, m, type) \
+    { .name = key, .kind = XPC_FIELD_OBJECT, .offset = offsetof(t, m), \
+      .elem = &type }
+
+const char *const xpc_policy_names[] = { "limit", "stock", NULL };
+const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
+const char *const xpc_action_names[] = {
+    "continue", "stop-and-copy", "abort", NULL
+};
+const char *const xpc_reason_names[] = {
+    "converging", "within-limit", "threshold", "duration", "iterations",
+    "stalled", "over-maximum", "stock", "cancelled", NULL
+};
+const char *const xpc_outcome_names[] = {
+    "unknown", "refused", "aborted", "interrupted", "failed", "sent",
+    "migrated", NULL
+};
+
+#define P struct xpc_params
+static const struct xpc_field params_fields[] = {
+    ENUM(P, "policy", policy, xpc_policy_names),
+    U64(P, "duration-ms", duration_ns, .scale = XPC_MS, .null_zero = true),
+    U64(P, "downtime-ms", downtime_ns, .scale = XPC_MS, .min = 1),
+    U64(P, "max-downtime-ms", max_downtime_ns, .scale = XPC_MS,
+        .null_zero = true),
+    U64(P, "bandwidth-bytes-per-s", bandwidth_bytes_per_s,
+        .null_zero = true),
+    ENUM(P, "on-timeout", on_timeout, xpc_on_timeout_names),
+    U64(P, "iterations", iterations, .null_zero = true),
+    U64(P, "threshold-pages", threshold_pages, .null_zero = true),
+    U64(P, "switchover-overhead-ms", overhead_ns, .scale = XPC_MS,
+        .null_zero = true),
+    { .name = "once", .kind = XPC_FIELD_BOOL, .offset = offsetof(P, once),
+      .omit_zero = true },
+};
+#undef P
+
+const struct xpc_type xpc_params_type = {
+    .name = "precopy parameters", .size = sizeof(struct xpc_params),
+    .fields = params_fields, .nr_fields = ARRAY_SIZE(params_fields),
+    .strict = true,
+};
+
+#define D struct xpc_decision
+static const struct xpc_field decision_fields[] = {
+    ENUM(D, "action", action, xpc_action_names),
+    ENUM(D, "reason", reason, xpc_reason_names),
+    U64(D, "predicted-downtime-us", predicted_downtime_ns, .scale = US),
+    U64(D, "bandwidth-bytes-per-s", bandwidth_bytes_per_s),
+    U64(D, "switchover-overhead-us", overhead_ns, .scale = US),
+    U64(D, "dirty-pages", dirty_pages),
+    U64(D, "time-left-us", time_left_ns, .scale = US, .null_zero = true),
+    U64(D, "enough-downtime-us", enough_downtime_ns, .scale = US,
+        .omit_zero = true),
+    U64(D, "enough-bandwidth-bytes-per-s", enough_bandwidth_bytes_per_s,
+        .omit_zero = true),
+};
+#undef D
+
+const struct xpc_type xpc_decision_type = {
+    .name = "decision", .size = sizeof(struct xpc_decision),
+    .fields = decision_fields, .nr_fields = ARRAY_SIZE(decision_fields),
+};
+
+#define I struct xpc_iteration
+static const struct xpc_field iteration_fields[] = {
+    U64(I, "iteration", number),
+    U64(I, "pages", pages),
+    U64(I, "bytes", bytes),
+    U64(I, "start-us", start_ns, .scale = US),
+    U64(I, "duration-us", duration_ns, .scale = US),
+    U64(I, "dirty-pages", dirty_pages),
+    OBJECT(I, "decision", decision, xpc_decision_type),
+};
+#undef I
+
+const struct xpc_type xpc_iteration_type = {
+    .name = "iteration", .size = sizeof(struct xpc_iteration),
+    .fields = iteration_fields, .nr_fields = ARRAY_SIZE(iteration_fields),
+};
+
+#define R struct xpc_report
+static const struct xpc_field report_fields[] = {
+    U64(R, "version", version, .min = 1, .max = 1),
+    ENUM(R, "outcome", outcome, xpc_outcome_names),
+    STRING(R, "reason", reason),
+    STRING(R, "text", text),
+    U64(R, "domid", domid),
+    OBJECT(R, "parameters", params, xpc_params_type),
+    U64(R, "total-pages", total_pages),
+    OBJECT(R, "decision", decision, xpc_decision_type),
+    U64(R, "total-time-us", total_time_ns, .scale = US),
+    U64(R, "total-bytes", total_bytes),
+    U64(R, "total-pages-sent", total_pages_sent),
+    U64(R, "predicted-downtime-us", predicted_downtime_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "actual-downtime-us", actual_downtime_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "suspend-asked-us", suspend_asked_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "suspended-us", suspended_ns, .scale = US, .null_zero = true),
+    U64(R, "final-bitmap-us", final_bitmap_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "pages-sent-us", pages_sent_ns, .scale = US, .null_zero = true),
+    U64(R, "stream-end-us", stream_end_ns, .scale = US, .null_zero = true),
+    U64(R, "target-ready-us", target_ready_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "go-us", go_ns, .scale = US, .null_zero = true),
+    U64(R, "target-started-us", target_started_ns, .scale = US,
+        .null_zero = true),
+    U64(R, "final-pages", final_pages),
+    U64(R, "final-bytes", final_bytes),
+    U64(R, "device-bytes", device_bytes),
+    /* Last: xpc_report_head_type leaves it out. */
+    { .name = "iterations", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(R, iterations),
+      .count_offset = offsetof(R, nr_iterations),
+      .elem = &xpc_iteration_type },
+};
+#undef R
+
+const struct xpc_type xpc_report_type = {
+    .name = "precopy report", .size = sizeof(struct xpc_report),
+    .fields = report_fields, .nr_fields = ARRAY_SIZE(report_fields),
+};
+
+const struct xpc_type xpc_report_head_type = {
+    .name = "precopy report", .size = sizeof(struct xpc_report),
+    .fields = report_fields, .nr_fields = ARRAY_SIZE(report_fields) - 1,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The JSON form of the public structures, for xpc_to_json() and
+ * xpc_from_json(). Times are milliseconds in parameters and microseconds in
+ * reports, as their keys say.
+ */
+#ifndef XPC_TYPES_H
+#define XPC_TYPES_H
+
+#include "xpc_json.h"
+
+extern const struct xpc_type xpc_params_type;
+extern const struct xpc_type xpc_decision_type;
+extern const struct xpc_type xpc_iteration_type;
+/* The same report with and without its array of iterations. */
+extern const struct xpc_type xpc_report_type;
+extern const struct xpc_type xpc_report_head_type;
+
+/* The names that enum values have in JSON; each ends with NULL. */
+extern const char *const xpc_policy_names[];
+extern const char *const xpc_on_timeout_names[];
+extern const char *const xpc_action_names[];
+extern const char *const xpc_reason_names[];
+extern const char *const xpc_outcome_names[];
+
+#endif

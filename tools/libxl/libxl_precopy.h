@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxlprecopy: live migration with a downtime limit, for libxl toolstacks.
+ *
+ *   libxl_precopy_params params;
+ *   libxl_precopy_params_init(&params);
+ *   params.downtime_ns = 300 * 1000000ull;
+ *   rc = libxl_domain_live_migrate(ctx, domid, fd, 0, &params, NULL);
+ *   libxl_domain_precopy_report(ctx, domid, &report);
+ *
+ * It works on a stock libxl: the parameters travel in xenstore to a plug-in
+ * that runs in libxl's own save helper. A complete program is
+ * docs/live-migrate-example.c.
+ */
+#ifndef LIBXL_PRECOPY_H
+#define LIBXL_PRECOPY_H
+
+#include <libxl.h>
+#include <xenprecopy.h>
+
+/*
+ * The members are described in xenprecopy.h. Both are plain structures:
+ * _init before use, _dispose after, each as often as you like. The strings
+ * that _to_json return are malloc()ed; _from_json returns ERROR_INVAL and
+ * logs one line when the document does not fit, and then changes nothing.
+ */
+typedef struct xpc_params libxl_precopy_params;
+typedef struct xpc_report libxl_precopy_report;
+typedef struct xpc_iteration libxl_precopy_iteration;
+
+void libxl_precopy_params_init(libxl_precopy_params *p);
+void libxl_precopy_params_dispose(libxl_precopy_params *p);
+char *libxl_precopy_params_to_json(libxl_ctx *ctx,
+                                   const libxl_precopy_params *p);
+int libxl_precopy_params_from_json(libxl_ctx *ctx, libxl_precopy_params *p,
+                                   const char *s);
+
+void libxl_precopy_report_init(libxl_precopy_report *p);
+void libxl_precopy_report_dispose(libxl_precopy_report *p);
+char *libxl_precopy_report_to_json(libxl_ctx *ctx,
+                                   const libxl_precopy_report *p);
+int libxl_precopy_report_from_json(libxl_ctx *ctx, libxl_precopy_report *p,
+                                   const char *s);
+
+/*
+ * Checks, without touching the guest, all that can be checked before a
+ * migration with these parameters: that they make sense, that the domain
+ * exists and can be migrated live, that the stock helper and the plug-in are
+ * there, that xenstore can be written. Returns 0, or ERROR_INVAL,
+ * ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a Xen without
+ * shadow paging), ERROR_FAIL, with one line for people in err.
+ */
+#define LIBXL_PRECOPY_ERR_LEN 256
+int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
+                                    const libxl_precopy_params *params,
+                                    char err[LIBXL_PRECOPY_ERR_LEN]);
+
+/*
+ * libxl_domain_suspend() with a policy. fd, flags (LIBXL_SUSPEND_LIVE is
+ * implied), ao_how and what is returned are as for libxl_domain_suspend().
+ * params NULL, or with policy stock: stock's decisions.
+ *
+ * A policy that aborts makes libxl return ERROR_GUEST_TIMEDOUT and log
+ * "domain did not respond to suspend request", which is false: ask
+ * libxl_domain_precopy_report() before you tell anybody. When it succeeds
+ * the guest is suspended, as after libxl_domain_suspend(), and it is the
+ * caller's to destroy or resume.
+ *
+ * Sets LIBXL_SAVE_HELPER in the environment unless it is set already, which
+ * is not safe while other threads use the environment: a threaded toolstack
+ * sets it at its start, to libxl_precopy_save_helper().
+ */
+int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
+                              int flags, const libxl_precopy_params *params,
+                              const libxl_asyncop_how *ao_how);
+
+/* The plug-in's helper, for LIBXL_SAVE_HELPER. A static string. */
+const char *libxl_precopy_save_helper(void);
+
+/*
+ * The report of the domain's last migration. Before the domain is destroyed:
+ * libxl removes it with the domain. outcome tells an abort by policy from a
+ * failure; "sent" means that all is written and the guest suspended.
+ * ERROR_NOTFOUND: there is none.
+ */
+int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
+                                libxl_precopy_report *report_r);
+
+/*
+ * The last finished iteration of a migration under way, and the xenstore path
+ * to watch for it (XPC_STORE_PATH_LEN is enough). ERROR_NOTFOUND: none yet.
+ */
+int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
+                                  libxl_precopy_iteration *it_r);
+void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len);
+
+/* Removes parameters, progress and report of a domain from xenstore. */
+int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid);
+
+#endif
