@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,7 +282,7 @@ static int read_string(struct reader *r, const struct xpc_field *f,
     if (!YAJL_IS_NULL(v)) {
         if (!YAJL_IS_STRING(v))
             return bad(r, f->name, "expected a string, got %s", kind_of(v));
-        s = strdup(YAJL_GET_STRING(v));
+        s = strdup(v->u.string);
         if (!s)
             return -1;
     }
@@ -297,7 +298,7 @@ static int read_enum(struct reader *r, const struct xpc_field *f, int *out,
     size_t len = 0;
 
     for (int i = 0; f->names[i]; i++) {
-        if (YAJL_IS_STRING(v) && !strcmp(YAJL_GET_STRING(v), f->names[i])) {
+        if (YAJL_IS_STRING(v) && !strcmp(v->u.string, f->names[i])) {
             *out = i;
             return 0;
         }
@@ -306,7 +307,7 @@ static int read_enum(struct reader *r, const struct xpc_field *f, int *out,
                             i ? ", " : "", f->names[i]);
     }
     return bad(r, f->name, "%.40s is not one of: %s",
-               YAJL_IS_STRING(v) ? YAJL_GET_STRING(v) : kind_of(v), known);
+               YAJL_IS_STRING(v) ? v->u.string : kind_of(v), known);
 }
 
 static void free_array(const struct xpc_field *f, void *obj)
