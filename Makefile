@@ -26,7 +26,7 @@ mandir := $(PREFIX)/share/man
 CC ?= gcc
 CFLAGS ?= -O2 -g
 # What the sources need whatever the user puts in CFLAGS.
-XP_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
+XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -fPIC -pthread \
 	-Itools/libs/guest -Itools/libxl -I$(BUILD)/gen
 XP_LDFLAGS := -pthread -Wl,-z,defs
@@ -35,8 +35,9 @@ DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libxxhash-dev \
 	libyajl-dev libcmocka-dev perl
 DEPS_TEST :=
 
-.PHONY: all
+.PHONY: all install
 all:
+install:
 
 .SUFFIXES:
 .DELETE_ON_ERROR:

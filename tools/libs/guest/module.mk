@@ -1,15 +1,51 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# libxenprecopy: the engine (pure functions of what it is told) and what the
-# plug-in and the libxl add-on share.
+# libxenprecopy: the engine (pure functions of what it is told) and the JSON
+# forms. xen_*.c: what the plug-in and the libxl add-on share and needs Xen's
+# libraries. save_*.c: the save plug-in and its helper.
 
 ENGINE_SRCS := $(wildcard tools/libs/guest/xpc_*.c)
 ENGINE_LIBS := -lxxhash -lyajl -lm
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 
+XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c))
+XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory
+
+libexec := $(BUILD)/libexec/xen-precopy
+SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
+SAVE_HELPER := $(libexec)/libxl-save-helper
+SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_plugin.c save_policy.c \
+	save_stream.c)
+
 $(LIBXENPRECOPY): $(call objs,$(ENGINE_SRCS))
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 $^ $(ENGINE_LIBS)
+	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 $^ \
+	  $(ENGINE_LIBS)
 	ln -sf $(@F).0 $@
 
-all: $(LIBXENPRECOPY)
+# It calls what the helper has loaded anyway, and must not bring a second
+# libxenguest: hence no -lxenguest.
+$(SAVE_PLUGIN): $(call objs,$(SAVE_PLUGIN_SRCS)) $(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) -shared $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	  -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy \
+	  $(XEN_SIDE_LIBS)
+
+$(call objs,tools/libs/guest/save_helper.c): CPPFLAGS += \
+	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'
+$(SAVE_HELPER): $(call objs,tools/libs/guest/save_helper.c)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+all: $(LIBXENPRECOPY) $(SAVE_PLUGIN) $(SAVE_HELPER)
+
+.PHONY: install-guest
+install-guest: $(LIBXENPRECOPY) $(SAVE_PLUGIN) $(SAVE_HELPER)
+	install -d $(DESTDIR)$(libdir) $(DESTDIR)$(libexecdir) \
+	  $(DESTDIR)$(includedir)
+	install -m 644 $(LIBXENPRECOPY).0 $(DESTDIR)$(libdir)/
+	ln -sf libxenprecopy.so.0 $(DESTDIR)$(libdir)/libxenprecopy.so
+	install -m 644 $(SAVE_PLUGIN) $(DESTDIR)$(libexecdir)/
+	install -m 755 $(SAVE_HELPER) $(DESTDIR)$(libexecdir)/
+	install -m 644 tools/libs/guest/xenprecopy.h $(DESTDIR)$(includedir)/
+install: install-guest

@@ -65,8 +65,9 @@ void xpc_params_init(struct xpc_params *p);
  */
 int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
 
-/* The maximum downtime in force. */
+/* The maximum downtime and the switchover overhead in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
+uint64_t xpc_params_overhead(const struct xpc_params *p);
 
 /* ---- decisions ----------------------------------------------------- */
 
@@ -128,10 +129,18 @@ struct xpc_engine {
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
     uint64_t iterations;            /* finished */
-    uint64_t bandwidth_bytes_per_s; /* measured, 0 before the first */
+    double recent_bytes, recent_s;  /* sent lately, older fading out */
     uint64_t best_dirty_pages;      /* least dirty at an iteration's end */
     unsigned int stalled;           /* iterations since it got better */
 };
+
+/*
+ * What can be said before anything is sent: 0, or -1 with one line in err
+ * when the parameters can't be met whatever the guest does (the switchover
+ * alone is over the limit, the first copy takes longer than the duration).
+ */
+int xpc_engine_preflight(const struct xpc_params *params,
+                         uint64_t total_pages, char *err, size_t len);
 
 /* params must have passed xpc_params_check(). */
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
@@ -183,6 +192,9 @@ struct xpc_report {
     char *text;                     /* one sentence for people */
     uint64_t domid;
     struct xpc_params params;
+    uint64_t start_monotonic_ns;    /* CLOCK_MONOTONIC of the source host at
+                                     * the start: what the times below count
+                                     * from */
     uint64_t total_pages;
     struct xpc_decision decision;   /* the last one */
     uint64_t total_time_ns, total_bytes, total_pages_sent;

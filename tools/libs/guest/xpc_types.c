@@ -102,6 +102,7 @@ static const struct xpc_field report_fields[] = {
     STRING(R, "text", text),
     U64(R, "domid", domid),
     OBJECT(R, "parameters", params, xpc_params_type),
+    U64(R, "start-monotonic-us", start_monotonic_ns, .scale = US),
     U64(R, "total-pages", total_pages),
     OBJECT(R, "decision", decision, xpc_decision_type),
     U64(R, "total-time-us", total_time_ns, .scale = US),

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The save plug-in, preloaded into libxl's save helper.
+ *
+ * It stands between the helper and libxenguest's xc_domain_save(), fills the
+ * policy callback that libxl leaves empty, and passes everything else on.
+ * A save that has no parameters in xenstore, or that is not a live migration,
+ * goes through untouched.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "save_plugin.h"
+#include "xpc_types.h"
+
+struct save_ctx *save_active;
+
+typedef int domain_save_fn(xc_interface *, int, uint32_t, uint32_t,
+                           struct save_callbacks *, xc_stream_type_t, int);
+typedef long long logdirty_fn(xc_interface *, uint32_t, unsigned int,
+                        xc_hypercall_buffer_t *, unsigned long, unsigned int,
+                        xc_shadow_op_stats_t *);
+typedef ssize_t writev_fn(int, const struct iovec *, int);
+typedef ssize_t write_fn(int, const void *, size_t);
+
+/*
+ * libxenctrl's way to the toolstack's log. It is exported for libxenguest but
+ * in no public header, so it may be missing one day.
+ */
+extern void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
+    __attribute__((weak));
+
+static void *next(const char *name)
+{
+    void *fn = dlsym(RTLD_NEXT, name);
+
+    if (!fn) {
+        fprintf(stderr, "precopy plug-in: no %s to pass on to\n", name);
+        abort();
+    }
+    return fn;
+}
+
+void save_log(struct save_ctx *ctx, const char *fmt, ...)
+{
+    char line[512];
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(line, sizeof(line), fmt, al);
+    va_end(al);
+    if (xc_report_error)
+        xc_report_error(ctx->xch, XC_ERROR_NONE, "precopy: %s", line);
+    else
+        fprintf(stderr, "precopy: %s\n", line);
+}
+
+/* ---- the stream ------------------------------------------------------ */
+
+/* May a write to the stream begin? Not when precopy's time is over. */
+static bool may_write(struct save_ctx *ctx)
+{
+    if (!ctx->live || !ctx->deadline_ns || save_now_ns() < ctx->deadline_ns)
+        return true;
+    ctx->out_of_time = true;
+    errno = ECANCELED;
+    return false;
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
+{
+    static writev_fn *real;
+    struct save_ctx *ctx = save_active;
+    ssize_t n;
+
+    if (!real)
+        real = (writev_fn *)next("writev");
+    if (!ctx || fd != ctx->io_fd)
+        return real(fd, iov, iovcnt);
+    if (!may_write(ctx))
+        return -1;
+    n = real(fd, iov, iovcnt);
+    if (n > 0)
+        save_stream_written(&ctx->stream, iov, iovcnt, n);
+    return n;
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+    static write_fn *real;
+    struct save_ctx *ctx = save_active;
+    struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+    ssize_t n;
+
+    if (!real)
+        real = (write_fn *)next("write");
+    if (!ctx || fd != ctx->io_fd)
+        return real(fd, buf, len);
+    if (!may_write(ctx))
+        return -1;
+    n = real(fd, buf, len);
+    if (n > 0)
+        save_stream_written(&ctx->stream, &iov, 1, n);
+    return n;
+}
+
+/* ---- the bitmap ------------------------------------------------------ */
+
+/* Times the last read of the bitmap, with the guest suspended. */
+long long xc_logdirty_control(xc_interface *xch, uint32_t domid, unsigned int sop,
+                              xc_hypercall_buffer_t *bitmap,
+                              unsigned long pages, unsigned int mode,
+                              xc_shadow_op_stats_t *stats)
+{
+    static logdirty_fn *real;
+    struct save_ctx *ctx = save_active;
+    long long rc;
+
+    if (!real)
+        real = (logdirty_fn *)next("xc_logdirty_control");
+    rc = real(xch, domid, sop, bitmap, pages, mode, stats);
+    if (ctx && sop == XEN_DOMCTL_SHADOW_OP_CLEAN && ctx->report.suspended_ns)
+        ctx->report.final_bitmap_ns = save_now_ns() -
+                                      ctx->report.start_monotonic_ns;
+    return rc;
+}
+
+/* ---- the save -------------------------------------------------------- */
+
+static int refuse(struct save_ctx *ctx, const char *why)
+{
+    ctx->report.outcome = XPC_OUTCOME_REFUSED;
+    ctx->report.reason = strdup("refused");
+    ctx->report.text = strdup(why);
+    save_log(ctx, "refused, the guest was not touched: %s", why);
+    errno = EINVAL;
+    return -1;
+}
+
+/*
+ * Everything that can be known before log-dirty is on. Returns 1: go on with
+ * the policy, 0: no parameters, leave the save alone, -1: refused.
+ */
+static int prepare(struct save_ctx *ctx)
+{
+    char err[XPC_ERR_LEN];
+    xc_dominfo_t info;
+
+    xpc_params_init(&ctx->params);
+    ctx->xs = xs_open(0);
+    if (!ctx->xs) {
+        snprintf(err, sizeof(err), "can't reach xenstore: %s",
+                 strerror(errno));
+        return refuse(ctx, err);
+    }
+    if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
+                       &ctx->params, err))
+        return errno == ENOENT ? 0 : refuse(ctx, err);
+    ctx->report.params = ctx->params;
+    if (xpc_params_check(&ctx->params, err, sizeof(err)))
+        return refuse(ctx, err);
+    if (xc_domain_getinfo(ctx->xch, ctx->domid, 1, &info) != 1 ||
+        info.domid != ctx->domid)
+        return refuse(ctx, "there is no such domain");
+    ctx->report.total_pages = info.nr_pages;
+    if (xpc_engine_preflight(&ctx->params, info.nr_pages, err, sizeof(err)))
+        return refuse(ctx, err);
+    return 1;
+}
+
+/* The toolstack's SIGTERM makes the stream unwritable: see its helper. */
+static bool stopped_by_toolstack(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
+}
+
+static void finish(struct save_ctx *ctx)
+{
+    struct xpc_report *r = &ctx->report;
+
+    if (r->outcome == XPC_OUTCOME_FAILED && stopped_by_toolstack(ctx->io_fd)) {
+        r->outcome = XPC_OUTCOME_INTERRUPTED;
+        free(r->text);
+        r->text = strdup("interrupted by the toolstack");
+    }
+    if (r->outcome == XPC_OUTCOME_ABORTED)
+        save_log(ctx, "%s; the guest keeps running here", r->text);
+    if (!ctx->xs)
+        return;
+    if (xpc_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
+                        r))
+        save_log(ctx, "can't write the report: %s", strerror(errno));
+    if (ctx->params.once)
+        xpc_store_remove(ctx->xs, ctx->domid, "params");
+}
+
+static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
+                            uint32_t flags, struct save_callbacks *stock,
+                            int recv_fd)
+{
+    struct save_callbacks callbacks = *stock;
+    int rc, saved;
+
+    callbacks.precopy_policy = save_policy;
+    callbacks.suspend = save_suspend;
+    ctx->stock = stock;
+    save_stream_init(&ctx->stream);
+    save_active = ctx;
+    rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
+              XC_STREAM_PLAIN, recv_fd);
+    saved = errno;
+    save_active = NULL;
+    save_conclude(ctx, rc, saved);
+    errno = saved;
+    return rc;
+}
+
+int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
+                   uint32_t flags, struct save_callbacks *callbacks,
+                   xc_stream_type_t stream_type, int recv_fd)
+{
+    domain_save_fn *real = (domain_save_fn *)next("xc_domain_save");
+    struct save_ctx ctx = { .xch = xch, .domid = domid, .io_fd = io_fd };
+    int rc, saved;
+
+    if (!(flags & XCFLAGS_LIVE) || stream_type != XC_STREAM_PLAIN)
+        return real(xch, io_fd, domid, flags, callbacks, stream_type,
+                    recv_fd);
+
+    xpc_report_init(&ctx.report);
+    ctx.report.domid = domid;
+    ctx.report.start_monotonic_ns = save_now_ns();
+    rc = prepare(&ctx);
+    if (rc > 0)
+        rc = save_with_policy(&ctx, real, flags, callbacks, recv_fd);
+    else if (!rc)
+        rc = real(xch, io_fd, domid, flags, callbacks, stream_type, recv_fd);
+    else
+        goto done;
+    if (!ctx.stock)
+        goto out;       /* no policy, no report */
+ done:
+    saved = errno;
+    finish(&ctx);
+    errno = saved;
+ out:
+    saved = errno;
+    if (ctx.xs)
+        xs_close(ctx.xs);
+    xpc_report_dispose(&ctx.report);
+    errno = saved;
+    return rc;
+}

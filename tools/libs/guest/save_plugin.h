@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The save plug-in: what its files share. It lives in libxl's save helper,
+ * one save a process.
+ */
+#ifndef SAVE_PLUGIN_H
+#define SAVE_PLUGIN_H
+
+#include <xenctrl.h>
+#include <xenguest.h>
+
+#include "save_stream.h"
+#include "xen_store.h"
+#include "xenprecopy.h"
+
+struct save_ctx {
+    xc_interface *xch;
+    struct xs_handle *xs;
+    uint32_t domid;
+    int io_fd;
+    const struct save_callbacks *stock;     /* libxl's own */
+    struct xpc_params params;
+    struct xpc_engine engine;
+    struct xpc_report report;
+    struct save_stream stream;
+    /* The iteration under way began with these. */
+    uint64_t iteration_bytes, iteration_pages;
+    /* Of the last iteration; it is written when the guest runs again. */
+    struct xpc_iteration last;
+    bool last_pending;
+    bool live;                  /* precopy is under way */
+    bool out_of_time;           /* a write was refused: the duration is over */
+    uint64_t deadline_ns;       /* no write begins after it; 0: none */
+    uint64_t suspend_bytes;     /* stream.bytes when the suspend was asked */
+    uint64_t suspend_pages, suspend_page_bytes;
+};
+
+/* The save under way, NULL when there is none that has a policy. */
+extern struct save_ctx *save_active;
+
+/* CLOCK_MONOTONIC. */
+uint64_t save_now_ns(void);
+
+/* The two callbacks that libxenguest is given instead of libxl's. */
+int save_policy(struct precopy_stats stats, void *data);
+int save_suspend(void *data);
+
+/* Puts the outcome into the report, from how the save ended. */
+void save_conclude(struct save_ctx *ctx, int rc, int errnoval);
+
+/* One line where stock libxl's users see it: the toolstack's log. */
+__attribute__((format(printf, 2, 3)))
+void save_log(struct save_ctx *ctx, const char *fmt, ...);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plug-in's callbacks: they tell the engine what happened and libxenguest
+ * what the engine says.
+ *
+ * The policy is called twice an iteration: after the bitmap was read and
+ * cleaned (dirty_count is known), and after those pages were sent
+ * (dirty_count is -1). The second is where to decide: the send's duration is
+ * known, and stopping there leaves the same final set.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "save_plugin.h"
+#include "xpc_types.h"
+
+uint64_t save_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+static uint64_t since_start(const struct save_ctx *ctx)
+{
+    return save_now_ns() - ctx->report.start_monotonic_ns;
+}
+
+/*
+ * How many pages are dirty now. Stats only: no bitmap and no pages, which
+ * can't be preempted half-way and so can't make the save loop's own CLEAN
+ * fail with EBUSY.
+ */
+static int peek_dirty(struct save_ctx *ctx, uint64_t *pages_r)
+{
+    xc_shadow_op_stats_t stats = { 0 };
+
+    if (xc_logdirty_control(ctx->xch, ctx->domid, XEN_DOMCTL_SHADOW_OP_PEEK,
+                            NULL, 0, 0, &stats) < 0)
+        return -1;
+    *pages_r = stats.dirty_count;
+    return 0;
+}
+
+static bool cancelled(struct save_ctx *ctx)
+{
+    char path[XPC_STORE_PATH_LEN];
+    void *value = xs_read(ctx->xs, XBT_NULL,
+                          xpc_store_path(path, ctx->domid, "cancel"), NULL);
+
+    free(value);
+    return value;
+}
+
+/* Progress is for people: that it can't be written fails no migration. */
+static void publish(struct save_ctx *ctx, const struct xpc_iteration *it)
+{
+    char leaf[64], old[64];
+
+    snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, it->number);
+    xpc_store_write(ctx->xs, ctx->domid, leaf, &xpc_iteration_type, it);
+    xpc_store_write(ctx->xs, ctx->domid, "progress", &xpc_iteration_type, it);
+    if (it->number > XPC_STORE_ITERATIONS) {
+        snprintf(old, sizeof(old), "iteration/%"PRIu64,
+                 it->number - XPC_STORE_ITERATIONS);
+        xpc_store_remove(ctx->xs, ctx->domid, old);
+    }
+}
+
+static int to_xen(int action)
+{
+    switch (action) {
+    case XPC_CONTINUE:      return XGS_POLICY_CONTINUE_PRECOPY;
+    case XPC_STOP_AND_COPY: return XGS_POLICY_STOP_AND_COPY;
+    default:                return XGS_POLICY_ABORT;
+    }
+}
+
+static int iteration_begins(struct save_ctx *ctx,
+                            const struct precopy_stats *stats)
+{
+    ctx->iteration_bytes = ctx->stream.bytes;
+    ctx->iteration_pages = ctx->stream.pages;
+    if (!stats->iteration) {
+        /* The clock starts when the guest's memory begins to flow. */
+        xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
+                        save_now_ns());
+        ctx->live = true;
+        if (ctx->params.duration_ns && ctx->params.policy ==
+            XPC_POLICY_LIMIT && ctx->params.on_timeout ==
+            XPC_ON_TIMEOUT_ABORT)
+            ctx->deadline_ns = save_now_ns() + ctx->params.duration_ns;
+    }
+    if (ctx->params.policy == XPC_POLICY_STOCK)
+        return xpc_stock_decide(&ctx->params, stats->iteration,
+                                stats->dirty_count);
+    return XPC_CONTINUE;
+}
+
+static int iteration_ended(struct save_ctx *ctx)
+{
+    struct xpc_observation o = {
+        .pages_sent = ctx->stream.pages - ctx->iteration_pages,
+        .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
+    };
+    struct xpc_iteration *it = &ctx->last;
+
+    if (peek_dirty(ctx, &o.dirty_pages)) {
+        /* Nobody but us and libxenguest has business with log-dirty here. */
+        save_log(ctx, "can't count dirty pages: %s: is log-dirty used by "
+                 "another program?", strerror(errno));
+        return XPC_ABORT;
+    }
+    o.now_ns = save_now_ns();
+    xpc_engine_decide(&ctx->engine, &o, it);
+    if (cancelled(ctx)) {
+        it->decision.action = XPC_ABORT;
+        it->decision.reason = XPC_REASON_CANCELLED;
+    }
+    ctx->report.decision = it->decision;
+    /* Nothing is written between a decision to suspend and the suspend. */
+    ctx->last_pending = it->decision.action != XPC_CONTINUE;
+    if (!ctx->last_pending)
+        publish(ctx, it);
+    return it->decision.action;
+}
+
+int save_policy(struct precopy_stats stats, void *data)
+{
+    struct save_ctx *ctx = save_active;
+
+    (void)data;     /* libxl's, for its own callbacks */
+    return to_xen(stats.dirty_count >= 0 ? iteration_begins(ctx, &stats)
+                                         : iteration_ended(ctx));
+}
+
+int save_suspend(void *data)
+{
+    struct save_ctx *ctx = save_active;
+    int ok;
+
+    /* Stock's rule may stop at an iteration's begin: that one ends here. */
+    if (!ctx->last_pending)
+        iteration_ended(ctx);
+    ctx->last_pending = true;
+    ctx->live = false;
+    ctx->report.predicted_downtime_ns =
+        ctx->last.decision.predicted_downtime_ns;
+    ctx->suspend_bytes = ctx->stream.bytes;
+    ctx->suspend_pages = ctx->stream.pages;
+    ctx->suspend_page_bytes = ctx->stream.page_bytes;
+    ctx->report.suspend_asked_ns = since_start(ctx);
+    ok = ctx->stock->suspend(data);
+    if (ok)
+        ctx->report.suspended_ns = since_start(ctx);
+    return ok;
+}
+
+static void set_text(char **text, const char *value)
+{
+    free(*text);
+    *text = strdup(value);
+}
+
+void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
+{
+    struct xpc_report *r = &ctx->report;
+    char text[512];
+
+    r->stream_end_ns = since_start(ctx);
+    r->total_time_ns = r->stream_end_ns;
+    r->total_bytes = ctx->stream.bytes;
+    r->total_pages_sent = ctx->stream.pages;
+    if (ctx->last_pending)
+        publish(ctx, &ctx->last);
+    xpc_decision_text(&ctx->params, &r->decision, text, sizeof(text));
+    set_text(&r->reason, xpc_reason_names[r->decision.reason]);
+    set_text(&r->text, text);
+    if (!rc) {
+        r->outcome = XPC_OUTCOME_SENT;
+        r->final_pages = ctx->stream.pages - ctx->suspend_pages;
+        r->final_bytes = ctx->stream.bytes - ctx->suspend_bytes;
+        r->device_bytes = r->final_bytes -
+            (ctx->stream.page_bytes - ctx->suspend_page_bytes);
+    } else if (ctx->out_of_time) {
+        r->outcome = XPC_OUTCOME_ABORTED;
+        r->decision.action = XPC_ABORT;
+        r->decision.reason = XPC_REASON_DURATION;
+        set_text(&r->reason, xpc_reason_names[XPC_REASON_DURATION]);
+        set_text(&r->text, "aborted: the precopy duration is over in the "
+                 "middle of an iteration; a longer duration or a higher "
+                 "bandwidth would have been enough");
+    } else if (r->decision.action == XPC_ABORT) {
+        r->outcome = r->decision.reason == XPC_REASON_CANCELLED ?
+                     XPC_OUTCOME_INTERRUPTED : XPC_OUTCOME_ABORTED;
+    } else {
+        r->outcome = XPC_OUTCOME_FAILED;
+        snprintf(text, sizeof(text), "failed: %s: %s", ctx->live ?
+                 "while copying the running guest" : r->suspended_ns ?
+                 "while copying the suspended guest" :
+                 r->suspend_asked_ns ? "the guest could not be suspended" :
+                 "before the first copy", strerror(errnoval));
+        set_text(&r->reason, "error");
+        set_text(&r->text, text);
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenprecopy.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+/* A day: whatever is longer is a mistake, and sums can't overflow. */
+#define LONGEST_NS (UINT64_C(86400) * XPC_S)
+
+void xpc_params_init(struct xpc_params *p)
+{
+    *p = (struct xpc_params){
+        .policy = XPC_POLICY_LIMIT,
+        .downtime_ns = XPC_DEFAULT_DOWNTIME_NS,
+        .on_timeout = XPC_ON_TIMEOUT_ABORT,
+    };
+}
+
+uint64_t xpc_params_max_downtime(const struct xpc_params *p)
+{
+    return p->max_downtime_ns ? p->max_downtime_ns : p->downtime_ns;
+}
+
+uint64_t xpc_params_overhead(const struct xpc_params *p)
+{
+    return p->overhead_ns ? p->overhead_ns : XPC_DEFAULT_OVERHEAD_NS;
+}
+
+static int complain(char *err, size_t len, const char *text)
+{
+    snprintf(err, len, "%s", text);
+    errno = EINVAL;
+    return -1;
+}
+
+int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[256];
+
+    if (p->policy == XPC_POLICY_STOCK)
+        return 0;
+    if (!p->downtime_ns)
+        return complain(err, len, "a downtime limit of 0 can't be met: "
+                        "suspending alone takes time");
+    if (p->downtime_ns > LONGEST_NS || p->max_downtime_ns > LONGEST_NS ||
+        p->duration_ns > LONGEST_NS || p->overhead_ns > LONGEST_NS)
+        return complain(err, len, "a time over 24 h is not a limit: leave "
+                        "the duration out for none");
+    if (p->max_downtime_ns && p->max_downtime_ns < p->downtime_ns) {
+        snprintf(text, sizeof(text), "the maximum downtime, %s, is below the "
+                 "downtime limit, %s: raise the one or lower the other",
+                 xpc_format_time(a, p->max_downtime_ns),
+                 xpc_format_time(b, p->downtime_ns));
+        return complain(err, len, text);
+    }
+    if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND && !p->max_downtime_ns)
+        return complain(err, len, "on-timeout suspend needs a maximum "
+                        "downtime: how long may the guest stand still at "
+                        "worst?");
+    return 0;
+}
+
+void xpc_report_init(struct xpc_report *r)
+{
+    memset(r, 0, sizeof(*r));
+    r->version = 1;
+    r->outcome = XPC_OUTCOME_FAILED;
+    xpc_params_init(&r->params);
+}
+
+void xpc_report_dispose(struct xpc_report *r)
+{
+    xpc_dispose(&xpc_report_type, r);
+}

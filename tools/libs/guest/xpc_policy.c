@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The policy: what to do when an iteration's pages have been sent.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "xenprecopy.h"
+#include "xpc_units.h"
+
+/* What stock Xen's save loop does when nobody gives it a policy. */
+#define STOCK_ITERATIONS 5
+#define STOCK_THRESHOLD 50
+
+/* An iteration helped if it left less than this share of the best before. */
+#define SHRINKING 0.9
+/* So many iterations in a row that did not help are a stall. */
+#define STALL_ITERATIONS 3
+/*
+ * The bandwidth is that of about the last so many bytes: enough that pipes
+ * and socket buffers, which swallow a small iteration at memory speed, don't
+ * count for much.
+ */
+#define BANDWIDTH_BYTES 0x1p23
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+
+int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
+                     long dirty_pages)
+{
+    uint64_t iterations = p->iterations ? p->iterations : STOCK_ITERATIONS;
+    uint64_t threshold = p->threshold_pages ? p->threshold_pages
+                                            : STOCK_THRESHOLD;
+
+    if ((dirty_pages >= 0 && (uint64_t)dirty_pages < threshold) ||
+        iteration >= iterations)
+        return XPC_STOP_AND_COPY;
+    return XPC_CONTINUE;
+}
+
+/* Nanoseconds to send so many bytes; UINT64_MAX: never. */
+static uint64_t send_time(double bytes, uint64_t bandwidth_bytes_per_s)
+{
+    double ns;
+
+    if (!bandwidth_bytes_per_s)
+        return UINT64_MAX;
+    ns = bytes * 1e9 / bandwidth_bytes_per_s;
+    return ns < 0x1p63 ? (uint64_t)ceil(ns) : UINT64_MAX;
+}
+
+static uint64_t add_sat(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+uint64_t xpc_predict_downtime(uint64_t pages, uint64_t bandwidth_bytes_per_s,
+                              uint64_t overhead_ns)
+{
+    if (!pages)
+        return overhead_ns;
+    return add_sat(send_time((double)pages * PAGE_BYTES,
+                             bandwidth_bytes_per_s), overhead_ns);
+}
+
+int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
+                         char *err, size_t len)
+{
+    uint64_t max = xpc_params_max_downtime(p);
+    uint64_t overhead = xpc_params_overhead(p), first;
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+
+    if (p->policy == XPC_POLICY_STOCK)
+        return 0;
+    errno = EINVAL;
+    if (max <= overhead) {
+        snprintf(err, len, "a downtime of %s can't be met: the switchover "
+                 "alone takes %s; allow more, or state a switchover overhead "
+                 "that you have measured", xpc_format_time(a, max),
+                 xpc_format_time(b, overhead));
+        return -1;
+    }
+    first = send_time((double)total_pages * PAGE_BYTES,
+                      p->bandwidth_bytes_per_s);
+    if (p->duration_ns && p->bandwidth_bytes_per_s &&
+        first > p->duration_ns) {
+        snprintf(err, len, "a precopy duration of %s can't be met: the first "
+                 "copy alone takes %s at %s", xpc_format_time(a,
+                 p->duration_ns), xpc_format_time(b, first),
+                 xpc_format_bandwidth(c, p->bandwidth_bytes_per_s));
+        return -1;
+    }
+    return 0;
+}
+
+void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     uint64_t total_pages, uint64_t now_ns)
+{
+    *e = (struct xpc_engine){
+        .params = *params,
+        .total_pages = total_pages,
+        .start_ns = now_ns,
+        .last_ns = now_ns,
+        .best_dirty_pages = UINT64_MAX,
+    };
+}
+
+/*
+ * Bytes over time of the recent past. A user's value is an upper bound: the
+ * link can't give more, but may give less, and only what it gives keeps the
+ * guest's downtime short.
+ */
+static uint64_t learn_bandwidth(struct xpc_engine *e, uint64_t bytes,
+                                uint64_t ns)
+{
+    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES);
+    uint64_t given = e->params.bandwidth_bytes_per_s, measured;
+
+    e->recent_bytes = e->recent_bytes * keep + bytes;
+    e->recent_s = e->recent_s * keep + ns / 1e9;
+    if (e->recent_bytes <= 0 || e->recent_s <= 0)
+        return given;
+    measured = e->recent_bytes / e->recent_s;
+    return given && given < measured ? given : measured;
+}
+
+/* Did this iteration leave clearly less than any before? */
+static void watch_progress(struct xpc_engine *e, uint64_t dirty)
+{
+    if (e->best_dirty_pages == UINT64_MAX ||
+        dirty < e->best_dirty_pages * SHRINKING) {
+        e->best_dirty_pages = dirty;
+        e->stalled = 0;
+    } else {
+        e->stalled++;
+    }
+}
+
+/* Why precopy should not go on, or XPC_REASON_CONVERGING. */
+static int why_end(const struct xpc_engine *e, uint64_t now, uint64_t dirty,
+                   uint64_t bandwidth)
+{
+    const struct xpc_params *p = &e->params;
+    uint64_t next = send_time((double)dirty * PAGE_BYTES, bandwidth);
+
+    /* Another iteration that can't end in time is not begun. */
+    if (p->duration_ns &&
+        add_sat(now - e->start_ns, next) > p->duration_ns)
+        return XPC_REASON_DURATION;
+    if (p->iterations && e->iterations >= p->iterations)
+        return XPC_REASON_ITERATIONS;
+    if (e->stalled >= STALL_ITERATIONS)
+        return XPC_REASON_STALLED;
+    return XPC_REASON_CONVERGING;
+}
+
+/* What would have been enough, for a user whose migration is aborted. */
+static void advise(const struct xpc_engine *e, struct xpc_decision *d)
+{
+    uint64_t limit = e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND ?
+                     xpc_params_max_downtime(&e->params) :
+                     e->params.downtime_ns;
+    double bytes = (double)e->best_dirty_pages * PAGE_BYTES;
+
+    /* A tenth more, since no two rounds leave the same. */
+    d->enough_downtime_ns = 1.1 *
+        xpc_predict_downtime(e->best_dirty_pages, d->bandwidth_bytes_per_s,
+                             d->overhead_ns);
+    if (limit > d->overhead_ns)
+        d->enough_bandwidth_bytes_per_s =
+            1.1 * bytes / ((limit - d->overhead_ns) / 1e9);
+}
+
+static void decide(const struct xpc_engine *e, uint64_t now,
+                   struct xpc_decision *d)
+{
+    const struct xpc_params *p = &e->params;
+    uint64_t predicted = d->predicted_downtime_ns;
+    bool bearable = predicted <= xpc_params_max_downtime(p);
+
+    d->action = XPC_STOP_AND_COPY;
+    if (predicted <= p->downtime_ns) {
+        d->reason = XPC_REASON_WITHIN_LIMIT;
+        return;
+    }
+    if (bearable && d->dirty_pages < p->threshold_pages) {
+        d->reason = XPC_REASON_THRESHOLD;
+        return;
+    }
+    d->reason = why_end(e, now, d->dirty_pages, d->bandwidth_bytes_per_s);
+    if (d->reason == XPC_REASON_CONVERGING) {
+        d->action = XPC_CONTINUE;
+        return;
+    }
+    if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND && bearable)
+        return;
+    d->action = XPC_ABORT;
+    if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND)
+        d->reason = XPC_REASON_OVER_MAXIMUM;
+    advise(e, d);
+}
+
+int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
+                      struct xpc_iteration *it)
+{
+    const struct xpc_params *p = &e->params;
+    uint64_t elapsed = o->now_ns - e->start_ns;
+    struct xpc_decision *d = &it->decision;
+
+    *it = (struct xpc_iteration){
+        .number = ++e->iterations,
+        .pages = o->pages_sent,
+        .bytes = o->bytes_sent,
+        .start_ns = e->last_ns - e->start_ns,
+        .duration_ns = o->now_ns - e->last_ns,
+        .dirty_pages = o->dirty_pages,
+    };
+    d->dirty_pages = o->dirty_pages;
+    d->overhead_ns = xpc_params_overhead(p);
+    d->bandwidth_bytes_per_s = learn_bandwidth(e, o->bytes_sent,
+                                               it->duration_ns);
+    d->predicted_downtime_ns =
+        xpc_predict_downtime(o->dirty_pages, d->bandwidth_bytes_per_s,
+                             d->overhead_ns);
+    if (p->duration_ns > elapsed)
+        d->time_left_ns = p->duration_ns - elapsed;
+    e->last_ns = o->now_ns;
+    watch_progress(e, o->dirty_pages);
+
+    if (p->policy == XPC_POLICY_STOCK) {
+        d->reason = XPC_REASON_STOCK;
+        d->action = xpc_stock_decide(p, e->iterations, -1);
+    } else {
+        decide(e, o->now_ns, d);
+    }
+    return d->action;
+}
+
+/* The clause that says why, without its numbers. */
+static const char *because(int reason)
+{
+    switch (reason) {
+    case XPC_REASON_CONVERGING:   return "copying on helps";
+    case XPC_REASON_WITHIN_LIMIT: return "the downtime limit can be met";
+    case XPC_REASON_THRESHOLD:    return "few pages are left";
+    case XPC_REASON_DURATION:     return "the precopy duration is over";
+    case XPC_REASON_ITERATIONS:   return "the iterations are used up";
+    case XPC_REASON_STALLED:
+        return "the guest writes as fast as the link carries: "
+               "copying on does not help";
+    case XPC_REASON_OVER_MAXIMUM:
+        return "even the maximum downtime can't be met";
+    case XPC_REASON_CANCELLED:    return "it was cancelled";
+    default:                      return "stock Xen decides so";
+    }
+}
+
+const char *xpc_decision_text(const struct xpc_params *p,
+                              const struct xpc_decision *d, char *buf,
+                              size_t len)
+{
+    static const char *const verbs[] = { "continuing", "suspending",
+                                         "aborted" };
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    size_t n;
+
+    if (d->reason == XPC_REASON_CANCELLED) {
+        snprintf(buf, len, "aborted: it was cancelled");
+        return buf;
+    }
+    n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "
+                 "would be %s, the limit is %s)", verbs[d->action],
+                 because(d->reason), d->dirty_pages,
+                 xpc_format_bandwidth(a, d->bandwidth_bytes_per_s),
+                 xpc_format_time(b, d->predicted_downtime_ns),
+                 xpc_format_time(c, d->reason == XPC_REASON_OVER_MAXIMUM ?
+                                    xpc_params_max_downtime(p) :
+                                    p->downtime_ns));
+    if (d->action != XPC_ABORT || n >= len)
+        return buf;
+    n += snprintf(buf + n, len - n, "; a downtime of %s",
+                  xpc_format_time(a, d->enough_downtime_ns));
+    if (d->enough_bandwidth_bytes_per_s && n < len)
+        n += snprintf(buf + n, len - n, " or a bandwidth of %s",
+                      xpc_format_bandwidth(a,
+                                           d->enough_bandwidth_bytes_per_s));
+    if (n < len)
+        snprintf(buf + n, len - n, " would have been enough");
+    return buf;
+}
