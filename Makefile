@@ -40,6 +40,7 @@ all:
 install:
 
 .SUFFIXES:
+.SECONDARY:
 .DELETE_ON_ERROR:
 
 # $(call objs,sources): the objects of some sources.

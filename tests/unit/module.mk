@@ -5,7 +5,11 @@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/torture_*.c))
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY)
+# Objects outside the library that a module's tests need.
+TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
+
+.SECONDEXPANSION:
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY) $$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) \
 	  -L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) \

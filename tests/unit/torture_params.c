@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenprecopy.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+static int read_params(struct xpc_params *p, const char *json, char *err)
+{
+    return xpc_from_json(&xpc_params_type, p, json, strlen(json), err);
+}
+
+static void torture_params_survive_json(void **state)
+{
+    struct xpc_params in, out;
+    char err[XPC_ERR_LEN];
+    char *json;
+
+    (void)state;
+    xpc_params_init(&in);
+    in.duration_ns = 60 * XPC_S;
+    in.downtime_ns = 1234567;   /* not a whole number of ms */
+    in.max_downtime_ns = 2 * XPC_S;
+    in.bandwidth_bytes_per_s = UINT64_C(1250000000);
+    in.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    in.iterations = 12;
+    in.threshold_pages = 77;
+    in.overhead_ns = 5 * XPC_MS;
+    in.once = true;
+    json = xpc_to_json(&xpc_params_type, &in, false);
+    assert_non_null(json);
+    xpc_params_init(&out);
+    assert_int_equal(read_params(&out, json, err), 0);
+    assert_memory_equal(&in, &out, sizeof(in));
+    free(json);
+}
+
+static void torture_params_that_are_not_named_keep_their_value(void **state)
+{
+    struct xpc_params p;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_params_init(&p);
+    assert_int_equal(read_params(&p, "{\"duration-ms\": 5000}", err), 0);
+    assert_int_equal(p.duration_ns, 5 * XPC_S);
+    assert_int_equal(p.downtime_ns, XPC_DEFAULT_DOWNTIME_NS);
+    assert_int_equal(read_params(&p, "{\"duration-ms\": null}", err), 0);
+    assert_int_equal(p.duration_ns, 0);
+}
+
+static void torture_params_malformed_change_nothing(void **state)
+{
+    static const struct { const char *json, *says; } bad[] = {
+        { "", "not JSON" },
+        { "{", "not JSON" },
+        { "[]", "expected an object" },
+        { "{\"downtime-ms\": \"300\"}", "downtime-ms: expected a number" },
+        { "{\"downtime-ms\": -1}", "downtime-ms: -1 is not a number" },
+        { "{\"downtime-ms\": 0}", "out of range" },
+        { "{\"downtime-ms\": 1e300}", "out of range" },
+        { "{\"downtime-ms\": 18446744073709551616}", "downtime-ms" },
+        { "{\"downtime-ms\": NaN}", "not JSON" },
+        { "{\"downtime\": 300}", "unknown key \"downtime\"" },
+        { "{\"iterations\": 1.5}", "not a whole number" },
+        { "{\"on-timeout\": \"explode\"}", "is not one of: abort, suspend" },
+        { "{\"policy\": 7}", "is not one of" },
+        { "{\"once\": 1}", "expected true or false" },
+        { "{\"iterations\": 1, \"iterations\": 2}", "given twice" },
+        { "{\"a\": [[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", "nested deeper" },
+    };
+    struct xpc_params p, before;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_params_init(&p);
+    before = p;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(read_params(&p, bad[i].json, err), -1);
+        assert_int_equal(errno, EINVAL);
+        if (!strstr(err, bad[i].says))
+            fail_msg("%s: got \"%s\", expected \"%s\"", bad[i].json, err,
+                     bad[i].says);
+        assert_null(strchr(err, '\n'));
+        assert_memory_equal(&p, &before, sizeof(p));
+    }
+}
+
+static void torture_params_errors_are_one_line_whatever_the_key(void **state)
+{
+    struct xpc_params p;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_params_init(&p);
+    assert_int_equal(read_params(&p, "{\"a\\n\\u001b[31m\": 1}", err), -1);
+    for (const char *c = err; *c; c++)
+        assert_true((unsigned char)*c >= 0x20);
+}
+
+static void torture_params_check_refuses_what_contradicts_itself(void **state)
+{
+    struct xpc_params p;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_params_init(&p);
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+
+    p.downtime_ns = 0;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "0 can't be met"));
+
+    xpc_params_init(&p);
+    p.max_downtime_ns = 100 * XPC_MS;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "below the downtime limit"));
+
+    xpc_params_init(&p);
+    p.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "needs a maximum downtime"));
+    p.max_downtime_ns = 2 * XPC_S;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+
+    p.duration_ns = UINT64_MAX;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    p.policy = XPC_POLICY_STOCK;    /* stock looks at none of them */
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+}
+
+static void torture_params_maximum_defaults_to_the_limit(void **state)
+{
+    struct xpc_params p;
+
+    (void)state;
+    xpc_params_init(&p);
+    assert_int_equal(xpc_params_max_downtime(&p), p.downtime_ns);
+    p.max_downtime_ns = XPC_S;
+    assert_int_equal(xpc_params_max_downtime(&p), XPC_S);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_params_survive_json),
+        cmocka_unit_test(torture_params_that_are_not_named_keep_their_value),
+        cmocka_unit_test(torture_params_malformed_change_nothing),
+        cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
+        cmocka_unit_test(
+            torture_params_check_refuses_what_contradicts_itself),
+        cmocka_unit_test(torture_params_maximum_defaults_to_the_limit),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <string.h>
+
+#include "xenprecopy.h"
+#include "xpc_units.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+#define LINK UINT64_C(100000000)    /* bytes per second */
+#define START UINT64_C(5000000000)
+
+struct fixture {
+    struct xpc_params p;
+    struct xpc_engine e;
+    struct xpc_iteration it;
+    uint64_t now;
+};
+
+/* 64 MiB over 100 MB/s, 50 ms of overhead, 200 ms of downtime allowed. */
+static int setup(void **state)
+{
+    static struct fixture f;
+
+    memset(&f, 0, sizeof(f));
+    xpc_params_init(&f.p);
+    f.p.downtime_ns = 200 * XPC_MS;
+    f.p.overhead_ns = 50 * XPC_MS;
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.now = START;
+    *state = &f;
+    return 0;
+}
+
+/* Sends pages at the link's rate; afterwards dirty are dirty. */
+static int iterate(struct fixture *f, uint64_t pages, uint64_t dirty)
+{
+    struct xpc_observation o = {
+        .dirty_pages = dirty, .pages_sent = pages,
+        .bytes_sent = pages * PAGE_BYTES,
+    };
+
+    if (f->now == START)
+        xpc_engine_init(&f->e, &f->p, 16384, START);
+    f->now += o.bytes_sent * XPC_S / LINK;
+    o.now_ns = f->now;
+    return xpc_engine_decide(&f->e, &o, &f->it);
+}
+
+static void torture_policy_stops_within_the_limit(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_CONVERGING);
+    assert_int_equal(iterate(f, 8000, 3000), XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
+    assert_int_equal(f->it.number, 2);
+    /* The measured bandwidth is LINK but for a rounding of time. */
+    assert_in_range(f->it.decision.predicted_downtime_ns,
+                    xpc_predict_downtime(3000, LINK, 50 * XPC_MS),
+                    xpc_predict_downtime(3000, LINK, 50 * XPC_MS) + 100);
+}
+
+static void torture_policy_counts_the_overhead(void **state)
+{
+    struct fixture *f = *state;
+
+    /* 3,800 pages are 156 ms of data: only the overhead puts it over. */
+    f->p.overhead_ns = 40 * XPC_MS;
+    assert_int_equal(iterate(f, 16384, 3800), XPC_STOP_AND_COPY);
+    f->now = START;
+    f->p.overhead_ns = 50 * XPC_MS;
+    assert_int_equal(iterate(f, 16384, 3800), XPC_CONTINUE);
+}
+
+static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
+{
+    struct fixture *f = *state;
+    char text[512];
+    int action = XPC_CONTINUE, n = 0;
+
+    while (action == XPC_CONTINUE && n < 20) {
+        action = iterate(f, 16000, 16000);
+        n++;
+    }
+    assert_int_equal(action, XPC_ABORT);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
+    assert_in_range(n, 2, 6);
+    xpc_decision_text(&f->p, &f->it.decision, text, sizeof(text));
+    assert_non_null(strstr(text, "would have been enough"));
+}
+
+static void torture_policy_names_numbers_that_are_enough(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_decision d;
+
+    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+        ;
+    d = f->it.decision;
+    assert_true(d.enough_downtime_ns >=
+                xpc_predict_downtime(16000, LINK, 50 * XPC_MS));
+    assert_true(xpc_predict_downtime(16000, d.enough_bandwidth_bytes_per_s,
+                                     50 * XPC_MS) <= f->p.downtime_ns);
+
+    /* With the downtime it names, the same guest is suspended. */
+    f->p.downtime_ns = d.enough_downtime_ns;
+    f->now = START;
+    assert_int_equal(iterate(f, 16384, 16000), XPC_STOP_AND_COPY);
+}
+
+static void torture_policy_on_timeout_suspends_below_the_maximum(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    f->p.max_downtime_ns = XPC_S;
+    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+        ;
+    assert_int_equal(f->it.decision.action, XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
+}
+
+static void torture_policy_never_suspends_above_the_maximum(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    f->p.max_downtime_ns = 300 * XPC_MS;
+    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+        ;
+    assert_int_equal(f->it.decision.action, XPC_ABORT);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_OVER_MAXIMUM);
+}
+
+static void torture_policy_ends_with_the_duration(void **state)
+{
+    struct fixture *f = *state;
+
+    /* The first copy takes 0.67 s, the second would take 0.4 s. */
+    f->p.duration_ns = XPC_S;
+    assert_int_equal(iterate(f, 16384, 10000), XPC_ABORT);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_DURATION);
+    f->now = START;
+    f->p.duration_ns = 2 * XPC_S;
+    assert_int_equal(iterate(f, 16384, 10000), XPC_CONTINUE);
+    assert_in_range(f->it.decision.time_left_ns, XPC_S, 2 * XPC_S);
+}
+
+static void torture_policy_iterations_are_an_upper_bound(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.iterations = 2;
+    assert_int_equal(iterate(f, 16384, 12000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 12000, 9000), XPC_ABORT);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_ITERATIONS);
+}
+
+static void torture_policy_threshold_stops_below_the_maximum(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.max_downtime_ns = XPC_S;
+    f->p.threshold_pages = 8001;
+    assert_int_equal(iterate(f, 16384, 8000), XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_THRESHOLD);
+    f->now = START;
+    f->p.max_downtime_ns = 300 * XPC_MS;
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+}
+
+static void torture_policy_trusts_the_link_not_the_promise(void **state)
+{
+    struct fixture *f = *state;
+
+    /* A user who says 1 GB/s on a link that gives a tenth of it. */
+    f->p.bandwidth_bytes_per_s = 10 * LINK;
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 99 / 100,
+                    LINK * 101 / 100);
+}
+
+static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_observation o = { .dirty_pages = 9000, .pages_sent = 100,
+                                 .bytes_sent = 100 * PAGE_BYTES };
+
+    f->p.bandwidth_bytes_per_s = 0;
+    f->p.downtime_ns = 50 * XPC_MS + 1;
+    assert_int_equal(iterate(f, 16384, 9000), XPC_CONTINUE);
+    /* A hundred pages vanish into a socket buffer in no time. */
+    o.now_ns = f->now + 1000;
+    xpc_engine_decide(&f->e, &o, &f->it);
+    assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 95 / 100,
+                    LINK * 110 / 100);
+}
+
+static void torture_policy_stock_decides_as_stock(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.policy = XPC_POLICY_STOCK;
+    for (unsigned int i = 0; i < 5; i++) {
+        assert_int_equal(xpc_stock_decide(&f->p, i, 50), XPC_CONTINUE);
+        assert_int_equal(xpc_stock_decide(&f->p, i, 49), XPC_STOP_AND_COPY);
+        assert_int_equal(xpc_stock_decide(&f->p, i, 0), XPC_STOP_AND_COPY);
+        assert_int_equal(xpc_stock_decide(&f->p, i, -1), XPC_CONTINUE);
+    }
+    assert_int_equal(xpc_stock_decide(&f->p, 5, -1), XPC_STOP_AND_COPY);
+    assert_int_equal(xpc_stock_decide(&f->p, 5, 10000), XPC_STOP_AND_COPY);
+    for (int i = 1; i <= 5; i++)
+        assert_int_equal(iterate(f, 16384, 1),
+                         i < 5 ? XPC_CONTINUE : XPC_STOP_AND_COPY);
+}
+
+static void torture_policy_preflight_refuses_the_impossible(void **state)
+{
+    struct fixture *f = *state;
+    char err[256];
+
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+    f->p.downtime_ns = 50 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone"));
+    f->p.downtime_ns = 200 * XPC_MS;
+    f->p.duration_ns = 500 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "first copy alone"));
+}
+
+static void torture_policy_prediction_saturates(void **state)
+{
+    (void)state;
+    assert_true(xpc_predict_downtime(UINT64_MAX, 1, 1) == UINT64_MAX);
+    assert_true(xpc_predict_downtime(1, 0, 1) == UINT64_MAX);
+    assert_true(xpc_predict_downtime(0, 0, 7) == 7);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(t) cmocka_unit_test_setup(t, setup)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_policy_stops_within_the_limit),
+        TEST(torture_policy_counts_the_overhead),
+        TEST(torture_policy_aborts_when_rounds_stop_shrinking),
+        TEST(torture_policy_names_numbers_that_are_enough),
+        TEST(torture_policy_on_timeout_suspends_below_the_maximum),
+        TEST(torture_policy_never_suspends_above_the_maximum),
+        TEST(torture_policy_ends_with_the_duration),
+        TEST(torture_policy_iterations_are_an_upper_bound),
+        TEST(torture_policy_threshold_stops_below_the_maximum),
+        TEST(torture_policy_trusts_the_link_not_the_promise),
+        TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
+        TEST(torture_policy_stock_decides_as_stock),
+        TEST(torture_policy_preflight_refuses_the_impossible),
+        TEST(torture_policy_prediction_saturates),
+    };
+
+    return torture_run(argc, argv, tests);
+}
