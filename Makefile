@@ -34,6 +34,8 @@ XP_LDFLAGS := -pthread -Wl,-z,defs
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libxxhash-dev \
 	libyajl-dev libcmocka-dev perl
 DEPS_TEST :=
+# More check- targets, in the order in which the modules name them.
+CHECKS :=
 
 .PHONY: all install
 all:
@@ -59,6 +61,16 @@ $(BUILD)/obj/%.o: %.c
 .PHONY: deps
 deps:
 	@tests/install-deps $(sort $(DEPS_BUILD) $(DEPS_TEST))
+
+# The parts one after the other, so that the emulators have the machine to
+# themselves. Parts that a checkout has not got (yet) are passed over.
+.PHONY: check
+check:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory check-unit
+	@$(MAKE) --no-print-directory check-asan
+	@$(MAKE) --no-print-directory $(CHECKS)
 
 .PHONY: check-asan
 check-asan:
