@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What dom0's shell cannot do itself.
+ *
+ *   domtool run DIR CMD...    runs CMD as a terminal would: in a process
+ *                             group of its own, no signal ignored. Leaves in
+ *                             DIR its pid, stdout, stderr, status, time-us
+ *   domtool logdirty DOMID    prints "on" or "off"
+ *   domtool downtime FILE FROM TO
+ *                             from a trace of runstates: µs from domain FROM's
+ *                             last running to domain TO's first
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenctrl.h>
+#include <xen/trace.h>
+
+/* The new and the old runstate in a record's event; Xen's order. */
+enum { RUNNING, RUNNABLE, BLOCKED, OFFLINE };
+
+static uint64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+}
+
+static int open_in(const char *dir, const char *name)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+}
+
+static void put_number(const char *dir, const char *name, uint64_t value)
+{
+    int fd = open_in(dir, name);
+
+    if (fd >= 0) {
+        dprintf(fd, "%" PRIu64 "\n", value);
+        close(fd);
+    }
+}
+
+static void child(const char *dir, char **argv)
+{
+    int sig;
+
+    for (sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
+    dup2(open("/dev/null", O_RDONLY), 0);
+    dup2(open_in(dir, "stdout"), 1);
+    dup2(open_in(dir, "stderr"), 2);
+    execvp(argv[0], argv);
+    fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+static int do_run(int argc, char **argv)
+{
+    const char *dir = argv[0];
+    uint64_t start;
+    pid_t pid;
+    int status;
+
+    (void)argc;
+    start = now_us();
+    pid = fork();
+    if (pid < 0)
+        return 1;
+    if (!pid) {
+        setpgid(0, 0);
+        child(dir, argv + 1);
+    }
+    setpgid(pid, pid);
+    put_number(dir, "pid", pid);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    put_number(dir, "time-us", now_us() - start);
+    status = WIFEXITED(status) ? WEXITSTATUS(status)
+                               : 128 + WTERMSIG(status);
+    put_number(dir, "status", status);
+    return status;
+}
+
+/*
+ * A PEEK does not tell: it succeeds with nothing dirty when log-dirty is off.
+ * Switching it on fails where it is on already.
+ */
+static int do_logdirty(int argc, char **argv)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    uint32_t domid = atoi(argv[0]);
+
+    (void)argc;
+    if (!xch)
+        return 1;
+    if (!xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY,
+                           NULL, 0)) {
+        xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
+        puts("off");
+    } else if (errno == EINVAL) {
+        puts("on");
+    } else {
+        printf("error: %s\n", strerror(errno));
+    }
+    xc_interface_close(xch);
+    return 0;
+}
+
+static uint64_t cpu_khz(void)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xc_physinfo_t info = { 0 };
+    uint64_t khz = 0;
+
+    if (xch && !xc_physinfo(xch, &info))
+        khz = info.cpu_khz;
+    if (xch)
+        xc_interface_close(xch);
+    return khz;
+}
+
+static int do_downtime(int argc, char **argv)
+{
+    FILE *f = fopen(argv[0], "rb");
+    unsigned int from, to, domid, old_state, new_state;
+    uint64_t stopped = 0, started = 0, khz = cpu_khz(), tsc = 0;
+    uint32_t word, data[9];
+
+    if (argc < 3 || !f || !khz)
+        return 1;
+    from = atoi(argv[1]);
+    to = atoi(argv[2]);
+    while (fread(&word, 4, 1, f) == 1) {
+        unsigned int extra = word >> 28 & 7, timed = word >> 31;
+        unsigned int count = extra + 2 * timed;
+
+        if (count && fread(data, 4, count, f) != count)
+            break;
+        if (timed)
+            tsc = data[0] | (uint64_t)data[1] << 32;
+        if ((word & 0x0ffff00f) != TRC_SCHED_RUNSTATE_CHANGE || !extra)
+            continue;
+        domid = data[2 * timed] >> 16;
+        old_state = word >> 8 & 3;
+        new_state = word >> 4 & 3;
+        if (domid == from && old_state == RUNNING)
+            stopped = tsc;
+        if (domid == to && new_state == RUNNING && !started)
+            started = tsc;
+    }
+    fclose(f);
+    if (!stopped || started < stopped)
+        return 1;
+    printf("%" PRIu64 "\n", (started - stopped) * 1000 / khz);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int args;
+        int (*run)(int argc, char **argv);
+    } commands[] = {
+        { "run", 2, do_run },
+        { "logdirty", 1, do_logdirty },
+        { "downtime", 3, do_downtime },
+    };
+    unsigned int i;
+
+    for (i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
+        if (!strcmp(argv[1], commands[i].name) &&
+            argc - 2 >= commands[i].args)
+            return commands[i].run(argc - 2, argv + 2);
+    fprintf(stderr, "usage: domtool run|logdirty|downtime ...\n");
+    return 2;
+}

@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What a scenario may use; tests/lab/README.md describes it. Runs in dom0
+# under BusyBox's shell.
+
+# BusyBox's shell prefers its own ip, tc and xl-less PATH lookups; these are
+# the real ones.
+ip=/usr/bin/ip
+tc=/usr/sbin/tc
+stock_xl=/usr/sbin/xl
+our_xl=/usr/local/bin/xl
+domtool=/job/domtool
+
+# ------------------------------------------------------------ defaults
+
+guest=g1
+guest_type=pvh
+guest_memory=96
+guest_vcpus=1
+guest_config=
+workload=idle
+xl=stock
+xl_options=
+receiver=stock
+receiver_options=-e
+env=
+link=
+link_delay=
+link_loss=
+trace=no
+report=yes
+alive_within=30
+
+expect_status=0
+expect_outcome=
+expect_guest=target
+expect_stderr=
+expect_stderr_not=
+expect_stdout=
+expect_report=
+
+before() { :; }
+during() { :; }
+after() { :; }
+steps() { migrate; }
+
+# ------------------------------------------------------------ saying
+
+# A failed expectation of the step at hand, or of the scenario.
+fail() {
+    echo "$*" >>"${step:-$out}/failures"
+}
+
+passed() {
+    echo "$*" >>"${step:-$out}/checks"
+}
+
+say() {
+    echo "LAB SAY $scenario: $*" >/dev/ttyS1
+}
+
+uptime_us() {
+    awk '{ printf "%d", $1 * 1000000 }' /proc/uptime
+}
+
+# ------------------------------------------------------------ domains
+
+# Lines "id name state" of all domains but dom0.
+domains() {
+    $stock_xl list | awk 'NR > 1 && $2 != 0 { print $2, $1, $5 }'
+}
+
+domid() {
+    $stock_xl domid "${1:-$guest}" 2>/dev/null
+}
+
+writer_state() {
+    xenstore-read "/local/domain/$1/data/writer" 2>/dev/null
+}
+
+# One number of the writer's state: writer_number DOMID NAME
+writer_number() {
+    writer_state "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local until
+    until=$(($(uptime_us) + $1 * 1000000))
+    shift
+    while ! "$@"; do
+        [ "$(uptime_us)" -lt "$until" ] || return 1
+        sleep 0.1
+    done
+}
+
+has_beaten() {
+    [ -n "$(writer_state "$1")" ]
+}
+
+start_guest() {
+    local config=/tmp/$guest.cfg id
+    cat >"$config" <<END
+name="$guest"
+type="$guest_type"
+kernel="/root/vmlinux"
+ramdisk="/job/guest.cpio.gz"
+extra="console=hvc0 quiet panic=-1 writer=$workload"
+memory=$guest_memory
+vcpus=$guest_vcpus
+tsc_mode="native"
+on_crash="preserve"
+$guest_config
+END
+    if ! $stock_xl create -e -q "$config" >"$out/create.log" 2>&1; then
+        fail "guest: xl create failed: $(tail -n 3 "$out/create.log")"
+        return 1
+    fi
+    id=$(domid)
+    if ! wait_for 60 has_beaten "$id"; then
+        fail "guest: its workload did not come up"
+        return 1
+    fi
+    # Bad before anything was done to it: that is not our doing.
+    if [ "$(writer_number "$id" bad)" != 0 ]; then
+        echo "the guest's pattern was bad before the migration" \
+            >>"$out/unhealthy"
+    fi
+}
+
+destroy_guests() {
+    local d
+    for d in $(domains | cut -d ' ' -f 1); do
+        $stock_xl destroy "$d"
+    done
+}
+
+# ------------------------------------------------------------ processes
+
+# Pids of the processes whose command line matches.
+pids_of() {
+    local p
+    for p in /proc/[0-9]*; do
+        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -E -e "$1" &&
+            [ "${p#/proc/}" != $$ ] && echo "${p#/proc/}"
+    done
+}
+
+# Signals all of the step's process group, as a terminal's Ctrl-C does.
+signal_group() {
+    kill "-$1" -- "-$(cat "$step/pid")"
+}
+
+# Signals the front end alone.
+signal_xl() {
+    kill "-$1" "$(cat "$step/pid")"
+}
+
+# signal_matching SIGNAL REGEX
+signal_matching() {
+    local p
+    p=$(pids_of "$2")
+    # shellcheck disable=SC2086
+    [ -n "$p" ] && kill "-$1" $p
+}
+
+said_iteration() {
+    grep -q -i -E "\"?iteration\"?[ :]*$1\b" "$step/stderr" "$step/stdout" \
+        2>/dev/null
+}
+
+# For during(): returns when our xl says that it is in iteration N.
+wait_iteration() {
+    wait_for "${2:-120}" said_iteration "$1" ||
+        fail "during: iteration $1 was never reported"
+}
+
+# ------------------------------------------------------------ the link
+
+# link=none: a pipe. link=RATE (100mbit, or max): a veth pair to the network
+# namespace that the receiver lives in.
+link_up() {
+    local at=root
+    [ "${link:-none}" != none ] || return 0
+    modprobe veth
+    modprobe sch_tbf
+    modprobe sch_netem
+    $ip netns add b
+    $ip link add va type veth peer name vb
+    $ip link set vb netns b
+    $ip addr add 10.9.0.1/24 dev va
+    $ip link set va up
+    $ip netns exec b $ip addr add 10.9.0.2/24 dev vb
+    $ip netns exec b $ip link set vb up
+    $ip netns exec b $ip link set lo up
+    if [ -n "$link_loss" ]; then
+        $tc qdisc add dev va root handle 1: netem loss "$link_loss" limit 10000
+        at='parent 1:1'
+    fi
+    # shellcheck disable=SC2086
+    [ "$link" = max ] ||
+        $tc qdisc add dev va $at tbf rate "$link" burst 64k latency 100ms
+    [ -z "$link_delay" ] ||
+        $ip netns exec b $tc qdisc add dev vb root netem delay "$link_delay"
+    $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork \
+        EXEC:"/job/receive" 2>"$step/listener.log" &
+    listener=$!
+}
+
+link_set_rate() {
+    $tc qdisc change dev va root tbf rate "$1" burst 64k latency 100ms
+}
+
+# Drops what is sent, without a word to either side.
+link_cut() {
+    $tc qdisc replace dev va root netem loss 100%
+}
+
+link_down() {
+    [ "${link:-none}" != none ] || return 0
+    kill "$listener" 2>/dev/null
+    $ip netns del b
+    $ip link del va 2>/dev/null
+    return 0
+}
+
+transport() {
+    if [ "${link:-none}" = none ]; then
+        echo /job/receive
+    else
+        echo "socat -b 65536 - TCP:10.9.0.2:4444"
+    fi
+}
+
+xl_path() {
+    case $1 in
+        ours) echo $our_xl ;;
+        stock) echo $stock_xl ;;
+        *) echo "$1" ;;
+    esac
+}
+
+# ------------------------------------------------------------ checks
+
+check() {
+    local what=$1
+    shift
+    if "$@"; then
+        passed "$what"
+    else
+        fail "$what"
+    fi
+}
+
+guest_location() {
+    local id
+    id=$(domid)
+    if [ -z "$id" ]; then
+        echo nowhere
+    elif [ "$id" = "$source_id" ]; then
+        echo source
+    else
+        echo target
+    fi
+}
+
+has_checked_all() {
+    local now
+    now=$(writer_number "$1" verified)
+    [ -n "$now" ] && [ "$now" -ge "$2" ]
+}
+
+# Running, and a whole check of its memory begun now ends well in time.
+guest_is_intact() {
+    local id pages
+    id=$(domid)
+    [ -n "$id" ] && wait_for "$alive_within" has_beaten "$id" || return 1
+    pages=$(writer_number "$id" pages)
+    wait_for "$alive_within" has_checked_all "$id" \
+        $(($(writer_number "$id" verified) + pages)) || return 1
+    writer_state "$id" >"$step/writer"
+    [ "$(writer_number "$id" bad)" = 0 ]
+}
+
+log_dirty_is_off() {
+    [ "$($domtool logdirty "$(domid)")" = off ]
+}
+
+one_domain() {
+    [ "$(domains | wc -l)" = "$1" ]
+}
+
+no_processes() {
+    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper')
+    [ -z "$left_processes" ]
+}
+
+no_precopy_node() {
+    local d
+    for d in $(xenstore-list /libxl); do
+        ! xenstore-exists "/libxl/$d/precopy" || return 1
+    done
+}
+
+# What must be true after a step, whatever it did.
+check_guest() {
+    local where
+    [ -n "$expect_guest" ] || return 0
+    # The receiver's end is a little later than the sender's.
+    check "no process is left" wait_for 10 no_processes
+    where=$(guest_location)
+    echo "$where" >"$step/guest"
+    if [ "$expect_guest" = nowhere ]; then
+        check "no domain is left" one_domain 0
+        return
+    fi
+    check "one domain, no second one" one_domain 1
+    check "log-dirty is off" log_dirty_is_off
+    check "the guest runs and its memory is intact" guest_is_intact
+    check "no precopy node is left in xenstore" no_precopy_node
+}
+
+# ------------------------------------------------------------ steps
+
+step_begin() {
+    steps_done=$((steps_done + 1))
+    step=$out/step$steps_done
+    mkdir -p "$step/want"
+    echo "${1:-migrate}" >"$step/name"
+    say "$(cat "$step/name")"
+    source_id=$(domid)
+}
+
+# Keeps what must come out; the host compares.
+step_wants() {
+    local w
+    for w in status outcome guest stderr stderr_not stdout report; do
+        eval "printf '%s\n' \"\$expect_$w\"" | sed '/^ *$/d' >"$step/want/$w"
+        [ -s "$step/want/$w" ] || rm "$step/want/$w"
+    done
+}
+
+trace_start() {
+    [ "$trace" = yes ] || return 0
+    xentrace -D -e 0x00021000 "/tmp/trace" >/dev/null 2>&1 &
+    tracer=$!
+    sleep 0.5
+}
+
+trace_end() {
+    [ "$trace" = yes ] || return 0
+    sleep 0.5
+    kill -INT "$tracer"
+    wait "$tracer"
+    $domtool downtime /tmp/trace "$source_id" "$(domid)" \
+        >"$step/true-downtime-us" || rm "$step/true-downtime-us"
+    rm -f /tmp/trace
+}
+
+# migrate [NAME [GUEST]]: one migration as the variables say.
+migrate() {
+    local options="$xl_options"
+    step_begin "${1:-}"
+    if [ "$xl" = ours ] && [ "$report" = yes ]; then
+        options="$options --report=$step/report.json"
+    fi
+    printf '#!/bin/sh\nexec %s migrate-receive %s 2>%s/receiver.log\n' \
+        "$(xl_path "$receiver")" "$receiver_options" "$step" >/job/receive
+    chmod 755 /job/receive
+    link_up
+    before
+    trace_start
+    (during) &
+    during_pid=$!
+    eval "set -- $env $(xl_path "$xl") migrate $options -s '' \
+        ${2:-$guest} '$(transport)'"
+    echo "$*" >"$step/command"
+    $domtool run "$step" env "$@"
+    kill $during_pid 2>/dev/null
+    wait $during_pid 2>/dev/null
+    trace_end
+    link_down
+    # What is looked for after the step is not the link's, nor during()'s.
+    check_guest
+    after
+    step_wants
+    step=
+}
+
+# run_command NAME COMMAND...: any command as a step.
+run_command() {
+    step_begin "$1"
+    shift
+    echo "$*" >"$step/command"
+    $domtool run "$step" env "$@"
+    check_guest
+    after
+    step_wants
+    step=
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest's workload: writes to memory in a set pattern at a set pace, and
+ * goes on checking that every page holds what was last written to it.
+ *
+ *   writer PATTERN[,name=value]...
+ *
+ *   idle       writes nothing
+ *   uniform    pages picked at random, all alike
+ *   zipf       pages picked at random, few of them often (skew=1.0)
+ *   sweep      one page after the other, round and round
+ *
+ *   mib=N      memory written to (16)
+ *   rate=N     writes a second, a page each (1000); "max": as fast as it goes
+ *   busy=MS,lull=MS    phased: writes for busy ms, rests for lull ms
+ *   after=MS   starts to write only then
+ *   fill=random|zero   what is in the pages beside their header (random)
+ *   cold=N     further MiB, filled once and then only checked (0)
+ *   cold-fill=random|zero
+ *   verify=MS  how long one check of all pages takes (2000)
+ *   seed=N
+ *
+ * Once a second it writes its state to data/writer in its domain's part of
+ * xenstore: a new domain starts without that node, so after a migration the
+ * node proves that the guest lives where it is found.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xen/io/xs_wire.h>
+
+#define PAGE_WORDS 512
+#define PAGES_PER_MIB 256
+#define NS 1000000000ULL
+#define TICK_NS 1000000ULL
+/* Longer than this behind its pace, the writer forgets what it owes. */
+#define MAX_DEBT_NS (50 * TICK_NS)
+
+enum pattern { IDLE, UNIFORM, ZIPF, SWEEP };
+
+/* The head of a page; its last word repeats sum. */
+struct head {
+    uint64_t index;
+    uint64_t generation;
+    uint64_t sum;
+};
+
+static struct {
+    enum pattern pattern;
+    uint64_t mib, cold_mib, rate, seed;
+    uint64_t busy_ns, lull_ns, after_ns, verify_ns;
+    double skew;
+    bool max_rate, zero_fill, cold_zero;
+} opt = {
+    .mib = 16, .rate = 1000, .seed = 1, .skew = 1.0, .verify_ns = 2 * NS,
+};
+
+static uint64_t *memory;
+static uint64_t hot_pages, all_pages;
+/* What each page must hold: a page brought back to an older state is as
+ * consistent in itself as the right one. */
+static uint32_t *generations;
+static double *zipf_cdf;
+static uint32_t *zipf_page;
+static uint64_t prng_state;
+
+static uint64_t written, verified, bad_pages, beats;
+static uint64_t first_bad = UINT64_MAX;
+static uint64_t max_monotonic_gap_ns, max_boottime_gap_ns, suspended_ns;
+
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec ts;
+
+    clock_gettime(id, &ts);
+    return ts.tv_sec * NS + ts.tv_nsec;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15ULL;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+static uint64_t next_random(void)
+{
+    return mix(prng_state++);
+}
+
+static double next_unit(void)
+{
+    return (next_random() >> 11) * 0x1p-53;
+}
+
+static uint64_t page_sum(uint64_t index, uint64_t generation)
+{
+    return mix(opt.seed ^ mix(index << 32 ^ generation));
+}
+
+static bool page_is_zero_filled(uint64_t index)
+{
+    return index < hot_pages ? opt.zero_fill : opt.cold_zero;
+}
+
+/* The words between head and tail never change after the page is made. */
+static uint64_t body_word(uint64_t index, unsigned int w)
+{
+    return (index + 1) * 0x9e3779b97f4a7c15ULL * (2 * w + 1) ^ opt.seed;
+}
+
+static void write_page(uint64_t index)
+{
+    uint64_t *p = memory + index * PAGE_WORDS;
+    struct head *h = (struct head *)p;
+
+    generations[index]++;
+    h->index = index;
+    h->generation = generations[index];
+    h->sum = page_sum(index, generations[index]);
+    p[PAGE_WORDS - 1] = h->sum;
+    written++;
+}
+
+static void make_page(uint64_t index)
+{
+    uint64_t *p = memory + index * PAGE_WORDS;
+    unsigned int w;
+
+    if (page_is_zero_filled(index)) {
+        memset(p, 0, PAGE_WORDS * sizeof(*p));
+    } else {
+        for (w = 0; w < PAGE_WORDS; w++)
+            p[w] = body_word(index, w);
+    }
+    /* A cold zero page stays all zero: its share is what it is for. */
+    if (index < hot_pages || !opt.cold_zero)
+        write_page(index);
+}
+
+static bool page_is_good(uint64_t index)
+{
+    const uint64_t *p = memory + index * PAGE_WORDS;
+    const struct head *h = (const struct head *)p;
+    bool zero = page_is_zero_filled(index);
+    uint64_t wrong = 0;
+    unsigned int w, from = sizeof(*h) / sizeof(*p), to = PAGE_WORDS - 1;
+
+    if (index >= hot_pages && opt.cold_zero) {
+        from = 0;
+        to = PAGE_WORDS;
+    } else if (h->index != index || h->generation != generations[index] ||
+               h->sum != page_sum(index, generations[index]) ||
+               p[PAGE_WORDS - 1] != h->sum) {
+        return false;
+    }
+    for (w = from; w < to; w++)
+        wrong |= p[w] ^ (zero ? 0 : body_word(index, w));
+    return !wrong;
+}
+
+static void verify_page(uint64_t index)
+{
+    if (!page_is_good(index)) {
+        bad_pages++;
+        if (first_bad == UINT64_MAX)
+            first_bad = index;
+    }
+    verified++;
+}
+
+static void make_zipf(void)
+{
+    double total = 0;
+    uint64_t i, j;
+    uint32_t t;
+
+    zipf_cdf = calloc(hot_pages, sizeof(*zipf_cdf));
+    zipf_page = calloc(hot_pages, sizeof(*zipf_page));
+    if (!zipf_cdf || !zipf_page) {
+        perror("writer");
+        exit(1);
+    }
+    for (i = 0; i < hot_pages; i++) {
+        total += 1 / pow(i + 1, opt.skew);
+        zipf_cdf[i] = total;
+        zipf_page[i] = i;
+    }
+    for (i = 0; i < hot_pages; i++)
+        zipf_cdf[i] /= total;
+    /* Popular pages lie anywhere, as they do in real memory. */
+    for (i = hot_pages - 1; i > 0; i--) {
+        j = next_random() % (i + 1);
+        t = zipf_page[i];
+        zipf_page[i] = zipf_page[j];
+        zipf_page[j] = t;
+    }
+}
+
+static uint64_t zipf_pick(void)
+{
+    double u = next_unit();
+    uint64_t low = 0, high = hot_pages - 1, mid;
+
+    while (low < high) {
+        mid = (low + high) / 2;
+        if (zipf_cdf[mid] < u)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return zipf_page[low];
+}
+
+static uint64_t pick_page(void)
+{
+    static uint64_t cursor;
+
+    switch (opt.pattern) {
+    case ZIPF:
+        return zipf_pick();
+    case SWEEP:
+        return cursor++ % hot_pages;
+    default:
+        return next_random() % hot_pages;
+    }
+}
+
+static bool is_busy(uint64_t age_ns)
+{
+    if (opt.pattern == IDLE || age_ns < opt.after_ns)
+        return false;
+    if (!opt.lull_ns)
+        return true;
+    return (age_ns - opt.after_ns) % (opt.busy_ns + opt.lull_ns) <
+           opt.busy_ns;
+}
+
+/* One write to the domain's own part of xenstore, answer awaited. */
+static int xenstore_write(int fd, const char *path, const char *value)
+{
+    char buffer[512];
+    struct xsd_sockmsg msg = {
+        .type = XS_WRITE,
+        .len = strlen(path) + 1 + strlen(value),
+    };
+    size_t size = sizeof(msg) + msg.len;
+
+    if (size > sizeof(buffer))
+        return -1;
+    memcpy(buffer, &msg, sizeof(msg));
+    strcpy(buffer + sizeof(msg), path);
+    memcpy(buffer + sizeof(msg) + strlen(path) + 1, value, strlen(value));
+    if (write(fd, buffer, size) != (ssize_t)size)
+        return -1;
+    if (read(fd, &msg, sizeof(msg)) != sizeof(msg) ||
+        msg.len > sizeof(buffer))
+        return -1;
+    while (msg.len) {
+        ssize_t n = read(fd, buffer, msg.len);
+
+        if (n <= 0)
+            return -1;
+        msg.len -= n;
+    }
+    return msg.type == XS_WRITE ? 0 : -1;
+}
+
+static void beat(int fd)
+{
+    char text[400];
+
+    beats++;
+    snprintf(text, sizeof(text),
+             "beats=%llu pages=%llu written=%llu verified=%llu bad=%llu "
+             "first-bad=%lld max-gap-us=%llu max-boottime-gap-us=%llu "
+             "suspended-us=%llu",
+             (unsigned long long)beats, (unsigned long long)all_pages,
+             (unsigned long long)written, (unsigned long long)verified,
+             (unsigned long long)bad_pages, (long long)first_bad,
+             (unsigned long long)max_monotonic_gap_ns / 1000,
+             (unsigned long long)max_boottime_gap_ns / 1000,
+             (unsigned long long)suspended_ns / 1000);
+    if (xenstore_write(fd, "data/writer", text))
+        fprintf(stderr, "writer: xenstore: %s\n", strerror(errno));
+}
+
+/*
+ * Notes how long the writer did not run. MONOTONIC leaves out the time the
+ * guest was suspended, BOOTTIME has it.
+ */
+static void note_gap(uint64_t now)
+{
+    static uint64_t last, last_boottime;
+    uint64_t boottime = clock_ns(CLOCK_BOOTTIME);
+
+    if (last) {
+        uint64_t gap = now - last, boot_gap = boottime - last_boottime;
+
+        if (gap > max_monotonic_gap_ns)
+            max_monotonic_gap_ns = gap;
+        if (boot_gap > max_boottime_gap_ns)
+            max_boottime_gap_ns = boot_gap;
+        if (boot_gap > gap)
+            suspended_ns += boot_gap - gap;
+    }
+    last = now;
+    last_boottime = boottime;
+}
+
+static void work(int xenstore)
+{
+    uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, last = start;
+    uint64_t next_beat = start, cursor = 0, n;
+    double due = 0, check_due = 0;
+    struct timespec tick = { .tv_nsec = TICK_NS };
+
+    for (;;) {
+        uint64_t passed;
+
+        now = clock_ns(CLOCK_MONOTONIC);
+        note_gap(now);
+        passed = now - last;
+        last = now;
+        if (passed > MAX_DEBT_NS)
+            passed = MAX_DEBT_NS;
+
+        if (!is_busy(now - start)) {
+            due = 0;
+        } else if (opt.max_rate) {
+            /* Small batches: the clock and xenstore are not forgotten. */
+            due = 256;
+        } else {
+            due += (double)passed * opt.rate / NS;
+        }
+        for (n = due; n > 0; n--)
+            write_page(pick_page());
+        due -= (uint64_t)due;
+
+        check_due += (double)passed * all_pages / opt.verify_ns;
+        for (n = check_due; n > 0; n--)
+            verify_page(cursor++ % all_pages);
+        check_due -= (uint64_t)check_due;
+
+        if (now >= next_beat) {
+            beat(xenstore);
+            next_beat = now + NS;
+        }
+        if (!opt.max_rate || !is_busy(now - start))
+            nanosleep(&tick, NULL);
+    }
+}
+
+static void set_option(const char *name, const char *value)
+{
+    uint64_t number = strtoull(value, NULL, 10);
+
+    if (!strcmp(name, "mib")) {
+        opt.mib = number;
+    } else if (!strcmp(name, "cold")) {
+        opt.cold_mib = number;
+    } else if (!strcmp(name, "rate")) {
+        opt.max_rate = !strcmp(value, "max");
+        opt.rate = number;
+    } else if (!strcmp(name, "skew")) {
+        opt.skew = strtod(value, NULL);
+    } else if (!strcmp(name, "busy")) {
+        opt.busy_ns = number * 1000000;
+    } else if (!strcmp(name, "lull")) {
+        opt.lull_ns = number * 1000000;
+    } else if (!strcmp(name, "after")) {
+        opt.after_ns = number * 1000000;
+    } else if (!strcmp(name, "verify")) {
+        opt.verify_ns = (number ? number : 1) * 1000000;
+    } else if (!strcmp(name, "seed")) {
+        opt.seed = number;
+    } else if (!strcmp(name, "fill")) {
+        opt.zero_fill = !strcmp(value, "zero");
+    } else if (!strcmp(name, "cold-fill")) {
+        opt.cold_zero = !strcmp(value, "zero");
+    } else {
+        fprintf(stderr, "writer: unknown option %s\n", name);
+        exit(2);
+    }
+}
+
+static void parse(char *line)
+{
+    static const char *const names[] = { "idle", "uniform", "zipf", "sweep" };
+    char *word = strtok(line, ","), *value;
+    unsigned int i;
+
+    for (i = 0; i < 4 && strcmp(word ? word : "", names[i]); i++)
+        ;
+    if (i == 4) {
+        fprintf(stderr, "writer: unknown pattern %s\n", word ? word : "");
+        exit(2);
+    }
+    opt.pattern = (enum pattern)i;
+    while ((word = strtok(NULL, ","))) {
+        value = strchr(word, '=');
+        if (value)
+            *value++ = 0;
+        set_option(word, value ? value : "");
+    }
+    prng_state = opt.seed << 32;
+}
+
+int main(int argc, char **argv)
+{
+    int xenstore;
+    uint64_t i;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: writer PATTERN[,name=value]...\n");
+        return 2;
+    }
+    parse(argv[1]);
+    hot_pages = (opt.mib ? opt.mib : 1) * PAGES_PER_MIB;
+    all_pages = hot_pages + opt.cold_mib * PAGES_PER_MIB;
+    memory = mmap(NULL, all_pages * PAGE_WORDS * sizeof(*memory),
+                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    generations = calloc(all_pages, sizeof(*generations));
+    xenstore = open("/dev/xen/xenbus", O_RDWR);
+    if (memory == MAP_FAILED || !generations || xenstore < 0) {
+        perror("writer");
+        return 1;
+    }
+    /* Huge pages would make one write dirty 512 pages' worth of mapping. */
+    madvise(memory, all_pages * PAGE_WORDS * sizeof(*memory),
+            MADV_NOHUGEPAGE);
+    for (i = 0; i < all_pages; i++)
+        make_page(i);
+    if (opt.pattern == ZIPF)
+        make_zipf();
+    written = 0;
+    work(xenstore);
+    return 0;
+}

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The lab: real Xen in an emulator, running the scenarios of
+# tests/lab/scenarios. tests/lab/README.md describes it.
+
+DEPS_TEST += apt binutils coreutils cpio diffutils dpkg findutils gzip jq kmod \
+	libc6-dev libxen-dev qemu-system-x86 sed tar util-linux xz-utils
+
+LAB := $(BUILD)/lab
+
+$(LAB)/writer: tests/lab/guest/writer.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIC,$(XP_CFLAGS)) -O2 -static -s -o $@ $< -lm
+
+# Xen's headers want the compiler's extensions.
+$(LAB)/domtool: tests/lab/dom0/domtool.c
+	@mkdir -p $(@D)
+	$(CC) $(XP_CFLAGS) -std=gnu11 -O2 -o $@ $< -lxenctrl
+
+# What the lab hands to dom0: its own tools, and the project as installed.
+.PHONY: lab-build
+lab-build: all $(LAB)/writer $(LAB)/domtool
+	@rm -rf $(LAB)/stage
+	@if $(MAKE) -n install >/dev/null 2>&1; then \
+	  $(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null; \
+	fi
+
+## make lab SCENARIO=name  run lab scenarios (names or paths), results as JSON
+.PHONY: lab
+lab: lab-build
+	@test -n "$(SCENARIO)" || { echo "make lab SCENARIO=name; make lab-list names them" >&2; exit 2; }
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run $(SCENARIO)
+
+## make lab-list           the lab's scenarios
+.PHONY: lab-list
+lab-list:
+	@for f in tests/lab/scenarios/*; do \
+	  printf '%-28s %s\n' "$${f##*/}" "$$(sed -n '1s/^# //p' $$f)"; done
+
+## make check-lab          the scenarios of tests/lab/check.list on real Xen
+.PHONY: check-lab
+check-lab: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
