@@ -53,6 +53,7 @@ step_json() {
         --arg guest "$(text "$s/guest")" \
         --arg writer "$(text "$s/writer")" \
         --arg true_downtime "$(text "$s/true-downtime-us")" \
+        --arg link_bytes "$(text "$s/link-bytes")" \
         --arg report "$(jq -c . "$s/report.json" 2>/dev/null)" \
         --arg checks "$(text "$s/checks")" \
         --arg failures "$(step_failures "$s" 2>&1)" '
@@ -62,6 +63,7 @@ step_json() {
             name: $name, command: $command, status: ($status | number),
             "virtual-time-us": ($time | number),
             "true-downtime-us": ($true_downtime | number),
+            "link-bytes": ($link_bytes | number),
             guest: (if $guest == "" then null else $guest end),
             "guest-state": ($writer | lines | join(" ") | split(" ") |
                 map(select(. != "") | split("=") |

@@ -218,6 +218,7 @@ link_cut() {
 
 link_down() {
     [ "${link:-none}" != none ] || return 0
+    cat /sys/class/net/va/statistics/tx_bytes >"$step/link-bytes"
     kill "$listener" 2>/dev/null
     $ip netns del b
     $ip link del va 2>/dev/null
