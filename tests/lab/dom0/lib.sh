@@ -287,6 +287,10 @@ guest_is_intact() {
     [ "$(writer_number "$id" bad)" = 0 ]
 }
 
+guest_crashed() {
+    domains | grep -q " $guest .*c"
+}
+
 log_dirty_is_off() {
     [ "$($domtool logdirty "$(domid)")" = off ]
 }
@@ -315,6 +319,10 @@ check_guest() {
     check "no process is left" wait_for 10 no_processes
     where=$(guest_location)
     echo "$where" >"$step/guest"
+    if [ "$where" = source ] && guest_crashed; then
+        echo "the guest's kernel crashed where it has run all the time" \
+            >>"$out/unhealthy"
+    fi
     if [ "$expect_guest" = nowhere ]; then
         check "no domain is left" one_domain 0
         return
