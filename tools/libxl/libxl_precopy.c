@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Live migration with a policy, on a stock libxl: the parameters go to
+ * xenstore, the plug-in's helper to the environment, and the rest is
+ * libxl_domain_suspend().
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libxl_precopy.h"
+#include "xen_store.h"
+#include "xpc_types.h"
+
+/* What is told of a migration, from the one before it. */
+static const char *const told_leaves[] = {
+    "progress", "iteration", "report", "cancel",
+};
+
+/*
+ * Readies xenstore for a migration with these parameters; NULL: none. They
+ * hold for this one migration, whoever migrates the domain next.
+ */
+static int store_prepare(struct xs_handle *xs, uint32_t domid,
+                         const libxl_precopy_params *params)
+{
+    struct xpc_params p;
+    size_t i;
+
+    for (i = 0; i < sizeof(told_leaves) / sizeof(told_leaves[0]); i++) {
+        if (xpc_store_remove(xs, domid, told_leaves[i]))
+            return ERROR_FAIL;
+    }
+    if (!params)
+        return xpc_store_remove(xs, domid, "params") ? ERROR_FAIL : 0;
+    p = *params;
+    p.once = true;
+    return xpc_store_write(xs, domid, "params", &xpc_params_type, &p) ?
+           ERROR_FAIL : 0;
+}
+
+int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
+                              int flags, const libxl_precopy_params *params,
+                              const libxl_asyncop_how *ao_how)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    struct xs_handle *xs = NULL;
+    int rc;
+
+    if (params && xpc_params_check(params, err, sizeof(err))) {
+        rc = ERROR_INVAL;
+        goto out;
+    }
+    xs = xs_open(0);
+    if (!xs) {
+        rc = ERROR_FAIL;
+        goto out;
+    }
+    rc = store_prepare(xs, domid, params);
+    if (rc) goto out;
+    if (setenv("LIBXL_SAVE_HELPER", libxl_precopy_save_helper(), 0)) {
+        rc = ERROR_NOMEM;
+        goto out;
+    }
+
+    rc = libxl_domain_suspend(ctx, domid, fd, flags | LIBXL_SUSPEND_LIVE,
+                              ao_how);
+    /* The plug-in removes them, unless it has never been started. */
+    if (rc && params)
+        xpc_store_remove(xs, domid, "params");
+
+ out:
+    if (xs)
+        xs_close(xs);
+    return rc;
+}
+
+/*
+ * Reads with a handle of its own: a report is asked for once, and a handle
+ * kept open would be one more thing for the caller to free.
+ */
+int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
+                                libxl_precopy_report *report_r)
+{
+    char err[XPC_ERR_LEN];
+    struct xs_handle *xs = xs_open(0);
+    int rc;
+
+    (void)ctx;
+    if (!xs)
+        return ERROR_FAIL;
+    if (!xpc_store_read_report(xs, domid, report_r, err))
+        rc = 0;
+    else
+        rc = errno == ENOENT ? ERROR_NOTFOUND : ERROR_FAIL;
+    xs_close(xs);
+    return rc;
+}
+
+int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
+                                  libxl_precopy_iteration *it_r)
+{
+    char err[XPC_ERR_LEN];
+    struct xs_handle *xs = xs_open(0);
+    int rc;
+
+    (void)ctx;
+    if (!xs)
+        return ERROR_FAIL;
+    if (!xpc_store_read(xs, domid, "progress", &xpc_iteration_type, it_r,
+                        err))
+        rc = 0;
+    else
+        rc = errno == ENOENT ? ERROR_NOTFOUND : ERROR_FAIL;
+    xs_close(xs);
+    return rc;
+}
+
+void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    snprintf(buf, len, "%s", xpc_store_path(path, domid, NULL));
+}
+
+int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid)
+{
+    struct xs_handle *xs = xs_open(0);
+    int rc;
+
+    (void)ctx;
+    if (!xs)
+        return ERROR_FAIL;
+    rc = xpc_store_remove(xs, domid, NULL) ? ERROR_FAIL : 0;
+    xs_close(xs);
+    return rc;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where the plug-in is, and all that can be checked before a migration.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl_precopy.h"
+#include "xen_store.h"
+
+#define HELPER_NAME "libxl-save-helper"
+#define PLUGIN_NAME "libxenprecopy-save.so"
+
+/* ---- where things are ------------------------------------------------ */
+
+static char helper_path[PATH_MAX];
+
+/*
+ * The helper beside the folder that this library is in: so it is found in
+ * the build tree and wherever the whole was installed or moved to.
+ */
+static void find_helper(void)
+{
+    char lib[PATH_MAX];
+    char *slash;
+    Dl_info info;
+    int i;
+
+    if (dladdr((void *)find_helper, &info) &&
+        realpath(info.dli_fname, lib)) {
+        for (i = 0; i < 2; i++) {
+            slash = strrchr(lib, '/');
+            if (slash)
+                *slash = 0;
+        }
+        if (snprintf(helper_path, sizeof(helper_path),
+                     "%s/libexec/xen-precopy/" HELPER_NAME, lib) <
+            (int)sizeof(helper_path) && !access(helper_path, X_OK))
+            return;
+    }
+    strcpy(helper_path, XPC_LIBEXECDIR "/" HELPER_NAME);
+}
+
+const char *libxl_precopy_save_helper(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const char *path = getenv("XEN_PRECOPY_SAVE_HELPER");
+
+    if (path && *path)
+        return path;
+    pthread_once(&once, find_helper);
+    return helper_path;
+}
+
+static const char *stock_helper(void)
+{
+    const char *path = getenv("XEN_PRECOPY_STOCK_HELPER");
+
+    return path && *path ? path : XEN_LIBEXEC_BIN "/" HELPER_NAME;
+}
+
+/* ---- checks: each returns 0, or an error code with a line in err ----- */
+
+__attribute__((format(printf, 3, 4)))
+static int refuse(char *err, int rc, const char *fmt, ...)
+{
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(err, LIBXL_PRECOPY_ERR_LEN, fmt, al);
+    va_end(al);
+    return rc;
+}
+
+static int check_helpers(char *err)
+{
+    const char *set = getenv("LIBXL_SAVE_HELPER");
+    const char *helper = set && *set ? set : libxl_precopy_save_helper();
+    const char *stock = stock_helper();
+    const char *slash = strrchr(helper, '/');
+    char plugin[PATH_MAX];
+
+    if (access(stock, X_OK))
+        return refuse(err, ERROR_FAIL, "the stock helper %s can't be run: "
+                      "%s: set XEN_PRECOPY_STOCK_HELPER to where it is",
+                      stock, strerror(errno));
+    if (access(helper, X_OK))
+        return refuse(err, ERROR_FAIL, "the helper %s can't be run: %s: "
+                      "reinstall xen-precopy, or set %s to where it is",
+                      helper, strerror(errno), set && *set ?
+                      "LIBXL_SAVE_HELPER" : "XEN_PRECOPY_SAVE_HELPER");
+    /* Somebody else's helper is somebody else's business. */
+    if (set && *set)
+        return 0;
+    snprintf(plugin, sizeof(plugin), "%.*s" PLUGIN_NAME,
+             slash ? (int)(slash + 1 - helper) : 0, helper);
+    if (access(plugin, R_OK))
+        return refuse(err, ERROR_FAIL, "the plug-in %s can't be read: %s: "
+                      "reinstall xen-precopy", plugin, strerror(errno));
+    return 0;
+}
+
+/* Log-dirty of a PV guest needs shadow paging, which Xen may lack. */
+static int check_pv(libxl_ctx *ctx, uint32_t domid, char *err)
+{
+    libxl_physinfo phys;
+    int rc;
+
+    libxl_physinfo_init(&phys);
+    rc = libxl_get_physinfo(ctx, &phys);
+    if (rc) {
+        refuse(err, rc, "can't ask Xen what it can do (error %d): is this "
+               "run as root in domain 0?", rc);
+        goto out;
+    }
+    if (phys.cap_shadow)
+        goto out;
+    rc = refuse(err, ERROR_FEATURE_REMOVED, "domain %"PRIu32" is a PV guest "
+                "and this Xen has no shadow paging: it can't be migrated "
+                "live, only saved and restored", domid);
+
+ out:
+    libxl_physinfo_dispose(&phys);
+    return rc;
+}
+
+static int check_domain(libxl_ctx *ctx, uint32_t domid,
+                        const libxl_precopy_params *params, char *err)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    if (!domid) {
+        rc = refuse(err, ERROR_INVAL, "domain 0 can't be migrated");
+        goto out;
+    }
+    rc = libxl_domain_info(ctx, &info, domid);
+    if (rc) {
+        rc = refuse(err, rc, rc == ERROR_DOMAIN_NOTFOUND ?
+                    "there is no domain %"PRIu32 :
+                    "can't ask Xen about domain %"PRIu32": is this run as "
+                    "root in domain 0?", domid);
+        goto out;
+    }
+    if (info.shutdown || info.dying) {
+        rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" is %s: there is "
+                    "nothing to migrate live", domid,
+                    info.dying ? "dying" : "shut down or suspended");
+        goto out;
+    }
+    if (info.domain_type == LIBXL_DOMAIN_TYPE_PV) {
+        rc = check_pv(ctx, domid, err);
+        if (rc) goto out;
+    }
+    rc = 0;
+    if (params && xpc_engine_preflight(params, info.current_memkb * 1024 /
+                                       XPC_PAGE_SIZE, err,
+                                       LIBXL_PRECOPY_ERR_LEN))
+        rc = ERROR_INVAL;
+
+ out:
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+static int check_store(uint32_t domid, char *err)
+{
+    char path[XPC_STORE_PATH_LEN];
+    struct xs_handle *xs = xs_open(0);
+    int rc = 0;
+
+    if (!xs)
+        return refuse(err, ERROR_FAIL, "can't reach xenstore: %s: is "
+                      "xenstored running, and is this run as root?",
+                      strerror(errno));
+    if (!xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "probe"), "", 0))
+        rc = refuse(err, ERROR_FAIL, "can't write %s in xenstore: %s", path,
+                    strerror(errno));
+    else
+        xs_rm(xs, XBT_NULL, path);
+    xs_close(xs);
+    return rc;
+}
+
+int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
+                                    const libxl_precopy_params *params,
+                                    char err[LIBXL_PRECOPY_ERR_LEN])
+{
+    int rc;
+
+    if (params && xpc_params_check(params, err, LIBXL_PRECOPY_ERR_LEN))
+        return ERROR_INVAL;
+    rc = check_domain(ctx, domid, params, err);
+    if (rc) return rc;
+    rc = check_helpers(err);
+    if (rc) return rc;
+    return check_store(domid, err);
+}

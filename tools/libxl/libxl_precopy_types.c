@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The types' members in libxl's style: _init, _dispose, _to_json, _from_json.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "libxl_precopy.h"
+#include "xpc_types.h"
+
+static int from_json(const struct xpc_type *type, void *obj, const char *s)
+{
+    char err[XPC_ERR_LEN];
+
+    if (!xpc_from_json(type, obj, s, strlen(s), err))
+        return 0;
+    return errno == ENOMEM ? ERROR_NOMEM : ERROR_INVAL;
+}
+
+void libxl_precopy_params_init(libxl_precopy_params *p)
+{
+    xpc_params_init(p);
+}
+
+void libxl_precopy_params_dispose(libxl_precopy_params *p)
+{
+    xpc_dispose(&xpc_params_type, p);
+}
+
+char *libxl_precopy_params_to_json(libxl_ctx *ctx,
+                                   const libxl_precopy_params *p)
+{
+    (void)ctx;
+    return xpc_to_json(&xpc_params_type, p, true);
+}
+
+int libxl_precopy_params_from_json(libxl_ctx *ctx, libxl_precopy_params *p,
+                                   const char *s)
+{
+    (void)ctx;
+    return from_json(&xpc_params_type, p, s);
+}
+
+void libxl_precopy_report_init(libxl_precopy_report *p)
+{
+    xpc_report_init(p);
+}
+
+void libxl_precopy_report_dispose(libxl_precopy_report *p)
+{
+    xpc_report_dispose(p);
+}
+
+char *libxl_precopy_report_to_json(libxl_ctx *ctx,
+                                   const libxl_precopy_report *p)
+{
+    (void)ctx;
+    return xpc_to_json(&xpc_report_type, p, true);
+}
+
+int libxl_precopy_report_from_json(libxl_ctx *ctx, libxl_precopy_report *p,
+                                   const char *s)
+{
+    (void)ctx;
+    return from_json(&xpc_report_type, p, s);
+}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# libxlprecopy: the libxl add-on.
+
+LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
+LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
+LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
+
+$(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
+	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"' \
+	-DXPC_LIBEXECDIR='"$(libexecdir)"'
+
+$(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 \
+	  $(filter %.o,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
+	  $(LIBXL_LIBS)
+	ln -sf $(@F).0 $@
+
+# For those who build against the two libraries.
+PC_FILES := $(BUILD)/lib/pkgconfig/libxenprecopy.pc \
+	$(BUILD)/lib/pkgconfig/libxlprecopy.pc
+$(PC_FILES): $(BUILD)/lib/pkgconfig/%.pc: tools/libxl/%.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' \
+	  -e 's|@includedir@|$(includedir)|g' -e 's|@VERSION@|$(VERSION)|g' \
+	  $< > $@
+
+all: $(LIBXLPRECOPY) $(PC_FILES)
+
+.PHONY: install-libxl
+install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
+	install -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)
+	install -m 644 $(LIBXLPRECOPY).0 $(DESTDIR)$(libdir)/
+	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
+	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
+	install -m 644 tools/libxl/libxl_precopy.h $(DESTDIR)$(includedir)/
+install: install-libxl
