@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# xl, with the commands of tools/xl/xl_cmdtable.c; the others are stock xl's.
+
+XL_OBJS := $(call objs,$(wildcard tools/xl/*.c))
+XL := $(BUILD)/bin/xl
+
+$(call objs,tools/xl/xl_stock.c): CPPFLAGS += \
+	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'
+
+$(XL): $(XL_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
+	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS)
+
+all: $(XL)
+
+.PHONY: install-xl
+install-xl: $(XL)
+	install -d $(DESTDIR)$(bindir)
+	install -m 755 $(XL) $(DESTDIR)$(bindir)/
+install: install-xl

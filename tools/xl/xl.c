@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl, with the commands of xl_cmdtable.c. All others are the stock xl's.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "xl.h"
+
+struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
+
+/* Returns 0, or -1 at an option that only the stock xl may know. */
+static int parse_globals(int argc, char **argv)
+{
+    int opt;
+
+    opterr = 0;
+    while ((opt = getopt(argc, argv, "+vftTN")) >= 0) {
+        switch (opt) {
+        case 'v':
+            if (xl_globals.level > 0)
+                xl_globals.level--;
+            break;
+        case 'f':
+            xl_globals.force = true;
+            break;
+        case 't':
+            xl_globals.progress_cr = true;
+            break;
+        case 'T':
+            xl_globals.timestamps = true;
+            break;
+        case 'N':
+            xl_globals.dryrun = true;
+            break;
+        default:
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct xl_command *cmd = NULL;
+    char **args;
+
+    if (parse_globals(argc, argv) || !argv[optind])
+        return xl_exec_stock(argv);
+    args = argv + optind;
+    if (!strcmp(args[0], "help") && args[1]) {
+        cmd = xl_find_command(args[1]);
+        if (cmd) {
+            xl_help(cmd, stdout);
+            return 0;
+        }
+    }
+    cmd = xl_find_command(args[0]);
+    if (!cmd)
+        return xl_exec_stock(argv);
+    argc -= optind;
+    optind = 0;     /* of the command's own getopt_long(): from the start */
+    return cmd->run(argc, args);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "xl.h"
+#include "xl_migrate.h"
+
+const struct xl_command xl_commands[] = {
+    { "migrate", cmd_migrate,
+      "Migrate a domain to another host, with a limit to its downtime",
+      "[options] <Domain> <host>", migrate_help },
+    { 0 }
+};
+
+const struct xl_command *xl_find_command(const char *name)
+{
+    const struct xl_command *cmd;
+
+    for (cmd = xl_commands; cmd->name; cmd++) {
+        if (!strcmp(cmd->name, name))
+            return cmd;
+    }
+    return NULL;
+}
+
+void xl_help(const struct xl_command *cmd, FILE *out)
+{
+    fprintf(out, "Usage: xl [-vtT] %s %s\n\n%s.\n\n", cmd->name, cmd->usage,
+            cmd->summary);
+    if (cmd->options)
+        fprintf(out, "Options:\n\n%s\n", cmd->options);
+}

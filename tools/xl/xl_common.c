@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libxl_utils.h>
+
+#include "xl.h"
+
+uint64_t xl_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+char *xl_asprintf(const char *fmt, ...)
+{
+    char *s;
+    va_list al;
+    int r;
+
+    va_start(al, fmt);
+    r = vasprintf(&s, fmt, al);
+    va_end(al);
+    if (r < 0) {
+        fputs("xl: out of memory\n", stderr);
+        exit(1);
+    }
+    return s;
+}
+
+char *xl_plain(char *s)
+{
+    char *p;
+
+    for (p = s; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
+    return s;
+}
+
+libxl_ctx *xl_open_ctx(xentoollog_logger *lg)
+{
+    /*
+     * libxl reaps its own children and no others: the transport is ours.
+     */
+    static const libxl_childproc_hooks hooks = {
+        .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
+    };
+    libxl_ctx *ctx;
+
+    if (libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, lg))
+        return NULL;
+    libxl_childproc_setmode(ctx, &hooks, NULL);
+    return ctx;
+}
+
+int xl_find_domain(libxl_ctx *ctx, const char *what, uint32_t *domid_r,
+                   char **name_r)
+{
+    if (libxl_domain_qualifier_to_domid(ctx, what, domid_r))
+        return -1;
+    *name_r = libxl_domid_to_name(ctx, *domid_r);
+    return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate: copies a domain to another host and hands it over.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl_precopy.h"
+#include "xl_migrate.h"
+#include "xpc_types.h"
+
+/* Everything of one migration; close_all() frees it. */
+struct migration {
+    struct migrate_options o;
+    struct progress progress;
+    struct migrate_logger *logger;
+    libxl_ctx *ctx;
+    uint32_t domid;
+    char *name;
+    char *config;
+    char *rune;
+    struct report_file file;
+    libxl_precopy_report report;
+};
+
+static int refuse(const char *why)
+{
+    fprintf(stderr, "xl migrate: %s\n", why);
+    return MIGRATE_REFUSED;
+}
+
+static void close_all(struct migration *m)
+{
+    report_close(&m->file, NULL);
+    libxl_precopy_report_dispose(&m->report);
+    free(m->rune);
+    free(m->config);
+    free(m->name);
+    if (m->ctx)
+        libxl_ctx_free(m->ctx);
+    migrate_logger_close(m->logger);
+}
+
+static int open_libxl(struct migration *m, char *err)
+{
+    progress_init(&m->progress, &m->o);
+    m->logger = migrate_logger_open(&m->progress);
+    if (m->logger)
+        m->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
+    if (m->ctx)
+        return 0;
+    snprintf(err, XPC_ERR_LEN, "can't reach Xen: is this run as root in "
+             "domain 0?");
+    return -1;
+}
+
+/* All that can be known before anything is touched: 0, or -1 and a line. */
+static int prepare(struct migration *m, char *err)
+{
+    char text[XPC_ERR_LEN];
+
+    if (xpc_params_check(&m->o.params, err, XPC_ERR_LEN))
+        return -1;
+    if (open_libxl(m, err))
+        return -1;
+    if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name)) {
+        snprintf(err, XPC_ERR_LEN, "there is no domain %.150s: see xl list",
+                 m->o.domain);
+        xl_plain(err);
+        return -1;
+    }
+    if (libxl_domain_live_migrate_check(m->ctx, m->domid, &m->o.params,
+                                        text)) {
+        snprintf(err, XPC_ERR_LEN, "%s", text);
+        return -1;
+    }
+    m->config = migrate_config(m->ctx, m->domid, &m->o, err);
+    if (!m->config)
+        return -1;
+    return report_open(&m->file, m->o.report_file, err);
+}
+
+static int migrate(struct migration *m, int interrupt_fd)
+{
+    struct sender s = {
+        .ops = &libxl_sender_ops,
+        .name = m->name,
+        .config = m->config,
+        .interrupt_fd = interrupt_fd,
+        .progress = &m->progress,
+        .report = &m->report,
+        .ctx = m->ctx,
+        .domid = m->domid,
+        .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
+        .logger = m->logger,
+    };
+
+    m->rune = transport_rune(&m->o);
+    if (transport_start(&s.t, m->rune)) {
+        fprintf(stderr, "xl migrate: can't start the transport: %s\n",
+                strerror(errno));
+        return MIGRATE_FAILED;
+    }
+    return sender_run(&s);
+}
+
+/* What happened, to everyone who wants to know. */
+static void tell(struct migration *m, int status)
+{
+    char *json;
+
+    progress_break(&m->progress);
+    /* What libxl logged of it is only of use when nobody meant it. */
+    migrate_logger_release(m->logger, status == MIGRATE_FAILED ||
+                                      status == MIGRATE_UNKNOWN);
+    report_print(stderr, m->name ? m->name : m->o.domain, &m->report);
+    if (m->o.progress == PROGRESS_JSON) {
+        json = xpc_to_json(&xpc_report_type, &m->report, false);
+        if (json)
+            printf("{\"event\":\"report\",%s\n", json + 1);
+        free(json);
+    }
+    report_close(&m->file, &m->report);
+}
+
+int cmd_migrate(int argc, char **argv)
+{
+    struct migration m = { 0 };
+    char err[XPC_ERR_LEN];
+    int interrupt_fd, status, r;
+
+    r = migrate_parse_options(argc, argv, &m.o, err);
+    if (r > 0) {
+        xl_help(xl_find_command("migrate"), stdout);
+        return MIGRATE_OK;
+    }
+    if (r < 0)
+        return refuse(err);
+    if (xl_globals.dryrun)
+        return refuse("the command has no dry run (-N)");
+
+    libxl_precopy_report_init(&m.report);
+    m.report.params = m.o.params;
+    if (prepare(&m, err)) {
+        status = refuse(err);
+        goto out;
+    }
+    interrupt_fd = interrupt_open();
+    status = migrate(&m, interrupt_fd);
+    tell(&m, status);
+    if (interrupt_fd >= 0)
+        close(interrupt_fd);
+
+ out:
+    close_all(&m);
+    return status;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate: what its files share.
+ */
+#ifndef XL_MIGRATE_H
+#define XL_MIGRATE_H
+
+#include <sys/types.h>
+#include <xenstore.h>
+
+#include "xl.h"
+#include "xenprecopy.h"
+#include "xpc_json.h"
+
+/* Exit status; docs/man/xl-precopy.1.pod explains them to users. */
+enum {
+    MIGRATE_OK = 0,
+    MIGRATE_FAILED = 1,             /* guest runs on the source */
+    MIGRATE_REFUSED = 2,            /* nothing was touched */
+    MIGRATE_ABORTED = 3,            /* by policy; guest on the source */
+    MIGRATE_UNKNOWN = 4,            /* check both ends */
+    MIGRATE_INTERRUPTED = 5,        /* guest runs on the source */
+};
+
+/* ---- options: xl_migrate_options.c ------------------------------------ */
+
+enum progress_mode {
+    PROGRESS_AUTO,                  /* redrawn on a terminal, else plain */
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_NONE,
+};
+
+struct migrate_options {
+    const char *domain, *host;
+    const char *config_file;        /* -C, NULL: the domain's own */
+    const char *ssh_command;        /* -s */
+    bool foreground, no_monitor;    /* -F, -e: on the target */
+    bool paused, preserve_domid, debug;
+    struct xpc_params params;
+    int progress;                   /* enum progress_mode */
+    const char *report_file;        /* NULL: none */
+};
+
+extern const char migrate_help[];
+
+/*
+ * Returns 0, 1 when help is wanted, or -1 with one line in err.
+ */
+int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
+                          char err[XPC_ERR_LEN]);
+
+/* ---- signals: xl_interrupt.c ------------------------------------------ */
+
+/*
+ * Blocks SIGINT, SIGTERM and SIGHUP for good, in children too, and returns a
+ * descriptor to wait on for them, or -1. The save helper must not die of a
+ * Ctrl-C: it would leave log-dirty on.
+ */
+int interrupt_open(void);
+
+/* Takes one signal off the descriptor; 0: there is none. Never blocks. */
+int interrupt_take(int fd);
+
+/* ---- the other end: xl_transport.c ------------------------------------ */
+
+struct transport {
+    pid_t pid;                      /* 0: not started, or reaped */
+    char *rune;                     /* what sh runs */
+    int send_fd, recv_fd;           /* -1: closed */
+};
+
+/* What sh is to run to reach the receiver. malloc()ed. */
+char *transport_rune(const struct migrate_options *o);
+
+/* Starts it; frees nothing. Returns 0, or -1 with errno. */
+int transport_start(struct transport *t, char *rune);
+
+/*
+ * Closes our ends and gives the child two seconds to exit; says so if it
+ * fails. kill_it: ends it if it stays.
+ */
+void transport_end(struct transport *t, bool kill_it);
+
+/* ---- progress: xl_progress.c ------------------------------------------ */
+
+struct progress {
+    int mode;                       /* enum progress_mode, never AUTO */
+    bool redraw;                    /* on one line, with \r */
+    bool open;                      /* such a line stands there */
+    struct xpc_params params;
+    uint64_t begun_ns;              /* CLOCK_MONOTONIC */
+    uint64_t shown;                 /* the last iteration shown */
+    uint64_t iteration;             /* being sent */
+    uint64_t done, total;           /* its frames, as libxenguest counts */
+    uint64_t last_ns;               /* when the last line was written */
+};
+
+void progress_init(struct progress *p, const struct migrate_options *o);
+/* libxl's own progress: frames done of total in an iteration, from 1. */
+void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
+                     uint64_t total);
+void progress_iteration(struct progress *p, const struct xpc_iteration *it);
+/* Shows how far a long iteration is, when a line is due. */
+void progress_tick(struct progress *p, pid_t not_helper);
+/* Before anything else is written to stderr. */
+void progress_break(struct progress *p);
+
+/* ---- the log: xl_logger.c --------------------------------------------- */
+
+/*
+ * Passes libxl's log on to stderr, its progress to p. Lines that only tell
+ * of our own abort, or falsely ("domain did not respond to suspend request"),
+ * are held back until it is known what happened.
+ */
+struct migrate_logger;
+
+struct migrate_logger *migrate_logger_open(struct progress *p);
+/* From now on errors are what an interruption causes: hold them back. */
+void migrate_logger_interrupted(struct migrate_logger *l);
+/* Writes what was held back, or with show false forgets it. */
+void migrate_logger_release(struct migrate_logger *l, bool show);
+xentoollog_logger *migrate_logger_xtl(struct migrate_logger *l);
+void migrate_logger_close(struct migrate_logger *l);
+
+/* ---- the report: xl_report.c ------------------------------------------ */
+
+struct report_file {
+    const char *path;               /* NULL: none wanted */
+    char *tmp;                      /* NULL: written in place */
+    FILE *f;
+};
+
+/* Returns 0, or -1 with one line in err. */
+int report_open(struct report_file *rf, const char *path,
+                char err[XPC_ERR_LEN]);
+/* Writes and closes; report NULL: forgets it. Returns 0, or -1 and says so. */
+int report_close(struct report_file *rf, const struct xpc_report *report);
+/* For people. name: the domain's. */
+void report_print(FILE *out, const char *name,
+                  const struct xpc_report *report);
+
+/* ---- the configuration: xl_migrate_config.c --------------------------- */
+
+/*
+ * The domain's configuration as JSON, or that of o->config_file. Returns a
+ * malloc()ed string, or NULL with one line in err.
+ */
+char *migrate_config(libxl_ctx *ctx, uint32_t domid,
+                     const struct migrate_options *o, char err[XPC_ERR_LEN]);
+
+/* ---- the sender: xl_sender.c ------------------------------------------ */
+
+struct sender;
+
+/* What the sender needs of libxl. Each returns 0 or a libxl error. */
+struct sender_ops {
+    /*
+     * Copies the guest to s->t.send_fd and suspends it. On a signal it sets
+     * s->interrupted and aborts.
+     */
+    int (*save)(struct sender *s);
+    /* Reads the plug-in's report into *s->report. */
+    int (*read_report)(struct sender *s);
+    int (*rename)(struct sender *s, const char *from, const char *to);
+    /* The guest runs again if it is suspended, or is about to be. */
+    int (*take_back)(struct sender *s);
+    int (*destroy)(struct sender *s);
+};
+
+struct sender {
+    const struct sender_ops *ops;
+    struct transport t;
+    const char *name;               /* of the domain, NULL: it has none */
+    const char *config;             /* JSON */
+    int interrupt_fd;
+    struct progress *progress;
+    struct xpc_report *report;
+    bool report_read;               /* the plug-in's is in it */
+    bool interrupted;
+    bool told_to_go;                /* the target may run the guest */
+    char *away_name;                /* what it is called here meanwhile */
+    uint64_t ready_ns, go_ns, started_ns;   /* CLOCK_MONOTONIC */
+    /* xl_migrate_save.c */
+    libxl_ctx *ctx;
+    uint32_t domid;
+    int suspend_flags;
+    struct migrate_logger *logger;
+};
+
+/*
+ * The sender's side of a migration, from the receiver's banner on. Returns
+ * the exit status; the report then has its outcome and times.
+ */
+int sender_run(struct sender *s);
+
+/* A signal came: says what that means now. True: it is time to give up. */
+bool sender_signal(struct sender *s);
+
+/* With libxl behind it: xl_migrate_save.c. */
+extern const struct sender_ops libxl_sender_ops;
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the sender needs of libxl, with libxl behind it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <libxl_event.h>
+
+#include "libxl_precopy.h"
+#include "xen_store.h"
+#include "xl_migrate.h"
+#include "xpc_types.h"
+
+/* A libxl operation and what else is waited for meanwhile. */
+struct save {
+    struct sender *s;
+    struct xs_handle *xs;           /* NULL: no progress */
+    libxl_asyncop_how how;
+    bool done;
+    int rc;
+};
+
+/* ---- progress --------------------------------------------------------- */
+
+static void watch_open(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    v->xs = xs_open(0);
+    if (!v->xs)
+        return;
+    libxl_domain_precopy_path(v->s->domid, path, sizeof(path));
+    if (!xs_watch(v->xs, path, "precopy")) {
+        xs_close(v->xs);
+        v->xs = NULL;
+    }
+}
+
+/* Several iterations may have ended since the last look. */
+static void show_iterations(struct save *v)
+{
+    struct progress *p = v->s->progress;
+    struct xpc_iteration it = { 0 };
+    char leaf[64], err[XPC_ERR_LEN];
+    uint64_t last, n;
+
+    if (xpc_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
+                       &it, err))
+        return;
+    last = it.number;
+    n = last > XPC_STORE_ITERATIONS ? last - XPC_STORE_ITERATIONS : 0;
+    for (n = n > p->shown ? n + 1 : p->shown + 1; n <= last; n++) {
+        snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
+        if (!xpc_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
+                            &it, err))
+            progress_iteration(p, &it);
+    }
+}
+
+static void watch_fired(struct save *v)
+{
+    bool any = false;
+    char **event;
+
+    while ((event = xs_check_watch(v->xs))) {
+        free(event);
+        any = true;
+    }
+    if (any)
+        show_iterations(v);
+}
+
+/* ---- the loop --------------------------------------------------------- */
+
+static void save_done(libxl_ctx *ctx, int rc, void *user)
+{
+    struct save *v = user;
+
+    (void)ctx;
+    v->rc = rc;
+    v->done = true;
+}
+
+static void on_signal(struct save *v)
+{
+    while (interrupt_take(v->s->interrupt_fd)) {
+        progress_break(v->s->progress);
+        if (!sender_signal(v->s))
+            continue;
+        migrate_logger_interrupted(v->s->logger);
+        /* Not found: it is done, and so taken back afterwards. */
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+}
+
+#define OWN_FDS 2
+
+/*
+ * One round: waits for libxl, a signal or news of the progress. *fds grows
+ * as libxl wants. Returns 0 or a libxl error.
+ */
+static int poll_once(struct save *v, struct pollfd **fds, int *room)
+{
+    struct timeval now;
+    int nr, timeout, rc, r;
+
+    do {
+        nr = *room - OWN_FDS;
+        timeout = 500;
+        gettimeofday(&now, NULL);
+        rc = libxl_osevent_beforepoll(v->s->ctx, &nr, *fds + OWN_FDS,
+                                      &timeout, now);
+        if (rc == ERROR_BUFFERFULL) {
+            struct pollfd *grown = realloc(*fds, (nr + OWN_FDS) *
+                                                 sizeof(**fds));
+            if (!grown)
+                return ERROR_NOMEM;
+            *fds = grown;
+            *room = nr + OWN_FDS;
+        }
+    } while (rc == ERROR_BUFFERFULL);
+    if (rc) return rc;
+
+    (*fds)[0] = (struct pollfd){ .fd = v->s->interrupt_fd, .events = POLLIN };
+    (*fds)[1] = (struct pollfd){ .fd = v->xs ? xs_fileno(v->xs) : -1,
+                                 .events = POLLIN };
+    r = poll(*fds, nr + OWN_FDS, timeout);
+    if (r < 0 && errno != EINTR)
+        return ERROR_FAIL;
+    if (r <= 0) {
+        for (int i = 0; i < nr + OWN_FDS; i++)
+            (*fds)[i].revents = 0;
+    }
+    gettimeofday(&now, NULL);
+    libxl_osevent_afterpoll(v->s->ctx, nr, *fds + OWN_FDS, now);
+    if ((*fds)[0].revents)
+        on_signal(v);
+    if ((*fds)[1].revents)
+        watch_fired(v);
+    progress_tick(v->s->progress, v->s->t.pid);
+    return 0;
+}
+
+static int save(struct sender *s)
+{
+    const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
+    struct save v = {
+        .s = s,
+        .how = { .callback = save_done, .u.for_callback = &v },
+    };
+    int room = OWN_FDS + 8;
+    struct pollfd *fds = calloc(room, sizeof(*fds));
+    int rc;
+
+    if (!fds)
+        return ERROR_NOMEM;
+    rc = libxl_domain_live_migrate(s->ctx, s->domid, s->t.send_fd,
+                                   s->suspend_flags, &s->progress->params,
+                                   &v.how);
+    if (rc) goto out;
+    watch_open(&v);
+    while (!v.done) {
+        /*
+         * Out of memory, it can only be: the operation goes on without us and
+         * can't be left alone, so try again.
+         */
+        if (poll_once(&v, &fds, &room))
+            nanosleep(&step, NULL);
+    }
+    rc = v.rc;
+    if (v.xs && rc)
+        show_iterations(&v);
+
+ out:
+    progress_break(s->progress);
+    if (v.xs)
+        xs_close(v.xs);
+    free(fds);
+    return rc;
+}
+
+/* ---- the other operations --------------------------------------------- */
+
+static int read_report(struct sender *s)
+{
+    int rc;
+
+    if (s->report_read)
+        return 0;
+    rc = libxl_domain_precopy_report(s->ctx, s->domid, s->report);
+    s->report_read = !rc;
+    return rc;
+}
+
+static int rename_domain(struct sender *s, const char *from, const char *to)
+{
+    return libxl_domain_rename(s->ctx, s->domid, from, to);
+}
+
+/* Returns 1 when it is suspended, 0 when not, or a libxl error. */
+static int is_suspended(struct sender *s)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(s->ctx, &info, s->domid);
+    if (!rc)
+        rc = info.shutdown &&
+             info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
+/*
+ * A guest that was asked to suspend may yet do so after the migration was
+ * broken off: give it a moment.
+ */
+static int take_back(struct sender *s)
+{
+    const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
+    int tries = s->report->suspend_asked_ns && !s->report->suspended_ns ?
+                60 : 1;
+    int rc;
+
+    while (!(rc = is_suspended(s)) && --tries)
+        nanosleep(&step, NULL);
+    if (rc <= 0)
+        return rc;
+    return libxl_domain_resume(s->ctx, s->domid, 1, NULL);
+}
+
+static int destroy(struct sender *s)
+{
+    return libxl_domain_destroy(s->ctx, s->domid, NULL);
+}
+
+const struct sender_ops libxl_sender_ops = {
+    .save           = save,
+    .read_report    = read_report,
+    .rename         = rename_domain,
+    .take_back      = take_back,
+    .destroy        = destroy,
+};

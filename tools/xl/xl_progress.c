@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a user sees while the guest is being copied.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+/* A long iteration says how far it is as often as this. */
+#define TICK_NS UINT64_C(2000000000)
+#define TICK_REDRAW_NS UINT64_C(500000000)
+
+#define LINE_LEN 256
+
+void progress_init(struct progress *p, const struct migrate_options *o)
+{
+    *p = (struct progress){
+        .mode = o->progress == PROGRESS_AUTO ? PROGRESS_PLAIN : o->progress,
+        .redraw = o->progress == PROGRESS_AUTO &&
+                  (xl_globals.progress_cr || isatty(STDERR_FILENO)),
+        .params = o->params,
+        .begun_ns = xl_now_ns(),
+        .last_ns = xl_now_ns(),
+    };
+}
+
+void progress_break(struct progress *p)
+{
+    if (p->open)
+        fputc('\n', stderr);
+    p->open = false;
+}
+
+/* final: the line stays when the next one comes. */
+static void show(struct progress *p, const char *line, bool final)
+{
+    if (p->redraw)
+        fprintf(stderr, "\r%s\033[K", line);
+    else
+        fprintf(stderr, "%s\n", line);
+    p->open = p->redraw;
+    if (final)
+        progress_break(p);
+    fflush(stderr);
+    p->last_ns = xl_now_ns();
+}
+
+/* One line of JSON: an event's name and the members of an object. */
+static void show_json(struct progress *p, const char *event, char *object)
+{
+    if (object)
+        printf("{\"event\":\"%s\",%s\n", event, object + 1);
+    fflush(stdout);
+    free(object);
+    p->last_ns = xl_now_ns();
+}
+
+static uint64_t time_left(const struct progress *p)
+{
+    uint64_t elapsed = xl_now_ns() - p->begun_ns;
+
+    return elapsed < p->params.duration_ns ?
+           p->params.duration_ns - elapsed : 0;
+}
+
+/* ", 42.0 s left", or nothing when there is no limit. */
+static const char *left_text(const struct progress *p, char *buf, size_t len,
+                             uint64_t left_ns)
+{
+    char t[XPC_UNIT_LEN];
+
+    *buf = 0;
+    if (p->params.duration_ns)
+        snprintf(buf, len, ", %s left", xpc_format_time(t, left_ns));
+    return buf;
+}
+
+void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
+                     uint64_t total)
+{
+    if (!p->iteration)
+        p->begun_ns = xl_now_ns();
+    p->iteration = iteration;
+    p->done = done;
+    p->total = total;
+}
+
+void progress_iteration(struct progress *p, const struct xpc_iteration *it)
+{
+    char bytes[XPC_UNIT_LEN], took[XPC_UNIT_LEN], rate[XPC_UNIT_LEN],
+         predicted[XPC_UNIT_LEN], left[64], line[LINE_LEN];
+
+    p->shown = it->number;
+    if (p->mode == PROGRESS_NONE)
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "iteration", xpc_to_json(&xpc_iteration_type, it, false));
+        return;
+    }
+    xpc_format_bandwidth(rate, it->duration_ns ?
+                         (double)it->bytes * 1e9 / it->duration_ns : 0);
+    snprintf(line, sizeof(line), "iteration %"PRIu64": %"PRIu64" pages, %s in "
+             "%s (%s); %"PRIu64" dirty, predicted downtime %s%s", it->number,
+             it->pages, xpc_format_bytes(bytes, it->bytes),
+             xpc_format_time(took, it->duration_ns), rate, it->dirty_pages,
+             xpc_format_time(predicted, it->decision.predicted_downtime_ns),
+             left_text(p, left, sizeof(left), it->decision.time_left_ns));
+    show(p, line, false);
+}
+
+/* ---- the middle of an iteration --------------------------------------- */
+
+/*
+ * Bytes written so far by the save helper: our child that is not the
+ * transport. 0: not known.
+ */
+static uint64_t helper_bytes(pid_t not_helper)
+{
+    char path[64], line[128];
+    uint64_t bytes = 0;
+    long pid;
+    FILE *children, *io;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
+             (long)getpid());
+    children = fopen(path, "re");
+    if (!children)
+        return 0;
+    while (!bytes && fscanf(children, "%ld", &pid) == 1) {
+        if (pid == not_helper)
+            continue;
+        snprintf(path, sizeof(path), "/proc/%ld/io", pid);
+        io = fopen(path, "re");
+        while (io && fgets(line, sizeof(line), io))
+            sscanf(line, "wchar: %"SCNu64, &bytes);
+        if (io)
+            fclose(io);
+    }
+    fclose(children);
+    return bytes;
+}
+
+void progress_tick(struct progress *p, pid_t not_helper)
+{
+    uint64_t due = p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS);
+    uint64_t elapsed = xl_now_ns() - p->begun_ns, bytes;
+    char sent[XPC_UNIT_LEN + 16] = "", unit[XPC_UNIT_LEN],
+         time[XPC_UNIT_LEN], left[64], line[LINE_LEN];
+
+    if (p->mode == PROGRESS_NONE || !p->total || xl_now_ns() < due)
+        return;
+    bytes = helper_bytes(not_helper);
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "sending", xl_asprintf(
+            "{\"iteration\":%"PRIu64",\"done-frames\":%"PRIu64
+            ",\"total-frames\":%"PRIu64",\"elapsed-us\":%"PRIu64
+            ",\"total-bytes\":%"PRIu64"}", p->iteration, p->done, p->total,
+            elapsed / 1000, bytes));
+        return;
+    }
+    if (bytes)
+        snprintf(sent, sizeof(sent), ", %s sent in all",
+                 xpc_format_bytes(unit, bytes));
+    snprintf(line, sizeof(line), "iteration %"PRIu64": %"PRIu64"%% of its "
+             "frames%s after %s%s", p->iteration, p->done * 100 / p->total,
+             sent, xpc_format_time(time, elapsed),
+             left_text(p, left, sizeof(left), time_left(p)));
+    show(p, line, false);
+}

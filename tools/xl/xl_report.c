@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report of a migration: a text for people, a file for programs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+/* ---- the file --------------------------------------------------------- */
+
+/* A file beside the one wanted, with the mode that it would have had. */
+static int open_beside(struct report_file *rf)
+{
+    mode_t mask = umask(077);
+    int fd;
+
+    umask(mask);
+    rf->tmp = xl_asprintf("%s.XXXXXX", rf->path);
+    fd = mkostemp(rf->tmp, O_CLOEXEC);
+    if (fd < 0) {
+        free(rf->tmp);
+        rf->tmp = NULL;
+        return -1;
+    }
+    if (fchmod(fd, 0666 & ~mask)) { /* its owner's alone, then */ }
+    return fd;
+}
+
+int report_open(struct report_file *rf, const char *path,
+                char err[XPC_ERR_LEN])
+{
+    struct stat st;
+    int fd;
+
+    *rf = (struct report_file){ .path = path };
+    if (!path)
+        return 0;
+    /* A pipe or a device is written to, not replaced. */
+    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+    } else if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        fd = -1;
+    } else {
+        fd = open_beside(rf);
+    }
+    if (fd < 0) {
+        snprintf(err, XPC_ERR_LEN, "--report=%.150s: can't be written: %s",
+                 path, strerror(errno));
+        xl_plain(err);
+        rf->path = NULL;
+        return -1;
+    }
+    rf->f = fdopen(fd, "w");
+    return 0;
+}
+
+int report_close(struct report_file *rf, const struct xpc_report *report)
+{
+    char *json = NULL;
+    bool ok = false;
+
+    if (!rf->path)
+        return 0;
+    if (report)
+        json = xpc_to_json(&xpc_report_type, report, true);
+    if (json)
+        ok = fputs(json, rf->f) >= 0;
+    if (fclose(rf->f))
+        ok = false;
+    if (ok && rf->tmp)
+        ok = !rename(rf->tmp, rf->path);
+    if (report && !ok)
+        fprintf(stderr, "xl migrate: the report can't be written to %s: %s\n",
+                rf->path, strerror(errno));
+    if (!ok && rf->tmp)
+        unlink(rf->tmp);
+    free(json);
+    free(rf->tmp);
+    *rf = (struct report_file){ 0 };
+    return report && !ok ? -1 : 0;
+}
+
+/* ---- the text --------------------------------------------------------- */
+
+static const char *const outcome_texts[] = {
+    [XPC_OUTCOME_UNKNOWN] = "UNKNOWN, check both ends",
+    [XPC_OUTCOME_REFUSED] = "refused, nothing was touched",
+    [XPC_OUTCOME_ABORTED] = "aborted by the policy, the guest runs here",
+    [XPC_OUTCOME_INTERRUPTED] = "interrupted, the guest runs here",
+    [XPC_OUTCOME_FAILED] = "failed, the guest runs here",
+    [XPC_OUTCOME_SENT] = "sent",
+    [XPC_OUTCOME_MIGRATED] = "migrated",
+};
+
+static void print_row(FILE *out, const char *what, uint64_t pages,
+                      uint64_t bytes, uint64_t duration_ns)
+{
+    char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN], r[XPC_UNIT_LEN];
+
+    xpc_format_bandwidth(r, duration_ns ? bytes * 1e9 / duration_ns : 0);
+    fprintf(out, "  %13s %9"PRIu64" %10s %9s %12s", what, pages,
+            xpc_format_bytes(b, bytes), xpc_format_time(t, duration_ns), r);
+}
+
+static void print_iterations(FILE *out, const struct xpc_report *r)
+{
+    char number[24], t[XPC_UNIT_LEN];
+    size_t i;
+
+    fprintf(out, "  %13s %9s %10s %9s %12s %9s %10s\n", "iteration", "pages",
+            "bytes", "time", "rate", "dirty", "predicted");
+    for (i = 0; i < r->nr_iterations; i++) {
+        const struct xpc_iteration *it = &r->iterations[i];
+
+        snprintf(number, sizeof(number), "%"PRIu64, it->number);
+        print_row(out, number, it->pages, it->bytes, it->duration_ns);
+        fprintf(out, " %9"PRIu64" %10s\n", it->dirty_pages,
+                xpc_format_time(t, it->decision.predicted_downtime_ns));
+    }
+    if (r->suspended_ns) {
+        print_row(out, "stop-and-copy", r->final_pages, r->final_bytes,
+                  r->stream_end_ns - r->suspended_ns);
+        fputc('\n', out);
+    }
+}
+
+void report_print(FILE *out, const char *name, const struct xpc_report *r)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    fprintf(out, "Migration of %s: %s\n", name, outcome_texts[r->outcome]);
+    if (r->text)
+        fprintf(out, "  %s\n", r->text);
+    if (r->nr_iterations)
+        print_iterations(out, r);
+    if (r->actual_downtime_ns)
+        fprintf(out, "  downtime: predicted %s, actual %s\n",
+                xpc_format_time(a, r->predicted_downtime_ns),
+                xpc_format_time(b, r->actual_downtime_ns));
+    if (r->total_bytes)
+        fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
+                r->total_bytes), xpc_format_time(b, r->total_time_ns));
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sender's side of the xl migrate protocol, for a stock xl
+ * migrate-receive.
+ *
+ *   receiver: banner
+ *   sender:   header, configuration, libxl's migration stream
+ *   receiver: ready
+ *   sender:   go                     from here on the target may run it
+ *   receiver: report, one byte       0: runs on the target
+ *   receiver: go                     after a failure: the sender may have it
+ *
+ * Until all of "go" is written the guest can be taken back, afterwards only
+ * when the receiver gives it back.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+static const char banner[] =
+    "xl migration receiver ready, send binary domain data.\n";
+/* These three are sent with their NUL. */
+static const char ready[] = "domain received, ready to unpause";
+static const char go[] = "domain is yours, you are cleared to unpause";
+static const char report[] = "my copy unpause results are as follows";
+
+struct save_header {
+    char magic[32];
+    uint32_t byteorder;
+    uint32_t mandatory_flags;
+    uint32_t optional_flags;
+    uint32_t optional_len;      /* of what follows: length, configuration */
+};
+#define HEADER_MAGIC "Xen saved domain, xl format\n \0 \r"
+#define HEADER_BYTEORDER 0x01020304u
+#define HEADER_JSON 1u
+#define HEADER_STREAM_V2 2u
+
+#define SAY "migration sender: "
+
+/* ---- reading and writing, with an eye on signals ---------------------- */
+
+bool sender_signal(struct sender *s)
+{
+    if (s->told_to_go) {
+        fprintf(stderr, SAY "too late to interrupt: the target has been told "
+                "to start the domain. Waiting for its answer.\n");
+        return false;
+    }
+    if (s->interrupted) {
+        fprintf(stderr, SAY "interrupted already, the migration is being "
+                "undone. Please wait.\n");
+        return false;
+    }
+    s->interrupted = true;
+    fprintf(stderr, SAY "interrupted: stopping the migration.\n");
+    return true;
+}
+
+/* True when a signal says to give up. */
+static bool take_signals(struct sender *s)
+{
+    bool stop = false;
+
+    while (interrupt_take(s->interrupt_fd))
+        stop |= sender_signal(s);
+    return stop;
+}
+
+/* Waits until fd is ready. Returns 0, or -1 when it is time to give up. */
+static int wait_ready(struct sender *s, int fd, short events)
+{
+    struct pollfd fds[2] = {
+        { .fd = fd, .events = events },
+        { .fd = s->interrupt_fd, .events = POLLIN },
+    };
+
+    for (;;) {
+        if (poll(fds, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        if (fds[1].revents && take_signals(s))
+            return -1;
+        if (fds[0].revents)
+            return 0;
+    }
+}
+
+/* A pipe that is ready takes PIPE_BUF bytes at once without blocking. */
+static int write_all(struct sender *s, const void *data, size_t len,
+                     const char *what)
+{
+    const char *p = data;
+    ssize_t n;
+
+    while (len) {
+        if (wait_ready(s, s->t.send_fd, POLLOUT))
+            return -1;
+        n = write(s->t.send_fd, p, len < PIPE_BUF ? len : PIPE_BUF);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n < 0) {
+            fprintf(stderr, SAY "can't send the %s: %s\n", what,
+                    strerror(errno));
+            return -1;
+        }
+        p += n;
+        len -= n;
+    }
+    return 0;
+}
+
+static int read_all(struct sender *s, void *data, size_t len,
+                    const char *what)
+{
+    char *p = data;
+    ssize_t n;
+
+    while (len) {
+        if (wait_ready(s, s->t.recv_fd, POLLIN))
+            return -1;
+        n = read(s->t.recv_fd, p, len);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n <= 0) {
+            fprintf(stderr, SAY "the receiver's stream ended where its %s "
+                    "was to come%s%s\n", what, n ? ": " : "",
+                    n ? strerror(errno) : "");
+            return -1;
+        }
+        p += n;
+        len -= n;
+    }
+    return 0;
+}
+
+/* Reads a message that can only be this one. */
+static int expect(struct sender *s, const char *msg, size_t len,
+                  const char *what)
+{
+    char buf[128];
+
+    if (read_all(s, buf, len, what))
+        return -1;
+    if (!memcmp(buf, msg, len))
+        return 0;
+    fprintf(stderr, "migration receiver stream contained unexpected data "
+            "instead of %s\n", what);
+    if (s->t.rune)
+        fprintf(stderr, "(command run was: %s )\n", s->t.rune);
+    return -1;
+}
+
+/* ---- the steps -------------------------------------------------------- */
+
+static int send_header(struct sender *s)
+{
+    uint32_t len = strlen(s->config) + 1;
+    struct save_header h = {
+        .magic = HEADER_MAGIC,
+        .byteorder = HEADER_BYTEORDER,
+        .mandatory_flags = HEADER_JSON | HEADER_STREAM_V2,
+        .optional_len = sizeof(len) + len,
+    };
+
+    if (write_all(s, &h, sizeof(h), "header") ||
+        write_all(s, &len, sizeof(len), "header") ||
+        write_all(s, s->config, len, "configuration"))
+        return -1;
+    fprintf(stderr, "Saving to migration stream new xl format (info "
+            "0x%x/0x%x/%u)\n", h.mandatory_flags, h.optional_flags,
+            h.optional_len);
+    return 0;
+}
+
+static void rename_back(struct sender *s)
+{
+    if (s->away_name && s->ops->rename(s, s->away_name, s->name))
+        fprintf(stderr, SAY "can't rename the domain back: it is %s here\n",
+                s->away_name);
+    free(s->away_name);
+    s->away_name = NULL;
+}
+
+/*
+ * The guest is suspended here and the target is restoring: use the time. It
+ * must have another name before the target may take this one.
+ */
+static int rename_away(struct sender *s)
+{
+    if (!s->name)
+        return 0;
+    s->away_name = xl_asprintf("%s--migratedaway", s->name);
+    if (!s->ops->rename(s, s->name, s->away_name))
+        return 0;
+    fprintf(stderr, SAY "can't rename the domain to %s\n", s->away_name);
+    free(s->away_name);
+    s->away_name = NULL;
+    return -1;
+}
+
+/*
+ * Gives the guest away. A "go" of which the last byte could not be written
+ * was never given: the receiver takes nothing less than all of it.
+ */
+static int give_go(struct sender *s)
+{
+    if (take_signals(s) || s->interrupted)
+        return -1;
+    fprintf(stderr, SAY "Giving target permission to start.\n");
+    s->go_ns = xl_now_ns();
+    if (!write_all(s, go, sizeof(go), "permission to start")) {
+        s->told_to_go = true;
+        return 0;
+    }
+    s->go_ns = 0;
+    return -1;
+}
+
+/* The target has not got it and never will: it runs on here. */
+static int take_back(struct sender *s, int status)
+{
+    int rc;
+
+    s->ops->read_report(s);
+    rename_back(s);
+    rc = s->ops->take_back(s);
+    if (!rc)
+        return status;
+    fprintf(stderr, SAY "resuming the domain failed (rc=%d): it is still "
+            "suspended on this host.\n", rc);
+    return MIGRATE_UNKNOWN;
+}
+
+static int unknown(struct sender *s)
+{
+    s->ops->read_report(s);
+    fprintf(stderr,
+            "** Migration failed during final handshake **\n"
+            "The state of the domain is now unknown!\n"
+            "CHECK AT BOTH ENDS for running instances before renaming and\n"
+            "resuming one of them, and no more than one: two instances of\n"
+            "the domain running at once would most likely DESTROY ITS DATA.\n"
+            "Here it is %s, suspended.\n",
+            s->away_name ? s->away_name : "nameless");
+    return MIGRATE_UNKNOWN;
+}
+
+/* The target could not start it: has it given it back? */
+static int target_failed(struct sender *s, int code)
+{
+    int status;
+
+    fprintf(stderr, SAY "Target reports startup failure (status code %d).\n",
+            code);
+    if (expect(s, go, sizeof(go), "permission for sender to resume"))
+        return unknown(s);
+    s->told_to_go = false;
+    fprintf(stderr, SAY "Trying to resume at our end.\n");
+    status = take_back(s, MIGRATE_FAILED);
+    if (status == MIGRATE_FAILED)
+        fprintf(stderr, SAY "Resumed OK.\n");
+    fprintf(stderr, "Migration failed due to problems at target.\n");
+    return status;
+}
+
+static int after_go(struct sender *s)
+{
+    signed char code;
+
+    if (expect(s, report, sizeof(report), "success/failure report message")
+        || read_all(s, &code, 1, "success/failure status"))
+        return unknown(s);
+    if (code)
+        return target_failed(s, code);
+    s->started_ns = xl_now_ns();
+    fprintf(stderr, SAY "Target reports successful startup.\n");
+    s->ops->read_report(s);     /* it goes with the domain */
+    if (s->ops->destroy(s))
+        fprintf(stderr, SAY "can't destroy the domain here: destroy %s by "
+                "hand, and never resume it.\n",
+                s->away_name ? s->away_name : "it");
+    fprintf(stderr, "Migration successful.\n");
+    return MIGRATE_OK;
+}
+
+/* libxl could not do it: whose will was that? */
+static int save_failed(struct sender *s, int rc)
+{
+    int status;
+
+    s->ops->read_report(s);
+    status = s->interrupted ? MIGRATE_INTERRUPTED :
+             s->report->outcome == XPC_OUTCOME_ABORTED ? MIGRATE_ABORTED :
+             s->report->outcome == XPC_OUTCOME_REFUSED ? MIGRATE_REFUSED :
+             s->report->outcome == XPC_OUTCOME_INTERRUPTED ?
+             MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+    if (status == MIGRATE_FAILED)
+        fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
+    return take_back(s, status);
+}
+
+static int run(struct sender *s)
+{
+    int status = MIGRATE_FAILED;
+    int rc;
+
+    if (expect(s, banner, sizeof(banner) - 1, "banner") || send_header(s))
+        return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+
+    rc = s->ops->save(s);
+    if (rc)
+        return save_failed(s, rc);
+
+    /* The guest is suspended. */
+    if (s->interrupted || rename_away(s) ||
+        expect(s, ready, sizeof(ready), "ready message"))
+        goto back;
+    s->ready_ns = xl_now_ns();
+    fprintf(stderr, SAY "Target has acknowledged transfer.\n");
+    if (give_go(s))
+        goto back;
+    return after_go(s);
+
+ back:
+    if (s->interrupted)
+        status = MIGRATE_INTERRUPTED;
+    fprintf(stderr, SAY "resuming the domain on this host.\n");
+    return take_back(s, status);
+}
+
+/* ---- the report ------------------------------------------------------- */
+
+static uint64_t since_start(const struct xpc_report *r, uint64_t t_ns)
+{
+    return t_ns > r->start_monotonic_ns && r->start_monotonic_ns ?
+           t_ns - r->start_monotonic_ns : 0;
+}
+
+static void set_reason(struct xpc_report *r, const char *reason,
+                       const char *text)
+{
+    free(r->reason);
+    free(r->text);
+    r->reason = xl_asprintf("%s", reason);
+    r->text = xl_asprintf("%s", text);
+}
+
+/* What only the sender knows. */
+static void complete_report(struct sender *s, int status)
+{
+    static const int outcomes[] = {
+        [MIGRATE_OK] = XPC_OUTCOME_MIGRATED,
+        [MIGRATE_FAILED] = XPC_OUTCOME_FAILED,
+        [MIGRATE_REFUSED] = XPC_OUTCOME_REFUSED,
+        [MIGRATE_ABORTED] = XPC_OUTCOME_ABORTED,
+        [MIGRATE_UNKNOWN] = XPC_OUTCOME_UNKNOWN,
+        [MIGRATE_INTERRUPTED] = XPC_OUTCOME_INTERRUPTED,
+    };
+    struct xpc_report *r = s->report;
+    int plugin = r->outcome;
+
+    r->outcome = outcomes[status];
+    r->domid = s->domid;
+    r->target_ready_ns = since_start(r, s->ready_ns);
+    r->go_ns = since_start(r, s->go_ns);
+    r->target_started_ns = since_start(r, s->started_ns);
+    if (r->target_started_ns)
+        r->total_time_ns = r->target_started_ns;
+    if (r->suspended_ns && r->target_started_ns > r->suspended_ns)
+        r->actual_downtime_ns = r->target_started_ns - r->suspended_ns;
+    if (status == MIGRATE_INTERRUPTED && s->interrupted)
+        set_reason(r, "interrupted", "interrupted: the guest keeps running "
+                   "on the source");
+    else if (status == MIGRATE_UNKNOWN)
+        set_reason(r, "error", "the final handshake failed: check both ends");
+    else if (status == MIGRATE_FAILED && plugin == XPC_OUTCOME_SENT)
+        set_reason(r, "error", "the target could not take the guest over; "
+                   "it keeps running on the source");
+    else if (!r->text)
+        set_reason(r, "error", "failed before the guest was touched");
+}
+
+int sender_run(struct sender *s)
+{
+    int status = run(s);
+
+    complete_report(s, status);
+    transport_end(&s->t, status != MIGRATE_OK && status != MIGRATE_UNKNOWN);
+    free(s->away_name);
+    s->away_name = NULL;
+    return status;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The child that carries the stream to the receiver: ssh, or what the user
+ * gave instead.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+char *transport_rune(const struct migrate_options *o)
+{
+    char verbose[XTL_NUM_LEVELS + 4] = "";
+    int nr_v = XL_LEVEL_DEFAULT - xl_globals.level;
+    bool tty = xl_globals.progress_cr || isatty(STDERR_FILENO);
+
+    if (!o->ssh_command[0])
+        return xl_asprintf("%s", o->host);
+    if (nr_v > 0) {
+        strcpy(verbose, " -");
+        memset(verbose + 2, 'v', nr_v);
+    }
+    return xl_asprintf("exec %s %s xl%s%s%s migrate-receive%s%s%s",
+                       o->ssh_command, o->host, tty ? " -t" : "",
+                       xl_globals.timestamps ? " -T" : "", verbose,
+                       o->foreground || o->no_monitor ? " -e" : "",
+                       o->debug ? " -d" : "", o->paused ? " -p" : "");
+}
+
+/*
+ * A Ctrl-C is for us, who abort in good order, not for the transport under
+ * us: SIGINT and SIGHUP stay blocked and are ignored. A process group of its
+ * own would keep them away too, but also keep ssh from asking for a password.
+ */
+static void child(const char *rune, int in, int out)
+{
+    sigset_t set;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
+        execlp("sh", "sh", "-c", rune, (char *)NULL);
+    perror("xl migrate: can't run sh");
+    _exit(127);
+}
+
+/* Moved up, so that no end is one of the child's standard descriptors. */
+static int open_pipe(int fds[2])
+{
+    int raw[2], i;
+
+    if (pipe2(raw, O_CLOEXEC))
+        return -1;
+    for (i = 0; i < 2; i++) {
+        fds[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
+        close(raw[i]);
+    }
+    return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
+}
+
+int transport_start(struct transport *t, char *rune)
+{
+    int send[2], recv[2];
+
+    *t = (struct transport){ .rune = rune, .send_fd = -1, .recv_fd = -1 };
+    if (open_pipe(send) || open_pipe(recv))
+        return -1;
+    fflush(NULL);
+    t->pid = fork();
+    if (t->pid < 0) {
+        t->pid = 0;
+        return -1;
+    }
+    if (!t->pid)
+        child(rune, send[0], recv[1]);
+    close(send[0]);
+    close(recv[1]);
+    t->send_fd = send[1];
+    t->recv_fd = recv[0];
+    /* A receiver that dies is an error to handle, not the end of us. */
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void say_status(const struct transport *t, int status)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status))
+        fprintf(stderr, "migration transport process [%ld] exited with error "
+                "status %d\n", (long)t->pid, WEXITSTATUS(status));
+    else if (WIFSIGNALED(status))
+        fprintf(stderr, "migration transport process [%ld] died due to "
+                "signal %d\n", (long)t->pid, WTERMSIG(status));
+}
+
+void transport_end(struct transport *t, bool kill_it)
+{
+    const struct timespec step = { .tv_nsec = 20 * 1000 * 1000 };
+    int status, i;
+    pid_t r = 0;
+
+    close_end(&t->send_fd);     /* the receiver's end of the stream */
+    for (i = 0; i < 100 && t->pid && !r; i++) {
+        r = waitpid(t->pid, &status, WNOHANG);
+        if (!r)
+            nanosleep(&step, NULL);
+    }
+    if (t->pid && r == t->pid) {
+        say_status(t, status);
+    } else if (t->pid && !r) {
+        fprintf(stderr, "migration transport process [%ld] not exiting, %s\n",
+                (long)t->pid, kill_it ? "ending it" : "no longer waiting");
+        if (kill_it)
+            kill(t->pid, SIGTERM);
+    }
+    close_end(&t->recv_fd);
+    t->pid = 0;
+}
