@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The published measurement of a 32 GiB guest, tests/data/calc-dirty-rate-
+ * 32g.json, as a curve, and the published table of migration times for it.
+ */
+#ifndef PUBLISHED_H
+#define PUBLISHED_H
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xpc_curve.h"
+#include "xpc_json.h"
+#include "xpc_units.h"
+
+#define PUBLISHED_ROWS 8
+#define PUBLISHED_COLUMNS 6
+
+struct published {
+    uint64_t *periods, *dirty;
+    size_t nr_periods, nr_dirty;
+    uint64_t sampled, zero, total;
+};
+
+#define F(key, m) { .name = key, .kind = XPC_FIELD_U64, .required = true, \
+                    .offset = offsetof(struct published, m) }
+#define A(key, m, n) { .name = key, .kind = XPC_FIELD_ARRAY, \
+                       .elem_kind = XPC_FIELD_U64, .required = true, \
+                       .offset = offsetof(struct published, m), \
+                       .count_offset = offsetof(struct published, n) }
+static const struct xpc_field published_fields[] = {
+    A("periods", periods, nr_periods), A("n-dirty-pages", dirty, nr_dirty),
+    F("n-sampled-pages", sampled), F("n-zero-pages", zero),
+    F("n-total-pages", total),
+};
+#undef F
+#undef A
+
+static const struct xpc_type published_type = {
+    .name = "measurement", .size = sizeof(struct published),
+    .fields = published_fields, .nr_fields = 5,
+};
+
+/* The table's rows in bits per second and columns in ms (0: no limit). */
+static const uint64_t published_bits[PUBLISHED_ROWS] = {
+    UINT64_C(100) << 20, UINT64_C(1) << 30, UINT64_C(2) << 30,
+    UINT64_C(5) << 29, UINT64_C(5) << 30, UINT64_C(10) << 30,
+    UINT64_C(25) << 30, UINT64_C(40) << 30,
+};
+static const uint64_t published_ms[PUBLISHED_COLUMNS] = {
+    125, 250, 500, 1000, 5000, 0
+};
+
+static inline void published_curve(struct xpc_curve *c)
+{
+    FILE *f = fopen("tests/data/calc-dirty-rate-32g.json", "r");
+    struct published p = { 0 };
+    char text[4096], err[XPC_ERR_LEN];
+    size_t len;
+
+    assert_non_null(f);
+    len = fread(text, 1, sizeof(text), f);
+    fclose(f);
+    assert_int_equal(xpc_from_json(&published_type, &p, text, len, err), 0);
+    assert_int_equal(p.nr_periods, p.nr_dirty);
+    *c = (struct xpc_curve){
+        .total_pages = p.total,
+        .zero_pages = p.zero * p.total / p.sampled,
+    };
+    for (size_t i = 0; i < p.nr_periods; i++) {
+        double n = p.dirty[i], half = 1.96 * sqrt(n);
+        double scale = (double)p.total / p.sampled;
+
+        assert_int_equal(xpc_curve_add(c, p.periods[i] * XPC_MS, n * scale,
+                                       (n - half) * scale,
+                                       (n + half) * scale), 0);
+    }
+    xpc_dispose(&published_type, &p);
+}
+
+/* The published seconds; -1: does not converge. */
+static inline void published_table(double t[PUBLISHED_ROWS]
+                                           [PUBLISHED_COLUMNS])
+{
+    FILE *f = fopen("tests/data/calc-dirty-rate-32g.table", "r");
+    char line[256], *word, *save;
+    int row = 0, minutes, seconds, n;
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (*line == '#')
+            continue;
+        assert_true(row < PUBLISHED_ROWS);
+        assert_non_null(strtok_r(line, " \n", &save));
+        for (int column = 0; column < PUBLISHED_COLUMNS; column++) {
+            word = strtok_r(NULL, " \n", &save);
+            assert_non_null(word);
+            if (sscanf(word, "%dm%ds%n", &minutes, &seconds, &n) == 2)
+                t[row][column] = minutes * 60 + seconds;
+            else
+                t[row][column] = *word == '-' ? -1 : atoi(word);
+        }
+        row++;
+    }
+    fclose(f);
+    assert_int_equal(row, PUBLISHED_ROWS);
+}
+
+#endif

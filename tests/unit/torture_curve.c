@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "xpc_curve.h"
+#include "xpc_units.h"
+
+#define TOTAL 1000000
+#define TENTH UINT64_C(100000000)   /* of a second, in ns */
+
+static struct xpc_curve_model model;
+
+static int setup(void **state)
+{
+    (void)state;
+    xpc_curve_model_init(&model);
+    model.variation = 0;
+    return 0;
+}
+
+/* A curve at 0.1, 0.2, 0.4 ... s with bounds 10% away from it. */
+static struct xpc_curve make(double (*pages)(double s), int points)
+{
+    struct xpc_curve c = { .total_pages = TOTAL };
+
+    for (int i = 0; i < points; i++) {
+        uint64_t t = TENTH << i;
+        double v = pages(t / 1e9);
+
+        assert_int_equal(xpc_curve_add(&c, t, v, v * 0.9, v * 1.1), 0);
+    }
+    return c;
+}
+
+static double linear(double s)     { return 1000 * s; }
+static double power(double s)      { return 1000 * pow(s, 0.6); }
+static double saturating(double s) { return 5000 * (1 - exp(-s)); }
+
+#define at(c, seconds, side) xpc_curve_pages(&(c), &model, (seconds) * 1e9, side)
+#define assert_near(a, b, share) \
+    assert_true(fabs((a) - (b)) <= (share) * fabs((double)(b)) + 1e-9)
+
+static void torture_curve_hits_its_points(void **state)
+{
+    struct xpc_curve c = make(saturating, 6);
+
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        model.interpolation = kind;
+        for (size_t i = 0; i < c.nr; i++) {
+            assert_near(at(c, c.pt[i].t_ns / 1e9, 0), c.pt[i].pages, 1e-9);
+            assert_near(at(c, c.pt[i].t_ns / 1e9, -1), c.pt[i].low, 1e-9);
+            assert_near(at(c, c.pt[i].t_ns / 1e9, 1), c.pt[i].high, 1e-9);
+        }
+    }
+}
+
+static void torture_curve_knows_lines_and_power_laws(void **state)
+{
+    struct xpc_curve l = make(linear, 5), p = make(power, 5);
+
+    (void)state;
+    for (double s = 0.001; s < 100; s *= 1.3) {
+        assert_near(at(l, s, 0), linear(s), 1e-6);
+        assert_near(at(p, s, 0), power(s), 1e-6);
+    }
+}
+
+static void torture_curve_fills_up_with_a_working_set(void **state)
+{
+    struct xpc_curve c = make(saturating, 6);   /* up to 3.2 s */
+
+    (void)state;
+    for (double s = 0.05; s < 3.2; s *= 1.1)
+        assert_near(at(c, s, 0), saturating(s), 0.05);
+    assert_near(at(c, 10, 0), 5000, 0.02);
+    assert_near(at(c, 1e5, 0), 5000, 0.02);
+}
+
+static void torture_curve_never_falls_nor_exceeds_the_guest(void **state)
+{
+    double (*const shapes[])(double) = { linear, power, saturating };
+
+    (void)state;
+    for (int shape = 0; shape < 3; shape++) {
+        struct xpc_curve c = make(shapes[shape], 7);
+
+        for (double side = -1; side <= 1; side += 0.5) {
+            double last = 0;
+
+            for (double s = 1e-6; s < 1e9; s *= 1.07) {
+                double v = at(c, s, side);
+
+                assert_true(v >= last * (1 - 1e-12));
+                assert_true(v <= TOTAL);
+                last = v;
+            }
+        }
+    }
+}
+
+static void torture_curve_band_encloses(void **state)
+{
+    double (*const shapes[])(double) = { linear, power, saturating };
+
+    (void)state;
+    for (int shape = 0; shape < 3; shape++) {
+        struct xpc_curve c = make(shapes[shape], 5);
+
+        for (double s = 1e-4; s < 1e4; s *= 1.1) {
+            assert_true(at(c, s, -1) <= at(c, s, 0));
+            assert_true(at(c, s, -0.5) <= at(c, s, 0));
+            assert_true(at(c, s, 0) <= at(c, s, 0.5));
+            assert_true(at(c, s, 0.5) <= at(c, s, 1));
+            /* The true curve, too, outside of the points. */
+            assert_true(at(c, s, -1) <= shapes[shape](s));
+            assert_true(at(c, s, 1) >= fmin(shapes[shape](s), TOTAL));
+        }
+    }
+}
+
+static void torture_curve_variation_widens_an_exact_count(void **state)
+{
+    struct xpc_curve c = { .total_pages = TOTAL };
+
+    (void)state;
+    xpc_curve_add(&c, TENTH, 100, 100, 100);
+    assert_near(at(c, 0.1, 1), 100, 1e-9);
+    model.variation = 0.05;
+    assert_near(at(c, 0.1, 1), 105, 1e-9);
+    assert_near(at(c, 0.1, -1), 95, 1e-9);
+    assert_near(at(c, 0.1, 0), 100, 1e-9);
+}
+
+static void torture_curve_rules_are_parameters(void **state)
+{
+    struct xpc_curve c = { .total_pages = TOTAL };
+
+    (void)state;
+    xpc_curve_add(&c, TENTH, 300, 300, 300);
+    xpc_curve_add(&c, 2 * TENTH, 400, 400, 400);
+    model.below[XPC_BAND_EXPECTED] = XPC_BELOW_ORIGIN;
+    assert_near(at(c, 0.05, 0), 150, 1e-9);
+    model.below[XPC_BAND_EXPECTED] = XPC_BELOW_OFFSET;
+    assert_near(at(c, 0.05, 0), 250, 1e-9);
+    model.beyond[XPC_BAND_EXPECTED] = XPC_BEYOND_FLAT;
+    assert_near(at(c, 0.4, 0), 400, 1e-9);
+    model.beyond[XPC_BAND_EXPECTED] = XPC_BEYOND_LINE;
+    assert_near(at(c, 0.4, 0), 600, 1e-9);
+    model.saturation_pages = 450;
+    assert_near(at(c, 0.4, 0), 450, 1e-9);
+    model.interpolation = XPC_INTERPOLATE_LINEAR;
+    assert_near(at(c, 0.15, 0), 350, 1e-9);
+}
+
+static void torture_curve_of_one_point_or_none(void **state)
+{
+    struct xpc_curve c = { .total_pages = TOTAL };
+
+    (void)state;
+    assert_near(at(c, 1, 0), TOTAL, 0);     /* nothing is known of it */
+    assert_near(at(c, 0, 0), 0, 0);
+    xpc_curve_add(&c, TENTH, 100, 100, 100);
+    assert_near(at(c, 0.05, 0), 50, 1e-9);
+    assert_near(at(c, 0.2, 0), 200, 1e-9);
+    assert_near(at(c, 0.2, -1), 100, 1e-9);
+}
+
+static void torture_curve_add_repairs_and_refuses(void **state)
+{
+    struct xpc_curve c = { .total_pages = 1000 };
+    char err[128];
+
+    (void)state;
+    assert_int_equal(xpc_curve_check(&c, err, sizeof(err)), -1);
+    assert_int_equal(xpc_curve_add(&c, TENTH, 100, 120, 80), 0);
+    assert_int_equal(xpc_curve_add(&c, TENTH, 100, 90, 110), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(xpc_curve_add(&c, 2 * TENTH, NAN, 0, 0), -1);
+    assert_int_equal(xpc_curve_add(&c, 2 * TENTH, 50, 10, 2000), 0);
+    assert_near(c.pt[1].pages, 100, 0);
+    assert_near(c.pt[1].high, 1000, 0);
+    assert_int_equal(xpc_curve_check(&c, err, sizeof(err)), 0);
+    while (c.nr < XPC_CURVE_MAX)
+        assert_int_equal(xpc_curve_add(&c, (c.nr + 1) * TENTH, 1, 1, 1), 0);
+    assert_int_equal(xpc_curve_add(&c, 9 * XPC_S, 1, 1, 1), -1);
+    assert_int_equal(errno, ENOSPC);
+}
+
+static void torture_curve_check_finds_what_is_wrong(void **state)
+{
+    struct xpc_curve good = make(linear, 3), c;
+    char err[128];
+
+    (void)state;
+#define wrong(change, text) do { \
+        c = good; \
+        change; \
+        assert_int_equal(xpc_curve_check(&c, err, sizeof(err)), -1); \
+        assert_non_null(strstr(err, text)); \
+    } while (0)
+    wrong(c.pt[1].t_ns = 5, "period");
+    wrong(c.pt[0].t_ns = 0, "period");
+    wrong(c.pt[2].pages = c.pt[2].low = 0, "fewer");
+    wrong(c.pt[1].low = 1e5, "interval");
+    wrong(c.pt[1].pages = NAN, "interval");
+    wrong(c.pt[2].high = 2e6, "more pages");
+    wrong(c.zero_pages = 2 * TOTAL, "zero pages");
+    wrong(c.total_pages = 0, "zero pages");
+#undef wrong
+}
+
+static void torture_curve_throttled_is_the_same_slower(void **state)
+{
+    struct xpc_curve c = make(power, 6), slow;
+
+    (void)state;
+    xpc_curve_throttle(&slow, &c, 0.25);
+    for (double s = 0.01; s < 50; s *= 1.4)
+        assert_near(at(slow, s, 0), at(c, s * 0.25, 0), 1e-6);
+}
+
+static void torture_curve_combine_keeps_the_spread(void **state)
+{
+    struct xpc_curve lull = { .total_pages = TOTAL }, busy = lull, both;
+    const struct xpc_curve *const curves[] = { &lull, &busy };
+    const double weights[] = { 1, 3 };
+    char err[128];
+
+    (void)state;
+    for (int i = 1; i <= 40; i++)
+        xpc_curve_add(&lull, i * TENTH, 10 * i, 10 * i, 10 * i);
+    for (int i = 1; i <= 40; i++)
+        xpc_curve_add(&busy, i * TENTH + 1, 1000 * i, 1000 * i, 1000 * i);
+    xpc_curve_combine(&both, curves, weights, 2, &model);
+    assert_int_equal(xpc_curve_check(&both, err, sizeof(err)), 0);
+    assert_int_equal(both.nr, XPC_CURVE_MAX);
+    assert_int_equal(both.pt[both.nr - 1].t_ns, 40 * TENTH);
+    assert_near(at(both, 1, 0), 7525, 1e-3);
+    assert_true(at(both, 1, 1) > 10000);
+    assert_true(at(both, 1, -1) < 100);
+}
+
+static void torture_curve_combine_of_one_is_itself(void **state)
+{
+    struct xpc_curve c = make(saturating, 6), out;
+    const struct xpc_curve *const curves[] = { &c };
+
+    (void)state;
+    xpc_curve_combine(&out, curves, (double[]){ 0.3 }, 1, &model);
+    assert_int_equal(out.nr, c.nr);
+    for (size_t i = 0; i < c.nr; i++) {
+        assert_int_equal(out.pt[i].t_ns, c.pt[i].t_ns);
+        assert_near(out.pt[i].pages, c.pt[i].pages, 1e-9);
+        assert_near(out.pt[i].high, c.pt[i].high, 1e-9);
+    }
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup(torture_curve_##name, setup)
+    const struct CMUnitTest tests[] = {
+        T(hits_its_points),
+        T(knows_lines_and_power_laws),
+        T(fills_up_with_a_working_set),
+        T(never_falls_nor_exceeds_the_guest),
+        T(band_encloses),
+        T(variation_widens_an_exact_count),
+        T(rules_are_parameters),
+        T(of_one_point_or_none),
+        T(add_repairs_and_refuses),
+        T(check_finds_what_is_wrong),
+        T(throttled_is_the_same_slower),
+        T(combine_keeps_the_spread),
+        T(combine_of_one_is_itself),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include "published.h"
+#include "xpc_predict.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+
+static struct xpc_curve curve;
+static struct xpc_predict_params params;
+static struct xpc_predict_state start;
+static struct xpc_prediction r;
+
+/*
+ * 100,000 pages, 20,000 of them zero, 1,000 pages a second dirtied up to
+ * 8,000; a link of 10,000 pages a second; 100 ms limit, no overhead.
+ */
+static int setup(void **state)
+{
+    (void)state;
+    curve = (struct xpc_curve){ .total_pages = 100000, .zero_pages = 20000 };
+    for (int i = 1; i <= 8; i++)
+        xpc_curve_add(&curve, i * XPC_S, 1000 * i, 900 * i, 1100 * i);
+    xpc_predict_params_init(&params, 10000 * PAGE_BYTES, 100 * XPC_MS);
+    params.overhead_ns = 0;
+    xpc_predict_start(&start, &curve, &params);
+    return 0;
+}
+
+static void run(void)
+{
+    xpc_predict_run(&r, &curve, &params, &start, 0, NULL);
+}
+
+#define assert_ms(ns, ms) \
+    assert_true(fabs((double)(ns) / 1e6 - (ms)) < 0.01 * (ms) + 0.01)
+
+static void torture_predict_by_hand(void **state)
+{
+    struct xpc_predict_round rounds[4];
+    struct xpc_predict_trace trace = { rounds, 4, 0 };
+
+    (void)state;
+    params.zero_page_bytes = 0;
+    xpc_predict_run(&r, &curve, &params, &start, 0, &trace);
+    /* 8 s leave 8,000 pages; 0.8 s leave 800, within 100 ms. */
+    assert_true(r.converges);
+    assert_int_equal(r.reason, XPC_REASON_WITHIN_LIMIT);
+    assert_int_equal(r.iterations, 2);
+    assert_ms(r.downtime_ns, 80);
+    assert_ms(r.total_time_ns, 8880);
+    assert_true(llabs((long long)(r.bytes - 88800 * PAGE_BYTES)) < 100);
+    assert_int_equal(trace.nr, 2);
+    assert_int_equal(rounds[1].number, 2);
+    assert_ms(rounds[1].start_ns, 8000);
+    assert_ms(rounds[1].duration_ns, 800);
+    assert_true(fabs(rounds[1].pages - 8000) < 1);
+    assert_true(fabs(rounds[1].dirty_pages - 800) < 1);
+    assert_ms(rounds[0].downtime_ns, 800);
+}
+
+static void torture_predict_zero_pages_cost_a_header(void **state)
+{
+    uint64_t with;
+
+    (void)state;
+    params.rule.min_iterations = 0;
+    params.rule.downtime_ns = params.rule.max_downtime_ns = XPC_NO_LIMIT;
+    run();
+    assert_int_equal(r.bytes, 80000 * PAGE_BYTES + 20000 * XPC_PAGE_HEADER);
+    with = r.bytes;
+    params.zero_page_bytes = PAGE_BYTES;
+    run();
+    assert_int_equal(r.bytes, with + 20000 * XPC_PAGE_SIZE);
+}
+
+static void torture_predict_everything_counts(void **state)
+{
+    uint64_t total;
+
+    (void)state;
+    run();
+    total = r.total_time_ns;
+    params.overhead_ns = 15 * XPC_MS;
+    run();
+    assert_ms(r.total_time_ns, (total + params.overhead_ns) / 1e6);
+    params.overhead_ns = 0;
+    params.suspend_pages = 100;     /* 10 ms at 10,000 a second */
+    run();
+    assert_int_equal(r.iterations, 2);
+    assert_ms(r.downtime_ns, 90.2);
+    params.suspend_pages = 0;
+    params.setup_ns = 2 * XPC_S;
+    xpc_predict_start(&start, &curve, &params);
+    run();
+    assert_ms(r.total_time_ns, (total + params.setup_ns) / 1e6);
+    start.elapsed_ns = 0;
+    params.iteration_ns = 100 * XPC_MS;
+    run();
+    /* 100 ms more an iteration: 8.1 s leave 8,100; .91 s leave 910. */
+    assert_int_equal(r.iterations, 2);
+    assert_ms(r.downtime_ns, 91.2);
+}
+
+static void torture_predict_in_the_middle_is_the_same(void **state)
+{
+    struct xpc_predict_round rounds[8];
+    struct xpc_predict_trace trace = { rounds, 8, 0 };
+    struct xpc_predict_state s;
+    uint64_t total, bytes;
+
+    (void)state;
+    xpc_predict_run(&r, &curve, &params, &start, 0, &trace);
+    total = r.total_time_ns;
+    bytes = r.bytes;
+
+    /* After the first iteration. */
+    s = (struct xpc_predict_state){
+        .elapsed_ns = rounds[0].duration_ns, .iterations = 1,
+        .dirty_pages = rounds[0].dirty_pages,
+        .since_clean_ns = rounds[0].duration_ns,
+        .best_dirty_pages = rounds[0].dirty_pages,
+    };
+    xpc_predict_run(&r, &curve, &params, &s, 0, NULL);
+    assert_ms(r.total_time_ns, total / 1e6);
+    assert_int_equal(r.iterations, 2);
+    assert_true(r.bytes < bytes);
+
+    /* Half-way through the first one, as it is expected then. */
+    s = (struct xpc_predict_state){
+        .elapsed_ns = rounds[0].duration_ns / 2,
+        .pages = 40000, .zero_pages = 10000,
+        .dirty_pages = 500 * rounds[0].duration_ns / 1e9,
+        .since_clean_ns = rounds[0].duration_ns / 2,
+    };
+    xpc_predict_run(&r, &curve, &params, &s, 0, NULL);
+    assert_ms(r.total_time_ns, total / 1e6);
+    assert_int_equal(r.iterations, 2);
+}
+
+static void torture_predict_sees_a_stall(void **state)
+{
+    (void)state;
+    params.bandwidth_bytes_per_s = 900 * PAGE_BYTES;
+    run();
+    assert_false(r.converges);
+    assert_int_equal(r.action, XPC_ABORT);
+    assert_int_equal(r.reason, XPC_REASON_STALLED);
+    assert_true(r.least_downtime_ns > XPC_S);
+}
+
+static void torture_predict_stops_at_once_without_a_limit(void **state)
+{
+    (void)state;
+    params.rule.downtime_ns = params.rule.max_downtime_ns = XPC_NO_LIMIT;
+    params.rule.min_iterations = 0;
+    run();
+    assert_true(r.converges);
+    assert_int_equal(r.iterations, 0);
+    assert_int_equal(r.total_time_ns, r.downtime_ns);
+}
+
+static void torture_predict_keeps_the_duration(void **state)
+{
+    (void)state;
+    params.rule.duration_ns = 8 * XPC_S;    /* the first takes 8.004 s */
+    run();
+    assert_false(r.converges);
+    assert_int_equal(r.reason, XPC_REASON_DURATION);
+    assert_int_equal(r.iterations, 1);
+    params.rule.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    params.rule.max_downtime_ns = XPC_S;
+    run();
+    assert_true(r.converges);
+    assert_ms(r.downtime_ns, 800);
+    params.rule.max_downtime_ns = 500 * XPC_MS;
+    run();
+    assert_false(r.converges);
+    assert_int_equal(r.reason, XPC_REASON_OVER_MAXIMUM);
+}
+
+static void torture_predict_takes_a_round_that_gains(void **state)
+{
+    (void)state;
+    params.rule.gain = 0.5;     /* 800 -> 80 -> 8 -> ... */
+    run();
+    assert_true(r.converges);
+    assert_true(r.iterations > 3);
+    params.rule.iterations = 3;
+    run();
+    assert_true(r.converges);
+    assert_int_equal(r.iterations, 3);
+    assert_ms(r.downtime_ns, 8);
+}
+
+static void torture_predict_survives_extremes(void **state)
+{
+    const uint64_t bandwidths[] = { 0, 1, UINT64_MAX };
+    const uint64_t limits[] = { 0, 1, UINT64_MAX };
+
+    (void)state;
+    for (int i = 0; i < 9; i++) {
+        params.bandwidth_bytes_per_s = bandwidths[i / 3];
+        params.rule.downtime_ns = params.rule.max_downtime_ns = limits[i % 3];
+        run();
+        assert_true(r.converges || r.action == XPC_ABORT);
+        params.rule.gain = 0.5;
+        run();
+        params.rule.gain = 0;
+    }
+    curve.nr = 0;
+    params.bandwidth_bytes_per_s = 10000 * PAGE_BYTES;
+    run();
+    start.since_clean_ns = start.elapsed_ns = UINT64_MAX;
+    start.iterations = UINT64_MAX - 1;
+    run();
+}
+
+static void torture_predict_band_is_ordered(void **state)
+{
+    struct xpc_forecast f;
+
+    (void)state;
+    xpc_predict_band(&f, &curve, &params, &start);
+    assert_false(f.marginal);
+    assert_true(f.low.total_time_ns < f.expected.total_time_ns);
+    assert_true(f.expected.total_time_ns < f.high.total_time_ns);
+    params.bandwidth_bytes_per_s = 1030 * PAGE_BYTES;
+    xpc_predict_band(&f, &curve, &params, &start);
+    assert_true(f.marginal);
+}
+
+/* Within a second or 10%, with the overhead that nobody published. */
+static void check_published(uint64_t overhead_ns, bool show)
+{
+    double table[PUBLISHED_ROWS][PUBLISHED_COLUMNS];
+    int verdicts = 0;
+
+    published_table(table);
+    for (int i = 0; i < PUBLISHED_ROWS * PUBLISHED_COLUMNS; i++) {
+        int row = i / PUBLISHED_COLUMNS, column = i % PUBLISHED_COLUMNS;
+        double theirs = table[row][column], ours, off;
+        uint64_t limit = published_ms[column] * XPC_MS;
+
+        xpc_predict_params_init(&params, published_bits[row] / 8,
+                                limit ? limit : XPC_NO_LIMIT);
+        params.overhead_ns = overhead_ns;
+        params.rule.min_iterations = limit ? 1 : 0;
+        xpc_predict_start(&start, &curve, &params);
+        run();
+        ours = r.converges ? ceil(r.total_time_ns / 1e9) : -1;
+        if (show)
+            printf("%6.0f%c", ours, column < PUBLISHED_COLUMNS - 1 ? ' ' :
+                                    '\n');
+        if ((ours < 0) != (theirs < 0)) {
+            verdicts++;
+            continue;
+        }
+        off = fabs(ours - theirs);
+        assert_true(off <= 1 || off <= 0.1 * theirs);
+    }
+    assert_int_equal(verdicts, 0);
+}
+
+static void torture_predict_gives_the_published_table(void **state)
+{
+    (void)state;
+    published_curve(&curve);
+    check_published(0, true);
+    check_published(XPC_DEFAULT_OVERHEAD_NS, false);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup(torture_predict_##name, setup)
+    const struct CMUnitTest tests[] = {
+        T(by_hand),
+        T(zero_pages_cost_a_header),
+        T(everything_counts),
+        T(in_the_middle_is_the_same),
+        T(sees_a_stall),
+        T(stops_at_once_without_a_limit),
+        T(keeps_the_duration),
+        T(takes_a_round_that_gains),
+        T(survives_extremes),
+        T(band_is_ordered),
+        T(gives_the_published_table),
+    };
+
+    return torture_run(argc, argv, tests);
+}

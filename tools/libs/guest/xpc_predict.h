@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The forward simulation: from where a migration stands, what will happen?
+ * The live policy, `xl migrate-predict` and the evaluation all ask here.
+ *
+ * An iteration that sends n pages with data and z zero pages takes
+ *   (n (page + header) + z zero_page) / bandwidth + iteration
+ * and leaves D of that time dirty. Suspended with n pages dirty the guest is
+ * down for
+ *   (n + suspend_pages) (page + header) / bandwidth + overhead
+ * An iteration that is under way, clean since s, with r to go and d dirty by
+ * now, leaves d + D(s+r) - D(s). When to stop is xpc_rule.h's business.
+ */
+#ifndef XPC_PREDICT_H
+#define XPC_PREDICT_H
+
+#include "xpc_curve.h"
+#include "xpc_rule.h"
+
+/* A simulation gives up here whatever the rule says. */
+#define XPC_PREDICT_ITERATIONS_MAX 20000
+#define XPC_PREDICT_TIME_MAX_NS (UINT64_C(366) * 86400 * 1000000000)
+
+/* All that a prediction rests on besides the curve. Nothing is owned. */
+struct xpc_predict_params {
+    uint64_t bandwidth_bytes_per_s; /* 0: nothing ever arrives */
+    uint64_t page_bytes;            /* a page's data */
+    uint64_t header_bytes;          /* what a page costs besides */
+    uint64_t zero_page_bytes;       /* an all-zero page, in all */
+    uint64_t setup_ns;              /* before the first byte is sent */
+    uint64_t iteration_ns;          /* each iteration besides sending: the
+                                     * bitmap is read and cleaned */
+    uint64_t overhead_ns;           /* switchover overhead */
+    uint64_t suspend_pages;         /* dirtied by suspending itself */
+    struct xpc_rule rule;
+    struct xpc_curve_model model;
+};
+
+/*
+ * Where a migration stands.
+ *   before it starts   everything to send: xpc_predict_start()
+ *   an iteration done  pages 0, dirty_pages what it left
+ *   an iteration on    pages still to send, clean since since_clean_ns,
+ *                      dirty_pages since then
+ */
+struct xpc_predict_state {
+    uint64_t elapsed_ns;
+    uint64_t iterations;            /* finished */
+    double pages, zero_pages;       /* of this iteration, still to send */
+    double dirty_pages;             /* since the last clean */
+    uint64_t since_clean_ns;
+    double best_dirty_pages;        /* for the rule, see xpc_rule_state */
+    unsigned int stalled;
+};
+
+/* One iteration of a prediction. Times are since the migration's start. */
+struct xpc_predict_round {
+    uint64_t number;                /* from 1 */
+    uint64_t start_ns, duration_ns;
+    double pages;                   /* sent, zero pages with them */
+    double dirty_pages;             /* at its end */
+    uint64_t downtime_ns;           /* if suspended at its end */
+};
+
+/* Where the caller wants the iterations: the first max ones are stored. */
+struct xpc_predict_trace {
+    struct xpc_predict_round *rounds;
+    size_t max, nr;
+};
+
+/* How it ends. */
+struct xpc_prediction {
+    bool converges;                 /* action is XPC_STOP_AND_COPY */
+    int action, reason;             /* the rule's last word */
+    uint64_t total_time_ns;         /* stop-and-copy included; when aborted:
+                                     * until then */
+    uint64_t downtime_ns;           /* of the stop-and-copy; when aborted:
+                                     * the least there was */
+    uint64_t iterations;            /* finished, before stop-and-copy */
+    uint64_t bytes;                 /* sent from here on */
+    double dirty_pages;             /* left when it ended */
+    uint64_t least_downtime_ns;     /* the best point to have stopped at... */
+    uint64_t least_at_ns;           /* ... when ... */
+    uint64_t least_iteration;       /* ... and after which iteration */
+};
+
+/*
+ * The same for the curve's band. marginal: the measurement's uncertainty
+ * could flip the verdict. The interval is ordered: low is the curve's low
+ * side for a verdict that low and expected share, else the expected.
+ */
+struct xpc_forecast {
+    struct xpc_prediction expected, low, high;
+    bool marginal;
+};
+
+/* Xen's page and header, 100 ms of overhead, zero pages for a header. */
+void xpc_predict_params_init(struct xpc_predict_params *p,
+                             uint64_t bandwidth_bytes_per_s,
+                             uint64_t downtime_ns);
+
+/* A migration that has not begun. */
+void xpc_predict_start(struct xpc_predict_state *s,
+                       const struct xpc_curve *c,
+                       const struct xpc_predict_params *p);
+
+/* The downtime if the guest were suspended with so many pages to send. */
+uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
+                                double pages, double zero_pages);
+
+/*
+ * Simulates on one curve of the band (side as in xpc_curve_pages()). trace
+ * may be NULL.
+ */
+void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
+                     const struct xpc_predict_params *p,
+                     const struct xpc_predict_state *s, double side,
+                     struct xpc_predict_trace *trace);
+
+/* Simulates on the low, the expected and the high curve. */
+void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,
+                      const struct xpc_predict_params *p,
+                      const struct xpc_predict_state *s);
+
+#endif
