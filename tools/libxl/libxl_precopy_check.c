@@ -15,6 +15,7 @@
 
 #include "libxl_precopy.h"
 #include "xen_store.h"
+#include "xpc_policy.h"
 
 #define HELPER_NAME "libxl-save-helper"
 #define PLUGIN_NAME "libxenprecopy-save.so"

@@ -11,7 +11,7 @@
 
 #include "save_stream.h"
 #include "xen_store.h"
-#include "xenprecopy.h"
+#include "xpc_policy.h"
 
 struct save_ctx {
     xc_interface *xch;

@@ -89,8 +89,7 @@ static int iteration_begins(struct save_ctx *ctx,
     ctx->iteration_pages = ctx->stream.pages;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
-        xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
-                        save_now_ns());
+        xpc_engine_init(&ctx->engine, &ctx->params, save_now_ns());
         ctx->live = true;
         if (ctx->params.duration_ns && ctx->params.policy ==
             XPC_POLICY_LIMIT && ctx->params.on_timeout ==

@@ -53,8 +53,13 @@ struct xpc_params {
 
 /* The downtime limit where none is given. */
 #define XPC_DEFAULT_DOWNTIME_NS UINT64_C(300000000)
-/* The switchover overhead assumed where none is known. */
+/*
+ * The switchover overhead assumed where none is known, and how many pages
+ * suspending itself dirties: with what backends have mapped, a small Linux
+ * guest's 240 (tests/lab, scenario fits-downtime).
+ */
 #define XPC_DEFAULT_OVERHEAD_NS UINT64_C(100000000)
+#define XPC_DEFAULT_SUSPEND_PAGES 256
 
 /* Fills in the defaults: policy limit, 300 ms, no duration, abort. */
 void xpc_params_init(struct xpc_params *p);
@@ -121,48 +126,6 @@ struct xpc_iteration {
     uint64_t dirty_pages;           /* at its end */
     struct xpc_decision decision;   /* taken at its end */
 };
-
-/* The policy's memory over one migration. Set up by xpc_engine_init(). */
-struct xpc_engine {
-    struct xpc_params params;
-    uint64_t total_pages;           /* the domain's populated pages */
-    uint64_t start_ns;
-    uint64_t last_ns;               /* end of the last iteration */
-    uint64_t iterations;            /* finished */
-    double recent_bytes, recent_s;  /* sent lately, older fading out */
-    uint64_t best_dirty_pages;      /* least dirty at an iteration's end */
-    unsigned int stalled;           /* iterations since it got better */
-};
-
-/*
- * What can be said before anything is sent: 0, or -1 with one line in err
- * when the parameters can't be met whatever the guest does (the switchover
- * alone is over the limit, the first copy takes longer than the duration).
- */
-int xpc_engine_preflight(const struct xpc_params *params,
-                         uint64_t total_pages, char *err, size_t len);
-
-/* params must have passed xpc_params_check(). */
-void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
-                     uint64_t total_pages, uint64_t now_ns);
-
-/*
- * An iteration's pages have been sent: what now? Fills *it_r, the decision in
- * it, and returns its action.
- */
-int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
-                      struct xpc_iteration *it_r);
-
-/*
- * Stock Xen's rule, at either of its two calls an iteration. dirty_pages -1:
- * unknown. iterations, threshold: 0 for stock's 5 and 50.
- */
-int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
-                     long dirty_pages);
-
-/* (pages with their headers) / bandwidth + overhead, saturating. */
-uint64_t xpc_predict_downtime(uint64_t pages, uint64_t bandwidth_bytes_per_s,
-                              uint64_t overhead_ns);
 
 /* One sentence for people: why, with the numbers. Returns buf. */
 const char *xpc_decision_text(const struct xpc_params *p,

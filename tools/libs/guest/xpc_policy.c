@@ -8,25 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "xenprecopy.h"
+#include "xpc_policy.h"
 #include "xpc_units.h"
 
 /* What stock Xen's save loop does when nobody gives it a policy. */
 #define STOCK_ITERATIONS 5
 #define STOCK_THRESHOLD 50
 
-/* An iteration helped if it left less than this share of the best before. */
-#define SHRINKING 0.9
-/* So many iterations in a row that did not help are a stall. */
-#define STALL_ITERATIONS 3
 /*
  * The bandwidth is that of about the last so many bytes: enough that pipes
  * and socket buffers, which swallow a small iteration at memory speed, don't
  * count for much.
  */
 #define BANDWIDTH_BYTES 0x1p23
-
-#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 
 int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
                      long dirty_pages)
@@ -41,31 +35,14 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
     return XPC_CONTINUE;
 }
 
-/* Nanoseconds to send so many bytes; UINT64_MAX: never. */
-static uint64_t send_time(double bytes, uint64_t bandwidth_bytes_per_s)
+/* What predictions rest on; the bandwidth is learned. */
+static void predict_params(struct xpc_predict_params *pp,
+                           const struct xpc_params *p)
 {
-    double ns;
-
-    if (!bandwidth_bytes_per_s)
-        return UINT64_MAX;
-    ns = bytes * 1e9 / bandwidth_bytes_per_s;
-    return ns < 0x1p63 ? (uint64_t)ceil(ns) : UINT64_MAX;
-}
-
-static uint64_t add_sat(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-uint64_t xpc_predict_downtime(uint64_t pages, uint64_t bandwidth_bytes_per_s,
-                              uint64_t overhead_ns)
-{
-    if (!pages)
-        return overhead_ns;
-    return add_sat(send_time((double)pages * PAGE_BYTES,
-                             bandwidth_bytes_per_s), overhead_ns);
+    xpc_predict_params_init(pp, p->bandwidth_bytes_per_s, p->downtime_ns);
+    xpc_rule_from_params(&pp->rule, p);
+    pp->overhead_ns = xpc_params_overhead(p);
+    pp->suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
 }
 
 int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
@@ -74,6 +51,7 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     uint64_t max = xpc_params_max_downtime(p);
     uint64_t overhead = xpc_params_overhead(p), first;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    struct xpc_predict_params pp;
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
@@ -85,10 +63,11 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
                  xpc_format_time(b, overhead));
         return -1;
     }
-    first = send_time((double)total_pages * PAGE_BYTES,
-                      p->bandwidth_bytes_per_s);
-    if (p->duration_ns && p->bandwidth_bytes_per_s &&
-        first > p->duration_ns) {
+    if (!p->duration_ns || !p->bandwidth_bytes_per_s)
+        return 0;
+    predict_params(&pp, p);
+    first = xpc_predict_send_ns(&pp, total_pages);
+    if (first > p->duration_ns) {
         snprintf(err, len, "a precopy duration of %s can't be met: the first "
                  "copy alone takes %s at %s", xpc_format_time(a,
                  p->duration_ns), xpc_format_time(b, first),
@@ -99,15 +78,12 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
 }
 
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
-                     uint64_t total_pages, uint64_t now_ns)
+                     uint64_t now_ns)
 {
     *e = (struct xpc_engine){
-        .params = *params,
-        .total_pages = total_pages,
-        .start_ns = now_ns,
-        .last_ns = now_ns,
-        .best_dirty_pages = UINT64_MAX,
+        .params = *params, .start_ns = now_ns, .last_ns = now_ns,
     };
+    predict_params(&e->predict, params);
 }
 
 /*
@@ -129,115 +105,73 @@ static uint64_t learn_bandwidth(struct xpc_engine *e, uint64_t bytes,
     return given && given < measured ? given : measured;
 }
 
-/* Did this iteration leave clearly less than any before? */
-static void watch_progress(struct xpc_engine *e, uint64_t dirty)
-{
-    if (e->best_dirty_pages == UINT64_MAX ||
-        dirty < e->best_dirty_pages * SHRINKING) {
-        e->best_dirty_pages = dirty;
-        e->stalled = 0;
-    } else {
-        e->stalled++;
-    }
-}
-
-/* Why precopy should not go on, or XPC_REASON_CONVERGING. */
-static int why_end(const struct xpc_engine *e, uint64_t now, uint64_t dirty,
-                   uint64_t bandwidth)
-{
-    const struct xpc_params *p = &e->params;
-    uint64_t next = send_time((double)dirty * PAGE_BYTES, bandwidth);
-
-    /* Another iteration that can't end in time is not begun. */
-    if (p->duration_ns &&
-        add_sat(now - e->start_ns, next) > p->duration_ns)
-        return XPC_REASON_DURATION;
-    if (p->iterations && e->iterations >= p->iterations)
-        return XPC_REASON_ITERATIONS;
-    if (e->stalled >= STALL_ITERATIONS)
-        return XPC_REASON_STALLED;
-    return XPC_REASON_CONVERGING;
-}
-
 /* What would have been enough, for a user whose migration is aborted. */
 static void advise(const struct xpc_engine *e, struct xpc_decision *d)
 {
     uint64_t limit = e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND ?
                      xpc_params_max_downtime(&e->params) :
                      e->params.downtime_ns;
-    double bytes = (double)e->best_dirty_pages * PAGE_BYTES;
+    struct xpc_predict_params pp = e->predict;
+    double best = e->state.best_dirty_pages;
+    uint64_t data_ns;
 
     /* A tenth more, since no two rounds leave the same. */
-    d->enough_downtime_ns = 1.1 *
-        xpc_predict_downtime(e->best_dirty_pages, d->bandwidth_bytes_per_s,
-                             d->overhead_ns);
-    if (limit > d->overhead_ns)
-        d->enough_bandwidth_bytes_per_s =
-            1.1 * bytes / ((limit - d->overhead_ns) / 1e9);
+    d->enough_downtime_ns = 1.1 * xpc_predict_switchover(&pp, best, 0);
+    if (limit <= d->overhead_ns)
+        return;
+    pp.overhead_ns = 0;
+    data_ns = xpc_predict_switchover(&pp, best, 0);
+    d->enough_bandwidth_bytes_per_s = 1.1 * d->bandwidth_bytes_per_s *
+        ((double)data_ns / (limit - d->overhead_ns));
 }
 
-static void decide(const struct xpc_engine *e, uint64_t now,
-                   struct xpc_decision *d)
+/* The state that the rule judges by. */
+static void observe(struct xpc_engine *e, const struct xpc_observation *o)
 {
-    const struct xpc_params *p = &e->params;
-    uint64_t predicted = d->predicted_downtime_ns;
-    bool bearable = predicted <= xpc_params_max_downtime(p);
+    struct xpc_rule_state *s = &e->state;
 
-    d->action = XPC_STOP_AND_COPY;
-    if (predicted <= p->downtime_ns) {
-        d->reason = XPC_REASON_WITHIN_LIMIT;
-        return;
-    }
-    if (bearable && d->dirty_pages < p->threshold_pages) {
-        d->reason = XPC_REASON_THRESHOLD;
-        return;
-    }
-    d->reason = why_end(e, now, d->dirty_pages, d->bandwidth_bytes_per_s);
-    if (d->reason == XPC_REASON_CONVERGING) {
-        d->action = XPC_CONTINUE;
-        return;
-    }
-    if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND && bearable)
-        return;
-    d->action = XPC_ABORT;
-    if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND)
-        d->reason = XPC_REASON_OVER_MAXIMUM;
-    advise(e, d);
+    s->elapsed_ns = o->now_ns - e->start_ns;
+    s->iterations++;
+    s->dirty_pages = o->dirty_pages;
+    s->downtime_ns = xpc_predict_switchover(&e->predict, o->dirty_pages, 0);
+    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
+    s->next_downtime_ns = UINT64_MAX;
+    xpc_rule_watch(&e->predict.rule, s);
 }
 
 int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
                       struct xpc_iteration *it)
 {
     const struct xpc_params *p = &e->params;
-    uint64_t elapsed = o->now_ns - e->start_ns;
     struct xpc_decision *d = &it->decision;
 
     *it = (struct xpc_iteration){
-        .number = ++e->iterations,
+        .number = e->state.iterations + 1,
         .pages = o->pages_sent,
         .bytes = o->bytes_sent,
         .start_ns = e->last_ns - e->start_ns,
         .duration_ns = o->now_ns - e->last_ns,
         .dirty_pages = o->dirty_pages,
     };
-    d->dirty_pages = o->dirty_pages;
-    d->overhead_ns = xpc_params_overhead(p);
-    d->bandwidth_bytes_per_s = learn_bandwidth(e, o->bytes_sent,
-                                               it->duration_ns);
-    d->predicted_downtime_ns =
-        xpc_predict_downtime(o->dirty_pages, d->bandwidth_bytes_per_s,
-                             d->overhead_ns);
-    if (p->duration_ns > elapsed)
-        d->time_left_ns = p->duration_ns - elapsed;
     e->last_ns = o->now_ns;
-    watch_progress(e, o->dirty_pages);
+    e->predict.bandwidth_bytes_per_s = learn_bandwidth(e, o->bytes_sent,
+                                                       it->duration_ns);
+    observe(e, o);
+    d->dirty_pages = o->dirty_pages;
+    d->overhead_ns = e->predict.overhead_ns;
+    d->bandwidth_bytes_per_s = e->predict.bandwidth_bytes_per_s;
+    d->predicted_downtime_ns = e->state.downtime_ns;
+    if (p->duration_ns > e->state.elapsed_ns)
+        d->time_left_ns = p->duration_ns - e->state.elapsed_ns;
 
     if (p->policy == XPC_POLICY_STOCK) {
         d->reason = XPC_REASON_STOCK;
-        d->action = xpc_stock_decide(p, e->iterations, -1);
-    } else {
-        decide(e, o->now_ns, d);
+        d->action = xpc_stock_decide(p, it->number, -1);
+        return d->action;
     }
+    d->action = xpc_rule_decide(&e->predict.rule, &e->state, &d->reason);
+    if (d->action == XPC_ABORT)
+        advise(e, d);
     return d->action;
 }
 

@@ -72,6 +72,11 @@ uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
     return to_u64(send_ns(p, bytes) + p->overhead_ns);
 }
 
+uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
+{
+    return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
+}
+
 static double iteration_ns(const struct run *run)
 {
     return send_ns(run->p, bytes_of(run->p, run->pages, run->zero)) +

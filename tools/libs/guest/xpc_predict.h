@@ -108,6 +108,10 @@ void xpc_predict_start(struct xpc_predict_state *s,
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero_pages);
 
+/* How long an iteration takes that sends so many pages with data. */
+uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p,
+                             double pages);
+
 /*
  * Simulates on one curve of the band (side as in xpc_curve_pages()). trace
  * may be NULL.

@@ -2,6 +2,8 @@
 #include "xpc_rule.h"
 
 #define DEFAULT_SHRINKING 0.999
+/* Of a guest that lives, no two rounds are the same. */
+#define LIVE_SHRINKING 0.95
 #define DEFAULT_STALL_ITERATIONS 3
 
 void xpc_rule_init(struct xpc_rule *r, uint64_t downtime_ns)
@@ -24,6 +26,7 @@ void xpc_rule_from_params(struct xpc_rule *r, const struct xpc_params *p)
     r->duration_ns = p->duration_ns;
     r->iterations = p->iterations;
     r->threshold_pages = p->threshold_pages;
+    r->shrinking = LIVE_SHRINKING;
 }
 
 void xpc_rule_watch(const struct xpc_rule *r, struct xpc_rule_state *s)

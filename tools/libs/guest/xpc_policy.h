@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The policy: what to do when an iteration's pages have been sent.
+ *
+ * It keeps what it has seen, states the downtime that a suspend now would
+ * mean (xpc_predict.h), and asks the one stopping rule (xpc_rule.h).
+ */
+#ifndef XPC_POLICY_H
+#define XPC_POLICY_H
+
+#include "xenprecopy.h"
+#include "xpc_predict.h"
+
+/* The policy's memory over one migration. Set up by xpc_engine_init(). */
+struct xpc_engine {
+    struct xpc_params params;
+    struct xpc_predict_params predict;  /* its bandwidth is the one in use */
+    struct xpc_rule_state state;
+    uint64_t start_ns;
+    uint64_t last_ns;               /* end of the last iteration */
+    double recent_bytes, recent_s;  /* sent lately, older fading out */
+};
+
+/*
+ * What can be said before anything is sent: 0, or -1 with one line in err
+ * when the parameters can't be met whatever the guest does (the switchover
+ * alone is over the limit, the first copy takes longer than the duration).
+ */
+int xpc_engine_preflight(const struct xpc_params *params,
+                         uint64_t total_pages, char *err, size_t len);
+
+/* params must have passed xpc_params_check(). */
+void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     uint64_t now_ns);
+
+/*
+ * An iteration's pages have been sent: what now? Fills *it_r, the decision in
+ * it, and returns its action.
+ */
+int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
+                      struct xpc_iteration *it_r);
+
+/*
+ * Stock Xen's rule, at either of its two calls an iteration. dirty_pages -1:
+ * unknown. The parameters' iterations and threshold count, 0 for stock's.
+ */
+int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
+                     long dirty_pages);
+
+#endif
