@@ -26,8 +26,9 @@ lab-build: all $(LAB)/writer $(LAB)/domtool
 
 ## make lab SCENARIO=name  run lab scenarios (names or paths), results as JSON
 .PHONY: lab
-lab: lab-build
+lab:
 	@test -n "$(SCENARIO)" || { echo "make lab SCENARIO=name; make lab-list names them" >&2; exit 2; }
+	@$(MAKE) --no-print-directory lab-build >&2
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run $(SCENARIO)
 
 ## make lab-list           the lab's scenarios
