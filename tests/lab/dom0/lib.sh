@@ -118,6 +118,7 @@ END
         return 1
     fi
     id=$(domid)
+    first_id=$id
     if ! wait_for 60 has_beaten "$id"; then
         fail "guest: its workload did not come up"
         return 1
@@ -319,7 +320,9 @@ check_guest() {
     check "no process is left" wait_for 10 no_processes
     where=$(guest_location)
     echo "$where" >"$step/guest"
-    if [ "$where" = source ] && guest_crashed; then
+    # Only of a guest that was never migrated can this be said.
+    if [ "$where" = source ] && [ "$source_id" = "$first_id" ] &&
+        guest_crashed; then
         echo "the guest's kernel crashed where it has run all the time" \
             >>"$out/unhealthy"
     fi
