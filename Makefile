@@ -28,7 +28,7 @@ CFLAGS ?= -O2 -g
 # What the sources need whatever the user puts in CFLAGS.
 XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -fPIC -pthread \
-	-Itools/libs/guest -Itools/libxl -I$(BUILD)/gen
+	-Itools/libs/guest -Itools/libxl -Itools/xl -I$(BUILD)/gen
 XP_LDFLAGS := -pthread -Wl,-z,defs
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libxxhash-dev \

@@ -183,7 +183,9 @@ static int check_store(uint32_t domid, char *err)
         return refuse(err, ERROR_FAIL, "can't reach xenstore: %s: is "
                       "xenstored running, and is this run as root?",
                       strerror(errno));
-    if (!xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "probe"), "", 0))
+    /* Beside our folder: a refusal is to leave nothing behind. */
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32"/precopy-probe", domid);
+    if (!xs_write(xs, XBT_NULL, path, "", 0))
         rc = refuse(err, ERROR_FAIL, "can't write %s in xenstore: %s", path,
                     strerror(errno));
     else

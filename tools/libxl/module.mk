@@ -28,6 +28,9 @@ $(PC_FILES): $(BUILD)/lib/pkgconfig/%.pc: tools/libxl/%.pc.in Makefile
 
 all: $(LIBXLPRECOPY) $(PC_FILES)
 
+TEST_OBJS_torture_libxl_precopy := $(LIBXLPRECOPY)
+TEST_LIBS_torture_libxl_precopy := $(LIBXL_LIBS)
+
 .PHONY: install-libxl
 install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	install -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)

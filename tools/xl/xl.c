@@ -7,8 +7,6 @@
 
 #include "xl.h"
 
-struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
-
 /* Returns 0, or -1 at an option that only the stock xl may know. */
 static int parse_globals(int argc, char **argv)
 {

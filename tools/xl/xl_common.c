@@ -8,6 +8,8 @@
 
 #include "xl.h"
 
+struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
+
 uint64_t xl_now_ns(void)
 {
     struct timespec ts;

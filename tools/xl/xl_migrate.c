@@ -150,6 +150,9 @@ int cmd_migrate(int argc, char **argv)
     interrupt_fd = interrupt_open();
     status = migrate(&m, interrupt_fd);
     tell(&m, status);
+    /* It was for us; where both ends must be looked at it may yet help. */
+    if (status != MIGRATE_UNKNOWN)
+        libxl_domain_precopy_clear(m.ctx, m.domid);
     if (interrupt_fd >= 0)
         close(interrupt_fd);
 

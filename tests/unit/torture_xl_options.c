@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl_migrate.h"
+#include "xpc_units.h"
+
+#define MAX_ARGS 16
+
+/* Parses "xl migrate" with these arguments, separated by blanks. */
+static int parse(const char *line, struct migrate_options *o, char *err)
+{
+    static char copy[512];
+    char *argv[MAX_ARGS + 1] = { "migrate" };
+    int argc = 1;
+    char *save, *word;
+
+    assert_true(strlen(line) < sizeof(copy));
+    strcpy(copy, line);
+    for (word = strtok_r(copy, " ", &save); word && argc < MAX_ARGS;
+         word = strtok_r(NULL, " ", &save))
+        argv[argc++] = word;
+    *err = 0;
+    return migrate_parse_options(argc, argv, o, err);
+}
+
+static void parse_ok(const char *line, struct migrate_options *o)
+{
+    char err[XPC_ERR_LEN];
+    int rc = parse(line, o, err);
+
+    if (rc)
+        fail_msg("%s: %s", line, err);
+}
+
+static void torture_xl_options_stock_ones_are_taken(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_string_equal(o.domain, "g1");
+    assert_string_equal(o.host, "host");
+    assert_string_equal(o.ssh_command, "ssh");
+    assert_null(o.config_file);
+    assert_null(o.report_file);
+    assert_false(o.foreground || o.no_monitor || o.paused || o.debug ||
+                 o.preserve_domid);
+    parse_ok("-F -e -p -D --debug --live -s rsh -C f.cfg g1 host", &o);
+    assert_true(o.foreground && o.no_monitor && o.paused && o.debug &&
+                o.preserve_domid);
+    assert_string_equal(o.ssh_command, "rsh");
+    assert_string_equal(o.config_file, "f.cfg");
+    /* Stock takes options behind the arguments, too. */
+    parse_ok("g1 -e host", &o);
+    assert_true(o.no_monitor);
+    assert_string_equal(o.host, "host");
+}
+
+static void torture_xl_options_no_precopy_option_means_stock(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    parse_ok("--progress=json --report=r -e g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    assert_int_equal(o.progress, PROGRESS_JSON);
+    assert_string_equal(o.report_file, "r");
+    parse_ok("--precopy-bandwidth=auto g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
+    parse_ok("--precopy-policy=limit g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
+    parse_ok("--precopy-policy=stock --precopy-iterations=3 g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    assert_int_equal(o.params.iterations, 3);
+}
+
+static void torture_xl_options_policy_ones_are_taken(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("--precopy-duration=1.5m --precopy-downtime=300ms "
+             "--precopy-max-downtime 2s --precopy-bandwidth=10Gbit "
+             "--precopy-on-timeout=suspend --precopy-iterations=7 "
+             "--precopy-threshold=99 --precopy-switchover-overhead=40ms "
+             "g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
+    assert_int_equal(o.params.duration_ns, 90 * XPC_S);
+    assert_int_equal(o.params.downtime_ns, 300 * XPC_MS);
+    assert_int_equal(o.params.max_downtime_ns, 2 * XPC_S);
+    assert_int_equal(o.params.bandwidth_bytes_per_s, 1250000000);
+    assert_int_equal(o.params.on_timeout, XPC_ON_TIMEOUT_SUSPEND);
+    assert_int_equal(o.params.iterations, 7);
+    assert_int_equal(o.params.threshold_pages, 99);
+    assert_int_equal(o.params.overhead_ns, 40 * XPC_MS);
+    parse_ok("--precopy-duration=0 g1 host", &o);
+    assert_int_equal(o.params.duration_ns, 0);
+}
+
+static void torture_xl_options_progress_is_one_of_four(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_int_equal(o.progress, PROGRESS_AUTO);
+    parse_ok("--progress=auto g1 host", &o);
+    assert_int_equal(o.progress, PROGRESS_AUTO);
+    parse_ok("--progress=plain g1 host", &o);
+    assert_int_equal(o.progress, PROGRESS_PLAIN);
+    parse_ok("--progress=none g1 host", &o);
+    assert_int_equal(o.progress, PROGRESS_NONE);
+}
+
+static void torture_xl_options_help_is_asked_for(void **state)
+{
+    struct migrate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(parse("-h", &o, err), 1);
+    assert_int_equal(parse("--help", &o, err), 1);
+    assert_int_equal(parse("--precopy-downtime=1s --help g1", &o, err), 1);
+}
+
+static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
+{
+    static const struct { const char *line, *says; } bad[] = {
+        { "--precopy-downtime=300 a b",
+          "--precopy-downtime=300: a unit is needed, for example 300ms" },
+        { "--precopy-downtime=0.3 a b", "a unit is needed" },
+        { "--precopy-downtime=0 a b", "more than 0 is needed" },
+        { "--precopy-downtime=0ms a b", "more than 0 is needed" },
+        { "--precopy-max-downtime=0 a b",
+          "--precopy-max-downtime=0: more than 0" },
+        { "--precopy-switchover-overhead=0 a b", "more than 0" },
+        { "--precopy-downtime=-1ms a b", "not a time" },
+        { "--precopy-downtime=1e3ms a b", "not a time" },
+        { "--precopy-downtime=. a b", "not a time" },
+        { "--precopy-downtime= a b", "--precopy-downtime=: not a time" },
+        { "--precopy-duration=soon a b", "--precopy-duration=soon: not a" },
+        { "--precopy-duration=99999999999999999h a b", "too long" },
+        { "--precopy-max-downtime=2sec a b", "--precopy-max-downtime=2sec" },
+        { "--precopy-bandwidth=10 a b",
+          "--precopy-bandwidth=10: a unit is needed, for example 10Mbit" },
+        { "--precopy-bandwidth=10Gb a b", "not a bandwidth" },
+        { "--precopy-bandwidth=0 a b", "not a bandwidth" },
+        { "--precopy-bandwidth=0Mbit a b", "not a bandwidth" },
+        { "--precopy-bandwidth=0.000001kbit a b", "out of range" },
+        { "--precopy-bandwidth=99999999999999999999GB a b", "out of range" },
+        { "--precopy-bandwidth=Auto a b", "auto or a number" },
+        { "--precopy-on-timeout=perhaps a b",
+          "--precopy-on-timeout=perhaps: abort or suspend is accepted" },
+        { "--precopy-iterations=0 a b", "--precopy-iterations=0: a whole" },
+        { "--precopy-iterations=2.5 a b", "a whole number" },
+        { "--precopy-iterations=-1 a b", "a whole number" },
+        { "--precopy-threshold=many a b", "--precopy-threshold=many: a who" },
+        { "--precopy-threshold=99999999999999999999999 a b", "a whole" },
+        { "--precopy-policy=best a b",
+          "--precopy-policy=best: limit or stock is accepted" },
+        { "--progress=xml a b",
+          "--progress=xml: auto, plain, json or none is accepted" },
+        { "--report= a b", "the name of a file is needed" },
+        { "--report", "--report needs a value" },
+        { "--precopy-downtime", "--precopy-downtime needs a value" },
+        { "-C", "-C needs a value" },
+        { "-Z a b", "-Z is no option" },
+        { "--precopy-x=1 a b", "--precopy-x=1 is no option" },
+        { "--precopy-d=1s a b", "short for several" },
+        { "--live=yes a b", "--live takes no value" },
+        { "--debug=1 a b", "--debug takes no value" },
+        { "", "a domain and a host are needed" },
+        { "a", "a domain and a host are needed" },
+        { "a b c", "a domain and a host are needed" },
+        { "--precopy-policy=stock --precopy-downtime=1s a b",
+          "--precopy-downtime has no effect with --precopy-policy=stock" },
+        { "--precopy-max-downtime=1s --precopy-policy=stock a b",
+          "--precopy-max-downtime has no effect" },
+        { "--precopy-policy=stock --precopy-duration=1s a b", "-duration" },
+        { "--precopy-policy=stock --precopy-on-timeout=abort a b",
+          "--precopy-on-timeout has no effect" },
+        { "--precopy-downtime=\a\n a b", "=??: not a time" },
+    };
+    struct migrate_options o;
+    char err[XPC_ERR_LEN];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(parse(bad[i].line, &o, err), -1);
+        if (!strstr(err, bad[i].says) || strchr(err, '\n'))
+            fail_msg("%s: %s", bad[i].line, err);
+    }
+}
+
+/* The longest values must fit the line, or be cut. */
+static void torture_xl_options_long_values_are_cut(void **state)
+{
+    static const char *const names[] = {
+        "downtime", "bandwidth", "iterations", "policy",
+    };
+    char arg[2048], err[XPC_ERR_LEN];
+    struct migrate_options o;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char *argv[] = { "migrate", arg, "a", "b", NULL };
+        int n = snprintf(arg, sizeof(arg), "--precopy-%s=", names[i]);
+
+        memset(arg + n, '7', sizeof(arg) - n - 1);
+        arg[sizeof(arg) - 1] = 0;
+        arg[sizeof(arg) - 2] = 'x';
+        assert_int_equal(migrate_parse_options(4, argv, &o, err), -1);
+        assert_non_null(memchr(err, 0, sizeof(err)));
+    }
+}
+
+static void torture_xl_options_make_the_command_that_stock_would(void **state)
+{
+    struct migrate_options o;
+    struct xl_globals saved = xl_globals;
+    char *rune;
+
+    (void)state;
+    parse_ok("-s cat g1 host", &o);
+    o.ssh_command = "";
+    rune = transport_rune(&o);
+    assert_string_equal(rune, "host");
+    free(rune);
+
+    xl_globals.progress_cr = true;
+    parse_ok("-s rsh g1 host", &o);
+    rune = transport_rune(&o);
+    assert_string_equal(rune, "exec rsh host xl -t migrate-receive");
+    free(rune);
+    xl_globals.timestamps = true;
+    xl_globals.level = XL_LEVEL_DEFAULT - 2;
+    parse_ok("-e --debug -p g1 host", &o);
+    rune = transport_rune(&o);
+    assert_string_equal(rune,
+                        "exec ssh host xl -t -T -vv migrate-receive -e -d -p");
+    free(rune);
+    xl_globals = saved;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
+        cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
+        cmocka_unit_test(torture_xl_options_help_is_asked_for),
+        cmocka_unit_test(torture_xl_options_bad_ones_give_one_clear_line),
+        cmocka_unit_test(torture_xl_options_long_values_are_cut),
+        cmocka_unit_test(
+            torture_xl_options_make_the_command_that_stock_would),
+    };
+
+    return torture_run(argc, argv, tests);
+}
