@@ -179,6 +179,7 @@ struct sender {
     bool report_read;               /* the plug-in's is in it */
     bool interrupted;
     bool told_to_go;                /* the target may run the guest */
+    bool stuck;                     /* suspended here, can't be resumed */
     char *away_name;                /* what it is called here meanwhile */
     uint64_t ready_ns, go_ns, started_ns;   /* CLOCK_MONOTONIC */
     /* xl_migrate_save.c */

@@ -92,7 +92,7 @@ int report_close(struct report_file *rf, const struct xpc_report *report)
 /* ---- the text --------------------------------------------------------- */
 
 static const char *const outcome_texts[] = {
-    [XPC_OUTCOME_UNKNOWN] = "UNKNOWN, check both ends",
+    [XPC_OUTCOME_UNKNOWN] = "STATE UNKNOWN",
     [XPC_OUTCOME_REFUSED] = "refused, nothing was touched",
     [XPC_OUTCOME_ABORTED] = "aborted by the policy, the guest runs here",
     [XPC_OUTCOME_INTERRUPTED] = "interrupted, the guest runs here",

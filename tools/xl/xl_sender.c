@@ -235,6 +235,7 @@ static int take_back(struct sender *s, int status)
     rc = s->ops->take_back(s);
     if (!rc)
         return status;
+    s->stuck = true;
     fprintf(stderr, SAY "resuming the domain failed (rc=%d): it is still "
             "suspended on this host.\n", rc);
     return MIGRATE_UNKNOWN;
@@ -377,7 +378,10 @@ static void complete_report(struct sender *s, int status)
         r->total_time_ns = r->target_started_ns;
     if (r->suspended_ns && r->target_started_ns > r->suspended_ns)
         r->actual_downtime_ns = r->target_started_ns - r->suspended_ns;
-    if (status == MIGRATE_INTERRUPTED && s->interrupted)
+    if (s->stuck)
+        set_reason(r, "error", "the guest could not be resumed: it is "
+                   "suspended on the source");
+    else if (status == MIGRATE_INTERRUPTED && s->interrupted)
         set_reason(r, "interrupted", "interrupted: the guest keeps running "
                    "on the source");
     else if (status == MIGRATE_UNKNOWN)

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report's file and text, and what is held back of libxl's log.
+ */
+#include "torture.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+#include "xpc_types.h"
+
+static char dir[64], path[128];
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/torture_xl_report.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/report", dir);
+    return 0;
+}
+
+/* How many files are in the folder; removes them. */
+static int sweep(void)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    int n = 0;
+
+    assert_non_null(d);
+    while ((e = readdir(d))) {
+        if (*e->d_name != '.')
+            n += !unlinkat(dirfd(d), e->d_name, 0);
+    }
+    closedir(d);
+    return n;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sweep();
+    rmdir(dir);
+    return 0;
+}
+
+static void slurp(const char *name, char *buf, size_t len)
+{
+    FILE *f = fopen(name, "r");
+
+    assert_non_null(f);
+    buf[fread(buf, 1, len - 1, f)] = 0;
+    fclose(f);
+}
+
+static void a_report(struct xpc_report *r)
+{
+    xpc_report_init(r);
+    r->outcome = XPC_OUTCOME_MIGRATED;
+    r->text = strdup("suspending: fits");
+    r->suspended_ns = 1000000000;
+    r->stream_end_ns = 1100000000;
+    r->predicted_downtime_ns = 250000000;
+    r->actual_downtime_ns = 225000000;
+    r->total_bytes = 1 << 20;
+    r->total_time_ns = 2000000000;
+    r->iterations = calloc(1, sizeof(*r->iterations));
+    r->nr_iterations = 1;
+    r->iterations[0] = (struct xpc_iteration){
+        .number = 1, .pages = 32784, .bytes = 134283264,
+        .duration_ns = 1000000000, .dirty_pages = 77,
+    };
+}
+
+static void torture_xl_report_replaces_the_file_whole(void **state)
+{
+    struct report_file rf;
+    struct xpc_report r, back;
+    char err[XPC_ERR_LEN], buf[8192];
+    struct stat st;
+    FILE *old = fopen(path, "w");
+
+    (void)state;
+    fputs("what was there", old);
+    fclose(old);
+    assert_int_equal(report_open(&rf, path, err), 0);
+    /* Nothing is lost until the new one is complete. */
+    slurp(path, buf, sizeof(buf));
+    assert_string_equal(buf, "what was there");
+    a_report(&r);
+    assert_int_equal(report_close(&rf, &r), 0);
+    slurp(path, buf, sizeof(buf));
+    xpc_report_init(&back);
+    assert_int_equal(xpc_from_json(&xpc_report_type, &back, buf, strlen(buf),
+                                   err), 0);
+    assert_int_equal(back.actual_downtime_ns, 225000000);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0400, 0400);
+    assert_int_equal(sweep(), 1);
+    xpc_report_dispose(&r);
+    xpc_report_dispose(&back);
+}
+
+static void torture_xl_report_forgotten_leaves_nothing(void **state)
+{
+    struct report_file rf;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(report_open(&rf, path, err), 0);
+    assert_int_equal(report_close(&rf, NULL), 0);
+    assert_int_equal(report_close(&rf, NULL), 0);
+    assert_int_equal(sweep(), 0);
+    assert_int_equal(report_open(&rf, NULL, err), 0);
+    assert_int_equal(report_close(&rf, NULL), 0);
+}
+
+static void torture_xl_report_unwritable_is_said_before(void **state)
+{
+    static const char *const bad[] = { "/nowhere/at/all", "/", "/tmp/" };
+    struct report_file rf;
+    char err[XPC_ERR_LEN];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(report_open(&rf, bad[i], err), -1);
+        assert_non_null(strstr(err, bad[i]));
+        assert_int_equal(report_close(&rf, NULL), 0);
+    }
+}
+
+static void torture_xl_report_devices_are_written_in_place(void **state)
+{
+    struct report_file rf;
+    struct xpc_report r;
+    char err[XPC_ERR_LEN];
+    struct stat st;
+
+    (void)state;
+    a_report(&r);
+    assert_int_equal(report_open(&rf, "/dev/null", err), 0);
+    assert_int_equal(report_close(&rf, &r), 0);
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+    /* A full disk is no success. */
+    assert_int_equal(report_open(&rf, "/dev/full", err), 0);
+    assert_int_equal(report_close(&rf, &r), -1);
+    xpc_report_dispose(&r);
+}
+
+static void torture_xl_report_shows_predicted_beside_actual(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+    FILE *f = fopen(path, "w+");
+
+    (void)state;
+    a_report(&r);
+    report_print(f, "g1", &r);
+    fclose(f);
+    slurp(path, buf, sizeof(buf));
+    assert_non_null(strstr(buf, "Migration of g1: migrated\n"));
+    assert_non_null(strstr(buf, "suspending: fits\n"));
+    assert_non_null(strstr(buf, "predicted 250 ms, actual 225 ms"));
+    assert_non_null(strstr(buf, "32784"));
+    assert_non_null(strstr(buf, "stop-and-copy"));
+    xpc_report_dispose(&r);
+}
+
+/* Runs a log through the logger and returns what comes out on stderr. */
+static void log_through(char *out, size_t len, bool interrupted, bool show)
+{
+    struct progress p = { .mode = PROGRESS_NONE };
+    struct migrate_logger *l;
+    xentoollog_logger *xtl;
+    int saved = dup(STDERR_FILENO);
+
+    fflush(stderr);
+    assert_non_null(freopen(path, "w", stderr));
+    l = migrate_logger_open(&p);
+    xtl = migrate_logger_xtl(l);
+    if (interrupted)
+        migrate_logger_interrupted(l);
+    xtl_log(xtl, XTL_ERROR, -1, "libxl", "one %s", "error");
+    xtl_log(xtl, XTL_DEBUG, -1, "libxl", "a detail");
+    xtl_log(xtl, XTL_ERROR, 125, "libxl", "saving domain: domain did not "
+            "respond to suspend request");
+    xtl_progress(xtl, "xc", "Frames iteration 1", 5, 10);
+    migrate_logger_release(l, show);
+    xtl_log(xtl, XTL_ERROR, -1, "libxl", "last");
+    migrate_logger_close(l);
+    fflush(stderr);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    assert_int_equal(p.iteration, 2);
+    assert_int_equal(p.done, 5);
+    slurp(path, out, len);
+}
+
+static void torture_xl_report_false_line_is_held_back(void **state)
+{
+    char out[4096];
+
+    (void)state;
+    log_through(out, sizeof(out), false, false);
+    assert_non_null(strstr(out, "one error"));
+    assert_non_null(strstr(out, "last"));
+    assert_null(strstr(out, "did not respond"));
+    assert_null(strstr(out, "a detail"));
+    log_through(out, sizeof(out), false, true);
+    assert_non_null(strstr(out, "did not respond"));
+    assert_true(strstr(out, "one error") < strstr(out, "did not respond"));
+}
+
+static void torture_xl_report_an_interruptions_errors_are_held(void **state)
+{
+    char out[4096];
+
+    (void)state;
+    log_through(out, sizeof(out), true, false);
+    assert_null(strstr(out, "one error"));
+    assert_non_null(strstr(out, "last"));
+    log_through(out, sizeof(out), true, true);
+    assert_non_null(strstr(out, "one error"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xl_report_replaces_the_file_whole),
+        TEST(torture_xl_report_forgotten_leaves_nothing),
+        TEST(torture_xl_report_unwritable_is_said_before),
+        TEST(torture_xl_report_devices_are_written_in_place),
+        TEST(torture_xl_report_shows_predicted_beside_actual),
+        TEST(torture_xl_report_false_line_is_held_back),
+        TEST(torture_xl_report_an_interruptions_errors_are_held),
+    };
+
+    return torture_run(argc, argv, tests);
+}

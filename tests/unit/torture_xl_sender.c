@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sender's side of the migrate protocol, against a receiver of which only
+ * the messages exist, and a libxl that only takes notes.
+ */
+#include "torture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+#define BANNER "xl migration receiver ready, send binary domain data.\n"
+/* With their NULs. */
+#define READY "domain received, ready to unpause"
+#define GO "domain is yours, you are cleared to unpause"
+#define REPORT "my copy unpause results are as follows"
+
+struct world {
+    struct sender s;
+    struct progress progress;
+    struct xpc_report report;
+    int in, out;                /* the receiver's ends */
+    char did[256];              /* the operations, in order */
+    int save_rc, save_signal;   /* what save() returns, raises first */
+    int outcome;                /* what the plug-in reports, -1: nothing */
+    bool hang_up;               /* in save(): the receiver closes */
+    int rename_rc, take_back_rc, destroy_rc;
+};
+
+static struct world w;
+
+static void note(const char *what)
+{
+    if (*w.did)
+        strcat(w.did, " ");
+    strcat(w.did, what);
+}
+
+static int op_save(struct sender *s)
+{
+    note("save");
+    assert_false(s->told_to_go);
+    if (w.save_signal) {
+        raise(w.save_signal);
+        while (interrupt_take(s->interrupt_fd))
+            sender_signal(s);
+    }
+    if (w.hang_up) {
+        close(w.in);
+        w.in = -1;
+    }
+    return w.save_rc;
+}
+
+static int op_read_report(struct sender *s)
+{
+    if (w.outcome < 0)
+        return ERROR_NOTFOUND;
+    if (s->report_read)
+        return 0;
+    s->report->outcome = w.outcome;
+    s->report->text = strdup("because");
+    s->report->start_monotonic_ns = xl_now_ns() - 1000000000;
+    s->report->suspended_ns = 500000000;
+    s->report_read = true;
+    return 0;
+}
+
+static int op_rename(struct sender *s, const char *from, const char *to)
+{
+    note(strstr(to, "--migratedaway") ? "away" : "back");
+    assert_string_equal(strlen(from) < strlen(to) ? from : to, s->name);
+    return w.rename_rc;
+}
+
+static int op_take_back(struct sender *s)
+{
+    assert_false(s->told_to_go);
+    note("resume");
+    return w.take_back_rc;
+}
+
+static int op_destroy(struct sender *s)
+{
+    assert_true(s->told_to_go);
+    note("destroy");
+    return w.destroy_rc;
+}
+
+static const struct sender_ops ops = {
+    .save           = op_save,
+    .read_report    = op_read_report,
+    .rename         = op_rename,
+    .take_back      = op_take_back,
+    .destroy        = op_destroy,
+};
+
+static int setup(void **state)
+{
+    int to[2], from[2];
+
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    xpc_report_init(&w.report);
+    w.outcome = XPC_OUTCOME_SENT;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, to), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, from), 0);
+    w.in = to[1];
+    w.out = from[1];
+    w.s = (struct sender){
+        .ops = &ops,
+        .t = { .send_fd = to[0], .recv_fd = from[0] },
+        .name = "g1",
+        .config = "{}",
+        .interrupt_fd = interrupt_open(),
+        .progress = &w.progress,
+        .report = &w.report,
+        .domid = 7,
+    };
+    assert_true(w.s.interrupt_fd >= 0);
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    while (interrupt_take(w.s.interrupt_fd)) {}
+    close(w.s.interrupt_fd);
+    if (w.in >= 0)
+        close(w.in);
+    if (w.out >= 0)
+        close(w.out);
+    xpc_report_dispose(&w.report);
+    return 0;
+}
+
+/* What the receiver says; all of it fits a socket's buffer. */
+static void says(const void *msg, size_t len)
+{
+    assert_int_equal(write(w.out, msg, len), len);
+}
+
+static void hangs_up(void)
+{
+    close(w.out);
+    w.out = -1;
+}
+
+/* Runs it and checks what was done to the guest. */
+static void run_expect(int status, int outcome, const char *did)
+{
+    assert_int_equal(sender_run(&w.s), status);
+    assert_string_equal(w.did, did);
+    assert_int_equal(w.report.outcome, outcome);
+    assert_int_equal(w.report.domid, 7);
+    assert_non_null(w.report.text);
+}
+
+/* What the receiver was sent. */
+static size_t sent(char *buf, size_t len)
+{
+    ssize_t n = 0, all = 0;
+
+    while ((n = read(w.in, buf + all, len - all)) > 0)
+        all += n;
+    return all;
+}
+
+static bool was_told_to_go(void)
+{
+    char buf[4096];
+    size_t n = sent(buf, sizeof(buf));
+
+    return memmem(buf, n, GO, sizeof(GO));
+}
+
+static void torture_xl_sender_migrates(void **state)
+{
+    char buf[4096];
+    uint32_t u32[5];
+    size_t n;
+
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    n = sent(buf, sizeof(buf));
+    assert_int_equal(n, 48 + 4 + 3 + sizeof(GO));
+    assert_memory_equal(buf, "Xen saved domain, xl format\n \0 \r", 32);
+    memcpy(u32, buf + 32, sizeof(u32));
+    assert_int_equal(u32[0], 0x01020304);   /* byte order */
+    assert_int_equal(u32[1], 3);            /* JSON, stream v2 */
+    assert_int_equal(u32[2], 0);
+    assert_int_equal(u32[3], 4 + 3);
+    assert_int_equal(u32[4], 3);            /* the configuration's length */
+    assert_memory_equal(buf + 52, "{}", 3);
+    assert_memory_equal(buf + 55, GO, sizeof(GO));
+}
+
+static void torture_xl_sender_measures_the_downtime(void **state)
+{
+    const struct xpc_report *r = &w.report;
+
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    /* The plug-in's clock began a second before its report was read. */
+    assert_true(r->target_ready_ns && r->target_ready_ns <= r->go_ns);
+    assert_true(r->go_ns <= r->target_started_ns);
+    assert_true(r->target_started_ns <= 1000000000);
+    assert_int_equal(r->actual_downtime_ns,
+                     r->target_started_ns - 500000000);
+    assert_int_equal(r->total_time_ns, r->target_started_ns);
+}
+
+static void torture_xl_sender_a_nameless_domain_is_not_renamed(void **state)
+{
+    (void)state;
+    w.s.name = NULL;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save destroy");
+}
+
+static void torture_xl_sender_wrong_banner_touches_nothing(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    says("Welcome to this host! Please read the rules before you go on.\n",
+         62);
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+}
+
+static void torture_xl_sender_no_banner_touches_nothing(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    says(BANNER, 10);
+    hangs_up();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+}
+
+static void torture_xl_sender_interrupted_before_the_banner(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    raise(SIGINT);
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "");
+}
+
+static void torture_xl_sender_header_refused_touches_nothing(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    says(BANNER, strlen(BANNER));
+    close(w.in);
+    w.in = -1;
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+}
+
+static void torture_xl_sender_abort_by_policy(void **state)
+{
+    (void)state;
+    w.outcome = XPC_OUTCOME_ABORTED;
+    w.save_rc = ERROR_GUEST_TIMEDOUT;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save resume");
+    assert_string_equal(w.report.text, "because");
+}
+
+static void torture_xl_sender_refused_by_the_plugin(void **state)
+{
+    (void)state;
+    w.outcome = XPC_OUTCOME_REFUSED;
+    w.save_rc = ERROR_FAIL;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_REFUSED, XPC_OUTCOME_REFUSED, "save resume");
+}
+
+static void torture_xl_sender_save_fails(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    w.save_rc = ERROR_FAIL;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save resume");
+}
+
+static void torture_xl_sender_cancelled_by_somebody_else(void **state)
+{
+    (void)state;
+    w.outcome = XPC_OUTCOME_INTERRUPTED;
+    w.save_rc = ERROR_GUEST_TIMEDOUT;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+    assert_string_equal(w.report.text, "because");
+}
+
+static void torture_xl_sender_interrupted_in_precopy(void **state)
+{
+    (void)state;
+    w.outcome = XPC_OUTCOME_FAILED;
+    w.save_rc = ERROR_ABORTED;
+    w.save_signal = SIGTERM;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+}
+
+/* The abort came too late for libxl: the guest is suspended all the same. */
+static void torture_xl_sender_interrupted_as_save_ends(void **state)
+{
+    (void)state;
+    w.save_signal = SIGINT;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+    assert_false(was_told_to_go());
+}
+
+static void torture_xl_sender_interrupted_waiting_for_ready(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    pid = fork();
+    if (!pid) {
+        usleep(100 * 1000);
+        kill(getppid(), SIGINT);
+        _exit(0);
+    }
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED,
+               "save away back resume");
+    assert_false(was_told_to_go());
+    waitpid(pid, NULL, 0);
+}
+
+static void torture_xl_sender_ready_missing(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    hangs_up();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_false(was_told_to_go());
+}
+
+static void torture_xl_sender_ready_wrong(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says("domain received, not ready to unpause", 37);
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_false(was_told_to_go());
+}
+
+static void torture_xl_sender_cannot_rename_away(void **state)
+{
+    (void)state;
+    w.rename_rc = ERROR_FAIL;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away resume");
+    assert_false(was_told_to_go());
+}
+
+/* A go that could not be written was not given. */
+static void torture_xl_sender_go_cannot_be_written(void **state)
+{
+    (void)state;
+    w.hang_up = true;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_int_equal(w.report.go_ns, 0);
+}
+
+static void torture_xl_sender_eof_after_go_never_resumes(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    hangs_up();
+    run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
+    assert_true(was_told_to_go());
+}
+
+static void torture_xl_sender_eof_within_the_report(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    hangs_up();
+    run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
+}
+
+static void torture_xl_sender_wrong_report_after_go(void **state)
+{
+    char nonsense[sizeof(REPORT)] = "nonsense";
+
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(nonsense, sizeof(nonsense));
+    run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
+}
+
+static void torture_xl_sender_target_fails_and_gives_back(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    says(GO, sizeof(GO));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+}
+
+static void torture_xl_sender_target_fails_and_dies(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    hangs_up();
+    run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
+}
+
+static void torture_xl_sender_resume_fails(void **state)
+{
+    (void)state;
+    w.take_back_rc = ERROR_FAIL;
+    says(BANNER, strlen(BANNER));
+    hangs_up();
+    run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away back resume");
+}
+
+static void torture_xl_sender_destroy_fails_yet_it_migrated(void **state)
+{
+    (void)state;
+    w.destroy_rc = ERROR_FAIL;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+}
+
+/* The receiver waits for its go before it lets the signals loose. */
+static void receiver_that_interrupts(void)
+{
+    char buf[4096];
+    size_t n = 0;
+
+    while (!memmem(buf, n, GO, sizeof(GO)))
+        n += read(w.in, buf + n, sizeof(buf) - n);
+    kill(getppid(), SIGINT);
+    usleep(100 * 1000);
+    kill(getppid(), SIGTERM);
+    usleep(100 * 1000);
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    _exit(0);
+}
+
+static void torture_xl_sender_signals_after_go_are_ignored(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    pid = fork();
+    if (!pid)
+        receiver_that_interrupts();
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    waitpid(pid, NULL, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xl_sender_migrates),
+        TEST(torture_xl_sender_measures_the_downtime),
+        TEST(torture_xl_sender_a_nameless_domain_is_not_renamed),
+        TEST(torture_xl_sender_wrong_banner_touches_nothing),
+        TEST(torture_xl_sender_no_banner_touches_nothing),
+        TEST(torture_xl_sender_interrupted_before_the_banner),
+        TEST(torture_xl_sender_header_refused_touches_nothing),
+        TEST(torture_xl_sender_abort_by_policy),
+        TEST(torture_xl_sender_refused_by_the_plugin),
+        TEST(torture_xl_sender_save_fails),
+        TEST(torture_xl_sender_cancelled_by_somebody_else),
+        TEST(torture_xl_sender_interrupted_in_precopy),
+        TEST(torture_xl_sender_interrupted_as_save_ends),
+        TEST(torture_xl_sender_interrupted_waiting_for_ready),
+        TEST(torture_xl_sender_ready_missing),
+        TEST(torture_xl_sender_ready_wrong),
+        TEST(torture_xl_sender_cannot_rename_away),
+        TEST(torture_xl_sender_go_cannot_be_written),
+        TEST(torture_xl_sender_eof_after_go_never_resumes),
+        TEST(torture_xl_sender_eof_within_the_report),
+        TEST(torture_xl_sender_wrong_report_after_go),
+        TEST(torture_xl_sender_target_fails_and_gives_back),
+        TEST(torture_xl_sender_target_fails_and_dies),
+        TEST(torture_xl_sender_resume_fails),
+        TEST(torture_xl_sender_destroy_fails_yet_it_migrated),
+        TEST(torture_xl_sender_signals_after_go_are_ignored),
+    };
+
+    return torture_run(argc, argv, tests);
+}
