@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The man pages, and the example of the API, which is compiled as a user
+# would compile it.
+
+# docs/man/<name>.<section>.pod
+MAN_PAGES := $(patsubst docs/man/%.pod,$(BUILD)/man/%,$(wildcard docs/man/*.pod))
+
+$(BUILD)/man/%: docs/man/%.pod
+	@mkdir -p $(@D)
+	pod2man --utf8 --errors=die --release="xen-precopy $(VERSION)" \
+	  --center="Xen" --section=$(subst .,,$(suffix $*)) \
+	  --name=$(basename $*) $< $@
+
+EXAMPLE := $(BUILD)/docs/live-migrate-example
+$(EXAMPLE): $(call objs,docs/live-migrate-example.c) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib \
+	  -Wl,-rpath,$(abspath $(BUILD)/lib):$(libdir) -lxlprecopy -lxenprecopy \
+	  -lxenlight -lxentoollog
+
+all: $(MAN_PAGES) $(EXAMPLE)
+
+.PHONY: install-docs
+install-docs: $(MAN_PAGES) $(EXAMPLE)
+	for f in $(MAN_PAGES); do \
+	  install -D -m 644 $$f $(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}; \
+	done
+	install -D -m 644 docs/live-migrate-example.c \
+	  $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/live-migrate-example.c
+	install -D -m 755 $(EXAMPLE) $(DESTDIR)$(libexecdir)/live-migrate-example
+install: install-docs

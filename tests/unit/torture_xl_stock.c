@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands that are not ours go to the stock xl as they are.
+ */
+#include "torture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl.h"
+
+static char script[64];
+
+/* A stock xl that prints its arguments, one a line, and exits with 42. */
+static int setup(void **state)
+{
+    int fd;
+    FILE *f;
+
+    (void)state;
+    strcpy(script, "/tmp/torture_xl_stock.XXXXXX");
+    fd = mkstemp(script);
+    assert_true(fd >= 0);
+    f = fdopen(fd, "w");
+    fputs("#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 42\n", f);
+    fchmod(fd, 0755);
+    fclose(f);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(script);
+    unsetenv("XEN_PRECOPY_STOCK_XL");
+    return 0;
+}
+
+static void torture_xl_stock_gets_the_arguments_untouched(void **state)
+{
+    char *argv[] = {
+        "xl", "-v", "create", "a b", "", "--precopy-x=*", "-C", NULL
+    };
+    int fds[2], status;
+    char out[256];
+    ssize_t n, all = 0;
+    pid_t pid;
+
+    (void)state;
+    setenv("XEN_PRECOPY_STOCK_XL", script, 1);
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    if (!pid) {
+        dup2(fds[1], STDOUT_FILENO);
+        _exit(xl_exec_stock(argv));
+    }
+    close(fds[1]);
+    while ((n = read(fds[0], out + all, sizeof(out) - 1 - all)) > 0)
+        all += n;
+    out[all] = 0;
+    close(fds[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_string_equal(out, "-v\ncreate\na b\n\n--precopy-x=*\n-C\n");
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void torture_xl_stock_is_never_ourselves(void **state)
+{
+    char err[512] = "", self[256];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    (void)state;
+    assert_true(n > 0);
+    self[n] = 0;
+    setenv("XEN_PRECOPY_STOCK_XL", self, 1);
+    assert_null(xl_stock_path(err, sizeof(err)));
+    assert_non_null(strstr(err, "this very program"));
+    /* By another name too. */
+    unlink(script);
+    assert_int_equal(symlink(self, script), 0);
+    setenv("XEN_PRECOPY_STOCK_XL", script, 1);
+    assert_null(xl_stock_path(err, sizeof(err)));
+}
+
+static void torture_xl_stock_missing_is_said(void **state)
+{
+    char *argv[] = { "xl", "list", NULL };
+
+    (void)state;
+    setenv("XEN_PRECOPY_STOCK_XL", "/nowhere/xl", 1);
+    assert_int_equal(xl_exec_stock(argv), 127);
+}
+
+static void torture_xl_stock_has_all_names_but_ours(void **state)
+{
+    (void)state;
+    assert_non_null(xl_find_command("migrate"));
+    assert_null(xl_find_command("migrate-receive"));
+    assert_null(xl_find_command("migr"));
+    assert_null(xl_find_command("list"));
+    assert_null(xl_find_command(""));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xl_stock_gets_the_arguments_untouched),
+        TEST(torture_xl_stock_is_never_ourselves),
+        TEST(torture_xl_stock_missing_is_said),
+        TEST(torture_xl_stock_has_all_names_but_ours),
+    };
+
+    return torture_run(argc, argv, tests);
+}
