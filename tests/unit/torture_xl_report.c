@@ -186,7 +186,7 @@ static void log_through(char *out, size_t len, bool interrupted, bool show)
     l = migrate_logger_open(&p);
     xtl = migrate_logger_xtl(l);
     if (interrupted)
-        migrate_logger_interrupted(l);
+        migrate_logger_hold(l);
     xtl_log(xtl, XTL_ERROR, -1, "libxl", "one %s", "error");
     xtl_log(xtl, XTL_DEBUG, -1, "libxl", "a detail");
     xtl_log(xtl, XTL_ERROR, 125, "libxl", "saving domain: domain did not "

@@ -17,7 +17,7 @@ struct migrate_logger {
     xentoollog_logger xtl;          /* first: it is cast back */
     xentoollog_logger *out;
     struct progress *progress;
-    bool interrupted;
+    bool hold_errors;
     struct held held[HELD_MAX];
     size_t nr_held;
 };
@@ -32,7 +32,7 @@ static bool to_hold(const struct migrate_logger *l, xentoollog_level level,
 {
     return strstr(text, "did not respond to suspend request") ||
            strstr(text, "precopy: ") || strstr(text, "Operation canceled") ||
-           (l->interrupted && level >= XTL_ERROR);
+           (l->hold_errors && level >= XTL_ERROR);
 }
 
 static bool hold(struct migrate_logger *l, xentoollog_level level,
@@ -112,16 +112,34 @@ struct migrate_logger *migrate_logger_open(struct progress *p)
     return l;
 }
 
-void migrate_logger_interrupted(struct migrate_logger *l)
+void migrate_logger_hold(struct migrate_logger *l)
 {
-    l->interrupted = true;
+    l->hold_errors = true;
+}
+
+const char *migrate_logger_last(const struct migrate_logger *l)
+{
+    static char line[XPC_ERR_LEN];
+    const struct held *h;
+    const char *text;
+
+    if (!l->nr_held)
+        return NULL;
+    h = &l->held[l->nr_held - 1];
+    /* libxl puts file, line and function before what it has to say. */
+    text = strrchr(h->text, ':');
+    text = text && text[1] == ' ' ? text + 2 : h->text;
+    snprintf(line, sizeof(line), "%.120s%s%s", text,
+             h->errnoval > 0 ? ": " : "",
+             h->errnoval > 0 ? strerror(h->errnoval) : "");
+    return line;
 }
 
 void migrate_logger_release(struct migrate_logger *l, bool show)
 {
     size_t i;
 
-    l->interrupted = false;
+    l->hold_errors = false;
     for (i = 0; i < l->nr_held; i++) {
         struct held *h = &l->held[i];
 

@@ -43,17 +43,34 @@ static void close_all(struct migration *m)
     migrate_logger_close(m->logger);
 }
 
+/* A refusal is one line: what libxl has to say is held back meanwhile. */
 static int open_libxl(struct migration *m, char *err)
 {
+    const char *cause = NULL;
+
     progress_init(&m->progress, &m->o);
     m->logger = migrate_logger_open(&m->progress);
-    if (m->logger)
+    if (m->logger) {
+        migrate_logger_hold(m->logger);
         m->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
+        cause = migrate_logger_last(m->logger);
+    }
     if (m->ctx)
         return 0;
-    snprintf(err, XPC_ERR_LEN, "can't reach Xen: is this run as root in "
-             "domain 0?");
+    snprintf(err, XPC_ERR_LEN, "can't reach Xen: %s: is this run as root in "
+             "domain 0?", cause ? cause : "no reason given");
     return -1;
+}
+
+static void learn_size(struct migration *m)
+{
+    libxl_dominfo info;
+
+    libxl_dominfo_init(&info);
+    if (!libxl_domain_info(m->ctx, &info, m->domid))
+        m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
+                                  (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
+    libxl_dominfo_dispose(&info);
 }
 
 /* All that can be known before anything is touched: 0, or -1 and a line. */
@@ -79,6 +96,7 @@ static int prepare(struct migration *m, char *err)
     m->config = migrate_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
+    learn_size(m);
     return report_open(&m->file, m->o.report_file, err);
 }
 
@@ -143,7 +161,11 @@ int cmd_migrate(int argc, char **argv)
 
     libxl_precopy_report_init(&m.report);
     m.report.params = m.o.params;
-    if (prepare(&m, err)) {
+    r = prepare(&m, err);
+    if (m.logger)
+        migrate_logger_release(m.logger, !r || xl_globals.level <
+                                               XL_LEVEL_DEFAULT);
+    if (r) {
         status = refuse(err);
         goto out;
     }

@@ -93,6 +93,7 @@ struct progress {
     uint64_t shown;                 /* the last iteration shown */
     uint64_t iteration;             /* being sent */
     uint64_t done, total;           /* its frames, as libxenguest counts */
+    uint64_t total_bytes;           /* all of the domain, as it is sent */
     uint64_t last_ns;               /* when the last line was written */
 };
 
@@ -116,8 +117,10 @@ void progress_break(struct progress *p);
 struct migrate_logger;
 
 struct migrate_logger *migrate_logger_open(struct progress *p);
-/* From now on errors are what an interruption causes: hold them back. */
-void migrate_logger_interrupted(struct migrate_logger *l);
+/* From now on every error is held back, until the next release. */
+void migrate_logger_hold(struct migrate_logger *l);
+/* The last error held back, with its cause: a static string, or NULL. */
+const char *migrate_logger_last(const struct migrate_logger *l);
 /* Writes what was held back, or with show false forgets it. */
 void migrate_logger_release(struct migrate_logger *l, bool show);
 xentoollog_logger *migrate_logger_xtl(struct migrate_logger *l);

@@ -93,7 +93,7 @@ static void on_signal(struct save *v)
         progress_break(v->s->progress);
         if (!sender_signal(v->s))
             continue;
-        migrate_logger_interrupted(v->s->logger);
+        migrate_logger_hold(v->s->logger);
         /* Not found: it is done, and so taken back afterwards. */
         libxl_ao_abort(v->s->ctx, &v->how);
     }

@@ -145,30 +145,53 @@ static uint64_t helper_bytes(pid_t not_helper)
     return bytes;
 }
 
-void progress_tick(struct progress *p, pid_t not_helper)
+/*
+ * How far the iteration is, in percent. In the first one libxenguest counts
+ * all of the guest's address space, holes and all; bytes tell better.
+ */
+static unsigned int percent(const struct progress *p, uint64_t bytes)
 {
-    uint64_t due = p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS);
-    uint64_t elapsed = xl_now_ns() - p->begun_ns, bytes;
+    double part = p->iteration > 1 || !bytes || !p->total_bytes ?
+                  (double)p->done / p->total :
+                  (double)bytes / p->total_bytes;
+
+    return part < 1 ? part * 100 : 100;
+}
+
+static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
+{
     char sent[XPC_UNIT_LEN + 16] = "", unit[XPC_UNIT_LEN],
          time[XPC_UNIT_LEN], left[64], line[LINE_LEN];
 
-    if (p->mode == PROGRESS_NONE || !p->total || xl_now_ns() < due)
+    xpc_format_time(time, elapsed);
+    left_text(p, left, sizeof(left), time_left(p));
+    if (bytes)
+        snprintf(sent, sizeof(sent), ", %s in all",
+                 xpc_format_bytes(unit, bytes));
+    if (p->done >= p->total)
+        snprintf(line, sizeof(line), "iteration %"PRIu64": sent%s, waiting "
+                 "for the guest to suspend, %s%s", p->iteration, sent, time,
+                 left);
+    else
+        snprintf(line, sizeof(line), "iteration %"PRIu64": %u%% sent%s, "
+                 "%s%s", p->iteration, percent(p, bytes), sent, time, left);
+    show(p, line, false);
+}
+
+void progress_tick(struct progress *p, pid_t not_helper)
+{
+    uint64_t now = xl_now_ns(), elapsed = now - p->begun_ns, bytes;
+
+    if (p->mode == PROGRESS_NONE || !p->total ||
+        now < p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS))
         return;
     bytes = helper_bytes(not_helper);
-    if (p->mode == PROGRESS_JSON) {
-        show_json(p, "sending", xl_asprintf(
-            "{\"iteration\":%"PRIu64",\"done-frames\":%"PRIu64
-            ",\"total-frames\":%"PRIu64",\"elapsed-us\":%"PRIu64
-            ",\"total-bytes\":%"PRIu64"}", p->iteration, p->done, p->total,
-            elapsed / 1000, bytes));
+    if (p->mode != PROGRESS_JSON) {
+        tick_text(p, elapsed, bytes);
         return;
     }
-    if (bytes)
-        snprintf(sent, sizeof(sent), ", %s sent in all",
-                 xpc_format_bytes(unit, bytes));
-    snprintf(line, sizeof(line), "iteration %"PRIu64": %"PRIu64"%% of its "
-             "frames%s after %s%s", p->iteration, p->done * 100 / p->total,
-             sent, xpc_format_time(time, elapsed),
-             left_text(p, left, sizeof(left), time_left(p)));
-    show(p, line, false);
+    show_json(p, "sending", xl_asprintf(
+        "{\"iteration\":%"PRIu64",\"percent\":%u,\"total-bytes\":%"PRIu64
+        ",\"elapsed-us\":%"PRIu64"}", p->iteration, percent(p, bytes), bytes,
+        elapsed / 1000));
 }
