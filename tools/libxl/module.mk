@@ -6,6 +6,16 @@ LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
 
+# What has paths in it is made anew when they change: make install may be given
+# another PREFIX than make was.
+PATHS := $(BUILD)/gen/paths
+.PHONY: FORCE
+$(PATHS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' | cmp -s - $@ || \
+	  echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' > $@
+
+$(call objs,tools/libxl/libxl_precopy_check.c): $(PATHS)
 $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
 	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"' \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
@@ -20,7 +30,7 @@ $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
 # For those who build against the two libraries.
 PC_FILES := $(BUILD)/lib/pkgconfig/libxenprecopy.pc \
 	$(BUILD)/lib/pkgconfig/libxlprecopy.pc
-$(PC_FILES): $(BUILD)/lib/pkgconfig/%.pc: tools/libxl/%.pc.in Makefile
+$(PC_FILES): $(BUILD)/lib/pkgconfig/%.pc: tools/libxl/%.pc.in $(PATHS)
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' \
 	  -e 's|@includedir@|$(includedir)|g' -e 's|@VERSION@|$(VERSION)|g' \
