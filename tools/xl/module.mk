@@ -18,14 +18,9 @@ all: $(XL)
 # The unit tests of a front end's parts link all of it but main().
 XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(XEN_SIDE_OBJS) \
 	$(LIBXLPRECOPY)
-TEST_OBJS_torture_xl_options := $(XL_TEST_OBJS)
-TEST_LIBS_torture_xl_options := $(LIBXL_LIBS)
-TEST_OBJS_torture_xl_sender := $(XL_TEST_OBJS)
-TEST_LIBS_torture_xl_sender := $(LIBXL_LIBS)
-TEST_OBJS_torture_xl_report := $(XL_TEST_OBJS)
-TEST_LIBS_torture_xl_report := $(LIBXL_LIBS)
-TEST_OBJS_torture_xl_stock := $(XL_TEST_OBJS)
-TEST_LIBS_torture_xl_stock := $(LIBXL_LIBS)
+$(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
+	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
+	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS)))
 
 .PHONY: install-xl
 install-xl: $(XL)

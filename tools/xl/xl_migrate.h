@@ -77,8 +77,8 @@ char *transport_rune(const struct migrate_options *o);
 int transport_start(struct transport *t, char *rune);
 
 /*
- * Closes our ends and gives the child two seconds to exit; says so if it
- * fails. kill_it: ends it if it stays.
+ * Closes our ends and gives the child two seconds to exit; says so if that
+ * is with an error. kill_it: ends it if it stays.
  */
 void transport_end(struct transport *t, bool kill_it);
 

@@ -109,25 +109,37 @@ static void say_status(const struct transport *t, int status)
                 "signal %d\n", (long)t->pid, WTERMSIG(status));
 }
 
-void transport_end(struct transport *t, bool kill_it)
+/* Gives the child two seconds. Returns what waitpid() does. */
+static pid_t wait_child(pid_t pid, int *status)
 {
     const struct timespec step = { .tv_nsec = 20 * 1000 * 1000 };
-    int status, i;
-    pid_t r = 0;
+    pid_t r;
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        r = waitpid(pid, status, WNOHANG);
+        if (r)
+            return r;
+        nanosleep(&step, NULL);
+    }
+    return 0;
+}
+
+void transport_end(struct transport *t, bool kill_it)
+{
+    int status;
+    pid_t r;
 
     close_end(&t->send_fd);     /* the receiver's end of the stream */
-    for (i = 0; i < 100 && t->pid && !r; i++) {
-        r = waitpid(t->pid, &status, WNOHANG);
-        if (!r)
-            nanosleep(&step, NULL);
-    }
-    if (t->pid && r == t->pid) {
-        say_status(t, status);
-    } else if (t->pid && !r) {
-        fprintf(stderr, "migration transport process [%ld] not exiting, %s\n",
-                (long)t->pid, kill_it ? "ending it" : "no longer waiting");
-        if (kill_it)
+    if (t->pid) {
+        r = wait_child(t->pid, &status);
+        if (r > 0)
+            say_status(t, status);
+        if (!r && kill_it) {
+            fprintf(stderr, "migration transport process [%ld] not exiting, "
+                    "ending it\n", (long)t->pid);
             kill(t->pid, SIGTERM);
+        }
     }
     close_end(&t->recv_fd);
     t->pid = 0;

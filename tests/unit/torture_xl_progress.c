@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is shown meanwhile, and the child that carries the stream.
+ */
+#include "torture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+static char path[64], out[4096];
+static int saved[2];
+
+/* What is written to the two streams goes to a file ... */
+static void capture(void)
+{
+    fflush(NULL);
+    strcpy(path, "/tmp/torture_xl_progress.XXXXXX");
+    close(mkstemp(path));
+    saved[0] = dup(STDOUT_FILENO);
+    saved[1] = dup(STDERR_FILENO);
+    assert_non_null(freopen(path, "a", stdout));
+    assert_non_null(freopen(path, "a", stderr));
+}
+
+/* ... and is in out[] then. */
+static void release(void)
+{
+    FILE *f;
+
+    fflush(NULL);
+    dup2(saved[0], STDOUT_FILENO);
+    dup2(saved[1], STDERR_FILENO);
+    close(saved[0]);
+    close(saved[1]);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    out[fread(out, 1, sizeof(out) - 1, f)] = 0;
+    fclose(f);
+    unlink(path);
+}
+
+static const struct xpc_iteration an_iteration = {
+    .number = 2, .pages = 5936, .bytes = 25000000,
+    .duration_ns = 2000000000, .dirty_pages = 2035,
+    .decision = { .predicted_downtime_ns = 312000000,
+                  .time_left_ns = 42000000000 },
+};
+
+static struct progress shown_with(int mode, uint64_t duration_ns)
+{
+    struct migrate_options o = { .progress = mode };
+    struct progress p;
+
+    o.params.duration_ns = duration_ns;
+    progress_init(&p, &o);
+    return p;
+}
+
+static void torture_xl_progress_says_all_of_an_iteration(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
+
+    (void)state;
+    capture();
+    progress_iteration(&p, &an_iteration);
+    progress_break(&p);
+    release();
+    assert_string_equal(out, "iteration 2: 5936 pages, 23.8 MiB in 2.00 s "
+                        "(100 Mbit/s); 2035 dirty, predicted downtime "
+                        "312 ms, 42.0 s left\n");
+    assert_int_equal(p.shown, 2);
+    p = shown_with(PROGRESS_PLAIN, 0);
+    capture();
+    progress_iteration(&p, &an_iteration);
+    release();
+    assert_null(strstr(out, "left"));   /* there is no limit */
+}
+
+static void torture_xl_progress_redraws_one_line(void **state)
+{
+    struct progress p = shown_with(PROGRESS_AUTO, 0);
+
+    (void)state;
+    p.redraw = true;
+    capture();
+    progress_iteration(&p, &an_iteration);
+    progress_iteration(&p, &an_iteration);
+    progress_break(&p);
+    progress_break(&p);
+    release();
+    assert_int_equal(out[0], '\r');
+    assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+}
+
+static void torture_xl_progress_json_is_a_line_each(void **state)
+{
+    struct progress p = shown_with(PROGRESS_JSON, 0);
+    struct xpc_iteration back = { 0 };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    progress_frames(&p, 1, 30, 120);
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
+    assert_true(!strncmp(out, "{\"event\":\"sending\",\"iteration\":1,"
+                         "\"percent\":25,", 46));
+    capture();
+    progress_iteration(&p, &an_iteration);
+    release();
+    assert_true(!strncmp(out, "{\"event\":\"iteration\",", 21));
+    assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+    assert_int_equal(xpc_from_json(&xpc_iteration_type, &back, out,
+                                   strlen(out), err), 0);
+    assert_int_equal(back.number, 2);
+    assert_int_equal(back.bytes, an_iteration.bytes);
+}
+
+static void torture_xl_progress_none_is_silent(void **state)
+{
+    struct progress p = shown_with(PROGRESS_NONE, 0);
+
+    (void)state;
+    progress_frames(&p, 1, 5, 10);
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    progress_iteration(&p, &an_iteration);
+    progress_break(&p);
+    release();
+    assert_string_equal(out, "");
+}
+
+static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 0);
+
+    (void)state;
+    capture();
+    progress_tick(&p, 0);           /* nothing has begun */
+    progress_frames(&p, 2, 50, 100);
+    progress_tick(&p, 0);           /* no line is due */
+    release();
+    assert_string_equal(out, "");
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
+    assert_non_null(strstr(out, "iteration 2: 50% sent"));
+    progress_frames(&p, 2, 100, 100);
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
+    assert_non_null(strstr(out, "waiting for the guest to suspend"));
+}
+
+/* ---- the transport ----------------------------------------------------- */
+
+static void torture_xl_progress_transport_is_deaf_to_ctrl_c(void **state)
+{
+    struct transport t;
+    char buf[8] = "";
+    int fd = interrupt_open();
+
+    (void)state;
+    assert_int_equal(transport_start(&t, "kill -INT $$; kill -HUP $$; "
+                                         "read x; echo $x"), 0);
+    assert_int_equal(write(t.send_fd, "yes\n", 4), 4);
+    assert_int_equal(read(t.recv_fd, buf, sizeof(buf)), 4);
+    assert_string_equal(buf, "yes\n");
+    transport_end(&t, true);
+    assert_int_equal(t.send_fd, -1);
+    assert_int_equal(t.recv_fd, -1);
+    transport_end(&t, true);
+    close(fd);
+}
+
+static void torture_xl_progress_transport_that_stays_is_ended(void **state)
+{
+    struct transport t;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, "exec sleep 60"), 0);
+    pid = t.pid;
+    capture();
+    transport_end(&t, true);
+    release();
+    assert_non_null(strstr(out, "ending it"));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void torture_xl_progress_transport_that_fails_is_said(void **state)
+{
+    struct transport t;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, "exit 3"), 0);
+    capture();
+    transport_end(&t, true);
+    release();
+    assert_non_null(strstr(out, "exited with error status 3"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_progress_says_all_of_an_iteration),
+        cmocka_unit_test(torture_xl_progress_redraws_one_line),
+        cmocka_unit_test(torture_xl_progress_json_is_a_line_each),
+        cmocka_unit_test(torture_xl_progress_none_is_silent),
+        cmocka_unit_test(torture_xl_progress_a_long_iteration_says_how_far),
+        cmocka_unit_test(torture_xl_progress_transport_is_deaf_to_ctrl_c),
+        cmocka_unit_test(torture_xl_progress_transport_that_stays_is_ended),
+        cmocka_unit_test(torture_xl_progress_transport_that_fails_is_said),
+    };
+
+    return torture_run(argc, argv, tests);
+}
