@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -130,6 +131,16 @@ static double filling_before(double r)
     return y + y * y;
 }
 
+/* D(t) for chords that bound what follows: not raised below the points. */
+static double chord(const struct xpc_curve *c,
+                    const struct xpc_curve_model *m, double t,
+                    enum xpc_band band)
+{
+    if (band == XPC_BAND_HIGH && t < c->pt[0].t_ns)
+        return value(&c->pt[0], m, band) * t / c->pt[0].t_ns;
+    return within(c, m, t, band);
+}
+
 static double beyond(const struct xpc_curve *c,
                      const struct xpc_curve_model *m, double t,
                      enum xpc_band band)
@@ -141,7 +152,7 @@ static double beyond(const struct xpc_curve *c,
     if (m->beyond[band] == XPC_BEYOND_FLAT)
         return v;
     for (int n = 0; n < 3; n++) {
-        double half = within(c, m, last / (2 << n), band);
+        double half = chord(c, m, last / (2 << n), band);
 
         i[n] = at - half;
         at = half;
@@ -170,8 +181,15 @@ static double evaluate(const struct xpc_curve *c,
                        const struct xpc_curve_model *m, double t,
                        enum xpc_band band)
 {
-    return t > c->pt[c->nr - 1].t_ns ? beyond(c, m, t, band)
-                                     : within(c, m, t, band);
+    bool over = t > c->pt[c->nr - 1].t_ns;
+    double v = over ? beyond(c, m, t, band) : within(c, m, t, band);
+
+    /* Outside of the points each has its own rule: keep them in order. */
+    if (band == XPC_BAND_LOW && (over || t < c->pt[0].t_ns))
+        return fmin(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
+    if (band == XPC_BAND_HIGH && (over || t < c->pt[0].t_ns))
+        return fmax(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
+    return v;
 }
 
 double xpc_curve_pages(const struct xpc_curve *c,
