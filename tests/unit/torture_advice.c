@@ -31,9 +31,13 @@ static void limit(struct xpc_predict_params *p, uint64_t ns)
 /* A random guest, link, limit and overhead; sometimes a duration. */
 static void random_question(uint64_t *seed)
 {
+    struct xpc_params asked;
+
     random_curve(&curve, seed);
-    xpc_predict_params_init(&params, random_log(seed, 1e6, 1e10),
-                            random_log(seed, 1e7, 5e9));
+    xpc_params_init(&asked);
+    asked.downtime_ns = random_log(seed, 1e7, 5e9);
+    xpc_predict_params_init(&params, random_log(seed, 1e6, 1e10), 0);
+    xpc_rule_from_params(&params.rule, &asked);
     params.overhead_ns = random_u64(seed) % 2 ? random_log(seed, 1e6, 2e8)
                                               : 0;
     params.suspend_pages = random_u64(seed) % 500;
@@ -107,6 +111,7 @@ static void check_proposal(void)
         return;
     assert_int_equal(xpc_params_check(&advice.params, err, sizeof(err)), 0);
     xpc_rule_from_params(&p.rule, &advice.params);
+    p.rule.gain = params.rule.gain;
     if (!advice.as_asked.expected.converges && params.rule.duration_ns)
         return;
     assert_true(fits(&curve, &p));

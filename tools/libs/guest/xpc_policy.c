@@ -15,6 +15,9 @@
 #define STOCK_ITERATIONS 5
 #define STOCK_THRESHOLD 50
 
+/* Of a guest that lives, no two rounds are the same. */
+#define LIVE_SHRINKING 0.95
+
 /*
  * The bandwidth is that of about the last so many bytes: enough that pipes
  * and socket buffers, which swallow a small iteration at memory speed, don't
@@ -41,6 +44,7 @@ static void predict_params(struct xpc_predict_params *pp,
 {
     xpc_predict_params_init(pp, p->bandwidth_bytes_per_s, p->downtime_ns);
     xpc_rule_from_params(&pp->rule, p);
+    pp->rule.shrinking = LIVE_SHRINKING;
     pp->overhead_ns = xpc_params_overhead(p);
     pp->suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
 }
