@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "xpc_workset.h"
+
+/*
+ * The sampled pfns are kept as the gaps between them, 16 bits each: half a
+ * mebibyte where the pfns themselves would take two. LONG_GAP stands for so
+ * many pfns that are not in the sample.
+ */
+#define LONG_GAP UINT16_MAX
+
+/* The pfn below which XXH64 must fall for one in nr_pfns / PFNS pfns. */
+static uint64_t bound(uint64_t nr_pfns)
+{
+    if (nr_pfns <= XPC_WORKSET_PFNS)
+        return UINT64_MAX;
+    return UINT64_MAX / nr_pfns * XPC_WORKSET_PFNS;
+}
+
+static bool in_sample(uint64_t pfn, uint64_t below)
+{
+    return below == UINT64_MAX || XXH64(&pfn, sizeof(pfn), 0) < below;
+}
+
+bool xpc_workset_sampled(const struct xpc_workset *w, uint64_t pfn)
+{
+    return pfn < w->nr_pfns && in_sample(pfn, bound(w->nr_pfns));
+}
+
+static int add_gap(struct xpc_workset *w, size_t *room, uint64_t gap)
+{
+    do {
+        if (w->nr_gaps == *room) {
+            size_t more = *room + *room / 4 + 64;
+            void *p = realloc(w->gap, more * sizeof(*w->gap));
+
+            if (!p)
+                return -1;
+            w->gap = p;
+            *room = more;
+        }
+        w->gap[w->nr_gaps++] = gap < LONG_GAP ? gap : LONG_GAP;
+        if (gap < LONG_GAP)
+            return 0;
+        gap -= LONG_GAP;
+    } while (true);
+}
+
+static int list_sample(struct xpc_workset *w)
+{
+    uint64_t below = bound(w->nr_pfns), next = 0;
+    size_t room = 0;
+
+    for (uint64_t pfn = 0; pfn < w->nr_pfns; pfn++) {
+        if (!in_sample(pfn, below))
+            continue;
+        if (add_gap(w, &room, pfn - next))
+            return -1;
+        next = pfn + 1;
+        w->sampled++;
+    }
+    return 0;
+}
+
+int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns)
+{
+    *w = (struct xpc_workset){ .nr_pfns = nr_pfns };
+    if (!nr_pfns || nr_pfns >> 52) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (list_sample(w))
+        goto fail;
+    w->nr_words = (w->sampled + 63) / 64;
+    w->now = calloc(w->nr_words, sizeof(*w->now));
+    w->last = calloc(w->nr_words, sizeof(*w->last));
+    w->all = calloc(w->nr_words, sizeof(*w->all));
+    if (!w->now || !w->last || !w->all)
+        goto fail;
+    xpc_workset_begin(w, 0);
+    return 0;
+
+ fail:
+    xpc_workset_dispose(w);
+    errno = ENOMEM;
+    return -1;
+}
+
+void xpc_workset_dispose(struct xpc_workset *w)
+{
+    free(w->gap);
+    free(w->now);
+    free(w->last);
+    free(w->all);
+    *w = (struct xpc_workset){ 0 };
+}
+
+size_t xpc_workset_interval_bytes(const struct xpc_workset *w)
+{
+    return w->nr_words * sizeof(*w->now);
+}
+
+/* ---- one interval ---------------------------------------------------- */
+
+/* Steps over one entry of the list. True: cur_pfn is in the sample. */
+static bool step(struct xpc_workset *w)
+{
+    uint16_t gap = w->gap[w->cur_gap++];
+
+    w->cur_pfn += gap;
+    return gap != LONG_GAP;
+}
+
+/*
+ * Moves to the first sampled pfn at or after pfn. False: there is none. At
+ * it, cur_pfn is its pfn and cur_rank its number.
+ */
+static bool advance(struct xpc_workset *w, uint64_t pfn)
+{
+    while (w->cur_rank < w->sampled && w->cur_pfn < pfn) {
+        w->cur_pfn++;
+        w->cur_rank++;
+        while (w->cur_gap < w->nr_gaps && !step(w))
+            ;
+    }
+    return w->cur_rank < w->sampled;
+}
+
+void xpc_workset_begin(struct xpc_workset *w, uint64_t now_ns)
+{
+    memset(w->now, 0, w->nr_words * sizeof(*w->now));
+    w->start_ns = now_ns;
+    w->cur_gap = w->cur_rank = 0;
+    w->cur_pfn = 0;
+    while (w->cur_gap < w->nr_gaps && !step(w))
+        ;
+}
+
+void xpc_workset_run(struct xpc_workset *w, uint64_t pfn, uint64_t nr)
+{
+    uint64_t end = pfn + nr < pfn ? UINT64_MAX : pfn + nr;
+
+    for (bool more = advance(w, pfn); more && w->cur_pfn < end;
+         more = advance(w, w->cur_pfn + 1))
+        w->now[w->cur_rank / 64] |= UINT64_C(1) << w->cur_rank % 64;
+}
+
+void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
+                        uint64_t nr)
+{
+    for (bool more = advance(w, 0); more && w->cur_pfn < nr;
+         more = advance(w, w->cur_pfn + 1)) {
+        uint64_t bit = bitmap[w->cur_pfn / 64] >> w->cur_pfn % 64 & 1;
+
+        w->now[w->cur_rank / 64] |= bit << w->cur_rank % 64;
+    }
+}
+
+void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns)
+{
+    uint64_t now = 0, both = 0, either = 0, all = 0, *swap;
+
+    for (size_t i = 0; i < w->nr_words; i++) {
+        now += __builtin_popcountll(w->now[i]);
+        both += __builtin_popcountll(w->now[i] & w->last[i]);
+        either += __builtin_popcountll(w->now[i] | w->last[i]);
+        w->all[i] |= w->now[i];
+        all += __builtin_popcountll(w->all[i]);
+    }
+    /* Two idle intervals are alike. */
+    w->jaccard = w->intervals ? either ? (double)both / either : 1 : 0;
+    w->grown[0] = w->grown[1];
+    w->grown_ns[0] = w->grown_ns[1];
+    w->grown[1] = all - w->union_pages;
+    w->grown_ns[1] = now_ns - w->start_ns;
+    w->union_pages = all;
+    w->last_pages = now;
+    w->length_ns += now_ns - w->start_ns;
+    w->intervals++;
+    swap = w->last;
+    w->last = w->now;
+    w->now = swap;
+    xpc_workset_begin(w, now_ns);
+}
+
+/* ---- what it says ---------------------------------------------------- */
+
+static bool converged(const struct xpc_workset *w)
+{
+    double limit = w->union_pages * XPC_WORKSET_GROWTH;
+
+    return w->intervals >= 3 && w->grown[0] <= limit && w->grown[1] <= limit;
+}
+
+void xpc_workset_result(const struct xpc_workset *w,
+                        struct xpc_workset_result *result_r)
+{
+    double scale = w->sampled ? (double)w->nr_pfns / w->sampled : 0;
+    uint64_t ns = w->grown_ns[1], grown = w->grown[1];
+
+    *result_r = (struct xpc_workset_result){
+        .intervals = w->intervals,
+        .interval_ns = w->intervals ? w->length_ns / w->intervals : 0,
+        .sampled_pfns = w->sampled,
+        .union_pages = w->union_pages * scale,
+        .jaccard = w->jaccard,
+        .converged = converged(w),
+    };
+    /* The first interval's growth is from nothing: it says nothing. */
+    if (w->intervals > 2) {
+        ns += w->grown_ns[0];
+        grown += w->grown[0];
+    }
+    if (w->intervals > 1 && ns)
+        result_r->growth_pages_per_s = grown * scale / (ns / 1e9);
+    xpc_interval(w->union_pages, w->sampled, w->nr_pfns,
+                 &result_r->union_low, &result_r->union_high);
+    if (result_r->union_low > result_r->union_pages)
+        result_r->union_low = result_r->union_pages;
+    if (result_r->union_high < result_r->union_pages)
+        result_r->union_high = result_r->union_pages;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The writable working set, watched over successive intervals on a sample of
+ * pfns: a pfn is in the sample iff XXH64 of it falls under a bound. So the
+ * same pages are watched every time, by everybody, and two intervals can be
+ * compared. Pure.
+ *
+ * A guest of up to XPC_WORKSET_PFNS pages is watched whole. For any larger
+ * one an interval is a bitmap of about 32 KiB and the list of the sample's
+ * pfns about 512 KiB.
+ */
+#ifndef XPC_WORKSET_H
+#define XPC_WORKSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xpc_measure.h"
+
+#define XPC_WORKSET_PFNS (UINT64_C(1) << 18)
+/* The union has converged when it grows by less than this an interval. */
+#define XPC_WORKSET_GROWTH 0.02
+
+struct xpc_workset {
+    uint64_t nr_pfns;       /* pfns are below it */
+    uint64_t sampled;       /* of them in the sample */
+    uint16_t *gap;          /* between successive ones; see the .c file */
+    size_t nr_gaps;
+    uint64_t *now, *last, *all; /* bitmaps: this interval, the one before,
+                                 * the union of the finished ones */
+    size_t nr_words;
+    /* Where xpc_workset_run() stands in the sample. */
+    size_t cur_gap, cur_rank;
+    uint64_t cur_pfn;
+
+    uint64_t start_ns;      /* of the interval under way */
+    uint64_t intervals;     /* finished */
+    uint64_t length_ns;     /* of all finished ones together */
+    uint64_t union_pages, last_pages;   /* in the sample */
+    uint64_t grown[2];      /* in the sample, by the last two intervals */
+    uint64_t grown_ns[2];   /* the lengths of those */
+    double jaccard;         /* of the last two intervals */
+};
+
+/*
+ * Lists the sample of the pfns below nr_pfns: 2 ns a pfn. Returns 0, or -1
+ * with errno ENOMEM or EINVAL.
+ */
+int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns);
+void xpc_workset_dispose(struct xpc_workset *w);
+
+/* Bytes of one interval's bitmap. */
+size_t xpc_workset_interval_bytes(const struct xpc_workset *w);
+
+/* Whether a pfn is in the sample. */
+bool xpc_workset_sampled(const struct xpc_workset *w, uint64_t pfn);
+
+/* Starts an interval. What was marked since the last end is dropped. */
+void xpc_workset_begin(struct xpc_workset *w, uint64_t now_ns);
+
+/* Marks a run of dirty pfns. Runs come in rising order in an interval. */
+void xpc_workset_run(struct xpc_workset *w, uint64_t pfn, uint64_t nr);
+
+/* Marks the set bits of a bitmap over the pfns from 0 to nr - 1. */
+void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
+                        uint64_t nr);
+
+/* Ends the interval: union, growth and overlap take it in. */
+void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns);
+
+/* What is known after the finished intervals. */
+void xpc_workset_result(const struct xpc_workset *w,
+                        struct xpc_workset_result *result_r);
+
+#endif
