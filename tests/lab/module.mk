@@ -18,9 +18,13 @@ $(LAB)/domtool: tests/lab/dom0/domtool.c
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
 
+$(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
+
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build
-lab-build: all $(LAB)/writer $(LAB)/domtool
+lab-build: all $(LAB)/writer $(LAB)/domtool $(LAB)/cleanlog.so
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 
@@ -41,3 +45,10 @@ lab-list:
 .PHONY: check-lab
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
+
+# Installs what is missing first, so that it works on a fresh machine.
+.PHONY: demo
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory -s lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/demo

@@ -134,9 +134,13 @@ int save_policy(struct precopy_stats stats, void *data)
 {
     struct save_ctx *ctx = save_active;
 
+    int action = stats.dirty_count >= 0 ? iteration_begins(ctx, &stats)
+                                        : iteration_ended(ctx);
+
     (void)data;     /* libxl's, for its own callbacks */
-    return to_xen(stats.dirty_count >= 0 ? iteration_begins(ctx, &stats)
-                                         : iteration_ended(ctx));
+    /* libxenguest prints it when it aborts. */
+    errno = ECANCELED;
+    return to_xen(action);
 }
 
 int save_suspend(void *data)
