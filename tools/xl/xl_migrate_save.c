@@ -219,16 +219,54 @@ static int is_suspended(struct sender *s)
 }
 
 /*
- * A guest that was asked to suspend may yet do so after the migration was
- * broken off: give it a moment.
+ * An interruption may come between libxl asking the guest to suspend and the
+ * guest taking notice; libxl then leaves the request standing. Returns true
+ * when it was there and is withdrawn.
+ */
+static bool withdraw_suspend(uint32_t domid)
+{
+    struct xs_handle *xs = xs_open(0);
+    bool pending = false, done = false;
+    xs_transaction_t t;
+    char path[64];
+    char *asked;
+
+    snprintf(path, sizeof(path), "/local/domain/%"PRIu32"/control/shutdown",
+             domid);
+    while (xs && !done) {
+        t = xs_transaction_start(xs);
+        if (t == XBT_NULL)
+            break;
+        asked = xs_read(xs, t, path, NULL);
+        pending = asked && !strcmp(asked, "suspend");
+        free(asked);
+        if (pending)
+            xs_write(xs, t, path, "", 0);
+        done = xs_transaction_end(xs, t, !pending);
+        if (!done && errno != EAGAIN) {
+            pending = false;
+            break;
+        }
+    }
+    if (xs)
+        xs_close(xs);
+    return pending;
+}
+
+/*
+ * A guest that has taken notice of the request suspends, though the migration
+ * is broken off: give it time to. When the helper was killed in the middle of
+ * it there is no report that tells.
  */
 static int take_back(struct sender *s)
 {
     const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
-    int tries = s->report->suspend_asked_ns && !s->report->suspended_ns ?
-                60 : 1;
-    int rc;
+    const struct xpc_report *r = s->report;
+    int tries = 1, rc;
 
+    if (s->report_read ? r->suspend_asked_ns && !r->suspended_ns :
+                         s->interrupted)
+        tries = withdraw_suspend(s->domid) ? 10 : 200;
     while (!(rc = is_suspended(s)) && --tries)
         nanosleep(&step, NULL);
     if (rc <= 0)
