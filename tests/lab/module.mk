@@ -46,6 +46,11 @@ lab-list:
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
 
+## make demo-picture       the last demo as docs/demo.svg
+.PHONY: demo-picture
+demo-picture:
+	BUILD=$(BUILD) tests/lab/picture >docs/demo.svg
+
 # Installs what is missing first, so that it works on a fresh machine.
 .PHONY: demo
 demo:
