@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,13 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     struct save_callbacks callbacks = *stock;
     int rc, saved;
 
+    /*
+     * libxl starts the helper with SIGPIPE deadly: a receiver that dies would
+     * take it along, and log-dirty would stay on. Let the write fail instead,
+     * so that libxenguest cleans up. A terminal's Ctrl-C is the toolstack's.
+     */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
     callbacks.precopy_policy = save_policy;
     callbacks.suspend = save_suspend;
     ctx->stock = stock;
