@@ -6,43 +6,17 @@
 #ifndef PUBLISHED_H
 #define PUBLISHED_H
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "xpc_curve.h"
-#include "xpc_json.h"
+#include "xpc_measure.h"
 #include "xpc_units.h"
 
 #define PUBLISHED_ROWS 8
 #define PUBLISHED_COLUMNS 6
-
-struct published {
-    uint64_t *periods, *dirty;
-    size_t nr_periods, nr_dirty;
-    uint64_t sampled, zero, total;
-};
-
-#define F(key, m) { .name = key, .kind = XPC_FIELD_U64, .required = true, \
-                    .offset = offsetof(struct published, m) }
-#define A(key, m, n) { .name = key, .kind = XPC_FIELD_ARRAY, \
-                       .elem_kind = XPC_FIELD_U64, .required = true, \
-                       .offset = offsetof(struct published, m), \
-                       .count_offset = offsetof(struct published, n) }
-static const struct xpc_field published_fields[] = {
-    A("periods", periods, nr_periods), A("n-dirty-pages", dirty, nr_dirty),
-    F("n-sampled-pages", sampled), F("n-zero-pages", zero),
-    F("n-total-pages", total),
-};
-#undef F
-#undef A
-
-static const struct xpc_type published_type = {
-    .name = "measurement", .size = sizeof(struct published),
-    .fields = published_fields, .nr_fields = 5,
-};
 
 /* The table's rows in bits per second and columns in ms (0: no limit). */
 static const uint64_t published_bits[PUBLISHED_ROWS] = {
@@ -57,28 +31,18 @@ static const uint64_t published_ms[PUBLISHED_COLUMNS] = {
 static inline void published_curve(struct xpc_curve *c)
 {
     FILE *f = fopen("tests/data/calc-dirty-rate-32g.json", "r");
-    struct published p = { 0 };
     char text[4096], err[XPC_ERR_LEN];
+    struct xpc_measurement m;
     size_t len;
 
     assert_non_null(f);
     len = fread(text, 1, sizeof(text), f);
     fclose(f);
-    assert_int_equal(xpc_from_json(&published_type, &p, text, len, err), 0);
-    assert_int_equal(p.nr_periods, p.nr_dirty);
-    *c = (struct xpc_curve){
-        .total_pages = p.total,
-        .zero_pages = p.zero * p.total / p.sampled,
-    };
-    for (size_t i = 0; i < p.nr_periods; i++) {
-        double n = p.dirty[i], half = 1.96 * sqrt(n);
-        double scale = (double)p.total / p.sampled;
-
-        assert_int_equal(xpc_curve_add(c, p.periods[i] * XPC_MS, n * scale,
-                                       (n - half) * scale,
-                                       (n + half) * scale), 0);
-    }
-    xpc_dispose(&published_type, &p);
+    xpc_measurement_init(&m);
+    assert_int_equal(xpc_measurement_from_json(&m, text, len, err), 0);
+    assert_int_equal(xpc_measurement_curve(&m, c, err), 0);
+    assert_int_equal(xpc_curve_check(c, err, sizeof(err)), 0);
+    xpc_measurement_dispose(&m);
 }
 
 /* The published seconds; -1: does not converge. */

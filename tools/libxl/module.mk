@@ -47,5 +47,6 @@ install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	install -m 644 $(LIBXLPRECOPY).0 $(DESTDIR)$(libdir)/
 	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
 	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
-	install -m 644 tools/libxl/libxl_precopy.h $(DESTDIR)$(includedir)/
+	install -m 644 tools/libxl/libxl_precopy.h tools/libxl/libxl_predict.h \
+	  $(DESTDIR)$(includedir)/
 install: install-libxl

@@ -11,7 +11,7 @@ $(call objs,tools/xl/xl_stock.c): CPPFLAGS += \
 $(XL): $(XL_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
-	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS)
+	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) -lm
 
 all: $(XL)
 

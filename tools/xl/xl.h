@@ -30,6 +30,7 @@ const struct xl_command *xl_find_command(const char *name);
 void xl_help(const struct xl_command *cmd, FILE *out);
 
 int cmd_migrate(int argc, char **argv);
+int cmd_migrate_predict(int argc, char **argv);
 
 /* The options before the command, as stock xl has them. */
 struct xl_globals {

@@ -3,11 +3,15 @@
 
 #include "xl.h"
 #include "xl_migrate.h"
+#include "xl_predict.h"
 
 const struct xl_command xl_commands[] = {
     { "migrate", cmd_migrate,
       "Migrate a domain to another host, with a limit to its downtime",
       "[options] <Domain> <host>", migrate_help },
+    { "migrate-predict", cmd_migrate_predict,
+      "Predict how long migrations take, their downtime, and what would help",
+      "[options] [<Domain>...]", predict_help },
     { 0 }
 };
 

@@ -6,6 +6,8 @@
 
 ENGINE_SRCS := $(wildcard tools/libs/guest/xpc_*.c)
 ENGINE_LIBS := -lxxhash -lyajl -lm
+PUBLIC_HEADERS := xenprecopy.h xpc_advice.h xpc_cells.h xpc_curve.h \
+	xpc_evacuate.h xpc_json.h xpc_measure.h xpc_predict.h xpc_rule.h
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 
 XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c))
@@ -47,5 +49,6 @@ install-guest: $(LIBXENPRECOPY) $(SAVE_PLUGIN) $(SAVE_HELPER)
 	ln -sf libxenprecopy.so.0 $(DESTDIR)$(libdir)/libxenprecopy.so
 	install -m 644 $(SAVE_PLUGIN) $(DESTDIR)$(libexecdir)/
 	install -m 755 $(SAVE_HELPER) $(DESTDIR)$(libexecdir)/
-	install -m 644 tools/libs/guest/xenprecopy.h $(DESTDIR)$(includedir)/
+	install -m 644 $(addprefix tools/libs/guest/,$(PUBLIC_HEADERS)) \
+	  $(DESTDIR)$(includedir)/
 install: install-guest

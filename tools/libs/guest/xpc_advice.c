@@ -320,6 +320,14 @@ static void add_bandwidth(struct text *t, uint64_t bytes_per_s)
         add(t, " --precopy-bandwidth=%"PRIu64"kbit", kbit);
 }
 
+static void add_time(struct text *t, const char *option, uint64_t ns)
+{
+    if (ns % XPC_MS)
+        add(t, "%s=%"PRIu64"us", option, (ns + 999) / 1000);
+    else
+        add(t, "%s=%"PRIu64"ms", option, ns / XPC_MS);
+}
+
 const char *xpc_advice_options(const struct xpc_params *params,
                                char buf[XPC_ADVICE_LEN])
 {
@@ -329,9 +337,9 @@ const char *xpc_advice_options(const struct xpc_params *params,
     *buf = 0;
     if (!params->downtime_ns)
         return buf;
-    add(&t, "--precopy-downtime=%"PRIu64"ms", params->downtime_ns / XPC_MS);
+    add_time(&t, "--precopy-downtime", params->downtime_ns);
     if (max != params->downtime_ns)
-        add(&t, " --precopy-max-downtime=%"PRIu64"ms", max / XPC_MS);
+        add_time(&t, " --precopy-max-downtime", max);
     if (params->duration_ns)
         add(&t, " --precopy-duration=%"PRIu64"s",
             params->duration_ns / XPC_S);

@@ -22,6 +22,7 @@ static const struct unit time_units[] = {
 static const struct unit bandwidth_units[] = {
     { "kbit", 1e3 / 8 }, { "Kbit", 1e3 / 8 }, { "mbit", 1e6 / 8 },
     { "Mbit", 1e6 / 8 }, { "gbit", 1e9 / 8 }, { "Gbit", 1e9 / 8 },
+    { "Kibit", 0x1p10 / 8 }, { "Mibit", 0x1p20 / 8 }, { "Gibit", 0x1p30 / 8 },
     { "kB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 },
     { "KiB", 0x1p10 }, { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { NULL, 0 },
 };

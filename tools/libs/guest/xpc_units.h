@@ -21,10 +21,11 @@
 int xpc_parse_time(const char *s, uint64_t *ns_r);
 
 /*
- * A bandwidth in bytes per second: kbit, Mbit, Gbit (10^3, 10^6, 10^9 bits)
- * and kB, MB, GB, KiB, MiB, GiB, each with or without /s or ps. Case counts
- * where it changes the meaning: "Mb" is refused as ambiguous. Returns as
- * xpc_parse_time() does; 0 is EINVAL.
+ * A bandwidth in bytes per second: kbit, Mbit, Gbit (10^3, 10^6, 10^9 bits),
+ * Kibit, Mibit, Gibit (2^10, 2^20, 2^30 bits) and kB, MB, GB, KiB, MiB, GiB,
+ * each with or without /s or ps. Case counts where it changes the
+ * meaning: "Mb" is refused as ambiguous. Returns as xpc_parse_time() does; 0
+ * is EINVAL.
  */
 int xpc_parse_bandwidth(const char *s, uint64_t *bytes_per_s_r);
 

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-predict as a user runs it: its output is read back.
+ */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "published.h"
+#include "xl_predict.h"
+
+#define MEASUREMENT "--from=tests/data/calc-dirty-rate-32g.json"
+
+static char out[1 << 18], errors[4096];
+
+/* xl.c's own, which has a main(). */
+const struct xl_command xl_commands[] = {
+    { "migrate-predict", cmd_migrate_predict, "Predict", "", predict_help },
+    { 0 }
+};
+
+const struct xl_command *xl_find_command(const char *name)
+{
+    return strcmp(name, "migrate-predict") ? NULL : xl_commands;
+}
+
+void xl_help(const struct xl_command *cmd, FILE *f)
+{
+    fputs(cmd->options, f);
+}
+
+static void read_back(FILE *f, int fd, int saved, char *buf, size_t size)
+{
+    fflush(fd == 1 ? stdout : stderr);
+    dup2(saved, fd);
+    close(saved);
+    rewind(f);
+    buf[fread(buf, 1, size - 1, f)] = 0;
+    fclose(f);
+}
+
+/* Runs the command with arguments, NULL at the end. Returns its status. */
+static int run(const char *arg, ...)
+{
+    char *argv[32] = { "migrate-predict" };
+    FILE *o = tmpfile(), *e = tmpfile();
+    int argc = 1, rc, saved_out, saved_err;
+    va_list al;
+
+    va_start(al, arg);
+    for (; arg; arg = va_arg(al, const char *))
+        argv[argc++] = (char *)arg;
+    va_end(al);
+    fflush(stdout);
+    fflush(stderr);
+    saved_out = dup(1);
+    saved_err = dup(2);
+    dup2(fileno(o), 1);
+    dup2(fileno(e), 2);
+    rc = cmd_migrate_predict(argc, argv);
+    read_back(o, 1, saved_out, out, sizeof(out));
+    read_back(e, 2, saved_err, errors, sizeof(errors));
+    return rc;
+}
+
+/* One line, and it says so. */
+static void assert_refused(int rc, const char *text)
+{
+    assert_int_not_equal(rc, 0);
+    assert_string_equal(out, "");
+    assert_non_null(strstr(errors, text));
+    assert_ptr_equal(strchr(errors, '\n'), errors + strlen(errors) - 1);
+}
+
+static void torture_xl_predict_gives_the_published_table(void **state)
+{
+    double table[PUBLISHED_ROWS][PUBLISHED_COLUMNS];
+    struct xpc_cells c;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    published_table(table);
+    assert_int_equal(run(MEASUREMENT, "--json",
+        "--bandwidth=100Mibit,1Gibit,2Gibit,2.5Gibit,5Gibit,10Gibit,25Gibit,"
+        "40Gibit", "--downtime=125ms,250ms,500ms,1s,5s,unlimited", NULL), 0);
+    xpc_cells_init(&c);
+    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, out, strlen(out),
+                                   err), 0);
+    assert_int_equal(c.nr_cells, PUBLISHED_ROWS * PUBLISHED_COLUMNS);
+    for (size_t i = 0; i < c.nr_cells; i++) {
+        const struct xpc_cell *cell = &c.cells[i];
+        size_t row = i / PUBLISHED_COLUMNS, column = i % PUBLISHED_COLUMNS;
+        double theirs = table[row][column], off;
+
+        assert_int_equal(cell->bandwidth_bits_per_s, published_bits[row]);
+        assert_int_equal(cell->downtime_ns, published_ms[column] * XPC_MS);
+        assert_int_equal(cell->converges, theirs >= 0);
+        if (theirs < 0) {
+            assert_int_equal(cell->total_ns, 0);
+            continue;
+        }
+        off = fabs(cell->total_ns / 1e9 - theirs);
+        assert_true(off <= 1 || off <= 0.1 * theirs);
+        assert_true(cell->total_low_ns <= cell->total_ns);
+        assert_true(!cell->total_high_ns ||
+                    cell->total_high_ns >= cell->total_ns);
+        assert_true(cell->marginal || cell->total_high_ns);
+    }
+    xpc_cells_dispose(&c);
+}
+
+static void torture_xl_predict_prints_it_for_people(void **state)
+{
+    (void)state;
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=100Mibit,1GiB",
+                         "--downtime=500ms,unlimited",
+                         "--switchover-overhead=0", NULL), 0);
+    assert_string_equal(errors, "");
+    assert_non_null(strstr(out, "32.0 GiB, 61% of it zero"));
+    assert_non_null(strstr(out, "16m59s"));
+    assert_non_null(strstr(out, "--precopy-downtime=500ms"));
+    assert_non_null(strstr(out, "-: does not converge."));
+}
+
+static void torture_xl_predict_plans_for_several(void **state)
+{
+    (void)state;
+    assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
+                         "--downtime=1s", NULL), 0);
+    assert_non_null(strstr(out, "Evacuation of 2 domains"));
+    assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
+                         "--downtime=1s", "--no-evacuation", NULL), 0);
+    assert_null(strstr(out, "Evacuation"));
+    assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
+                         "--downtime=1s", "--json", NULL), 0);
+    assert_non_null(strstr(out, "\"all-at-once-downtime-ms\""));
+}
+
+static void torture_xl_predict_plots(void **state)
+{
+    (void)state;
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1Gbit", "--downtime=1s",
+                         "--plot", NULL), 0);
+    assert_non_null(strstr(out, "Least downtime over bandwidth"));
+    assert_non_null(strstr(out, "iteration"));
+}
+
+static void torture_xl_predict_reads_standard_input(void **state)
+{
+    int fd = open("tests/data/calc-dirty-rate-32g.json", O_RDONLY);
+    int saved = dup(0);
+
+    (void)state;
+    dup2(fd, 0);
+    assert_int_equal(run("--from=-", "--bandwidth=1Gbit", NULL), 0);
+    dup2(saved, 0);
+    close(saved);
+    close(fd);
+    assert_non_null(strstr(out, "stdin: 32.0 GiB"));
+}
+
+static void torture_xl_predict_refuses_bad_options(void **state)
+{
+    (void)state;
+    assert_refused(run(NULL), "a domain, or --from=FILE");
+    assert_refused(run(MEASUREMENT, "--bandwidth=5", NULL), "not a bandwidth");
+    assert_refused(run(MEASUREMENT, "--bandwidth=", NULL), "not a bandwidth");
+    assert_refused(run(MEASUREMENT, "--bandwidth=1Gbit,,", NULL),
+                   "not a bandwidth");
+    assert_refused(run(MEASUREMENT, "--downtime=0", NULL), "no downtime");
+    assert_refused(run(MEASUREMENT, "--downtime=1s,never", NULL),
+                   "never is not a time");
+    assert_refused(run(MEASUREMENT, "--below=sideways", NULL), "--help");
+    assert_refused(run(MEASUREMENT, "--json", "--plot", NULL), "--plot=FILE");
+    assert_refused(run(MEASUREMENT, "--plot=x.pdf", NULL), ".svg or .png");
+    assert_refused(run(MEASUREMENT, "--calc-time=1s", NULL), "--calc-time");
+    assert_refused(run(MEASUREMENT, "--variation=101", NULL), "percent");
+    assert_refused(run("--from", NULL), "needs a value");
+    assert_refused(run("--wat", NULL), "is no option");
+    assert_refused(run("--from=/nonexistent/\x1b[31m", NULL),
+                   "No such file or directory");
+    assert_null(strchr(errors, '\x1b'));
+}
+
+/* Each is told in one line that says what is wrong with it. */
+static void torture_xl_predict_refuses_bad_measurements(void **state)
+{
+#define BASE(periods, dirty, sampled, zero, total, status) \
+    "{\"page-size\":4096,\"periods\":" periods ",\"status\":\"" status "\"," \
+    "\"sample-pages\":512,\"dirty-rate\":9,\"mode\":\"page-sampling\"," \
+    "\"n-dirty-pages\":" dirty ",\"n-sampled-pages\":" sampled "," \
+    "\"n-zero-pages\":" zero ",\"n-total-pages\":" total "}"
+    static const struct { const char *json, *text; } cases[] = {
+        { "", "not JSON" },
+        { "{", "not JSON" },
+        { "[]", "expected an object" },
+        { "{}", "missing" },
+        { BASE("[9,8]", "[1,2]", "10", "0", "10", "measured"), "entry 2" },
+        { BASE("[0,8]", "[1,2]", "10", "0", "10", "measured"), "entry 1" },
+        { BASE("[8,9]", "[1]", "10", "0", "10", "measured"), "entries" },
+        { BASE("[8,9]", "[1,11]", "10", "0", "10", "measured"), "11" },
+        { BASE("[8]", "[1]", "10", "11", "20", "measured"), "n-zero-pages" },
+        { BASE("[8]", "[1]", "30", "0", "20", "measured"), "n-sampled" },
+        { BASE("[]", "[]", "10", "0", "10", "measured"), "empty" },
+        { BASE("[8]", "[1]", "10", "0", "10", "measuring"), "measuring" },
+        { BASE("[8]", "[NaN]", "10", "0", "10", "measured"), "not JSON" },
+        { BASE("[8]", "[1e999]", "10", "0", "10", "measured"), "n-dirty" },
+        { BASE("[8]", "[-1]", "10", "0", "10", "measured"), "n-dirty" },
+        { BASE("[8]", "[18446744073709551616]", "10", "0", "10", "measured"),
+          "n-dirty" },
+        { BASE("[8]", "[0]", "0", "0", "0", "measured"), "n-sampled-pages" },
+    };
+    char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64];
+    int fd = mkstemp(path);
+
+    (void)state;
+    snprintf(option, sizeof(option), "--from=%s", path);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t len = strlen(cases[i].json);
+
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, cases[i].json, len, 0), len);
+        assert_refused(run(option, NULL), cases[i].text);
+        assert_non_null(strstr(errors, path));
+    }
+    close(fd);
+    unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test(torture_xl_predict_##name)
+    const struct CMUnitTest tests[] = {
+        T(gives_the_published_table),
+        T(prints_it_for_people),
+        T(plans_for_several),
+        T(plots),
+        T(reads_standard_input),
+        T(refuses_bad_options),
+        T(refuses_bad_measurements),
+    };
+
+    return torture_run(argc, argv, tests);
+}

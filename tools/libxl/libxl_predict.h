@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Predicting a live migration from a measurement of the dirty rate.
+ *
+ *   libxl_migrate_prediction p;
+ *   libxl_migrate_prediction_init(&p);
+ *   rc = libxl_domain_migrate_predict(ctx, measurement_json, NULL,
+ *                                     bandwidths, 2, downtimes, 3, &p);
+ *   ... p.cells[i].total_ns ...
+ *   libxl_migrate_prediction_dispose(&p);
+ *
+ * Nothing of Xen is touched: the measurement is all that is needed.
+ */
+#ifndef LIBXL_PREDICT_H
+#define LIBXL_PREDICT_H
+
+#include <libxl.h>
+#include <xpc_cells.h>
+
+/* The members are described in xpc_cells.h, times are ns. */
+typedef struct xpc_cells libxl_migrate_prediction;
+/* What a prediction rests on, described in xpc_predict.h. */
+typedef struct xpc_predict_params libxl_migrate_predict_params;
+
+/* _init before use, _dispose after, each as often as you like. */
+void libxl_migrate_prediction_init(libxl_migrate_prediction *p);
+void libxl_migrate_prediction_dispose(libxl_migrate_prediction *p);
+/* malloc()ed. */
+char *libxl_migrate_prediction_to_json(libxl_ctx *ctx,
+                                       const libxl_migrate_prediction *p);
+int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
+                                       libxl_migrate_prediction *p,
+                                       const char *s);
+
+/* What the policy of libxl_domain_live_migrate() assumes. */
+void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p);
+
+/*
+ * Predicts from a measurement (JSON of xl dirty-rate or of QEMU's
+ * calc-dirty-rate) for every bandwidth (bytes per second) and downtime limit
+ * (ns, 0: none), with advice for each. params NULL: as _init leaves them;
+ * their bandwidth and limits are not used. p_r must be initialised. Returns
+ * 0, ERROR_INVAL (a measurement that makes no sense, a bandwidth of 0, no or
+ * too many values) or ERROR_NOMEM, with one line for people in err, which
+ * may be NULL; *p_r is then unchanged.
+ */
+#define LIBXL_PREDICT_ERR_LEN 256
+int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
+                                 const libxl_migrate_predict_params *params,
+                                 const uint64_t *bandwidths,
+                                 size_t nr_bandwidths,
+                                 const uint64_t *downtimes,
+                                 size_t nr_downtimes,
+                                 libxl_migrate_prediction *p_r, char *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-predict: will a migration fit, and what would make it fit?
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl_predict.h"
+
+static int fail(const char *why)
+{
+    fprintf(stderr, "xl migrate-predict: %s\n", why);
+    return 1;
+}
+
+/* All curves, from files first. Returns 0, or -1 with one line in err. */
+static int get_sources(struct predict_source *s, size_t *nr_r,
+                       const struct predict_options *o, char *err)
+{
+    for (*nr_r = 0; *nr_r < o->nr_files; ++*nr_r) {
+        if (predict_read(&s[*nr_r], o->files[*nr_r], err))
+            return -1;
+    }
+    if (!o->nr_domains)
+        return 0;
+    if (predict_measure(s + *nr_r, o->domains, o->nr_domains, o->calc_time,
+                        err))
+        return -1;
+    *nr_r += o->nr_domains;
+    return 0;
+}
+
+static int print_json(const struct xpc_cells *c)
+{
+    char *json = xpc_to_json(&xpc_cells_type, c, true);
+
+    if (!json)
+        return fail("out of memory");
+    fputs(json, stdout);
+    free(json);
+    return 0;
+}
+
+static int predict(const struct predict_options *o,
+                   const struct predict_source *s, size_t nr)
+{
+    struct xpc_domain domains[XPC_EVACUATE_MAX];
+    struct xpc_cells_request request = {
+        .domains = domains, .nr_domains = nr,
+        .bandwidths = o->bandwidths, .nr_bandwidths = o->nr_bandwidths,
+        .downtimes = o->downtimes, .nr_downtimes = o->nr_downtimes,
+        .params = o->params, .advice = true,
+        .evacuate = nr > 1 && !o->no_evacuation,
+        .evacuate_params = { .stream_bytes_per_s = o->stream_bytes_per_s,
+                             .concurrency = o->concurrency },
+    };
+    struct xpc_cells cells;
+    char err[XPC_ERR_LEN];
+    int rc = 0;
+
+    for (size_t i = 0; i < nr; i++)
+        domains[i] = (struct xpc_domain){ s[i].name, &s[i].curve };
+    xpc_cells_init(&cells);
+    if (xpc_cells_compute(&cells, &request))
+        return fail("out of memory");
+    if (o->json)
+        rc = print_json(&cells);
+    else
+        predict_print(stdout, &cells, o, s, nr);
+    for (size_t i = 0; !rc && o->plot && i < (o->plot_file ? 1 : nr); i++) {
+        if (predict_plot(stdout, o, &s[i], err))
+            rc = fail(err);
+    }
+    xpc_cells_dispose(&cells);
+    return rc;
+}
+
+int cmd_migrate_predict(int argc, char **argv)
+{
+    struct predict_source *sources;
+    struct predict_options o;
+    char err[XPC_ERR_LEN];
+    size_t nr = 0;
+    int rc;
+
+    rc = predict_parse_options(argc, argv, &o, err);
+    if (rc > 0) {
+        xl_help(xl_find_command("migrate-predict"), stdout);
+        return 0;
+    }
+    if (rc) {
+        fail(err);
+        return 2;
+    }
+    sources = calloc(o.nr_files + o.nr_domains, sizeof(*sources));
+    if (!sources)
+        return fail("out of memory");
+    rc = get_sources(sources, &nr, &o, err) ? fail(err) :
+                                              predict(&o, sources, nr);
+    for (size_t i = 0; i < nr; i++)
+        predict_source_dispose(&sources[i]);
+    free(sources);
+    if (!rc && (fflush(stdout) || ferror(stdout)))
+        rc = fail("standard output can't be written");
+    return rc;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where xl migrate-predict's curves come from: files, or xl dirty-rate run
+ * for each domain at the same time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_predict.h"
+
+void predict_source_dispose(struct predict_source *s)
+{
+    free(s->name);
+    *s = (struct predict_source){ 0 };
+}
+
+/*
+ * All there is to read from fd, or one byte more than can be a measurement.
+ * NULL with errno when that fails.
+ */
+static char *slurp(int fd, size_t *len_r)
+{
+    size_t len = 0, size = 16384;
+    char *buf = malloc(size), *p;
+    ssize_t n;
+
+    while (buf) {
+        n = read(fd, buf + len, size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            free(buf);
+            return NULL;
+        }
+        len += n;
+        if (!n || len > XPC_JSON_MAX_BYTES)
+            break;
+        if (len == size) {
+            p = realloc(buf, size *= 2);
+            if (!p)
+                free(buf);
+            buf = p;
+        }
+    }
+    *len_r = len;
+    return buf;
+}
+
+/* Puts what it is about before the line in err. */
+static int blame(char err[XPC_ERR_LEN], const char *what)
+{
+    char line[XPC_ERR_LEN];
+
+    snprintf(line, sizeof(line), "%s", err);
+    snprintf(err, XPC_ERR_LEN, "%.80s: %.170s", what, line);
+    xl_plain(err);
+    return -1;
+}
+
+static int parse(struct predict_source *s, const char *what, const char *json,
+                 size_t len, char err[XPC_ERR_LEN])
+{
+    struct xpc_measurement m;
+    int rc;
+
+    xpc_measurement_init(&m);
+    rc = xpc_measurement_from_json(&m, json, len, err);
+    if (!rc)
+        rc = xpc_measurement_curve(&m, &s->curve, err);
+    if (!rc)
+        rc = xpc_curve_check(&s->curve, err, XPC_ERR_LEN);
+    if (rc) {
+        xpc_measurement_dispose(&m);
+        return blame(err, what);
+    }
+    if (m.name && *m.name) {
+        free(s->name);
+        s->name = xl_plain(xl_asprintf("%s", m.name));
+    }
+    s->longest_ns = m.period_ns[m.nr_periods - 1];
+    s->rate_mib = m.dirty_rate;
+    xpc_measurement_dispose(&m);
+    return 0;
+}
+
+int predict_read(struct predict_source *s, const char *file,
+                 char err[XPC_ERR_LEN])
+{
+    bool is_stdin = !strcmp(file, "-");
+    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
+    const char *slash = strrchr(file, '/');
+    char *json = NULL;
+    size_t len;
+
+    *s = (struct predict_source){ 0 };
+    if (fd >= 0)
+        json = slurp(fd, &len);
+    if (!json) {
+        snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
+        rc = blame(err, file);
+    } else {
+        s->name = xl_plain(xl_asprintf("%s", is_stdin ? "stdin" :
+                                             slash ? slash + 1 : file));
+        rc = parse(s, is_stdin ? "standard input" : file, json, len, err);
+    }
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    free(json);
+    if (rc)
+        predict_source_dispose(s);
+    return rc;
+}
+
+/* ---- xl dirty-rate ---------------------------------------------------- */
+
+struct child {
+    pid_t pid;
+    int out;
+};
+
+static void exec_dirty_rate(const char *domain, const char *calc_time)
+{
+    char *option = calc_time ? xl_asprintf("--calc-time=%s", calc_time) :
+                               NULL;
+    const char *args[8] = { "xl", "dirty-rate", "--json" };
+    int n = 3;
+
+    if (option)
+        args[n++] = option;
+    args[n++] = "--";
+    args[n++] = domain;
+    execv("/proc/self/exe", (char **)args);
+    _exit(127);
+}
+
+static int start_child(struct child *c, const char *domain,
+                       const char *calc_time)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC))
+        return -1;
+    c->pid = fork();
+    if (!c->pid) {
+        dup2(fds[1], STDOUT_FILENO);
+        exec_dirty_rate(domain, calc_time);
+    }
+    close(fds[1]);
+    c->out = fds[0];
+    if (c->pid > 0)
+        return 0;
+    close(fds[0]);
+    return -1;
+}
+
+/* What a child printed, as a curve. Its own messages went to stderr. */
+static int finish_child(struct predict_source *s, struct child *c,
+                        const char *domain, char err[XPC_ERR_LEN])
+{
+    size_t len = 0;
+    char *json = slurp(c->out, &len);
+    int status = -1, rc = -1;
+
+    close(c->out);
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    s->name = xl_asprintf("%s", domain);
+    if (status || !json || !len) {
+        snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
+        blame(err, domain);
+    } else {
+        rc = parse(s, domain, json, len, err);
+    }
+    free(json);
+    return rc;
+}
+
+int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
+                    const char *calc_time, char err[XPC_ERR_LEN])
+{
+    struct child children[XPC_EVACUATE_MAX];
+    char line[XPC_ERR_LEN];
+    size_t started;
+    int rc = 0;
+
+    for (started = 0; started < nr; started++) {
+        if (start_child(&children[started], domains[started], calc_time)) {
+            snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
+                     strerror(errno));
+            rc = -1;
+            break;
+        }
+    }
+    /* All are waited for; the first error is the one told. */
+    for (size_t i = 0; i < started; i++) {
+        s[i] = (struct predict_source){ 0 };
+        if (finish_child(&s[i], &children[i], domains[i],
+                         rc ? line : err))
+            rc = -1;
+    }
+    for (size_t i = 0; rc && i < started; i++)
+        predict_source_dispose(&s[i]);
+    return rc;
+}

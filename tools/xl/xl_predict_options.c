@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-predict's options.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "xl_predict.h"
+#include "xpc_units.h"
+
+enum {
+    OPT_FROM = 0x100, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_CALC_TIME, OPT_JSON,
+    OPT_PLOT, OPT_DURATION, OPT_ITERATIONS, OPT_OVERHEAD, OPT_SUSPEND_PAGES,
+    OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
+    OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
+    OPT_CONCURRENCY, OPT_NO_EVACUATION,
+};
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "from", required_argument, NULL, OPT_FROM },
+    { "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+    { "downtime", required_argument, NULL, OPT_DOWNTIME },
+    { "calc-time", required_argument, NULL, OPT_CALC_TIME },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "plot", optional_argument, NULL, OPT_PLOT },
+    { "duration", required_argument, NULL, OPT_DURATION },
+    { "iterations", required_argument, NULL, OPT_ITERATIONS },
+    { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
+    { "suspend-pages", required_argument, NULL, OPT_SUSPEND_PAGES },
+    { "setup-time", required_argument, NULL, OPT_SETUP },
+    { "iteration-time", required_argument, NULL, OPT_ITERATION_TIME },
+    { "header-bytes", required_argument, NULL, OPT_HEADER },
+    { "zero-page-bytes", required_argument, NULL, OPT_ZERO },
+    { "interpolation", required_argument, NULL, OPT_INTERPOLATION },
+    { "below", required_argument, NULL, OPT_BELOW },
+    { "beyond", required_argument, NULL, OPT_BEYOND },
+    { "saturation-pages", required_argument, NULL, OPT_SATURATION },
+    { "variation", required_argument, NULL, OPT_VARIATION },
+    { "stream", required_argument, NULL, OPT_STREAM },
+    { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
+    { "no-evacuation", no_argument, NULL, OPT_NO_EVACUATION },
+    { 0 }
+};
+
+const char predict_help[] =
+"-h, --help           Print this help.\n"
+"--from=FILE          Read a measurement (of xl dirty-rate --json, or QEMU's\n"
+"                     calc-dirty-rate) from FILE, - for standard input,\n"
+"                     instead of measuring. Can be given several times.\n"
+"--bandwidth=LIST     What the link gives, comma-separated: numbers with\n"
+"                     kbit, Mbit, Gbit, Mibit, Gibit, kB, MB, GB, KiB, MiB or\n"
+"                     GiB, per second (100Mbit to 40Gbit).\n"
+"--downtime=LIST      Downtime limits, comma-separated: numbers with us, ms,\n"
+"                     s, m or h, or unlimited (125ms to 5s, unlimited).\n"
+"--calc-time=TIME     How long to measure (as xl dirty-rate).\n"
+"--json               Print JSON.\n"
+"--plot[=FILE]        Plot it, on the terminal or to FILE.svg or FILE.png.\n"
+"--duration=TIME      How long precopy may take (no limit).\n"
+"--iterations=N       At most so many iterations (no limit).\n"
+"\n"
+"Several domains share the link; how to move them:\n"
+"--stream=RATE        The most that one migration can fill (the link).\n"
+"--concurrency=N      At most so many at once (as many as help).\n"
+"--no-evacuation      Leave the plan out.\n"
+"\n"
+"What the prediction rests on:\n"
+"--switchover-overhead=TIME  Of a switchover besides pages (100ms).\n"
+"--suspend-pages=N    Pages that suspending itself dirties (256).\n"
+"--setup-time=TIME    Before the first byte (0).\n"
+"--iteration-time=TIME  Of an iteration besides sending (0).\n"
+"--header-bytes=N     A page's cost besides its data (8).\n"
+"--zero-page-bytes=N  An all-zero page's cost (8; 4104: sent in full).\n"
+"--interpolation=loglog|linear  Between the measured periods.\n"
+"--below=power|origin|offset    Below the shortest one.\n"
+"--beyond=saturating|flat|line  Beyond the longest one.\n"
+"--saturation-pages=N  The guest writes to no more pages than N (all).\n"
+"--variation=PERCENT  By how much a run differs from another (5).\n"
+"\n"
+"More in xl-migrate-predict(1).";
+
+/* Returns -1. */
+__attribute__((format(printf, 2, 3)))
+static int bad(char *err, const char *fmt, ...)
+{
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(err, XPC_ERR_LEN, fmt, al);
+    va_end(al);
+    xl_plain(err);
+    return -1;
+}
+
+static const char *option_name(int opt)
+{
+    const struct option *o;
+
+    for (o = options; o->name; o++) {
+        if (o->val == opt)
+            return o->name;
+    }
+    return "?";
+}
+
+static int parse_time(int opt, const char *s, uint64_t *ns_r, char *err)
+{
+    if (!xpc_parse_time(s, ns_r))
+        return 0;
+    return bad(err, "--%s: %.80s is %s: numbers with us, ms, s, m or h are "
+               "accepted, for example 300ms", option_name(opt), s,
+               errno == ERANGE ? "too long" : "not a time");
+}
+
+static int parse_downtime(int opt, const char *s, uint64_t *ns_r, char *err)
+{
+    if (!strcmp(s, "unlimited")) {
+        *ns_r = 0;
+        return 0;
+    }
+    if (parse_time(opt, s, ns_r, err))
+        return -1;
+    if (!*ns_r)
+        return bad(err, "--%s: no downtime at all is not possible: more than "
+                   "0 is needed, or unlimited", option_name(opt));
+    return 0;
+}
+
+static int parse_bandwidth(int opt, const char *s, uint64_t *rate_r,
+                           char *err)
+{
+    if (!xpc_parse_bandwidth(s, rate_r))
+        return 0;
+    return bad(err, "--%s: %.80s is %s: numbers with kbit, Mbit, Gbit, "
+               "Mibit, Gibit, kB, MB, GB, KiB, MiB or GiB are accepted, for "
+               "example 10Gbit", option_name(opt), s,
+               errno == ERANGE ? "out of range" : "not a bandwidth");
+}
+
+static int parse_count(int opt, uint64_t *count_r, char *err)
+{
+    if (!xpc_parse_count(optarg, count_r) && *count_r < 1ull << 48)
+        return 0;
+    return bad(err, "--%s=%.80s: a whole number is needed, for example 256",
+               option_name(opt), optarg);
+}
+
+static int parse_word(int opt, const char *const *names, int *value_r,
+                      char *err)
+{
+    for (int i = 0; names[i]; i++) {
+        if (!strcmp(optarg, names[i])) {
+            *value_r = i;
+            return 0;
+        }
+    }
+    return bad(err, "--%s=%.80s: not one of those in --help",
+               option_name(opt), optarg);
+}
+
+static int parse_variation(double *share_r, char *err)
+{
+    uint64_t percent;
+
+    if (xpc_parse_count(optarg, &percent) || percent > 100)
+        return bad(err, "--variation=%.80s: 0 to 100 percent is accepted",
+                   optarg);
+    *share_r = percent / 100.0;
+    return 0;
+}
+
+/* A comma-separated list of what parse() takes, in any order. */
+static int parse_list(int opt, uint64_t list[PREDICT_LIST_MAX], size_t *nr_r,
+                      int (*parse)(int, const char *, uint64_t *, char *),
+                      char *err)
+{
+    const char *s = optarg;
+    char item[96];
+    size_t len;
+
+    *nr_r = 0;
+    for (;;) {
+        len = strcspn(s, ",");
+        if (*nr_r == PREDICT_LIST_MAX)
+            return bad(err, "--%s: at most %d entries", option_name(opt),
+                       PREDICT_LIST_MAX);
+        snprintf(item, sizeof(item), "%.*s", (int)(len < 90 ? len : 90), s);
+        if (parse(opt, item, &list[*nr_r], err))
+            return -1;
+        (*nr_r)++;
+        if (!s[len])
+            return 0;
+        s += len + 1;
+    }
+}
+
+static int parse_model(int opt, struct xpc_curve_model *m, char *err)
+{
+    static const char *const interpolations[] = { "loglog", "linear", NULL };
+    static const char *const belows[] = { "power", "origin", "offset", NULL };
+    static const char *const beyonds[] = { "saturating", "flat", "line",
+                                           NULL };
+    uint64_t pages;
+
+    switch (opt) {
+    case OPT_INTERPOLATION:
+        return parse_word(opt, interpolations, &m->interpolation, err);
+    case OPT_BELOW:
+        return parse_word(opt, belows, &m->below[XPC_BAND_EXPECTED], err);
+    case OPT_BEYOND:
+        return parse_word(opt, beyonds, &m->beyond[XPC_BAND_EXPECTED], err);
+    case OPT_VARIATION:
+        return parse_variation(&m->variation, err);
+    default:
+        if (parse_count(opt, &pages, err))
+            return -1;
+        m->saturation_pages = pages;
+        return 0;
+    }
+}
+
+static int parse_params(int opt, struct xpc_predict_params *p, char *err)
+{
+    switch (opt) {
+    case OPT_DURATION:
+        return parse_time(opt, optarg, &p->rule.duration_ns, err);
+    case OPT_ITERATIONS:
+        return parse_count(opt, &p->rule.iterations, err);
+    case OPT_OVERHEAD:
+        return parse_time(opt, optarg, &p->overhead_ns, err);
+    case OPT_SUSPEND_PAGES:
+        return parse_count(opt, &p->suspend_pages, err);
+    case OPT_SETUP:
+        return parse_time(opt, optarg, &p->setup_ns, err);
+    case OPT_ITERATION_TIME:
+        return parse_time(opt, optarg, &p->iteration_ns, err);
+    case OPT_HEADER:
+        return parse_count(opt, &p->header_bytes, err);
+    case OPT_ZERO:
+        return parse_count(opt, &p->zero_page_bytes, err);
+    default:
+        return parse_model(opt, &p->model, err);
+    }
+}
+
+static int parse_option(int opt, struct predict_options *o, char *err)
+{
+    uint64_t n;
+
+    switch (opt) {
+    case OPT_FROM:
+        if (o->nr_files == XPC_EVACUATE_MAX)
+            return bad(err, "--from: at most %d files", XPC_EVACUATE_MAX);
+        o->files[o->nr_files++] = optarg;
+        return 0;
+    case OPT_BANDWIDTH:
+        return parse_list(opt, o->bandwidths, &o->nr_bandwidths,
+                          parse_bandwidth, err);
+    case OPT_DOWNTIME:
+        return parse_list(opt, o->downtimes, &o->nr_downtimes,
+                          parse_downtime, err);
+    case OPT_CALC_TIME:
+        o->calc_time = optarg;
+        return parse_time(opt, optarg, &n, err);
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_PLOT:
+        o->plot = true;
+        o->plot_file = optarg;
+        return 0;
+    case OPT_STREAM:
+        return parse_bandwidth(opt, optarg, &o->stream_bytes_per_s, err);
+    case OPT_CONCURRENCY:
+        if (parse_count(opt, &n, err))
+            return -1;
+        o->concurrency = n < XPC_EVACUATE_LANES_MAX ? n :
+                         XPC_EVACUATE_LANES_MAX;
+        return 0;
+    case OPT_NO_EVACUATION:
+        o->no_evacuation = true;
+        return 0;
+    default:
+        return parse_params(opt, &o->params, err);
+    }
+}
+
+/* What the policy of xl migrate assumes when it is told nothing. */
+static void set_defaults(struct predict_options *o)
+{
+    static const uint64_t mbit[] = { 100, 1000, 2500, 5000, 10000, 25000,
+                                     40000 };
+    static const uint64_t ms[] = { 125, 250, 500, 1000, 5000, 0 };
+    struct xpc_params p;
+
+    *o = (struct predict_options){ 0 };
+    xpc_params_init(&p);
+    xpc_predict_params_init(&o->params, 0, 0);
+    xpc_rule_from_params(&o->params.rule, &p);
+    o->params.overhead_ns = xpc_params_overhead(&p);
+    o->params.suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
+    for (; o->nr_bandwidths < sizeof(mbit) / sizeof(mbit[0]);
+         o->nr_bandwidths++)
+        o->bandwidths[o->nr_bandwidths] = mbit[o->nr_bandwidths] * 125000;
+    for (; o->nr_downtimes < sizeof(ms) / sizeof(ms[0]); o->nr_downtimes++)
+        o->downtimes[o->nr_downtimes] = ms[o->nr_downtimes] * XPC_MS;
+}
+
+static int bad_option(int opt, char **argv, char *err)
+{
+    if (opt == ':')
+        return bad(err, "%.80s needs a value", argv[optind - 1]);
+    return bad(err, "%.80s is no option, or short for several: see xl "
+               "migrate-predict --help", argv[optind - 1]);
+}
+
+/* What only shows when all is known. */
+static int check(const struct predict_options *o, char *err)
+{
+    size_t len = o->plot_file ? strlen(o->plot_file) : 0;
+
+    if (!o->nr_files && !o->nr_domains)
+        return bad(err, "a domain, or --from=FILE, is needed");
+    if (o->nr_files + o->nr_domains > XPC_EVACUATE_MAX)
+        return bad(err, "at most %d domains", XPC_EVACUATE_MAX);
+    if (o->calc_time && !o->nr_domains)
+        return bad(err, "--calc-time: nothing is measured with --from alone");
+    if (o->plot && !o->plot_file && o->json)
+        return bad(err, "--plot and --json both want standard output: give "
+                   "--plot=FILE");
+    if (o->plot_file && (len < 5 || (strcmp(o->plot_file + len - 4, ".svg") &&
+                                     strcmp(o->plot_file + len - 4, ".png"))))
+        return bad(err, "--plot=%.80s: a name ending in .svg or .png is "
+                   "needed", o->plot_file);
+    return 0;
+}
+
+int predict_parse_options(int argc, char **argv, struct predict_options *o,
+                          char err[XPC_ERR_LEN])
+{
+    int opt;
+
+    set_defaults(o);
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        if (opt == 'h')
+            return 1;
+        if (opt == '?' || opt == ':')
+            return bad_option(opt, argv, err);
+        if (parse_option(opt, o, err))
+            return -1;
+    }
+    o->domains = argv + optind;
+    o->nr_domains = argc - optind;
+    return check(o, err);
+}
