@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzzes what reads a measurement, ours or QEMU's, and everything that is
+ * then computed from it: a file that is accepted must predict, and a file
+ * that is refused must be told in one line.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xpc_cells.h"
+#include "xpc_measure.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "fuzz_measurement: not so: %s\n", what);
+        abort();
+    }
+}
+
+static void check_line(const char *err)
+{
+    size_t len = strlen(err);
+
+    require(len > 0 && len < XPC_ERR_LEN, "an error has a line");
+    for (size_t i = 0; i < len; i++)
+        require((unsigned char)err[i] >= 0x20 && err[i] != 0x7f,
+                "the line is one plain line");
+}
+
+/* D(t) neither falls nor leaves the guest, and its band encloses it. */
+static void check_curve(const struct xpc_curve *c)
+{
+    struct xpc_curve_model m;
+    double last = 0;
+
+    xpc_curve_model_init(&m);
+    for (double t = 1e3; t < 1e15; t *= 7.3) {
+        double v = xpc_curve_pages(c, &m, t, 0), slack = 1e-9 * v + 1e-9;
+
+        require(v >= last - slack && v <= c->total_pages, "D(t) is sane");
+        require(xpc_curve_pages(c, &m, t, -1) <= v + slack &&
+                xpc_curve_pages(c, &m, t, 1) >= v - slack,
+                "the band encloses it");
+        last = v;
+    }
+}
+
+static void predict(const struct xpc_curve *c)
+{
+    static const uint64_t bandwidths[] = { 1, 125000000, UINT64_MAX / 16 };
+    static const uint64_t downtimes[] = { 1, 300000000, 0 };
+    struct xpc_domain domain = { "fuzz", c };
+    struct xpc_cells_request r = {
+        .domains = &domain, .nr_domains = 1,
+        .bandwidths = bandwidths, .nr_bandwidths = 3,
+        .downtimes = downtimes, .nr_downtimes = 3,
+        .advice = true, .evacuate = true,
+    };
+    struct xpc_cells cells;
+
+    xpc_predict_params_init(&r.params, 0, 0);
+    xpc_cells_init(&cells);
+    require(!xpc_cells_compute(&cells, &r), "it is computed");
+    require(cells.nr_cells == 9, "every cell is there");
+    free(xpc_to_json(&xpc_cells_type, &cells, false));
+    xpc_cells_dispose(&cells);
+}
+
+/* What is written of it is read again. */
+static void read_again(const struct xpc_measurement *m)
+{
+    char *json = xpc_to_json(&xpc_measurement_type, m, false);
+    struct xpc_measurement again;
+    char err[XPC_ERR_LEN];
+
+    require(json != NULL, "it is written");
+    xpc_measurement_init(&again);
+    if (xpc_measurement_from_json(&again, json, strlen(json), err)) {
+        fprintf(stderr, "%s\n%s\n", json, err);
+        require(0, "what was written is read");
+    }
+    xpc_measurement_dispose(&again);
+    free(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char err[XPC_ERR_LEN] = "";
+    struct xpc_measurement m;
+    struct xpc_cells cells;
+    struct xpc_curve c;
+
+    xpc_measurement_init(&m);
+    if (xpc_measurement_from_json(&m, (const char *)data, size, err)) {
+        check_line(err);
+    } else {
+        read_again(&m);
+        if (xpc_measurement_curve(&m, &c, err) ||
+            xpc_curve_check(&c, err, sizeof(err))) {
+            check_line(err);
+        } else {
+            check_curve(&c);
+            predict(&c);
+        }
+    }
+    xpc_measurement_dispose(&m);
+
+    xpc_cells_init(&cells);
+    if (xpc_from_json(&xpc_cells_type, &cells, (const char *)data, size, err))
+        check_line(err);
+    xpc_cells_dispose(&cells);
+    return 0;
+}
