@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The evaluation: the policies replayed on dirty traces of real programs, and
+# the recorder that made the traces. docs/evaluation.md describes it.
+
+EVAL := $(BUILD)/eval
+
+EVAL_CFLAGS := $(filter-out -fPIC,$(XP_CFLAGS)) -Itests/eval
+EVAL_LINK = $(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	-L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy -lm
+
+$(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
+	track.c trace_file.c)) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(EVAL_LINK)
+
+# Into programs of others it goes without the sanitizers.
+$(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h
+	@mkdir -p $(@D)
+	$(CC) $(XP_CFLAGS) -O2 -g -shared $(XP_LDFLAGS) -o $@ $<
+
+## make eval-record        record the evaluation's traces of real programs
+.PHONY: eval-record
+eval-record: $(EVAL)/record-trace $(EVAL)/trace_preload.so
+	@tests/install-deps redis-server redis-tools memcached \
+	  libmemcached-tools postgresql postgresql-contrib util-linux procps
+	@BUILD=$(BUILD) tests/eval/record
+
+EVAL_TESTS := $(EVAL)/known-writer $(EVAL)/check-writes
+
+$(EVAL)/known-writer: tests/eval/known_writer.c
+	@mkdir -p $(@D)
+	$(CC) $(XP_CFLAGS) -O2 -g $(XP_LDFLAGS) -o $@ $<
+
+$(EVAL)/check-writes: $(call objs,tests/eval/check_writes.c \
+	tests/eval/trace_file.c) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(EVAL_LINK)
+
+## make check-eval         the recorder loses no write (needs Linux 6.7)
+CHECKS += check-eval
+.PHONY: check-eval
+check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
+	@BUILD=$(BUILD) tests/eval/check-recorder
