@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The measurement: its JSON, its checks, its curve, its intervals. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "torture.h"
 
 #include "xenprecopy.h"
 #include "xpc_measure.h"
@@ -268,7 +266,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_measure_calc_time),
     };
 
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return torture_run(argc, argv, tests);
 }

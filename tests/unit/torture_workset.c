@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+
+#include "torture.h"
+
+#include "xpc_workset.h"
+
+#define S UINT64_C(1000000000)
+
+static void torture_workset_small_is_exact(void **state)
+{
+    struct xpc_workset_result r;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, 1000), 0);
+    assert_int_equal(w.sampled, 1000);
+    xpc_workset_run(&w, 0, 10);
+    xpc_workset_run(&w, 990, 100);
+    xpc_workset_end(&w, S);
+    xpc_workset_run(&w, 5, 10);
+    xpc_workset_end(&w, 2 * S);
+    xpc_workset_result(&w, &r);
+    assert_int_equal(r.intervals, 2);
+    assert_true(r.union_pages == 25);
+    assert_true(r.union_low == 25 && r.union_high == 25);
+    assert_true(fabs(r.jaccard - 5.0 / 25) < 1e-9);
+    assert_true(r.growth_pages_per_s == 5);
+    assert_false(r.converged);
+    xpc_workset_dispose(&w);
+    xpc_workset_dispose(&w);
+}
+
+static void torture_workset_runs_and_bitmap_agree(void **state)
+{
+    const uint64_t nr = 3000000;
+    uint64_t *bitmap = calloc(nr / 64, 8), pfn = 0;
+    struct xpc_workset a, b;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&a, nr), 0);
+    assert_int_equal(xpc_workset_init(&b, nr), 0);
+    srand(1);
+    while (pfn + 1000 < nr) {
+        uint64_t run = 1 + rand() % 500;
+
+        xpc_workset_run(&a, pfn, run);
+        for (uint64_t p = pfn; p < pfn + run; p++)
+            bitmap[p / 64] |= UINT64_C(1) << p % 64;
+        pfn += run + 1 + rand() % 400;
+    }
+    xpc_workset_bitmap(&b, bitmap, nr);
+    assert_memory_equal(a.now, b.now, xpc_workset_interval_bytes(&a));
+    xpc_workset_end(&a, S);
+    assert_true(a.union_pages > a.sampled / 3);
+    free(bitmap);
+    xpc_workset_dispose(&a);
+    xpc_workset_dispose(&b);
+}
+
+static void torture_workset_estimates(void **state)
+{
+    const uint64_t nr = 4000000;
+    struct xpc_workset_result r;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, nr), 0);
+    assert_true(w.sampled < XPC_WORKSET_PFNS * 1.02);
+    assert_true(xpc_workset_interval_bytes(&w) <= 64 << 10);
+    for (uint64_t i = 0; i < 5; i++) {
+        /* A set that comes again, and one page in a hundred that's new. */
+        xpc_workset_run(&w, 100000, 400000);
+        xpc_workset_run(&w, 1000000 + i * 4000, 4000);
+        xpc_workset_end(&w, (i + 1) * S);
+    }
+    xpc_workset_result(&w, &r);
+    assert_true(fabs(r.union_pages - 420000) < 420000 * 0.03);
+    assert_true(r.union_low < 420000 && 420000 < r.union_high);
+    assert_true(r.jaccard > 0.97);
+    assert_true(r.converged);
+    assert_true(fabs(r.growth_pages_per_s - 4000) < 1000);
+    xpc_workset_dispose(&w);
+}
+
+static void torture_workset_sample_is_by_hash(void **state)
+{
+    const uint64_t nr = UINT64_C(1) << 20;
+    struct xpc_workset w;
+    uint64_t n = 0;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, nr), 0);
+    for (uint64_t pfn = 0; pfn < nr; pfn++) {
+        bool in = xpc_workset_sampled(&w, pfn);
+
+        n += in;
+        /* Marking one pfn marks it iff it's in the sample. */
+        if (pfn % 4099 == 0) {
+            uint64_t bits = 0;
+
+            xpc_workset_begin(&w, 0);
+            xpc_workset_run(&w, pfn, 1);
+            for (size_t i = 0; i < w.nr_words; i++)
+                bits += __builtin_popcountll(w.now[i]);
+            assert_int_equal(bits, in);
+        }
+    }
+    assert_int_equal(n, w.sampled);
+    assert_false(xpc_workset_sampled(&w, nr));
+    xpc_workset_dispose(&w);
+}
+
+static void torture_workset_wanders(void **state)
+{
+    struct xpc_workset_result r;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, 100000), 0);
+    for (uint64_t i = 0; i < 6; i++) {
+        xpc_workset_run(&w, i * 1000, 1000);
+        xpc_workset_end(&w, (i + 1) * S);
+    }
+    xpc_workset_result(&w, &r);
+    assert_true(r.jaccard == 0);
+    assert_false(r.converged);
+    assert_true(r.growth_pages_per_s == 1000);
+    /* Marks that no end took in are gone after a new start. */
+    xpc_workset_run(&w, 50000, 1000);
+    xpc_workset_begin(&w, 7 * S);
+    xpc_workset_end(&w, 8 * S);
+    xpc_workset_result(&w, &r);
+    assert_true(r.union_pages == 6000);
+    xpc_workset_dispose(&w);
+}
+
+static void torture_workset_refuses(void **state)
+{
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, 0), -1);
+    assert_int_equal(xpc_workset_init(&w, UINT64_MAX), -1);
+    assert_int_equal(xpc_workset_init(&w, 1), 0);
+    /* Beyond the end, and wrapping round. */
+    xpc_workset_run(&w, 1, 10);
+    xpc_workset_run(&w, UINT64_MAX, 10);
+    xpc_workset_end(&w, S);
+    assert_int_equal(w.union_pages, 0);
+    xpc_workset_dispose(&w);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_workset_small_is_exact),
+        cmocka_unit_test(torture_workset_runs_and_bitmap_agree),
+        cmocka_unit_test(torture_workset_estimates),
+        cmocka_unit_test(torture_workset_sample_is_by_hash),
+        cmocka_unit_test(torture_workset_wanders),
+        cmocka_unit_test(torture_workset_refuses),
+    };
+
+    return torture_run(argc, argv, tests);
+}
