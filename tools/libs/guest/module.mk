@@ -5,7 +5,7 @@
 # libraries. save_*.c: the save plug-in and its helper.
 
 ENGINE_SRCS := $(wildcard tools/libs/guest/xpc_*.c)
-ENGINE_LIBS := -lxxhash -lyajl -lm
+ENGINE_LIBS := -lxxhash -lzstd -lyajl -lm
 PUBLIC_HEADERS := xenprecopy.h xpc_advice.h xpc_cells.h xpc_curve.h \
 	xpc_evacuate.h xpc_json.h xpc_measure.h xpc_predict.h xpc_rule.h
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
