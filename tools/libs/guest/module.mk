@@ -10,8 +10,9 @@ PUBLIC_HEADERS := xenprecopy.h xpc_advice.h xpc_cells.h xpc_curve.h \
 	xpc_evacuate.h xpc_json.h xpc_measure.h xpc_predict.h xpc_rule.h
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 
-XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c))
-XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory
+XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c) \
+	tools/libs/guest/source_clock.c)
+XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
 
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
