@@ -57,3 +57,8 @@ demo:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory -s lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/demo
+
+## make lab-predict         predict 32 real migrations, carry them out, compare
+.PHONY: lab-predict
+lab-predict: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/predict/run $(CASES)
