@@ -12,6 +12,9 @@ TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 $(call objs,tests/unit/torture_xl_predict.c): CPPFLAGS += -Itools/xl
 
+TEST_OBJS_torture_source_trace := $(SOURCE_OBJS)
+TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
+
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY) $$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)

@@ -2,7 +2,8 @@
 #
 # libxenprecopy: the engine (pure functions of what it is told) and the JSON
 # forms. xen_*.c: what the plug-in and the libxl add-on share and needs Xen's
-# libraries. save_*.c: the save plug-in and its helper.
+# libraries. save_*.c: the save plug-in and its helper. source_*.c: where
+# measurements come from; part of the libxl add-on.
 
 ENGINE_SRCS := $(wildcard tools/libs/guest/xpc_*.c)
 ENGINE_LIBS := -lxxhash -lzstd -lyajl -lm
@@ -13,6 +14,9 @@ LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c) \
 	tools/libs/guest/source_clock.c)
 XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
+
+# Where measurements come from besides a domain (xen_source.c).
+SOURCE_OBJS := $(call objs,$(wildcard tools/libs/guest/source_*.c))
 
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so

@@ -187,8 +187,10 @@ static int count_zero_pages(struct xpc_meter *meter)
     struct xpc_measurement *m = &meter->m;
     double scale;
 
-    if (!meter->src->ops->take)
+    if (!meter->src->ops->take) {
+        m->n_zero = meter->src->zero_pages;
         return 0;
+    }
     if (take_sample(meter, ZERO_PAGES_PER_GIB))
         return -1;
     scale = (double)m->n_total / meter->sample.nr;
@@ -202,6 +204,19 @@ static int count_zero_pages(struct xpc_meter *meter)
     xpc_sample_dispose(&meter->sample);
     meter->src->ops->drop(meter->src);
     return 0;
+}
+
+int xpc_meter_zero_pages(struct xpc_source *src, double *pages_r)
+{
+    struct xpc_meter meter = { .src = src, .req = { .seed = 1 } };
+    int rc;
+
+    meter.m.n_total = src->total_pages;
+    rc = count_zero_pages(&meter);
+    *pages_r = meter.m.n_zero;
+    xpc_sample_dispose(&meter.sample);
+    src->ops->drop(src);
+    return rc;
 }
 
 static int start_tracking(struct xpc_meter *meter)

@@ -84,6 +84,12 @@ int xpc_meter_step(struct xpc_meter *meter);
 void xpc_meter_end(struct xpc_meter *meter, bool failed,
                    struct xpc_measurement *m_r);
 
+/*
+ * How many pages of a source are all zero, from a small sample. Returns 0, or
+ * -1 with errno and src->err.
+ */
+int xpc_meter_zero_pages(struct xpc_source *src, double *pages_r);
+
 /* How far it is, from 0 to 1. */
 double xpc_meter_progress(const struct xpc_meter *meter, uint64_t now_ns);
 

@@ -86,6 +86,7 @@ struct xpc_source {
     const struct xpc_source_ops *ops;
     uint64_t nr_pfns;       /* pfns are below it */
     uint64_t total_pages;   /* populated when opened */
+    uint64_t zero_pages;    /* of them, where pages can't be looked at */
     uint64_t id;            /* domid or pid */
     char name[64];
     char err[XPC_ERR_LEN];

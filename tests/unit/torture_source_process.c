@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A process as a source: a child that writes what it is told. Tracking needs
+ * Linux 6.7 and the right to ptrace; without them those tests are skipped.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "source_process.h"
+#include "source_trace.h"
+#include "xenprecopy.h"
+#include "xpc_meter.h"
+#include "xpc_units.h"
+
+#define PAGES 4096
+
+struct child {
+    pid_t pid;
+    int to, from;
+    char *mem, *shared;
+};
+
+/* Commands: w<first> <nr>: write pages; s: the shared ones; m: map more. */
+static void serve(struct child *c, int in, int out)
+{
+    unsigned int first, nr;
+    char line[64], what;
+    FILE *f = fdopen(in, "r");
+
+    while (fgets(line, sizeof(line), f)) {
+        if (sscanf(line, "%c%u %u", &what, &first, &nr) == 3) {
+            char *at = what == 's' ? c->shared : c->mem;
+
+            if (what == 'm')
+                at = mmap(NULL, PAGES * XPC_PAGE_SIZE,
+                          PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            for (unsigned int i = first; i < first + nr; i++)
+                at[i * XPC_PAGE_SIZE + 5]++;
+        }
+        if (write(out, "k", 1) != 1)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+static void start(struct child *c, char *shared)
+{
+    int to[2], from[2];
+
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+    c->shared = shared;
+    c->mem = mmap(NULL, PAGES * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < PAGES; i++)
+        c->mem[i * XPC_PAGE_SIZE] = i % 4 != 0;
+    c->pid = fork();
+    if (!c->pid) {
+        close(to[1]);
+        close(from[0]);
+        serve(c, to[0], from[1]);
+    }
+    close(to[0]);
+    close(from[1]);
+    munmap(c->mem, PAGES * XPC_PAGE_SIZE);
+    c->to = to[1];
+    c->from = from[0];
+}
+
+static void tell(struct child *c, const char *command)
+{
+    char k;
+
+    assert_int_equal(write(c->to, command, strlen(command)),
+                     strlen(command));
+    assert_int_equal(read(c->from, &k, 1), 1);
+}
+
+static void stop(struct child *c)
+{
+    close(c->to);
+    close(c->from);
+    /* Another child may have inherited the pipe. */
+    kill(c->pid, SIGKILL);
+    waitpid(c->pid, NULL, 0);
+}
+
+static struct xpc_source *open_children(const struct child *c, size_t nr)
+{
+    char err[XPC_ERR_LEN];
+    struct xpc_source *src;
+    pid_t pid[4];
+
+    for (size_t i = 0; i < nr; i++)
+        pid[i] = c[i].pid;
+    src = xpc_source_process(pid, nr, err);
+    if (!src) {
+        print_message("skipped: %s\n", err);
+        skip();
+    }
+    return src;
+}
+
+static void track(struct xpc_source *src)
+{
+    if (src->ops->track(src)) {
+        print_message("skipped: %s\n", src->err);
+        src->ops->close(src);
+        skip();
+    }
+}
+
+static uint64_t counted(struct xpc_source *src)
+{
+    uint64_t n = 0;
+
+    if (src->ops->count(src, &n))
+        fail_msg("%s", src->err);
+    return n;
+}
+
+struct tally { uint64_t pages, runs, last; };
+
+static void tally_run(void *opaque, uint64_t pfn, uint64_t nr)
+{
+    struct tally *t = opaque;
+
+    assert_true(!t->runs || pfn > t->last);
+    t->last = pfn + nr - 1;
+    t->pages += nr;
+    t->runs++;
+}
+
+/* The child's own stack and libc write a few pages as well. */
+#define assert_about(n, pages) assert_in_range(n, pages, (pages) + 40)
+
+static void torture_process_tracks(void **state)
+{
+    struct tally t = { 0 };
+    struct xpc_source *src;
+    struct child c;
+
+    (void)state;
+    start(&c, NULL);
+    src = open_children(&c, 1);
+    assert_true(src->total_pages >= PAGES);
+    track(src);
+    assert_about(counted(src), 0);
+    tell(&c, "w0 100\n");
+    tell(&c, "w50 100\n");
+    assert_about(counted(src), 150);
+    assert_about(counted(src), 150);
+    tell(&c, "w4000 96\n");
+    assert_int_equal(src->ops->read(src, true, tally_run, &t), 0);
+    assert_about(t.pages, 246);
+    assert_about(counted(src), 0);
+    tell(&c, "w7 1\n");
+    assert_about(counted(src), 1);
+    /* Memory that wasn't there when it began. */
+    tell(&c, "m0 1000\n");
+    assert_about(counted(src), 1001);
+    assert_int_equal(src->ops->read(src, true, tally_run,
+                                    &(struct tally){ 0 }), 0);
+    tell(&c, "w0 10\n");
+    assert_about(counted(src), 10);
+    assert_int_equal(src->ops->untrack(src), 0);
+    tell(&c, "w0 4096\n");
+    src->ops->close(src);
+    stop(&c);
+}
+
+static void torture_process_shared_memory_counts_once(void **state)
+{
+    char *shared = mmap(NULL, 1000 * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct xpc_source *src;
+    struct child c[2];
+
+    (void)state;
+    start(&c[0], shared);
+    start(&c[1], shared);
+    tell(&c[0], "s0 600\n");
+    tell(&c[1], "s400 600\n");
+    src = open_children(c, 2);
+    assert_in_range(src->total_pages, 2 * PAGES + 1000, 2 * PAGES + 2000);
+    track(src);
+    tell(&c[0], "s0 300\n");
+    tell(&c[1], "s200 300\n");
+    assert_in_range(counted(src), 500, 580);
+    src->ops->close(src);
+    stop(&c[0]);
+    stop(&c[1]);
+    munmap(shared, 1000 * XPC_PAGE_SIZE);
+}
+
+static void torture_process_only_one_tracks(void **state)
+{
+    struct xpc_source *a, *b;
+    struct child c;
+
+    (void)state;
+    start(&c, NULL);
+    a = open_children(&c, 1);
+    b = open_children(&c, 1);
+    track(a);
+    assert_int_equal(b->ops->track(b), -1);
+    assert_non_null(strstr(b->err, "somebody else"));
+    a->ops->untrack(a);
+    assert_int_equal(b->ops->track(b), 0);
+    a->ops->close(a);
+    b->ops->close(b);
+    stop(&c);
+}
+
+static void torture_process_samples(void **state)
+{
+    struct xpc_meter_request req;
+    struct xpc_measurement m;
+    struct xpc_meter meter;
+    struct xpc_source *src;
+    struct child c;
+    int rc;
+
+    (void)state;
+    start(&c, NULL);
+    src = open_children(&c, 1);
+    xpc_meter_request_init(&req);
+    xpc_meter_request_periods(&req, 100 * XPC_MS);
+    req.sample_pages = XPC_SAMPLE_PAGES_MAX;
+    rc = xpc_meter_start(&meter, src, &req);
+    tell(&c, "w1000 2048\n");
+    while (!rc && !meter.finished) {
+        src->ops->wait(src, meter.next_ns);
+        rc = xpc_meter_step(&meter);
+    }
+    xpc_measurement_init(&m);
+    xpc_meter_end(&meter, rc, &m);
+    if (m.error)
+        fail_msg("%s", m.error);
+    assert_int_equal(m.status, XPC_MEASURE_MEASURED);
+    /* More than there are: all are looked at. */
+    assert_in_range(m.n_sampled, PAGES, m.n_total);
+    assert_in_range(m.n_dirty[0], 2048, 2048 + 40);
+    assert_in_range(m.n_zero, PAGES / 4, PAGES / 4 + 100);
+    xpc_measurement_dispose(&m);
+    src->ops->close(src);
+    stop(&c);
+}
+
+static void torture_process_end_is_an_error(void **state)
+{
+    struct xpc_source_state st;
+    char err[XPC_ERR_LEN];
+    struct xpc_source *src;
+    struct child c;
+
+    (void)state;
+    start(&c, NULL);
+    src = open_children(&c, 1);
+    assert_int_equal(src->ops->check(src, &st), 0);
+    assert_int_equal(st.total_pages, src->total_pages);
+    kill(c.pid, SIGKILL);
+    usleep(50000);
+    assert_int_equal(src->ops->check(src, &st), -1);
+    assert_int_equal(errno, ESRCH);
+    assert_non_null(strstr(src->err, "has ended"));
+    src->ops->close(src);
+    stop(&c);
+    assert_null(xpc_source_process(&c.pid, 1, err));
+    assert_non_null(strstr(err, "process"));
+}
+
+static void torture_process_blocked_call_goes_on(void **state)
+{
+    struct xpc_source *src;
+    struct child c;
+
+    (void)state;
+    /* The child sits in read(): the injected call must not disturb it. */
+    start(&c, NULL);
+    for (int i = 0; i < 20; i++) {
+        src = open_children(&c, 1);
+        track(src);
+        src->ops->close(src);
+        tell(&c, "w0 1\n");
+    }
+    stop(&c);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_process_tracks),
+        cmocka_unit_test(torture_process_shared_memory_counts_once),
+        cmocka_unit_test(torture_process_only_one_tracks),
+        cmocka_unit_test(torture_process_samples),
+        cmocka_unit_test(torture_process_end_is_an_error),
+        cmocka_unit_test(torture_process_blocked_call_goes_on),
+    };
+
+    return torture_run(argc, argv, tests);
+}

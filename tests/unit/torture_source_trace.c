@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A source recorded, and the recording in the place of the source. */
+#include "torture.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake_source.h"
+#include "source_trace.h"
+#include "xpc_meter.h"
+#include "xpc_units.h"
+
+static char path[64];
+
+static int name_trace(void **state)
+{
+    int fd;
+
+    (void)state;
+    strcpy(path, "/tmp/torture-trace-XXXXXX");
+    fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_trace(void **state)
+{
+    (void)state;
+    unlink(path);
+    return 0;
+}
+
+static struct fake_source *guest(void)
+{
+    struct fake_source *f = fake_source(20000, 3);
+
+    for (uint64_t i = 0; i < 20000; i++)
+        f->rate[i] = i < 2000 ? 10 : i < 10000 ? 0.5 : 0;
+    fake_begin(f);
+    return f;
+}
+
+static bool stop_at_three(void *opaque, uint64_t done_ns)
+{
+    (void)opaque;
+    return done_ns >= 3 * XPC_S;
+}
+
+static void torture_source_trace_record_and_replay(void **state)
+{
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = 5 * XPC_S,
+        .zero_pages = 1000,
+    };
+    struct fake_source *f = guest();
+    struct xpc_meter_request req;
+    struct xpc_measurement m;
+    struct xpc_meter meter;
+    struct xpc_source *src;
+    char err[XPC_ERR_LEN];
+    int rc;
+
+    (void)state;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    assert_false(f->tracking);
+    src = xpc_source_trace(path, 250 * XPC_MS, err);
+    assert_non_null(src);
+    xpc_meter_request_init(&req);
+    xpc_meter_request_periods(&req, 2 * XPC_S);
+    req.mode = XPC_MODE_DIRTY_BITMAP;
+    rc = xpc_meter_start(&meter, src, &req);
+    while (!rc && !meter.finished) {
+        src->ops->wait(src, meter.next_ns);
+        rc = xpc_meter_step(&meter);
+    }
+    xpc_measurement_init(&m);
+    xpc_meter_end(&meter, rc, &m);
+    assert_int_equal(m.status, XPC_MEASURE_MEASURED);
+    assert_int_equal(m.nr_periods, 8);
+    assert_true(m.zero_pages == 1000);
+    for (size_t i = 0; i < m.nr_periods; i++) {
+        double truth = fake_truth(f, m.period_ns[i]);
+
+        if (fabs(m.dirty_pages[i] - truth) > 0.03 * truth + 20)
+            fail_msg("%g ms: %g, truth %g", m.period_ns[i] / 1e6,
+                     m.dirty_pages[i], truth);
+    }
+    xpc_measurement_dispose(&m);
+    src->ops->close(src);
+    how.stop = stop_at_three;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    src = xpc_source_trace(path, 0, err);
+    src->ops->wait(src, 4 * XPC_S);
+    assert_int_equal(src->ops->track(src), -1);
+    assert_non_null(strstr(src->err, "ends after 3.000 s"));
+    src->ops->close(src);
+    fake_close(&f->src);
+}
+
+static void torture_source_trace_page_sampling_is_refused(void **state)
+{
+    struct xpc_meter_request req;
+    struct xpc_measurement m;
+    struct xpc_meter meter;
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = 100 * XPC_MS,
+    };
+    struct fake_source *f = guest();
+    struct xpc_source *src;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    fake_close(&f->src);
+    src = xpc_source_trace(path, 0, err);
+    xpc_meter_request_init(&req);
+    assert_int_equal(xpc_meter_start(&meter, src, &req), -1);
+    assert_non_null(strstr(src->err, "page-sampling is not possible"));
+    xpc_measurement_init(&m);
+    xpc_meter_end(&meter, true, &m);
+    xpc_measurement_dispose(&m);
+    src->ops->close(src);
+}
+
+static void torture_source_trace_failed_recording_leaves_none(void **state)
+{
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = XPC_S,
+    };
+    struct fake_source *f = guest();
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    f->busy = true;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_non_null(strstr(err, "somebody else"));
+    assert_int_equal(access(path, F_OK), -1);
+    f->busy = false;
+    f->gone = true;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_non_null(strstr(err, "died"));
+    assert_int_equal(access(path, F_OK), -1);
+    fake_close(&f->src);
+}
+
+static void torture_source_trace_damaged_is_refused(void **state)
+{
+    char err[XPC_ERR_LEN];
+    FILE *f = fopen(path, "w");
+
+    (void)state;
+    fputs("XPCTRACE and then something else that is not at all a trace", f);
+    fclose(f);
+    assert_null(xpc_source_trace(path, 0, err));
+    assert_non_null(strstr(err, path));
+    assert_null(xpc_source_trace("/nonexistent/x", 0, err));
+    assert_non_null(strstr(err, "/nonexistent/x"));
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, name_trace, remove_trace)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_source_trace_record_and_replay),
+        TEST(torture_source_trace_page_sampling_is_refused),
+        TEST(torture_source_trace_failed_recording_leaves_none),
+        TEST(torture_source_trace_damaged_is_refused),
+    };
+
+    return torture_run(argc, argv, tests);
+}
