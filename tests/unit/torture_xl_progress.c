@@ -161,6 +161,13 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     capture();
     progress_tick(&p, 0);
     release();
+    assert_non_null(strstr(out, "iteration 2: 100% sent"));
+    progress_frames(&p, 2, 100, 100);
+    p.sent_ns -= 3 * XPC_S;         /* nothing has happened since */
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
     assert_non_null(strstr(out, "waiting for the guest to suspend"));
 }
 

@@ -192,6 +192,7 @@ static void log_through(char *out, size_t len, bool interrupted, bool show)
     xtl_log(xtl, XTL_ERROR, 125, "libxl", "saving domain: domain did not "
             "respond to suspend request");
     xtl_progress(xtl, "xc", "Frames iteration 1", 5, 10);
+    migrate_logger_forget(l, "nothing like it");
     migrate_logger_release(l, show);
     xtl_log(xtl, XTL_ERROR, -1, "libxl", "last");
     migrate_logger_close(l);
@@ -218,6 +219,26 @@ static void torture_xl_report_false_line_is_held_back(void **state)
     assert_true(strstr(out, "one error") < strstr(out, "did not respond"));
 }
 
+static void torture_xl_report_held_lines_can_be_forgotten(void **state)
+{
+    struct progress p = { .mode = PROGRESS_NONE };
+    struct migrate_logger *l = migrate_logger_open(&p);
+    xentoollog_logger *xtl = migrate_logger_xtl(l);
+
+    (void)state;
+    migrate_logger_hold(l);
+    assert_null(migrate_logger_last(l));
+    xtl_log(xtl, XTL_ERROR, 2, "libxl", "libxl.c:1:open: can't open it");
+    xtl_log(xtl, XTL_ERROR, -1, "libxl", "it did not respond");
+    assert_string_equal(migrate_logger_last(l), "it did not respond");
+    migrate_logger_forget(l, "did not respond");
+    assert_string_equal(migrate_logger_last(l),
+                        "can't open it: No such file or directory");
+    migrate_logger_release(l, false);
+    assert_null(migrate_logger_last(l));
+    migrate_logger_close(l);
+}
+
 static void torture_xl_report_an_interruptions_errors_are_held(void **state)
 {
     char out[4096];
@@ -241,6 +262,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_devices_are_written_in_place),
         TEST(torture_xl_report_shows_predicted_beside_actual),
         TEST(torture_xl_report_false_line_is_held_back),
+        TEST(torture_xl_report_held_lines_can_be_forgotten),
         TEST(torture_xl_report_an_interruptions_errors_are_held),
     };
 

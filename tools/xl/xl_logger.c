@@ -135,6 +135,21 @@ const char *migrate_logger_last(const struct migrate_logger *l)
     return line;
 }
 
+void migrate_logger_forget(struct migrate_logger *l, const char *part)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < l->nr_held; i++) {
+        if (strstr(l->held[i].text, part)) {
+            free(l->held[i].context);
+            free(l->held[i].text);
+        } else {
+            l->held[kept++] = l->held[i];
+        }
+    }
+    l->nr_held = kept;
+}
+
 void migrate_logger_release(struct migrate_logger *l, bool show)
 {
     size_t i;

@@ -130,6 +130,9 @@ static void tell(struct migration *m, int status)
     char *json;
 
     progress_break(&m->progress);
+    /* libxl concludes that from every failure before the suspension. */
+    if (!m->report.suspend_asked_ns)
+        migrate_logger_forget(m->logger, "did not respond to suspend");
     /* What libxl logged of it is only of use when nobody meant it. */
     migrate_logger_release(m->logger, status == MIGRATE_FAILED ||
                                       status == MIGRATE_UNKNOWN);

@@ -93,6 +93,7 @@ struct progress {
     uint64_t shown;                 /* the last iteration shown */
     uint64_t iteration;             /* being sent */
     uint64_t done, total;           /* its frames, as libxenguest counts */
+    uint64_t sent_ns;               /* since when that is all of them */
     uint64_t total_bytes;           /* all of the domain, as it is sent */
     uint64_t last_ns;               /* when the last line was written */
 };
@@ -121,6 +122,8 @@ struct migrate_logger *migrate_logger_open(struct progress *p);
 void migrate_logger_hold(struct migrate_logger *l);
 /* The last error held back, with its cause: a static string, or NULL. */
 const char *migrate_logger_last(const struct migrate_logger *l);
+/* Forgets of them what contains part. */
+void migrate_logger_forget(struct migrate_logger *l, const char *part);
 /* Writes what was held back, or with show false forgets it. */
 void migrate_logger_release(struct migrate_logger *l, bool show);
 xentoollog_logger *migrate_logger_xtl(struct migrate_logger *l);

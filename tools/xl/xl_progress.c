@@ -85,6 +85,10 @@ void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
 {
     if (!p->iteration)
         p->begun_ns = xl_now_ns();
+    if (done < total || p->iteration != iteration)
+        p->sent_ns = 0;
+    if (done >= total && !p->sent_ns)
+        p->sent_ns = xl_now_ns();
     p->iteration = iteration;
     p->done = done;
     p->total = total;
@@ -168,7 +172,7 @@ static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
     if (bytes)
         snprintf(sent, sizeof(sent), ", %s in all",
                  xpc_format_bytes(unit, bytes));
-    if (p->done >= p->total)
+    if (p->sent_ns && xl_now_ns() - p->sent_ns > TICK_NS)
         snprintf(line, sizeof(line), "iteration %"PRIu64": sent%s, waiting "
                  "for the guest to suspend, %s%s", p->iteration, sent, time,
                  left);
