@@ -143,9 +143,20 @@ int save_policy(struct precopy_stats stats, void *data)
     return to_xen(action);
 }
 
+/* libxl reports success for a guest that did not answer: ask Xen. */
+static bool is_suspended(struct save_ctx *ctx)
+{
+    xc_dominfo_t info;
+
+    return xc_domain_getinfo(ctx->xch, ctx->domid, 1, &info) == 1 &&
+           info.domid == ctx->domid && info.shutdown &&
+           info.shutdown_reason == SHUTDOWN_suspend;
+}
+
 int save_suspend(void *data)
 {
     struct save_ctx *ctx = save_active;
+    uint64_t suspended_ns;
     int ok;
 
     /* Stock's rule may stop at an iteration's begin: that one ends here. */
@@ -160,8 +171,9 @@ int save_suspend(void *data)
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
     ctx->report.suspend_asked_ns = since_start(ctx);
     ok = ctx->stock->suspend(data);
-    if (ok)
-        ctx->report.suspended_ns = since_start(ctx);
+    suspended_ns = since_start(ctx);
+    if (ok && is_suspended(ctx))
+        ctx->report.suspended_ns = suspended_ns;
     return ok;
 }
 
