@@ -68,7 +68,8 @@ static double narrow(bool (*fits)(const struct question *, double),
 
 static uint64_t least_bandwidth(const struct question *q)
 {
-    double bad, good = fmax(q->p.bandwidth_bytes_per_s, 1);
+    double bad, good = fmin(fmax(q->p.bandwidth_bytes_per_s, 1),
+                            BANDWIDTH_MAX);
 
     if (fits_with_bandwidth(q, good)) {
         for (bad = good / 2; fits_with_bandwidth(q, bad); bad /= 2) {

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Benchmarks: every tests/bench/bench_<name>.c prints a JSON array of figures
+# {name, value, unit, reference, ratio, command}; build/bench.json has them
+# all.
+
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib \
+	  -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy $(ENGINE_LIBS)
+
+## make bench              figures of what things cost, into build/bench.json
+.PHONY: bench
+bench: $(BENCHES)
+	@set -e; for b in $(BENCHES); do $$b >$$b.json; done
+	@tests/bench/collect $(BUILD)/bench.json $(addsuffix .json,$(BENCHES))
