@@ -7,6 +7,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 
 # Objects outside the library that a module's tests need.
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
+TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c)
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog

@@ -20,7 +20,8 @@
 struct series {
     double x[POINTS], y[POINTS];
     int nr;
-    char mark;
+    char mark;                      /* '-': a line across, a limit */
+    char name[XPC_UNIT_LEN + 16];
 };
 
 struct chart {
@@ -146,6 +147,9 @@ static void draw(FILE *out, const struct chart *c)
         fputc('-', out);
     fprintf(out, "\n%12s%-*.4g%.4g %s\n", "", WIDTH - 4, x.low, x.high,
             c->x_name);
+    for (int i = 0; i < c->nr; i++)
+        fprintf(out, "%12s%c %s\n", "", c->series[i].mark,
+                c->series[i].name);
 }
 
 /* ---- by gnuplot ------------------------------------------------------- */
@@ -158,8 +162,7 @@ static void feed_chart(FILE *g, const struct chart *c)
     for (int i = 0; i < c->nr; i++)
         fprintf(g, "%s'-' with %s title '%s'", i ? ", " : "",
                 c->series[i].mark == '-' ? "lines dashtype 2" : "linespoints",
-                c->series[i].mark == '-' ? "limit" :
-                c->series[i].mark == '.' ? "band" : "expected");
+                c->series[i].name);
     fputc('\n', g);
     for (int i = 0; i < c->nr; i++) {
         for (int j = 0; j < c->series[i].nr; j++)
@@ -224,25 +227,32 @@ int predict_plot(FILE *out, const struct predict_options *o,
           .x_name = "iteration", .y_name = "MiB", .series = left },
     };
     struct series *d = downtime;
+    char text[XPC_UNIT_LEN];
 
     memset(downtime, 0, sizeof(downtime));
     memset(left, 0, sizeof(left));
     for (int side = -1; side <= 1; side += 2, d++) {
         d->mark = '.';
+        strcpy(d->name, side < 0 ? "low" : "high");
         sweep(d, o, &s->curve, side);
     }
     for (size_t i = 0; i < o->nr_downtimes; i++) {
         if (!o->downtimes[i] || !downtime[0].nr)
             continue;
         d->mark = '-';
+        snprintf(d->name, sizeof(d->name), "limit %s",
+                 xpc_format_time(text, o->downtimes[i]));
         level(d++, o->downtimes[i] / 1e6, downtime[0].x[0],
               downtime[0].x[downtime[0].nr - 1]);
     }
     d->mark = '*';
+    strcpy(d->name, "expected");
     sweep(d++, o, &s->curve, 0);
     charts[0].nr = d - downtime;
     for (size_t i = 0; i < o->nr_bandwidths; i++) {
         left[i].mark = i < 26 ? 'a' + i : '*';
+        snprintf(left[i].name, sizeof(left[i].name), "%s",
+                 xpc_format_bandwidth(text, o->bandwidths[i]));
         rounds(&left[i], o, &s->curve, o->bandwidths[i]);
     }
     charts[1].nr = o->nr_bandwidths;
