@@ -42,3 +42,23 @@ CHECKS += check-eval
 .PHONY: check-eval
 check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@BUILD=$(BUILD) tests/eval/check-recorder
+
+EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
+	sim_synth.c sim_policy.c sim_score.c trace_file.c))
+
+$(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
+	$(EVAL_SIM) $(LIBXENPRECOPY)
+	@mkdir -p $(@D)
+	$(EVAL_LINK) -lxxhash
+
+# Folders of traces; those that were recorded here come on top of the kept.
+TRACES ?= tests/eval/traces $(EVAL)/traces
+EVAL_FLAGS ?=
+
+## make eval [TRACES=…]    compare the policies on thousands of migrations
+.PHONY: eval
+eval: $(EVAL)/evaluate
+	@$(EVAL)/evaluate --split=tests/eval/split --json=$(BUILD)/eval.json \
+	  $(EVAL_FLAGS) $(TRACES)
+
+TEST_OBJS_torture_eval_sim := $(EVAL_SIM)

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * evaluate: replays thousands of migrations on dirty traces under several
+ * policies and compares them. docs/evaluation.md describes it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+#include "sim_report.h"
+#include "xpc_units.h"
+
+/* The grid: a trace has all combinations. */
+static const double bandwidths[] = { 50e6, 125e6, 312.5e6, 625e6 };
+static const uint64_t limits[] = { 100 * XPC_MS, 200 * XPC_MS, 300 * XPC_MS,
+                                   500 * XPC_MS, 1000 * XPC_MS };
+static const uint64_t durations[] = { 5 * XPC_S, 15 * XPC_S, 30 * XPC_S };
+#define OFFSETS 6
+#define LONGEST (30 * XPC_S)
+
+static const struct sim_target targets[] = {
+    { 20e6, 5e6, 60, 0.1 },
+    { 50e6, 10e6, 150, 0.1 },
+    { 90e6, 20e6, 400, 0.1 },
+};
+/* Earlier migrations to a target that a policy has learned from. */
+#define HISTORY 5
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+struct eval {
+    struct report report;
+    struct split *split;
+    uint64_t number;            /* of the migration under way */
+    const char *only;           /* traces whose names contain this */
+    bool showing;               /* some migrations are shown, none judged */
+};
+
+static const char usage[] =
+    "usage: evaluate [options] TRACE-OR-FOLDER…\n"
+    "      --split=FILE     which traces are tuned on and which held out\n"
+    "      --json=FILE      the results\n"
+    "      --no-synthetic   without the synthetic writers\n"
+    "      --only=TEXT      traces whose names contain this\n"
+    "      --by-trace       a table for each trace, too\n"
+    "      --worst=WHAT     the ten worst of ours, step by step: over, abort,\n"
+    "                       downtime, total, error\n"
+    "      --case=N         one migration step by step (again for more)\n";
+
+/*
+ * What history files would say of the target: the overhead of some earlier
+ * migrations, with the time that the suspend's own pages took.
+ */
+static uint64_t learned_overhead(const struct sim_target *t, double bandwidth,
+                                 struct sim_rng *r)
+{
+    double page_ns = (XPC_PAGE_SIZE + XPC_PAGE_HEADER) * 1e9 / bandwidth;
+    double sum = 0;
+
+    for (int i = 0; i < HISTORY; i++)
+        sum += sim_lognormal(r, t->overhead_ns, t->sigma) +
+               sim_lognormal(r, t->extra_pages, 2 * t->sigma) * page_ns;
+    return sum / HISTORY;
+}
+
+/* A user may say nothing, the truth, or a quarter too much. */
+static uint64_t stated_bandwidth(double bandwidth, struct sim_rng *r)
+{
+    switch (sim_random(r) % 3) {
+    case 0: return 0;
+    case 1: return bandwidth;
+    default: return bandwidth * 1.25;
+    }
+}
+
+static int judge_case(struct eval *e, const struct sim_trace *t,
+                      const struct sim_path *p, struct run *run)
+{
+    struct sim_result oracle = sim_oracle(&run->c, p);
+
+    run->number = ++e->number;
+    if (e->showing) {
+        if (report_shows(&e->report, run->number, run->number))
+            report_steps(t, p, run, &oracle);
+        return 0;
+    }
+    for (int i = 0; i < SIM_POLICIES; i++) {
+        struct sim_result r = i == SIM_ORACLE ? oracle :
+            sim_run(&sim_policies[i], &run->c, p, false);
+        struct sim_score s = sim_judge(&run->c, p, &r, &oracle);
+
+        if (report_add(&e->report, t, i, run, &s))
+            return -1;
+    }
+    return 0;
+}
+
+/* All limits and durations over one path. */
+static int judge_path(struct eval *e, const struct sim_trace *t,
+                      size_t offset, double bandwidth)
+{
+    uint64_t seed = sim_hash(t->name, offset * 1000003 + bandwidth);
+    struct sim_rng r = sim_rng(seed);
+    const struct sim_target *target = &targets[sim_random(&r) % NR(targets)];
+    struct run run = {
+        .bandwidth = bandwidth,
+        .c.total_pages = t->total_pages,
+        .c.overhead_ns = learned_overhead(target, bandwidth, &r),
+        .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
+    };
+    uint64_t cases = NR(limits) * NR(durations);
+    uint64_t room = t->duration_ns > LONGEST ? t->duration_ns - LONGEST
+                                             : t->duration_ns;
+    struct sim_link link;
+    struct sim_path p = { 0 };
+    int rc;
+
+    if (e->showing && !report_shows(&e->report, e->number + 1,
+                                    e->number + cases)) {
+        e->number += cases;
+        return 0;
+    }
+    run.start_ns = (offset + sim_uniform(&r)) * room / OFFSETS;
+    rc = sim_link_init(&link, bandwidth, sim_random(&r));
+    if (!rc)
+        rc = sim_path_init(&p, t, run.start_ns, &link, target, LONGEST, 6,
+                           sim_random(&r));
+    for (size_t i = 0; !rc && i < cases; i++) {
+        run.c.limit_ns = limits[i / NR(durations)];
+        run.c.duration_ns = durations[i % NR(durations)];
+        rc = judge_case(e, t, &p, &run);
+    }
+    sim_path_free(&p);
+    sim_link_free(&link);
+    return rc;
+}
+
+static int judge_trace(struct eval *e, struct sim_trace *t)
+{
+    int rc = 0;
+
+    t->tuned = split_tuned(e->split, t->name);
+    for (size_t i = 0; !rc && i < OFFSETS * NR(bandwidths); i++)
+        rc = judge_path(e, t, i / NR(bandwidths),
+                        bandwidths[i % NR(bandwidths)]);
+    return rc;
+}
+
+static int do_file(struct eval *e, const char *path)
+{
+    struct sim_trace t;
+    char err[512];
+    int rc;
+
+    if (sim_trace_load(&t, path, err, sizeof(err))) {
+        fprintf(stderr, "evaluate: %s\n", err);
+        return -1;
+    }
+    rc = judge_trace(e, &t);
+    sim_trace_free(&t);
+    return rc;
+}
+
+static int is_trace(const struct dirent *d)
+{
+    const char *dot = strrchr(d->d_name, '.');
+
+    return dot && !strcmp(dot, ".xpctrace");
+}
+
+/* Sorted, so that a migration keeps its number. */
+static int do_folder(struct eval *e, const char *path)
+{
+    struct dirent **list;
+    int n = scandir(path, &list, is_trace, alphasort), rc = 0;
+
+    if (n < 0)
+        return errno == ENOTDIR ? do_file(e, path) : errno == ENOENT ? 0 : -1;
+    for (int i = 0; i < n; i++) {
+        char file[4096];
+
+        snprintf(file, sizeof(file), "%s/%s", path, list[i]->d_name);
+        if (!rc && (!e->only || strstr(list[i]->d_name, e->only)))
+            rc = do_file(e, file);
+        free(list[i]);
+    }
+    free(list);
+    return rc;
+}
+
+static int do_synthetic(struct eval *e)
+{
+    const char *name;
+    int rc = 0;
+
+    for (size_t i = 0; !rc && (name = sim_synth_name(i)); i++) {
+        struct sim_trace t;
+
+        if (e->only && !strstr(name, e->only))
+            continue;
+        if (sim_synth(&t, name))
+            return -1;
+        sim_trace_shuffle(&t);
+        rc = judge_trace(e, &t);
+        sim_trace_free(&t);
+    }
+    return rc;
+}
+
+/* Every trace: judged, or with showing those migrations that are shown. */
+static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
+{
+    int rc = 0;
+
+    e->showing = showing;
+    e->number = 0;
+    if (synthetic)
+        rc = do_synthetic(e);
+    for (; !rc && *paths; paths++)
+        rc = do_folder(e, *paths);
+    return rc;
+}
+
+static const struct option long_options[] = {
+    { "split", required_argument, NULL, 's' },
+    { "json", required_argument, NULL, 'j' },
+    { "no-synthetic", no_argument, NULL, 'n' },
+    { "only", required_argument, NULL, 'o' },
+    { "by-trace", no_argument, NULL, 't' },
+    { "worst", required_argument, NULL, 'w' },
+    { "case", required_argument, NULL, 'c' },
+    { "help", no_argument, NULL, 'h' },
+    { 0 }
+};
+
+int main(int argc, char **argv)
+{
+    const char *json = NULL, *split = NULL;
+    bool synthetic = true;
+    struct eval e = { 0 };
+    int c, rc = 0;
+
+    while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
+        switch (c) {
+        case 's': split = optarg; break;
+        case 'j': json = optarg; break;
+        case 'n': synthetic = false; break;
+        case 'o': e.only = optarg; break;
+        case 't': e.report.by_trace = true; break;
+        case 'w': rc |= report_set_worst(&e.report, optarg); break;
+        case 'c': rc |= report_add_case(&e.report, optarg); break;
+        case 'h': fputs(usage, stdout); return 0;
+        default: rc = -1;
+        }
+    }
+    if (rc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    e.split = split_read(split);
+    if (!e.split) {
+        fprintf(stderr, "evaluate: %s: %s\n", split, strerror(errno));
+        return 1;
+    }
+    /* With --case there is nothing to judge. */
+    if (!e.report.nr_cases) {
+        rc = do_all(&e, false, synthetic, argv + optind);
+        if (!rc)
+            rc = report_finish(&e.report, json);
+    }
+    if (!rc && e.report.nr_cases)
+        rc = do_all(&e, true, synthetic, argv + optind);
+    report_free(&e.report);
+    split_free(e.split);
+    return rc ? 1 : 0;
+}

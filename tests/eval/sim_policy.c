@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policies that are compared, and the oracle. */
+#include <stdio.h>
+
+#include "sim.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+
+/* ---- ours: the library, as the plug-in calls it ----------------------- */
+
+static int ours_begin(struct sim_state *s, const struct sim_case *c)
+{
+    char err[512];
+
+    xpc_params_init(&s->params);
+    s->params.downtime_ns = c->limit_ns;
+    s->params.duration_ns = c->duration_ns;
+    s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
+    s->params.overhead_ns = c->overhead_ns;
+    s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    if (xpc_params_check(&s->params, err, sizeof(err)) ||
+        xpc_engine_preflight(&s->params, c->total_pages, err, sizeof(err)))
+        return -1;
+    xpc_engine_init(&s->engine, &s->params, c->total_pages, 0);
+    return 0;
+}
+
+static int ours_decide(struct sim_state *s, const struct sim_case *c,
+                       const struct sim_seen *seen, uint64_t *predicted_ns)
+{
+    struct xpc_observation o = {
+        .now_ns = seen->end_ns,
+        .dirty_pages = seen->dirty_pages,
+        .pages_sent = seen->pages_sent,
+        .bytes_sent = seen->bytes_sent,
+    };
+#ifdef XPC_SAMPLES_MAX
+    struct xpc_sample samples[SIM_SAMPLES];
+
+    for (size_t i = 0; i < seen->nr_samples; i++)
+        samples[i] = (struct xpc_sample){ seen->samples[i].t_ns,
+                                          seen->samples[i].pages };
+    o.samples = samples;
+    o.nr_samples = seen->nr_samples;
+    o.since_clean_ns = seen->since_clean_ns;
+#endif
+    (void)c;
+    xpc_engine_decide(&s->engine, &o, &s->last);
+    *predicted_ns = s->last.decision.predicted_downtime_ns;
+    return s->last.decision.action;
+}
+
+/* ---- stock Xen's ------------------------------------------------------ */
+
+static int stock_begin(struct sim_state *s, const struct sim_case *c)
+{
+    (void)c;
+    xpc_params_init(&s->params);
+    s->iterations = 0;
+    return 0;
+}
+
+/* Its two calls: one with the count before the send, one after it. */
+static int stock_decide(struct sim_state *s, const struct sim_case *c,
+                        const struct sim_seen *seen, uint64_t *predicted_ns)
+{
+    unsigned int done = s->iterations++;
+
+    (void)c;
+    *predicted_ns = 0;
+    if (xpc_stock_decide(&s->params, done, seen->pages_sent) ==
+        XPC_STOP_AND_COPY)
+        return XPC_STOP_AND_COPY;
+    return xpc_stock_decide(&s->params, done + 1, -1);
+}
+
+/* ---- QEMU's and cloud-hypervisor's ------------------------------------ */
+
+static int fits_begin(struct sim_state *s, const struct sim_case *c)
+{
+    (void)s, (void)c;
+    return 0;
+}
+
+/* Suspends when the rest fits into the limit, or when the time is over. */
+static int fits_decide(struct sim_state *s, const struct sim_case *c,
+                       const struct sim_seen *seen, uint64_t *predicted_ns)
+{
+    double rate = seen->bytes_sent / (seen->end_ns - seen->start_ns + 1.0);
+
+    (void)s;
+    *predicted_ns = rate > 0 ? seen->dirty_pages * (double)PAGE_BYTES / rate
+                             : 0;
+    return *predicted_ns <= c->limit_ns || seen->end_ns >= c->duration_ns ?
+           XPC_STOP_AND_COPY : XPC_CONTINUE;
+}
+
+const struct sim_policy sim_policies[SIM_POLICIES] = {
+    [SIM_OURS] = { "ours", ours_begin, ours_decide, true },
+    [SIM_STOCK] = { "stock", stock_begin, stock_decide, false },
+    [SIM_FITS_NOW] = { "fits-now", fits_begin, fits_decide, false },
+    [SIM_ORACLE] = { "oracle", NULL, NULL, true },
+};
+
+/* ---- running ---------------------------------------------------------- */
+
+static void print_step(const struct sim_case *c, const struct sim_path *p,
+                       size_t i, const struct sim_state *s, bool ours,
+                       int action)
+{
+    const struct sim_seen *seen = &p->seen[i];
+    double truth = p->truth[i].downtime_ns / 1e6;
+
+    printf("  %3zu  %7.3f s  sent %6llu  dirty %6llu  truly %7.1f ms%c",
+           i + 1, seen->end_ns / 1e9, (unsigned long long)seen->pages_sent,
+           (unsigned long long)seen->dirty_pages, truth,
+           p->truth[i].downtime_ns <= c->limit_ns ? '*' : ' ');
+    if (ours)
+        printf("  predicted %7.1f ms at %5.1f MB/s  %s: %s",
+               s->last.decision.predicted_downtime_ns / 1e6,
+               s->last.decision.bandwidth_bytes_per_s / 1e6,
+               xpc_action_names[action],
+               xpc_reason_names[s->last.decision.reason]);
+    printf("\n");
+}
+
+struct sim_result sim_run(const struct sim_policy *policy,
+                          const struct sim_case *c,
+                          const struct sim_path *p, bool verbose)
+{
+    struct sim_result r = { .outcome = SIM_ABORTED };
+    struct sim_state s = { 0 };
+
+    if (policy->begin(&s, c)) {
+        if (verbose)
+            printf("  refused before the first copy\n");
+        return r;
+    }
+    for (; r.step < p->nr; r.step++) {
+        const struct sim_seen *seen = &p->seen[r.step];
+        int action;
+
+        if (policy->deadline && seen->end_ns > c->duration_ns) {
+            if (verbose)
+                printf("  the duration ends within iteration %zu\n",
+                       r.step + 1);
+            return r;
+        }
+        action = policy->decide(&s, c, seen, &r.predicted_ns);
+        if (verbose)
+            print_step(c, p, r.step, &s, policy == &sim_policies[SIM_OURS],
+                       action);
+        if (action == XPC_CONTINUE)
+            continue;
+        if (action == XPC_STOP_AND_COPY)
+            r.outcome = SIM_SUSPENDED;
+        return r;
+    }
+    r.step = p->nr - 1;
+    return r;
+}
+
+struct sim_result sim_oracle(const struct sim_case *c,
+                             const struct sim_path *p)
+{
+    struct sim_result r = { .outcome = SIM_ABORTED };
+    uint64_t least = UINT64_MAX;
+
+    for (size_t i = 0; i < p->nr && p->seen[i].end_ns <= c->duration_ns;
+         i++) {
+        if (p->truth[i].downtime_ns < least) {
+            least = p->truth[i].downtime_ns;
+            r.step = i;
+        }
+    }
+    r.predicted_ns = least;
+    if (least <= c->limit_ns)
+        r.outcome = SIM_SUSPENDED;
+    return r;
+}

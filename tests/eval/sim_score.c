@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What counts as what: docs/evaluation.md has the same in words. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "sim.h"
+
+/* An oracle's downtime under this share of the limit is no narrow escape. */
+#define CLEARLY 0.9
+
+static double error_of(double predicted, double actual)
+{
+    return fabs(predicted - actual) / actual;
+}
+
+struct sim_score sim_judge(const struct sim_case *c,
+                           const struct sim_path *p,
+                           const struct sim_result *r,
+                           const struct sim_result *oracle)
+{
+    const struct sim_truth *t = &p->truth[r->step];
+    const struct sim_truth *best = &p->truth[oracle->step];
+    struct sim_score s = {
+        .suspended = r->outcome == SIM_SUSPENDED,
+        .feasible = oracle->outcome == SIM_SUSPENDED,
+        .downtime_ratio = -1, .total_ratio = -1,
+        .downtime_error = -1, .total_error = -1,
+    };
+
+    s.needless = s.feasible && !s.suspended;
+    s.clearly_needless = s.needless &&
+                         best->downtime_ns <= CLEARLY * c->limit_ns;
+    if (!s.suspended)
+        return s;
+    s.over_factor = (double)t->downtime_ns / c->limit_ns;
+    s.over = t->downtime_ns > c->limit_ns;
+    if (s.feasible) {
+        s.downtime_ratio = (double)t->downtime_ns / best->downtime_ns;
+        s.total_ratio = (double)t->total_ns / best->total_ns;
+    }
+    if (r->predicted_ns) {
+        s.downtime_error = error_of(r->predicted_ns, t->downtime_ns);
+        /* As said when it decided to suspend. */
+        s.total_error = error_of(p->seen[r->step].end_ns + r->predicted_ns,
+                                 t->total_ns);
+    }
+    return s;
+}
+
+static int add_value(struct sim_values *v, double x)
+{
+    if (x < 0)
+        return 0;
+    if (v->nr == v->max) {
+        size_t max = v->max ? 2 * v->max : 1024;
+        void *p = realloc(v->v, max * sizeof(*v->v));
+
+        if (!p)
+            return -1;
+        v->v = p;
+        v->max = max;
+    }
+    v->v[v->nr++] = x;
+    return 0;
+}
+
+int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
+{
+    s->migrations++;
+    s->suspended += score->suspended;
+    s->over += score->over;
+    s->feasible += score->feasible;
+    s->needless += score->needless;
+    s->clearly_needless += score->clearly_needless;
+    return add_value(&s->downtime_ratio, score->downtime_ratio) ||
+           add_value(&s->total_ratio, score->total_ratio) ||
+           add_value(&s->downtime_error, score->downtime_error) ||
+           add_value(&s->total_error, score->total_error) ? -1 : 0;
+}
+
+void sim_sum_free(struct sim_sum *s)
+{
+    free(s->downtime_ratio.v);
+    free(s->total_ratio.v);
+    free(s->downtime_error.v);
+    free(s->total_error.v);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double sim_quantile(struct sim_values *v, double p)
+{
+    size_t i;
+
+    if (!v->nr)
+        return NAN;
+    qsort(v->v, v->nr, sizeof(*v->v), compare);
+    i = ceil(p * v->nr);
+    return v->v[i ? i - 1 : 0];
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Synthetic writers with a known truth, generated from their names: what
+ * they write is the same on every machine.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+#include "xpc_units.h"
+
+#define INTERVAL_NS (25 * XPC_MS)
+#define LENGTH_NS (75 * XPC_S)
+
+/* So many writes a second at random to so many pages. */
+struct load {
+    double writes_per_s;
+    uint32_t pages;
+};
+
+enum kind { UNIFORM, ZIPF, SWEEP, PHASED, BURST, LATER };
+
+static const struct writer {
+    const char *name;
+    enum kind kind;
+    uint32_t total;
+    struct load busy, calm;
+    double zipf;                /* exponent */
+    double busy_s, calm_s;      /* PHASED; BURST: length, mean distance;
+                                 * LATER: calm_s is when it turns busy */
+} writers[] = {
+    { "synth-uniform", UNIFORM, 65536, { 20000, 40000 }, { 0, 0 }, 0, 0, 0 },
+    { "synth-uniform-fast", UNIFORM, 65536, { 80000, 30000 }, { 0, 0 }, 0, 0, 0 },
+    { "synth-zipf", ZIPF, 65536, { 60000, 60000 }, { 0, 0 }, 0.9, 0, 0 },
+    { "synth-zipf-wide", ZIPF, 131072, { 60000, 100000 }, { 0, 0 }, 0.6, 0, 0 },
+    { "synth-sweep", SWEEP, 65536, { 15000, 30000 }, { 0, 0 }, 0, 0, 0 },
+    { "synth-phased", PHASED, 65536, { 60000, 40000 }, { 1000, 2000 }, 0,
+      5, 5 },
+    { "synth-burst", BURST, 65536, { 40000, 50000 }, { 1000, 4000 }, 0,
+      0.3, 3 },
+    { "synth-busy-later", LATER, 65536, { 80000, 40000 }, { 500, 1000 }, 0,
+      0, 35 },
+};
+
+#define WRITERS (sizeof(writers) / sizeof(writers[0]))
+
+struct synth {
+    const struct writer *w;
+    struct sim_rng r;
+    double *cdf;                /* ZIPF */
+    double swept;               /* SWEEP: pages so far */
+    double change_s;            /* BURST: the next begins or ends then */
+    bool bursting;
+};
+
+const char *sim_synth_name(size_t i)
+{
+    return i < WRITERS ? writers[i].name : NULL;
+}
+
+static int make_cdf(struct synth *s)
+{
+    uint32_t n = s->w->busy.pages;
+    double sum = 0;
+
+    s->cdf = malloc(n * sizeof(*s->cdf));
+    if (!s->cdf)
+        return -1;
+    for (uint32_t i = 0; i < n; i++)
+        s->cdf[i] = sum += pow(i + 1, -s->w->zipf);
+    for (uint32_t i = 0; i < n; i++)
+        s->cdf[i] /= sum;
+    return 0;
+}
+
+static uint32_t zipf(struct synth *s)
+{
+    double u = sim_uniform(&s->r);
+    uint32_t low = 0, high = s->w->busy.pages - 1;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+
+        if (s->cdf[mid] < u)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Is the writer in its busy state at this time? */
+static bool busy(struct synth *s, double now_s)
+{
+    const struct writer *w = s->w;
+
+    switch (w->kind) {
+    case PHASED: return fmod(now_s, w->busy_s + w->calm_s) < w->busy_s;
+    case LATER: return now_s >= w->calm_s;
+    case BURST:
+        while (now_s >= s->change_s) {
+            s->bursting = !s->bursting;
+            s->change_s += s->bursting ? w->busy_s :
+                -log(1 - sim_uniform(&s->r)) * w->calm_s;
+        }
+        return s->bursting;
+    default: return true;
+    }
+}
+
+static uint32_t next_page(struct synth *s, const struct load *load)
+{
+    switch (s->w->kind) {
+    case ZIPF: return zipf(s);
+    case SWEEP: return (uint64_t)s->swept++ % load->pages;
+    default: return (sim_random(&s->r) >> 32) * load->pages >> 32;
+    }
+}
+
+int sim_synth(struct sim_trace *t, const char *name)
+{
+    struct synth s = { .r = sim_rng(sim_hash(name, 2)) };
+    uint32_t *pages;
+    int rc = 0;
+
+    for (size_t i = 0; i < WRITERS; i++) {
+        if (!strcmp(writers[i].name, name))
+            s.w = &writers[i];
+    }
+    *t = (struct sim_trace){ 0 };
+    if (!s.w)
+        return -1;
+    snprintf(t->name, sizeof(t->name), "%s", name);
+    t->total_pages = s.w->total;
+    pages = malloc(s.w->total * sizeof(*pages));
+    if (!pages || (s.w->kind == ZIPF && make_cdf(&s)))
+        rc = -1;
+    for (uint64_t now = 0; !rc && now < LENGTH_NS; now += INTERVAL_NS) {
+        const struct load *load = busy(&s, now / 1e9) ? &s.w->busy
+                                                      : &s.w->calm;
+        size_t nr = load->writes_per_s * INTERVAL_NS / 1e9 +
+                    sim_uniform(&s.r);
+
+        for (size_t i = 0; i < nr; i++)
+            pages[i] = next_page(&s, load);
+        rc = sim_trace_add(t, now + INTERVAL_NS, pages, nr);
+    }
+    free(pages);
+    free(s.cdf);
+    if (rc)
+        sim_trace_free(t);
+    return rc;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The evaluation's simulator against migrations worked out by hand. */
+#include "torture.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../eval/sim.h"
+#include "xpc_units.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+#define MS XPC_MS
+
+/* A link without noise: 1,000 pages a second. */
+static double flat = 1;
+static const struct sim_link link_1000 = {
+    .bytes_per_s = 1000.0 * PAGE_BYTES, .nr = 1, .share = &flat,
+};
+
+/* Ten intervals of 100 ms; interval i dirties pages i and 90 + i % 2. */
+static int setup(void **state)
+{
+    static struct sim_trace t;
+
+    memset(&t, 0, sizeof(t));
+    t.total_pages = 100;
+    for (uint32_t i = 0; i < 10; i++) {
+        uint32_t pages[2] = { i, 90 + i % 2 };
+
+        assert_int_equal(sim_trace_add(&t, (i + 1) * 100 * MS, pages, 2), 0);
+    }
+    *state = &t;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sim_trace_free(*state);
+    return 0;
+}
+
+static void torture_eval_sim_counts_distinct_pages(void **state)
+{
+    struct sim_walker w;
+
+    assert_int_equal(sim_walker_init(&w, *state), 0);
+    sim_walker_clean(&w, 0);
+    /* The two events of an interval come at 1/4 and 3/4 of it. */
+    assert_int_equal(sim_walker_count(&w, 24 * MS), 0);
+    assert_int_equal(sim_walker_count(&w, 26 * MS), 1);
+    assert_int_equal(sim_walker_count(&w, 76 * MS), 2);
+    assert_int_equal(sim_walker_count(&w, 100 * MS), 2);
+    assert_int_equal(sim_walker_count(&w, 200 * MS), 4);
+    /* 90 and 91 have been counted: only page i is new. */
+    assert_int_equal(sim_walker_count(&w, 1000 * MS), 12);
+    /* It repeats: nothing is new. */
+    assert_int_equal(sim_walker_count(&w, 2000 * MS), 12);
+    sim_walker_clean(&w, 3450 * MS);
+    assert_int_equal(sim_walker_count(&w, 3450 * MS), 0);
+    assert_int_equal(sim_walker_count(&w, 3600 * MS), 3);   /* 90 5 91 */
+    sim_walker_free(&w);
+}
+
+static void torture_eval_sim_peek_disturbs_nothing(void **state)
+{
+    struct sim_walker w, ahead;
+
+    assert_int_equal(sim_walker_init(&w, *state), 0);
+    assert_int_equal(sim_walker_init(&ahead, *state), 0);
+    sim_walker_clean(&w, 0);
+    for (uint64_t ns = 50 * MS; ns < 1000 * MS; ns += 50 * MS) {
+        uint64_t before = sim_walker_count(&w, ns);
+        uint64_t later = sim_walker_peek(&ahead, &w, ns + 50 * MS);
+
+        assert_true(later >= before);
+        assert_int_equal(sim_walker_count(&w, ns), before);
+        assert_int_equal(sim_walker_count(&w, ns + 50 * MS), later);
+    }
+    sim_walker_free(&w);
+    sim_walker_free(&ahead);
+}
+
+static void torture_eval_sim_link(void **state)
+{
+    /* Full, nothing, half. */
+    double share[] = { 1, 0, 0.5 };
+    struct sim_link l = { .bytes_per_s = 1e6, .nr = 3, .share = share };
+
+    (void)state;
+    assert_int_equal(sim_link_send(&l, 0, 0), 0);
+    assert_int_equal(sim_link_send(&l, 0, 50000), 50 * MS);
+    /* 50,000 in the first slot, 1 in the third. */
+    assert_int_equal(sim_link_send(&l, 0, 50001), 100 * MS + 2000);
+    assert_int_equal(sim_link_send(&l, 60 * MS, 25000), 150 * MS);
+    assert_int_equal(sim_link_send(&l, 60 * MS, 26000), 151 * MS);
+}
+
+static const struct sim_target exact = {
+    .overhead_ns = 10e6, .suspend_ns = 5e6, .extra_pages = 3, .sigma = 0,
+};
+
+static void torture_eval_sim_path(void **state)
+{
+    struct sim_path p;
+
+    /*
+     * 100 pages are sent until 2 + 100 ms: page 0 and 90 are dirty. Those two
+     * take 2 + 2 ms, to 106: nothing is dirty, and the third ends at 108.
+     */
+    assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &exact,
+                                   107 * MS, 0, 1), 0);
+    assert_int_equal(p.nr, 3);
+    assert_int_equal(p.seen[0].pages_sent, 100);
+    assert_int_equal(p.seen[0].end_ns, 102 * MS);
+    assert_int_equal(p.seen[0].dirty_pages, 2);
+    assert_int_equal(p.seen[0].since_clean_ns, 102 * MS);
+    assert_int_equal(p.seen[1].start_ns, 102 * MS);
+    assert_int_equal(p.seen[1].pages_sent, 2);
+    assert_int_equal(p.seen[1].end_ns, 106 * MS);
+    assert_int_equal(p.seen[1].dirty_pages, 0);
+    assert_int_equal(p.seen[2].end_ns, 108 * MS);
+    /* Samples at 10, 20 … 40, 50, 62.5, 78.125, 97.65 ms. */
+    assert_int_equal(p.seen[0].nr_samples, 8);
+    assert_int_equal(p.seen[0].samples[0].t_ns, 10 * MS);
+    assert_int_equal(p.seen[0].samples[0].pages, 0);
+    assert_int_equal(p.seen[0].samples[2].pages, 1);
+    assert_int_equal(p.seen[0].samples[7].pages, 2);
+    /* Suspended there: 2 + 3 pages take 5 ms, the overhead 10. */
+    assert_int_equal(p.truth[0].final_pages, 5);
+    assert_int_equal(p.truth[0].downtime_ns, 15 * MS);
+    assert_int_equal(p.truth[0].total_ns, 122 * MS);
+    assert_int_equal(p.truth[1].downtime_ns, 13 * MS);
+    sim_path_free(&p);
+}
+
+/* What is dirtied while the guest is being suspended belongs to the rest. */
+static void torture_eval_sim_suspend_takes_time(void **state)
+{
+    struct sim_target slow = exact;
+    struct sim_path p;
+
+    slow.suspend_ns = 100e6;
+    assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &slow,
+                                   107 * MS, 0, 1), 0);
+    /* 0 and 90, then 1 and 91 until 202 ms. */
+    assert_int_equal(p.truth[0].final_pages, 7);
+    /* The path itself goes on as before. */
+    assert_int_equal(p.seen[1].dirty_pages, 0);
+    sim_path_free(&p);
+}
+
+/* Five steps at 1 to 5 s; downtimes in ms as given. */
+struct fixed_path {
+    struct sim_path p;
+    struct sim_seen seen[5];
+    struct sim_truth truth[5];
+};
+
+static void make_path(struct fixed_path *f, const uint64_t dirty[5],
+                      const uint64_t downtime_ms[5])
+{
+    memset(f, 0, sizeof(*f));
+    f->p = (struct sim_path){ .total_pages = 1000, .nr = 5, .seen = f->seen,
+                              .truth = f->truth };
+    for (size_t i = 0; i < 5; i++) {
+        f->seen[i] = (struct sim_seen){
+            .start_ns = i * XPC_S, .end_ns = (i + 1) * XPC_S,
+            .since_clean_ns = XPC_S, .pages_sent = 1000,
+            .bytes_sent = 1000 * PAGE_BYTES, .dirty_pages = dirty[i],
+        };
+        f->truth[i].downtime_ns = downtime_ms[i] * MS;
+        f->truth[i].total_ns = f->seen[i].end_ns + downtime_ms[i] * MS;
+    }
+}
+
+static void torture_eval_sim_oracle(void **state)
+{
+    static const uint64_t dirty[5] = { 500, 400, 100, 300, 50 };
+    static const uint64_t downtime[5] = { 600, 500, 200, 400, 150 };
+    struct sim_case c = { .limit_ns = 300 * MS, .duration_ns = 4 * XPC_S };
+    struct fixed_path f;
+    struct sim_result r;
+
+    (void)state;
+    make_path(&f, dirty, downtime);
+    r = sim_oracle(&c, &f.p);
+    assert_int_equal(r.outcome, SIM_SUSPENDED);
+    assert_int_equal(r.step, 2);
+    c.duration_ns = 5 * XPC_S;
+    assert_int_equal(sim_oracle(&c, &f.p).step, 4);
+    c.duration_ns = 2 * XPC_S;
+    r = sim_oracle(&c, &f.p);
+    assert_int_equal(r.outcome, SIM_ABORTED);
+    assert_int_equal(r.step, 1);
+}
+
+static void torture_eval_sim_rules(void **state)
+{
+    static const uint64_t dirty[5] = { 500, 400, 100, 300, 50 };
+    static const uint64_t downtime[5] = { 600, 500, 200, 400, 150 };
+    struct sim_case c = { .limit_ns = 110 * MS, .duration_ns = 30 * XPC_S,
+                          .total_pages = 1000 };
+    struct fixed_path f;
+    struct sim_result r;
+
+    (void)state;
+    make_path(&f, dirty, downtime);
+    /* 100 pages at 1,000 a second fit into 110 ms: the overhead does not. */
+    r = sim_run(&sim_policies[SIM_FITS_NOW], &c, &f.p, false);
+    assert_int_equal(r.outcome, SIM_SUSPENDED);
+    assert_int_equal(r.step, 2);
+    assert_true(llabs((long long)r.predicted_ns - 100 * (long long)MS) < 9);
+    /* When the time is over it suspends whatever is left. */
+    c.limit_ns = 1;
+    c.duration_ns = 2 * XPC_S;
+    assert_int_equal(sim_run(&sim_policies[SIM_FITS_NOW], &c, &f.p,
+                             false).step, 1);
+    /* Stock: five rounds, or one that began with fewer than 50 pages. */
+    r = sim_run(&sim_policies[SIM_STOCK], &c, &f.p, false);
+    assert_int_equal(r.outcome, SIM_SUSPENDED);
+    assert_int_equal(r.step, 4);
+    assert_int_equal(r.predicted_ns, 0);
+    f.seen[1].pages_sent = 49;
+    assert_int_equal(sim_run(&sim_policies[SIM_STOCK], &c, &f.p,
+                             false).step, 1);
+}
+
+/* Ours is aborted by the plug-in when the duration ends in an iteration. */
+static void torture_eval_sim_deadline(void **state)
+{
+    static const uint64_t dirty[5] = { 1000, 1000, 1000, 1000, 1000 };
+    static const uint64_t downtime[5] = { 9999, 9999, 9999, 9999, 9999 };
+    struct sim_case c = { .limit_ns = 200 * MS, .duration_ns = XPC_S - 1,
+                          .overhead_ns = 10 * MS, .total_pages = 1000 };
+    struct fixed_path f;
+
+    (void)state;
+    make_path(&f, dirty, downtime);
+    assert_int_equal(sim_run(&sim_policies[SIM_OURS], &c, &f.p,
+                             false).outcome, SIM_ABORTED);
+}
+
+static void torture_eval_sim_judges(void **state)
+{
+    static const uint64_t dirty[5] = { 500, 400, 100, 300, 50 };
+    static const uint64_t downtime[5] = { 600, 500, 200, 400, 150 };
+    struct sim_case c = { .limit_ns = 300 * MS, .duration_ns = 5 * XPC_S };
+    struct sim_result r = { SIM_SUSPENDED, 3, 300 * MS }, oracle;
+    struct fixed_path f;
+    struct sim_score s;
+
+    (void)state;
+    make_path(&f, dirty, downtime);
+    oracle = sim_oracle(&c, &f.p);
+    s = sim_judge(&c, &f.p, &r, &oracle);
+    assert_true(s.over && s.suspended && s.feasible && !s.needless);
+    assert_true(fabs(s.downtime_ratio - 400.0 / 150) < 1e-9);
+    assert_true(fabs(s.total_ratio - 4.4 / 5.15) < 1e-9);
+    assert_true(fabs(s.downtime_error - 0.25) < 1e-9);
+    assert_true(fabs(s.total_error - 0.1 / 4.4) < 1e-9);
+    /* An abort where the oracle could, clearly or just so. */
+    r.outcome = SIM_ABORTED;
+    s = sim_judge(&c, &f.p, &r, &oracle);
+    assert_true(s.needless && s.clearly_needless && !s.over);
+    assert_true(s.downtime_ratio < 0 && s.downtime_error < 0);
+    c.limit_ns = 150 * MS;
+    oracle = sim_oracle(&c, &f.p);
+    s = sim_judge(&c, &f.p, &r, &oracle);
+    assert_true(s.needless && !s.clearly_needless);
+    /* And where it couldn't. */
+    c.limit_ns = 149 * MS;
+    oracle = sim_oracle(&c, &f.p);
+    assert_false(sim_judge(&c, &f.p, &r, &oracle).needless);
+    /* A downtime of just the limit is within it. */
+    c.limit_ns = 400 * MS;
+    r.outcome = SIM_SUSPENDED;
+    assert_false(sim_judge(&c, &f.p, &r, &oracle).over);
+}
+
+static void torture_eval_sim_quantiles(void **state)
+{
+    double v[] = { 3, 1, 2, 5, 4 };
+    struct sim_values values = { v, 5, 5 }, none = { NULL, 0, 0 };
+
+    (void)state;
+    assert_true(sim_quantile(&values, 0.5) == 3);
+    assert_true(sim_quantile(&values, 0.95) == 5);
+    assert_true(sim_quantile(&values, 0) == 1);
+    assert_true(isnan(sim_quantile(&none, 0.5)));
+}
+
+/* The writers are the same on every run, and what they are called. */
+static void torture_eval_sim_synthetic(void **state)
+{
+    struct sim_trace a, b;
+    struct sim_walker w;
+    double expected;
+
+    (void)state;
+    for (size_t i = 0; sim_synth_name(i); i++) {
+        assert_int_equal(sim_synth(&a, sim_synth_name(i)), 0);
+        assert_int_equal(sim_synth(&b, sim_synth_name(i)), 0);
+        assert_int_equal(a.nr_intervals, 3000);
+        assert_int_equal(a.first[3000], b.first[3000]);
+        assert_memory_equal(a.pages, b.pages,
+                            a.first[3000] * sizeof(*a.pages));
+        sim_trace_free(&a);
+        sim_trace_free(&b);
+    }
+    assert_int_equal(sim_synth(&a, "no-such"), -1);
+    /* 20,000 writes a second to 40,000 pages for 2 s: 40,000 (1 - 1/e). */
+    assert_int_equal(sim_synth(&a, "synth-uniform"), 0);
+    assert_int_equal(sim_walker_init(&w, &a), 0);
+    sim_walker_clean(&w, 0);
+    expected = 40000 * (1 - exp(-1));
+    assert_true(fabs(sim_walker_count(&w, 2 * XPC_S) - expected) <
+                0.01 * expected);
+    sim_walker_free(&w);
+    sim_trace_free(&a);
+}
+
+#define WITH_TRACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_TRACE(torture_eval_sim_counts_distinct_pages),
+        WITH_TRACE(torture_eval_sim_peek_disturbs_nothing),
+        cmocka_unit_test(torture_eval_sim_link),
+        WITH_TRACE(torture_eval_sim_path),
+        WITH_TRACE(torture_eval_sim_suspend_takes_time),
+        cmocka_unit_test(torture_eval_sim_oracle),
+        cmocka_unit_test(torture_eval_sim_rules),
+        cmocka_unit_test(torture_eval_sim_deadline),
+        cmocka_unit_test(torture_eval_sim_judges),
+        cmocka_unit_test(torture_eval_sim_quantiles),
+        cmocka_unit_test(torture_eval_sim_synthetic),
+    };
+
+    return torture_run(argc, argv, tests);
+}
