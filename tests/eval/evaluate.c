@@ -29,8 +29,6 @@ static const struct sim_target targets[] = {
     { 50e6, 10e6, 150, 0.1 },
     { 90e6, 20e6, 400, 0.1 },
 };
-/* Earlier migrations to a target that a policy has learned from. */
-#define HISTORY 5
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -52,22 +50,6 @@ static const char usage[] =
     "      --worst=WHAT     the ten worst of ours, step by step: over, abort,\n"
     "                       downtime, total, error\n"
     "      --case=N         one migration step by step (again for more)\n";
-
-/*
- * What history files would say of the target: the overhead of some earlier
- * migrations, with the time that the suspend's own pages took.
- */
-static uint64_t learned_overhead(const struct sim_target *t, double bandwidth,
-                                 struct sim_rng *r)
-{
-    double page_ns = (XPC_PAGE_SIZE + XPC_PAGE_HEADER) * 1e9 / bandwidth;
-    double sum = 0;
-
-    for (int i = 0; i < HISTORY; i++)
-        sum += sim_lognormal(r, t->overhead_ns, t->sigma) +
-               sim_lognormal(r, t->extra_pages, 2 * t->sigma) * page_ns;
-    return sum / HISTORY;
-}
 
 /* A user may say nothing, the truth, or a quarter too much. */
 static uint64_t stated_bandwidth(double bandwidth, struct sim_rng *r)
@@ -111,7 +93,7 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
     struct run run = {
         .bandwidth = bandwidth,
         .c.total_pages = t->total_pages,
-        .c.overhead_ns = learned_overhead(target, bandwidth, &r),
+        .c.prior = sim_learn(target, &r),
         .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
     };
     uint64_t cases = NR(limits) * NR(durations);

@@ -44,7 +44,7 @@ check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@BUILD=$(BUILD) tests/eval/check-recorder
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
-	sim_synth.c sim_policy.c sim_score.c trace_file.c))
+	sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
 
 $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
 	$(EVAL_SIM) $(LIBXENPRECOPY)

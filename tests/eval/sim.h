@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "xenprecopy.h"
+#include "xpc_policy.h"
 
 /* ---- pseudo-random numbers ------------------------------------------- */
 
@@ -154,13 +154,20 @@ void sim_path_free(struct sim_path *p);
 
 /* ---- policies -------------------------------------------------------- */
 
+/* What earlier migrations to a target have taught: means and deviations. */
+struct sim_prior {
+    double overhead_ns, overhead_sd_ns, suspend_pages, suspend_pages_sd;
+};
+
 /* What a policy is asked for, and what it knows beforehand. */
 struct sim_case {
     uint64_t limit_ns, duration_ns;
     uint64_t given_bytes_per_s; /* stated by the user, or 0 */
-    uint64_t overhead_ns;       /* learned from earlier migrations */
+    struct sim_prior prior;
     uint32_t total_pages;
 };
+
+struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r);
 
 enum sim_outcome { SIM_SUSPENDED, SIM_ABORTED };
 
@@ -187,6 +194,10 @@ struct sim_policy {
     /* It stops at the duration's end wherever it is, by an abort. */
     bool deadline;
 };
+
+int sim_ours_begin(struct sim_state *s, const struct sim_case *c);
+int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
+                    const struct sim_seen *seen, uint64_t *predicted_ns_r);
 
 enum { SIM_OURS, SIM_STOCK, SIM_FITS_NOW, SIM_ORACLE, SIM_POLICIES };
 extern const struct sim_policy sim_policies[SIM_POLICIES];

@@ -113,6 +113,38 @@ static struct switchover draw_switchover(const struct sim_target *t,
     };
 }
 
+/* Earlier migrations to a target that a policy has learned from. */
+#define HISTORY 10
+
+/* Mean and standard deviation of HISTORY values. */
+static void moments(const double *v, double *mean_r, double *sd_r)
+{
+    double sum = 0, square = 0;
+
+    for (int i = 0; i < HISTORY; i++)
+        sum += v[i];
+    *mean_r = sum / HISTORY;
+    for (int i = 0; i < HISTORY; i++)
+        square += (v[i] - *mean_r) * (v[i] - *mean_r);
+    *sd_r = sqrt(square / (HISTORY - 1));
+}
+
+struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r)
+{
+    double overhead[HISTORY], pages[HISTORY];
+    struct sim_prior p;
+
+    for (int i = 0; i < HISTORY; i++) {
+        struct switchover s = draw_switchover(t, r);
+
+        overhead[i] = s.overhead_ns;
+        pages[i] = s.extra_pages;
+    }
+    moments(overhead, &p.overhead_ns, &p.overhead_sd_ns);
+    moments(pages, &p.suspend_pages, &p.suspend_pages_sd);
+    return p;
+}
+
 /*
  * A suspend at end_ns of the migration, when pages were dirty. The guest runs
  * on until it sleeps; ahead looks there without disturbing the path.

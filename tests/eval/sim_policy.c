@@ -8,50 +8,6 @@
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 
-/* ---- ours: the library, as the plug-in calls it ----------------------- */
-
-static int ours_begin(struct sim_state *s, const struct sim_case *c)
-{
-    char err[512];
-
-    xpc_params_init(&s->params);
-    s->params.downtime_ns = c->limit_ns;
-    s->params.duration_ns = c->duration_ns;
-    s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
-    s->params.overhead_ns = c->overhead_ns;
-    s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
-    if (xpc_params_check(&s->params, err, sizeof(err)) ||
-        xpc_engine_preflight(&s->params, c->total_pages, err, sizeof(err)))
-        return -1;
-    xpc_engine_init(&s->engine, &s->params, c->total_pages, 0);
-    return 0;
-}
-
-static int ours_decide(struct sim_state *s, const struct sim_case *c,
-                       const struct sim_seen *seen, uint64_t *predicted_ns)
-{
-    struct xpc_observation o = {
-        .now_ns = seen->end_ns,
-        .dirty_pages = seen->dirty_pages,
-        .pages_sent = seen->pages_sent,
-        .bytes_sent = seen->bytes_sent,
-    };
-#ifdef XPC_SAMPLES_MAX
-    struct xpc_sample samples[SIM_SAMPLES];
-
-    for (size_t i = 0; i < seen->nr_samples; i++)
-        samples[i] = (struct xpc_sample){ seen->samples[i].t_ns,
-                                          seen->samples[i].pages };
-    o.samples = samples;
-    o.nr_samples = seen->nr_samples;
-    o.since_clean_ns = seen->since_clean_ns;
-#endif
-    (void)c;
-    xpc_engine_decide(&s->engine, &o, &s->last);
-    *predicted_ns = s->last.decision.predicted_downtime_ns;
-    return s->last.decision.action;
-}
-
 /* ---- stock Xen's ------------------------------------------------------ */
 
 static int stock_begin(struct sim_state *s, const struct sim_case *c)
@@ -98,7 +54,7 @@ static int fits_decide(struct sim_state *s, const struct sim_case *c,
 }
 
 const struct sim_policy sim_policies[SIM_POLICIES] = {
-    [SIM_OURS] = { "ours", ours_begin, ours_decide, true },
+    [SIM_OURS] = { "ours", sim_ours_begin, sim_ours_decide, true },
     [SIM_STOCK] = { "stock", stock_begin, stock_decide, false },
     [SIM_FITS_NOW] = { "fits-now", fits_begin, fits_decide, false },
     [SIM_ORACLE] = { "oracle", NULL, NULL, true },

@@ -175,7 +175,7 @@ void report_steps(const struct sim_trace *t, const struct sim_path *p,
            "%.1f ms\n", run->number, t->name, t->tuned ? " (tuned)" : "",
            run->start_ns / 1e9, t->total_pages, run->bandwidth / 1e6,
            c->given_bytes_per_s / 1e6, c->limit_ns / 1e6,
-           c->duration_ns / 1e9, c->overhead_ns / 1e6);
+           c->duration_ns / 1e9, c->prior.overhead_ns / 1e6);
     sim_run(&sim_policies[SIM_OURS], c, p, true);
     printf("  the oracle %s after iteration %zu, %.3f s: %.1f ms\n\n",
            oracle->outcome == SIM_SUSPENDED ? "suspends" :

@@ -232,7 +232,7 @@ static void torture_eval_sim_deadline(void **state)
     static const uint64_t dirty[5] = { 1000, 1000, 1000, 1000, 1000 };
     static const uint64_t downtime[5] = { 9999, 9999, 9999, 9999, 9999 };
     struct sim_case c = { .limit_ns = 200 * MS, .duration_ns = XPC_S - 1,
-                          .overhead_ns = 10 * MS, .total_pages = 1000 };
+                          .prior = { .overhead_ns = 10e6 }, .total_pages = 1000 };
     struct fixed_path f;
 
     (void)state;
@@ -276,6 +276,23 @@ static void torture_eval_sim_judges(void **state)
     c.limit_ns = 400 * MS;
     r.outcome = SIM_SUSPENDED;
     assert_false(sim_judge(&c, &f.p, &r, &oracle).over);
+}
+
+static void torture_eval_sim_learns(void **state)
+{
+    static const struct sim_target vague = {
+        .overhead_ns = 50e6, .extra_pages = 150, .sigma = 0.1,
+    };
+    struct sim_rng r = sim_rng(1);
+    struct sim_prior p = sim_learn(&exact, &r);
+
+    (void)state;
+    assert_true(p.overhead_ns == 10e6 && p.overhead_sd_ns == 0);
+    assert_true(p.suspend_pages == 3 && p.suspend_pages_sd == 0);
+    p = sim_learn(&vague, &r);
+    assert_true(fabs(p.overhead_ns - 50e6) < 6e6);
+    assert_true(p.overhead_sd_ns > 1e6 && p.overhead_sd_ns < 10e6);
+    assert_true(fabs(p.suspend_pages - 150) < 36);
 }
 
 static void torture_eval_sim_quantiles(void **state)
@@ -334,6 +351,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_eval_sim_rules),
         cmocka_unit_test(torture_eval_sim_deadline),
         cmocka_unit_test(torture_eval_sim_judges),
+        cmocka_unit_test(torture_eval_sim_learns),
         cmocka_unit_test(torture_eval_sim_quantiles),
         cmocka_unit_test(torture_eval_sim_synthetic),
     };

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The library's policy, called as the plug-in calls it. */
+#include "sim.h"
+
+/* XPC_SAMPLES_MAX: the engine takes a prior and the counts in between. */
+#ifdef XPC_SAMPLES_MAX
+
+static int start(struct sim_state *s, const struct sim_case *c)
+{
+    struct xpc_prior prior = {
+        .overhead_ns = c->prior.overhead_ns,
+        .overhead_sd_ns = c->prior.overhead_sd_ns,
+        .suspend_pages = c->prior.suspend_pages,
+        .suspend_pages_sd = c->prior.suspend_pages_sd,
+    };
+    char err[512];
+
+    if (xpc_engine_preflight(&s->params, &prior, c->total_pages, err,
+                             sizeof(err)))
+        return -1;
+    xpc_engine_init(&s->engine, &s->params, &prior, c->total_pages, 0);
+    return 0;
+}
+
+static int decide(struct sim_state *s, const struct sim_seen *seen,
+                  struct xpc_observation *o)
+{
+    struct xpc_dirty_count samples[SIM_SAMPLES];
+
+    for (size_t i = 0; i < seen->nr_samples; i++)
+        samples[i] = (struct xpc_dirty_count){ seen->samples[i].t_ns,
+                                               seen->samples[i].pages };
+    o->samples = samples;
+    o->nr_samples = seen->nr_samples;
+    o->since_clean_ns = seen->since_clean_ns;
+    return xpc_engine_decide(&s->engine, o, &s->last);
+}
+
+#else
+
+static int start(struct sim_state *s, const struct sim_case *c)
+{
+    char err[512];
+
+    s->params.overhead_ns = c->prior.overhead_ns;
+    if (xpc_engine_preflight(&s->params, c->total_pages, err, sizeof(err)))
+        return -1;
+    xpc_engine_init(&s->engine, &s->params, 0);
+    return 0;
+}
+
+static int decide(struct sim_state *s, const struct sim_seen *seen,
+                  struct xpc_observation *o)
+{
+    (void)seen;
+    return xpc_engine_decide(&s->engine, o, &s->last);
+}
+
+#endif
+
+int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
+{
+    char err[512];
+
+    xpc_params_init(&s->params);
+    s->params.downtime_ns = c->limit_ns;
+    s->params.duration_ns = c->duration_ns;
+    s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
+    s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    if (xpc_params_check(&s->params, err, sizeof(err)))
+        return -1;
+    return start(s, c);
+}
+
+int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
+                    const struct sim_seen *seen, uint64_t *predicted_ns)
+{
+    struct xpc_observation o = {
+        .now_ns = seen->end_ns,
+        .dirty_pages = seen->dirty_pages,
+        .pages_sent = seen->pages_sent,
+        .bytes_sent = seen->bytes_sent,
+    };
+    int action = decide(s, seen, &o);
+
+    (void)c;
+    *predicted_ns = s->last.decision.predicted_downtime_ns;
+    return action;
+}
