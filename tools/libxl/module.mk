@@ -3,6 +3,7 @@
 # libxlprecopy: the libxl add-on.
 
 LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
+LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
 
@@ -20,11 +21,11 @@ $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
 	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"' \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
-$(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
+$(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 \
 	  $(filter %.o,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
-	  $(LIBXL_LIBS)
+	  $(LIBXL_LIBS) -lxxhash
 	ln -sf $(@F).0 $@
 
 # For those who build against the two libraries.
@@ -48,5 +49,6 @@ install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
 	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
 	install -m 644 tools/libxl/libxl_precopy.h tools/libxl/libxl_predict.h \
+	  tools/libxl/libxl_dirty_rate.h \
 	  $(DESTDIR)$(includedir)/
 install: install-libxl

@@ -29,6 +29,7 @@ extern const struct xl_command xl_commands[];
 const struct xl_command *xl_find_command(const char *name);
 void xl_help(const struct xl_command *cmd, FILE *out);
 
+int cmd_dirty_rate(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_migrate_predict(int argc, char **argv);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "xl.h"
+#include "xl_dirty_rate.h"
 #include "xl_migrate.h"
 #include "xl_predict.h"
 
@@ -9,6 +10,9 @@ const struct xl_command xl_commands[] = {
     { "migrate", cmd_migrate,
       "Migrate a domain to another host, with a limit to its downtime",
       "[options] <Domain> <host>", migrate_help },
+    { "dirty-rate", cmd_dirty_rate,
+      "Measure how fast domains dirty their memory, as a curve",
+      "[options] <Domain>...", dirty_rate_help },
     { "migrate-predict", cmd_migrate_predict,
       "Predict how long migrations take, their downtime, and what would help",
       "[options] [<Domain>...]", predict_help },

@@ -78,6 +78,42 @@ int xpc_measurement_alloc(struct xpc_measurement *m, size_t nr)
     return 0;
 }
 
+static void *copy_of(const void *array, size_t have, size_t nr)
+{
+    void *p = calloc(nr ? nr : 1, sizeof(uint64_t));
+
+    if (p && have)
+        memcpy(p, array, (have < nr ? have : nr) * sizeof(uint64_t));
+    return p;
+}
+
+int xpc_measurement_copy(const struct xpc_measurement *m, size_t nr,
+                         struct xpc_measurement *copy_r)
+{
+    struct xpc_measurement c = *m;
+
+    c.period_ns = copy_of(m->period_ns, m->nr_periods, nr);
+    c.nominal_ns = copy_of(m->nominal_ns, m->nr_nominal, nr);
+    c.n_dirty = copy_of(m->n_dirty, m->nr_dirty, nr);
+    c.dirty_pages = copy_of(m->dirty_pages, m->nr_dirty_pages, nr);
+    c.dirty_low = copy_of(m->dirty_low, m->nr_dirty_low, nr);
+    c.dirty_high = copy_of(m->dirty_high, m->nr_dirty_high, nr);
+    c.name = m->name ? strdup(m->name) : NULL;
+    c.error = m->error ? strdup(m->error) : NULL;
+    c.nr_periods = c.nr_nominal = c.nr_dirty = nr;
+    c.nr_dirty_pages = c.nr_dirty_low = c.nr_dirty_high = nr;
+    if (!c.period_ns || !c.nominal_ns || !c.n_dirty || !c.dirty_pages ||
+        !c.dirty_low || !c.dirty_high || (m->name && !c.name) ||
+        (m->error && !c.error)) {
+        xpc_measurement_dispose(&c);
+        errno = ENOMEM;
+        return -1;
+    }
+    xpc_measurement_dispose(copy_r);
+    *copy_r = c;
+    return 0;
+}
+
 /* ---- checking -------------------------------------------------------- */
 
 static int check_lengths(const struct xpc_measurement *m,

@@ -145,6 +145,13 @@ void xpc_measurement_dispose(struct xpc_measurement *m);
 int xpc_measurement_alloc(struct xpc_measurement *m, size_t nr);
 
 /*
+ * Copies the first nr periods of m, and all the rest. *copy_r must be
+ * initialised. Returns 0, or -1 with errno ENOMEM and *copy_r unchanged.
+ */
+int xpc_measurement_copy(const struct xpc_measurement *m, size_t nr,
+                         struct xpc_measurement *copy_r);
+
+/*
  * Checks that m makes sense: periods in order, counts within the sample, the
  * sample within the total, no NaN, intervals around their estimates. Returns
  * 0, or -1 with errno EINVAL and one line in err.

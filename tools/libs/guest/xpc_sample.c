@@ -297,8 +297,8 @@ static void correct_interval(const struct xpc_sample *s, uint64_t total,
     high /= total;
     if (raw > 0 && raw < 1 && isfinite(s->log_clean))
         ratio = s->log_clean / log1p(-raw);
-    r->low = low < 1 ? -expm1(ratio * log1p(-low)) : 1;
-    r->high = high < 1 ? -expm1(ratio * log1p(-high)) : 1;
+    r->low = low < 1 ? 0 - expm1(ratio * log1p(-low)) : 1;
+    r->high = high < 1 ? 0 - expm1(ratio * log1p(-high)) : 1;
     r->low = fmin(r->low, r->share);
     r->high = fmax(r->high, r->share);
 }
@@ -321,7 +321,8 @@ void xpc_sample_round(struct xpc_sample *s, uint64_t nominal_ns,
     *round_r = (struct xpc_sample_round){
         .period_ns = at,
         .n_dirty = s->n_dirty,
-        .share = s->n_dirty == s->nr ? 1 : -expm1(s->log_clean),
+        /* Not negated: nothing dirty is 0, not -0. */
+        .share = s->n_dirty == s->nr ? 1 : 0 - expm1(s->log_clean),
     };
     correct_interval(s, total, round_r);
     next_round(s);

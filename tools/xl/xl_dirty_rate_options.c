@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xl_dirty_rate.h"
+#include "xpc_units.h"
+
+enum {
+    OPT_CALC_TIME = 0x100, OPT_MODE, OPT_SAMPLE_PAGES, OPT_PERIODS, OPT_JSON,
+    OPT_PLOT, OPT_WATCH, OPT_WORKING_SET, OPT_PID, OPT_TRACE, OPT_RECORD,
+};
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "calc-time", required_argument, NULL, OPT_CALC_TIME },
+    { "mode", required_argument, NULL, OPT_MODE },
+    { "sample-pages", required_argument, NULL, OPT_SAMPLE_PAGES },
+    { "periods", required_argument, NULL, OPT_PERIODS },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "plot", optional_argument, NULL, OPT_PLOT },
+    { "watch", no_argument, NULL, OPT_WATCH },
+    { "working-set", required_argument, NULL, OPT_WORKING_SET },
+    { "pid", required_argument, NULL, OPT_PID },
+    { "trace", required_argument, NULL, OPT_TRACE },
+    { "record", required_argument, NULL, OPT_RECORD },
+    { 0 }
+};
+
+const char dirty_rate_help[] =
+"-h, --help         Print this help.\n"
+"--calc-time=TIME   Measure for so long, 50ms to 60s (10s).\n"
+"--mode=page-sampling|dirty-bitmap\n"
+"                   Compare a sample of pages, which doesn't slow the guest,\n"
+"                   or have Xen log all writes, which does (page-sampling).\n"
+"--sample-pages=N   Pages to sample for each GiB, 128 to 16384 (512).\n"
+"--periods=MS,...   Periods in ms, growing, in place of 125,250,375,500,...\n"
+"--working-set=N    dirty-bitmap: watch the working set for N quarters of the\n"
+"                   calc-time more; 0: don't (4).\n"
+"--json             Print the measurement as JSON.\n"
+"--plot[=ascii|FILE.svg|FILE.png]\n"
+"                   Draw it.\n"
+"--watch            Measure again and again, until interrupted.\n"
+"--record=FILE      dirty-bitmap: write which pages get dirty when to FILE.\n"
+"                   The measurement is made from the recording.\n"
+"--pid=PID[,PID...] Measure processes in place of a domain.\n"
+"--trace=FILE       Measure what was recorded in place of a domain.\n"
+"\n"
+"TIME is a number with ms, s or m. Exit status: 0 measured; 1 failed; 2 the\n"
+"options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
+
+/* Returns -1. */
+__attribute__((format(printf, 2, 3)))
+static int bad(char *err, const char *fmt, ...)
+{
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(err, XPC_ERR_LEN, fmt, al);
+    va_end(al);
+    xl_plain(err);
+    return -1;
+}
+
+static int parse_calc_time(struct dirty_rate_options *o, char *err)
+{
+    uint64_t ns;
+
+    if (xpc_parse_time(optarg, &ns) || !ns)
+        return bad(err, "--calc-time=%.80s: not a time: a number with ms, s "
+                   "or m is accepted, for example 500ms", optarg);
+    if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
+        return bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
+                   optarg);
+    xpc_meter_request_periods(&o->req, ns);
+    return 0;
+}
+
+static int parse_mode(struct dirty_rate_options *o, char *err)
+{
+    o->mode_given = true;
+    if (!strcmp(optarg, "page-sampling"))
+        o->req.mode = XPC_MODE_PAGE_SAMPLING;
+    else if (!strcmp(optarg, "dirty-bitmap"))
+        o->req.mode = XPC_MODE_DIRTY_BITMAP;
+    else
+        return bad(err, "--mode=%.80s: page-sampling and dirty-bitmap are "
+                   "known", optarg);
+    return 0;
+}
+
+/* Calls fn with every item of a list. */
+static int parse_list(struct dirty_rate_options *o, const char *name,
+                      int (*fn)(struct dirty_rate_options *, uint64_t, char *),
+                      char *err)
+{
+    char *list = xl_asprintf("%s", optarg), *save = NULL, *item;
+    uint64_t v;
+    int rc = 0;
+
+    for (item = strtok_r(list, ",", &save); item && !rc;
+         item = strtok_r(NULL, ",", &save)) {
+        if (xpc_parse_count(item, &v))
+            rc = bad(err, "--%s=%.80s: \"%.40s\" is not a number", name,
+                     optarg, item);
+        else
+            rc = fn(o, v, err);
+    }
+    free(list);
+    return rc;
+}
+
+static int add_period(struct dirty_rate_options *o, uint64_t ms, char *err)
+{
+    struct xpc_meter_request *r = &o->req;
+
+    if (r->nr_periods == XPC_PERIODS_MAX)
+        return bad(err, "--periods: %u are the most", XPC_PERIODS_MAX);
+    if (ms > XPC_PERIOD_MAX_NS / XPC_MS)
+        ms = XPC_PERIOD_MAX_NS / XPC_MS + 1;    /* refused below */
+    r->period_ns[r->nr_periods++] = ms * XPC_MS;
+    r->calc_ns = ms * XPC_MS;
+    return 0;
+}
+
+static int add_pid(struct dirty_rate_options *o, uint64_t pid, char *err)
+{
+    if (o->nr_pids == DIRTY_RATE_PIDS_MAX)
+        return bad(err, "--pid: %u are the most", DIRTY_RATE_PIDS_MAX);
+    if (!pid || pid > INT32_MAX)
+        return bad(err, "--pid=%.80s: not a process", optarg);
+    o->pids[o->nr_pids++] = pid;
+    return 0;
+}
+
+static int parse_plot(struct dirty_rate_options *o, char *err)
+{
+    const char *dot = optarg ? strrchr(optarg, '.') : NULL;
+
+    o->plot = true;
+    if (!optarg || !strcmp(optarg, "ascii"))
+        return 0;
+    if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
+        return bad(err, "--plot=%.80s: ascii, or a name that ends with .svg "
+                   "or .png", optarg);
+    o->plot_file = optarg;
+    return 0;
+}
+
+static int parse_number(const char *name, uint64_t *v_r, char *err)
+{
+    return xpc_parse_count(optarg, v_r) ?
+           bad(err, "--%s=%.80s: not a number", name, optarg) : 0;
+}
+
+static int parse_option(struct dirty_rate_options *o, int opt, char *err)
+{
+    switch (opt) {
+    case OPT_CALC_TIME:
+        return parse_calc_time(o, err);
+    case OPT_MODE:
+        return parse_mode(o, err);
+    case OPT_SAMPLE_PAGES:
+        return parse_number("sample-pages", &o->req.sample_pages, err);
+    case OPT_WORKING_SET:
+        return parse_number("working-set", &o->req.workset_intervals, err);
+    case OPT_PERIODS:
+        o->req.nr_periods = 0;
+        return parse_list(o, "periods", add_period, err);
+    case OPT_PID:
+        return parse_list(o, "pid", add_pid, err);
+    case OPT_PLOT:
+        return parse_plot(o, err);
+    case OPT_JSON:   o->json = true;      return 0;
+    case OPT_WATCH:  o->watch = true;     return 0;
+    case OPT_TRACE:  o->trace = optarg;   return 0;
+    case OPT_RECORD: o->record = optarg;  return 0;
+    default:
+        return 0;
+    }
+}
+
+static int check(struct dirty_rate_options *o, bool calc, bool periods,
+                 char *err)
+{
+    int sources = (o->nr_domains > 0) + (o->nr_pids > 0) + (o->trace != NULL);
+
+    if (calc && periods)
+        return bad(err, "--calc-time and --periods: the longest period is "
+                   "the calc-time, give one of them");
+    if (!sources)
+        return bad(err, "which domain?");
+    if (sources > 1)
+        return bad(err, "give a domain, or --pid, or --trace");
+    if (o->nr_domains > DIRTY_RATE_DOMAINS_MAX)
+        return bad(err, "%u domains at once are the most",
+                   DIRTY_RATE_DOMAINS_MAX);
+    if (o->record && (o->nr_domains > 1 || o->watch || o->trace))
+        return bad(err, "--record records one domain or process, once");
+    if ((o->record || o->trace) && o->mode_given &&
+        o->req.mode != XPC_MODE_DIRTY_BITMAP)
+        return bad(err, "--record and --trace need --mode=dirty-bitmap");
+    if (o->record || o->trace)
+        o->req.mode = XPC_MODE_DIRTY_BITMAP;
+    if (o->req.workset_intervals > 1000)
+        return bad(err, "--working-set: 1000 are the most");
+    return xpc_meter_request_check(&o->req, err);
+}
+
+int dirty_rate_parse_options(int argc, char **argv,
+                             struct dirty_rate_options *o, char *err)
+{
+    bool calc = false, periods = false;
+    int opt;
+
+    *o = (struct dirty_rate_options){ 0 };
+    xpc_meter_request_init(&o->req);
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        if (opt == 'h')
+            return 1;
+        if (opt == ':')
+            return bad(err, "%.80s: a value is missing", argv[optind - 1]);
+        if (opt == '?')
+            return bad(err, "%.80s: unknown option, or a value it doesn't "
+                       "take", argv[optind - 1]);
+        calc |= opt == OPT_CALC_TIME;
+        periods |= opt == OPT_PERIODS;
+        if (parse_option(o, opt, err))
+            return -1;
+    }
+    o->domains = argv + optind;
+    o->nr_domains = argc - optind;
+    return check(o, calc, periods, err);
+}
