@@ -38,6 +38,9 @@ struct eval {
     uint64_t number;            /* of the migration under way */
     const char *only;           /* traces whose names contain this */
     bool showing;               /* some migrations are shown, none judged */
+    /* Traces so far: of two with one name the first counts. */
+    char (*names)[sizeof(((struct sim_trace *)NULL)->name)];
+    size_t nr_names;
 };
 
 static const char usage[] =
@@ -123,10 +126,30 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
     return rc;
 }
 
+/* 1: it is new, 0: there was one of that name, -1. */
+static int take_name(struct eval *e, const char *name)
+{
+    void *p;
+
+    for (size_t i = 0; i < e->nr_names; i++) {
+        if (!strcmp(e->names[i], name))
+            return 0;
+    }
+    p = realloc(e->names, (e->nr_names + 1) * sizeof(*e->names));
+    if (!p)
+        return -1;
+    e->names = p;
+    strcpy(e->names[e->nr_names++], name);
+    return 1;
+}
+
 static int judge_trace(struct eval *e, struct sim_trace *t)
 {
-    int rc = 0;
+    int rc = take_name(e, t->name);
 
+    if (rc <= 0)
+        return rc;
+    rc = 0;
     t->tuned = split_tuned(e->split, t->name);
     for (size_t i = 0; !rc && i < OFFSETS * NR(bandwidths); i++)
         rc = judge_path(e, t, i / NR(bandwidths),
@@ -162,8 +185,12 @@ static int do_folder(struct eval *e, const char *path)
     struct dirent **list;
     int n = scandir(path, &list, is_trace, alphasort), rc = 0;
 
-    if (n < 0)
-        return errno == ENOTDIR ? do_file(e, path) : errno == ENOENT ? 0 : -1;
+    if (n < 0 && errno == ENOTDIR)
+        return do_file(e, path);
+    if (n < 0) {
+        fprintf(stderr, "evaluate: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
     for (int i = 0; i < n; i++) {
         char file[4096];
 
@@ -202,6 +229,7 @@ static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
 
     e->showing = showing;
     e->number = 0;
+    e->nr_names = 0;
     if (synthetic)
         rc = do_synthetic(e);
     for (; !rc && *paths; paths++)
@@ -253,6 +281,10 @@ int main(int argc, char **argv)
     /* With --case there is nothing to judge. */
     if (!e.report.nr_cases) {
         rc = do_all(&e, false, synthetic, argv + optind);
+        if (!rc && !e.nr_names) {
+            fprintf(stderr, "evaluate: no traces\n");
+            rc = -1;
+        }
         if (!rc)
             rc = report_finish(&e.report, json);
     }
@@ -260,5 +292,6 @@ int main(int argc, char **argv)
         rc = do_all(&e, true, synthetic, argv + optind);
     report_free(&e.report);
     split_free(e.split);
+    free(e.names);
     return rc ? 1 : 0;
 }

@@ -51,14 +51,16 @@ $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
 	@mkdir -p $(@D)
 	$(EVAL_LINK) -lxxhash
 
-# Folders of traces; those that were recorded here come on top of the kept.
-TRACES ?= tests/eval/traces $(EVAL)/traces
+# The kept traces, those that were recorded here, and the synthetic writers;
+# or, given on the command line, these alone.
 EVAL_FLAGS ?=
+TRACES = $(wildcard tests/eval/traces $(EVAL)/traces)
+EVAL_ALONE = $(if $(filter command line,$(origin TRACES)),--no-synthetic)
 
 ## make eval [TRACES=…]    compare the policies on thousands of migrations
 .PHONY: eval
 eval: $(EVAL)/evaluate
 	@$(EVAL)/evaluate --split=tests/eval/split --json=$(BUILD)/eval.json \
-	  $(EVAL_FLAGS) $(TRACES)
+	  $(EVAL_ALONE) $(EVAL_FLAGS) $(TRACES)
 
 TEST_OBJS_torture_eval_sim := $(EVAL_SIM)
