@@ -215,7 +215,6 @@ static int do_synthetic(struct eval *e)
             continue;
         if (sim_synth(&t, name))
             return -1;
-        sim_trace_shuffle(&t);
         rc = judge_trace(e, &t);
         sim_trace_free(&t);
     }

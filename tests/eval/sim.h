@@ -35,7 +35,7 @@ double sim_lognormal(struct sim_rng *r, double mean, double sigma);
 
 /*
  * Interval i has pages[first[i]] to pages[first[i + 1] - 1], in the order in
- * which they are taken to get dirty, spread evenly over the interval.
+ * which they are taken to be written, spread evenly over the interval.
  */
 struct sim_trace {
     char name[64];
@@ -54,8 +54,11 @@ int sim_trace_load(struct sim_trace *t, const char *path, char *err,
 /* Adds an interval; the pages may repeat. Returns 0, or -1. */
 int sim_trace_add(struct sim_trace *t, uint64_t end_ns,
                   const uint32_t *pages, size_t nr);
-/* Puts the pages of each interval into their random order. */
-void sim_trace_shuffle(struct sim_trace *t);
+/*
+ * Puts the pages of each interval into a random order, those that are dirty
+ * in most intervals several times. Returns 0, or -1.
+ */
+int sim_trace_refine(struct sim_trace *t);
 void sim_trace_free(struct sim_trace *t);
 
 /* The synthetic writers: name of the i-th, or NULL. */

@@ -10,6 +10,15 @@
 #include "sim.h"
 #include "trace_file.h"
 
+/*
+ * A page that is dirty in most intervals is written more often than once in
+ * each: by how many of the recent ones, as if its writes were a Poisson
+ * process.
+ */
+#define SHARE_FADE (1 / 16.0)
+#define SHARE_MAX 0.95
+#define WRITES_MAX 6
+
 /* splitmix64: no state but a counter, and any seed is as good as another. */
 struct sim_rng sim_rng(uint64_t seed)
 {
@@ -83,21 +92,86 @@ int sim_trace_add(struct sim_trace *t, uint64_t end_ns,
     return 0;
 }
 
-void sim_trace_shuffle(struct sim_trace *t)
+static void shuffle(struct sim_trace *t, struct sim_rng *r)
 {
-    struct sim_rng r = sim_rng(sim_hash(t->name, 1));
-
     for (size_t i = 0; i < t->nr_intervals; i++) {
         uint32_t *p = t->pages + t->first[i];
 
         for (size_t n = t->first[i + 1] - t->first[i]; n > 1; n--) {
-            size_t k = (sim_random(&r) >> 32) * n >> 32;
+            size_t k = (sim_random(r) >> 32) * n >> 32;
             uint32_t page = p[n - 1];
 
             p[n - 1] = p[k];
             p[k] = page;
         }
     }
+}
+
+/* How often is a page written in an interval in which it is written? */
+static unsigned int draw_writes(double share, struct sim_rng *r)
+{
+    double mean = -log(1 - fmin(share, SHARE_MAX)), p = exp(-mean), cdf = p;
+    double u = p + sim_uniform(r) * (1 - p);
+    unsigned int n = 0;
+
+    while (u > cdf && n < WRITES_MAX) {
+        p *= mean / ++n;
+        cdf += p;
+    }
+    return n ? n : 1;
+}
+
+/*
+ * One interval with its pages' repeated writes. share: of the recent
+ * intervals, in how many a page was dirty; seen: when that was reckoned.
+ */
+static int refine_interval(struct sim_trace *to, const struct sim_trace *t,
+                           size_t i, float *share, size_t *seen,
+                           struct sim_rng *r)
+{
+    size_t nr = t->first[i + 1] - t->first[i], n = 0;
+    uint32_t *pages = malloc((nr * WRITES_MAX + 1) * sizeof(*pages));
+    int rc;
+
+    if (!pages)
+        return -1;
+    for (size_t k = 0; k < nr; k++) {
+        uint32_t page = t->pages[t->first[i] + k];
+        unsigned int writes;
+
+        share[page] = share[page] * pow(1 - SHARE_FADE, i - seen[page]) +
+                      SHARE_FADE;
+        seen[page] = i;
+        for (writes = draw_writes(share[page], r); writes; writes--)
+            pages[n++] = page;
+    }
+    rc = sim_trace_add(to, t->end_ns[i], pages, n);
+    free(pages);
+    return rc;
+}
+
+int sim_trace_refine(struct sim_trace *t)
+{
+    struct sim_rng r = sim_rng(sim_hash(t->name, 1));
+    struct sim_trace to = { .tuned = t->tuned,
+                            .total_pages = t->total_pages };
+    float *share = calloc(t->total_pages, sizeof(*share));
+    size_t *seen = calloc(t->total_pages, sizeof(*seen));
+    int rc = share && seen ? 0 : -1;
+
+    memcpy(to.name, t->name, sizeof(to.name));
+    for (size_t i = 0; !rc && i < t->nr_intervals; i++)
+        rc = refine_interval(&to, t, i, share, seen, &r);
+    free(share);
+    free(seen);
+    if (rc) {
+        sim_trace_free(&to);
+        return -1;
+    }
+    shuffle(&to, &r);
+    sim_trace_free(t);
+    *t = to;
+    return 0;
 }
 
 void sim_trace_free(struct sim_trace *t)
@@ -159,7 +233,11 @@ int sim_trace_load(struct sim_trace *t, const char *path, char *err,
         sim_trace_free(t);
         return -1;
     }
-    sim_trace_shuffle(t);
+    if (sim_trace_refine(t)) {
+        snprintf(err, len, "%s: out of memory", path);
+        sim_trace_free(t);
+        return -1;
+    }
     return 0;
 }
 

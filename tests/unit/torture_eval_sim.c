@@ -337,6 +337,36 @@ static void torture_eval_sim_synthetic(void **state)
     sim_trace_free(&a);
 }
 
+/* Page 0 is dirty always, page 1 once: the same pages, page 0 more often. */
+static void torture_eval_sim_refines(void **state)
+{
+    struct sim_trace t = { .total_pages = 3 };
+    static const uint32_t pages[2] = { 0, 1 };
+    size_t hot = 0, cold = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++)
+        assert_int_equal(sim_trace_add(&t, (i + 1) * MS, pages,
+                                       i == 150 ? 2 : 1), 0);
+    assert_int_equal(sim_trace_refine(&t), 0);
+    assert_int_equal(t.nr_intervals, 200);
+    for (size_t i = 0; i < 200; i++) {
+        size_t here = 0;
+
+        for (size_t k = t.first[i]; k < t.first[i + 1]; k++) {
+            here += t.pages[k] == 0;
+            cold += t.pages[k] == 1;
+            assert_true(t.pages[k] == 0 || (t.pages[k] == 1 && i == 150));
+        }
+        assert_true(here > 0);
+        hot += here;
+    }
+    /* A Poisson mean of 3, once it is known to be hot. */
+    assert_true(hot > 400 && hot < 640);
+    assert_true(cold >= 1 && cold <= 2);
+    sim_trace_free(&t);
+}
+
 #define WITH_TRACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(int argc, char **argv)
@@ -353,6 +383,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_eval_sim_judges),
         cmocka_unit_test(torture_eval_sim_learns),
         cmocka_unit_test(torture_eval_sim_quantiles),
+        cmocka_unit_test(torture_eval_sim_refines),
         cmocka_unit_test(torture_eval_sim_synthetic),
     };
 
