@@ -62,6 +62,10 @@ const struct sim_policy sim_policies[SIM_POLICIES] = {
 
 /* ---- running ---------------------------------------------------------- */
 
+/* Of many steps the first are shown, and then one in so many. */
+#define SHOWN_FIRST 15
+#define SHOWN_EACH 100
+
 static void print_step(const struct sim_case *c, const struct sim_path *p,
                        size_t i, const struct sim_state *s, bool ours,
                        int action)
@@ -105,7 +109,8 @@ struct sim_result sim_run(const struct sim_policy *policy,
             return r;
         }
         action = policy->decide(&s, c, seen, &r.predicted_ns);
-        if (verbose)
+        if (verbose && (r.step < SHOWN_FIRST || action != XPC_CONTINUE ||
+                        (r.step + 1) % SHOWN_EACH == 0))
             print_step(c, p, r.step, &s, policy == &sim_policies[SIM_OURS],
                        action);
         if (action == XPC_CONTINUE)
