@@ -9,6 +9,14 @@
 #include "xenprecopy.h"
 #include "xpc_trace.h"
 
+/*
+ * A guest's pfns have holes, and a trace's pages have none: the pfns are
+ * numbered anew, by pieces of 2 MiB in the order of their first write, which
+ * keeps neighbours together.
+ */
+#define PIECE 512u
+#define NO_PIECE UINT32_MAX
+
 /* One interval's runs, and where they go. */
 struct recorder {
     struct xpc_source *src;
@@ -16,6 +24,9 @@ struct recorder {
     FILE *f;
     struct xpc_trace_run *run;
     size_t nr, room;
+    uint32_t *piece;            /* the new numbers of the pieces */
+    size_t nr_pieces;           /* that the array has room for */
+    uint32_t pieces;            /* given so far */
     bool no_memory;
 };
 
@@ -24,10 +35,30 @@ static int write_file(void *ctx, const void *buf, size_t len)
     return fwrite(buf, 1, len, ctx) == len ? 0 : -1;
 }
 
-static void add_run(void *opaque, uint64_t pfn, uint64_t nr)
+static bool more_pieces(struct recorder *r, size_t nr)
 {
-    struct recorder *r = opaque;
+    uint32_t *p = realloc(r->piece, nr * sizeof(*p));
 
+    if (!p)
+        return false;
+    for (size_t i = r->nr_pieces; i < nr; i++)
+        p[i] = NO_PIECE;
+    r->piece = p;
+    r->nr_pieces = nr;
+    return true;
+}
+
+/* Adds a run that is within one piece. */
+static void add_part(struct recorder *r, uint64_t pfn, uint64_t nr)
+{
+    size_t i = pfn / PIECE;
+
+    if (i >= r->nr_pieces && !more_pieces(r, i + i / 4 + 1024)) {
+        r->no_memory = true;
+        return;
+    }
+    if (r->piece[i] == NO_PIECE)
+        r->piece[i] = r->pieces++;
     if (r->nr == r->room) {
         size_t room = r->room * 2 + 1024;
         void *p = realloc(r->run, room * sizeof(*r->run));
@@ -39,7 +70,28 @@ static void add_run(void *opaque, uint64_t pfn, uint64_t nr)
         r->run = p;
         r->room = room;
     }
+    pfn = (uint64_t)r->piece[i] * PIECE + pfn % PIECE;
     r->run[r->nr++] = (struct xpc_trace_run){ pfn, nr };
+}
+
+static void add_run(void *opaque, uint64_t pfn, uint64_t nr)
+{
+    while (nr) {
+        uint64_t part = PIECE - pfn % PIECE;
+
+        if (part > nr)
+            part = nr;
+        add_part(opaque, pfn, part);
+        pfn += part;
+        nr -= part;
+    }
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct xpc_trace_run *x = a, *y = b;
+
+    return x->first < y->first ? -1 : x->first > y->first;
 }
 
 /* The interval that ends now. */
@@ -56,6 +108,8 @@ static int write_interval(struct recorder *r, uint64_t start, uint64_t *now_r,
         errno = ENOMEM;
         return -1;
     }
+    if (r->nr)
+        qsort(r->run, r->nr, sizeof(*r->run), by_first);
     *now_r = r->src->ops->now(r->src) - start;
     if (xpc_trace_write(r->w, *now_r, r->run, r->nr)) {
         snprintf(err, XPC_ERR_LEN, "the trace can't be written: %s",
@@ -120,10 +174,13 @@ static int create(struct recorder *r, const struct trace_recording *how,
     return -1;
 }
 
-/* A trace numbers all pages there may be: a domain's holes as well. */
-static int finish(struct recorder *r, const char *path, char err[XPC_ERR_LEN])
+static int finish(struct recorder *r, uint64_t populated, const char *path,
+                  char err[XPC_ERR_LEN])
 {
-    if (!xpc_trace_finish(r->w, r->src->nr_pfns) && !fflush(r->f))
+    uint64_t written = (uint64_t)r->pieces * PIECE;
+
+    if (!xpc_trace_finish(r->w, written > populated ? written : populated) &&
+        !fflush(r->f))
         return 0;
     snprintf(err, XPC_ERR_LEN, "%.150s: %s", path, strerror(errno));
     return -1;
@@ -150,7 +207,7 @@ int xpc_source_record(struct xpc_source *src,
         src->ops->untrack(src);
     }
     if (!rc) {
-        rc = finish(&r, path, err);
+        rc = finish(&r, src->total_pages, path, err);
         code = errno;
     }
     xpc_trace_writer_close(r.w);
@@ -159,6 +216,7 @@ int xpc_source_record(struct xpc_source *src,
     if (rc && r.f)
         remove(path);
     free(r.run);
+    free(r.piece);
     errno = code;
     return rc;
 }

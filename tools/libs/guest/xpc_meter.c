@@ -12,8 +12,12 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 /* pfns offered to the source at once. */
 #define TAKE_BATCH 1024u
-/* Pages that come due within this of each other are looked at together. */
-#define COALESCE_NS UINT64_C(200000)
+/*
+ * Pages that come due within a 100th of their period of each other are looked
+ * at together: waking up costs more than looking. Their own intervals say how
+ * late it was.
+ */
+#define COALESCE 100
 /* Of a small sample, by which zero pages are counted in dirty-bitmap mode. */
 #define ZERO_PAGES_PER_GIB 512u
 
@@ -337,6 +341,7 @@ static size_t due_pages(struct xpc_meter *meter, uint64_t now,
                         uint32_t index[XPC_LOOK_MAX])
 {
     uint64_t period = meter->req.period_ns[meter->period];
+    uint64_t together = period / COALESCE;
     size_t nr = 0;
 
     for (; nr < XPC_LOOK_MAX && meter->cursor < meter->sample.nr;
@@ -345,9 +350,9 @@ static size_t due_pages(struct xpc_meter *meter, uint64_t now,
 
         if (p->dirty)
             continue;
-        if (p->first_ns + period > now + COALESCE_NS / 2) {
+        if (p->first_ns + period > now + together / 2) {
             if (!nr)
-                meter->next_ns = p->first_ns + period + COALESCE_NS;
+                meter->next_ns = p->first_ns + period + together / 2;
             break;
         }
         index[nr++] = meter->cursor;

@@ -4,12 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
+#ifdef __x86_64__
+/* XXH3 as fast as this processor can: chosen once, at run time. */
+#include <xxh_x86dispatch.h>
+#endif
 
 #include "xenprecopy.h"
 #include "xpc_measure.h"
 #include "xpc_sample.h"
+
+/*
+ * The processor can't foresee which page comes next. Asking for the first
+ * bytes of the one after the next made a pass a quarter quicker; for more of
+ * them, or for pages further ahead, slower.
+ */
+#define PREFETCH_BYTES 1024
+#define PREFETCH_AHEAD 2
 
 /* ---- drawing --------------------------------------------------------- */
 
@@ -164,17 +175,26 @@ void xpc_sample_dispose(struct xpc_sample *s)
     *s = (struct xpc_sample){ 0 };
 }
 
+static void prefetch(const void *const *page, size_t k, size_t nr)
+{
+    const char *p = k + PREFETCH_AHEAD < nr ? page[k + PREFETCH_AHEAD] : NULL;
+
+    for (size_t at = 0; p && at < PREFETCH_BYTES; at += 64)
+        __builtin_prefetch(p + at);
+}
+
 void xpc_sample_first(struct xpc_sample *s, const uint32_t *index, size_t nr,
                       const void *const *page, uint64_t now_ns)
 {
     /* All-zero pages are told by their hash: no second pass over them. */
     static const char zero[XPC_PAGE_SIZE];
-    uint64_t zero_hash = xpc_page_hash(zero);
+    const uint64_t zero_hash = xpc_page_hash(zero);
 
     for (size_t k = 0; k < nr; k++) {
         struct xpc_sample_page *p = &s->page[index[k]];
 
         *p = (struct xpc_sample_page){ .first_ns = now_ns };
+        prefetch(page, k, nr);
         if (!page[k]) {
             /* Gone between being chosen and being looked at. */
             p->dirty = true;
@@ -195,6 +215,7 @@ void xpc_sample_again(struct xpc_sample *s, const uint32_t *index, size_t nr,
 
         if (p->dirty)
             continue;
+        prefetch(page, k, nr);
         p->now_ns = now_ns - p->first_ns;
         p->looked = true;
         s->hashed_bytes += page[k] ? XPC_PAGE_SIZE : 0;

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pages that share one time stamp: a few microseconds of hashing. */
-#define XPC_LOOK_MAX 16u
+/* Pages that share one time stamp: under 10 us of hashing. */
+#define XPC_LOOK_MAX 32u
 
 /* ---- drawing --------------------------------------------------------- */
 
