@@ -26,6 +26,7 @@
 #define BATCH 256
 #define LOG_MAX (1u << 20)
 #define PERIODS 9
+#define TRIES 5
 #define SAMPLE_PAGES XPC_SAMPLE_PAGES_MAX
 
 static const uint16_t period_ms[PERIODS] = {
@@ -131,7 +132,27 @@ static double truth(const struct log *log, const struct xpc_sample *s,
     return sum / n * pages;
 }
 
+/* Nobody shall judge by the errors whether a run counts: by this. */
+static bool disturbed(const struct log *log, const struct xpc_sample *s,
+                      const struct xpc_measurement *m, size_t periods)
+{
+    uint32_t nr = atomic_load(&log->nr);
+
+    for (size_t i = 0; i < periods; i++) {
+        if (m->period_ns[i] > m->nominal_ns[i] + m->nominal_ns[i] / 50)
+            return true;
+    }
+    /* The writer stood still: its rate wasn't the same for all pages. */
+    for (uint32_t i = 1; i < nr; i++) {
+        if (log->at[i].ns > s->page[0].first_ns &&
+            log->at[i].ns - log->at[i - 1].ns > 10 * XPC_MS)
+            return true;
+    }
+    return false;
+}
+
 struct result {
+    bool disturbed;
     double pages[PERIODS], truth[PERIODS];
     uint64_t period_ns[PERIODS];
 };
@@ -165,6 +186,7 @@ static void measure(char *mem, uint64_t pages, const struct log *log,
     }
     /* Let the log pass the last look. */
     usleep(20000);
+    r->disturbed = disturbed(log, &meter.sample, &meter.m, PERIODS);
     for (size_t i = 0; i < PERIODS; i++)
         r->truth[i] = truth(log, &meter.sample, pages, r->period_ns[i]);
     xpc_measurement_init(&m);
@@ -187,7 +209,26 @@ static uint64_t affordable(uint64_t want)
     return want >> 10 < kib ? want : kib << 10 & ~((UINT64_C(1) << 30) - 1);
 }
 
-static void run(int region, uint64_t bytes, double *errors, int *nr)
+/* One run with a writer of its own. */
+static void run_once(char *mem, uint64_t pages, struct log *log,
+                     struct result *r)
+{
+    pid_t pid;
+
+    atomic_store(&log->ready, false);
+    atomic_store(&log->nr, 0);
+    pid = fork();
+    if (!pid)
+        write_forever(mem, pages, log);
+    while (!atomic_load(&log->ready))
+        usleep(10000);
+    usleep(300000);
+    measure(mem, pages, log, r);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static int run(int region, uint64_t bytes, double *errors, int *nr)
 {
     char *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -196,22 +237,16 @@ static void run(int region, uint64_t bytes, double *errors, int *nr)
     uint64_t pages = bytes / XPC_PAGE_SIZE;
     struct result r;
     char name[128];
-    pid_t pid;
+    int tries = 0;
 
     if (mem == MAP_FAILED || log == MAP_FAILED)
         abort();
     madvise(mem, bytes, MADV_HUGEPAGE);
     for (uint64_t i = 0; i < pages; i++)
         *(uint64_t *)(mem + i * XPC_PAGE_SIZE) = i + 1;
-    pid = fork();
-    if (!pid)
-        write_forever(mem, pages, log);
-    while (!atomic_load(&log->ready))
-        usleep(10000);
-    usleep(300000);
-    measure(mem, pages, log, &r);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    do {
+        run_once(mem, pages, log, &r);
+    } while (r.disturbed && ++tries < TRIES);
     for (int i = 0; i < PERIODS; i++) {
         double error = 100 * fabs(r.pages[i] / r.truth[i] - 1);
 
@@ -226,6 +261,7 @@ static void run(int region, uint64_t bytes, double *errors, int *nr)
     }
     munmap(mem, bytes);
     munmap(log, sizeof(*log));
+    return tries;
 }
 
 static int ascending(const void *a, const void *b)
@@ -239,17 +275,19 @@ int main(void)
 {
     static const uint64_t gib[3] = { 1, 4, 12 };
     double errors[3 * PERIODS];
-    int nr = 0;
+    int nr = 0, tries = 0;
 
     for (int i = 0; i < 3; i++) {
         uint64_t bytes = affordable(gib[i] << 30);
 
         if (bytes)
-            run(i, bytes, errors, &nr);
+            tries += run(i, bytes, errors, &nr);
     }
     qsort(errors, nr, sizeof(errors[0]), ascending);
     figure("dirty rate, median error (2 is allowed)", errors[nr / 2], "%", 2);
     figure("dirty rate, worst error (5 is allowed)", errors[nr - 1], "%", 5);
+    figure("dirty rate, runs that the machine disturbed, made again", tries,
+           "runs", 3 * TRIES);
     puts("\n]");
     return 0;
 }
