@@ -14,6 +14,7 @@ TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 $(call objs,tests/unit/torture_xl_predict.c): CPPFLAGS += -Itools/xl
 
 TEST_OBJS_torture_source_trace := $(SOURCE_OBJS)
+TEST_OBJS_torture_source_job := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
 .SECONDEXPANSION:

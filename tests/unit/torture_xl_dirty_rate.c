@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xl dirty-rate: its options, and what it prints of a recorded trace. */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fake_source.h"
+#include "source_trace.h"
+#include "xl_dirty_rate.h"
+#include "xpc_units.h"
+
+static char trace[64], out[65536];
+
+static int parse(struct dirty_rate_options *o, char *err, const char *line)
+{
+    static char buf[512];
+    char *argv[32] = { "dirty-rate" }, *save = NULL;
+    int argc = 1;
+
+    snprintf(buf, sizeof(buf), "%s", line);
+    for (char *w = strtok_r(buf, " ", &save); w;
+         w = strtok_r(NULL, " ", &save))
+        argv[argc++] = w;
+    optind = 0;
+    return dirty_rate_parse_options(argc, argv, o, err);
+}
+
+static void torture_xl_dirty_rate_options(void **state)
+{
+    struct dirty_rate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(parse(&o, err, "g1"), 0);
+    assert_int_equal(o.req.mode, XPC_MODE_PAGE_SAMPLING);
+    assert_int_equal(o.req.calc_ns, 10 * XPC_S);
+    assert_int_equal(o.nr_domains, 1);
+    assert_int_equal(parse(&o, err, "--calc-time=500ms --mode=dirty-bitmap "
+                           "--sample-pages=128 --json -- g1 g2"), 0);
+    assert_int_equal(o.req.mode, XPC_MODE_DIRTY_BITMAP);
+    assert_int_equal(o.req.nr_periods, 4);
+    assert_int_equal(o.nr_domains, 2);
+    assert_true(o.json);
+    assert_int_equal(parse(&o, err, "--periods=125,250 --pid=1,2,3"), 0);
+    assert_int_equal(o.req.calc_ns, 250 * XPC_MS);
+    assert_int_equal(o.nr_pids, 3);
+    assert_int_equal(parse(&o, err, "--trace=x --plot"), 0);
+    assert_int_equal(o.req.mode, XPC_MODE_DIRTY_BITMAP);
+    assert_true(o.plot && !o.plot_file);
+    assert_int_equal(parse(&o, err, "--plot=a.svg g1"), 0);
+    assert_string_equal(o.plot_file, "a.svg");
+    assert_int_equal(parse(&o, err, "--help"), 1);
+}
+
+static void torture_xl_dirty_rate_refuses(void **state)
+{
+    static const struct { const char *line, *says; } t[] = {
+        { "", "which domain" },
+        { "--calc-time=5 g1", "not a time" },
+        { "--calc-time=20ms g1", "50ms to 60s" },
+        { "--calc-time=2m g1", "50ms to 60s" },
+        { "--mode=magic g1", "page-sampling and dirty-bitmap" },
+        { "--sample-pages=127 g1", "from 128" },
+        { "--sample-pages=many g1", "not a number" },
+        { "--sample-pages=99999999999999999999 g1", "not a number" },
+        { "--periods=100,50 g1", "longer than the one before" },
+        { "--periods=100,x g1", "\"x\" is not a number" },
+        { "--periods= g1", "periods" },
+        { "--periods=18446744073709551615 g1", "60 s" },
+        { "--periods=100 --calc-time=1s g1", "give one of them" },
+        { "--pid=0", "not a process" },
+        { "--pid=1 g1", "give a domain, or --pid" },
+        { "--plot=x.gif g1", ".svg" },
+        { "--record=x --mode=page-sampling g1", "dirty-bitmap" },
+        { "--record=x g1 g2", "one domain" },
+        { "--watch --record=x g1", "once" },
+        { "--frobnicate g1", "unknown option" },
+        { "--json=yes g1", "unknown option" },
+        { "--mode", "a value is missing" },
+        { "--working-set=2000 g1", "1000" },
+    };
+    struct dirty_rate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        err[0] = 0;
+        if (parse(&o, err, t[i].line) != -1)
+            fail_msg("taken: %s", t[i].line);
+        if (!strstr(err, t[i].says) || strchr(err, '\n'))
+            fail_msg("%s: \"%s\" doesn't say \"%s\"", t[i].line, err,
+                     t[i].says);
+    }
+}
+
+/* Runs the command on the trace, its output in `out`. */
+static int run(const char *option)
+{
+    char file[] = "/tmp/torture-out-XXXXXX", arg[128];
+    char *argv[] = { "dirty-rate", arg, (char *)option, "--calc-time=1s",
+                     NULL };
+    int fd = mkstemp(file), saved = dup(STDOUT_FILENO), rc;
+    ssize_t n;
+
+    snprintf(arg, sizeof(arg), "--trace=%s", trace);
+    fflush(stdout);
+    dup2(fd, STDOUT_FILENO);
+    optind = 0;
+    rc = cmd_dirty_rate(4, argv);
+    fflush(stdout);
+    dup2(saved, STDOUT_FILENO);
+    n = pread(fd, out, sizeof(out) - 1, 0);
+    out[n > 0 ? n : 0] = 0;
+    close(fd);
+    close(saved);
+    unlink(file);
+    return rc;
+}
+
+static int make_trace(void **state)
+{
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = 4 * XPC_S,
+    };
+    struct fake_source *f = fake_source(5000, 1);
+    char err[XPC_ERR_LEN];
+    int rc, fd;
+
+    (void)state;
+    strcpy(trace, "/tmp/torture-trace-XXXXXX");
+    fd = mkstemp(trace);
+    close(fd);
+    for (int i = 0; i < 5000; i++)
+        f->rate[i] = i % 3;
+    fake_begin(f);
+    rc = xpc_source_record(&f->src, &how, trace, err);
+    fake_close(&f->src);
+    return rc;
+}
+
+static int remove_trace(void **state)
+{
+    (void)state;
+    return unlink(trace);
+}
+
+static void torture_xl_dirty_rate_prints_json(void **state)
+{
+    char err[XPC_ERR_LEN];
+    struct xpc_measurement m;
+
+    (void)state;
+    assert_int_equal(run("--json"), 0);
+    xpc_measurement_init(&m);
+    assert_int_equal(xpc_measurement_from_json(&m, out, strlen(out), err),
+                     0);
+    assert_int_equal(m.nr_periods, 6);
+    assert_int_equal(m.source, XPC_SOURCE_TRACE);
+    assert_true(m.dirty_pages[5] > 2000 && m.dirty_pages[5] < 3000);
+    assert_int_equal(m.workset.intervals, 5);
+    xpc_measurement_dispose(&m);
+}
+
+static void torture_xl_dirty_rate_prints_text(void **state)
+{
+    (void)state;
+    assert_int_equal(run("--plot"), 0);
+    assert_non_null(strstr(out, "dirty-bitmap"));
+    assert_non_null(strstr(out, "1000.0 ms"));
+    assert_non_null(strstr(out, "writable working set"));
+    assert_non_null(strstr(out, "MiB dirty within t"));
+}
+
+static void torture_xl_dirty_rate_trace_too_short(void **state)
+{
+    (void)state;
+    assert_int_equal(truncate(trace, 100), 0);
+    assert_int_equal(run("--json"), 1);
+    assert_string_equal(out, "");
+}
+
+int main(int argc, char **argv)
+{
+#define TRACE(t) cmocka_unit_test_setup_teardown(t, make_trace, remove_trace)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_dirty_rate_options),
+        cmocka_unit_test(torture_xl_dirty_rate_refuses),
+        TRACE(torture_xl_dirty_rate_prints_json),
+        TRACE(torture_xl_dirty_rate_prints_text),
+        TRACE(torture_xl_dirty_rate_trace_too_short),
+    };
+
+    return torture_run(argc, argv, tests);
+}
