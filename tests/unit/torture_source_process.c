@@ -192,7 +192,8 @@ static void torture_process_shared_memory_counts_once(void **state)
     tell(&c[0], "s0 600\n");
     tell(&c[1], "s400 600\n");
     src = open_children(c, 2);
-    assert_in_range(src->total_pages, 2 * PAGES + 1000, 2 * PAGES + 2000);
+    /* A sanitizer has much memory of its own. */
+    assert_in_range(src->total_pages, 2 * PAGES + 1000, 3 * PAGES + 3000);
     track(src);
     tell(&c[0], "s0 300\n");
     tell(&c[1], "s200 300\n");
@@ -251,7 +252,7 @@ static void torture_process_samples(void **state)
     /* More than there are: all are looked at. */
     assert_in_range(m.n_sampled, PAGES, m.n_total);
     assert_in_range(m.n_dirty[0], 2048, 2048 + 40);
-    assert_in_range(m.n_zero, PAGES / 4, PAGES / 4 + 100);
+    assert_in_range(m.n_zero, PAGES / 4, PAGES / 2);
     xpc_measurement_dispose(&m);
     src->ops->close(src);
     stop(&c);
