@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "torture.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "xpc_policy.h"
@@ -22,6 +23,7 @@ struct fixture {
     struct xpc_engine e;
     struct xpc_iteration it;
     uint64_t now;
+    bool linear;        /* D(t) within an iteration: else it saturates */
 };
 
 /* 64 MiB over 100 MB/s, 50 ms of overhead, 200 ms of downtime allowed. */
@@ -39,17 +41,38 @@ static int setup(void **state)
     return 0;
 }
 
+/* The counts of an iteration that ends with dirty pages after ns. */
+static size_t counts(const struct fixture *f, struct xpc_dirty_count *to,
+                     uint64_t ns, uint64_t dirty)
+{
+    size_t n = 0;
+
+    for (double share = 0.05; share < 1; share *= 1.4) {
+        double level = f->linear ? share : (1 - exp(-6 * share)) /
+                                           (1 - exp(-6));
+
+        to[n].t_ns = ns * share;
+        to[n++].pages = dirty * level;
+    }
+    return n;
+}
+
 /* Sends pages at the link's rate; afterwards dirty are dirty. */
 static int iterate(struct fixture *f, uint64_t pages, uint64_t dirty)
 {
+    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_observation o = {
         .dirty_pages = dirty, .pages_sent = pages,
         .bytes_sent = pages * PAGE_BYTES,
+        .samples = samples,
     };
+    uint64_t ns = o.bytes_sent * XPC_S / LINK;
 
     if (f->now == START)
-        xpc_engine_init(&f->e, &f->p, START);
-    f->now += o.bytes_sent * XPC_S / LINK;
+        xpc_engine_init(&f->e, &f->p, NULL, 16384, START);
+    o.nr_samples = counts(f, samples, ns, dirty);
+    o.since_clean_ns = ns;
+    f->now += ns;
     o.now_ns = f->now;
     return xpc_engine_decide(&f->e, &o, &f->it);
 }
@@ -72,12 +95,87 @@ static void torture_policy_counts_the_overhead(void **state)
 {
     struct fixture *f = *state;
 
-    /* 3,600 pages, and what suspending dirties, are 158 ms of data. */
+    /* 3,300 pages, and what suspending dirties, are 146 ms of data. */
+    f->p.iterations = 1;
     f->p.overhead_ns = 40 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 3600), XPC_STOP_AND_COPY);
+    assert_int_equal(iterate(f, 16384, 3300), XPC_STOP_AND_COPY);
     f->now = START;
     f->p.overhead_ns = 50 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 3600), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 16384, 3300), XPC_ABORT);
+}
+
+static void torture_policy_keeps_a_margin_for_the_confidence(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t margin[2];
+
+    f->p.iterations = 1;
+    for (int i = 0; i < 2; i++) {
+        f->p.confidence_percent = i ? 99 : 80;
+        f->now = START;
+        iterate(f, 16384, 3000);
+        margin[i] = f->it.decision.cautious_downtime_ns -
+                    f->it.decision.predicted_downtime_ns;
+    }
+    /* 0.84 and 2.33 standard deviations. */
+    assert_in_range(margin[1], margin[0] * 27 / 10, margin[0] * 28 / 10);
+}
+
+static void torture_policy_takes_another_round_that_pays(void **state)
+{
+    struct fixture *f = *state;
+    int n = 0;
+
+    /* Six pages a ms: every round leaves a quarter of the one before. */
+    f->linear = true;
+    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 4000, 976), XPC_CONTINUE);
+    assert_true(f->it.decision.cautious_downtime_ns <= f->p.downtime_ns);
+    for (uint64_t left = 976; n < 5; left /= 4, n++) {
+        if (iterate(f, left, left / 4) == XPC_STOP_AND_COPY)
+            break;
+    }
+    assert_in_range(n, 0, 4);
+    assert_true(f->it.decision.predicted_downtime_ns < 80 * XPC_MS);
+}
+
+static void torture_policy_does_not_gamble_with_a_busy_guest(void **state)
+{
+    struct fixture *f = *state;
+
+    /* It was busy a round ago, and may be again: what fits now is taken. */
+    assert_int_equal(iterate(f, 16384, 12000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 12000, 3000), XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
+}
+
+static void torture_policy_waits_for_a_lull_that_it_has_seen(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.duration_ns = 60 * XPC_S;
+    f->p.downtime_ns = 130 * XPC_MS;
+    f->p.overhead_ns = 20 * XPC_MS;
+    assert_int_equal(iterate(f, 16384, 16000), XPC_CONTINUE);
+    /* A lull, but not long enough to be down to the limit. */
+    assert_int_equal(iterate(f, 16000, 2600), XPC_CONTINUE);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(iterate(f, 16000, 16000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 16000, 500), XPC_STOP_AND_COPY);
+}
+
+static void torture_policy_tells_early_that_nothing_helps(void **state)
+{
+    struct fixture *f = *state;
+    int n = 0;
+
+    /* The switchover with its margin is over the limit, dirty or not. */
+    f->p.duration_ns = 600 * XPC_S;
+    f->p.downtime_ns = 60 * XPC_MS;
+    while (iterate(f, 16000, 16000) == XPC_CONTINUE && n < 100)
+        n++;
+    assert_int_equal(f->it.decision.action, XPC_ABORT);
+    assert_in_range(n, 0, 3);
 }
 
 static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
@@ -101,18 +199,20 @@ static void torture_policy_names_numbers_that_are_enough(void **state)
 {
     struct fixture *f = *state;
     struct xpc_decision d;
+    int n = 0;
 
     while (iterate(f, 16000, 16000) == XPC_CONTINUE)
         ;
     d = f->it.decision;
-    assert_true(d.enough_downtime_ns >= downtime(16000, LINK));
-    assert_true(downtime(16000, d.enough_bandwidth_bytes_per_s) <=
-                f->p.downtime_ns);
+    assert_true(d.enough_downtime_ns > f->p.downtime_ns);
+    assert_true(d.enough_bandwidth_bytes_per_s > LINK);
 
     /* With the downtime it names, the same guest is suspended. */
     f->p.downtime_ns = d.enough_downtime_ns;
     f->now = START;
-    assert_int_equal(iterate(f, 16384, 16000), XPC_STOP_AND_COPY);
+    while (iterate(f, 16000, 16000) == XPC_CONTINUE && n < 10)
+        n++;
+    assert_int_equal(f->it.decision.action, XPC_STOP_AND_COPY);
 }
 
 static void torture_policy_on_timeout_suspends_below_the_maximum(void **state)
@@ -194,7 +294,7 @@ static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
                                  .bytes_sent = 100 * PAGE_BYTES };
 
     f->p.bandwidth_bytes_per_s = 0;
-    f->p.downtime_ns = 50 * XPC_MS + 1;
+    f->p.downtime_ns = 100 * XPC_MS;
     assert_int_equal(iterate(f, 16384, 9000), XPC_CONTINUE);
     /* A hundred pages vanish into a socket buffer in no time. */
     o.now_ns = f->now + 1000;
@@ -226,14 +326,14 @@ static void torture_policy_preflight_refuses_the_impossible(void **state)
     struct fixture *f = *state;
     char err[256];
 
-    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)), 0);
     f->p.downtime_ns = 50 * XPC_MS;
-    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)),
                      -1);
     assert_non_null(strstr(err, "switchover alone"));
     f->p.downtime_ns = 200 * XPC_MS;
     f->p.duration_ns = 500 * XPC_MS;
-    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)),
                      -1);
     assert_non_null(strstr(err, "first copy alone"));
 }
@@ -244,6 +344,11 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_policy_stops_within_the_limit),
         TEST(torture_policy_counts_the_overhead),
+        TEST(torture_policy_keeps_a_margin_for_the_confidence),
+        TEST(torture_policy_takes_another_round_that_pays),
+        TEST(torture_policy_does_not_gamble_with_a_busy_guest),
+        TEST(torture_policy_waits_for_a_lull_that_it_has_seen),
+        TEST(torture_policy_tells_early_that_nothing_helps),
         TEST(torture_policy_aborts_when_rounds_stop_shrinking),
         TEST(torture_policy_names_numbers_that_are_enough),
         TEST(torture_policy_on_timeout_suspends_below_the_maximum),

@@ -17,7 +17,7 @@ enum {
     /* From here on: options of the policy. */
     OPT_DURATION, OPT_DOWNTIME, OPT_MAX_DOWNTIME, OPT_BANDWIDTH,
     OPT_ON_TIMEOUT, OPT_ITERATIONS, OPT_THRESHOLD, OPT_POLICY, OPT_OVERHEAD,
-    OPT_END,
+    OPT_CONFIDENCE, OPT_EARLY_ABORT, OPT_END,
 };
 
 static const struct option options[] = {
@@ -35,6 +35,8 @@ static const struct option options[] = {
     { "precopy-threshold", required_argument, NULL, OPT_THRESHOLD },
     { "precopy-policy", required_argument, NULL, OPT_POLICY },
     { "precopy-switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
+    { "precopy-confidence", required_argument, NULL, OPT_CONFIDENCE },
+    { "precopy-early-abort", required_argument, NULL, OPT_EARLY_ABORT },
     { 0 }
 };
 
@@ -71,6 +73,9 @@ const char migrate_help[] =
 "--precopy-switchover-overhead=TIME\n"
 "                             What a switchover takes besides the pages\n"
 "                             (100ms).\n"
+"--precopy-confidence=PERCENT That the downtime stays within the limit:\n"
+"                             50 to 99 (95).\n"
+"--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n"
 "--precopy-policy=limit|stock Keep to the limits, or decide as stock xl.\n"
 "\n"
 "--progress=auto|plain|json|none\n"
@@ -204,6 +209,10 @@ static int parse_policy_option(int opt, struct xpc_params *p, char *err)
         return parse_count(opt, &p->threshold_pages, err);
     case OPT_OVERHEAD:
         return parse_time(opt, &p->overhead_ns, err);
+    case OPT_CONFIDENCE:
+        return parse_count(opt, &p->confidence_percent, err);
+    case OPT_EARLY_ABORT:
+        return parse_word(opt, xpc_early_abort_names, &p->early_abort, err);
     default:
         return parse_word(opt, xpc_policy_names, &p->policy, err);
     }

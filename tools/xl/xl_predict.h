@@ -19,6 +19,7 @@ struct predict_options {
     uint64_t downtimes[PREDICT_LIST_MAX];   /* ns; 0: unlimited */
     size_t nr_downtimes;
     struct xpc_predict_params params;
+    uint64_t confidence_percent;        /* 0: none was asked for */
     const char *calc_time;          /* NULL: the default of dirty-rate */
     const char *files[XPC_EVACUATE_MAX];    /* --from; "-": stdin */
     size_t nr_files;

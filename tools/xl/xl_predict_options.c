@@ -16,7 +16,7 @@ enum {
     OPT_PLOT, OPT_DURATION, OPT_ITERATIONS, OPT_OVERHEAD, OPT_SUSPEND_PAGES,
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
-    OPT_CONCURRENCY, OPT_NO_EVACUATION,
+    OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE,
 };
 
 static const struct option options[] = {
@@ -42,6 +42,7 @@ static const struct option options[] = {
     { "variation", required_argument, NULL, OPT_VARIATION },
     { "stream", required_argument, NULL, OPT_STREAM },
     { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
+    { "confidence", required_argument, NULL, OPT_CONFIDENCE },
     { "no-evacuation", no_argument, NULL, OPT_NO_EVACUATION },
     { 0 }
 };
@@ -61,6 +62,8 @@ const char predict_help[] =
 "--plot[=FILE]        Plot it, on the terminal or to FILE.svg or FILE.png.\n"
 "--duration=TIME      How long precopy may take (no limit).\n"
 "--iterations=N       At most so many iterations (no limit).\n"
+"--confidence=PERCENT  Decide as xl migrate --precopy-confidence does: with a\n"
+"                     margin, and further rounds where they pay (neither).\n"
 "\n"
 "Several domains share the link; how to move them:\n"
 "--stream=RATE        The most that one migration can fill (the link).\n"
@@ -283,6 +286,12 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_NO_EVACUATION:
         o->no_evacuation = true;
         return 0;
+    case OPT_CONFIDENCE:
+        if (parse_count(opt, &o->confidence_percent, err))
+            return -1;
+        if (o->confidence_percent < 50 || o->confidence_percent > 99)
+            return bad(err, "--confidence: 50 to 99 percent are accepted");
+        return 0;
     default:
         return parse_params(opt, &o->params, err);
     }
@@ -356,5 +365,7 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    if (o->confidence_percent)
+        xpc_predict_params_live(&o->params, o->confidence_percent);
     return check(o, err);
 }

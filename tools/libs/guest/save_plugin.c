@@ -114,8 +114,12 @@ ssize_t write(int fd, const void *buf, size_t len)
 
 /* ---- the bitmap ------------------------------------------------------ */
 
-/* Times the last read of the bitmap, with the guest suspended. */
-long long xc_logdirty_control(xc_interface *xch, uint32_t domid, unsigned int sop,
+/*
+ * Sees the bitmap cleaned: D(t) is counted from here. The sampler's own calls
+ * come through here too.
+ */
+long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
+                              unsigned int sop,
                               xc_hypercall_buffer_t *bitmap,
                               unsigned long pages, unsigned int mode,
                               xc_shadow_op_stats_t *stats)
@@ -126,10 +130,11 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid, unsigned int so
 
     if (!real)
         real = (logdirty_fn *)next("xc_logdirty_control");
+    if (!ctx || sop != XEN_DOMCTL_SHADOW_OP_CLEAN)
+        return real(xch, domid, sop, bitmap, pages, mode, stats);
+    save_clean_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
-    if (ctx && sop == XEN_DOMCTL_SHADOW_OP_CLEAN && ctx->report.suspended_ns)
-        ctx->report.final_bitmap_ns = save_now_ns() -
-                                      ctx->report.start_monotonic_ns;
+    save_cleaned(ctx);
     return rc;
 }
 
@@ -171,7 +176,7 @@ static int prepare(struct save_ctx *ctx)
         info.domid != ctx->domid)
         return refuse(ctx, "there is no such domain");
     ctx->report.total_pages = info.nr_pages;
-    if (xpc_engine_preflight(&ctx->params, info.nr_pages, err, sizeof(err)))
+    if (xpc_engine_preflight(&ctx->params, NULL, info.nr_pages, err, sizeof(err)))
         return refuse(ctx, err);
     return 1;
 }
@@ -222,11 +227,14 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     callbacks.suspend = save_suspend;
     ctx->stock = stock;
     save_stream_init(&ctx->stream);
+    /* Without it the policy knows the iterations' ends alone. */
+    ctx->sampler = save_sampler_start(ctx->domid);
     save_active = ctx;
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);
     saved = errno;
     save_active = NULL;
+    save_sampler_stop(ctx->sampler);
     save_conclude(ctx, rc, saved);
     errno = saved;
     return rc;

@@ -9,6 +9,7 @@
 #include <xenctrl.h>
 #include <xenguest.h>
 
+#include "save_sampler.h"
 #include "save_stream.h"
 #include "xen_store.h"
 #include "xpc_policy.h"
@@ -23,6 +24,8 @@ struct save_ctx {
     struct xpc_engine engine;
     struct xpc_report report;
     struct save_stream stream;
+    struct save_sampler *sampler;           /* NULL: it could not start */
+    uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
     uint64_t iteration_bytes, iteration_pages;
     /* Of the last iteration; it is written when the guest runs again. */
@@ -44,6 +47,10 @@ uint64_t save_now_ns(void);
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);
 int save_suspend(void *data);
+
+/* Around every clean of the bitmap, and when log-dirty has been enabled. */
+void save_clean_begins(struct save_ctx *ctx);
+void save_cleaned(struct save_ctx *ctx);
 
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);

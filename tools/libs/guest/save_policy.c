@@ -48,6 +48,21 @@ static int peek_dirty(struct save_ctx *ctx, uint64_t *pages_r)
     return 0;
 }
 
+void save_clean_begins(struct save_ctx *ctx)
+{
+    if (ctx->sampler && ctx->live)
+        save_sampler_clean_begins(ctx->sampler);
+}
+
+void save_cleaned(struct save_ctx *ctx)
+{
+    ctx->clean_ns = save_now_ns();
+    if (ctx->report.suspended_ns)
+        ctx->report.final_bitmap_ns = since_start(ctx);
+    if (ctx->sampler && ctx->live)
+        save_sampler_cleaned(ctx->sampler);
+}
+
 static bool cancelled(struct save_ctx *ctx)
 {
     char path[XPC_STORE_PATH_LEN];
@@ -89,8 +104,12 @@ static int iteration_begins(struct save_ctx *ctx,
     ctx->iteration_pages = ctx->stream.pages;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
-        xpc_engine_init(&ctx->engine, &ctx->params, save_now_ns());
+        xpc_engine_init(&ctx->engine, &ctx->params, NULL,
+                        ctx->report.total_pages, save_now_ns());
         ctx->live = true;
+        /* Log-dirty has just been enabled, which leaves it clean. */
+        save_clean_begins(ctx);
+        save_cleaned(ctx);
         if (ctx->params.duration_ns && ctx->params.policy ==
             XPC_POLICY_LIMIT && ctx->params.on_timeout ==
             XPC_ON_TIMEOUT_ABORT)
@@ -108,8 +127,12 @@ static int iteration_ended(struct save_ctx *ctx)
         .pages_sent = ctx->stream.pages - ctx->iteration_pages,
         .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
     };
+    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_iteration *it = &ctx->last;
 
+    if (ctx->sampler)
+        o.nr_samples = save_sampler_take(ctx->sampler, samples);
+    o.samples = samples;
     if (peek_dirty(ctx, &o.dirty_pages)) {
         /* Nobody but us and libxenguest has business with log-dirty here. */
         save_log(ctx, "can't count dirty pages: %s: is log-dirty used by "
@@ -117,6 +140,7 @@ static int iteration_ended(struct save_ctx *ctx)
         return XPC_ABORT;
     }
     o.now_ns = save_now_ns();
+    o.since_clean_ns = o.now_ns - ctx->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);
     if (cancelled(ctx)) {
         it->decision.action = XPC_ABORT;

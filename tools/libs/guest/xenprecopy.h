@@ -35,6 +35,12 @@ enum xpc_on_timeout {
     XPC_ON_TIMEOUT_SUSPEND,
 };
 
+/* With on-timeout abort: give up as soon as there is no hope? */
+enum xpc_early_abort {
+    XPC_EARLY_ABORT_ON,
+    XPC_EARLY_ABORT_OFF,
+};
+
 struct xpc_params {
     int policy;                     /* enum xpc_policy */
     uint64_t duration_ns;           /* of precopy; 0: no limit */
@@ -46,7 +52,11 @@ struct xpc_params {
                                      * (stock policy: 5) */
     uint64_t threshold_pages;       /* below it copying on is pointless; 0:
                                      * none (stock policy: 50) */
-    uint64_t overhead_ns;           /* switchover overhead; 0: the default */
+    uint64_t overhead_ns;           /* switchover overhead; 0: learned, or
+                                     * the default */
+    uint64_t confidence_percent;    /* that the downtime stays within the
+                                     * limit: 50 to 99 */
+    int early_abort;                /* enum xpc_early_abort */
     bool once;                      /* these hold for one migration: the
                                      * plug-in removes them afterwards */
 };
@@ -60,6 +70,7 @@ struct xpc_params {
  */
 #define XPC_DEFAULT_OVERHEAD_NS UINT64_C(100000000)
 #define XPC_DEFAULT_SUSPEND_PAGES 256
+#define XPC_DEFAULT_CONFIDENCE_PERCENT 95
 
 /* Fills in the defaults: policy limit, 300 ms, no duration, abort. */
 void xpc_params_init(struct xpc_params *p);
@@ -76,12 +87,25 @@ uint64_t xpc_params_overhead(const struct xpc_params *p);
 
 /* ---- decisions ----------------------------------------------------- */
 
+/* Pages dirty t after the bitmap was clean. */
+#define XPC_SAMPLES_MAX 32
+struct xpc_dirty_count {
+    uint64_t t_ns, pages;
+};
+
 /* What is known when one iteration's pages have been sent. */
 struct xpc_observation {
     uint64_t now_ns;
     uint64_t dirty_pages;   /* now, since the last clean */
     uint64_t pages_sent;    /* in this iteration, with data */
     uint64_t bytes_sent;    /* in this iteration, really written */
+    /*
+     * The dirty count in the course of this iteration, in growing time, and
+     * how long ago the bitmap was clean.
+     */
+    const struct xpc_dirty_count *samples;
+    size_t nr_samples;
+    uint64_t since_clean_ns;
 };
 
 enum xpc_action {
@@ -110,6 +134,9 @@ struct xpc_decision {
     int action;                     /* enum xpc_action */
     int reason;                     /* enum xpc_reason */
     uint64_t predicted_downtime_ns; /* if the guest were suspended now */
+    uint64_t cautious_downtime_ns;  /* not passed with the confidence asked:
+                                     * what is held against the limits */
+    uint64_t best_downtime_ns;      /* least to be expected by copying on */
     uint64_t bandwidth_bytes_per_s; /* used for the prediction */
     uint64_t overhead_ns;
     uint64_t dirty_pages;

@@ -113,7 +113,7 @@ static int obstacle(const struct question *q, const struct xpc_prediction *r)
 {
     if (r->converges)
         return XPC_OBSTACLE_NONE;
-    if (xpc_predict_switchover(&q->p, 0, 0) > q->p.rule.downtime_ns)
+    if (xpc_predict_cautious(&q->p, 0, 0) > q->p.rule.downtime_ns)
         return XPC_OBSTACLE_SWITCHOVER;
     if (r->reason == XPC_REASON_DURATION)
         return XPC_OBSTACLE_DURATION;
@@ -249,7 +249,7 @@ static void add_obstacle(struct text *t, const struct xpc_advice *a,
     switch (a->obstacle) {
     case XPC_OBSTACLE_SWITCHOVER:
         add(t, "the switchover alone takes %s",
-            xpc_format_time(x, xpc_predict_switchover(p, 0, 0)));
+            xpc_format_time(x, xpc_predict_cautious(p, 0, 0)));
         break;
     case XPC_OBSTACLE_DURATION:
         add(t, "after %"PRIu64" iteration%s of the %s of precopy too little "

@@ -17,6 +17,7 @@ void xpc_params_init(struct xpc_params *p)
         .policy = XPC_POLICY_LIMIT,
         .downtime_ns = XPC_DEFAULT_DOWNTIME_NS,
         .on_timeout = XPC_ON_TIMEOUT_ABORT,
+        .confidence_percent = XPC_DEFAULT_CONFIDENCE_PERCENT,
     };
 }
 
@@ -61,6 +62,8 @@ int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
         return complain(err, len, "on-timeout suspend needs a maximum "
                         "downtime: how long may the guest stand still at "
                         "worst?");
+    if (p->confidence_percent < 50 || p->confidence_percent > 99)
+        return complain(err, len, "the confidence must be 50 to 99 percent");
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "xpc_advice.h"
 #include "xpc_policy.h"
 #include "xpc_units.h"
 
@@ -24,6 +25,20 @@
  * count for much.
  */
 #define BANDWIDTH_BYTES 0x1p23
+/* What an iteration takes besides sending tells nothing of the link: an
+ * iteration that sends less than this is not counted. */
+#define BANDWIDTH_LEAST_BYTES 0x1p20
+/*
+ * Without hope, precopy ends after three iterations that did not help, but
+ * not before a share of the duration: the guest may have a lull. Of a steady
+ * guest, whose iterations were all within STEADY of each other, that is less
+ * to be expected.
+ */
+#define PATIENCE 0.9
+#define PATIENCE_STEADY 0.25
+#define STEADY 1.08
+/* With hope but no duration given, it ends after so many. */
+#define HOPEFUL_ITERATIONS 30
 
 int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
                      long dirty_pages)
@@ -40,25 +55,54 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
 
 /* What predictions rest on; the bandwidth is learned. */
 static void predict_params(struct xpc_predict_params *pp,
-                           const struct xpc_params *p)
+                           const struct xpc_params *p,
+                           const struct xpc_prior *prior)
 {
     xpc_predict_params_init(pp, p->bandwidth_bytes_per_s, p->downtime_ns);
     xpc_rule_from_params(&pp->rule, p);
     pp->rule.shrinking = LIVE_SHRINKING;
-    pp->overhead_ns = xpc_params_overhead(p);
-    pp->suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
+    pp->rule.gain = XPC_LIVE_GAIN;
+    pp->overhead_ns = prior->overhead_ns;
+    pp->suspend_pages = prior->suspend_pages;
+    pp->confidence_z = xpc_confidence_z(p->confidence_percent);
+    pp->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
+    pp->overhead_sd_ns = prior->overhead_sd_ns;
+    pp->suspend_pages_sd = prior->suspend_pages_sd;
 }
 
-int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
+static void fill_prior(struct xpc_prior *to, const struct xpc_params *p,
+                       const struct xpc_prior *known)
+{
+    *to = (struct xpc_prior){
+        .overhead_ns = xpc_params_overhead(p),
+        .overhead_sd_ns = XPC_UNKNOWN_CV * xpc_params_overhead(p),
+        .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
+        .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
+    };
+    if (!known)
+        return;
+    to->suspend_pages = known->suspend_pages;
+    to->suspend_pages_sd = known->suspend_pages_sd;
+    if (!p->overhead_ns) {
+        to->overhead_ns = known->overhead_ns;
+        to->overhead_sd_ns = known->overhead_sd_ns;
+    }
+}
+
+int xpc_engine_preflight(const struct xpc_params *p,
+                         const struct xpc_prior *known, uint64_t total_pages,
                          char *err, size_t len)
 {
     uint64_t max = xpc_params_max_downtime(p);
-    uint64_t overhead = xpc_params_overhead(p), first;
+    uint64_t overhead, first;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     struct xpc_predict_params pp;
+    struct xpc_prior prior;
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
+    fill_prior(&prior, p, known);
+    overhead = prior.overhead_ns;
     errno = EINVAL;
     if (max <= overhead) {
         snprintf(err, len, "a downtime of %s can't be met: the switchover "
@@ -69,7 +113,7 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     }
     if (!p->duration_ns || !p->bandwidth_bytes_per_s)
         return 0;
-    predict_params(&pp, p);
+    predict_params(&pp, p, &prior);
     first = xpc_predict_send_ns(&pp, total_pages);
     if (first > p->duration_ns) {
         snprintf(err, len, "a precopy duration of %s can't be met: the first "
@@ -82,12 +126,20 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
 }
 
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     const struct xpc_prior *prior, uint64_t total_pages,
                      uint64_t now_ns)
 {
     *e = (struct xpc_engine){
-        .params = *params, .start_ns = now_ns, .last_ns = now_ns,
+        .total_pages = total_pages, .start_ns = now_ns, .last_ns = now_ns,
     };
-    predict_params(&e->predict, params);
+    fill_prior(&e->prior, params, prior);
+    xpc_engine_change(e, params);
+}
+
+void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
+{
+    e->params = *params;
+    predict_params(&e->predict, params, &e->prior);
 }
 
 /*
@@ -98,38 +150,42 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
 static uint64_t learn_bandwidth(struct xpc_engine *e, uint64_t bytes,
                                 uint64_t ns)
 {
-    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES);
+    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES), s = ns / 1e9;
     uint64_t given = e->params.bandwidth_bytes_per_s, measured;
 
+    if (!ns || (bytes < BANDWIDTH_LEAST_BYTES && e->recent_bytes > 0))
+        return e->predict.bandwidth_bytes_per_s;
     e->recent_bytes = e->recent_bytes * keep + bytes;
-    e->recent_s = e->recent_s * keep + ns / 1e9;
-    if (e->recent_bytes <= 0 || e->recent_s <= 0)
+    e->recent_s = e->recent_s * keep + s;
+    e->recent_square = e->recent_square * keep + bytes * (bytes / s);
+    if (e->recent_bytes <= 0)
         return given;
     measured = e->recent_bytes / e->recent_s;
     return given && given < measured ? given : measured;
 }
 
-/* What would have been enough, for a user whose migration is aborted. */
-static void advise(const struct xpc_engine *e, struct xpc_decision *d)
+/* How much the bandwidth varies: standard deviation over mean. */
+static double bandwidth_cv(const struct xpc_engine *e)
 {
-    uint64_t limit = e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND ?
-                     xpc_params_max_downtime(&e->params) :
-                     e->params.downtime_ns;
-    struct xpc_predict_params pp = e->predict;
-    double best = e->state.best_dirty_pages;
-    uint64_t data_ns;
+    double mean = e->recent_s > 0 ? e->recent_bytes / e->recent_s : 0;
+    double square = e->recent_s > 0 ? e->recent_square / e->recent_s : 0;
 
-    /* A tenth more, since no two rounds leave the same. */
-    d->enough_downtime_ns = 1.1 * xpc_predict_switchover(&pp, best, 0);
-    if (limit <= d->overhead_ns)
-        return;
-    pp.overhead_ns = 0;
-    data_ns = xpc_predict_switchover(&pp, best, 0);
-    d->enough_bandwidth_bytes_per_s = 1.1 * d->bandwidth_bytes_per_s *
-        ((double)data_ns / (limit - d->overhead_ns));
+    if (mean <= 0)
+        return XPC_UNKNOWN_CV;
+    return fmax(XPC_BANDWIDTH_CV_MIN, sqrt(fmax(square - mean * mean, 0)) / mean);
 }
 
-/* The state that the rule judges by. */
+/* Where the migration stands, for the simulation. */
+static struct xpc_predict_state here(const struct xpc_engine *e)
+{
+    return (struct xpc_predict_state){
+        .elapsed_ns = e->state.elapsed_ns,
+        .iterations = e->state.iterations,
+        .dirty_pages = e->state.dirty_pages,
+    };
+}
+
+/* The state that the rule judges by, but for what is to come. */
 static void observe(struct xpc_engine *e, const struct xpc_observation *o)
 {
     struct xpc_rule_state *s = &e->state;
@@ -137,10 +193,120 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->elapsed_ns = o->now_ns - e->start_ns;
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
-    s->downtime_ns = xpc_predict_switchover(&e->predict, o->dirty_pages, 0);
+    s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->next_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
+    xpc_learn_add(&e->learn, o->samples, o->nr_samples,
+                  o->since_clean_ns ? o->since_clean_ns : o->now_ns -
+                  e->last_ns, o->dirty_pages);
+}
+
+/*
+ * The downtime after the next iteration: expected, or with side 1 at the
+ * guest's busiest that was seen.
+ */
+static uint64_t after_next(const struct xpc_engine *e,
+                           const struct xpc_curve *c, double side)
+{
+    double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns,
+                                   side);
+
+    return xpc_predict_cautious(&e->predict, pages, 0);
+}
+
+/*
+ * The least downtime that copying on reaches in the time left, on the curve
+ * or, with side -1, at the guest's quietest that was seen.
+ */
+static uint64_t best_to_come(const struct xpc_engine *e,
+                             const struct xpc_curve *c, double side)
+{
+    struct xpc_predict_params pp = e->predict;
+    struct xpc_predict_state s = here(e);
+    struct xpc_prediction r;
+
+    /* Never satisfied: it goes on for as long as copying on helps. */
+    pp.rule.downtime_ns = 0;
+    pp.rule.max_downtime_ns = 0;
+    pp.rule.threshold_pages = 0;
+    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    xpc_predict_run(&r, c, &pp, &s, side, NULL);
+    return r.least_downtime_ns;
+}
+
+static double patience(const struct xpc_curve *c)
+{
+    const struct xpc_curve_point *last = &c->pt[c->nr - 1];
+
+    return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
+}
+
+/*
+ * Precopy ends for want of progress only when there is no hope: not even at
+ * its quietest does the guest come within the limit, and it was watched for
+ * long enough to have shown a lull.
+ */
+static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
+                        struct xpc_rule_state *s)
+{
+    const struct xpc_params *p = &e->params;
+    bool hope;
+
+    /* Not even with nothing left to send: no lull will help. */
+    if (xpc_predict_cautious(&e->predict, 0, 0) > xpc_params_max_downtime(p)) {
+        s->stalled = e->predict.rule.stall_iterations;
+        return;
+    }
+    if (s->stalled < e->predict.rule.stall_iterations)
+        return;
+    hope = best_to_come(e, c, -1) <= p->downtime_ns;
+    if (!p->duration_ns) {
+        if (hope && s->stalled < HOPEFUL_ITERATIONS)
+            s->stalled = 0;
+        return;
+    }
+    if (hope || s->elapsed_ns < patience(c) * p->duration_ns ||
+        (p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
+         p->early_abort == XPC_EARLY_ABORT_OFF))
+        s->stalled = 0;
+}
+
+/* Asks the rule, with what is to come as the simulation sees it. */
+static void choose(struct xpc_engine *e, struct xpc_decision *d)
+{
+    struct xpc_rule rule = e->predict.rule;
+    struct xpc_rule_state s = e->state;
+    struct xpc_curve curve;
+
+    d->best_downtime_ns = s.downtime_ns;
+    if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
+        d->best_downtime_ns = best_to_come(e, &curve, 0);
+        judge_stall(e, &curve, &s);
+        if (after_next(e, &curve, 1) <= e->params.downtime_ns)
+            s.next_downtime_ns = after_next(e, &curve, 0);
+    }
+    d->action = xpc_rule_decide(&rule, &s, &d->reason);
+}
+
+/* What would have been enough, for a user whose migration is aborted. */
+static void advise(const struct xpc_engine *e, struct xpc_decision *d)
+{
+    struct xpc_predict_params pp = e->predict;
+    struct xpc_predict_state s = here(e);
+    struct xpc_curve curve;
+    struct xpc_advice a;
+
+    if (xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
+        return;
+    /* For a migration like this one, begun anew. */
+    s = (struct xpc_predict_state){ .pages = e->total_pages };
+    if (e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND)
+        pp.rule.downtime_ns = pp.rule.max_downtime_ns;
+    xpc_advise(&a, &curve, &pp, &s);
+    if (a.least_downtime_ns != UINT64_MAX)
+        d->enough_downtime_ns = a.least_downtime_ns;
+    d->enough_bandwidth_bytes_per_s = a.least_bandwidth_bytes_per_s;
 }
 
 int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
@@ -157,14 +323,17 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         .duration_ns = o->now_ns - e->last_ns,
         .dirty_pages = o->dirty_pages,
     };
-    e->last_ns = o->now_ns;
     e->predict.bandwidth_bytes_per_s = learn_bandwidth(e, o->bytes_sent,
                                                        it->duration_ns);
+    e->predict.bandwidth_cv = bandwidth_cv(e);
     observe(e, o);
+    e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;
     d->overhead_ns = e->predict.overhead_ns;
     d->bandwidth_bytes_per_s = e->predict.bandwidth_bytes_per_s;
-    d->predicted_downtime_ns = e->state.downtime_ns;
+    d->cautious_downtime_ns = e->state.downtime_ns;
+    d->predicted_downtime_ns =
+        xpc_predict_switchover(&e->predict, o->dirty_pages, 0);
     if (p->duration_ns > e->state.elapsed_ns)
         d->time_left_ns = p->duration_ns - e->state.elapsed_ns;
 
@@ -173,7 +342,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         d->action = xpc_stock_decide(p, it->number, -1);
         return d->action;
     }
-    d->action = xpc_rule_decide(&e->predict.rule, &e->state, &d->reason);
+    choose(e, d);
     if (d->action == XPC_ABORT)
         advise(e, d);
     return d->action;

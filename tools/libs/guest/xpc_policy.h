@@ -9,16 +9,31 @@
 #define XPC_POLICY_H
 
 #include "xenprecopy.h"
+#include "xpc_learn.h"
 #include "xpc_predict.h"
+
+/*
+ * What earlier migrations to the same target have taught: the mean of the
+ * switchover overhead and of the pages that suspending dirties, and how much
+ * they vary (standard deviations).
+ */
+struct xpc_prior {
+    uint64_t overhead_ns, overhead_sd_ns;
+    uint64_t suspend_pages, suspend_pages_sd;
+};
 
 /* The policy's memory over one migration. Set up by xpc_engine_init(). */
 struct xpc_engine {
     struct xpc_params params;
+    uint64_t total_pages;
+    struct xpc_prior prior;
     struct xpc_predict_params predict;  /* its bandwidth is the one in use */
     struct xpc_rule_state state;
+    struct xpc_learn learn;         /* D(t) of this guest */
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
-    double recent_bytes, recent_s;  /* sent lately, older fading out */
+    /* Sent lately, older fading out; sum of s * rate^2 for its variance. */
+    double recent_bytes, recent_s, recent_square;
 };
 
 /*
@@ -27,11 +42,20 @@ struct xpc_engine {
  * alone is over the limit, the first copy takes longer than the duration).
  */
 int xpc_engine_preflight(const struct xpc_params *params,
-                         uint64_t total_pages, char *err, size_t len);
+                         const struct xpc_prior *prior, uint64_t total_pages,
+                         char *err, size_t len);
 
-/* params must have passed xpc_params_check(). */
+/*
+ * params must have passed xpc_params_check(). prior may be NULL: the cautious
+ * defaults. An overhead in params outweighs the prior's.
+ */
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     const struct xpc_prior *prior, uint64_t total_pages,
                      uint64_t now_ns);
+
+/* Other parameters from the next decision on; they have passed the check. */
+void xpc_engine_change(struct xpc_engine *e,
+                       const struct xpc_params *params);
 
 /*
  * An iteration's pages have been sent: what now? Fills *it_r, the decision in

@@ -72,6 +72,38 @@ uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
     return to_u64(send_ns(p, bytes) + p->overhead_ns);
 }
 
+uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
+                              double pages, double zero)
+{
+    double expected = xpc_predict_switchover(p, pages, zero);
+    double data, extra, overhead = p->overhead_sd_ns;
+
+    if (p->confidence_z <= 0)
+        return to_u64(expected);
+    data = (expected - p->overhead_ns) * p->bandwidth_cv;
+    extra = send_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
+    return to_u64(expected + p->confidence_z *
+                  sqrt(data * data + extra * extra + overhead * overhead));
+}
+
+double xpc_confidence_z(uint64_t percent)
+{
+    /* Abramowitz and Stegun, 26.2.23: error under 4.5e-4. */
+    double t = sqrt(-2 * log(1 - percent / 100.0));
+
+    return fmax(0, t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))));
+}
+
+void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent)
+{
+    p->confidence_z = xpc_confidence_z(percent);
+    p->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
+    p->overhead_sd_ns = XPC_UNKNOWN_CV * p->overhead_ns;
+    p->suspend_pages_sd = XPC_UNKNOWN_CV * p->suspend_pages;
+    p->rule.gain = XPC_LIVE_GAIN;
+}
+
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
 {
     return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
@@ -103,7 +135,7 @@ static void look(struct run *run, double pages, double zero)
 
     s->elapsed_ns = to_u64(run->elapsed);
     s->dirty_pages = pages + zero;
-    s->downtime_ns = xpc_predict_switchover(run->p, pages, zero);
+    s->downtime_ns = xpc_predict_cautious(run->p, pages, zero);
     s->next_downtime_ns = UINT64_MAX;
     if (s->iterations < run->p->rule.min_iterations ||
         s->downtime_ns >= r->least_downtime_ns)
@@ -163,7 +195,7 @@ static int decide(struct run *run)
     s->next_ns = to_u64(next);
     if (run->p->rule.gain > 0)
         s->next_downtime_ns =
-            xpc_predict_switchover(run->p, dirty_after(run, next), 0);
+            xpc_predict_cautious(run->p, dirty_after(run, next), 0);
     run->r->dirty_pages = left;
     run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
     if (run->r->action == XPC_CONTINUE &&
@@ -200,7 +232,7 @@ static void finish(struct run *run, double pages, double zero)
     r->iterations = run->rule.iterations;
     r->downtime_ns = r->least_downtime_ns;
     if (r->converges) {
-        r->downtime_ns = run->rule.downtime_ns;
+        r->downtime_ns = xpc_predict_switchover(run->p, pages, zero);
         run->elapsed += r->downtime_ns;
         run->bytes += bytes_of(run->p, pages + run->p->suspend_pages, zero);
     }

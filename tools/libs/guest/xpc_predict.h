@@ -34,7 +34,34 @@ struct xpc_predict_params {
     uint64_t suspend_pages;         /* dirtied by suspending itself */
     struct xpc_rule rule;
     struct xpc_curve_model model;
+    /*
+     * What is held against the limits is the downtime plus a margin for a
+     * confidence: confidence_z standard deviations (0: none) of what the
+     * downtime is made of, each varying independently:
+     *   z sqrt((data bandwidth_cv)^2 + overhead_sd^2 + (suspend pages' sd,
+     *   sent)^2)
+     */
+    double confidence_z;
+    double bandwidth_cv;            /* standard deviation over mean */
+    uint64_t overhead_sd_ns;
+    double suspend_pages_sd;
 };
+
+/* Standard deviations to a one-sided confidence of 50 to 99 percent. */
+double xpc_confidence_z(uint64_t percent);
+
+/* What is not known varies by so much. */
+#define XPC_UNKNOWN_CV 0.1
+/* No link is steadier than this. */
+#define XPC_BANDWIDTH_CV_MIN 0.02
+/* The live policy's gain, see struct xpc_rule. Tuned by make eval. */
+#define XPC_LIVE_GAIN 0.9
+
+/*
+ * As the live policy decides with such a confidence: the margin, with unknown
+ * variations, and the further rounds that the rule takes.
+ */
+void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent);
 
 /*
  * Where a migration stands.
@@ -107,6 +134,10 @@ void xpc_predict_start(struct xpc_predict_state *s,
 /* The downtime if the guest were suspended with so many pages to send. */
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero_pages);
+
+/* The same with the margin: not passed with the confidence. */
+uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
+                              double pages, double zero_pages);
 
 /* How long an iteration takes that sends so many pages with data. */
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p,

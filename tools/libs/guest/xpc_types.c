@@ -19,6 +19,7 @@
 
 const char *const xpc_policy_names[] = { "limit", "stock", NULL };
 const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
+const char *const xpc_early_abort_names[] = { "on", "off", NULL };
 const char *const xpc_action_names[] = {
     "continue", "stop-and-copy", "abort", NULL
 };
@@ -45,6 +46,8 @@ static const struct xpc_field params_fields[] = {
     U64(P, "threshold-pages", threshold_pages, .null_zero = true),
     U64(P, "switchover-overhead-ms", overhead_ns, .scale = XPC_MS,
         .null_zero = true),
+    U64(P, "confidence-percent", confidence_percent, .min = 50, .max = 99),
+    ENUM(P, "early-abort", early_abort, xpc_early_abort_names),
     { .name = "once", .kind = XPC_FIELD_BOOL, .offset = offsetof(P, once),
       .omit_zero = true },
 };
@@ -61,6 +64,8 @@ static const struct xpc_field decision_fields[] = {
     ENUM(D, "action", action, xpc_action_names),
     ENUM(D, "reason", reason, xpc_reason_names),
     U64(D, "predicted-downtime-us", predicted_downtime_ns, .scale = US),
+    U64(D, "cautious-downtime-us", cautious_downtime_ns, .scale = US),
+    U64(D, "best-downtime-us", best_downtime_ns, .scale = US),
     U64(D, "bandwidth-bytes-per-s", bandwidth_bytes_per_s),
     U64(D, "switchover-overhead-us", overhead_ns, .scale = US),
     U64(D, "dirty-pages", dirty_pages),

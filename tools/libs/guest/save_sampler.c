@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <xenctrl.h>
+
+#include "save_plugin.h"
+#include "save_sampler.h"
+#include "xpc_units.h"
+
+/* The first count comes so long after a clean, the next grow by a quarter. */
+#define FIRST_NS (10 * XPC_MS)
+#define LONGEST_NS XPC_S
+
+struct save_sampler {
+    xc_interface *xch;
+    uint32_t domid;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool quit, running;
+    uint64_t clean_ns;          /* the bitmap was last clean then */
+    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
+    size_t nr;
+    uint64_t peeks, peek_ns;
+};
+
+/* Waits till then, or for a change. Called and returns with the lock held. */
+static void sleep_until(struct save_sampler *s, uint64_t ns)
+{
+    struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
+
+    pthread_cond_timedwait(&s->wake, &s->lock, &ts);
+}
+
+static uint64_t next_sample_ns(const struct save_sampler *s)
+{
+    uint64_t last = s->nr ? s->samples[s->nr - 1].t_ns : 0;
+    uint64_t step = last / 4;
+
+    if (step < FIRST_NS)
+        step = FIRST_NS;
+    if (step > LONGEST_NS)
+        step = LONGEST_NS;
+    return s->clean_ns + last + step;
+}
+
+/* A full array keeps every second sample: growing intervals stay growing. */
+static void make_room(struct save_sampler *s)
+{
+    size_t to = 0;
+
+    if (s->nr < XPC_SAMPLES_MAX)
+        return;
+    for (size_t i = 1; i < s->nr; i += 2)
+        s->samples[to++] = s->samples[i];
+    s->nr = to;
+}
+
+static void count(struct save_sampler *s)
+{
+    xc_shadow_op_stats_t stats = { 0 };
+    uint64_t before = save_now_ns(), after;
+    long long r = xc_logdirty_control(s->xch, s->domid,
+                                      XEN_DOMCTL_SHADOW_OP_PEEK, NULL, 0, 0,
+                                      &stats);
+
+    after = save_now_ns();
+    s->peeks++;
+    s->peek_ns += after - before;
+    if (r < 0) {
+        s->running = false;     /* the guest is gone, or log-dirty is */
+        return;
+    }
+    make_room(s);
+    s->samples[s->nr++] = (struct xpc_dirty_count){
+        .t_ns = before + (after - before) / 2 - s->clean_ns,
+        .pages = stats.dirty_count,
+    };
+}
+
+static void *sampler(void *arg)
+{
+    struct save_sampler *s = arg;
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->quit) {
+        uint64_t due;
+
+        if (!s->running) {
+            pthread_cond_wait(&s->wake, &s->lock);
+            continue;
+        }
+        due = next_sample_ns(s);
+        if (save_now_ns() < due)
+            sleep_until(s, due);
+        else
+            count(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/*
+ * The toolstack ends a save by a signal that interrupts the main thread's
+ * write: this thread must not take it away.
+ */
+static int start_thread(struct save_sampler *s)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(&s->thread, NULL, sampler, s);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+struct save_sampler *save_sampler_start(uint32_t domid)
+{
+    struct save_sampler *s = calloc(1, sizeof(*s));
+    pthread_condattr_t attr;
+    int r;
+
+    if (!s)
+        return NULL;
+    s->domid = domid;
+    s->xch = xc_interface_open(NULL, NULL, 0);
+    if (!s->xch) {
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    r = start_thread(s);
+    if (r) {
+        xc_interface_close(s->xch);
+        free(s);
+        errno = r;
+        return NULL;
+    }
+    return s;
+}
+
+void save_sampler_clean_begins(struct save_sampler *s)
+{
+    pthread_mutex_lock(&s->lock);
+}
+
+void save_sampler_cleaned(struct save_sampler *s)
+{
+    s->clean_ns = save_now_ns();
+    s->nr = 0;
+    s->running = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
+{
+    size_t nr;
+
+    pthread_mutex_lock(&s->lock);
+    nr = s->nr;
+    memcpy(to, s->samples, nr * sizeof(*to));
+    s->running = false;
+    pthread_mutex_unlock(&s->lock);
+    return nr;
+}
+
+void save_sampler_cost(struct save_sampler *s, uint64_t *peeks_r,
+                       uint64_t *ns_r)
+{
+    pthread_mutex_lock(&s->lock);
+    *peeks_r = s->peeks;
+    *ns_r = s->peek_ns;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void save_sampler_stop(struct save_sampler *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->quit = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    xc_interface_close(s->xch);
+    free(s);
+}
