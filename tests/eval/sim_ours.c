@@ -2,9 +2,6 @@
 /* The library's policy, called as the plug-in calls it. */
 #include "sim.h"
 
-/* XPC_SAMPLES_MAX: the engine takes a prior and the counts in between. */
-#ifdef XPC_SAMPLES_MAX
-
 static int start(struct sim_state *s, const struct sim_case *c)
 {
     struct xpc_prior prior = {
@@ -35,28 +32,6 @@ static int decide(struct sim_state *s, const struct sim_seen *seen,
     o->since_clean_ns = seen->since_clean_ns;
     return xpc_engine_decide(&s->engine, o, &s->last);
 }
-
-#else
-
-static int start(struct sim_state *s, const struct sim_case *c)
-{
-    char err[512];
-
-    s->params.overhead_ns = c->prior.overhead_ns;
-    if (xpc_engine_preflight(&s->params, c->total_pages, err, sizeof(err)))
-        return -1;
-    xpc_engine_init(&s->engine, &s->params, 0);
-    return 0;
-}
-
-static int decide(struct sim_state *s, const struct sim_seen *seen,
-                  struct xpc_observation *o)
-{
-    (void)seen;
-    return xpc_engine_decide(&s->engine, o, &s->last);
-}
-
-#endif
 
 int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
 {
