@@ -87,34 +87,6 @@ static int parse(struct predict_source *s, const char *what, const char *json,
     return 0;
 }
 
-int predict_read(struct predict_source *s, const char *file,
-                 char err[XPC_ERR_LEN])
-{
-    bool is_stdin = !strcmp(file, "-");
-    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
-    const char *slash = strrchr(file, '/');
-    char *json = NULL;
-    size_t len;
-
-    *s = (struct predict_source){ 0 };
-    if (fd >= 0)
-        json = slurp(fd, &len);
-    if (!json) {
-        snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
-        rc = blame(err, file);
-    } else {
-        s->name = xl_plain(xl_asprintf("%s", is_stdin ? "stdin" :
-                                             slash ? slash + 1 : file));
-        rc = parse(s, is_stdin ? "standard input" : file, json, len, err);
-    }
-    if (fd >= 0 && !is_stdin)
-        close(fd);
-    free(json);
-    if (rc)
-        predict_source_dispose(s);
-    return rc;
-}
-
 /* ---- xl dirty-rate ---------------------------------------------------- */
 
 struct child {
@@ -122,23 +94,25 @@ struct child {
     int out;
 };
 
-static void exec_dirty_rate(const char *domain, const char *calc_time)
+/* Of a domain, or of what was recorded in a trace. */
+static void exec_dirty_rate(const char *domain, const char *trace,
+                            const char *calc_time)
 {
-    char *option = calc_time ? xl_asprintf("--calc-time=%s", calc_time) :
-                               NULL;
     const char *args[8] = { "xl", "dirty-rate", "--json" };
     int n = 3;
 
-    if (option)
-        args[n++] = option;
+    if (calc_time)
+        args[n++] = xl_asprintf("--calc-time=%s", calc_time);
+    if (trace)
+        args[n++] = xl_asprintf("--trace=%s", trace);
     args[n++] = "--";
-    args[n++] = domain;
+    args[n] = domain;
     execv("/proc/self/exe", (char **)args);
     _exit(127);
 }
 
 static int start_child(struct child *c, const char *domain,
-                       const char *calc_time)
+                       const char *trace, const char *calc_time)
 {
     int fds[2];
 
@@ -147,7 +121,7 @@ static int start_child(struct child *c, const char *domain,
     c->pid = fork();
     if (!c->pid) {
         dup2(fds[1], STDOUT_FILENO);
-        exec_dirty_rate(domain, calc_time);
+        exec_dirty_rate(domain, trace, calc_time);
     }
     close(fds[1]);
     c->out = fds[0];
@@ -179,6 +153,66 @@ static int finish_child(struct predict_source *s, struct child *c,
     return rc;
 }
 
+/* Is this a recorded trace? docs/trace-format.md */
+static bool is_trace(const char *file)
+{
+    char magic[8] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool yes = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+               !memcmp(magic, "XPCTRACE", sizeof(magic));
+
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static int read_trace(struct predict_source *s, const char *file,
+                      char err[XPC_ERR_LEN])
+{
+    struct child c;
+
+    if (!start_child(&c, NULL, file, NULL))
+        return finish_child(s, &c, file, err);
+    snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
+             strerror(errno));
+    return -1;
+}
+
+int predict_read(struct predict_source *s, const char *file,
+                 char err[XPC_ERR_LEN])
+{
+    bool is_stdin = !strcmp(file, "-");
+    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
+    const char *slash = strrchr(file, '/');
+    char *json = NULL;
+    size_t len;
+
+    *s = (struct predict_source){ 0 };
+    if (fd >= 0 && !is_stdin && is_trace(file)) {
+        close(fd);
+        rc = read_trace(s, file, err);
+        if (rc)
+            predict_source_dispose(s);
+        return rc;
+    }
+    if (fd >= 0)
+        json = slurp(fd, &len);
+    if (!json) {
+        snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
+        rc = blame(err, file);
+    } else {
+        s->name = xl_plain(xl_asprintf("%s", is_stdin ? "stdin" :
+                                             slash ? slash + 1 : file));
+        rc = parse(s, is_stdin ? "standard input" : file, json, len, err);
+    }
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    free(json);
+    if (rc)
+        predict_source_dispose(s);
+    return rc;
+}
+
 int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
                     const char *calc_time, char err[XPC_ERR_LEN])
 {
@@ -188,7 +222,8 @@ int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
     int rc = 0;
 
     for (started = 0; started < nr; started++) {
-        if (start_child(&children[started], domains[started], calc_time)) {
+        if (start_child(&children[started], domains[started], NULL,
+                        calc_time)) {
             snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
                      strerror(errno));
             rc = -1;

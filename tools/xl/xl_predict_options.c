@@ -50,8 +50,9 @@ static const struct option options[] = {
 const char predict_help[] =
 "-h, --help           Print this help.\n"
 "--from=FILE          Read a measurement (of xl dirty-rate --json, or QEMU's\n"
-"                     calc-dirty-rate) from FILE, - for standard input,\n"
-"                     instead of measuring. Can be given several times.\n"
+"                     calc-dirty-rate) or a recorded trace from FILE, - for\n"
+"                     standard input, instead of measuring. Can be given\n"
+"                     several times.\n"
 "--bandwidth=LIST     What the link gives, comma-separated: numbers with\n"
 "                     kbit, Mbit, Gbit, Mibit, Gibit, kB, MB, GB, KiB, MiB or\n"
 "                     GiB, per second (100Mbit to 40Gbit).\n"
