@@ -30,6 +30,8 @@ static void torture_params_survive_json(void **state)
     in.iterations = 12;
     in.threshold_pages = 77;
     in.overhead_ns = 5 * XPC_MS;
+    in.confidence_percent = 80;
+    in.early_abort = XPC_EARLY_ABORT_OFF;
     in.once = true;
     json = xpc_to_json(&xpc_params_type, &in, false);
     assert_non_null(json);

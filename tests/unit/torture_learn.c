@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "xpc_learn.h"
+#include "xpc_units.h"
+
+#define TOTAL 100000
+
+static struct xpc_learn learn;
+static struct xpc_curve curve;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&learn, 0, sizeof(learn));
+    return 0;
+}
+
+/* A working set of 10,000 pages, each written every tau on average. */
+static double truth(double t_ns, double tau_ns)
+{
+    return 10000 * (1 - exp(-t_ns / tau_ns));
+}
+
+static void add(uint64_t length_ns, double tau_ns, double level)
+{
+    struct xpc_dirty_count s[XPC_SAMPLES_MAX];
+    size_t n = 0;
+
+    for (double t = 10 * XPC_MS; t < length_ns && n < XPC_SAMPLES_MAX;
+         t *= 1.25) {
+        s[n].t_ns = t;
+        s[n++].pages = level * truth(t, tau_ns);
+    }
+    xpc_learn_add(&learn, s, n, length_ns, level * truth(length_ns, tau_ns));
+}
+
+static const struct xpc_curve_point *at(uint64_t t_ns)
+{
+    const struct xpc_curve_point *best = &curve.pt[0];
+
+    for (size_t i = 0; i < curve.nr; i++) {
+        if (fabs((double)curve.pt[i].t_ns - t_ns) <
+            fabs((double)best->t_ns - t_ns))
+            best = &curve.pt[i];
+    }
+    return best;
+}
+
+static void torture_learn_nothing_is_no_curve(void **state)
+{
+    (void)state;
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), -1);
+    xpc_learn_add(&learn, NULL, 0, 0, 5);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), -1);
+}
+
+static void torture_learn_finds_the_truth(void **state)
+{
+    (void)state;
+    add(4 * XPC_S, XPC_S, 1);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 7, &curve), 0);
+    assert_int_equal(curve.total_pages, TOTAL);
+    assert_int_equal(curve.zero_pages, 7);
+    for (size_t i = 1; i < curve.nr; i++) {
+        double want = truth(curve.pt[i].t_ns, XPC_S);
+
+        assert_true(fabs(curve.pt[i].pages - want) < 0.02 * want + 20);
+        assert_true(curve.pt[i].pages >= curve.pt[i - 1].pages);
+    }
+    assert_int_equal(curve.pt[curve.nr - 1].t_ns, 4 * XPC_S);
+}
+
+static void torture_learn_long_and_short_make_one_curve(void **state)
+{
+    const struct xpc_curve_point *p;
+
+    (void)state;
+    /* The long first copy saw a guest half as busy as it is now. */
+    add(4 * XPC_S, XPC_S, 0.5);
+    add(500 * XPC_MS, XPC_S, 1);
+    add(450 * XPC_MS, XPC_S, 1);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
+    /* No step where the short ones end: the shape goes on at their level. */
+    for (size_t i = 1; i < curve.nr; i++) {
+        double grown = curve.pt[i].pages / curve.pt[i - 1].pages;
+        double want = truth(curve.pt[i].t_ns, XPC_S) /
+                      truth(curve.pt[i - 1].t_ns, XPC_S);
+
+        assert_true(fabs(grown - want) < 0.12 * want);
+    }
+    p = at(400 * XPC_MS);
+    assert_true(p->pages > 0.8 * truth(p->t_ns, XPC_S));
+}
+
+static void torture_learn_keeps_bursts_as_a_spread(void **state)
+{
+    const struct xpc_curve_point *p;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        add(XPC_S, XPC_S, i % 3 ? 1 : 0.1);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
+    p = at(XPC_S);
+    assert_true(p->low <= 0.2 * truth(XPC_S, XPC_S));
+    assert_true(p->high >= 0.95 * truth(XPC_S, XPC_S));
+    assert_true(p->low < p->pages && p->pages < p->high);
+}
+
+static void torture_learn_forgets_what_is_long_ago(void **state)
+{
+    (void)state;
+    add(XPC_S, XPC_S, 5);
+    for (int i = 0; i < XPC_LEARN_ITERATIONS; i++)
+        add(XPC_S, XPC_S, 1);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
+    assert_true(at(XPC_S)->high < 1.05 * truth(XPC_S, XPC_S));
+}
+
+static void torture_learn_leaves_nonsense_out(void **state)
+{
+    const struct xpc_dirty_count bad[] = {
+        { 0, 5 }, { 100 * XPC_MS, 50 }, { 90 * XPC_MS, 60 },
+        { 200 * XPC_MS, 40 }, { 300 * XPC_MS, 5000 }, { 2 * XPC_S, 70 },
+    };
+
+    (void)state;
+    xpc_learn_add(&learn, bad, 6, XPC_S, 100);
+    assert_int_equal(xpc_learn_curve(&learn, 90, 0, &curve), 0);
+    for (size_t i = 0; i < curve.nr; i++) {
+        assert_true(curve.pt[i].pages <= 90);
+        assert_true(isfinite(curve.pt[i].pages));
+        assert_true(!i || curve.pt[i].t_ns > curve.pt[i - 1].t_ns);
+    }
+}
+
+static void torture_learn_an_idle_guest_is_no_division_by_zero(void **state)
+{
+    (void)state;
+    xpc_learn_add(&learn, NULL, 0, XPC_S, 0);
+    assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
+    for (size_t i = 0; i < curve.nr; i++)
+        assert_true(isfinite(curve.pt[i].pages) && curve.pt[i].pages < 2);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup(torture_learn_##name, setup)
+    const struct CMUnitTest tests[] = {
+        T(nothing_is_no_curve),
+        T(finds_the_truth),
+        T(long_and_short_make_one_curve),
+        T(keeps_bursts_as_a_spread),
+        T(forgets_what_is_long_ago),
+        T(leaves_nonsense_out),
+        T(an_idle_guest_is_no_division_by_zero),
+    };
+
+    return torture_run(argc, argv, tests);
+}
