@@ -109,7 +109,7 @@ ramdisk="/job/guest.cpio.gz"
 extra="console=hvc0 quiet panic=-1 writer=$workload"
 memory=$guest_memory
 vcpus=$guest_vcpus
-tsc_mode="native"
+tsc_mode="always_emulate"
 on_crash="preserve"
 $guest_config
 END
