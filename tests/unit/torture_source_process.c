@@ -267,9 +267,12 @@ static void torture_process_end_is_an_error(void **state)
 
     (void)state;
     start(&c, NULL);
+    /* It answers: what starting up takes in memory is taken. */
+    tell(&c, "w0 1\n");
     src = open_children(&c, 1);
     assert_int_equal(src->ops->check(src, &st), 0);
-    assert_int_equal(st.total_pages, src->total_pages);
+    assert_in_range(st.total_pages, src->total_pages - 16,
+                    src->total_pages + 16);
     kill(c.pid, SIGKILL);
     usleep(50000);
     assert_int_equal(src->ops->check(src, &st), -1);
