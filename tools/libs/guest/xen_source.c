@@ -266,12 +266,16 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
     xc_shadow_op_stats_t stats = { 0 };
 
     if (xc_logdirty_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_PEEK,
-                            NULL, 0, 0, &stats) < 0)
-        return xpc_source_fail(src, errno == EINVAL ? ESRCH : errno,
-                               "can't count the writes of domain %"PRIu32
-                               ": %s", s->domid, strerror(errno));
+                            NULL, 0, 0, &stats) < 0) {
+        if (errno == ESRCH)
+            return xpc_source_fail(src, ESRCH, "there is no domain %"PRIu32
+                                   " any more: it has ended or was migrated",
+                                   s->domid);
+        return xpc_source_fail(src, errno, "can't count the writes of domain "
+                               "%"PRIu32": %s", s->domid, strerror(errno));
+    }
     /* Only a clean that is not ours makes the count fall. */
-    if (stats.dirty_count < s->last_count)
+    if (stats.dirty_count < s->last_count || save_is_running(s->domid))
         return lost_tracking(s);
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;
