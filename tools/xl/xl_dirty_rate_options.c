@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,28 +51,15 @@ const char dirty_rate_help[] =
 "TIME is a number with ms, s or m. Exit status: 0 measured; 1 failed; 2 the\n"
 "options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
 
-/* Returns -1. */
-__attribute__((format(printf, 2, 3)))
-static int bad(char *err, const char *fmt, ...)
-{
-    va_list al;
-
-    va_start(al, fmt);
-    vsnprintf(err, XPC_ERR_LEN, fmt, al);
-    va_end(al);
-    xl_plain(err);
-    return -1;
-}
-
 static int parse_calc_time(struct dirty_rate_options *o, char *err)
 {
     uint64_t ns;
 
     if (xpc_parse_time(optarg, &ns) || !ns)
-        return bad(err, "--calc-time=%.80s: not a time: a number with ms, s "
+        return xl_bad(err, "--calc-time=%.80s: not a time: a number with ms, s "
                    "or m is accepted, for example 500ms", optarg);
     if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
-        return bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
+        return xl_bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
                    optarg);
     xpc_meter_request_periods(&o->req, ns);
     return 0;
@@ -87,7 +73,7 @@ static int parse_mode(struct dirty_rate_options *o, char *err)
     else if (!strcmp(optarg, "dirty-bitmap"))
         o->req.mode = XPC_MODE_DIRTY_BITMAP;
     else
-        return bad(err, "--mode=%.80s: page-sampling and dirty-bitmap are "
+        return xl_bad(err, "--mode=%.80s: page-sampling and dirty-bitmap are "
                    "known", optarg);
     return 0;
 }
@@ -104,7 +90,7 @@ static int parse_list(struct dirty_rate_options *o, const char *name,
     for (item = strtok_r(list, ",", &save); item && !rc;
          item = strtok_r(NULL, ",", &save)) {
         if (xpc_parse_count(item, &v))
-            rc = bad(err, "--%s=%.80s: \"%.40s\" is not a number", name,
+            rc = xl_bad(err, "--%s=%.80s: \"%.40s\" is not a number", name,
                      optarg, item);
         else
             rc = fn(o, v, err);
@@ -118,7 +104,7 @@ static int add_period(struct dirty_rate_options *o, uint64_t ms, char *err)
     struct xpc_meter_request *r = &o->req;
 
     if (r->nr_periods == XPC_PERIODS_MAX)
-        return bad(err, "--periods: %u are the most", XPC_PERIODS_MAX);
+        return xl_bad(err, "--periods: %u are the most", XPC_PERIODS_MAX);
     if (ms > XPC_PERIOD_MAX_NS / XPC_MS)
         ms = XPC_PERIOD_MAX_NS / XPC_MS + 1;    /* refused below */
     r->period_ns[r->nr_periods++] = ms * XPC_MS;
@@ -129,9 +115,9 @@ static int add_period(struct dirty_rate_options *o, uint64_t ms, char *err)
 static int add_pid(struct dirty_rate_options *o, uint64_t pid, char *err)
 {
     if (o->nr_pids == DIRTY_RATE_PIDS_MAX)
-        return bad(err, "--pid: %u are the most", DIRTY_RATE_PIDS_MAX);
+        return xl_bad(err, "--pid: %u are the most", DIRTY_RATE_PIDS_MAX);
     if (!pid || pid > INT32_MAX)
-        return bad(err, "--pid=%.80s: not a process", optarg);
+        return xl_bad(err, "--pid=%.80s: not a process", optarg);
     o->pids[o->nr_pids++] = pid;
     return 0;
 }
@@ -144,7 +130,7 @@ static int parse_plot(struct dirty_rate_options *o, char *err)
     if (!optarg || !strcmp(optarg, "ascii"))
         return 0;
     if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
-        return bad(err, "--plot=%.80s: ascii, or a name that ends with .svg "
+        return xl_bad(err, "--plot=%.80s: ascii, or a name that ends with .svg "
                    "or .png", optarg);
     o->plot_file = optarg;
     return 0;
@@ -153,7 +139,7 @@ static int parse_plot(struct dirty_rate_options *o, char *err)
 static int parse_number(const char *name, uint64_t *v_r, char *err)
 {
     return xpc_parse_count(optarg, v_r) ?
-           bad(err, "--%s=%.80s: not a number", name, optarg) : 0;
+           xl_bad(err, "--%s=%.80s: not a number", name, optarg) : 0;
 }
 
 static int parse_option(struct dirty_rate_options *o, int opt, char *err)
@@ -189,24 +175,24 @@ static int check(struct dirty_rate_options *o, bool calc, bool periods,
     int sources = (o->nr_domains > 0) + (o->nr_pids > 0) + (o->trace != NULL);
 
     if (calc && periods)
-        return bad(err, "--calc-time and --periods: the longest period is "
+        return xl_bad(err, "--calc-time and --periods: the longest period is "
                    "the calc-time, give one of them");
     if (!sources)
-        return bad(err, "which domain?");
+        return xl_bad(err, "which domain?");
     if (sources > 1)
-        return bad(err, "give a domain, or --pid, or --trace");
+        return xl_bad(err, "give a domain, or --pid, or --trace");
     if (o->nr_domains > DIRTY_RATE_DOMAINS_MAX)
-        return bad(err, "%u domains at once are the most",
+        return xl_bad(err, "%u domains at once are the most",
                    DIRTY_RATE_DOMAINS_MAX);
     if (o->record && (o->nr_domains > 1 || o->watch || o->trace))
-        return bad(err, "--record records one domain or process, once");
+        return xl_bad(err, "--record records one domain or process, once");
     if ((o->record || o->trace) && o->mode_given &&
         o->req.mode != XPC_MODE_DIRTY_BITMAP)
-        return bad(err, "--record and --trace need --mode=dirty-bitmap");
+        return xl_bad(err, "--record and --trace need --mode=dirty-bitmap");
     if (o->record || o->trace)
         o->req.mode = XPC_MODE_DIRTY_BITMAP;
     if (o->req.workset_intervals > 1000)
-        return bad(err, "--working-set: 1000 are the most");
+        return xl_bad(err, "--working-set: 1000 are the most");
     return xpc_meter_request_check(&o->req, err);
 }
 
@@ -223,9 +209,9 @@ int dirty_rate_parse_options(int argc, char **argv,
         if (opt == 'h')
             return 1;
         if (opt == ':')
-            return bad(err, "%.80s: a value is missing", argv[optind - 1]);
+            return xl_bad(err, "%.80s: a value is missing", argv[optind - 1]);
         if (opt == '?')
-            return bad(err, "%.80s: unknown option, or a value it doesn't "
+            return xl_bad(err, "%.80s: unknown option, or a value it doesn't "
                        "take", argv[optind - 1]);
         calc |= opt == OPT_CALC_TIME;
         periods |= opt == OPT_PERIODS;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "xl_migrate.h"
@@ -88,19 +87,6 @@ const char migrate_help[] =
 "by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
 "With 1, 2, 3 and 5 the guest runs on this host.  More in xl-precopy(1).";
 
-/* Returns -1. */
-__attribute__((format(printf, 2, 3)))
-static int bad(char *err, const char *fmt, ...)
-{
-    va_list al;
-
-    va_start(al, fmt);
-    vsnprintf(err, XPC_ERR_LEN, fmt, al);
-    va_end(al);
-    xl_plain(err);
-    return -1;
-}
-
 static const char *option_name(int opt)
 {
     const struct option *o;
@@ -130,16 +116,16 @@ static int parse_time(int opt, uint64_t *ns_r, char *err)
 
     if (xpc_parse_time(optarg, ns_r)) {
         if (errno == ERANGE)
-            return bad(err, "--%s=%.80s: too long", name, optarg);
+            return xl_bad(err, "--%s=%.80s: too long", name, optarg);
         if (is_bare_number(optarg))
-            return bad(err, "--%s=%.80s: a unit is needed, for example "
+            return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
                        "%.80sms", name, optarg, optarg);
-        return bad(err, "--%s=%.80s: not a time: " TIMES " is accepted, for "
+        return xl_bad(err, "--%s=%.80s: not a time: " TIMES " is accepted, for "
                    "example 300ms", name, optarg);
     }
     /* Of the limits, 0 means none in the parameters: not what was asked. */
     if (!*ns_r && opt != OPT_DURATION)
-        return bad(err, "--%s=%.80s: more than 0 is needed, for example "
+        return xl_bad(err, "--%s=%.80s: more than 0 is needed, for example "
                    "300ms", name, optarg);
     return 0;
 }
@@ -155,11 +141,11 @@ static int parse_bandwidth(int opt, uint64_t *bytes_per_s_r, char *err)
     if (!xpc_parse_bandwidth(optarg, bytes_per_s_r))
         return 0;
     if (errno == ERANGE)
-        return bad(err, "--%s=%.80s: out of range", name, optarg);
+        return xl_bad(err, "--%s=%.80s: out of range", name, optarg);
     if (is_bare_number(optarg) && strspn(optarg, "0.") != strlen(optarg))
-        return bad(err, "--%s=%.80s: a unit is needed, for example "
+        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
                    "%.80sMbit", name, optarg, optarg);
-    return bad(err, "--%s=%.80s: not a bandwidth: auto or " RATES " is "
+    return xl_bad(err, "--%s=%.80s: not a bandwidth: auto or " RATES " is "
                "accepted, for example 10Gbit", name, optarg);
 }
 
@@ -167,7 +153,7 @@ static int parse_count(int opt, uint64_t *count_r, char *err)
 {
     if (!xpc_parse_count(optarg, count_r) && *count_r)
         return 0;
-    return bad(err, "--%s=%.80s: a whole number from 1 on is accepted, for "
+    return xl_bad(err, "--%s=%.80s: a whole number from 1 on is accepted, for "
                "example 10", option_name(opt), optarg);
 }
 
@@ -186,7 +172,7 @@ static int parse_word(int opt, const char *const *names, int *value_r,
         len += snprintf(known + len, sizeof(known) - len, "%s%s",
                         !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
     }
-    return bad(err, "--%s=%.80s: %s is accepted", option_name(opt), optarg,
+    return xl_bad(err, "--%s=%.80s: %s is accepted", option_name(opt), optarg,
                known);
 }
 
@@ -252,7 +238,7 @@ static int parse_option(int opt, struct migrate_options *o, char *err)
         return parse_word(opt, progress_names, &o->progress, err);
     case OPT_REPORT:
         if (!*optarg)
-            return bad(err, "--report=: the name of a file is needed");
+            return xl_bad(err, "--report=: the name of a file is needed");
         o->report_file = optarg;
         return 0;
     default:
@@ -279,7 +265,7 @@ static int check_policy(struct migrate_options *o, const bool *given,
         return 0;
     for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         if (given[limits[i] - OPT_DURATION])
-            return bad(err, "--%s has no effect with --precopy-policy=stock:"
+            return xl_bad(err, "--%s has no effect with --precopy-policy=stock:"
                        " leave one of them out", option_name(limits[i]));
     }
     return 0;
@@ -291,14 +277,14 @@ static int bad_option(int opt, char **argv, char *err)
     const char *arg = argv[optind - 1];
 
     if (opt == ':' && optopt < 0x100)
-        return bad(err, "-%c needs a value", optopt);
+        return xl_bad(err, "-%c needs a value", optopt);
     if (opt == ':')
-        return bad(err, "--%s needs a value", option_name(optopt));
+        return xl_bad(err, "--%s needs a value", option_name(optopt));
     if (optopt && optopt < 0x100)
-        return bad(err, "-%c is no option: see xl migrate --help", optopt);
+        return xl_bad(err, "-%c is no option: see xl migrate --help", optopt);
     if (optopt)
-        return bad(err, "--%s takes no value", option_name(optopt));
-    return bad(err, "%.80s is no option, or short for several: see xl "
+        return xl_bad(err, "--%s takes no value", option_name(optopt));
+    return xl_bad(err, "%.80s is no option, or short for several: see xl "
                "migrate --help", arg);
 }
 
@@ -325,7 +311,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     if (check_policy(o, given, err))
         return -1;
     if (argc - optind != 2)
-        return bad(err, "a domain and a host are needed: xl migrate %s",
+        return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                    xl_find_command("migrate")->usage);
     o->domain = argv[optind];
     o->host = argv[optind + 1];

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "xl_predict.h"
@@ -86,19 +85,6 @@ const char predict_help[] =
 "\n"
 "More in xl-migrate-predict(1).";
 
-/* Returns -1. */
-__attribute__((format(printf, 2, 3)))
-static int bad(char *err, const char *fmt, ...)
-{
-    va_list al;
-
-    va_start(al, fmt);
-    vsnprintf(err, XPC_ERR_LEN, fmt, al);
-    va_end(al);
-    xl_plain(err);
-    return -1;
-}
-
 static const char *option_name(int opt)
 {
     const struct option *o;
@@ -114,7 +100,7 @@ static int parse_time(int opt, const char *s, uint64_t *ns_r, char *err)
 {
     if (!xpc_parse_time(s, ns_r))
         return 0;
-    return bad(err, "--%s: %.80s is %s: numbers with us, ms, s, m or h are "
+    return xl_bad(err, "--%s: %.80s is %s: numbers with us, ms, s, m or h are "
                "accepted, for example 300ms", option_name(opt), s,
                errno == ERANGE ? "too long" : "not a time");
 }
@@ -128,7 +114,7 @@ static int parse_downtime(int opt, const char *s, uint64_t *ns_r, char *err)
     if (parse_time(opt, s, ns_r, err))
         return -1;
     if (!*ns_r)
-        return bad(err, "--%s: no downtime at all is not possible: more than "
+        return xl_bad(err, "--%s: no downtime at all is not possible: more than "
                    "0 is needed, or unlimited", option_name(opt));
     return 0;
 }
@@ -138,7 +124,7 @@ static int parse_bandwidth(int opt, const char *s, uint64_t *rate_r,
 {
     if (!xpc_parse_bandwidth(s, rate_r))
         return 0;
-    return bad(err, "--%s: %.80s is %s: numbers with kbit, Mbit, Gbit, "
+    return xl_bad(err, "--%s: %.80s is %s: numbers with kbit, Mbit, Gbit, "
                "Mibit, Gibit, kB, MB, GB, KiB, MiB or GiB are accepted, for "
                "example 10Gbit", option_name(opt), s,
                errno == ERANGE ? "out of range" : "not a bandwidth");
@@ -148,7 +134,7 @@ static int parse_count(int opt, uint64_t *count_r, char *err)
 {
     if (!xpc_parse_count(optarg, count_r) && *count_r < 1ull << 48)
         return 0;
-    return bad(err, "--%s=%.80s: a whole number is needed, for example 256",
+    return xl_bad(err, "--%s=%.80s: a whole number is needed, for example 256",
                option_name(opt), optarg);
 }
 
@@ -161,7 +147,7 @@ static int parse_word(int opt, const char *const *names, int *value_r,
             return 0;
         }
     }
-    return bad(err, "--%s=%.80s: not one of those in --help",
+    return xl_bad(err, "--%s=%.80s: not one of those in --help",
                option_name(opt), optarg);
 }
 
@@ -170,7 +156,7 @@ static int parse_variation(double *share_r, char *err)
     uint64_t percent;
 
     if (xpc_parse_count(optarg, &percent) || percent > 100)
-        return bad(err, "--variation=%.80s: 0 to 100 percent is accepted",
+        return xl_bad(err, "--variation=%.80s: 0 to 100 percent is accepted",
                    optarg);
     *share_r = percent / 100.0;
     return 0;
@@ -189,7 +175,7 @@ static int parse_list(int opt, uint64_t list[PREDICT_LIST_MAX], size_t *nr_r,
     for (;;) {
         len = strcspn(s, ",");
         if (*nr_r == PREDICT_LIST_MAX)
-            return bad(err, "--%s: at most %d entries", option_name(opt),
+            return xl_bad(err, "--%s: at most %d entries", option_name(opt),
                        PREDICT_LIST_MAX);
         snprintf(item, sizeof(item), "%.*s", (int)(len < 90 ? len : 90), s);
         if (parse(opt, item, &list[*nr_r], err))
@@ -257,7 +243,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     switch (opt) {
     case OPT_FROM:
         if (o->nr_files == XPC_EVACUATE_MAX)
-            return bad(err, "--from: at most %d files", XPC_EVACUATE_MAX);
+            return xl_bad(err, "--from: at most %d files", XPC_EVACUATE_MAX);
         o->files[o->nr_files++] = optarg;
         return 0;
     case OPT_BANDWIDTH:
@@ -291,7 +277,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         if (parse_count(opt, &o->confidence_percent, err))
             return -1;
         if (o->confidence_percent < 50 || o->confidence_percent > 99)
-            return bad(err, "--confidence: 50 to 99 percent are accepted");
+            return xl_bad(err, "--confidence: 50 to 99 percent are accepted");
         return 0;
     default:
         return parse_params(opt, &o->params, err);
@@ -322,8 +308,8 @@ static void set_defaults(struct predict_options *o)
 static int bad_option(int opt, char **argv, char *err)
 {
     if (opt == ':')
-        return bad(err, "%.80s needs a value", argv[optind - 1]);
-    return bad(err, "%.80s is no option, or short for several: see xl "
+        return xl_bad(err, "%.80s needs a value", argv[optind - 1]);
+    return xl_bad(err, "%.80s is no option, or short for several: see xl "
                "migrate-predict --help", argv[optind - 1]);
 }
 
@@ -333,17 +319,17 @@ static int check(const struct predict_options *o, char *err)
     size_t len = o->plot_file ? strlen(o->plot_file) : 0;
 
     if (!o->nr_files && !o->nr_domains)
-        return bad(err, "a domain, or --from=FILE, is needed");
+        return xl_bad(err, "a domain, or --from=FILE, is needed");
     if (o->nr_files + o->nr_domains > XPC_EVACUATE_MAX)
-        return bad(err, "at most %d domains", XPC_EVACUATE_MAX);
+        return xl_bad(err, "at most %d domains", XPC_EVACUATE_MAX);
     if (o->calc_time && !o->nr_domains)
-        return bad(err, "--calc-time: nothing is measured with --from alone");
+        return xl_bad(err, "--calc-time: nothing is measured with --from alone");
     if (o->plot && !o->plot_file && o->json)
-        return bad(err, "--plot and --json both want standard output: give "
+        return xl_bad(err, "--plot and --json both want standard output: give "
                    "--plot=FILE");
     if (o->plot_file && (len < 5 || (strcmp(o->plot_file + len - 4, ".svg") &&
                                      strcmp(o->plot_file + len - 4, ".png"))))
-        return bad(err, "--plot=%.80s: a name ending in .svg or .png is "
+        return xl_bad(err, "--plot=%.80s: a name ending in .svg or .png is "
                    "needed", o->plot_file);
     return 0;
 }
