@@ -53,6 +53,7 @@ static void torture_save_stream_counts_pages_in_any_pieces(void **state)
         save_stream_init(&s);
         feed(&s, buf, len, piece);
         assert_false(s.lost);
+        assert_false(s.in_pages);   /* the end record came after them */
         assert_int_equal(s.bytes, len);
         assert_int_equal(s.pages, WITH_DATA);
         assert_int_equal(s.page_bytes,
@@ -74,7 +75,10 @@ static void torture_save_stream_counts_what_was_written_only(void **state)
     save_stream_init(&s);
     save_stream_written(&s, iov, 2, 60);        /* a short writev() */
     assert_int_equal(s.bytes, 60);
-    feed(&s, buf + 60, len - 60, 1000);
+    feed(&s, buf + 60, len - 60 - 8, 1000);
+    assert_true(s.in_pages);
+    feed(&s, buf + len - 8, 8, 1000);
+    assert_false(s.in_pages);
     assert_int_equal(s.bytes, len);
     assert_int_equal(s.pages, WITH_DATA);
 }

@@ -64,7 +64,17 @@ static void a_report(struct xpc_report *r)
     r->outcome = XPC_OUTCOME_MIGRATED;
     r->text = strdup("suspending: fits");
     r->suspended_ns = 1000000000;
-    r->stream_end_ns = 1100000000;
+    r->suspend_asked_ns = 995000000;
+    r->final_bitmap_ns = 1001000000;
+    r->pages_sent_ns = 1090000000;
+    r->state_sent_ns = 1100000000;
+    r->stream_end_ns = 1101000000;
+    r->target_ready_ns = 1180000000;
+    r->go_ns = 1180500000;
+    r->target_started_ns = 1225000000;
+    r->final_pages = 128;
+    r->final_bytes = (512 << 10) + 32768;
+    r->device_bytes = 32768;
     r->predicted_downtime_ns = 250000000;
     r->actual_downtime_ns = 225000000;
     r->total_bytes = 1 << 20;
@@ -173,6 +183,55 @@ static void torture_xl_report_shows_predicted_beside_actual(void **state)
     xpc_report_dispose(&r);
 }
 
+/* The part at a column's middle: 225 ms on 60 columns, 3.75 ms each. */
+static void torture_xl_report_says_where_the_downtime_went(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+    const char *bar;
+    FILE *f = fopen(path, "w+");
+
+    (void)state;
+    a_report(&r);
+    downtime_print(f, &r);
+    fclose(f);
+    slurp(path, buf, sizeof(buf));
+    bar = strchr(buf, '[');
+    assert_non_null(bar);
+    assert_int_equal(strcspn(bar + 1, "]"), 60);
+    assert_int_equal(strspn(bar + 1, "p"), 24);
+    assert_int_equal(strspn(bar + 25, "s"), 3);
+    assert_int_equal(strspn(bar + 28, "r"), 21);
+    assert_int_equal(strspn(bar + 49, "t"), 12);
+    assert_non_null(strstr(buf, "p pages 89.0 ms (512 KiB)"));
+    assert_non_null(strstr(buf, "s state 10.0 ms (32.0 KiB)"));
+    assert_non_null(strstr(buf, "r restore 79.0 ms"));
+    assert_non_null(strstr(buf, "t start 44.5 ms"));
+    assert_non_null(strstr(buf, "took 5.00 ms to suspend"));
+    xpc_report_dispose(&r);
+}
+
+static void torture_xl_report_says_how_long_an_abort_stood_still(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+    FILE *f = fopen(path, "w+");
+
+    (void)state;
+    a_report(&r);
+    r.outcome = XPC_OUTCOME_FAILED;
+    r.target_ready_ns = r.go_ns = r.target_started_ns = 0;
+    r.resumed_ns = 1300000000;
+    r.actual_downtime_ns = 300000000;
+    report_print(f, "g1", &r);
+    fclose(f);
+    slurp(path, buf, sizeof(buf));
+    assert_non_null(strstr(buf, "stood still for 300 ms and runs here"));
+    assert_non_null(strstr(buf, "x taken back 199 ms"));
+    assert_null(strstr(buf, "restore"));
+    xpc_report_dispose(&r);
+}
+
 /* Runs a log through the logger and returns what comes out on stderr. */
 static void log_through(char *out, size_t len, bool interrupted, bool show)
 {
@@ -261,6 +320,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_unwritable_is_said_before),
         TEST(torture_xl_report_devices_are_written_in_place),
         TEST(torture_xl_report_shows_predicted_beside_actual),
+        TEST(torture_xl_report_says_where_the_downtime_went),
+        TEST(torture_xl_report_says_how_long_an_abort_stood_still),
         TEST(torture_xl_report_false_line_is_held_back),
         TEST(torture_xl_report_held_lines_can_be_forgotten),
         TEST(torture_xl_report_an_interruptions_errors_are_held),

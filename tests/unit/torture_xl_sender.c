@@ -217,7 +217,9 @@ static void torture_xl_sender_measures_the_downtime(void **state)
     says("", 1);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     /* The plug-in's clock began a second before its report was read. */
+    assert_true(r->stream_end_ns && r->stream_end_ns <= r->target_ready_ns);
     assert_true(r->target_ready_ns && r->target_ready_ns <= r->go_ns);
+    assert_int_equal(r->resumed_ns, 0);
     assert_true(r->go_ns <= r->target_started_ns);
     assert_true(r->target_started_ns <= 1000000000);
     assert_int_equal(r->actual_downtime_ns,
@@ -328,6 +330,11 @@ static void torture_xl_sender_interrupted_as_save_ends(void **state)
     says(BANNER, strlen(BANNER));
     says(READY, sizeof(READY));
     run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+    /* It stood still, and the report says for how long. */
+    assert_true(w.report.stream_end_ns <= w.report.resumed_ns);
+    assert_int_equal(w.report.target_started_ns, 0);
+    assert_int_equal(w.report.actual_downtime_ns,
+                     w.report.resumed_ns - 500000000);
     assert_false(was_told_to_go());
 }
 

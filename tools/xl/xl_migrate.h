@@ -146,6 +146,9 @@ int report_close(struct report_file *rf, const struct xpc_report *report);
 void report_print(FILE *out, const char *name,
                   const struct xpc_report *report);
 
+/* Where the downtime went: xl_downtime.c. Nothing if there was none. */
+void downtime_print(FILE *out, const struct xpc_report *report);
+
 /* ---- the configuration: xl_migrate_config.c --------------------------- */
 
 /*
@@ -187,7 +190,8 @@ struct sender {
     bool told_to_go;                /* the target may run the guest */
     bool stuck;                     /* suspended here, can't be resumed */
     char *away_name;                /* what it is called here meanwhile */
-    uint64_t ready_ns, go_ns, started_ns;   /* CLOCK_MONOTONIC */
+    /* CLOCK_MONOTONIC; 0: not reached */
+    uint64_t saved_ns, ready_ns, go_ns, started_ns, resumed_ns;
     /* xl_migrate_save.c */
     libxl_ctx *ctx;
     uint32_t domid;

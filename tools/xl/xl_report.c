@@ -128,7 +128,8 @@ static void print_iterations(FILE *out, const struct xpc_report *r)
     }
     if (r->suspended_ns) {
         print_row(out, "stop-and-copy", r->final_pages, r->final_bytes,
-                  r->stream_end_ns - r->suspended_ns);
+                  r->state_sent_ns > r->suspended_ns ?
+                  r->state_sent_ns - r->suspended_ns : 0);
         fputc('\n', out);
     }
 }
@@ -143,9 +144,13 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
     if (r->nr_iterations)
         print_iterations(out, r);
     if (r->actual_downtime_ns)
-        fprintf(out, "  downtime: predicted %s, actual %s\n",
+        fprintf(out, r->resumed_ns ?
+                "  downtime: predicted %s; the guest stood still for %s and "
+                "runs here again\n" :
+                "  downtime: predicted %s, actual %s\n",
                 xpc_format_time(a, r->predicted_downtime_ns),
                 xpc_format_time(b, r->actual_downtime_ns));
+    downtime_print(out, r);
     if (r->total_bytes)
         fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
                 r->total_bytes), xpc_format_time(b, r->total_time_ns));

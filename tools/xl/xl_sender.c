@@ -233,8 +233,10 @@ static int take_back(struct sender *s, int status)
     s->ops->read_report(s);
     rename_back(s);
     rc = s->ops->take_back(s);
-    if (!rc)
+    if (!rc) {
+        s->resumed_ns = xl_now_ns();
         return status;
+    }
     s->stuck = true;
     fprintf(stderr, SAY "resuming the domain failed (rc=%d): it is still "
             "suspended on this host.\n", rc);
@@ -322,6 +324,7 @@ static int run(struct sender *s)
         return save_failed(s, rc);
 
     /* The guest is suspended. */
+    s->saved_ns = xl_now_ns();
     if (s->interrupted || rename_away(s) ||
         expect(s, ready, sizeof(ready), "ready message"))
         goto back;
@@ -355,6 +358,20 @@ static void set_reason(struct xpc_report *r, const char *reason,
     r->text = xl_asprintf("%s", text);
 }
 
+/* How long the guest stood still, wherever it runs now. */
+static void set_downtime(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    uint64_t end = r->target_started_ns;
+
+    if (!r->suspended_ns)
+        return;
+    if (!end)
+        end = r->resumed_ns = since_start(r, s->resumed_ns);
+    if (end > r->suspended_ns)
+        r->actual_downtime_ns = end - r->suspended_ns;
+}
+
 /* What only the sender knows. */
 static void complete_report(struct sender *s, int status)
 {
@@ -371,13 +388,13 @@ static void complete_report(struct sender *s, int status)
 
     r->outcome = outcomes[status];
     r->domid = s->domid;
+    r->stream_end_ns = since_start(r, s->saved_ns);
     r->target_ready_ns = since_start(r, s->ready_ns);
     r->go_ns = since_start(r, s->go_ns);
     r->target_started_ns = since_start(r, s->started_ns);
     if (r->target_started_ns)
         r->total_time_ns = r->target_started_ns;
-    if (r->suspended_ns && r->target_started_ns > r->suspended_ns)
-        r->actual_downtime_ns = r->target_started_ns - r->suspended_ns;
+    set_downtime(s);
     if (s->stuck)
         set_reason(r, "error", "the guest could not be resumed: it is "
                    "suspended on the source");

@@ -89,7 +89,7 @@ ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
         return -1;
     n = real(fd, iov, iovcnt);
     if (n > 0)
-        save_stream_written(&ctx->stream, iov, iovcnt, n);
+        save_wrote(ctx, iov, iovcnt, n);
     return n;
 }
 
@@ -108,7 +108,7 @@ ssize_t write(int fd, const void *buf, size_t len)
         return -1;
     n = real(fd, buf, len);
     if (n > 0)
-        save_stream_written(&ctx->stream, &iov, 1, n);
+        save_wrote(ctx, &iov, 1, n);
     return n;
 }
 

@@ -52,6 +52,10 @@ int save_suspend(void *data);
 void save_clean_begins(struct save_ctx *ctx);
 void save_cleaned(struct save_ctx *ctx);
 
+/* len bytes starting in iov have been written to the stream. */
+void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
+                size_t len);
+
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);
 

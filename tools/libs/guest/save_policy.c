@@ -63,6 +63,18 @@ void save_cleaned(struct save_ctx *ctx)
         save_sampler_cleaned(ctx->sampler);
 }
 
+void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
+                size_t len)
+{
+    uint64_t before = ctx->stream.page_bytes;
+
+    save_stream_written(&ctx->stream, iov, iovcnt, len);
+    /* Pages come before all else: the last of them ends their part. */
+    if (ctx->report.final_bitmap_ns && (ctx->stream.page_bytes > before ||
+                                        ctx->stream.in_pages))
+        ctx->report.pages_sent_ns = since_start(ctx);
+}
+
 static bool cancelled(struct save_ctx *ctx)
 {
     char path[XPC_STORE_PATH_LEN];
@@ -212,8 +224,9 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     struct xpc_report *r = &ctx->report;
     char text[512];
 
-    r->stream_end_ns = since_start(ctx);
-    r->total_time_ns = r->stream_end_ns;
+    r->total_time_ns = since_start(ctx);
+    if (!rc)
+        r->state_sent_ns = r->total_time_ns;
     r->total_bytes = ctx->stream.bytes;
     r->total_pages_sent = ctx->stream.pages;
     if (ctx->last_pending)

@@ -45,6 +45,7 @@ static void page_data(struct save_stream *s)
 static void next_state(struct save_stream *s)
 {
     s->type = u32_at(s->head);
+    s->in_pages = s->counting_pages;
     if (s->counting_pages) {
         page_data(s);
     } else if (s->type == RECORD_PAGE_DATA &&

@@ -189,9 +189,18 @@ struct xpc_report {
     struct xpc_decision decision;   /* the last one */
     uint64_t total_time_ns, total_bytes, total_pages_sent;
     uint64_t predicted_downtime_ns; /* at the decision to stop */
-    uint64_t actual_downtime_ns;    /* suspended to started on the target */
+    uint64_t actual_downtime_ns;    /* suspended to started on the target, or
+                                     * to running again on the source */
+    /*
+     * The switchover, in its order: the request, the guest stands still, the
+     * last bitmap is read, the last page and then vCPU and device state are
+     * sent, libxl has sent all, the target has restored it, is told to start,
+     * has started; or instead the guest runs again here.
+     */
     uint64_t suspend_asked_ns, suspended_ns, final_bitmap_ns, pages_sent_ns,
-             stream_end_ns, target_ready_ns, go_ns, target_started_ns;
+             state_sent_ns, stream_end_ns, target_ready_ns, go_ns,
+             target_started_ns, resumed_ns;
+    /* Since the suspend was asked for: pages, and bytes in all and of state. */
     uint64_t final_pages, final_bytes, device_bytes;
     struct xpc_iteration *iterations;
     size_t nr_iterations;
