@@ -5,11 +5,14 @@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/torture_*.c))
 
+# For the pictures that two of them draw.
+DEPS_TEST += gnuplot-nox
+
 # Objects outside the library that a module's tests need.
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
-	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c)
+	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c tools/xl/xl_gnuplot.c)
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 $(call objs,tests/unit/torture_xl_predict.c): CPPFLAGS += -Itools/xl
 

@@ -175,6 +175,32 @@ static void torture_xl_dirty_rate_prints_text(void **state)
     assert_non_null(strstr(out, "MiB dirty within t"));
 }
 
+/* A picture's first bytes say what it is. */
+static void check_picture(const char *name, const char *magic)
+{
+    char option[128], head[64] = "";
+    FILE *f;
+
+    snprintf(option, sizeof(option), "--plot=%s", name);
+    assert_int_equal(run(option), 0);
+    f = fopen(name, "r");
+    assert_non_null(f);
+    assert_int_equal(fread(head, 1, sizeof(head) - 1, f), sizeof(head) - 1);
+    fclose(f);
+    unlink(name);
+    assert_memory_equal(head, magic, strlen(magic));
+}
+
+static void torture_xl_dirty_rate_draws_pictures(void **state)
+{
+    (void)state;
+    if (system("gnuplot --version >/dev/null 2>&1"))
+        skip();
+    check_picture("/tmp/torture's.svg", "<?xml");
+    check_picture("/tmp/torture_xl_dirty_rate.png", "\x89PNG\r\n");
+    assert_int_equal(run("--plot=/nowhere/at.svg"), 1);
+}
+
 static void torture_xl_dirty_rate_trace_too_short(void **state)
 {
     (void)state;
@@ -191,6 +217,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_dirty_rate_refuses),
         TRACE(torture_xl_dirty_rate_prints_json),
         TRACE(torture_xl_dirty_rate_prints_text),
+        TRACE(torture_xl_dirty_rate_draws_pictures),
         TRACE(torture_xl_dirty_rate_trace_too_short),
     };
 

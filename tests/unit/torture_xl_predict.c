@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "published.h"
@@ -150,6 +151,21 @@ static void torture_xl_predict_plots(void **state)
     assert_non_null(strstr(out, "iteration"));
 }
 
+static void torture_xl_predict_draws_a_picture(void **state)
+{
+    static const char name[] = "/tmp/torture_xl_predict.svg";
+    struct stat st;
+
+    (void)state;
+    if (system("gnuplot --version >/dev/null 2>&1"))
+        skip();
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1Gbit", "--downtime=1s",
+                         "--plot=/tmp/torture_xl_predict.svg", NULL), 0);
+    assert_int_equal(stat(name, &st), 0);
+    unlink(name);
+    assert_true(st.st_size > 5000);
+}
+
 static void torture_xl_predict_reads_standard_input(void **state)
 {
     int fd = open("tests/data/calc-dirty-rate-32g.json", O_RDONLY);
@@ -240,6 +256,7 @@ int main(int argc, char **argv)
         T(prints_it_for_people),
         T(plans_for_several),
         T(plots),
+        T(draws_a_picture),
         T(reads_standard_input),
         T(refuses_bad_options),
         T(refuses_bad_measurements),

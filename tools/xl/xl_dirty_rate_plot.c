@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "xenprecopy.h"
+#include "xl.h"
 #include "xl_dirty_rate.h"
+#include "xl_gnuplot.h"
 
 #define WIDTH 64
 #define HEIGHT 16
@@ -79,30 +77,10 @@ void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m)
 
 /* ---- gnuplot ---------------------------------------------------------- */
 
-/* A string for gnuplot, in single quotes. */
-static void put_quoted(FILE *f, const char *s)
+static void put_script(FILE *f, const struct xpc_measurement *m)
 {
-    fputc('\'', f);
-    for (; *s; s++) {
-        if ((unsigned char)*s < 0x20)
-            continue;
-        if (*s == '\'')
-            fputc('\'', f);
-        fputc(*s, f);
-    }
-    fputc('\'', f);
-}
-
-static void put_script(FILE *f, const char *file,
-                       const struct xpc_measurement *m)
-{
-    bool svg = !strcmp(strrchr(file, '.'), ".svg");
-
-    fprintf(f, "set terminal %s\nset output ", svg ? "svg size 800,500" :
-            "png size 800,500");
-    put_quoted(f, file);
-    fputs("\nset title ", f);
-    put_quoted(f, m->name ? m->name : "guest");
+    fputs("set title ", f);
+    gnuplot_string(f, m->name ? m->name : "guest");
     fputs(" noenhanced\nset xlabel 't (s)'\nset ylabel 'dirty within t (MiB)'"
           "\nset key bottom right\nset xrange [0:]\nset yrange [0:]\n"
           "$d << EOD\n0 0 0 0\n", f);
@@ -122,27 +100,13 @@ static void put_script(FILE *f, const char *file,
 int dirty_rate_plot_file(const char *file, const struct xpc_measurement *m,
                          char err[XPC_ERR_LEN])
 {
-    void (*old)(int);
-    FILE *f;
-    int status;
+    FILE *g;
 
-    if (!m->nr_periods) {
-        snprintf(err, XPC_ERR_LEN, "%.100s: nothing to draw", file);
+    if (!m->nr_periods)
+        return xl_bad(err, "%.100s: nothing to draw", file);
+    g = gnuplot_open(file, 800, 500, err);
+    if (!g)
         return -1;
-    }
-    /* It may end before it has read all. */
-    old = signal(SIGPIPE, SIG_IGN);
-    fflush(stdout);
-    f = popen("exec gnuplot 2>/dev/null", "we");
-    if (f)
-        put_script(f, file, m);
-    status = f ? pclose(f) : -1;
-    signal(SIGPIPE, old);
-    if (!status)
-        return 0;
-    snprintf(err, XPC_ERR_LEN, "%.100s: %s", file,
-             WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
-             "gnuplot is needed for it and isn't installed" :
-             "gnuplot could not draw it");
-    return -1;
+    put_script(g, m);
+    return gnuplot_close(g, file, err);
 }

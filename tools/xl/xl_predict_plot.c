@@ -3,13 +3,10 @@
  * xl migrate-predict --plot: on the terminal by ourselves, to a file by
  * gnuplot.
  */
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "xl_gnuplot.h"
 #include "xl_predict.h"
 #include "xpc_units.h"
 
@@ -171,46 +168,18 @@ static void feed_chart(FILE *g, const struct chart *c)
     }
 }
 
-/* The name as gnuplot quotes it. */
-static void feed_name(FILE *g, const char *name)
-{
-    fputs("set output '", g);
-    for (; *name; name++) {
-        if (*name == '\'')
-            fputc('\'', g);
-        fputc(*name, g);
-    }
-    fputs("'\n", g);
-}
-
 static int plot_file(const char *file, const struct chart *charts, int nr,
                      char err[XPC_ERR_LEN])
 {
-    bool svg = !strcmp(file + strlen(file) - 4, ".svg");
-    FILE *g;
-    int status;
+    FILE *g = gnuplot_open(file, 900, 1000, err);
 
-    signal(SIGPIPE, SIG_IGN);
-    g = popen("gnuplot -", "w");
-    if (g) {
-        fprintf(g, "set terminal %s size 900,1000\n", svg ? "svg" : "png");
-        feed_name(g, file);
-        fprintf(g, "set multiplot layout %d,1\n", nr);
-        for (int i = 0; i < nr; i++)
-            feed_chart(g, &charts[i]);
-        fputs("unset multiplot\n", g);
-        status = pclose(g);
-        if (!status)
-            return 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-            errno = ENOENT;
-        else
-            errno = EIO;
-    }
-    snprintf(err, XPC_ERR_LEN, "--plot=%.120s: gnuplot can't write it: %s",
-             file, errno == ENOENT ? "it is not installed" : strerror(errno));
-    xl_plain(err);
-    return -1;
+    if (!g)
+        return -1;
+    fprintf(g, "set multiplot layout %d,1\n", nr);
+    for (int i = 0; i < nr; i++)
+        feed_chart(g, &charts[i]);
+    fputs("unset multiplot\n", g);
+    return gnuplot_close(g, file, err);
 }
 
 /* ---- both ------------------------------------------------------------- */
