@@ -78,8 +78,4 @@ const char *xl_stock_path(char *err, size_t len);
 /* Becomes the stock xl. Returns an exit status only when it can't. */
 int xl_exec_stock(char **argv);
 
-/* One plain line (XPC_ERR_LEN) about what was given wrong. Returns -1. */
-__attribute__((format(printf, 2, 3)))
-int xl_bad(char *err, const char *fmt, ...);
-
 #endif

@@ -7,7 +7,6 @@
 #include <libxl_utils.h>
 
 #include "xl.h"
-#include "xpc_json.h"
 
 struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
 
@@ -69,15 +68,4 @@ int xl_find_domain(libxl_ctx *ctx, const char *what, uint32_t *domid_r,
         return -1;
     *name_r = libxl_domid_to_name(ctx, *domid_r);
     return 0;
-}
-
-int xl_bad(char *err, const char *fmt, ...)
-{
-    va_list al;
-
-    va_start(al, fmt);
-    vsnprintf(err, XPC_ERR_LEN, fmt, al);
-    va_end(al);
-    xl_plain(err);
-    return -1;
 }

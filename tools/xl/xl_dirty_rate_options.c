@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "xl_dirty_rate.h"
+#include "xl_options.h"
 #include "xpc_units.h"
 
 enum {
@@ -55,9 +53,8 @@ static int parse_calc_time(struct dirty_rate_options *o, char *err)
 {
     uint64_t ns;
 
-    if (xpc_parse_time(optarg, &ns) || !ns)
-        return xl_bad(err, "--calc-time=%.80s: not a time: a number with ms, s "
-                   "or m is accepted, for example 500ms", optarg);
+    if (xl_parse_time("calc-time", optarg, &ns, err))
+        return -1;
     if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
         return xl_bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
                    optarg);
@@ -67,42 +64,28 @@ static int parse_calc_time(struct dirty_rate_options *o, char *err)
 
 static int parse_mode(struct dirty_rate_options *o, char *err)
 {
+    static const char *const names[] = {
+        [XPC_MODE_PAGE_SAMPLING] = "page-sampling",
+        [XPC_MODE_DIRTY_BITMAP] = "dirty-bitmap",
+        NULL
+    };
+    int mode;
+
+    if (xl_parse_word("mode", optarg, names, &mode, err))
+        return -1;
     o->mode_given = true;
-    if (!strcmp(optarg, "page-sampling"))
-        o->req.mode = XPC_MODE_PAGE_SAMPLING;
-    else if (!strcmp(optarg, "dirty-bitmap"))
-        o->req.mode = XPC_MODE_DIRTY_BITMAP;
-    else
-        return xl_bad(err, "--mode=%.80s: page-sampling and dirty-bitmap are "
-                   "known", optarg);
+    o->req.mode = mode;
     return 0;
 }
 
-/* Calls fn with every item of a list. */
-static int parse_list(struct dirty_rate_options *o, const char *name,
-                      int (*fn)(struct dirty_rate_options *, uint64_t, char *),
-                      char *err)
+static int add_period(void *opaque, const char *item, char *err)
 {
-    char *list = xl_asprintf("%s", optarg), *save = NULL, *item;
-    uint64_t v;
-    int rc = 0;
-
-    for (item = strtok_r(list, ",", &save); item && !rc;
-         item = strtok_r(NULL, ",", &save)) {
-        if (xpc_parse_count(item, &v))
-            rc = xl_bad(err, "--%s=%.80s: \"%.40s\" is not a number", name,
-                     optarg, item);
-        else
-            rc = fn(o, v, err);
-    }
-    free(list);
-    return rc;
-}
-
-static int add_period(struct dirty_rate_options *o, uint64_t ms, char *err)
-{
+    struct dirty_rate_options *o = opaque;
     struct xpc_meter_request *r = &o->req;
+    uint64_t ms;
 
+    if (xl_parse_count("periods", item, 0, UINT64_MAX, &ms, err))
+        return -1;
     if (r->nr_periods == XPC_PERIODS_MAX)
         return xl_bad(err, "--periods: %u are the most", XPC_PERIODS_MAX);
     if (ms > XPC_PERIOD_MAX_NS / XPC_MS)
@@ -112,12 +95,15 @@ static int add_period(struct dirty_rate_options *o, uint64_t ms, char *err)
     return 0;
 }
 
-static int add_pid(struct dirty_rate_options *o, uint64_t pid, char *err)
+static int add_pid(void *opaque, const char *item, char *err)
 {
+    struct dirty_rate_options *o = opaque;
+    uint64_t pid;
+
+    if (xl_parse_count("pid", item, 1, INT32_MAX, &pid, err))
+        return -1;
     if (o->nr_pids == DIRTY_RATE_PIDS_MAX)
         return xl_bad(err, "--pid: %u are the most", DIRTY_RATE_PIDS_MAX);
-    if (!pid || pid > INT32_MAX)
-        return xl_bad(err, "--pid=%.80s: not a process", optarg);
     o->pids[o->nr_pids++] = pid;
     return 0;
 }
@@ -138,8 +124,7 @@ static int parse_plot(struct dirty_rate_options *o, char *err)
 
 static int parse_number(const char *name, uint64_t *v_r, char *err)
 {
-    return xpc_parse_count(optarg, v_r) ?
-           xl_bad(err, "--%s=%.80s: not a number", name, optarg) : 0;
+    return xl_parse_count(name, optarg, 0, UINT64_MAX, v_r, err);
 }
 
 static int parse_option(struct dirty_rate_options *o, int opt, char *err)
@@ -155,9 +140,9 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
         return parse_number("working-set", &o->req.workset_intervals, err);
     case OPT_PERIODS:
         o->req.nr_periods = 0;
-        return parse_list(o, "periods", add_period, err);
+        return xl_parse_list(optarg, add_period, o, err);
     case OPT_PID:
-        return parse_list(o, "pid", add_pid, err);
+        return xl_parse_list(optarg, add_pid, o, err);
     case OPT_PLOT:
         return parse_plot(o, err);
     case OPT_JSON:   o->json = true;      return 0;
@@ -208,11 +193,8 @@ int dirty_rate_parse_options(int argc, char **argv,
     while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
         if (opt == 'h')
             return 1;
-        if (opt == ':')
-            return xl_bad(err, "%.80s: a value is missing", argv[optind - 1]);
-        if (opt == '?')
-            return xl_bad(err, "%.80s: unknown option, or a value it doesn't "
-                       "take", argv[optind - 1]);
+        if (opt == ':' || opt == '?')
+            return xl_bad_option("dirty-rate", options, opt, argv, err);
         calc |= opt == OPT_CALC_TIME;
         periods |= opt == OPT_PERIODS;
         if (parse_option(o, opt, err))

@@ -2,14 +2,11 @@
 /*
  * xl migrate's options: the stock ones and those of the precopy policy.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "xl_migrate.h"
+#include "xl_options.h"
 #include "xpc_types.h"
-#include "xpc_units.h"
 
 enum {
     OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT,
@@ -87,120 +84,41 @@ const char migrate_help[] =
 "by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
 "With 1, 2, 3 and 5 the guest runs on this host.  More in xl-precopy(1).";
 
-static const char *option_name(int opt)
-{
-    const struct option *o;
-
-    for (o = options; o->name; o++) {
-        if (o->val == opt)
-            return o->name;
-    }
-    return "?";
-}
-
-/* Is s a number to which only a unit is missing? */
-static bool is_bare_number(const char *s)
-{
-    size_t n = strspn(s, "0123456789.");
-
-    return n && !s[n] && strspn(s, ".") != n;
-}
-
-#define TIMES "a number with us, ms, s, m or h"
-#define RATES "a number with kbit, Mbit, Gbit, kB, MB, GB, KiB, MiB or GiB, " \
-              "per second"
-
-static int parse_time(int opt, uint64_t *ns_r, char *err)
-{
-    const char *name = option_name(opt);
-
-    if (xpc_parse_time(optarg, ns_r)) {
-        if (errno == ERANGE)
-            return xl_bad(err, "--%s=%.80s: too long", name, optarg);
-        if (is_bare_number(optarg))
-            return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
-                       "%.80sms", name, optarg, optarg);
-        return xl_bad(err, "--%s=%.80s: not a time: " TIMES " is accepted, for "
-                   "example 300ms", name, optarg);
-    }
-    /* Of the limits, 0 means none in the parameters: not what was asked. */
-    if (!*ns_r && opt != OPT_DURATION)
-        return xl_bad(err, "--%s=%.80s: more than 0 is needed, for example "
-                   "300ms", name, optarg);
-    return 0;
-}
-
-static int parse_bandwidth(int opt, uint64_t *bytes_per_s_r, char *err)
-{
-    const char *name = option_name(opt);
-
-    if (!strcmp(optarg, "auto")) {
-        *bytes_per_s_r = 0;
-        return 0;
-    }
-    if (!xpc_parse_bandwidth(optarg, bytes_per_s_r))
-        return 0;
-    if (errno == ERANGE)
-        return xl_bad(err, "--%s=%.80s: out of range", name, optarg);
-    if (is_bare_number(optarg) && strspn(optarg, "0.") != strlen(optarg))
-        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
-                   "%.80sMbit", name, optarg, optarg);
-    return xl_bad(err, "--%s=%.80s: not a bandwidth: auto or " RATES " is "
-               "accepted, for example 10Gbit", name, optarg);
-}
-
-static int parse_count(int opt, uint64_t *count_r, char *err)
-{
-    if (!xpc_parse_count(optarg, count_r) && *count_r)
-        return 0;
-    return xl_bad(err, "--%s=%.80s: a whole number from 1 on is accepted, for "
-               "example 10", option_name(opt), optarg);
-}
-
-static int parse_word(int opt, const char *const *names, int *value_r,
-                      char *err)
-{
-    char known[64] = "";
-    size_t len = 0;
-    int i;
-
-    for (i = 0; names[i]; i++) {
-        if (!strcmp(optarg, names[i])) {
-            *value_r = i;
-            return 0;
-        }
-        len += snprintf(known + len, sizeof(known) - len, "%s%s",
-                        !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
-    }
-    return xl_bad(err, "--%s=%.80s: %s is accepted", option_name(opt), optarg,
-               known);
-}
-
 static int parse_policy_option(int opt, struct xpc_params *p, char *err)
 {
+    const char *name = xl_option_name(options, opt);
+
     switch (opt) {
     case OPT_DURATION:
-        return parse_time(opt, &p->duration_ns, err);
+        return xl_parse_time(name, optarg, &p->duration_ns, err);
     case OPT_DOWNTIME:
-        return parse_time(opt, &p->downtime_ns, err);
+        return xl_parse_limit(name, optarg, &p->downtime_ns, err);
     case OPT_MAX_DOWNTIME:
-        return parse_time(opt, &p->max_downtime_ns, err);
+        return xl_parse_limit(name, optarg, &p->max_downtime_ns, err);
     case OPT_BANDWIDTH:
-        return parse_bandwidth(opt, &p->bandwidth_bytes_per_s, err);
+        p->bandwidth_bytes_per_s = 0;
+        return !strcmp(optarg, "auto") ? 0 :
+               xl_parse_bandwidth(name, optarg, &p->bandwidth_bytes_per_s,
+                                  err);
     case OPT_ON_TIMEOUT:
-        return parse_word(opt, xpc_on_timeout_names, &p->on_timeout, err);
+        return xl_parse_word(name, optarg, xpc_on_timeout_names,
+                             &p->on_timeout, err);
     case OPT_ITERATIONS:
-        return parse_count(opt, &p->iterations, err);
+        return xl_parse_count(name, optarg, 1, UINT64_MAX, &p->iterations,
+                              err);
     case OPT_THRESHOLD:
-        return parse_count(opt, &p->threshold_pages, err);
+        return xl_parse_count(name, optarg, 1, UINT64_MAX,
+                              &p->threshold_pages, err);
     case OPT_OVERHEAD:
-        return parse_time(opt, &p->overhead_ns, err);
+        return xl_parse_limit(name, optarg, &p->overhead_ns, err);
     case OPT_CONFIDENCE:
-        return parse_count(opt, &p->confidence_percent, err);
+        return xl_parse_count(name, optarg, 50, 99, &p->confidence_percent,
+                              err);
     case OPT_EARLY_ABORT:
-        return parse_word(opt, xpc_early_abort_names, &p->early_abort, err);
+        return xl_parse_word(name, optarg, xpc_early_abort_names,
+                             &p->early_abort, err);
     default:
-        return parse_word(opt, xpc_policy_names, &p->policy, err);
+        return xl_parse_word(name, optarg, xpc_policy_names, &p->policy, err);
     }
 }
 
@@ -235,7 +153,8 @@ static int parse_option(int opt, struct migrate_options *o, char *err)
     case OPT_LIVE:      /* what xm had */
         return 0;
     case OPT_PROGRESS:
-        return parse_word(opt, progress_names, &o->progress, err);
+        return xl_parse_word("progress", optarg, progress_names,
+                             &o->progress, err);
     case OPT_REPORT:
         if (!*optarg)
             return xl_bad(err, "--report=: the name of a file is needed");
@@ -266,26 +185,10 @@ static int check_policy(struct migrate_options *o, const bool *given,
     for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         if (given[limits[i] - OPT_DURATION])
             return xl_bad(err, "--%s has no effect with --precopy-policy=stock:"
-                       " leave one of them out", option_name(limits[i]));
+                       " leave one of them out",
+                          xl_option_name(options, limits[i]));
     }
     return 0;
-}
-
-/* What getopt_long() can't make sense of; opt is what it returned. */
-static int bad_option(int opt, char **argv, char *err)
-{
-    const char *arg = argv[optind - 1];
-
-    if (opt == ':' && optopt < 0x100)
-        return xl_bad(err, "-%c needs a value", optopt);
-    if (opt == ':')
-        return xl_bad(err, "--%s needs a value", option_name(optopt));
-    if (optopt && optopt < 0x100)
-        return xl_bad(err, "-%c is no option: see xl migrate --help", optopt);
-    if (optopt)
-        return xl_bad(err, "--%s takes no value", option_name(optopt));
-    return xl_bad(err, "%.80s is no option, or short for several: see xl "
-               "migrate --help", arg);
 }
 
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
@@ -302,7 +205,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         if (opt == 'h')
             return 1;
         if (opt == '?' || opt == ':')
-            return bad_option(opt, argv, err);
+            return xl_bad_option("migrate", options, opt, argv, err);
         if (parse_option(opt, o, err))
             return -1;
         if (opt >= OPT_DURATION)

@@ -2,11 +2,9 @@
 /*
  * xl migrate-predict's options.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
+#include "xl_options.h"
 #include "xl_predict.h"
 #include "xpc_units.h"
 
@@ -85,106 +83,77 @@ const char predict_help[] =
 "\n"
 "More in xl-migrate-predict(1).";
 
-static const char *option_name(int opt)
-{
-    const struct option *o;
-
-    for (o = options; o->name; o++) {
-        if (o->val == opt)
-            return o->name;
-    }
-    return "?";
-}
-
-static int parse_time(int opt, const char *s, uint64_t *ns_r, char *err)
-{
-    if (!xpc_parse_time(s, ns_r))
-        return 0;
-    return xl_bad(err, "--%s: %.80s is %s: numbers with us, ms, s, m or h are "
-               "accepted, for example 300ms", option_name(opt), s,
-               errno == ERANGE ? "too long" : "not a time");
-}
-
-static int parse_downtime(int opt, const char *s, uint64_t *ns_r, char *err)
-{
-    if (!strcmp(s, "unlimited")) {
-        *ns_r = 0;
-        return 0;
-    }
-    if (parse_time(opt, s, ns_r, err))
-        return -1;
-    if (!*ns_r)
-        return xl_bad(err, "--%s: no downtime at all is not possible: more than "
-                   "0 is needed, or unlimited", option_name(opt));
-    return 0;
-}
-
-static int parse_bandwidth(int opt, const char *s, uint64_t *rate_r,
-                           char *err)
-{
-    if (!xpc_parse_bandwidth(s, rate_r))
-        return 0;
-    return xl_bad(err, "--%s: %.80s is %s: numbers with kbit, Mbit, Gbit, "
-               "Mibit, Gibit, kB, MB, GB, KiB, MiB or GiB are accepted, for "
-               "example 10Gbit", option_name(opt), s,
-               errno == ERANGE ? "out of range" : "not a bandwidth");
-}
+/* Sums of these can't overflow. */
+#define COUNT_MAX ((1ull << 48) - 1)
 
 static int parse_count(int opt, uint64_t *count_r, char *err)
 {
-    if (!xpc_parse_count(optarg, count_r) && *count_r < 1ull << 48)
-        return 0;
-    return xl_bad(err, "--%s=%.80s: a whole number is needed, for example 256",
-               option_name(opt), optarg);
+    return xl_parse_count(xl_option_name(options, opt), optarg, 0, COUNT_MAX,
+                          count_r, err);
+}
+
+static int parse_time(int opt, uint64_t *ns_r, char *err)
+{
+    return xl_parse_time(xl_option_name(options, opt), optarg, ns_r, err);
 }
 
 static int parse_word(int opt, const char *const *names, int *value_r,
                       char *err)
 {
-    for (int i = 0; names[i]; i++) {
-        if (!strcmp(optarg, names[i])) {
-            *value_r = i;
-            return 0;
-        }
-    }
-    return xl_bad(err, "--%s=%.80s: not one of those in --help",
-               option_name(opt), optarg);
+    return xl_parse_word(xl_option_name(options, opt), optarg, names, value_r,
+                         err);
+}
+
+static int parse_downtime(const char *name, const char *s, uint64_t *ns_r,
+                          char *err)
+{
+    if (strcmp(s, "unlimited"))
+        return xl_parse_limit(name, s, ns_r, err);
+    *ns_r = 0;
+    return 0;
 }
 
 static int parse_variation(double *share_r, char *err)
 {
     uint64_t percent;
 
-    if (xpc_parse_count(optarg, &percent) || percent > 100)
-        return xl_bad(err, "--variation=%.80s: 0 to 100 percent is accepted",
-                   optarg);
+    if (xl_parse_count("variation", optarg, 0, 100, &percent, err))
+        return -1;
     *share_r = percent / 100.0;
     return 0;
 }
 
-/* A comma-separated list of what parse() takes, in any order. */
-static int parse_list(int opt, uint64_t list[PREDICT_LIST_MAX], size_t *nr_r,
-                      int (*parse)(int, const char *, uint64_t *, char *),
-                      char *err)
-{
-    const char *s = optarg;
-    char item[96];
-    size_t len;
+struct list {
+    const char *name;
+    uint64_t *values;
+    size_t nr;
+    int (*parse)(const char *, const char *, uint64_t *, char *);
+};
 
-    *nr_r = 0;
-    for (;;) {
-        len = strcspn(s, ",");
-        if (*nr_r == PREDICT_LIST_MAX)
-            return xl_bad(err, "--%s: at most %d entries", option_name(opt),
-                       PREDICT_LIST_MAX);
-        snprintf(item, sizeof(item), "%.*s", (int)(len < 90 ? len : 90), s);
-        if (parse(opt, item, &list[*nr_r], err))
-            return -1;
-        (*nr_r)++;
-        if (!s[len])
-            return 0;
-        s += len + 1;
-    }
+static int add_item(void *opaque, const char *item, char *err)
+{
+    struct list *l = opaque;
+
+    if (l->nr == PREDICT_LIST_MAX)
+        return xl_bad(err, "--%s: at most %d entries", l->name,
+                      PREDICT_LIST_MAX);
+    return l->parse(l->name, item, &l->values[l->nr++], err);
+}
+
+/* A comma-separated list of what parse() takes, in any order. */
+static int parse_list(int opt, uint64_t values[PREDICT_LIST_MAX],
+                      size_t *nr_r,
+                      int (*parse)(const char *, const char *, uint64_t *,
+                                   char *), char *err)
+{
+    struct list l = {
+        .name = xl_option_name(options, opt), .values = values,
+        .parse = parse,
+    };
+    int rc = xl_parse_list(optarg, add_item, &l, err);
+
+    *nr_r = l.nr;
+    return rc;
 }
 
 static int parse_model(int opt, struct xpc_curve_model *m, char *err)
@@ -216,17 +185,17 @@ static int parse_params(int opt, struct xpc_predict_params *p, char *err)
 {
     switch (opt) {
     case OPT_DURATION:
-        return parse_time(opt, optarg, &p->rule.duration_ns, err);
+        return parse_time(opt, &p->rule.duration_ns, err);
     case OPT_ITERATIONS:
         return parse_count(opt, &p->rule.iterations, err);
     case OPT_OVERHEAD:
-        return parse_time(opt, optarg, &p->overhead_ns, err);
+        return parse_time(opt, &p->overhead_ns, err);
     case OPT_SUSPEND_PAGES:
         return parse_count(opt, &p->suspend_pages, err);
     case OPT_SETUP:
-        return parse_time(opt, optarg, &p->setup_ns, err);
+        return parse_time(opt, &p->setup_ns, err);
     case OPT_ITERATION_TIME:
-        return parse_time(opt, optarg, &p->iteration_ns, err);
+        return parse_time(opt, &p->iteration_ns, err);
     case OPT_HEADER:
         return parse_count(opt, &p->header_bytes, err);
     case OPT_ZERO:
@@ -248,13 +217,13 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         return 0;
     case OPT_BANDWIDTH:
         return parse_list(opt, o->bandwidths, &o->nr_bandwidths,
-                          parse_bandwidth, err);
+                          xl_parse_bandwidth, err);
     case OPT_DOWNTIME:
         return parse_list(opt, o->downtimes, &o->nr_downtimes,
                           parse_downtime, err);
     case OPT_CALC_TIME:
         o->calc_time = optarg;
-        return parse_time(opt, optarg, &n, err);
+        return parse_time(opt, &n, err);
     case OPT_JSON:
         o->json = true;
         return 0;
@@ -263,7 +232,8 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         o->plot_file = optarg;
         return 0;
     case OPT_STREAM:
-        return parse_bandwidth(opt, optarg, &o->stream_bytes_per_s, err);
+        return xl_parse_bandwidth("stream", optarg, &o->stream_bytes_per_s,
+                                  err);
     case OPT_CONCURRENCY:
         if (parse_count(opt, &n, err))
             return -1;
@@ -274,11 +244,8 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         o->no_evacuation = true;
         return 0;
     case OPT_CONFIDENCE:
-        if (parse_count(opt, &o->confidence_percent, err))
-            return -1;
-        if (o->confidence_percent < 50 || o->confidence_percent > 99)
-            return xl_bad(err, "--confidence: 50 to 99 percent are accepted");
-        return 0;
+        return xl_parse_count("confidence", optarg, 50, 99,
+                              &o->confidence_percent, err);
     default:
         return parse_params(opt, &o->params, err);
     }
@@ -303,14 +270,6 @@ static void set_defaults(struct predict_options *o)
         o->bandwidths[o->nr_bandwidths] = mbit[o->nr_bandwidths] * 125000;
     for (; o->nr_downtimes < sizeof(ms) / sizeof(ms[0]); o->nr_downtimes++)
         o->downtimes[o->nr_downtimes] = ms[o->nr_downtimes] * XPC_MS;
-}
-
-static int bad_option(int opt, char **argv, char *err)
-{
-    if (opt == ':')
-        return xl_bad(err, "%.80s needs a value", argv[optind - 1]);
-    return xl_bad(err, "%.80s is no option, or short for several: see xl "
-               "migrate-predict --help", argv[optind - 1]);
 }
 
 /* What only shows when all is known. */
@@ -346,7 +305,7 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
         if (opt == 'h')
             return 1;
         if (opt == '?' || opt == ':')
-            return bad_option(opt, argv, err);
+            return xl_bad_option("migrate-predict", options, opt, argv, err);
         if (parse_option(opt, o, err))
             return -1;
     }
