@@ -50,4 +50,65 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
 typedef int xl_item_fn(void *opaque, const char *item, char *err);
 int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err);
 
+/* ---- the options of the policy: xl_precopy_options.c ------------------ */
+
+/* Above what the commands number their own options with. */
+enum {
+    XL_OPT_PRECOPY = 0x200,
+    XL_OPT_DURATION = XL_OPT_PRECOPY, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
+    XL_OPT_BANDWIDTH, XL_OPT_ON_TIMEOUT, XL_OPT_ITERATIONS, XL_OPT_THRESHOLD,
+    XL_OPT_POLICY, XL_OPT_OVERHEAD, XL_OPT_CONFIDENCE, XL_OPT_EARLY_ABORT,
+};
+
+#define XL_PRECOPY_OPTION(name, val) \
+    { "precopy-" name, required_argument, NULL, val }
+#define XL_PRECOPY_OPTIONS \
+    XL_PRECOPY_OPTION("duration", XL_OPT_DURATION), \
+    XL_PRECOPY_OPTION("downtime", XL_OPT_DOWNTIME), \
+    XL_PRECOPY_OPTION("max-downtime", XL_OPT_MAX_DOWNTIME), \
+    XL_PRECOPY_OPTION("bandwidth", XL_OPT_BANDWIDTH), \
+    XL_PRECOPY_OPTION("on-timeout", XL_OPT_ON_TIMEOUT), \
+    XL_PRECOPY_OPTION("iterations", XL_OPT_ITERATIONS), \
+    XL_PRECOPY_OPTION("threshold", XL_OPT_THRESHOLD), \
+    XL_PRECOPY_OPTION("policy", XL_OPT_POLICY), \
+    XL_PRECOPY_OPTION("switchover-overhead", XL_OPT_OVERHEAD), \
+    XL_PRECOPY_OPTION("confidence", XL_OPT_CONFIDENCE), \
+    XL_PRECOPY_OPTION("early-abort", XL_OPT_EARLY_ABORT)
+
+#define XL_UNITS_HELP \
+"TIME is a number with us, ms, s, m or h, RATE one with kbit, Mbit, Gbit, kB,\n" \
+"MB, GB, KiB, MiB or GiB, per second.\n"
+
+/* All of them but the policy itself. */
+#define XL_PRECOPY_HELP \
+"--precopy-downtime=TIME      Suspend the guest when that would be for so\n" \
+"                             long at most (300ms).\n" \
+"--precopy-max-downtime=TIME  Never suspend it for longer (the same).\n" \
+"--precopy-duration=TIME      How long precopy may take (no limit).\n" \
+"--precopy-on-timeout=suspend|abort\n" \
+"                             What to do when the duration is over or\n" \
+"                             copying on does not help, and a suspension\n" \
+"                             would be under the maximum (abort).\n" \
+"--precopy-bandwidth=RATE|auto\n" \
+"                             What the link gives (auto: it is measured).\n" \
+"--precopy-iterations=N       At most so many iterations (no limit).\n" \
+"--precopy-threshold=PAGES    Suspend below so many dirty pages (none).\n" \
+"--precopy-switchover-overhead=TIME\n" \
+"                             What a switchover takes besides the pages\n" \
+"                             (100ms).\n" \
+"--precopy-confidence=PERCENT That the downtime stays within the limit:\n" \
+"                             50 to 99 (95).\n" \
+"--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n"
+
+/* Takes optarg into p, and notes the option in *given. 0, or -1 and err. */
+int xl_parse_precopy(int opt, struct xpc_params *p, unsigned int *given,
+                     char *err);
+
+/*
+ * The stock policy heeds no limits: it must not look as if it did. 0, or -1
+ * and err when p has it and one of them is given.
+ */
+int xl_check_precopy(const struct xpc_params *p, unsigned int given,
+                     char *err);
+
 #endif
