@@ -338,6 +338,67 @@ static void torture_policy_preflight_refuses_the_impossible(void **state)
     assert_non_null(strstr(err, "first copy alone"));
 }
 
+static void torture_policy_a_change_takes_effect_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    f->p.downtime_ns = 400 * XPC_MS;
+    f->p.overhead_ns = 70 * XPC_MS;
+    xpc_engine_change(&f->e, &f->p);
+    /* 7,000 pages are 288 ms. */
+    assert_int_equal(iterate(f, 8000, 7000), XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.overhead_ns, 70 * XPC_MS);
+    assert_int_equal(f->it.number, 2);
+}
+
+/* What the link gives is not forgotten: a small iteration tells nothing. */
+static void torture_policy_a_change_keeps_the_bandwidth(void **state)
+{
+    static const uint64_t stated[] = { 0, 10 * LINK, LINK / 2 };
+
+    for (int i = 0; i < 3; i++) {
+        struct fixture *f = *state;
+
+        setup(state);
+        f->p.bandwidth_bytes_per_s = 0;
+        iterate(f, 16384, 8000);
+        f->p.bandwidth_bytes_per_s = stated[i];
+        xpc_engine_change(&f->e, &f->p);
+        iterate(f, 100, 8000);
+        assert_in_range(f->it.decision.bandwidth_bytes_per_s,
+                        (i == 2 ? LINK / 2 : LINK) - 100,
+                        (i == 2 ? LINK / 2 : LINK) + 100);
+    }
+}
+
+static void torture_policy_a_change_is_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_params to = f->p;
+    char err[256];
+
+    to.downtime_ns = 2 * XPC_S;
+    /* Over already, perhaps, but the first copy is behind us. */
+    to.duration_ns = XPC_MS;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     0);
+    to.policy = XPC_POLICY_STOCK;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "policy"));
+    to = f->p;
+    to.max_downtime_ns = to.downtime_ns / 2;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "maximum downtime"));
+    to = f->p;
+    to.downtime_ns = 50 * XPC_MS;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone"));
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(t) cmocka_unit_test_setup(t, setup)
@@ -360,6 +421,9 @@ int main(int argc, char **argv)
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
         TEST(torture_policy_stock_decides_as_stock),
         TEST(torture_policy_preflight_refuses_the_impossible),
+        TEST(torture_policy_a_change_takes_effect_at_once),
+        TEST(torture_policy_a_change_keeps_the_bandwidth),
+        TEST(torture_policy_a_change_is_checked),
     };
 
     return torture_run(argc, argv, tests);

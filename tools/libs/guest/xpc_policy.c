@@ -70,22 +70,21 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->suspend_pages_sd = prior->suspend_pages_sd;
 }
 
+static const struct xpc_prior nothing_known = {
+    .overhead_ns = XPC_DEFAULT_OVERHEAD_NS,
+    .overhead_sd_ns = XPC_UNKNOWN_CV * XPC_DEFAULT_OVERHEAD_NS,
+    .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
+    .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
+};
+
+/* What is known, with the overhead that the parameters may state. */
 static void fill_prior(struct xpc_prior *to, const struct xpc_params *p,
                        const struct xpc_prior *known)
 {
-    *to = (struct xpc_prior){
-        .overhead_ns = xpc_params_overhead(p),
-        .overhead_sd_ns = XPC_UNKNOWN_CV * xpc_params_overhead(p),
-        .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
-        .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
-    };
-    if (!known)
-        return;
-    to->suspend_pages = known->suspend_pages;
-    to->suspend_pages_sd = known->suspend_pages_sd;
-    if (!p->overhead_ns) {
-        to->overhead_ns = known->overhead_ns;
-        to->overhead_sd_ns = known->overhead_sd_ns;
+    *to = known ? *known : nothing_known;
+    if (p->overhead_ns) {
+        to->overhead_ns = p->overhead_ns;
+        to->overhead_sd_ns = XPC_UNKNOWN_CV * p->overhead_ns;
     }
 }
 
@@ -131,15 +130,32 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
 {
     *e = (struct xpc_engine){
         .total_pages = total_pages, .start_ns = now_ns, .last_ns = now_ns,
+        .known = prior ? *prior : nothing_known,
     };
-    fill_prior(&e->prior, params, prior);
     xpc_engine_change(e, params);
 }
 
 void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
 {
     e->params = *params;
+    fill_prior(&e->prior, params, &e->known);
     predict_params(&e->predict, params, &e->prior);
+}
+
+int xpc_engine_check_change(const struct xpc_params *now,
+                            const struct xpc_params *to, char *err,
+                            size_t len)
+{
+    if (to->policy != now->policy) {
+        snprintf(err, len, "the policy can't be changed while the migration "
+                 "runs: cancel it and begin another");
+        errno = EINVAL;
+        return -1;
+    }
+    if (xpc_params_check(to, err, len))
+        return -1;
+    /* How far the first copy is, it can't know: as if it were done. */
+    return xpc_engine_preflight(to, NULL, 0, err, len);
 }
 
 /*
@@ -147,21 +163,25 @@ void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
  * link can't give more, but may give less, and only what it gives keeps the
  * guest's downtime short.
  */
-static uint64_t learn_bandwidth(struct xpc_engine *e, uint64_t bytes,
-                                uint64_t ns)
+static uint64_t bandwidth(const struct xpc_engine *e)
 {
-    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES), s = ns / 1e9;
     uint64_t given = e->params.bandwidth_bytes_per_s, measured;
 
-    if (!ns || (bytes < BANDWIDTH_LEAST_BYTES && e->recent_bytes > 0))
-        return e->predict.bandwidth_bytes_per_s;
-    e->recent_bytes = e->recent_bytes * keep + bytes;
-    e->recent_s = e->recent_s * keep + s;
-    e->recent_square = e->recent_square * keep + bytes * (bytes / s);
     if (e->recent_bytes <= 0)
         return given;
     measured = e->recent_bytes / e->recent_s;
     return given && given < measured ? given : measured;
+}
+
+static void learn_bandwidth(struct xpc_engine *e, uint64_t bytes, uint64_t ns)
+{
+    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES), s = ns / 1e9;
+
+    if (!ns || (bytes < BANDWIDTH_LEAST_BYTES && e->recent_bytes > 0))
+        return;
+    e->recent_bytes = e->recent_bytes * keep + bytes;
+    e->recent_s = e->recent_s * keep + s;
+    e->recent_square = e->recent_square * keep + bytes * (bytes / s);
 }
 
 /* How much the bandwidth varies: standard deviation over mean. */
@@ -323,8 +343,8 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         .duration_ns = o->now_ns - e->last_ns,
         .dirty_pages = o->dirty_pages,
     };
-    e->predict.bandwidth_bytes_per_s = learn_bandwidth(e, o->bytes_sent,
-                                                       it->duration_ns);
+    learn_bandwidth(e, o->bytes_sent, it->duration_ns);
+    e->predict.bandwidth_bytes_per_s = bandwidth(e);
     e->predict.bandwidth_cv = bandwidth_cv(e);
     observe(e, o);
     e->last_ns = o->now_ns;

@@ -26,7 +26,8 @@ struct xpc_prior {
 struct xpc_engine {
     struct xpc_params params;
     uint64_t total_pages;
-    struct xpc_prior prior;
+    struct xpc_prior known;         /* by earlier migrations, or by default */
+    struct xpc_prior prior;         /* with what params say of it */
     struct xpc_predict_params predict;  /* its bandwidth is the one in use */
     struct xpc_rule_state state;
     struct xpc_learn learn;         /* D(t) of this guest */
@@ -53,9 +54,16 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
                      const struct xpc_prior *prior, uint64_t total_pages,
                      uint64_t now_ns);
 
-/* Other parameters from the next decision on; they have passed the check. */
+/*
+ * Other parameters from the next decision on, the clock and what was learned
+ * kept. They must have passed xpc_engine_check_change(): 0, or -1 with errno
+ * EINVAL and one line in err when a migration under way can't go over to them.
+ */
 void xpc_engine_change(struct xpc_engine *e,
                        const struct xpc_params *params);
+int xpc_engine_check_change(const struct xpc_params *now,
+                            const struct xpc_params *to, char *err,
+                            size_t len);
 
 /*
  * An iteration's pages have been sent: what now? Fills *it_r, the decision in
