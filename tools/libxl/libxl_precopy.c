@@ -15,7 +15,7 @@
 
 /* What is told of a migration, from the one before it. */
 static const char *const told_leaves[] = {
-    "progress", "iteration", "report", "cancel",
+    "active", "progress", "iteration", "refused", "report", "cancel",
 };
 
 /*

@@ -65,12 +65,21 @@ void save_log(struct save_ctx *ctx, const char *fmt, ...)
 
 /* ---- the stream ------------------------------------------------------ */
 
-/* May a write to the stream begin? Not when precopy's time is over. */
+/*
+ * May a write to the stream begin? Not when precopy's time is over, and not
+ * when a user has cancelled it.
+ */
 static bool may_write(struct save_ctx *ctx)
 {
-    if (!ctx->live || !ctx->deadline_ns || save_now_ns() < ctx->deadline_ns)
+    uint64_t now;
+
+    if (!ctx->live)
         return true;
-    ctx->out_of_time = true;
+    now = save_now_ns();
+    if (ctx->deadline_ns && now >= ctx->deadline_ns)
+        ctx->out_of_time = true;
+    else if (!save_control_cancelled(ctx, now))
+        return true;
     errno = ECANCELED;
     return false;
 }
@@ -198,7 +207,7 @@ static void finish(struct save_ctx *ctx)
         free(r->text);
         r->text = strdup("interrupted by the toolstack");
     }
-    if (r->outcome == XPC_OUTCOME_ABORTED)
+    if (r->outcome == XPC_OUTCOME_ABORTED || ctx->control.cancelled)
         save_log(ctx, "%s; the guest keeps running here", r->text);
     if (!ctx->xs)
         return;
@@ -207,6 +216,7 @@ static void finish(struct save_ctx *ctx)
         save_log(ctx, "can't write the report: %s", strerror(errno));
     if (ctx->params.once)
         xpc_store_remove(ctx->xs, ctx->domid, "params");
+    save_control_end(ctx);
 }
 
 static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
@@ -229,6 +239,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     save_stream_init(&ctx->stream);
     /* Without it the policy knows the iterations' ends alone. */
     ctx->sampler = save_sampler_start(ctx->domid);
+    save_control_begin(ctx);
     save_active = ctx;
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);

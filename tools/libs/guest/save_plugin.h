@@ -14,6 +14,15 @@
 #include "xen_store.h"
 #include "xpc_policy.h"
 
+/* What users say meanwhile: save_control.c. */
+struct save_control {
+    char *asked;                /* the params leaf as last seen; NULL: not
+                                 * since the migration began */
+    uint64_t looked_ns;         /* for a cancel, last */
+    bool cancelled;             /* there was one: the save must end */
+    bool refused;               /* the leaf "refused" is there */
+};
+
 struct save_ctx {
     xc_interface *xch;
     struct xs_handle *xs;
@@ -24,6 +33,7 @@ struct save_ctx {
     struct xpc_engine engine;
     struct xpc_report report;
     struct save_stream stream;
+    struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
     uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
@@ -55,6 +65,22 @@ void save_cleaned(struct save_ctx *ctx);
 /* len bytes starting in iov have been written to the stream. */
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len);
+
+/*
+ * Tells that a migration is under way, and that it has ended. All of
+ * save_control.c is for the main thread: there is one xenstore handle.
+ */
+void save_control_begin(struct save_ctx *ctx);
+void save_control_end(struct save_ctx *ctx);
+
+/* At an iteration's end: has it been cancelled? Takes in other parameters. */
+bool save_control_read(struct save_ctx *ctx);
+
+/* Has it been cancelled? Looks only now and then, for use at every write. */
+bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns);
+
+/* From when on no write may begin, by the parameters. */
+void save_control_deadline(struct save_ctx *ctx);
 
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);

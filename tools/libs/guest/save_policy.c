@@ -75,16 +75,6 @@ void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
         ctx->report.pages_sent_ns = since_start(ctx);
 }
 
-static bool cancelled(struct save_ctx *ctx)
-{
-    char path[XPC_STORE_PATH_LEN];
-    void *value = xs_read(ctx->xs, XBT_NULL,
-                          xpc_store_path(path, ctx->domid, "cancel"), NULL);
-
-    free(value);
-    return value;
-}
-
 /* Progress is for people: that it can't be written fails no migration. */
 static void publish(struct save_ctx *ctx, const struct xpc_iteration *it)
 {
@@ -122,10 +112,7 @@ static int iteration_begins(struct save_ctx *ctx,
         /* Log-dirty has just been enabled, which leaves it clean. */
         save_clean_begins(ctx);
         save_cleaned(ctx);
-        if (ctx->params.duration_ns && ctx->params.policy ==
-            XPC_POLICY_LIMIT && ctx->params.on_timeout ==
-            XPC_ON_TIMEOUT_ABORT)
-            ctx->deadline_ns = save_now_ns() + ctx->params.duration_ns;
+        save_control_deadline(ctx);
     }
     if (ctx->params.policy == XPC_POLICY_STOCK)
         return xpc_stock_decide(&ctx->params, stats->iteration,
@@ -141,7 +128,9 @@ static int iteration_ended(struct save_ctx *ctx)
     };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_iteration *it = &ctx->last;
+    bool cancelled = save_control_read(ctx);
 
+    /* From here on to a suspend xenstore is left alone, which takes time. */
     if (ctx->sampler)
         o.nr_samples = save_sampler_take(ctx->sampler, samples);
     o.samples = samples;
@@ -154,12 +143,11 @@ static int iteration_ended(struct save_ctx *ctx)
     o.now_ns = save_now_ns();
     o.since_clean_ns = o.now_ns - ctx->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);
-    if (cancelled(ctx)) {
+    if (cancelled) {
         it->decision.action = XPC_ABORT;
         it->decision.reason = XPC_REASON_CANCELLED;
     }
     ctx->report.decision = it->decision;
-    /* Nothing is written between a decision to suspend and the suspend. */
     ctx->last_pending = it->decision.action != XPC_CONTINUE;
     if (!ctx->last_pending)
         publish(ctx, it);
@@ -199,6 +187,9 @@ int save_suspend(void *data)
     if (!ctx->last_pending)
         iteration_ended(ctx);
     ctx->last_pending = true;
+    /* Nobody has asked the guest yet: it runs on. */
+    if (ctx->control.cancelled)
+        return 0;
     ctx->live = false;
     ctx->report.predicted_downtime_ns =
         ctx->last.decision.predicted_downtime_ns;
@@ -231,6 +222,10 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     r->total_pages_sent = ctx->stream.pages;
     if (ctx->last_pending)
         publish(ctx, &ctx->last);
+    if (ctx->control.cancelled) {
+        r->decision.action = XPC_ABORT;
+        r->decision.reason = XPC_REASON_CANCELLED;
+    }
     xpc_decision_text(&ctx->params, &r->decision, text, sizeof(text));
     set_text(&r->reason, xpc_reason_names[r->decision.reason]);
     set_text(&r->text, text);

@@ -5,10 +5,19 @@
  * can neither see nor change it.
  *
  *   /libxl/<domid>/precopy/params         the parameters: one JSON value.
- *                                         Not there: stock's decisions
+ *                                         Not there: stock's decisions. A
+ *                                         change while a migration runs
+ *                                         counts from its next decision on
+ *                         /active         a migration with a policy is under
+ *                                         way, by these parameters: one JSON
+ *                                         value. A helper that was killed
+ *                                         leaves it behind: see its pid
  *                         /progress       the last iteration: one JSON value
  *                         /iteration/<n>  each iteration (the last
  *                                         XPC_STORE_ITERATIONS are kept)
+ *                         /refused        why the last change of params was
+ *                                         refused: a line of text. The next
+ *                                         good change removes it
  *                         /report         the report without its iterations
  *                         /cancel         written by a user: stop precopy
  *

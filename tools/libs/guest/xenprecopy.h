@@ -159,6 +159,15 @@ const char *xpc_decision_text(const struct xpc_params *p,
                               const struct xpc_decision *d, char *buf,
                               size_t len);
 
+/* ---- a migration under way ----------------------------------------- */
+
+struct xpc_active {
+    uint64_t pid;                   /* of the save helper */
+    uint64_t start_monotonic_ns;    /* CLOCK_MONOTONIC of the source host */
+    struct xpc_params params;       /* that the next decision goes by, unless
+                                     * others are asked for until then */
+};
+
 /* ---- report -------------------------------------------------------- */
 
 enum xpc_outcome {

@@ -99,6 +99,19 @@ const struct xpc_type xpc_iteration_type = {
     .fields = iteration_fields, .nr_fields = ARRAY_SIZE(iteration_fields),
 };
 
+#define A struct xpc_active
+static const struct xpc_field active_fields[] = {
+    U64(A, "pid", pid, .min = 1, .required = true),
+    U64(A, "start-monotonic-us", start_monotonic_ns, .scale = US),
+    OBJECT(A, "parameters", params, xpc_params_type),
+};
+#undef A
+
+const struct xpc_type xpc_active_type = {
+    .name = "migration under way", .size = sizeof(struct xpc_active),
+    .fields = active_fields, .nr_fields = ARRAY_SIZE(active_fields),
+};
+
 #define R struct xpc_report
 static const struct xpc_field report_fields[] = {
     U64(R, "version", version, .min = 1, .max = 1),

@@ -12,6 +12,7 @@
 extern const struct xpc_type xpc_params_type;
 extern const struct xpc_type xpc_decision_type;
 extern const struct xpc_type xpc_iteration_type;
+extern const struct xpc_type xpc_active_type;
 /* The same report with and without its array of iterations. */
 extern const struct xpc_type xpc_report_type;
 extern const struct xpc_type xpc_report_head_type;

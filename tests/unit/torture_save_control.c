@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The save plug-in under control: all of it but the sampler, in front of a
+ * libxenguest of which only the save loop's calls exist.
+ */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "fake_xenstore.h"
+#include "save_plugin.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+#define DIR "/libxl/7/precopy/"
+/* 4 GiB: at 100 Mbit/s no limit of less than 343 s is met. */
+#define DIRTY (1u << 20)
+/*
+ * How fast /dev/null is must not matter: no margin for a link that varies, and
+ * the time to wait for a lull.
+ */
+#define PLAIN(more) "{\"bandwidth-bytes-per-s\":12500000," \
+                    "\"confidence-percent\":50," more "}"
+#define PARAMS(more) PLAIN("\"duration-ms\":36000000," more)
+
+static struct {
+    const struct save_callbacks *cb;
+    int io_fd;
+    int (*script)(void);
+    bool asked_to_suspend, suspended;
+    char log[1024];
+} w;
+
+/* ---- what the plug-in stands in front of ------------------------------ */
+
+static int real_save(xc_interface *xch, int io_fd, uint32_t domid,
+                     uint32_t flags, struct save_callbacks *cb,
+                     xc_stream_type_t type, int recv_fd)
+{
+    int rc;
+
+    (void)xch;
+    (void)flags;
+    (void)type;
+    (void)recv_fd;
+    assert_int_equal(domid, 7);
+    w.cb = cb;
+    w.io_fd = io_fd;
+    rc = w.script();
+    w.cb = NULL;
+    return rc;
+}
+
+static long long real_logdirty(xc_interface *xch, uint32_t domid,
+                               unsigned int sop, xc_hypercall_buffer_t *b,
+                               unsigned long pages, unsigned int mode,
+                               xc_shadow_op_stats_t *stats)
+{
+    (void)xch;
+    (void)domid;
+    (void)b;
+    (void)pages;
+    (void)mode;
+    assert_int_equal(sop, XEN_DOMCTL_SHADOW_OP_PEEK);
+    stats->dirty_count = DIRTY;
+    return 0;
+}
+
+static ssize_t real_write(int fd, const void *buf, size_t len)
+{
+    return syscall(SYS_write, fd, buf, len);
+}
+
+static ssize_t real_writev(int fd, const struct iovec *iov, int nr)
+{
+    return syscall(SYS_writev, fd, iov, nr);
+}
+
+void *__wrap_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name)
+{
+    (void)handle;
+    return !strcmp(name, "xc_domain_save") ? (void *)real_save :
+           !strcmp(name, "xc_logdirty_control") ? (void *)real_logdirty :
+           !strcmp(name, "write") ? (void *)real_write :
+           !strcmp(name, "writev") ? (void *)real_writev : NULL;
+}
+
+int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
+                      xc_dominfo_t *info)
+{
+    (void)xch;
+    (void)max;
+    *info = (xc_dominfo_t){
+        .domid = first, .nr_pages = DIRTY, .shutdown = w.suspended,
+        .shutdown_reason = SHUTDOWN_suspend,
+    };
+    return 1;
+}
+
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
+{
+    size_t len = strlen(w.log);
+    va_list al;
+
+    (void)xch;
+    (void)code;
+    va_start(al, fmt);
+    vsnprintf(w.log + len, sizeof(w.log) - len, fmt, al);
+    va_end(al);
+    strncat(w.log, "\n", sizeof(w.log) - strlen(w.log) - 1);
+}
+
+struct save_sampler *save_sampler_start(uint32_t domid)
+{
+    (void)domid;
+    return NULL;
+}
+
+void save_sampler_stop(struct save_sampler *s)
+{
+    assert_null(s);
+}
+
+/* Never: there is no sampler. */
+void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
+size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
+{
+    (void)to;
+    assert_non_null(s);
+    return 0;
+}
+
+/* ---- the save loop ----------------------------------------------------- */
+
+static int libxl_suspend(void *data)
+{
+    (void)data;
+    w.asked_to_suspend = w.suspended = true;
+    return 1;
+}
+
+/* Two megabytes are enough for a bandwidth. Returns 0 or -1. */
+static int send_some(void)
+{
+    static char page[65536];
+
+    for (int i = 0; i < 32; i++) {
+        if (write(w.io_fd, page, sizeof(page)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Returns what the policy says at the iteration's end. */
+static int iterate(unsigned int n)
+{
+    struct precopy_stats s = { .iteration = n, .dirty_count = DIRTY };
+    int rc = w.cb->precopy_policy(s, NULL);
+
+    assert_int_equal(rc, XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(send_some(), 0);
+    s.dirty_count = -1;
+    return w.cb->precopy_policy(s, NULL);
+}
+
+static int failed(int errnoval)
+{
+    errno = errnoval;
+    return -1;
+}
+
+/* The whole of a save, with these parameters; its report in *r. */
+static int save(const char *params, int (*script)(void),
+                struct xpc_report *r)
+{
+    struct save_callbacks libxl = { .suspend = libxl_suspend };
+    int fd = open("/dev/null", O_WRONLY), rc;
+    char err[XPC_ERR_LEN];
+
+    memset(&w, 0, sizeof(w));
+    w.script = script;
+    fake_set(DIR "params", params);
+    rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
+                        -1);
+    close(fd);
+    xpc_report_init(r);
+    assert_int_equal(xpc_store_read_report((struct xs_handle *)&fake, 7, r,
+                                           err), 0);
+    assert_null(fake_get(DIR "active"));
+    assert_null(fake_get(DIR "cancel"));
+    return rc;
+}
+
+static struct xpc_active active(void)
+{
+    struct xpc_active a = { 0 };
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(xpc_store_read((struct xs_handle *)&fake, 7, "active",
+                                    &xpc_active_type, &a, err), 0);
+    return a;
+}
+
+/* ---- other parameters -------------------------------------------------- */
+
+static int script_raise(void)
+{
+    assert_int_equal(active().pid, getpid());
+    assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+    assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
+    assert_int_equal(iterate(1), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(active().params.downtime_ns, 3600 * XPC_S);
+    assert_null(fake_get(DIR "refused"));
+    return w.cb->suspend(NULL) ? 0 : failed(EIO);
+}
+
+static void torture_save_control_a_change_counts_from_the_next_decision(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300,\"once\":true"),
+                          script_raise, &r), 0);
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    assert_int_equal(r.params.downtime_ns, 3600 * XPC_S);
+    assert_int_equal(r.decision.reason, XPC_REASON_WITHIN_LIMIT);
+    /* It was for this one migration, whatever the new text says. */
+    assert_null(fake_get(DIR "params"));
+    xpc_report_dispose(&r);
+
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_raise, &r),
+                     0);
+    assert_non_null(fake_get(DIR "params"));
+    xpc_report_dispose(&r);
+}
+
+static const char *bad_text;
+
+static int script_bad(void)
+{
+    struct xpc_params now;
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    fake_set(DIR "params", bad_text);
+    fake.conflicts = 1;
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_non_null(fake_get(DIR "refused"));
+    assert_null(strchr(fake_get(DIR "refused"), '\n'));
+    assert_string_not_equal(fake_get(DIR "params"), bad_text);
+    xpc_params_init(&now);
+    assert_int_equal(xpc_store_read((struct xs_handle *)&fake, 7, "params",
+                                    &xpc_params_type, &now, err), 0);
+    assert_int_equal(now.downtime_ns, 299 * XPC_MS);
+    assert_true(now.once);
+    assert_int_equal(active().params.downtime_ns, 299 * XPC_MS);
+    /* What was written back is no change: it stays refused. */
+    assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_non_null(fake_get(DIR "refused"));
+    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+    assert_int_equal(iterate(3), XGS_POLICY_STOP_AND_COPY);
+    assert_null(fake_get(DIR "refused"));
+    return w.cb->suspend(NULL) ? 0 : failed(EIO);
+}
+
+static void torture_save_control_a_bad_change_is_refused(void **state)
+{
+    static const struct { const char *text, *why; } bad[] = {
+        { "nonsense", "JSON" },
+        { "{\"downtime-ms\":5000,\"colour\":1}", "colour" },
+        { "{\"downtime-ms\":5000,\"max-downtime-ms\":4000}", "maximum" },
+        { "{\"downtime-ms\":50}", "switchover alone" },
+        { "{\"policy\":\"stock\"}", "policy can't be changed" },
+    };
+    struct xpc_report r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        bad_text = bad[i].text;
+        assert_int_equal(save(PARAMS("\"downtime-ms\":299,\"once\":true"),
+                              script_bad, &r), 0);
+        if (!strstr(w.log, bad[i].why))
+            fail_msg("%s: %s", bad_text, w.log);
+        /* One line, for all of that migration. */
+        assert_ptr_equal(strchr(w.log, '\n'), w.log + strlen(w.log) - 1);
+        xpc_report_dispose(&r);
+    }
+}
+
+static void ask_for_an_hour(void)
+{
+    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+}
+
+/* What was asked for in the very moment is not overwritten. */
+static int script_meanwhile(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    fake_set(DIR "params", "nonsense");
+    fake.on_transaction = ask_for_an_hour;
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_null(fake.on_transaction);
+    assert_int_equal(iterate(2), XGS_POLICY_STOP_AND_COPY);
+    return w.cb->suspend(NULL) ? 0 : failed(EIO);
+}
+
+static void torture_save_control_a_later_change_wins(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_meanwhile,
+                          &r), 0);
+    assert_int_equal(r.params.downtime_ns, 3600 * XPC_S);
+    xpc_report_dispose(&r);
+}
+
+static int script_removed(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    fake_set(DIR "params", NULL);
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_null(fake_get(DIR "params"));
+    assert_null(fake_get(DIR "refused"));
+    assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
+    return failed(EIO);
+}
+
+static void torture_save_control_removed_parameters_change_nothing(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_removed, &r),
+                     -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    assert_int_equal(r.params.downtime_ns, 300 * XPC_MS);
+    assert_string_equal(w.log, "");
+    xpc_report_dispose(&r);
+}
+
+static int script_deadline(void)
+{
+    uint64_t begun;
+
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    begun = save_active->engine.start_ns;
+    assert_int_equal(save_active->deadline_ns, 0);
+    fake_set(DIR "params", PLAIN("\"duration-ms\":3600000"));
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(save_active->deadline_ns, begun + 3600 * XPC_S);
+    fake_set(DIR "params", PLAIN("\"duration-ms\":7200000"));
+    assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(save_active->deadline_ns, begun + 7200 * XPC_S);
+    fake_set(DIR "params", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
+                                  "\"suspend\",\"max-downtime-ms\":400"));
+    assert_int_equal(iterate(3), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(save_active->deadline_ns, 0);
+    return failed(EIO);
+}
+
+static void torture_save_control_the_deadline_follows(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PLAIN("\"downtime-ms\":300"), script_deadline,
+                          &r), -1);
+    xpc_report_dispose(&r);
+}
+
+/* ---- a cancel ---------------------------------------------------------- */
+
+static void assert_cancelled(const struct xpc_report *r)
+{
+    assert_int_equal(r->outcome, XPC_OUTCOME_INTERRUPTED);
+    assert_string_equal(r->reason, "cancelled");
+    assert_non_null(strstr(r->text, "cancelled"));
+    assert_int_equal(r->decision.action, XPC_ABORT);
+    assert_int_equal(r->decision.reason, XPC_REASON_CANCELLED);
+    assert_false(w.asked_to_suspend);
+    assert_non_null(strstr(w.log, "keeps running here"));
+}
+
+static int script_cancel_at_the_end(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    /* No write is to notice it. */
+    save_active->control.looked_ns = UINT64_MAX / 2;
+    fake_set(DIR "cancel", "");
+    assert_int_equal(iterate(1), XGS_POLICY_ABORT);
+    return failed(ECANCELED);
+}
+
+static void torture_save_control_cancel_at_an_iterations_end(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
+                          script_cancel_at_the_end, &r), -1);
+    assert_cancelled(&r);
+    assert_int_equal(r.nr_iterations, 2);
+    xpc_report_dispose(&r);
+}
+
+static int script_cancel_within(void)
+{
+    struct precopy_stats s = { .dirty_count = DIRTY };
+    struct iovec iov = { .iov_base = "x", .iov_len = 1 };
+    unsigned int reads;
+
+    /* Before the first iteration nothing is looked for. */
+    reads = fake.reads;
+    assert_int_equal(send_some(), 0);
+    assert_int_equal(fake.reads, reads);
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(send_some(), 0);
+    assert_true(save_active->control.looked_ns > 0);
+    /* It was only just looked for. */
+    save_active->control.looked_ns = save_now_ns() + XPC_S;
+    reads = fake.reads;
+    fake_set(DIR "cancel", "");
+    assert_int_equal(send_some(), 0);
+    assert_int_equal(fake.reads, reads);
+    /* Now it is time to. */
+    save_active->control.looked_ns -= 3 * XPC_S;
+    errno = 0;
+    assert_int_equal(send_some(), -1);
+    assert_int_equal(errno, ECANCELED);
+    assert_int_equal(fake.reads, reads + 1);
+    /* And nothing goes out afterwards. */
+    assert_int_equal(writev(w.io_fd, &iov, 1), -1);
+    assert_int_equal(fake.reads, reads + 1);
+    return failed(ECANCELED);
+}
+
+static void torture_save_control_cancel_within_an_iteration(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300,\"once\":true"),
+                          script_cancel_within, &r), -1);
+    assert_cancelled(&r);
+    assert_int_equal(r.nr_iterations, 0);
+    assert_null(fake_get(DIR "params"));
+    xpc_report_dispose(&r);
+}
+
+/* Stock's rule stops as an iteration begins, and that is the last chance. */
+static int script_cancel_stock(void)
+{
+    struct precopy_stats s = { .dirty_count = DIRTY };
+
+    for (s.iteration = 0; s.iteration < 5; s.iteration++)
+        assert_int_equal(iterate(s.iteration), s.iteration < 4 ?
+                         XGS_POLICY_CONTINUE_PRECOPY :
+                         XGS_POLICY_STOP_AND_COPY);
+    return 0;
+}
+
+static int script_cancel_before_suspend(void)
+{
+    struct precopy_stats s = { .dirty_count = 10 };
+
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(send_some(), 0);
+    save_active->control.looked_ns = UINT64_MAX / 2;
+    fake_set(DIR "cancel", "");
+    assert_int_equal(w.cb->suspend(NULL), 0);
+    return failed(ECANCELED);
+}
+
+static void torture_save_control_cancel_in_the_last_moment(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save("{\"policy\":\"stock\"}", script_cancel_stock, &r),
+                     0);
+    xpc_report_dispose(&r);
+    assert_int_equal(save("{\"policy\":\"stock\"}",
+                          script_cancel_before_suspend, &r), -1);
+    assert_cancelled(&r);
+    xpc_report_dispose(&r);
+}
+
+/* ---- the rest ---------------------------------------------------------- */
+
+static int script_refused_before(void)
+{
+    assert_null(fake_get(DIR "refused"));
+    return failed(EIO);
+}
+
+static void torture_save_control_begins_without_an_old_refusal(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_set(DIR "refused", "long ago");
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
+                          script_refused_before, &r), -1);
+    xpc_report_dispose(&r);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_reset();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_save_control_a_change_counts_from_the_next_decision),
+        TEST(torture_save_control_a_bad_change_is_refused),
+        TEST(torture_save_control_a_later_change_wins),
+        TEST(torture_save_control_removed_parameters_change_nothing),
+        TEST(torture_save_control_the_deadline_follows),
+        TEST(torture_save_control_cancel_at_an_iterations_end),
+        TEST(torture_save_control_cancel_within_an_iteration),
+        TEST(torture_save_control_cancel_in_the_last_moment),
+        TEST(torture_save_control_begins_without_an_old_refusal),
+    };
+
+    return torture_run(argc, argv, tests);
+}
