@@ -6,6 +6,7 @@
 #include "xl.h"
 #include "xl_dirty_rate.h"
 #include "xl_gnuplot.h"
+#include "xl_options.h"
 
 #define WIDTH 64
 #define HEIGHT 16

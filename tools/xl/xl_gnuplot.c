@@ -7,6 +7,7 @@
 
 #include "xl.h"
 #include "xl_gnuplot.h"
+#include "xl_options.h"
 
 void gnuplot_string(FILE *g, const char *s)
 {
