@@ -285,6 +285,20 @@ static void torture_policy_trusts_the_link_not_the_promise(void **state)
     assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 99 / 100,
                     LINK * 101 / 100);
+    assert_int_equal(f->it.decision.measured_bytes_per_s,
+                     f->it.decision.bandwidth_bytes_per_s);
+}
+
+static void torture_policy_keeps_to_the_promise_of_a_faster_link(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.bandwidth_bytes_per_s = LINK / 2;
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(f->it.decision.bandwidth_bytes_per_s, LINK / 2);
+    /* And says what the link would have given. */
+    assert_in_range(f->it.decision.measured_bytes_per_s, LINK * 99 / 100,
+                    LINK * 101 / 100);
 }
 
 static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
@@ -418,6 +432,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_iterations_are_an_upper_bound),
         TEST(torture_policy_threshold_stops_below_the_maximum),
         TEST(torture_policy_trusts_the_link_not_the_promise),
+        TEST(torture_policy_keeps_to_the_promise_of_a_faster_link),
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
         TEST(torture_policy_stock_decides_as_stock),
         TEST(torture_policy_preflight_refuses_the_impossible),

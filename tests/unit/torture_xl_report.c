@@ -232,6 +232,42 @@ static void torture_xl_report_says_how_long_an_abort_stood_still(void **state)
     xpc_report_dispose(&r);
 }
 
+/* The text of the report with these bandwidths, in bytes per second. */
+static void text_of(char *buf, size_t len, uint64_t stated, uint64_t measured)
+{
+    struct xpc_report r;
+    FILE *f = fopen(path, "w+");
+
+    a_report(&r);
+    r.params.bandwidth_bytes_per_s = stated;
+    r.decision.measured_bytes_per_s = measured;
+    report_print(f, "g1", &r);
+    fclose(f);
+    slurp(path, buf, len);
+    xpc_report_dispose(&r);
+}
+
+static void torture_xl_report_tells_of_a_bandwidth_stated_wrong(void **state)
+{
+    char buf[4096];
+
+    (void)state;
+    text_of(buf, sizeof(buf), 1250000000, 500000000);
+    assert_non_null(strstr(buf, "bandwidth: 10.0 Gbit/s was stated, the link "
+                           "gave 4.00 Gbit/s"));
+    text_of(buf, sizeof(buf), 12500000, 125000000);
+    assert_non_null(strstr(buf, "bandwidth: 100 Mbit/s was stated"));
+    /* Near enough, none stated, none measured. */
+    text_of(buf, sizeof(buf), 1250000000, 1010000000);
+    assert_null(strstr(buf, "bandwidth:"));
+    text_of(buf, sizeof(buf), 1250000000, 1550000000);
+    assert_null(strstr(buf, "bandwidth:"));
+    text_of(buf, sizeof(buf), 0, 1250000000);
+    assert_null(strstr(buf, "bandwidth:"));
+    text_of(buf, sizeof(buf), 1250000000, 0);
+    assert_null(strstr(buf, "bandwidth:"));
+}
+
 /* Runs a log through the logger and returns what comes out on stderr. */
 static void log_through(char *out, size_t len, bool interrupted, bool show)
 {
@@ -322,6 +358,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_shows_predicted_beside_actual),
         TEST(torture_xl_report_says_where_the_downtime_went),
         TEST(torture_xl_report_says_how_long_an_abort_stood_still),
+        TEST(torture_xl_report_tells_of_a_bandwidth_stated_wrong),
         TEST(torture_xl_report_false_line_is_held_back),
         TEST(torture_xl_report_held_lines_can_be_forgotten),
         TEST(torture_xl_report_an_interruptions_errors_are_held),

@@ -134,6 +134,21 @@ static void print_iterations(FILE *out, const struct xpc_report *r)
     }
 }
 
+/* A user who states what is far from the truth is told it. */
+static void print_bandwidth(FILE *out, const struct xpc_report *r)
+{
+    uint64_t stated = r->params.bandwidth_bytes_per_s;
+    uint64_t measured = r->decision.measured_bytes_per_s;
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    if (!stated || !measured ||
+        (measured >= 0.8 * stated && measured <= 1.25 * stated))
+        return;
+    fprintf(out, "  bandwidth: %s was stated, the link gave %s: state what "
+            "it gives, or leave it out\n", xpc_format_bandwidth(a, stated),
+            xpc_format_bandwidth(b, measured));
+}
+
 void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
@@ -151,6 +166,7 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
                 xpc_format_time(a, r->predicted_downtime_ns),
                 xpc_format_time(b, r->actual_downtime_ns));
     downtime_print(out, r);
+    print_bandwidth(out, r);
     if (r->total_bytes)
         fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
                 r->total_bytes), xpc_format_time(b, r->total_time_ns));

@@ -138,6 +138,7 @@ struct xpc_decision {
                                      * what is held against the limits */
     uint64_t best_downtime_ns;      /* least to be expected by copying on */
     uint64_t bandwidth_bytes_per_s; /* used for the prediction */
+    uint64_t measured_bytes_per_s;  /* what the link gave; 0: not known yet */
     uint64_t overhead_ns;
     uint64_t dirty_pages;
     uint64_t time_left_ns;          /* of the duration; 0: over, or no limit */

@@ -158,21 +158,25 @@ int xpc_engine_check_change(const struct xpc_params *now,
     return xpc_engine_preflight(to, NULL, 0, err, len);
 }
 
+/* What the link has lately given; 0: nothing was sent yet. */
+static uint64_t measured_bandwidth(const struct xpc_engine *e)
+{
+    return e->recent_bytes > 0 ? e->recent_bytes / e->recent_s : 0;
+}
+
 /*
- * Bytes over time of the recent past. A user's value is an upper bound: the
- * link can't give more, but may give less, and only what it gives keeps the
- * guest's downtime short.
+ * A user's value is an upper bound: the link can't give more, but may give
+ * less, and only what it gives keeps the guest's downtime short.
  */
 static uint64_t bandwidth(const struct xpc_engine *e)
 {
-    uint64_t given = e->params.bandwidth_bytes_per_s, measured;
+    uint64_t given = e->params.bandwidth_bytes_per_s;
+    uint64_t measured = measured_bandwidth(e);
 
-    if (e->recent_bytes <= 0)
-        return given;
-    measured = e->recent_bytes / e->recent_s;
-    return given && given < measured ? given : measured;
+    return !measured || (given && given < measured) ? given : measured;
 }
 
+/* Bytes over time of the recent past. */
 static void learn_bandwidth(struct xpc_engine *e, uint64_t bytes, uint64_t ns)
 {
     double keep = exp2(-(double)bytes / BANDWIDTH_BYTES), s = ns / 1e9;
@@ -351,6 +355,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     d->dirty_pages = o->dirty_pages;
     d->overhead_ns = e->predict.overhead_ns;
     d->bandwidth_bytes_per_s = e->predict.bandwidth_bytes_per_s;
+    d->measured_bytes_per_s = measured_bandwidth(e);
     d->cautious_downtime_ns = e->state.downtime_ns;
     d->predicted_downtime_ns =
         xpc_predict_switchover(&e->predict, o->dirty_pages, 0);

@@ -67,6 +67,8 @@ static const struct xpc_field decision_fields[] = {
     U64(D, "cautious-downtime-us", cautious_downtime_ns, .scale = US),
     U64(D, "best-downtime-us", best_downtime_ns, .scale = US),
     U64(D, "bandwidth-bytes-per-s", bandwidth_bytes_per_s),
+    U64(D, "measured-bandwidth-bytes-per-s", measured_bytes_per_s,
+        .omit_zero = true),
     U64(D, "switchover-overhead-us", overhead_ns, .scale = US),
     U64(D, "dirty-pages", dirty_pages),
     U64(D, "time-left-us", time_left_ns, .scale = US, .null_zero = true),
