@@ -2,23 +2,6 @@
 /* The library's policy, called as the plug-in calls it. */
 #include "sim.h"
 
-static int start(struct sim_state *s, const struct sim_case *c)
-{
-    struct xpc_prior prior = {
-        .overhead_ns = c->prior.overhead_ns,
-        .overhead_sd_ns = c->prior.overhead_sd_ns,
-        .suspend_pages = c->prior.suspend_pages,
-        .suspend_pages_sd = c->prior.suspend_pages_sd,
-    };
-    char err[512];
-
-    if (xpc_engine_preflight(&s->params, &prior, c->total_pages, err,
-                             sizeof(err)))
-        return -1;
-    xpc_engine_init(&s->engine, &s->params, &prior, c->total_pages, 0);
-    return 0;
-}
-
 static int decide(struct sim_state *s, const struct sim_seen *seen,
                   struct xpc_observation *o)
 {
@@ -42,9 +25,17 @@ int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
     s->params.duration_ns = c->duration_ns;
     s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
     s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
-    if (xpc_params_check(&s->params, err, sizeof(err)))
+    s->params.learned = (struct xpc_prior){
+        .overhead_ns = c->prior.overhead_ns,
+        .overhead_sd_ns = c->prior.overhead_sd_ns,
+        .suspend_pages = c->prior.suspend_pages,
+        .suspend_pages_sd = c->prior.suspend_pages_sd,
+    };
+    if (xpc_params_check(&s->params, err, sizeof(err)) ||
+        xpc_engine_preflight(&s->params, c->total_pages, err, sizeof(err)))
         return -1;
-    return start(s, c);
+    xpc_engine_init(&s->engine, &s->params, c->total_pages, 0);
+    return 0;
 }
 
 int sim_ours_decide(struct sim_state *s, const struct sim_case *c,

@@ -32,6 +32,7 @@ static void torture_params_survive_json(void **state)
     in.overhead_ns = 5 * XPC_MS;
     in.confidence_percent = 80;
     in.early_abort = XPC_EARLY_ABORT_OFF;
+    in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31 };
     in.once = true;
     json = xpc_to_json(&xpc_params_type, &in, false);
     assert_non_null(json);

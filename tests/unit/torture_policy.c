@@ -69,7 +69,7 @@ static int iterate(struct fixture *f, uint64_t pages, uint64_t dirty)
     uint64_t ns = o.bytes_sent * XPC_S / LINK;
 
     if (f->now == START)
-        xpc_engine_init(&f->e, &f->p, NULL, 16384, START);
+        xpc_engine_init(&f->e, &f->p, 16384, START);
     o.nr_samples = counts(f, samples, ns, dirty);
     o.since_clean_ns = ns;
     f->now += ns;
@@ -301,6 +301,51 @@ static void torture_policy_keeps_to_the_promise_of_a_faster_link(void **state)
                     LINK * 101 / 100);
 }
 
+static void torture_policy_rests_on_what_was_learned(void **state)
+{
+    struct fixture *f = *state;
+    const struct xpc_iteration *it = &f->it;
+    uint64_t data = 3100 * PAGE_BYTES * XPC_S / LINK, margin;
+
+    f->p.iterations = 1;
+    f->p.overhead_ns = 0;
+    f->p.learned = (struct xpc_prior){
+        .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = 10 * XPC_MS,
+        .suspend_pages = 100, .suspend_pages_sd = 5,
+    };
+    iterate(f, 16384, 3000);
+    assert_int_equal(it->decision.overhead_ns, 30 * XPC_MS);
+    assert_in_range(it->decision.predicted_downtime_ns, data + 30 * XPC_MS,
+                    data + 30 * XPC_MS + 100);
+    /* 1.645 times 10 ms, the link's least (2.5 ms) and five pages. */
+    margin = it->decision.cautious_downtime_ns -
+             it->decision.predicted_downtime_ns;
+    assert_in_range(margin, 169 * XPC_MS / 10, 171 * XPC_MS / 10);
+}
+
+static void torture_policy_what_is_stated_outweighs_the_learned(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.learned = (struct xpc_prior){
+        .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = XPC_MS,
+    };
+    iterate(f, 16384, 3000);
+    assert_int_equal(f->it.decision.overhead_ns, 50 * XPC_MS);
+    /* Nothing is known of the pages: the default. */
+    assert_in_range(f->it.decision.predicted_downtime_ns,
+                    downtime(3000, LINK), downtime(3000, LINK) + 100);
+}
+
+static void torture_policy_nothing_learned_is_the_default(void **state)
+{
+    struct fixture *f = *state;
+
+    f->p.overhead_ns = 0;
+    iterate(f, 16384, 3000);
+    assert_int_equal(f->it.decision.overhead_ns, XPC_DEFAULT_OVERHEAD_NS);
+}
+
 static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
 {
     struct fixture *f = *state;
@@ -340,14 +385,14 @@ static void torture_policy_preflight_refuses_the_impossible(void **state)
     struct fixture *f = *state;
     char err[256];
 
-    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)), 0);
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
     f->p.downtime_ns = 50 * XPC_MS;
-    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)),
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
                      -1);
     assert_non_null(strstr(err, "switchover alone"));
     f->p.downtime_ns = 200 * XPC_MS;
     f->p.duration_ns = 500 * XPC_MS;
-    assert_int_equal(xpc_engine_preflight(&f->p, NULL, 16384, err, sizeof(err)),
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
                      -1);
     assert_non_null(strstr(err, "first copy alone"));
 }
@@ -433,6 +478,9 @@ int main(int argc, char **argv)
         TEST(torture_policy_threshold_stops_below_the_maximum),
         TEST(torture_policy_trusts_the_link_not_the_promise),
         TEST(torture_policy_keeps_to_the_promise_of_a_faster_link),
+        TEST(torture_policy_rests_on_what_was_learned),
+        TEST(torture_policy_what_is_stated_outweighs_the_learned),
+        TEST(torture_policy_nothing_learned_is_the_default),
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
         TEST(torture_policy_stock_decides_as_stock),
         TEST(torture_policy_preflight_refuses_the_impossible),

@@ -163,7 +163,7 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
         if (rc) goto out;
     }
     rc = 0;
-    if (params && xpc_engine_preflight(params, NULL, info.current_memkb * 1024 /
+    if (params && xpc_engine_preflight(params, info.current_memkb * 1024 /
                                        XPC_PAGE_SIZE, err,
                                        LIBXL_PRECOPY_ERR_LEN))
         rc = ERROR_INVAL;

@@ -41,12 +41,14 @@ int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
 void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)
 {
     struct xpc_params defaults;
+    struct xpc_prior prior;
 
     xpc_params_init(&defaults);
     xpc_predict_params_init(p, 0, 0);
     xpc_rule_from_params(&p->rule, &defaults);
-    p->overhead_ns = xpc_params_overhead(&defaults);
-    p->suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
+    xpc_params_prior(&defaults, &prior);
+    p->overhead_ns = prior.overhead_ns;
+    p->suspend_pages = prior.suspend_pages;
 }
 
 /* The measurement's curve and a malloc()ed name: 0, or a libxl code. */

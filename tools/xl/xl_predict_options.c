@@ -258,13 +258,15 @@ static void set_defaults(struct predict_options *o)
                                      40000 };
     static const uint64_t ms[] = { 125, 250, 500, 1000, 5000, 0 };
     struct xpc_params p;
+    struct xpc_prior prior;
 
     *o = (struct predict_options){ 0 };
     xpc_params_init(&p);
     xpc_predict_params_init(&o->params, 0, 0);
     xpc_rule_from_params(&o->params.rule, &p);
-    o->params.overhead_ns = xpc_params_overhead(&p);
-    o->params.suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
+    xpc_params_prior(&p, &prior);
+    o->params.overhead_ns = prior.overhead_ns;
+    o->params.suspend_pages = prior.suspend_pages;
     for (; o->nr_bandwidths < sizeof(mbit) / sizeof(mbit[0]);
          o->nr_bandwidths++)
         o->bandwidths[o->nr_bandwidths] = mbit[o->nr_bandwidths] * 125000;

@@ -176,8 +176,12 @@ static void consider(struct save_ctx *ctx)
         refuse(ctx, err);
         return;
     }
-    /* What becomes of the leaf afterwards was settled at the start. */
+    /*
+     * What becomes of the leaf afterwards was settled at the start, and so was
+     * what is known of the target.
+     */
     to.once = ctx->params.once;
+    to.learned = ctx->params.learned;
     if (same_params(&to, &ctx->params) && !ctx->control.refused)
         return;
     if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)))

@@ -185,7 +185,7 @@ static int prepare(struct save_ctx *ctx)
         info.domid != ctx->domid)
         return refuse(ctx, "there is no such domain");
     ctx->report.total_pages = info.nr_pages;
-    if (xpc_engine_preflight(&ctx->params, NULL, info.nr_pages, err, sizeof(err)))
+    if (xpc_engine_preflight(&ctx->params, info.nr_pages, err, sizeof(err)))
         return refuse(ctx, err);
     return 1;
 }

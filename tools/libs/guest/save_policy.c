@@ -106,8 +106,8 @@ static int iteration_begins(struct save_ctx *ctx,
     ctx->iteration_pages = ctx->stream.pages;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
-        xpc_engine_init(&ctx->engine, &ctx->params, NULL,
-                        ctx->report.total_pages, save_now_ns());
+        xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
+                        save_now_ns());
         ctx->live = true;
         /* Log-dirty has just been enabled, which leaves it clean. */
         save_clean_begins(ctx);

@@ -41,6 +41,16 @@ enum xpc_early_abort {
     XPC_EARLY_ABORT_OFF,
 };
 
+/*
+ * What earlier migrations to the same target have taught: the mean of the
+ * switchover overhead and of the pages that suspending dirties, and how far
+ * the next may be from it (standard deviations). 0: nothing is known.
+ */
+struct xpc_prior {
+    uint64_t overhead_ns, overhead_sd_ns;
+    uint64_t suspend_pages, suspend_pages_sd;
+};
+
 struct xpc_params {
     int policy;                     /* enum xpc_policy */
     uint64_t duration_ns;           /* of precopy; 0: no limit */
@@ -57,6 +67,8 @@ struct xpc_params {
     uint64_t confidence_percent;    /* that the downtime stays within the
                                      * limit: 50 to 99 */
     int early_abort;                /* enum xpc_early_abort */
+    struct xpc_prior learned;       /* of the target; overhead_ns outweighs
+                                     * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
                                      * plug-in removes them afterwards */
 };
@@ -81,9 +93,13 @@ void xpc_params_init(struct xpc_params *p);
  */
 int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
 
-/* The maximum downtime and the switchover overhead in force. */
+/* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
-uint64_t xpc_params_overhead(const struct xpc_params *p);
+/*
+ * What the switchover is taken to cost: what was stated, else what was
+ * learned, else the defaults, of which little is known.
+ */
+void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior_r);
 
 /* ---- decisions ----------------------------------------------------- */
 

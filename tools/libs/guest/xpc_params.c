@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "xenprecopy.h"
+#include "xpc_predict.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
 
@@ -26,9 +27,25 @@ uint64_t xpc_params_max_downtime(const struct xpc_params *p)
     return p->max_downtime_ns ? p->max_downtime_ns : p->downtime_ns;
 }
 
-uint64_t xpc_params_overhead(const struct xpc_params *p)
+void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior)
 {
-    return p->overhead_ns ? p->overhead_ns : XPC_DEFAULT_OVERHEAD_NS;
+    uint64_t overhead = p->overhead_ns ? p->overhead_ns :
+                                         XPC_DEFAULT_OVERHEAD_NS;
+
+    *prior = (struct xpc_prior){
+        .overhead_ns = overhead,
+        .overhead_sd_ns = XPC_UNKNOWN_CV * overhead,
+        .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
+        .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
+    };
+    if (!p->overhead_ns && p->learned.overhead_ns) {
+        prior->overhead_ns = p->learned.overhead_ns;
+        prior->overhead_sd_ns = p->learned.overhead_sd_ns;
+    }
+    if (p->learned.suspend_pages) {
+        prior->suspend_pages = p->learned.suspend_pages;
+        prior->suspend_pages_sd = p->learned.suspend_pages_sd;
+    }
 }
 
 static int complain(char *err, size_t len, const char *text)
@@ -48,7 +65,8 @@ int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
         return complain(err, len, "a downtime limit of 0 can't be met: "
                         "suspending alone takes time");
     if (p->downtime_ns > LONGEST_NS || p->max_downtime_ns > LONGEST_NS ||
-        p->duration_ns > LONGEST_NS || p->overhead_ns > LONGEST_NS)
+        p->duration_ns > LONGEST_NS || p->overhead_ns > LONGEST_NS ||
+        p->learned.overhead_ns > LONGEST_NS)
         return complain(err, len, "a time over 24 h is not a limit: leave "
                         "the duration out for none");
     if (p->max_downtime_ns && p->max_downtime_ns < p->downtime_ns) {

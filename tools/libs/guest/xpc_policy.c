@@ -55,64 +55,44 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
 
 /* What predictions rest on; the bandwidth is learned. */
 static void predict_params(struct xpc_predict_params *pp,
-                           const struct xpc_params *p,
-                           const struct xpc_prior *prior)
+                           const struct xpc_params *p)
 {
+    struct xpc_prior prior;
+
+    xpc_params_prior(p, &prior);
     xpc_predict_params_init(pp, p->bandwidth_bytes_per_s, p->downtime_ns);
     xpc_rule_from_params(&pp->rule, p);
     pp->rule.shrinking = LIVE_SHRINKING;
     pp->rule.gain = XPC_LIVE_GAIN;
-    pp->overhead_ns = prior->overhead_ns;
-    pp->suspend_pages = prior->suspend_pages;
+    pp->overhead_ns = prior.overhead_ns;
+    pp->suspend_pages = prior.suspend_pages;
     pp->confidence_z = xpc_confidence_z(p->confidence_percent);
     pp->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
-    pp->overhead_sd_ns = prior->overhead_sd_ns;
-    pp->suspend_pages_sd = prior->suspend_pages_sd;
+    pp->overhead_sd_ns = prior.overhead_sd_ns;
+    pp->suspend_pages_sd = prior.suspend_pages_sd;
 }
 
-static const struct xpc_prior nothing_known = {
-    .overhead_ns = XPC_DEFAULT_OVERHEAD_NS,
-    .overhead_sd_ns = XPC_UNKNOWN_CV * XPC_DEFAULT_OVERHEAD_NS,
-    .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
-    .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
-};
-
-/* What is known, with the overhead that the parameters may state. */
-static void fill_prior(struct xpc_prior *to, const struct xpc_params *p,
-                       const struct xpc_prior *known)
-{
-    *to = known ? *known : nothing_known;
-    if (p->overhead_ns) {
-        to->overhead_ns = p->overhead_ns;
-        to->overhead_sd_ns = XPC_UNKNOWN_CV * p->overhead_ns;
-    }
-}
-
-int xpc_engine_preflight(const struct xpc_params *p,
-                         const struct xpc_prior *known, uint64_t total_pages,
+int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
                          char *err, size_t len)
 {
     uint64_t max = xpc_params_max_downtime(p);
-    uint64_t overhead, first;
+    uint64_t first;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     struct xpc_predict_params pp;
-    struct xpc_prior prior;
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
-    fill_prior(&prior, p, known);
-    overhead = prior.overhead_ns;
+    predict_params(&pp, p);
     errno = EINVAL;
-    if (max <= overhead) {
+    if (max <= pp.overhead_ns) {
         snprintf(err, len, "a downtime of %s can't be met: the switchover "
                  "alone takes %s; allow more, or state a switchover overhead "
                  "that you have measured", xpc_format_time(a, max),
-                 xpc_format_time(b, overhead));
+                 xpc_format_time(b, pp.overhead_ns));
         return -1;
     }
     if (!p->duration_ns || !p->bandwidth_bytes_per_s)
         return 0;
-    predict_params(&pp, p, &prior);
     first = xpc_predict_send_ns(&pp, total_pages);
     if (first > p->duration_ns) {
         snprintf(err, len, "a precopy duration of %s can't be met: the first "
@@ -125,12 +105,10 @@ int xpc_engine_preflight(const struct xpc_params *p,
 }
 
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
-                     const struct xpc_prior *prior, uint64_t total_pages,
-                     uint64_t now_ns)
+                     uint64_t total_pages, uint64_t now_ns)
 {
     *e = (struct xpc_engine){
         .total_pages = total_pages, .start_ns = now_ns, .last_ns = now_ns,
-        .known = prior ? *prior : nothing_known,
     };
     xpc_engine_change(e, params);
 }
@@ -138,8 +116,7 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
 void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
 {
     e->params = *params;
-    fill_prior(&e->prior, params, &e->known);
-    predict_params(&e->predict, params, &e->prior);
+    predict_params(&e->predict, params);
 }
 
 int xpc_engine_check_change(const struct xpc_params *now,
@@ -155,7 +132,7 @@ int xpc_engine_check_change(const struct xpc_params *now,
     if (xpc_params_check(to, err, len))
         return -1;
     /* How far the first copy is, it can't know: as if it were done. */
-    return xpc_engine_preflight(to, NULL, 0, err, len);
+    return xpc_engine_preflight(to, 0, err, len);
 }
 
 /* What the link has lately given; 0: nothing was sent yet. */

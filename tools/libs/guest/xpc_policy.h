@@ -12,22 +12,10 @@
 #include "xpc_learn.h"
 #include "xpc_predict.h"
 
-/*
- * What earlier migrations to the same target have taught: the mean of the
- * switchover overhead and of the pages that suspending dirties, and how much
- * they vary (standard deviations).
- */
-struct xpc_prior {
-    uint64_t overhead_ns, overhead_sd_ns;
-    uint64_t suspend_pages, suspend_pages_sd;
-};
-
 /* The policy's memory over one migration. Set up by xpc_engine_init(). */
 struct xpc_engine {
     struct xpc_params params;
     uint64_t total_pages;
-    struct xpc_prior known;         /* by earlier migrations, or by default */
-    struct xpc_prior prior;         /* with what params say of it */
     struct xpc_predict_params predict;  /* its bandwidth is the one in use */
     struct xpc_rule_state state;
     struct xpc_learn learn;         /* D(t) of this guest */
@@ -43,16 +31,11 @@ struct xpc_engine {
  * alone is over the limit, the first copy takes longer than the duration).
  */
 int xpc_engine_preflight(const struct xpc_params *params,
-                         const struct xpc_prior *prior, uint64_t total_pages,
-                         char *err, size_t len);
+                         uint64_t total_pages, char *err, size_t len);
 
-/*
- * params must have passed xpc_params_check(). prior may be NULL: the cautious
- * defaults. An overhead in params outweighs the prior's.
- */
+/* params must have passed xpc_params_check(). */
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
-                     const struct xpc_prior *prior, uint64_t total_pages,
-                     uint64_t now_ns);
+                     uint64_t total_pages, uint64_t now_ns);
 
 /*
  * Other parameters from the next decision on, the clock and what was learned
