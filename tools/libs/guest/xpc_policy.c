@@ -72,25 +72,47 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->suspend_pages_sd = prior.suspend_pages_sd;
 }
 
+/*
+ * Is the switchover alone, with nothing left to send but what suspending
+ * dirties, over the limit? A link that is not known yet may be fast.
+ */
+static bool switchover_fits(const struct xpc_params *p,
+                            const struct xpc_predict_params *known, char *err,
+                            size_t len)
+{
+    uint64_t max = xpc_params_max_downtime(p), cautious;
+    struct xpc_predict_params pp = *known;
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    bool learned = !p->overhead_ns && p->learned.overhead_ns;
+
+    if (!pp.bandwidth_bytes_per_s)
+        pp.bandwidth_bytes_per_s = UINT64_MAX;
+    cautious = xpc_predict_cautious(&pp, 0, 0);
+    if (cautious <= max)
+        return true;
+    snprintf(err, len, "a downtime of %s can't be met: the switchover alone "
+             "takes %s, and %s with the margin for %"PRIu64"%%%s; allow more, "
+             "or state a switchover overhead that you have measured",
+             xpc_format_time(a, max),
+             xpc_format_time(b, xpc_predict_switchover(&pp, 0, 0)),
+             xpc_format_time(c, cautious), p->confidence_percent,
+             learned ? ", by earlier migrations to this target" : "");
+    return false;
+}
+
 int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
                          char *err, size_t len)
 {
-    uint64_t max = xpc_params_max_downtime(p);
-    uint64_t first;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     struct xpc_predict_params pp;
+    uint64_t first;
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
     predict_params(&pp, p);
     errno = EINVAL;
-    if (max <= pp.overhead_ns) {
-        snprintf(err, len, "a downtime of %s can't be met: the switchover "
-                 "alone takes %s; allow more, or state a switchover overhead "
-                 "that you have measured", xpc_format_time(a, max),
-                 xpc_format_time(b, pp.overhead_ns));
+    if (!switchover_fits(p, &pp, err, len))
         return -1;
-    }
     if (!p->duration_ns || !p->bandwidth_bytes_per_s)
         return 0;
     first = xpc_predict_send_ns(&pp, total_pages);
