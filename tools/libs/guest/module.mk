@@ -8,8 +8,8 @@
 ENGINE_SRCS := $(wildcard tools/libs/guest/xpc_*.c)
 ENGINE_LIBS := -lxxhash -lzstd -lyajl -lm
 PUBLIC_HEADERS := xenprecopy.h xpc_advice.h xpc_cells.h xpc_curve.h \
-	xpc_evacuate.h xpc_json.h xpc_measure.h xpc_meter.h xpc_predict.h \
-	xpc_rule.h xpc_sample.h xpc_source.h xpc_workset.h
+	xpc_evacuate.h xpc_history.h xpc_json.h xpc_measure.h xpc_meter.h \
+	xpc_predict.h xpc_rule.h xpc_sample.h xpc_source.h xpc_workset.h
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 
 XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c) \

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What earlier migrations teach: the entries, and the prediction from them.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xpc_history.h"
+#include "xpc_predict.h"
+#include "xpc_units.h"
+
+#define LINK UINT64_C(100000000)    /* bytes per second */
+#define PAGE_NS (UINT64_C(4104) * XPC_S / LINK)
+#define Z95 1.645
+
+static int setup(void **state)
+{
+    static struct xpc_history h;
+
+    assert_int_equal(xpc_history_init(&h, "host2"), 0);
+    *state = &h;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    xpc_history_dispose(*state);
+    return 0;
+}
+
+/* A migration of 1,000 dirty pages that suspending made 1,240. */
+static struct xpc_report a_report(uint64_t overhead_ns)
+{
+    struct xpc_report r;
+
+    xpc_report_init(&r);
+    r.outcome = XPC_OUTCOME_MIGRATED;
+    r.total_pages = 32768;
+    r.nr_iterations = 3;
+    r.decision.dirty_pages = 1000;
+    r.decision.bandwidth_bytes_per_s = LINK / 2;
+    r.decision.measured_bytes_per_s = LINK;
+    r.final_pages = 1240;
+    r.predicted_downtime_ns = 200 * XPC_MS;
+    r.actual_downtime_ns = 1240 * PAGE_NS + overhead_ns;
+    r.total_time_ns = 3 * XPC_S;
+    r.total_bytes = 150 << 20;
+    return r;
+}
+
+static void add(struct xpc_history *h, double overhead_ns)
+{
+    struct xpc_report r = a_report(overhead_ns);
+
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+}
+
+static void torture_history_entry_tells_overhead_and_suspend_pages(
+    void **state)
+{
+    struct xpc_history *h = *state;
+    const struct xpc_history_entry *e;
+
+    add(h, 84 * XPC_MS);
+    e = &h->entries[0];
+    assert_string_equal(e->domain, "g1");
+    assert_int_equal(e->start_s, 1700000000);
+    assert_int_equal(e->outcome, XPC_OUTCOME_MIGRATED);
+    /* With what the link gave, not with what was stated. */
+    assert_in_range(e->overhead_ns, 84 * XPC_MS - 2, 84 * XPC_MS + 2);
+    assert_int_equal(e->suspend_pages, 240);
+    assert_int_equal(e->limit_ns, XPC_DEFAULT_DOWNTIME_NS);
+    assert_int_equal(e->bandwidth_bytes_per_s, LINK);
+    assert_int_equal(e->iterations, 3);
+    assert_int_equal(e->total_pages, 32768);
+}
+
+static void torture_history_overhead_is_never_below_its_floor(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(0);
+
+    /* Pages went faster than measured, and fewer were left than dirty. */
+    r.actual_downtime_ns = 10 * XPC_MS;
+    r.decision.dirty_pages = 2000;
+    assert_int_equal(xpc_history_add(h, &r, 0, NULL), 0);
+    assert_int_equal(h->entries[0].overhead_ns, XPC_HISTORY_OVERHEAD_MIN_NS);
+    assert_int_equal(h->entries[0].suspend_pages, 0);
+    assert_string_equal(h->entries[0].domain, "");
+}
+
+static void torture_history_only_migrated_ones_teach(void **state)
+{
+    static const int others[] = {
+        XPC_OUTCOME_ABORTED, XPC_OUTCOME_INTERRUPTED, XPC_OUTCOME_FAILED,
+        XPC_OUTCOME_UNKNOWN,
+    };
+    struct xpc_history *h = *state;
+    struct xpc_prior p = { 1, 1, 1, 1 };
+    struct xpc_report r = a_report(70 * XPC_MS);
+
+    assert_int_equal(xpc_history_prior(h, &p), 0);
+    assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
+    for (size_t i = 0; i < 4; i++) {
+        r.outcome = others[i];
+        assert_int_equal(xpc_history_add(h, &r, i, "g1"), 0);
+    }
+    /* Without a bandwidth the pages' share can't be told. */
+    r = a_report(70 * XPC_MS);
+    r.decision.measured_bytes_per_s = r.decision.bandwidth_bytes_per_s = 0;
+    assert_int_equal(xpc_history_add(h, &r, 5, "g1"), 0);
+    assert_int_equal(h->nr_entries, 5);
+    assert_int_equal(xpc_history_prior(h, &p), 0);
+    assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
+    add(h, 50 * XPC_MS);
+    assert_int_equal(xpc_history_prior(h, &p), 1);
+    assert_in_range(p.overhead_ns, 50 * XPC_MS - 2, 50 * XPC_MS + 2);
+    assert_int_equal(p.suspend_pages, 240);
+}
+
+static void torture_history_one_migration_is_taken_with_caution(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    add(h, 100 * XPC_MS);
+    xpc_history_prior(h, &p);
+    /* The unknown's 10%, and the mean is as uncertain. */
+    assert_in_range(p.overhead_sd_ns, 14 * XPC_MS, 143 * XPC_MS / 10);
+    /* Many that are alike make it surer, but never sure. */
+    for (int i = 0; i < 30; i++)
+        add(h, 100 * XPC_MS);
+    assert_int_equal(xpc_history_prior(h, &p), XPC_HISTORY_LAST);
+    assert_in_range(p.overhead_sd_ns, 3 * XPC_MS, 6 * XPC_MS);
+}
+
+static void torture_history_recent_ones_count_more(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_prior up, down;
+
+    for (int i = 0; i < 8; i++)
+        add(h, i < 4 ? 100 * XPC_MS : 140 * XPC_MS);
+    xpc_history_prior(h, &up);
+    for (int i = 0; i < 16; i++)
+        add(h, i < 8 ? 140 * XPC_MS : 100 * XPC_MS);
+    xpc_history_prior(h, &down);
+    assert_true(up.overhead_ns > 124 * XPC_MS);
+    assert_true(down.overhead_ns < 112 * XPC_MS);
+}
+
+static void torture_history_one_accident_is_not_the_rule(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_prior before, after;
+
+    for (int i = 0; i < 10; i++)
+        add(h, (97 + i % 4 * 2) * XPC_MS);
+    xpc_history_prior(h, &before);
+    add(h, 3 * XPC_S);
+    xpc_history_prior(h, &after);
+    assert_true(after.overhead_ns > before.overhead_ns);
+    assert_true(after.overhead_ns < 115 * XPC_MS);
+    assert_true(after.overhead_ns + Z95 * after.overhead_sd_ns <
+                150 * XPC_MS);
+}
+
+static void torture_history_a_shift_upward_is_never_ignored(void **state)
+{
+    static const size_t before[] = { 1, 2, 3, 5, 15, 40 };
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        xpc_history_dispose(h);
+        assert_int_equal(xpc_history_init(h, "host2"), 0);
+        for (size_t n = 0; n < before[i]; n++)
+            add(h, 100 * XPC_MS);
+        add(h, 200 * XPC_MS);
+        add(h, 200 * XPC_MS);
+        xpc_history_prior(h, &p);
+        assert_true(p.overhead_ns + Z95 * p.overhead_sd_ns >= 200 * XPC_MS);
+    }
+    /* Nor when every third one takes so long. */
+    for (int i = 0; i < 16; i++)
+        add(h, i % 3 ? 100 * XPC_MS : 200 * XPC_MS);
+    xpc_history_prior(h, &p);
+    assert_true(p.overhead_ns + Z95 * p.overhead_sd_ns >= 200 * XPC_MS);
+}
+
+/* ---- the property ----------------------------------------------------- */
+
+static uint64_t seed;
+
+static double uniform(void)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return ((seed >> 11) + 0.5) / 0x1p53;
+}
+
+static double lognormal(double mean, double sigma)
+{
+    return mean * exp(sigma * sqrt(-2 * log(uniform())) *
+                      cos(2 * M_PI * uniform()));
+}
+
+/* How often the next is within the bound, after n that vary by sigma. */
+static double coverage(struct xpc_history *h, size_t n, double sigma)
+{
+    const int trials = 4000;
+    struct xpc_prior p;
+    int within = 0;
+
+    for (int t = 0; t < trials; t++) {
+        double mean = exp(log(20e6) + uniform() * log(50));
+
+        xpc_history_dispose(h);
+        assert_int_equal(xpc_history_init(h, "host2"), 0);
+        for (size_t i = 0; i < n; i++)
+            add(h, lognormal(mean, sigma));
+        xpc_history_prior(h, &p);
+        within += lognormal(mean, sigma) <=
+                  p.overhead_ns + Z95 * p.overhead_sd_ns;
+    }
+    return (double)within / trials;
+}
+
+static void torture_history_bound_covers_what_comes_next(void **state)
+{
+    static const size_t n[] = { 1, 3, 10, 30 };
+    double share;
+
+    seed = 20240607;
+    for (size_t i = 0; i < sizeof(n) / sizeof(n[0]); i++) {
+        share = coverage(*state, n[i], 0.1);
+        if (share < 0.90 || share > 0.999)
+            fail_msg("after %zu: %.2f%%", n[i], 100 * share);
+        /* Of a steadier target it is surer, not less. */
+        assert_true(coverage(*state, n[i], 0.03) >= share);
+    }
+}
+
+/* ---- keeping ---------------------------------------------------------- */
+
+static void torture_history_is_bounded_and_keeps_what_teaches(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(0);
+    struct xpc_prior p;
+
+    add(h, 100 * XPC_MS);
+    r.outcome = XPC_OUTCOME_ABORTED;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(xpc_history_add(h, &r, i, "g2"), 0);
+    assert_int_equal(h->nr_entries, XPC_HISTORY_MAX);
+    /* The aborted ones have not driven it out; the oldest of them went. */
+    assert_int_equal(xpc_history_prior(h, &p), 1);
+    assert_int_equal(h->entries[1].start_s, 100 - XPC_HISTORY_MAX + 1);
+    assert_int_equal(h->entries[XPC_HISTORY_MAX - 1].start_s, 99);
+    for (int i = 0; i < 100; i++)
+        add(h, 100 * XPC_MS);
+    assert_int_equal(h->nr_entries, XPC_HISTORY_MAX);
+    assert_int_equal(xpc_history_prior(h, &p), XPC_HISTORY_LAST);
+}
+
+static void torture_history_survives_json(void **state)
+{
+    struct xpc_history *h = *state, back = { 0 };
+    struct xpc_report r = a_report(84 * XPC_MS);
+    char err[XPC_ERR_LEN];
+    char *json;
+
+    r.start_monotonic_ns = 7;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g\x1b\xff\"1"), 0);
+    /* A prediction may be any number. */
+    r.predicted_downtime_ns = UINT64_MAX;
+    r.outcome = XPC_OUTCOME_FAILED;
+    assert_int_equal(xpc_history_add(h, &r, 1700000001, "g1"), 0);
+    json = xpc_to_json(&xpc_history_type, h, true);
+    assert_non_null(json);
+    assert_int_equal(xpc_history_from_json(&back, json, strlen(json), err),
+                     0);
+    free(json);
+    assert_string_equal(back.target, "host2");
+    assert_int_equal(back.nr_entries, 2);
+    assert_string_equal(back.entries[0].domain, "g??\"1");
+    assert_int_equal(back.entries[0].overhead_ns,
+                     h->entries[0].overhead_ns);
+    assert_int_equal(back.entries[0].suspend_pages, 240);
+    assert_int_equal(back.entries[1].outcome, XPC_OUTCOME_FAILED);
+    assert_int_equal(back.entries[1].predicted_downtime_ns,
+                     XPC_HISTORY_TIME_MAX_NS);
+    xpc_history_dispose(&back);
+    xpc_history_dispose(&back);
+}
+
+static void torture_history_damaged_is_refused_in_one_line(void **state)
+{
+#define ONE "\"version\": 1, \"target\": \"host2\""
+    static const struct { const char *json, *says; } bad[] = {
+        { "", "not JSON" },
+        { "{" ONE, "not JSON" },
+        { "{}", "\"version\" is missing" },
+        { "{\"version\": 2, \"target\": \"a\", \"migrations\": []}",
+          "version: 2 is out of range (1 to 1)" },
+        { "{" ONE "}", "\"migrations\" is missing" },
+        { "{\"version\": 1, \"target\": null, \"migrations\": []}",
+          "target" },
+        { "{" ONE ", \"migrations\": 1}", "expected an array" },
+        { "{" ONE ", \"migrations\": [{}]}", "\"outcome\" is missing" },
+        { "{" ONE ", \"migrations\": [{\"outcome\": \"fine\"}]}",
+          "is not one of" },
+        { "{" ONE ", \"migrations\": [{\"outcome\": \"migrated\", "
+          "\"switchover-overhead-us\": 1e12}]}", "out of range" },
+    };
+    struct xpc_history *h = *state;
+    char err[XPC_ERR_LEN], many[4096];
+    size_t n;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(xpc_history_from_json(h, bad[i].json,
+                                               strlen(bad[i].json), err), -1);
+        assert_int_equal(errno, EINVAL);
+        if (!strstr(err, bad[i].says) || strchr(err, '\n'))
+            fail_msg("%s: %s", bad[i].json, err);
+        assert_string_equal(h->target, "host2");
+    }
+    n = snprintf(many, sizeof(many), "{" ONE ", \"migrations\": [");
+    for (int i = 0; i <= XPC_HISTORY_MAX; i++)
+        n += snprintf(many + n, sizeof(many) - n,
+                      "%s{\"outcome\": \"failed\"}", i ? "," : "");
+    n += snprintf(many + n, sizeof(many) - n, "]}");
+    assert_int_equal(xpc_history_from_json(h, many, n, err), -1);
+    assert_non_null(strstr(err, "65 entries, at most 64"));
+}
+
+static void torture_history_sums_up_how_good_predictions_were(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_history_summary s;
+    struct xpc_report r = a_report(0);
+
+    xpc_history_summarize(h, &s);
+    assert_int_equal(s.migrations, 0);
+    assert_true(isnan(s.error_median) && isnan(s.error_worst));
+    for (int percent = -30; percent <= 20; percent += 25) {
+        r.actual_downtime_ns = (200 + 2 * percent) * XPC_MS;
+        assert_int_equal(xpc_history_add(h, &r, 0, "g1"), 0);
+    }
+    /* Aborted, however far off, says nothing. */
+    r.outcome = XPC_OUTCOME_ABORTED;
+    r.actual_downtime_ns = 0;
+    assert_int_equal(xpc_history_add(h, &r, 0, "g1"), 0);
+    xpc_history_summarize(h, &s);
+    assert_int_equal(s.migrations, 3);
+    assert_true(fabs(s.error_worst + 0.30) < 1e-9);
+    assert_true(fabs(s.error_median - 0.20) < 1e-9);
+    assert_true(isnan(xpc_history_error(&h->entries[3])));
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_history_entry_tells_overhead_and_suspend_pages),
+        TEST(torture_history_overhead_is_never_below_its_floor),
+        TEST(torture_history_only_migrated_ones_teach),
+        TEST(torture_history_one_migration_is_taken_with_caution),
+        TEST(torture_history_recent_ones_count_more),
+        TEST(torture_history_one_accident_is_not_the_rule),
+        TEST(torture_history_a_shift_upward_is_never_ignored),
+        TEST(torture_history_bound_covers_what_comes_next),
+        TEST(torture_history_is_bounded_and_keeps_what_teaches),
+        TEST(torture_history_survives_json),
+        TEST(torture_history_damaged_is_refused_in_one_line),
+        TEST(torture_history_sums_up_how_good_predictions_were),
+    };
+
+    return torture_run(argc, argv, tests);
+}

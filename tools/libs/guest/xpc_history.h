@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What earlier migrations to a target teach about the next one.
+ *
+ * Of a migration that has reached its target, the report gives
+ *
+ *   overhead      = actual downtime - final pages * 4104 / bandwidth
+ *                   (at least XPC_HISTORY_OVERHEAD_MIN_NS)
+ *   suspend pages = final pages - pages dirty at the decision (at least 0)
+ *
+ * with the bandwidth that was measured, or if none was, the one that the
+ * prediction used. What devices and records take is in the overhead; pages
+ * that the guest wrote between the decision and its suspension are suspend
+ * pages.
+ *
+ * What the next one takes is predicted from the last XPC_HISTORY_LAST of
+ * those, y[0] the latest, with weights w[i] = 2^(-i / 4):
+ *
+ *   mean = sum(w y) / sum(w)            n = sum(w)^2 / sum(w^2)
+ *   v    = (2 u^2 + n sum(w (y - mean)^2) / sum(w)) / (2 + n - 1)
+ *   sd   = sqrt(v (1 + 1/n))
+ *
+ * where u = XPC_UNKNOWN_CV * mean: two pseudo-observations that vary as what
+ * is not known does, so that a few migrations that were alike by chance
+ * promise nothing. 1 + 1/n is there because the mean is itself uncertain.
+ *
+ * Of three or more, a single one that is further from the median than three
+ * spreads counts as if it were there: one accident is not the rule. Two on the
+ * same side are no accident and count in full. A spread is 1.4826 times the
+ * median distance from the median, and at least XPC_UNKNOWN_CV of it.
+ */
+#ifndef XPC_HISTORY_H
+#define XPC_HISTORY_H
+
+#include "xenprecopy.h"
+#include "xpc_json.h"
+
+#define XPC_HISTORY_VERSION 1
+/* A target's entries; the oldest that teach nothing any more go first. */
+#define XPC_HISTORY_MAX 64
+#define XPC_HISTORY_LAST 16
+/* Longer times are written as this: a prediction may be any number. */
+#define XPC_HISTORY_TIME_MAX_NS UINT64_C(86400000000000)
+/* No switchover takes less. */
+#define XPC_HISTORY_OVERHEAD_MIN_NS UINT64_C(1000000)
+
+/* One migration that has touched its guest. */
+struct xpc_history_entry {
+    uint64_t start_s;               /* wall clock, since 1970 */
+    char *domain;                   /* its name, plain ASCII */
+    int outcome;                    /* enum xpc_outcome */
+    uint64_t limit_ns;              /* downtime limit; 0: none (stock) */
+    uint64_t predicted_downtime_ns; /* 0: not suspended by a decision */
+    uint64_t actual_downtime_ns;    /* 0: not migrated */
+    uint64_t overhead_ns;           /* 0: not known */
+    uint64_t suspend_pages;         /* holds when overhead_ns does */
+    uint64_t final_pages;
+    uint64_t bandwidth_bytes_per_s; /* measured, or used */
+    uint64_t total_time_ns, total_bytes;
+    uint64_t iterations;
+    uint64_t total_pages;           /* the guest's memory */
+};
+
+/* Those to one target, oldest first. Owns all of it. */
+struct xpc_history {
+    uint64_t version;               /* of this format: XPC_HISTORY_VERSION */
+    char *target;                   /* plain ASCII */
+    struct xpc_history_entry *entries;
+    size_t nr_entries;
+};
+
+/* How a target has been so far. */
+struct xpc_history_summary {
+    uint64_t migrations;            /* that learned rests on; 0: none */
+    struct xpc_prior learned;
+    /*
+     * How far the actual downtimes were from the predicted, as a share of
+     * those: median of the absolute values; the greatest, above 0 when it
+     * took longer. NAN: there are none.
+     */
+    double error_median, error_worst;
+};
+
+extern const struct xpc_type xpc_history_type;
+
+/* target is copied. Returns 0, or -1 with errno ENOMEM. */
+int xpc_history_init(struct xpc_history *h, const char *target);
+/* Frees what it owns and zeroes it. Idempotent, also of all zeroes. */
+void xpc_history_dispose(struct xpc_history *h);
+
+/*
+ * Reads len bytes of JSON into h, which must be initialised or zero. Returns
+ * 0, or -1 with errno EINVAL (damaged, or of another version) or ENOMEM and
+ * one line in err; h is then unchanged.
+ */
+int xpc_history_from_json(struct xpc_history *h, const char *json, size_t len,
+                          char err[XPC_ERR_LEN]);
+
+/*
+ * Adds what a report tells. At XPC_HISTORY_MAX an old entry goes. domain may
+ * be NULL. Returns 0, or -1 with errno ENOMEM: h is unchanged.
+ */
+int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
+                    uint64_t start_s, const char *domain);
+
+/*
+ * What the next migration will take. Returns on how many migrations that
+ * rests; 0: nothing is known, and *prior_r is all 0.
+ */
+size_t xpc_history_prior(const struct xpc_history *h,
+                         struct xpc_prior *prior_r);
+
+void xpc_history_summarize(const struct xpc_history *h,
+                           struct xpc_history_summary *s_r);
+
+/* By how much the downtime was longer than predicted; NAN: not known. */
+double xpc_history_error(const struct xpc_history_entry *e);
+
+#endif
