@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libxl_precopy.h"
+#include "libxl_precopy_internal.h"
 #include "xen_store.h"
 #include "xpc_types.h"
 
@@ -76,21 +76,21 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
     return rc;
 }
 
+/* ---- what is told of it ---------------------------------------------- */
+
 /*
- * Reads with a handle of its own: a report is asked for once, and a handle
- * kept open would be one more thing for the caller to free.
+ * With a handle of its own: all of this is asked for now and then, and a
+ * handle kept open would be one more thing for the caller to free.
  */
-int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
-                                libxl_precopy_report *report_r)
+int libxl__precopy_store(uint32_t domid, libxl__precopy_store_fn *fn,
+                         void *obj)
 {
-    char err[XPC_ERR_LEN];
     struct xs_handle *xs = xs_open(0);
     int rc;
 
-    (void)ctx;
     if (!xs)
         return ERROR_FAIL;
-    if (!xpc_store_read_report(xs, domid, report_r, err))
+    if (!fn(xs, domid, obj))
         rc = 0;
     else
         rc = errno == ENOENT ? ERROR_NOTFOUND : ERROR_FAIL;
@@ -98,23 +98,39 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
     return rc;
 }
 
+static int read_report(struct xs_handle *xs, uint32_t domid, void *report)
+{
+    char err[XPC_ERR_LEN];
+
+    return xpc_store_read_report(xs, domid, report, err);
+}
+
+static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
+{
+    char err[XPC_ERR_LEN];
+
+    return xpc_store_read(xs, domid, "progress", &xpc_iteration_type, it,
+                          err);
+}
+
+static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
+{
+    (void)unused;
+    return xpc_store_remove(xs, domid, NULL);
+}
+
+int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
+                                libxl_precopy_report *report_r)
+{
+    (void)ctx;
+    return libxl__precopy_store(domid, read_report, report_r);
+}
+
 int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
                                   libxl_precopy_iteration *it_r)
 {
-    char err[XPC_ERR_LEN];
-    struct xs_handle *xs = xs_open(0);
-    int rc;
-
     (void)ctx;
-    if (!xs)
-        return ERROR_FAIL;
-    if (!xpc_store_read(xs, domid, "progress", &xpc_iteration_type, it_r,
-                        err))
-        rc = 0;
-    else
-        rc = errno == ENOENT ? ERROR_NOTFOUND : ERROR_FAIL;
-    xs_close(xs);
-    return rc;
+    return libxl__precopy_store(domid, read_progress, it_r);
 }
 
 void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
@@ -126,13 +142,6 @@ void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
 
 int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid)
 {
-    struct xs_handle *xs = xs_open(0);
-    int rc;
-
     (void)ctx;
-    if (!xs)
-        return ERROR_FAIL;
-    rc = xpc_store_remove(xs, domid, NULL) ? ERROR_FAIL : 0;
-    xs_close(xs);
-    return rc;
+    return libxl__precopy_store(domid, clear, NULL);
 }

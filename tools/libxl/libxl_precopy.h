@@ -27,6 +27,7 @@
 typedef struct xpc_params libxl_precopy_params;
 typedef struct xpc_report libxl_precopy_report;
 typedef struct xpc_iteration libxl_precopy_iteration;
+typedef struct xpc_active libxl_precopy_active;
 
 void libxl_precopy_params_init(libxl_precopy_params *p);
 void libxl_precopy_params_dispose(libxl_precopy_params *p);
@@ -93,6 +94,52 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
 int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
                                   libxl_precopy_iteration *it_r);
 void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len);
+
+/*
+ * Is a migration of the domain with a policy (stock's is one) under way?
+ * 0: *active_r says since when, and by which parameters its next decision is
+ * taken as things are. ERROR_NOTFOUND: there is none, or its save helper was
+ * killed. It counts from the save helper's start to the end of its stream:
+ * afterwards the guest is suspended and the toolstack hands it over.
+ */
+int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
+                                libxl_precopy_active *active_r);
+
+/*
+ * The parameters of a migration under way: those asked for last, which count
+ * from the end of the iteration under way on. Nothing to dispose of.
+ * ERROR_NOTFOUND: none is under way.
+ */
+int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
+                             libxl_precopy_params *params_r);
+
+/*
+ * Other parameters for the migration under way, all of them, but for once,
+ * which it keeps. ERROR_NOTFOUND: none is under way. ERROR_INVAL: they make no
+ * sense, can't be met, or are of another policy; _check tells why in one line,
+ * and changes nothing. The save helper checks once more when it takes them
+ * in: see _refused.
+ */
+int libxl_domain_precopy_set(libxl_ctx *ctx, uint32_t domid,
+                             const libxl_precopy_params *params);
+int libxl_domain_precopy_set_check(libxl_ctx *ctx, uint32_t domid,
+                                   const libxl_precopy_params *params,
+                                   char err[LIBXL_PRECOPY_ERR_LEN]);
+
+/*
+ * Why the last change of the parameters was refused by the save helper, which
+ * then keeps to the old ones: a malloc()ed line. ERROR_NOTFOUND: it was not.
+ */
+int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
+                                 char **why_r);
+
+/*
+ * Asks the migration under way to end, the guest running on. It does so
+ * within a second, unless the guest is about to be suspended already, or the
+ * link takes nothing: wait until there is none active, and look at the report
+ * and the domain. ERROR_NOTFOUND: none is under way.
+ */
+int libxl_domain_precopy_cancel(libxl_ctx *ctx, uint32_t domid);
 
 /* Removes parameters, progress and report of a domain from xenstore. */
 int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid);

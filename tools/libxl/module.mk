@@ -41,6 +41,8 @@ all: $(LIBXLPRECOPY) $(PC_FILES)
 
 TEST_OBJS_torture_libxl_precopy := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_precopy := $(LIBXL_LIBS)
+TEST_OBJS_torture_libxl_precopy_control := $(LIBXLPRECOPY)
+TEST_LIBS_torture_libxl_precopy_control := $(LIBXL_LIBS)
 TEST_OBJS_torture_libxl_dirty_rate := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_dirty_rate := $(LIBXL_LIBS)
 

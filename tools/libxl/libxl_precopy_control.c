@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A migration under way: is there one, by which parameters, and how to change
+ * them or to end it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl_precopy_internal.h"
+#include "xpc_policy.h"
+#include "xpc_types.h"
+
+/* ---- is there one? --------------------------------------------------- */
+
+/* The arguments of a process, each with its NUL. Returns their length. */
+static size_t read_arguments(uint64_t pid, char *buf, size_t len)
+{
+    char path[64];
+    size_t all = 0;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%"PRIu64"/cmdline", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    while (all < len - 1 && (n = read(fd, buf + all, len - 1 - all)) > 0)
+        all += n;
+    close(fd);
+    buf[all] = 0;
+    return all;
+}
+
+/*
+ * Is that the save helper of this domain still? A helper that was killed
+ * leaves its word behind, and its number is given to another process some day.
+ * The place of the domain among the arguments is libxl's affair.
+ */
+static bool is_save_helper(uint64_t pid, uint32_t domid)
+{
+    char args[4096], number[16];
+    size_t len = read_arguments(pid, args, sizeof(args));
+    bool saves = false;
+    const char *a;
+
+    snprintf(number, sizeof(number), "%"PRIu32, domid);
+    for (a = args; a < args + len; a += strlen(a) + 1) {
+        if (!strcmp(a, "--save-domain"))
+            saves = true;
+        else if (saves && !strcmp(a, number))
+            return true;
+    }
+    return false;
+}
+
+static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    libxl_precopy_active *a = obj;
+    char err[XPC_ERR_LEN];
+
+    if (xpc_store_read(xs, domid, "active", &xpc_active_type, a, err))
+        return -1;
+    if (is_save_helper(a->pid, domid))
+        return 0;
+    errno = ENOENT;
+    return -1;
+}
+
+int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
+                                libxl_precopy_active *active_r)
+{
+    libxl_precopy_active a = { 0 };
+    int rc;
+
+    (void)ctx;
+    rc = libxl__precopy_store(domid, read_active, &a);
+    if (!rc)
+        *active_r = a;
+    return rc;
+}
+
+/* ---- its parameters -------------------------------------------------- */
+
+/*
+ * Those asked for last, if the plug-in is going to take them; else those that
+ * it goes by.
+ */
+static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    libxl_precopy_active a = { 0 };
+    libxl_precopy_params asked, *params_r = obj;
+    char err[XPC_ERR_LEN];
+
+    if (read_active(xs, domid, &a))
+        return -1;
+    xpc_params_init(&asked);
+    *params_r = a.params;
+    if (!xpc_store_read(xs, domid, "params", &xpc_params_type, &asked, err) &&
+        !xpc_engine_check_change(&a.params, &asked, err, sizeof(err))) {
+        asked.once = a.params.once;
+        *params_r = asked;
+    }
+    return 0;
+}
+
+static int write_params(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    return xpc_store_write(xs, domid, "params", &xpc_params_type, obj);
+}
+
+int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
+                             libxl_precopy_params *params_r)
+{
+    (void)ctx;
+    return libxl__precopy_store(domid, read_params, params_r);
+}
+
+int libxl_domain_precopy_set_check(libxl_ctx *ctx, uint32_t domid,
+                                   const libxl_precopy_params *params,
+                                   char err[LIBXL_PRECOPY_ERR_LEN])
+{
+    libxl_precopy_active a;
+    int rc = libxl_domain_precopy_active(ctx, domid, &a);
+
+    if (rc) {
+        snprintf(err, LIBXL_PRECOPY_ERR_LEN, rc == ERROR_NOTFOUND ?
+                 "no migration with a policy is under way" :
+                 "can't read xenstore: is xenstored running, and is this run "
+                 "as root?");
+        return rc;
+    }
+    return xpc_engine_check_change(&a.params, params, err,
+                                   LIBXL_PRECOPY_ERR_LEN) ? ERROR_INVAL : 0;
+}
+
+int libxl_domain_precopy_set(libxl_ctx *ctx, uint32_t domid,
+                             const libxl_precopy_params *params)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_params now, p = *params;
+    int rc;
+
+    rc = libxl_domain_precopy_set_check(ctx, domid, params, err);
+    if (rc) return rc;
+    rc = libxl_domain_precopy_get(ctx, domid, &now);
+    if (rc) return rc;
+    /* What becomes of them afterwards was settled when it began. */
+    p.once = now.once;
+    return libxl__precopy_store(domid, write_params, &p);
+}
+
+static int read_refused(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    char path[XPC_STORE_PATH_LEN], **why_r = obj;
+
+    *why_r = xs_read(xs, XBT_NULL, xpc_store_path(path, domid, "refused"),
+                     NULL);
+    return *why_r ? 0 : -1;
+}
+
+int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
+                                 char **why_r)
+{
+    (void)ctx;
+    return libxl__precopy_store(domid, read_refused, why_r);
+}
+
+/* ---- its end --------------------------------------------------------- */
+
+static int write_cancel(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    char path[XPC_STORE_PATH_LEN];
+    libxl_precopy_active a = { 0 };
+
+    (void)obj;
+    if (read_active(xs, domid, &a))
+        return -1;
+    return xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "cancel"), "",
+                    0) ? 0 : -1;
+}
+
+int libxl_domain_precopy_cancel(libxl_ctx *ctx, uint32_t domid)
+{
+    (void)ctx;
+    return libxl__precopy_store(domid, write_cancel, NULL);
+}
