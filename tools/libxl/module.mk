@@ -45,6 +45,8 @@ TEST_OBJS_torture_libxl_precopy_control := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_precopy_control := $(LIBXL_LIBS)
 TEST_OBJS_torture_libxl_dirty_rate := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_dirty_rate := $(LIBXL_LIBS)
+TEST_OBJS_torture_libxl_history := $(LIBXLPRECOPY)
+TEST_LIBS_torture_libxl_history := $(LIBXL_LIBS)
 
 .PHONY: install-libxl
 install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
@@ -53,6 +55,6 @@ install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
 	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
 	install -m 644 tools/libxl/libxl_precopy.h tools/libxl/libxl_predict.h \
-	  tools/libxl/libxl_dirty_rate.h \
+	  tools/libxl/libxl_dirty_rate.h tools/libxl/libxl_precopy_history.h \
 	  $(DESTDIR)$(includedir)/
 install: install-libxl
