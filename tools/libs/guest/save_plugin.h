@@ -6,6 +6,7 @@
 #ifndef SAVE_PLUGIN_H
 #define SAVE_PLUGIN_H
 
+#include <pthread.h>
 #include <xenctrl.h>
 #include <xenguest.h>
 
@@ -53,6 +54,16 @@ extern struct save_ctx *save_active;
 
 /* CLOCK_MONOTONIC. */
 uint64_t save_now_ns(void);
+
+/*
+ * pthread_create() for a thread that takes no signals: the toolstack ends a
+ * save by one that interrupts the main thread's write.
+ */
+int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
+/* A condition that is waited on by CLOCK_MONOTONIC, until ns at most. */
+void save_cond_init(pthread_cond_t *cond);
+void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                          uint64_t ns);
 
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);

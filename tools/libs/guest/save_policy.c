@@ -14,18 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "save_plugin.h"
 #include "xpc_types.h"
-
-uint64_t save_now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
 
 static uint64_t since_start(const struct save_ctx *ctx)
 {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <xenctrl.h>
 
@@ -28,14 +26,6 @@ struct save_sampler {
     size_t nr;
     uint64_t peeks, peek_ns;
 };
-
-/* Waits till then, or for a change. Called and returns with the lock held. */
-static void sleep_until(struct save_sampler *s, uint64_t ns)
-{
-    struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
-
-    pthread_cond_timedwait(&s->wake, &s->lock, &ts);
-}
 
 static uint64_t next_sample_ns(const struct save_sampler *s)
 {
@@ -97,7 +87,7 @@ static void *sampler(void *arg)
         }
         due = next_sample_ns(s);
         if (save_now_ns() < due)
-            sleep_until(s, due);
+            save_cond_wait_until(&s->wake, &s->lock, due);
         else
             count(s);
     }
@@ -105,26 +95,9 @@ static void *sampler(void *arg)
     return NULL;
 }
 
-/*
- * The toolstack ends a save by a signal that interrupts the main thread's
- * write: this thread must not take it away.
- */
-static int start_thread(struct save_sampler *s)
-{
-    sigset_t all, old;
-    int r;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = pthread_create(&s->thread, NULL, sampler, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return r;
-}
-
 struct save_sampler *save_sampler_start(uint32_t domid)
 {
     struct save_sampler *s = calloc(1, sizeof(*s));
-    pthread_condattr_t attr;
     int r;
 
     if (!s)
@@ -136,11 +109,8 @@ struct save_sampler *save_sampler_start(uint32_t domid)
         return NULL;
     }
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    r = start_thread(s);
+    save_cond_init(&s->wake);
+    r = save_thread_start(&s->thread, sampler, s);
     if (r) {
         xc_interface_close(s->xch);
         free(s);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <time.h>
+
+#include "save_plugin.h"
+#include "xpc_units.h"
+
+uint64_t save_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * XPC_S + ts.tv_nsec;
+}
+
+int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+void save_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                          uint64_t ns)
+{
+    struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
+
+    pthread_cond_timedwait(cond, lock, &ts);
+}
