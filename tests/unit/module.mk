@@ -10,9 +10,13 @@ DEPS_TEST += gnuplot-nox
 
 # Objects outside the library that a module's tests need.
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
-TEST_OBJS_torture_save_control := $(call objs,$(addprefix tools/libs/guest/,\
-	save_control.c save_plugin.c save_policy.c save_stream.c xen_store.c))
-TEST_LIBS_torture_save_control := -Wl,--wrap=dlsym
+, := ,
+SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
+	save_control.c save_plugin.c save_policy.c save_stream.c save_strict.c \
+	save_thread.c save_watchdog.c xen_store.c))
+$(foreach t,torture_save_control torture_save_strict,\
+	$(eval TEST_OBJS_$(t) := $(SAVE_TESTED)) \
+	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym))
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \

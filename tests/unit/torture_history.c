@@ -49,6 +49,8 @@ static struct xpc_report a_report(uint64_t overhead_ns)
     r.predicted_downtime_ns = 200 * XPC_MS;
     r.actual_downtime_ns = 1240 * PAGE_NS + overhead_ns;
     r.total_time_ns = 3 * XPC_S;
+    r.target_ready_ns = 2900 * XPC_MS;
+    r.target_started_ns = 2908 * XPC_MS;
     r.total_bytes = 150 << 20;
     return r;
 }
@@ -74,10 +76,23 @@ static void torture_history_entry_tells_overhead_and_suspend_pages(
     /* With what the link gave, not with what was stated. */
     assert_in_range(e->overhead_ns, 84 * XPC_MS - 2, 84 * XPC_MS + 2);
     assert_int_equal(e->suspend_pages, 240);
+    assert_int_equal(e->start_ns, 8 * XPC_MS);
     assert_int_equal(e->limit_ns, XPC_DEFAULT_DOWNTIME_NS);
     assert_int_equal(e->bandwidth_bytes_per_s, LINK);
     assert_int_equal(e->iterations, 3);
     assert_int_equal(e->total_pages, 32768);
+}
+
+/* More than it has ever taken, but of its order. */
+static void torture_history_reserves_time_for_the_start(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    for (int i = 0; i < 5; i++)
+        add(h, 84 * XPC_MS);
+    assert_int_equal(xpc_history_prior(h, &p), 5);
+    assert_in_range(p.start_ns, 8 * XPC_MS, 16 * XPC_MS);
 }
 
 static void torture_history_overhead_is_never_below_its_floor(void **state)
@@ -101,11 +116,11 @@ static void torture_history_only_migrated_ones_teach(void **state)
         XPC_OUTCOME_UNKNOWN,
     };
     struct xpc_history *h = *state;
-    struct xpc_prior p = { 1, 1, 1, 1 };
+    struct xpc_prior p = { 1, 1, 1, 1, 1 };
     struct xpc_report r = a_report(70 * XPC_MS);
 
     assert_int_equal(xpc_history_prior(h, &p), 0);
-    assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
+    assert_int_equal(p.overhead_ns | p.suspend_pages | p.start_ns, 0);
     for (size_t i = 0; i < 4; i++) {
         r.outcome = others[i];
         assert_int_equal(xpc_history_add(h, &r, i, "g1"), 0);
@@ -116,7 +131,7 @@ static void torture_history_only_migrated_ones_teach(void **state)
     assert_int_equal(xpc_history_add(h, &r, 5, "g1"), 0);
     assert_int_equal(h->nr_entries, 5);
     assert_int_equal(xpc_history_prior(h, &p), 0);
-    assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
+    assert_int_equal(p.overhead_ns | p.suspend_pages | p.start_ns, 0);
     add(h, 50 * XPC_MS);
     assert_int_equal(xpc_history_prior(h, &p), 1);
     assert_in_range(p.overhead_ns, 50 * XPC_MS - 2, 50 * XPC_MS + 2);
@@ -368,6 +383,7 @@ int main(int argc, char **argv)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(torture_history_entry_tells_overhead_and_suspend_pages),
+        TEST(torture_history_reserves_time_for_the_start),
         TEST(torture_history_overhead_is_never_below_its_floor),
         TEST(torture_history_only_migrated_ones_teach),
         TEST(torture_history_one_migration_is_taken_with_caution),

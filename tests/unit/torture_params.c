@@ -32,7 +32,9 @@ static void torture_params_survive_json(void **state)
     in.overhead_ns = 5 * XPC_MS;
     in.confidence_percent = 80;
     in.early_abort = XPC_EARLY_ABORT_OFF;
-    in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31 };
+    in.strict = XPC_STRICT_ON;
+    in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31,
+                                      7 * XPC_MS };
     in.once = true;
     json = xpc_to_json(&xpc_params_type, &in, false);
     assert_non_null(json);

@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The save plug-in under control: all of it but the sampler, in front of a
- * libxenguest of which only the save loop's calls exist.
+ * The save plug-in under control, through xenstore.
  */
-#include "torture.h"
-
-#include <fcntl.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-
-#include "fake_xenstore.h"
-#include "save_plugin.h"
-#include "xpc_types.h"
+#include "fake_save.h"
 #include "xpc_units.h"
 
-#define DIR "/libxl/7/precopy/"
-/* 4 GiB: at 100 Mbit/s no limit of less than 343 s is met. */
-#define DIRTY (1u << 20)
 /*
  * How fast /dev/null is must not matter: no margin for a link that varies, and
  * the time to wait for a lull.
@@ -25,174 +13,13 @@
                     "\"confidence-percent\":50," more "}"
 #define PARAMS(more) PLAIN("\"duration-ms\":36000000," more)
 
-static struct {
-    const struct save_callbacks *cb;
-    int io_fd;
-    int (*script)(void);
-    bool asked_to_suspend, suspended;
-    char log[1024];
-} w;
-
-/* ---- what the plug-in stands in front of ------------------------------ */
-
-static int real_save(xc_interface *xch, int io_fd, uint32_t domid,
-                     uint32_t flags, struct save_callbacks *cb,
-                     xc_stream_type_t type, int recv_fd)
-{
-    int rc;
-
-    (void)xch;
-    (void)flags;
-    (void)type;
-    (void)recv_fd;
-    assert_int_equal(domid, 7);
-    w.cb = cb;
-    w.io_fd = io_fd;
-    rc = w.script();
-    w.cb = NULL;
-    return rc;
-}
-
-static long long real_logdirty(xc_interface *xch, uint32_t domid,
-                               unsigned int sop, xc_hypercall_buffer_t *b,
-                               unsigned long pages, unsigned int mode,
-                               xc_shadow_op_stats_t *stats)
-{
-    (void)xch;
-    (void)domid;
-    (void)b;
-    (void)pages;
-    (void)mode;
-    assert_int_equal(sop, XEN_DOMCTL_SHADOW_OP_PEEK);
-    stats->dirty_count = DIRTY;
-    return 0;
-}
-
-static ssize_t real_write(int fd, const void *buf, size_t len)
-{
-    return syscall(SYS_write, fd, buf, len);
-}
-
-static ssize_t real_writev(int fd, const struct iovec *iov, int nr)
-{
-    return syscall(SYS_writev, fd, iov, nr);
-}
-
-void *__wrap_dlsym(void *handle, const char *name);
-void *__wrap_dlsym(void *handle, const char *name)
-{
-    (void)handle;
-    return !strcmp(name, "xc_domain_save") ? (void *)real_save :
-           !strcmp(name, "xc_logdirty_control") ? (void *)real_logdirty :
-           !strcmp(name, "write") ? (void *)real_write :
-           !strcmp(name, "writev") ? (void *)real_writev : NULL;
-}
-
-int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
-                      xc_dominfo_t *info)
-{
-    (void)xch;
-    (void)max;
-    *info = (xc_dominfo_t){
-        .domid = first, .nr_pages = DIRTY, .shutdown = w.suspended,
-        .shutdown_reason = SHUTDOWN_suspend,
-    };
-    return 1;
-}
-
-void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);
-void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
-{
-    size_t len = strlen(w.log);
-    va_list al;
-
-    (void)xch;
-    (void)code;
-    va_start(al, fmt);
-    vsnprintf(w.log + len, sizeof(w.log) - len, fmt, al);
-    va_end(al);
-    strncat(w.log, "\n", sizeof(w.log) - strlen(w.log) - 1);
-}
-
-struct save_sampler *save_sampler_start(uint32_t domid)
-{
-    (void)domid;
-    return NULL;
-}
-
-void save_sampler_stop(struct save_sampler *s)
-{
-    assert_null(s);
-}
-
-/* Never: there is no sampler. */
-void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
-void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
-size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
-{
-    (void)to;
-    assert_non_null(s);
-    return 0;
-}
-
-/* ---- the save loop ----------------------------------------------------- */
-
-static int libxl_suspend(void *data)
-{
-    (void)data;
-    w.asked_to_suspend = w.suspended = true;
-    return 1;
-}
-
-/* Two megabytes are enough for a bandwidth. Returns 0 or -1. */
-static int send_some(void)
-{
-    static char page[65536];
-
-    for (int i = 0; i < 32; i++) {
-        if (write(w.io_fd, page, sizeof(page)) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Returns what the policy says at the iteration's end. */
-static int iterate(unsigned int n)
-{
-    struct precopy_stats s = { .iteration = n, .dirty_count = DIRTY };
-    int rc = w.cb->precopy_policy(s, NULL);
-
-    assert_int_equal(rc, XGS_POLICY_CONTINUE_PRECOPY);
-    assert_int_equal(send_some(), 0);
-    s.dirty_count = -1;
-    return w.cb->precopy_policy(s, NULL);
-}
-
-static int failed(int errnoval)
-{
-    errno = errnoval;
-    return -1;
-}
-
-/* The whole of a save, with these parameters; its report in *r. */
+/* To /dev/null. */
 static int save(const char *params, int (*script)(void),
                 struct xpc_report *r)
 {
-    struct save_callbacks libxl = { .suspend = libxl_suspend };
-    int fd = open("/dev/null", O_WRONLY), rc;
-    char err[XPC_ERR_LEN];
+    int fd = open("/dev/null", O_WRONLY), rc = save_to(fd, params, script, r);
 
-    memset(&w, 0, sizeof(w));
-    w.script = script;
-    fake_set(DIR "params", params);
-    rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
-                        -1);
     close(fd);
-    xpc_report_init(r);
-    assert_int_equal(xpc_store_read_report((struct xs_handle *)&fake, 7, r,
-                                           err), 0);
-    assert_null(fake_get(DIR "active"));
-    assert_null(fake_get(DIR "cancel"));
     return rc;
 }
 

@@ -31,6 +31,7 @@ struct world {
     int outcome;                /* what the plug-in reports, -1: nothing */
     bool hang_up;               /* in save(): the receiver closes */
     int rename_rc, take_back_rc, destroy_rc;
+    uint64_t strict_ns;         /* the maximum downtime, 0: not strict */
 };
 
 static struct world w;
@@ -68,6 +69,10 @@ static int op_read_report(struct sender *s)
     s->report->text = strdup("because");
     s->report->start_monotonic_ns = xl_now_ns() - 1000000000;
     s->report->suspended_ns = 500000000;
+    if (w.strict_ns) {
+        s->report->params.strict = XPC_STRICT_ON;
+        s->report->params.downtime_ns = w.strict_ns;
+    }
     s->report_read = true;
     return 0;
 }
@@ -221,10 +226,61 @@ static void torture_xl_sender_measures_the_downtime(void **state)
     assert_true(r->target_ready_ns && r->target_ready_ns <= r->go_ns);
     assert_int_equal(r->resumed_ns, 0);
     assert_true(r->go_ns <= r->target_started_ns);
-    assert_true(r->target_started_ns <= 1000000000);
+    assert_true(r->stream_end_ns <= 1000000000);
+    assert_true(r->target_ready_ns >= 1000000000);
     assert_int_equal(r->actual_downtime_ns,
                      r->target_started_ns - 500000000);
     assert_int_equal(r->total_time_ns, r->target_started_ns);
+}
+
+/* Half a second after the suspend, and nothing is ready. */
+static void torture_xl_sender_strict_takes_the_guest_back(void **state)
+{
+    const struct xpc_report *r = &w.report;
+
+    (void)state;
+    w.strict_ns = 600000000;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
+    assert_false(was_told_to_go());
+    assert_string_equal(r->reason, "overrun");
+    assert_non_null(strstr(r->text, "maximum downtime of 600 ms"));
+    assert_non_null(strstr(r->text, "not ready"));
+    /* 25 ms are the target's, to start it. */
+    assert_true(r->actual_downtime_ns >= 575000000);
+}
+
+static void torture_xl_sender_strict_gives_no_late_go(void **state)
+{
+    (void)state;
+    w.strict_ns = 400000000;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
+    assert_false(was_told_to_go());
+}
+
+static void torture_xl_sender_strict_in_time_is_let_go(void **state)
+{
+    (void)state;
+    w.strict_ns = UINT64_C(3600000000000);
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+}
+
+static void torture_xl_sender_a_guest_that_does_not_suspend(void **state)
+{
+    (void)state;
+    w.save_rc = ERROR_ABORTED;
+    w.outcome = XPC_OUTCOME_FAILED;
+    w.s.broken = XPC_REASON_NO_ANSWER;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save resume");
+    assert_string_equal(w.report.reason, "no-answer");
+    assert_non_null(strstr(w.report.text, "did not suspend"));
 }
 
 static void torture_xl_sender_a_nameless_domain_is_not_renamed(void **state)
@@ -506,6 +562,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_sender_migrates),
         TEST(torture_xl_sender_measures_the_downtime),
+        TEST(torture_xl_sender_strict_takes_the_guest_back),
+        TEST(torture_xl_sender_strict_gives_no_late_go),
+        TEST(torture_xl_sender_strict_in_time_is_let_go),
+        TEST(torture_xl_sender_a_guest_that_does_not_suspend),
         TEST(torture_xl_sender_a_nameless_domain_is_not_renamed),
         TEST(torture_xl_sender_wrong_banner_touches_nothing),
         TEST(torture_xl_sender_no_banner_touches_nothing),

@@ -16,6 +16,7 @@
 /* What is told of a migration, from the one before it. */
 static const char *const told_leaves[] = {
     "active", "progress", "iteration", "refused", "report", "cancel",
+    "overdue",
 };
 
 /*

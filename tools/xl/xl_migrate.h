@@ -188,6 +188,12 @@ struct sender {
     bool report_read;               /* the plug-in's is in it */
     bool interrupted;
     bool told_to_go;                /* the target may run the guest */
+    /*
+     * With strict: when it is too late to say "go", 0: never; and why the
+     * switchover was broken off (enum xpc_reason), 0: it was not.
+     */
+    uint64_t deadline_ns;
+    int broken;
     bool stuck;                     /* suspended here, can't be resumed */
     char *away_name;                /* what it is called here meanwhile */
     /* CLOCK_MONOTONIC; 0: not reached */
@@ -207,6 +213,9 @@ int sender_run(struct sender *s);
 
 /* A signal came: says what that means now. True: it is time to give up. */
 bool sender_signal(struct sender *s);
+
+/* The promise can't be kept (enum xpc_reason): says so once. */
+void sender_break(struct sender *s, int reason);
 
 /* With libxl behind it: xl_migrate_save.c. */
 extern const struct sender_ops libxl_sender_ops;

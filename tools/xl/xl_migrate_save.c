@@ -63,6 +63,22 @@ static void show_iterations(struct save *v)
     }
 }
 
+/* The plug-in's watchdog: the guest lets the suspend request lie. */
+static void look_overdue(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN];
+    void *value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+                                                          "overdue"), NULL);
+
+    if (value && !v->s->broken) {
+        progress_break(v->s->progress);
+        sender_break(v->s, XPC_REASON_NO_ANSWER);
+        migrate_logger_hold(v->s->logger);
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+    free(value);
+}
+
 static void watch_fired(struct save *v)
 {
     bool any = false;
@@ -72,8 +88,10 @@ static void watch_fired(struct save *v)
         free(event);
         any = true;
     }
-    if (any)
-        show_iterations(v);
+    if (!any)
+        return;
+    show_iterations(v);
+    look_overdue(v);
 }
 
 /* ---- the loop --------------------------------------------------------- */
@@ -265,7 +283,7 @@ static int take_back(struct sender *s)
     int tries = 1, rc;
 
     if (s->report_read ? r->suspend_asked_ns && !r->suspended_ns :
-                         s->interrupted)
+                         s->interrupted || s->broken)
         tries = withdraw_suspend(s->domid) ? 10 : 200;
     while (!(rc = is_suspended(s)) && --tries)
         nanosleep(&step, NULL);

@@ -58,6 +58,7 @@ enum {
     XL_OPT_DURATION = XL_OPT_PRECOPY, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
     XL_OPT_BANDWIDTH, XL_OPT_ON_TIMEOUT, XL_OPT_ITERATIONS, XL_OPT_THRESHOLD,
     XL_OPT_POLICY, XL_OPT_OVERHEAD, XL_OPT_CONFIDENCE, XL_OPT_EARLY_ABORT,
+    XL_OPT_STRICT,
 };
 
 #define XL_PRECOPY_OPTION(name, val) \
@@ -73,7 +74,8 @@ enum {
     XL_PRECOPY_OPTION("policy", XL_OPT_POLICY), \
     XL_PRECOPY_OPTION("switchover-overhead", XL_OPT_OVERHEAD), \
     XL_PRECOPY_OPTION("confidence", XL_OPT_CONFIDENCE), \
-    XL_PRECOPY_OPTION("early-abort", XL_OPT_EARLY_ABORT)
+    XL_PRECOPY_OPTION("early-abort", XL_OPT_EARLY_ABORT), \
+    { "precopy-strict", optional_argument, NULL, XL_OPT_STRICT }
 
 #define XL_UNITS_HELP \
 "TIME is a number with us, ms, s, m or h, RATE one with kbit, Mbit, Gbit, kB,\n" \
@@ -98,7 +100,9 @@ enum {
 "                             (100ms).\n" \
 "--precopy-confidence=PERCENT That the downtime stays within the limit:\n" \
 "                             50 to 99 (95).\n" \
-"--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n"
+"--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \
+"--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
+"                             the maximum downtime (off).\n"
 
 /* Takes optarg into p, and notes the option in *given. 0, or -1 and err. */
 int xl_parse_precopy(int opt, struct xpc_params *p, unsigned int *given,

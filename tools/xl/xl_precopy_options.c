@@ -44,6 +44,10 @@ int xl_parse_precopy(int opt, struct xpc_params *p, unsigned int *given,
     case XL_OPT_EARLY_ABORT:
         return xl_parse_word(name, optarg, xpc_early_abort_names,
                              &p->early_abort, err);
+    case XL_OPT_STRICT:
+        p->strict = XPC_STRICT_ON;
+        return !optarg ? 0 : xl_parse_word(name, optarg, xpc_strict_names,
+                                           &p->strict, err);
     default:
         return xl_parse_word(name, optarg, xpc_policy_names, &p->policy, err);
     }
@@ -54,7 +58,7 @@ int xl_check_precopy(const struct xpc_params *p, unsigned int given,
 {
     static const int limits[] = {
         XL_OPT_DURATION, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
-        XL_OPT_ON_TIMEOUT,
+        XL_OPT_ON_TIMEOUT, XL_OPT_STRICT,
     };
     size_t i;
 

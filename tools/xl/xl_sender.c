@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "xl_migrate.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
 
 static const char banner[] =
     "xl migration receiver ready, send binary domain data.\n";
@@ -73,6 +75,39 @@ static bool take_signals(struct sender *s)
     return stop;
 }
 
+/*
+ * Milliseconds until the promise would be broken, for poll(); -1: there is
+ * none to keep.
+ */
+static int time_left_ms(const struct sender *s)
+{
+    uint64_t now = xl_now_ns();
+
+    if (!s->deadline_ns)
+        return -1;
+    return now < s->deadline_ns ? (s->deadline_ns - now) / 1000000 + 1 : 0;
+}
+
+void sender_break(struct sender *s, int reason)
+{
+    if (s->broken)
+        return;
+    s->broken = reason;
+    fprintf(stderr, SAY "%s.\n", reason == XPC_REASON_NO_ANSWER ?
+            "the guest does not suspend" :
+            "the guest would stand still for longer than its maximum "
+            "downtime");
+}
+
+/* Is it too late to keep the promise by going on? */
+static bool too_late(struct sender *s)
+{
+    if (!s->deadline_ns || xl_now_ns() < s->deadline_ns)
+        return false;
+    sender_break(s, XPC_REASON_OVERRUN);
+    return true;
+}
+
 /* Waits until fd is ready. Returns 0, or -1 when it is time to give up. */
 static int wait_ready(struct sender *s, int fd, short events)
 {
@@ -82,11 +117,13 @@ static int wait_ready(struct sender *s, int fd, short events)
     };
 
     for (;;) {
-        if (poll(fds, 2, -1) < 0) {
+        if (poll(fds, 2, time_left_ms(s)) < 0) {
             if (errno == EINTR)
                 continue;
             return -1;
         }
+        if (too_late(s))
+            return -1;
         if (fds[1].revents && take_signals(s))
             return -1;
         if (fds[0].revents)
@@ -219,6 +256,7 @@ static int give_go(struct sender *s)
     s->go_ns = xl_now_ns();
     if (!write_all(s, go, sizeof(go), "permission to start")) {
         s->told_to_go = true;
+        s->deadline_ns = 0;     /* from here on there is no way back */
         return 0;
     }
     s->go_ns = 0;
@@ -302,6 +340,7 @@ static int save_failed(struct sender *s, int rc)
 
     s->ops->read_report(s);
     status = s->interrupted ? MIGRATE_INTERRUPTED :
+             s->broken ? MIGRATE_ABORTED :
              s->report->outcome == XPC_OUTCOME_ABORTED ? MIGRATE_ABORTED :
              s->report->outcome == XPC_OUTCOME_REFUSED ? MIGRATE_REFUSED :
              s->report->outcome == XPC_OUTCOME_INTERRUPTED ?
@@ -309,6 +348,26 @@ static int save_failed(struct sender *s, int rc)
     if (status == MIGRATE_FAILED)
         fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
     return take_back(s, status);
+}
+
+/*
+ * Until when the target may be told to go: afterwards it would start the guest
+ * too late. The plug-in's report knows since when the guest stands still; no
+ * report, no promise. Reading it takes no time from the guest, for which the
+ * target is not ready yet.
+ */
+static void set_deadline(struct sender *s)
+{
+    const struct xpc_report *r = s->report;
+    struct xpc_prior prior;
+    uint64_t max;
+
+    if (s->ops->read_report(s) || !r->params.strict || !r->suspended_ns)
+        return;
+    xpc_params_prior(&r->params, &prior);
+    max = xpc_params_max_downtime(&r->params);
+    s->deadline_ns = r->start_monotonic_ns + r->suspended_ns +
+                     (max > prior.start_ns ? max - prior.start_ns : 0);
 }
 
 static int run(struct sender *s)
@@ -325,8 +384,10 @@ static int run(struct sender *s)
 
     /* The guest is suspended. */
     s->saved_ns = xl_now_ns();
-    if (s->interrupted || rename_away(s) ||
-        expect(s, ready, sizeof(ready), "ready message"))
+    if (s->interrupted || s->broken || rename_away(s))
+        goto back;
+    set_deadline(s);
+    if (expect(s, ready, sizeof(ready), "ready message"))
         goto back;
     s->ready_ns = xl_now_ns();
     fprintf(stderr, SAY "Target has acknowledged transfer.\n");
@@ -335,8 +396,11 @@ static int run(struct sender *s)
     return after_go(s);
 
  back:
+    s->deadline_ns = 0;
     if (s->interrupted)
         status = MIGRATE_INTERRUPTED;
+    else if (s->broken)
+        status = MIGRATE_ABORTED;
     fprintf(stderr, SAY "resuming the domain on this host.\n");
     return take_back(s, status);
 }
@@ -372,6 +436,26 @@ static void set_downtime(struct sender *s)
         r->actual_downtime_ns = end - r->suspended_ns;
 }
 
+/* A promise that could not be kept, as the front end saw it. */
+static void set_broken(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char a[XPC_UNIT_LEN], text[256];
+
+    r->decision.action = XPC_ABORT;
+    r->decision.reason = s->broken;
+    xpc_format_time(a, xpc_params_max_downtime(&r->params));
+    if (s->broken == XPC_REASON_NO_ANSWER)
+        snprintf(text, sizeof(text), "aborted: the guest did not suspend "
+                 "within the maximum downtime of %s after it was asked", a);
+    else
+        snprintf(text, sizeof(text), "aborted: the switchover would have "
+                 "taken longer than the maximum downtime of %s: all was sent, "
+                 "and the target was %s", a, s->ready_ns ?
+                 "ready too late" : "not ready");
+    set_reason(r, xpc_reason_names[s->broken], text);
+}
+
 /* What only the sender knows. */
 static void complete_report(struct sender *s, int status)
 {
@@ -395,6 +479,8 @@ static void complete_report(struct sender *s, int status)
     if (r->target_started_ns)
         r->total_time_ns = r->target_started_ns;
     set_downtime(s);
+    if (s->broken)
+        set_broken(s);
     if (s->stuck)
         set_reason(r, "error", "the guest could not be resumed: it is "
                    "suspended on the source");

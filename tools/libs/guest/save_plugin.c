@@ -66,59 +66,73 @@ void save_log(struct save_ctx *ctx, const char *fmt, ...)
 /* ---- the stream ------------------------------------------------------ */
 
 /*
- * May a write to the stream begin? Not when precopy's time is over, and not
- * when a user has cancelled it.
+ * May a write to the stream begin? Not when precopy's time is over, not when
+ * a user has cancelled it, and not when it comes too late for the promise.
  */
-static bool may_write(struct save_ctx *ctx)
+static bool may_write(struct save_ctx *ctx, const struct iovec *iov)
 {
-    uint64_t now;
+    uint64_t now = save_now_ns();
+    bool may = true;
 
-    if (!ctx->live)
-        return true;
-    now = save_now_ns();
-    if (ctx->deadline_ns && now >= ctx->deadline_ns)
+    if (!ctx->live) {
+        may = !save_strict_broken(ctx, save_stream_pages_next(&ctx->stream,
+                                                              iov));
+    } else if (ctx->deadline_ns && now >= ctx->deadline_ns) {
         ctx->out_of_time = true;
-    else if (!save_control_cancelled(ctx, now))
-        return true;
-    errno = ECANCELED;
-    return false;
+        may = false;
+    } else if (save_control_cancelled(ctx, now)) {
+        may = false;
+    }
+    if (!may)
+        errno = ECANCELED;
+    return may;
 }
 
-ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
+/*
+ * The watchdog may break a write off: that is EINTR, libxenguest tries again,
+ * and finds that it may not.
+ */
+static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
+                            int iovcnt)
 {
     static writev_fn *real;
-    struct save_ctx *ctx = save_active;
     ssize_t n;
 
     if (!real)
         real = (writev_fn *)next("writev");
-    if (!ctx || fd != ctx->io_fd)
-        return real(fd, iov, iovcnt);
-    if (!may_write(ctx))
+    if (!may_write(ctx, iov))
         return -1;
-    n = real(fd, iov, iovcnt);
+    if (ctx->watchdog)
+        save_watchdog_writes(ctx->watchdog, true);
+    n = real(ctx->io_fd, iov, iovcnt);
+    if (ctx->watchdog)
+        save_watchdog_writes(ctx->watchdog, false);
     if (n > 0)
         save_wrote(ctx, iov, iovcnt, n);
     return n;
 }
 
+ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
+{
+    static writev_fn *real;
+
+    if (save_active && fd == save_active->io_fd)
+        return write_stream(save_active, iov, iovcnt);
+    if (!real)
+        real = (writev_fn *)next("writev");
+    return real(fd, iov, iovcnt);
+}
+
 ssize_t write(int fd, const void *buf, size_t len)
 {
     static write_fn *real;
-    struct save_ctx *ctx = save_active;
     struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-    ssize_t n;
 
+    if (save_active && fd == save_active->io_fd)
+        return write_stream(save_active, &iov, 1);
     if (!real)
         real = (write_fn *)next("write");
-    if (!ctx || fd != ctx->io_fd)
-        return real(fd, buf, len);
-    if (!may_write(ctx))
-        return -1;
-    n = real(fd, buf, len);
-    if (n > 0)
-        save_wrote(ctx, &iov, 1, n);
-    return n;
+    return real(fd, buf, len);
 }
 
 /* ---- the bitmap ------------------------------------------------------ */
@@ -144,6 +158,8 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
     save_clean_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
     save_cleaned(ctx);
+    if (ctx->report.suspended_ns && rc >= 0 && stats)
+        save_strict_left(ctx, stats->dirty_count);
     return rc;
 }
 
@@ -208,7 +224,8 @@ static void finish(struct save_ctx *ctx)
         r->text = strdup("interrupted by the toolstack");
     }
     if (r->outcome == XPC_OUTCOME_ABORTED || ctx->control.cancelled)
-        save_log(ctx, "%s; the guest keeps running here", r->text);
+        save_log(ctx, "%s; the guest %s here", r->text, r->suspended_ns ?
+                 "is to be resumed" : "keeps running");
     if (!ctx->xs)
         return;
     if (xpc_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
@@ -239,6 +256,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     save_stream_init(&ctx->stream);
     /* Without it the policy knows the iterations' ends alone. */
     ctx->sampler = save_sampler_start(ctx->domid);
+    ctx->watchdog = save_watchdog_start(ctx->domid);
     save_control_begin(ctx);
     save_active = ctx;
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
@@ -246,6 +264,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     saved = errno;
     save_active = NULL;
     save_sampler_stop(ctx->sampler);
+    save_watchdog_stop(ctx->watchdog);
     save_conclude(ctx, rc, saved);
     errno = saved;
     return rc;

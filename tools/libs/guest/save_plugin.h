@@ -12,6 +12,7 @@
 
 #include "save_sampler.h"
 #include "save_stream.h"
+#include "save_watchdog.h"
 #include "xen_store.h"
 #include "xpc_policy.h"
 
@@ -43,6 +44,10 @@ struct save_ctx {
     struct xpc_iteration last;
     bool last_pending;
     bool live;                  /* precopy is under way */
+    struct save_watchdog *watchdog;         /* NULL: it could not start */
+    bool overrun;               /* the switchover was broken off */
+    bool pages_done;            /* in it, state follows */
+    uint64_t final_dirty;       /* pages that it had to send */
     bool out_of_time;           /* a write was refused: the duration is over */
     uint64_t deadline_ns;       /* no write begins after it; 0: none */
     uint64_t suspend_bytes;     /* stream.bytes when the suspend was asked */
@@ -92,6 +97,15 @@ bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns);
 
 /* From when on no write may begin, by the parameters. */
 void save_control_deadline(struct save_ctx *ctx);
+
+/*
+ * The clock through the switchover: the request, the guest suspended, so many
+ * pages left, and whether a write (of page data?) comes too late.
+ */
+void save_strict_asked(struct save_ctx *ctx);
+void save_strict_suspended(struct save_ctx *ctx);
+void save_strict_left(struct save_ctx *ctx, uint64_t pages);
+bool save_strict_broken(struct save_ctx *ctx, bool pages);
 
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);

@@ -17,6 +17,7 @@
 
 #include "save_plugin.h"
 #include "xpc_types.h"
+#include "xpc_units.h"
 
 static uint64_t since_start(const struct save_ctx *ctx)
 {
@@ -188,10 +189,12 @@ int save_suspend(void *data)
     ctx->suspend_pages = ctx->stream.pages;
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
     ctx->report.suspend_asked_ns = since_start(ctx);
+    save_strict_asked(ctx);
     ok = ctx->stock->suspend(data);
     suspended_ns = since_start(ctx);
     if (ok && is_suspended(ctx))
         ctx->report.suspended_ns = suspended_ns;
+    save_strict_suspended(ctx);
     return ok;
 }
 
@@ -199,6 +202,63 @@ static void set_text(char **text, const char *value)
 {
     free(*text);
     *text = strdup(value);
+}
+
+/* An abort that was not decided at an iteration's end. */
+static void set_abort(struct save_ctx *ctx, int reason, const char *text)
+{
+    struct xpc_report *r = &ctx->report;
+
+    r->outcome = XPC_OUTCOME_ABORTED;
+    r->decision.action = XPC_ABORT;
+    r->decision.reason = reason;
+    set_text(&r->reason, xpc_reason_names[reason]);
+    set_text(&r->text, text);
+}
+
+static void set_overrun(struct save_ctx *ctx)
+{
+    uint64_t max = xpc_params_max_downtime(&ctx->params);
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[512];
+
+    snprintf(text, sizeof(text), "aborted: the switchover would have taken "
+             "longer than the maximum downtime of %s: %s after the guest was "
+             "suspended, %"PRIu64" of %"PRIu64" pages were sent%s",
+             xpc_format_time(a, max), xpc_format_time(b, since_start(ctx) -
+             ctx->report.suspended_ns), ctx->report.final_pages,
+             ctx->final_dirty, ctx->pages_done ? " and its state was not" :
+             "");
+    set_abort(ctx, XPC_REASON_OVERRUN, text);
+}
+
+static void set_failure(struct save_ctx *ctx, int errnoval)
+{
+    struct xpc_report *r = &ctx->report;
+    char text[512];
+
+    r->outcome = XPC_OUTCOME_FAILED;
+    snprintf(text, sizeof(text), "failed: %s: %s", ctx->live ?
+             "while copying the running guest" : r->suspended_ns ?
+             "while copying the suspended guest" :
+             r->suspend_asked_ns ? "the guest could not be suspended" :
+             "before the first copy", strerror(errnoval));
+    set_text(&r->reason, "error");
+    set_text(&r->text, text);
+}
+
+/* What has left, in all and in the switchover. */
+static void count_sent(struct save_ctx *ctx)
+{
+    struct xpc_report *r = &ctx->report;
+
+    r->total_bytes = ctx->stream.bytes;
+    r->total_pages_sent = ctx->stream.pages;
+    if (!r->suspended_ns)
+        return;
+    r->final_pages = ctx->stream.pages - ctx->suspend_pages;
+    r->final_bytes = ctx->stream.bytes - ctx->suspend_bytes;
+    r->device_bytes = r->final_bytes -
+        (ctx->stream.page_bytes - ctx->suspend_page_bytes);
 }
 
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
@@ -209,8 +269,7 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     r->total_time_ns = since_start(ctx);
     if (!rc)
         r->state_sent_ns = r->total_time_ns;
-    r->total_bytes = ctx->stream.bytes;
-    r->total_pages_sent = ctx->stream.pages;
+    count_sent(ctx);
     if (ctx->last_pending)
         publish(ctx, &ctx->last);
     if (ctx->control.cancelled) {
@@ -220,31 +279,17 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     xpc_decision_text(&ctx->params, &r->decision, text, sizeof(text));
     set_text(&r->reason, xpc_reason_names[r->decision.reason]);
     set_text(&r->text, text);
-    if (!rc) {
+    if (!rc)
         r->outcome = XPC_OUTCOME_SENT;
-        r->final_pages = ctx->stream.pages - ctx->suspend_pages;
-        r->final_bytes = ctx->stream.bytes - ctx->suspend_bytes;
-        r->device_bytes = r->final_bytes -
-            (ctx->stream.page_bytes - ctx->suspend_page_bytes);
-    } else if (ctx->out_of_time) {
-        r->outcome = XPC_OUTCOME_ABORTED;
-        r->decision.action = XPC_ABORT;
-        r->decision.reason = XPC_REASON_DURATION;
-        set_text(&r->reason, xpc_reason_names[XPC_REASON_DURATION]);
-        set_text(&r->text, "aborted: the precopy duration is over in the "
-                 "middle of an iteration; a longer duration or a higher "
-                 "bandwidth would have been enough");
-    } else if (r->decision.action == XPC_ABORT) {
+    else if (ctx->out_of_time)
+        set_abort(ctx, XPC_REASON_DURATION, "aborted: the precopy duration "
+                  "is over in the middle of an iteration; a longer duration "
+                  "or a higher bandwidth would have been enough");
+    else if (ctx->overrun)
+        set_overrun(ctx);
+    else if (r->decision.action == XPC_ABORT)
         r->outcome = r->decision.reason == XPC_REASON_CANCELLED ?
                      XPC_OUTCOME_INTERRUPTED : XPC_OUTCOME_ABORTED;
-    } else {
-        r->outcome = XPC_OUTCOME_FAILED;
-        snprintf(text, sizeof(text), "failed: %s: %s", ctx->live ?
-                 "while copying the running guest" : r->suspended_ns ?
-                 "while copying the suspended guest" :
-                 r->suspend_asked_ns ? "the guest could not be suspended" :
-                 "before the first copy", strerror(errnoval));
-        set_text(&r->reason, "error");
-        set_text(&r->text, text);
-    }
+    else
+        set_failure(ctx, errnoval);
 }

@@ -84,6 +84,15 @@ static void parse(struct save_stream *s, const unsigned char *p, size_t len)
     }
 }
 
+bool save_stream_pages_next(const struct save_stream *s,
+                            const struct iovec *iov)
+{
+    if (s->skip || s->have)
+        return s->in_pages || s->counting_pages;
+    return iov->iov_len >= sizeof(uint32_t) &&
+           u32_at(iov->iov_base) == RECORD_PAGE_DATA;
+}
+
 void save_stream_written(struct save_stream *s, const struct iovec *iov,
                          int iovcnt, size_t len)
 {

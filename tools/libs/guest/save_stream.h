@@ -32,6 +32,10 @@ struct save_stream {
 /* Starts with the image and the domain header. */
 void save_stream_init(struct save_stream *s);
 
+/* Is what is about to be written, starting with iov, page data? */
+bool save_stream_pages_next(const struct save_stream *s,
+                            const struct iovec *iov);
+
 /* len bytes starting in iov have been written. */
 void save_stream_written(struct save_stream *s, const struct iovec *iov,
                          int iovcnt, size_t len);

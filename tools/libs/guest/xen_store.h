@@ -20,6 +20,8 @@
  *                                         good change removes it
  *                         /report         the report without its iterations
  *                         /cancel         written by a user: stop precopy
+ *                         /overdue        with strict: the guest does not
+ *                                         suspend, the toolstack is to abort
  *
  * A value in xenstore is at most 4 KiB.
  */

@@ -41,6 +41,12 @@ enum xpc_early_abort {
     XPC_EARLY_ABORT_OFF,
 };
 
+/* Is a switchover that would pass the maximum downtime taken back? */
+enum xpc_strict {
+    XPC_STRICT_OFF,
+    XPC_STRICT_ON,
+};
+
 /*
  * What earlier migrations to the same target have taught: the mean of the
  * switchover overhead and of the pages that suspending dirties, and how far
@@ -49,6 +55,8 @@ enum xpc_early_abort {
 struct xpc_prior {
     uint64_t overhead_ns, overhead_sd_ns;
     uint64_t suspend_pages, suspend_pages_sd;
+    uint64_t start_ns;              /* to be reserved for what comes after
+                                     * "go": mean and twice its deviation */
 };
 
 struct xpc_params {
@@ -67,6 +75,7 @@ struct xpc_params {
     uint64_t confidence_percent;    /* that the downtime stays within the
                                      * limit: 50 to 99 */
     int early_abort;                /* enum xpc_early_abort */
+    int strict;                     /* enum xpc_strict */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
                                      * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
@@ -140,6 +149,8 @@ enum xpc_reason {
     XPC_REASON_OVER_MAXIMUM,    /* abort: over the maximum downtime */
     XPC_REASON_STOCK,           /* what stock Xen does */
     XPC_REASON_CANCELLED,       /* abort: the user wants it */
+    XPC_REASON_OVERRUN,         /* abort: the switchover took too long */
+    XPC_REASON_NO_ANSWER,       /* abort: the guest did not suspend in time */
 };
 
 /*

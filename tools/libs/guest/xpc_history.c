@@ -46,6 +46,7 @@ static void fill_switchover(struct xpc_history_entry *e,
     overhead = e->actual_downtime_ns - e->final_pages * PAGE_BYTES * 1e9 /
                                        e->bandwidth_bytes_per_s;
     e->overhead_ns = fmax(overhead, XPC_HISTORY_OVERHEAD_MIN_NS);
+    e->start_ns = r->target_started_ns - r->target_ready_ns;
     pages = (double)e->final_pages - r->decision.dirty_pages;
     e->suspend_pages = fmax(pages, 0);
 }
@@ -198,7 +199,9 @@ static void foresee(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
 
 size_t xpc_history_prior(const struct xpc_history *h, struct xpc_prior *p)
 {
-    double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST];
+    double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST],
+           starts[XPC_HISTORY_LAST];
+    uint64_t start, sd;
     size_t n = 0;
 
     *p = (struct xpc_prior){ 0 };
@@ -208,12 +211,15 @@ size_t xpc_history_prior(const struct xpc_history *h, struct xpc_prior *p)
         if (!teaches(e))
             continue;
         overheads[n] = e->overhead_ns;
+        starts[n] = e->start_ns;
         pages[n++] = e->suspend_pages;
     }
     if (!n)
         return 0;
     foresee(overheads, n, &p->overhead_ns, &p->overhead_sd_ns);
     foresee(pages, n, &p->suspend_pages, &p->suspend_pages_sd);
+    foresee(starts, n, &start, &sd);
+    p->start_ns = start + 2 * sd;
     /* None at all would read as nothing known. */
     if (!p->suspend_pages)
         p->suspend_pages = 1;

@@ -54,6 +54,7 @@ struct xpc_history_entry {
     uint64_t actual_downtime_ns;    /* 0: not migrated */
     uint64_t overhead_ns;           /* 0: not known */
     uint64_t suspend_pages;         /* holds when overhead_ns does */
+    uint64_t start_ns;              /* from restored to started; the same */
     uint64_t final_pages;
     uint64_t bandwidth_bytes_per_s; /* measured, or used */
     uint64_t total_time_ns, total_bytes;

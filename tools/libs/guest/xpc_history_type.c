@@ -26,6 +26,7 @@ static const struct xpc_field entry_fields[] = {
     TIME("actual-downtime-us", actual_downtime_ns),
     TIME("switchover-overhead-us", overhead_ns),
     U64("suspend-pages", suspend_pages, .max = UINT64_C(1) << 48),
+    TIME("start-us", start_ns),
     U64("final-pages", final_pages),
     U64("bandwidth-bytes-per-s", bandwidth_bytes_per_s),
     TIME("total-time-us", total_time_ns),

@@ -42,6 +42,8 @@ void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior)
         prior->overhead_ns = p->learned.overhead_ns;
         prior->overhead_sd_ns = p->learned.overhead_sd_ns;
     }
+    prior->start_ns = p->learned.start_ns ? p->learned.start_ns :
+                                            prior->overhead_ns / 4;
     if (p->learned.suspend_pages) {
         prior->suspend_pages = p->learned.suspend_pages;
         prior->suspend_pages_sd = p->learned.suspend_pages_sd;

@@ -387,6 +387,10 @@ static const char *because(int reason)
     case XPC_REASON_OVER_MAXIMUM:
         return "even the maximum downtime can't be met";
     case XPC_REASON_CANCELLED:    return "it was cancelled";
+    case XPC_REASON_OVERRUN:
+        return "the switchover would have passed the maximum downtime";
+    case XPC_REASON_NO_ANSWER:
+        return "the guest did not suspend within the maximum downtime";
     default:                      return "stock Xen decides so";
     }
 }

@@ -20,12 +20,14 @@
 const char *const xpc_policy_names[] = { "limit", "stock", NULL };
 const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
 const char *const xpc_early_abort_names[] = { "on", "off", NULL };
+const char *const xpc_strict_names[] = { "off", "on", NULL };
 const char *const xpc_action_names[] = {
     "continue", "stop-and-copy", "abort", NULL
 };
 const char *const xpc_reason_names[] = {
     "converging", "within-limit", "threshold", "duration", "iterations",
-    "stalled", "over-maximum", "stock", "cancelled", NULL
+    "stalled", "over-maximum", "stock", "cancelled", "overrun", "no-answer",
+    NULL
 };
 const char *const xpc_outcome_names[] = {
     "unknown", "refused", "aborted", "interrupted", "failed", "sent",
@@ -48,6 +50,7 @@ static const struct xpc_field params_fields[] = {
         .null_zero = true),
     U64(P, "confidence-percent", confidence_percent, .min = 50, .max = 99),
     ENUM(P, "early-abort", early_abort, xpc_early_abort_names),
+    ENUM(P, "strict", strict, xpc_strict_names),
     U64(P, "learned-overhead-ms", learned.overhead_ns, .scale = XPC_MS,
         .omit_zero = true),
     U64(P, "learned-overhead-sd-ms", learned.overhead_sd_ns, .scale = XPC_MS,
@@ -55,6 +58,8 @@ static const struct xpc_field params_fields[] = {
     U64(P, "learned-suspend-pages", learned.suspend_pages,
         .omit_zero = true),
     U64(P, "learned-suspend-pages-sd", learned.suspend_pages_sd,
+        .omit_zero = true),
+    U64(P, "learned-start-ms", learned.start_ns, .scale = XPC_MS,
         .omit_zero = true),
     { .name = "once", .kind = XPC_FIELD_BOOL, .offset = offsetof(P, once),
       .omit_zero = true },

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The promise kept through the switchover, by the plug-in.
+ */
+#include "fake_save.h"
+#include "xpc_units.h"
+
+/* 3,045 pages a second, and half of the maximum set aside. */
+#define PARAMS "{\"downtime-ms\":400,\"bandwidth-bytes-per-s\":12500000," \
+               "\"switchover-overhead-ms\":200,\"confidence-percent\":50," \
+               "\"strict\":\"%s\"}"
+
+static int pipe_fd[2];
+static uint64_t write_ns;           /* how long the last write took */
+
+/* Returns 0 or -1. */
+static int put_record(uint32_t type, uint32_t len)
+{
+    static char body[1 << 16];
+    uint32_t head[2] = { type, len };
+    struct iovec iov[2] = { { head, 8 }, { body, len } };
+    uint32_t pages[2] = { (len - 8) / 4104, 0 };
+
+    memcpy(body, pages, 8);
+    return writev(w.io_fd, iov, 2) == 8 + len ? 0 : -1;
+}
+
+/* As libxenguest does: again, when a call was interrupted. */
+static int write_all(const char *p, size_t len)
+{
+    uint64_t begun = save_now_ns();
+
+    while (len) {
+        ssize_t n = write(w.io_fd, p, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        write_ns = save_now_ns() - begun;
+        if (n < 0)
+            return -1;
+        p += n;
+        len -= n;
+    }
+    return 0;
+}
+
+/*
+ * Up to the guest suspended with so many pages left, in their bitmap. What
+ * was sent before went to /dev/null; from now on it is a pipe.
+ */
+static void suspend_with(unsigned int pages)
+{
+    char headers[40] = { 0 };
+    xc_shadow_op_stats_t stats;
+
+    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    w.dirty = pages;
+    assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                         NULL, 0, 0, &stats), 0);
+    assert_int_equal(dup2(pipe_fd[1], w.io_fd), w.io_fd);
+}
+
+static int save_strict(const char *strict, int (*script)(void),
+                       struct xpc_report *r)
+{
+    int fd = open("/dev/null", O_WRONLY), rc;
+    char params[256];
+
+    snprintf(params, sizeof(params), PARAMS, strict);
+    assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
+    rc = save_to(fd, params, script, r);
+    close(fd);
+    close(pipe_fd[0]);
+    close(pipe_fd[1]);
+    return rc;
+}
+
+/* ---- a stream that stalls ----------------------------------------------- */
+
+static int script_stalls(void)
+{
+    static char much[4 << 20];
+
+    suspend_with(20);
+    assert_int_equal(put_record(1, 8 + 4104), 0);
+    return write_all(much, sizeof(much)) ? failed(errno) : 0;
+}
+
+static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_stalls, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "overrun");
+    assert_non_null(strstr(r.text, "maximum downtime of 400 ms"));
+    assert_int_equal(r.decision.reason, XPC_REASON_OVERRUN);
+    assert_true(r.suspended_ns > 0);
+    /* Not before the pages' share was over. */
+    assert_true(r.total_time_ns - r.suspended_ns >= 200 * XPC_MS);
+    assert_non_null(strstr(w.log, "is to be resumed here"));
+    xpc_report_dispose(&r);
+}
+
+/* ---- more to send than was foreseen --------------------------------------- */
+
+static int script_too_much(void)
+{
+    suspend_with(3000);
+    return write_all("x", 1) ? failed(errno) : 0;
+}
+
+static void torture_save_strict_too_many_pages_are_not_begun(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_too_much, &r), -1);
+    assert_string_equal(r.reason, "overrun");
+    assert_non_null(strstr(r.text, "0 of 3000 pages"));
+    assert_true(r.total_time_ns - r.suspended_ns < 200 * XPC_MS);
+    xpc_report_dispose(&r);
+
+    assert_int_equal(save_strict("off", script_too_much, &r), 0);
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    xpc_report_dispose(&r);
+}
+
+/* ---- in time ------------------------------------------------------------- */
+
+/* The pages' share is over, what is set aside for the rest is not. */
+static void let_share_pass(void)
+{
+    suspend_with(1);
+    save_active->report.start_monotonic_ns -= 250 * XPC_MS;
+    save_strict_suspended(save_active);
+}
+
+static int script_page_late(void)
+{
+    let_share_pass();
+    return put_record(1, 8 + 4104) ? failed(errno) : 0;
+}
+
+static int script_state_in_time(void)
+{
+    let_share_pass();
+    return put_record(9, 16) || put_record(9, 16) ? failed(errno) : 0;
+}
+
+static void torture_save_strict_state_has_the_time_set_aside(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_page_late, &r), -1);
+    assert_string_equal(r.reason, "overrun");
+    xpc_report_dispose(&r);
+    assert_int_equal(save_strict("on", script_state_in_time, &r), 0);
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    xpc_report_dispose(&r);
+}
+
+/* ---- a guest that does not suspend ---------------------------------------- */
+
+static int script_no_answer(void)
+{
+    struct timespec ms = { .tv_nsec = XPC_MS };
+
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    /* libxl's answer to the request: the guest lets it lie. */
+    save_active->live = false;
+    save_strict_asked(save_active);
+    assert_null(fake_get(DIR "overdue"));
+    for (int i = 0; i < 10000 && !fake_get(DIR "overdue"); i++)
+        nanosleep(&ms, NULL);
+    assert_non_null(fake_get(DIR "overdue"));
+    return failed(ETIMEDOUT);
+}
+
+static void torture_save_strict_tells_of_a_guest_that_does_not_suspend(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_no_answer, &r), -1);
+    xpc_report_dispose(&r);
+    fake_set(DIR "overdue", NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_save_strict_a_stalled_stream_is_broken_off),
+        cmocka_unit_test(torture_save_strict_too_many_pages_are_not_begun),
+        cmocka_unit_test(torture_save_strict_state_has_the_time_set_aside),
+        cmocka_unit_test(
+            torture_save_strict_tells_of_a_guest_that_does_not_suspend),
+    };
+
+    return torture_run(argc, argv, tests);
+}

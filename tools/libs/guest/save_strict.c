@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The promise kept: with `strict` a switchover that would pass the maximum
+ * downtime is broken off, as long as the guest can be taken back.
+ *
+ * Of the maximum, the switchover overhead is set aside for what comes after
+ * the pages: they must be sent before that. Afterwards it is the toolstack
+ * that keeps the clock, up to "go" (tools/xl/xl_sender.c); here only a stream
+ * that has stalled is seen to.
+ */
+#include <errno.h>
+
+#include "save_plugin.h"
+#include "xpc_units.h"
+
+static bool is_strict(const struct save_ctx *ctx)
+{
+    return ctx->watchdog && ctx->params.strict == XPC_STRICT_ON &&
+           ctx->params.policy == XPC_POLICY_LIMIT;
+}
+
+/* The guest stands still: until when, if so much is set aside? */
+static uint64_t until(const struct save_ctx *ctx, uint64_t aside_ns)
+{
+    uint64_t max = xpc_params_max_downtime(&ctx->params);
+
+    return ctx->report.start_monotonic_ns + ctx->report.suspended_ns +
+           (max > aside_ns ? max - aside_ns : 0);
+}
+
+/* A guest that lets the request lie gets as long as it may stand still. */
+void save_strict_asked(struct save_ctx *ctx)
+{
+    if (ctx->watchdog)
+        save_watchdog_set(ctx->watchdog, is_strict(ctx) ? save_now_ns() +
+                          xpc_params_max_downtime(&ctx->params) : 0, true);
+}
+
+void save_strict_suspended(struct save_ctx *ctx)
+{
+    struct xpc_prior prior;
+
+    xpc_params_prior(&ctx->params, &prior);
+    if (is_strict(ctx))
+        save_watchdog_set(ctx->watchdog, until(ctx, prior.overhead_ns),
+                          false);
+    else if (ctx->watchdog)
+        save_watchdog_set(ctx->watchdog, 0, false);
+}
+
+void save_strict_left(struct save_ctx *ctx, uint64_t pages)
+{
+    uint64_t rate = ctx->last.decision.bandwidth_bytes_per_s;
+    struct xpc_prior prior;
+    double send_ns;
+
+    if (!is_strict(ctx) || !rate)
+        return;
+    xpc_params_prior(&ctx->params, &prior);
+    send_ns = (double)pages * (XPC_PAGE_SIZE + XPC_PAGE_HEADER) * 1e9 / rate;
+    ctx->final_dirty = pages;
+    if (save_now_ns() + send_ns > until(ctx, prior.overhead_ns))
+        ctx->overrun = true;
+}
+
+bool save_strict_broken(struct save_ctx *ctx, bool pages)
+{
+    struct xpc_prior prior;
+
+    if (!is_strict(ctx) || !ctx->report.suspended_ns)
+        return false;
+    if (!pages && !ctx->pages_done && !ctx->overrun) {
+        /* What was set aside is being used now, but for the very last. */
+        xpc_params_prior(&ctx->params, &prior);
+        ctx->pages_done = true;
+        save_watchdog_set(ctx->watchdog, until(ctx, prior.start_ns), false);
+    }
+    if (save_watchdog_passed(ctx->watchdog))
+        ctx->overrun = true;
+    return ctx->overrun;
+}

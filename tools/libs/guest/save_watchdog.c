@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "save_plugin.h"
+#include "save_watchdog.h"
+#include "xpc_units.h"
+
+/* A signal that comes just before the write blocks is lost: send another. */
+#define AGAIN_NS (5 * XPC_MS)
+/* libxl's own children use no real-time signal. */
+#define SIGNAL (SIGRTMIN + 3)
+
+struct save_watchdog {
+    uint32_t domid;
+    pthread_t main, thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    atomic_ullong deadline_ns;
+    bool tell, told, quit;
+    atomic_bool writes;
+};
+
+static void nothing(int sig)
+{
+    (void)sig;      /* it is the interrupted call that counts */
+}
+
+/* With a connection of its own: the main thread's is the main thread's. */
+static void tell(struct save_watchdog *w)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN];
+
+    w->told = true;
+    if (!xs)
+        return;
+    xs_write(xs, XBT_NULL, xpc_store_path(path, w->domid, "overdue"), "1", 1);
+    xs_close(xs);
+}
+
+static void *watch(void *arg)
+{
+    struct save_watchdog *w = arg;
+    uint64_t now, deadline;
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->quit) {
+        deadline = atomic_load(&w->deadline_ns);
+        now = save_now_ns();
+        if (!deadline || w->told) {
+            pthread_cond_wait(&w->wake, &w->lock);
+        } else if (now < deadline) {
+            save_cond_wait_until(&w->wake, &w->lock, deadline);
+        } else if (w->tell) {
+            tell(w);
+        } else {
+            if (atomic_load(&w->writes))
+                pthread_kill(w->main, SIGNAL);
+            save_cond_wait_until(&w->wake, &w->lock, now + AGAIN_NS);
+        }
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+struct save_watchdog *save_watchdog_start(uint32_t domid)
+{
+    struct sigaction sa = { .sa_handler = nothing };    /* no SA_RESTART */
+    struct save_watchdog *w = calloc(1, sizeof(*w));
+    int r;
+
+    if (!w)
+        return NULL;
+    w->domid = domid;
+    w->main = pthread_self();
+    sigaction(SIGNAL, &sa, NULL);
+    pthread_mutex_init(&w->lock, NULL);
+    save_cond_init(&w->wake);
+    r = save_thread_start(&w->thread, watch, w);
+    if (!r)
+        return w;
+    free(w);
+    errno = r;
+    return NULL;
+}
+
+void save_watchdog_stop(struct save_watchdog *w)
+{
+    if (!w)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->quit = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
+                       bool tell_it)
+{
+    pthread_mutex_lock(&w->lock);
+    atomic_store(&w->deadline_ns, deadline_ns);
+    w->tell = tell_it;
+    w->told = false;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void save_watchdog_writes(struct save_watchdog *w, bool writes)
+{
+    atomic_store(&w->writes, writes);
+}
+
+bool save_watchdog_passed(const struct save_watchdog *w)
+{
+    uint64_t deadline = atomic_load(&w->deadline_ns);
+
+    return deadline && save_now_ns() >= deadline;
+}
