@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     libxl_precopy_report_init(&report);
     if (!libxl_domain_precopy_report(ctx, domid, &report) && report.text)
         fprintf(stderr, "%s\n", report.text);
-    if (report.outcome != XPC_OUTCOME_ABORTED)      /* then it still runs */
+    if (report.suspended_ns)        /* else it has never stood still */
         libxl_domain_resume(ctx, domid, 1, NULL);
     libxl_precopy_report_dispose(&report);
     libxl_domain_precopy_clear(ctx, domid);

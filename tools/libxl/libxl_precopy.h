@@ -65,7 +65,10 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * "domain did not respond to suspend request", which is false: ask
  * libxl_domain_precopy_report() before you tell anybody. When it succeeds
  * the guest is suspended, as after libxl_domain_suspend(), and it is the
- * caller's to destroy or resume.
+ * caller's to destroy or resume. When it fails the guest is to be resumed if
+ * the report's suspended_ns is set: with params->strict an abort may come
+ * after the suspend. Keeping the clock from then to the target's start is the
+ * caller's too; tools/xl/xl_sender.c shows how.
  *
  * Sets LIBXL_SAVE_HELPER in the environment unless it is set already, which
  * is not safe while other threads use the environment: a threaded toolstack
