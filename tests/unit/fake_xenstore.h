@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A xenstore in the test's own memory, in place of libxenstore's functions.
- * One handle, one transaction at a time.
+ * One watch, one transaction at a time.
  */
 #ifndef FAKE_XENSTORE_H
 #define FAKE_XENSTORE_H
@@ -29,6 +29,7 @@ static struct {
     int conflicts;          /* so many transactions are to fail */
     unsigned int reads, writes;
     void (*on_transaction)(void);   /* as it begins, once */
+    struct xs_handle *watcher;
     int event_fd;           /* 0: there is no watch */
     bool event;
 } fake;
@@ -97,15 +98,16 @@ struct xs_handle *xs_open(unsigned long flags)
 {
     (void)flags;
     errno = ENOENT;
-    return fake.gone ? NULL : (struct xs_handle *)&fake;
+    return fake.gone ? NULL : malloc(1);
 }
 
 void xs_close(struct xs_handle *xs)
 {
-    (void)xs;
-    if (fake.event_fd)
+    if (fake.event_fd && xs == fake.watcher) {
         close(fake.event_fd);
-    fake.event_fd = 0;
+        fake.event_fd = 0;
+    }
+    free(xs);
 }
 
 void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
@@ -191,9 +193,9 @@ bool xs_transaction_end(struct xs_handle *xs, xs_transaction_t t, bool drop)
 
 bool xs_watch(struct xs_handle *xs, const char *path, const char *token)
 {
-    (void)xs;
     (void)path;
     (void)token;
+    fake.watcher = xs;
     fake.event_fd = eventfd(0, EFD_CLOEXEC);
     fake.event = false;
     fake_changed();     /* it fires once at first */

@@ -326,20 +326,24 @@ static void torture_save_control_cancel_in_the_last_moment(void **state)
 
 /* ---- the rest ---------------------------------------------------------- */
 
-static int script_refused_before(void)
+static int script_begins(void)
 {
     assert_null(fake_get(DIR "refused"));
+    assert_null(fake_get(DIR "progress"));
+    assert_null(fake_get(DIR "report"));
     return failed(EIO);
 }
 
-static void torture_save_control_begins_without_an_old_refusal(void **state)
+static void torture_save_control_begins_with_nothing_told(void **state)
 {
     struct xpc_report r;
 
     (void)state;
     fake_set(DIR "refused", "long ago");
+    fake_set(DIR "progress", "{\"iteration\":9}");
+    fake_set(DIR "report", "{\"version\":1}");
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
-                          script_refused_before, &r), -1);
+                          script_begins, &r), -1);
     xpc_report_dispose(&r);
 }
 
@@ -362,7 +366,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_cancel_at_an_iterations_end),
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
-        TEST(torture_save_control_begins_without_an_old_refusal),
+        TEST(torture_save_control_begins_with_nothing_told),
     };
 
     return torture_run(argc, argv, tests);

@@ -84,6 +84,27 @@ static void torture_xl_progress_says_all_of_an_iteration(void **state)
     assert_null(strstr(out, "left"));   /* there is no limit */
 }
 
+static void torture_xl_progress_says_what_was_changed(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
+    struct xpc_params to = p.params;
+
+    (void)state;
+    to.duration_ns = 90 * XPC_S;
+    capture();
+    progress_params(&p, &to);
+    progress_params(&p, &to);       /* no news */
+    release();
+    assert_string_equal(out, "changed: duration 60.0 s -> 90.0 s\n");
+    assert_int_equal(p.params.duration_ns, 90 * XPC_S);
+    p = shown_with(PROGRESS_JSON, 60 * XPC_S);
+    capture();
+    progress_params(&p, &to);
+    release();
+    assert_true(!strncmp(out, "{\"event\":\"parameters\",", 22));
+    assert_non_null(strstr(out, "\"duration-ms\":90000"));
+}
+
 static void torture_xl_progress_redraws_one_line(void **state)
 {
     struct progress p = shown_with(PROGRESS_AUTO, 0);
@@ -225,6 +246,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_progress_says_all_of_an_iteration),
+        cmocka_unit_test(torture_xl_progress_says_what_was_changed),
         cmocka_unit_test(torture_xl_progress_redraws_one_line),
         cmocka_unit_test(torture_xl_progress_json_is_a_line_each),
         cmocka_unit_test(torture_xl_progress_none_is_silent),

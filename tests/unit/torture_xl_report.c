@@ -286,6 +286,9 @@ static void log_through(char *out, size_t len, bool interrupted, bool show)
     xtl_log(xtl, XTL_DEBUG, -1, "libxl", "a detail");
     xtl_log(xtl, XTL_ERROR, 125, "libxl", "saving domain: domain did not "
             "respond to suspend request");
+    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: aborted: no hope");
+    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: other parameters were "
+            "refused, the old ones stay in force: because");
     xtl_progress(xtl, "xc", "Frames iteration 1", 5, 10);
     migrate_logger_forget(l, "nothing like it");
     migrate_logger_release(l, show);
@@ -309,6 +312,9 @@ static void torture_xl_report_false_line_is_held_back(void **state)
     assert_non_null(strstr(out, "last"));
     assert_null(strstr(out, "did not respond"));
     assert_null(strstr(out, "a detail"));
+    /* xl tells the end itself, but not a refusal on the way. */
+    assert_null(strstr(out, "no hope"));
+    assert_non_null(strstr(out, "refused, the old ones stay"));
     log_through(out, sizeof(out), false, true);
     assert_non_null(strstr(out, "did not respond"));
     assert_true(strstr(out, "one error") < strstr(out, "did not respond"));

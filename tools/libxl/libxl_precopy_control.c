@@ -63,6 +63,8 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
     libxl_precopy_active *a = obj;
     char err[XPC_ERR_LEN];
 
+    *a = (libxl_precopy_active){ 0 };
+    xpc_params_init(&a->params);
     if (xpc_store_read(xs, domid, "active", &xpc_active_type, a, err))
         return -1;
     if (is_save_helper(a->pid, domid))
@@ -74,7 +76,7 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
 int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
                                 libxl_precopy_active *active_r)
 {
-    libxl_precopy_active a = { 0 };
+    libxl_precopy_active a;
     int rc;
 
     (void)ctx;
@@ -92,7 +94,7 @@ int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
  */
 static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    libxl_precopy_active a = { 0 };
+    libxl_precopy_active a;
     libxl_precopy_params asked, *params_r = obj;
     char err[XPC_ERR_LEN];
 
@@ -175,7 +177,7 @@ int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
 static int write_cancel(struct xs_handle *xs, uint32_t domid, void *obj)
 {
     char path[XPC_STORE_PATH_LEN];
-    libxl_precopy_active a = { 0 };
+    libxl_precopy_active a;
 
     (void)obj;
     if (read_active(xs, domid, &a))

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include <libxl.h>
 #include <xentoollog.h>
@@ -31,7 +32,10 @@ void xl_help(const struct xl_command *cmd, FILE *out);
 
 int cmd_dirty_rate(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_migrate_cancel(int argc, char **argv);
 int cmd_migrate_predict(int argc, char **argv);
+int cmd_migrate_set(int argc, char **argv);
+int cmd_migrate_status(int argc, char **argv);
 
 /* The options before the command, as stock xl has them. */
 struct xl_globals {
@@ -49,6 +53,9 @@ extern struct xl_globals xl_globals;
 
 /* CLOCK_MONOTONIC. */
 uint64_t xl_now_ns(void);
+
+/* What a process has written so far. 0: not known. */
+uint64_t xl_bytes_written(pid_t pid);
 
 /* As asprintf(), but it exits when there is no memory. */
 __attribute__((format(printf, 1, 2)))

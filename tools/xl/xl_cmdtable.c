@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "xl.h"
+#include "xl_control.h"
 #include "xl_dirty_rate.h"
 #include "xl_migrate.h"
 #include "xl_predict.h"
@@ -16,6 +17,15 @@ const struct xl_command xl_commands[] = {
     { "migrate-predict", cmd_migrate_predict,
       "Predict how long migrations take, their downtime, and what would help",
       "[options] [<Domain>...]", predict_help },
+    { "migrate-status", cmd_migrate_status,
+      "Show how far a migration under way is",
+      "[options] [<Domain>]", migrate_status_help },
+    { "migrate-set", cmd_migrate_set,
+      "Change the limits of a migration under way",
+      "<options> <Domain>", migrate_set_help },
+    { "migrate-cancel", cmd_migrate_cancel,
+      "End a migration under way; the domain goes on running here",
+      "[options] <Domain>", migrate_cancel_help },
     { 0 }
 };
 

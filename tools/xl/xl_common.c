@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,21 @@ uint64_t xl_now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+uint64_t xl_bytes_written(pid_t pid)
+{
+    char path[64], line[128];
+    uint64_t bytes = 0;
+    FILE *io;
+
+    snprintf(path, sizeof(path), "/proc/%ld/io", (long)pid);
+    io = fopen(path, "re");
+    while (io && fgets(line, sizeof(line), io))
+        sscanf(line, "wchar: %"SCNu64, &bytes);
+    if (io)
+        fclose(io);
+    return bytes;
 }
 
 char *xl_asprintf(const char *fmt, ...)

@@ -22,6 +22,9 @@ struct migrate_logger {
     size_t nr_held;
 };
 
+/* What the plug-in logs on the way; nobody else says it here. */
+#define REFUSED "precopy: other parameters were refused"
+
 /*
  * libxl concludes from an abort by the policy that the guest did not respond,
  * which is false; and what the plug-in logs for other toolstacks, xl says
@@ -31,7 +34,8 @@ static bool to_hold(const struct migrate_logger *l, xentoollog_level level,
                     const char *text)
 {
     return strstr(text, "did not respond to suspend request") ||
-           strstr(text, "precopy: ") || strstr(text, "Operation canceled") ||
+           (strstr(text, "precopy: ") && !strstr(text, REFUSED)) ||
+           strstr(text, "Operation canceled") ||
            (l->hold_errors && level >= XTL_ERROR);
 }
 

@@ -103,6 +103,8 @@ void progress_init(struct progress *p, const struct migrate_options *o);
 void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
                      uint64_t total);
 void progress_iteration(struct progress *p, const struct xpc_iteration *it);
+/* Other parameters are in force: says so, if it is news. */
+void progress_params(struct progress *p, const struct xpc_params *params);
 /* Shows how far a long iteration is, when a line is due. */
 void progress_tick(struct progress *p, pid_t not_helper);
 /* Before anything else is written to stderr. */

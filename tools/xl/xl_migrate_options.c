@@ -89,7 +89,7 @@ static int parse_option(int opt, struct migrate_options *o,
         o->report_file = optarg;
         return 0;
     default:
-        return xl_parse_precopy(opt, &o->params, given, err);
+        return xl_parse_precopy(opt, optarg, &o->params, given, err);
     }
 }
 
@@ -97,6 +97,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN])
 {
     unsigned int given = 0;
+    const char *in_vain;
     int opt;
 
     *o = (struct migrate_options){ .ssh_command = "ssh" };
@@ -113,8 +114,10 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     }
     if (!given)
         o->params.policy = XPC_POLICY_STOCK;
-    if (xl_check_precopy(&o->params, given, err))
-        return -1;
+    in_vain = xl_precopy_in_vain(&o->params, given);
+    if (in_vain)
+        return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
+                      "leave one of them out", in_vain);
     if (argc - optind != 2)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                    xl_find_command("migrate")->usage);

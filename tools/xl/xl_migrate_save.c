@@ -81,6 +81,7 @@ static void look_overdue(struct save *v)
 
 static void watch_fired(struct save *v)
 {
+    libxl_precopy_active active;
     bool any = false;
     char **event;
 
@@ -90,6 +91,8 @@ static void watch_fired(struct save *v)
     }
     if (!any)
         return;
+    if (!libxl_domain_precopy_active(v->s->ctx, v->s->domid, &active))
+        progress_params(v->s->progress, &active.params);
     show_iterations(v);
     look_overdue(v);
 }

@@ -104,15 +104,22 @@ enum {
 "--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
 "                             the maximum downtime (off).\n"
 
-/* Takes optarg into p, and notes the option in *given. 0, or -1 and err. */
-int xl_parse_precopy(int opt, struct xpc_params *p, unsigned int *given,
-                     char *err);
+/* Takes the value into p, and notes the option in *given. 0, or -1 and err. */
+int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
+                     unsigned int *given, char *err);
 
 /*
- * The stock policy heeds no limits: it must not look as if it did. 0, or -1
- * and err when p has it and one of them is given.
+ * The stock policy heeds no limits: it must not look as if it did. The name
+ * of a limit that is given in vain, NULL when there is none.
  */
-int xl_check_precopy(const struct xpc_params *p, unsigned int given,
-                     char *err);
+const char *xl_precopy_in_vain(const struct xpc_params *p,
+                               unsigned int given);
+
+/* For people: "downtime 300 ms, duration 60.0 s", without what is not set. */
+void xl_precopy_text(const struct xpc_params *p, char *buf, size_t len);
+/* "downtime 300 ms -> 2.00 s"; empty when nothing differs. */
+void xl_precopy_changes(const struct xpc_params *from,
+                        const struct xpc_params *to, char *buf, size_t len);
+#define XL_PRECOPY_TEXT_LEN 512
 
 #endif

@@ -2,59 +2,62 @@
 /*
  * The options of the policy, wherever they are taken.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "xl_options.h"
 #include "xpc_types.h"
+#include "xpc_units.h"
 
 static const struct option options[] = { XL_PRECOPY_OPTIONS, { 0 } };
 
-int xl_parse_precopy(int opt, struct xpc_params *p, unsigned int *given,
-                     char *err)
+int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
+                     unsigned int *given, char *err)
 {
     const char *name = xl_option_name(options, opt);
 
     *given |= 1u << (opt - XL_OPT_PRECOPY);
     switch (opt) {
     case XL_OPT_DURATION:
-        return xl_parse_time(name, optarg, &p->duration_ns, err);
+        return xl_parse_time(name, s, &p->duration_ns, err);
     case XL_OPT_DOWNTIME:
-        return xl_parse_limit(name, optarg, &p->downtime_ns, err);
+        return xl_parse_limit(name, s, &p->downtime_ns, err);
     case XL_OPT_MAX_DOWNTIME:
-        return xl_parse_limit(name, optarg, &p->max_downtime_ns, err);
+        return xl_parse_limit(name, s, &p->max_downtime_ns, err);
     case XL_OPT_BANDWIDTH:
         p->bandwidth_bytes_per_s = 0;
-        return !strcmp(optarg, "auto") ? 0 :
-               xl_parse_bandwidth(name, optarg, &p->bandwidth_bytes_per_s,
+        return !strcmp(s, "auto") ? 0 :
+               xl_parse_bandwidth(name, s, &p->bandwidth_bytes_per_s,
                                   err);
     case XL_OPT_ON_TIMEOUT:
-        return xl_parse_word(name, optarg, xpc_on_timeout_names,
+        return xl_parse_word(name, s, xpc_on_timeout_names,
                              &p->on_timeout, err);
     case XL_OPT_ITERATIONS:
-        return xl_parse_count(name, optarg, 1, UINT64_MAX, &p->iterations,
+        return xl_parse_count(name, s, 1, UINT64_MAX, &p->iterations,
                               err);
     case XL_OPT_THRESHOLD:
-        return xl_parse_count(name, optarg, 1, UINT64_MAX,
+        return xl_parse_count(name, s, 1, UINT64_MAX,
                               &p->threshold_pages, err);
     case XL_OPT_OVERHEAD:
-        return xl_parse_limit(name, optarg, &p->overhead_ns, err);
+        return xl_parse_limit(name, s, &p->overhead_ns, err);
     case XL_OPT_CONFIDENCE:
-        return xl_parse_count(name, optarg, 50, 99, &p->confidence_percent,
+        return xl_parse_count(name, s, 50, 99, &p->confidence_percent,
                               err);
     case XL_OPT_EARLY_ABORT:
-        return xl_parse_word(name, optarg, xpc_early_abort_names,
+        return xl_parse_word(name, s, xpc_early_abort_names,
                              &p->early_abort, err);
     case XL_OPT_STRICT:
         p->strict = XPC_STRICT_ON;
         return !optarg ? 0 : xl_parse_word(name, optarg, xpc_strict_names,
                                            &p->strict, err);
     default:
-        return xl_parse_word(name, optarg, xpc_policy_names, &p->policy, err);
+        return xl_parse_word(name, s, xpc_policy_names, &p->policy, err);
     }
 }
 
-int xl_check_precopy(const struct xpc_params *p, unsigned int given,
-                     char *err)
+const char *xl_precopy_in_vain(const struct xpc_params *p,
+                               unsigned int given)
 {
     static const int limits[] = {
         XL_OPT_DURATION, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
@@ -62,13 +65,88 @@ int xl_check_precopy(const struct xpc_params *p, unsigned int given,
     };
     size_t i;
 
-    if (p->policy != XPC_POLICY_STOCK)
-        return 0;
     for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        if (given & 1u << (limits[i] - XL_OPT_PRECOPY))
-            return xl_bad(err, "--%s has no effect with --precopy-policy=stock:"
-                          " leave one of them out",
-                          xl_option_name(options, limits[i]));
+        if (p->policy == XPC_POLICY_STOCK &&
+            given & 1u << (limits[i] - XL_OPT_PRECOPY))
+            return xl_option_name(options, limits[i]);
     }
-    return 0;
+    return NULL;
+}
+
+/* ---- for people ------------------------------------------------------- */
+
+static const char *count_text(char *buf, uint64_t n, const char *unit)
+{
+    snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"%s", n, unit);
+    return n ? buf : "none";
+}
+
+static const char *time_text(char *buf, uint64_t ns)
+{
+    return ns ? xpc_format_time(buf, ns) : "none";
+}
+
+/* "none" where the parameter says nothing. */
+static const char *value_text(const struct xpc_params *p, int opt,
+                              char buf[XPC_UNIT_LEN])
+{
+    switch (opt) {
+    case XL_OPT_DURATION:     return time_text(buf, p->duration_ns);
+    case XL_OPT_DOWNTIME:     return time_text(buf, p->downtime_ns);
+    case XL_OPT_MAX_DOWNTIME: return time_text(buf, p->max_downtime_ns);
+    case XL_OPT_OVERHEAD:     return time_text(buf, p->overhead_ns);
+    case XL_OPT_ITERATIONS:   return count_text(buf, p->iterations, "");
+    case XL_OPT_THRESHOLD:
+        return count_text(buf, p->threshold_pages, " pages");
+    case XL_OPT_CONFIDENCE:
+        return count_text(buf, p->confidence_percent, "%");
+    case XL_OPT_BANDWIDTH:
+        return !p->bandwidth_bytes_per_s ? "auto" :
+               xpc_format_bandwidth(buf, p->bandwidth_bytes_per_s);
+    case XL_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];
+    case XL_OPT_EARLY_ABORT:  return xpc_early_abort_names[p->early_abort];
+    default:                  return xpc_policy_names[p->policy];
+    }
+}
+
+/* Appends to the list in buf. */
+static void add(char *buf, size_t len, const char *name, const char *from,
+                const char *to)
+{
+    size_t n = strlen(buf);
+
+    snprintf(buf + n, len - n, "%s%s %s%s%s", n ? ", " : "", name, from,
+             to ? " -> " : "", to ? to : "");
+}
+
+void xl_precopy_text(const struct xpc_params *p, char *buf, size_t len)
+{
+    const size_t prefix = strlen("precopy-");
+    char value[XPC_UNIT_LEN];
+    const struct option *o;
+    const char *text;
+
+    *buf = 0;
+    for (o = options; o->name; o++) {
+        text = value_text(p, o->val, value);
+        if (strcmp(text, "none"))
+            add(buf, len, o->name + prefix, text, NULL);
+    }
+}
+
+void xl_precopy_changes(const struct xpc_params *from,
+                        const struct xpc_params *to, char *buf, size_t len)
+{
+    const size_t prefix = strlen("precopy-");
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+    const char *old, *new;
+    const struct option *o;
+
+    *buf = 0;
+    for (o = options; o->name; o++) {
+        old = value_text(from, o->val, a);
+        new = value_text(to, o->val, b);
+        if (strcmp(old, new))
+            add(buf, len, o->name + prefix, old, new);
+    }
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "xl_migrate.h"
+#include "xl_options.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
 
@@ -117,6 +118,24 @@ void progress_iteration(struct progress *p, const struct xpc_iteration *it)
     show(p, line, false);
 }
 
+void progress_params(struct progress *p, const struct xpc_params *params)
+{
+    char changes[XL_PRECOPY_TEXT_LEN], line[XL_PRECOPY_TEXT_LEN + 32];
+
+    xl_precopy_changes(&p->params, params, changes, sizeof(changes));
+    p->params = *params;
+    if (!*changes || p->mode == PROGRESS_NONE)
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "parameters",
+                  xpc_to_json(&xpc_params_type, params, false));
+        return;
+    }
+    progress_break(p);
+    snprintf(line, sizeof(line), "changed: %s", changes);
+    show(p, line, true);
+}
+
 /* ---- the middle of an iteration --------------------------------------- */
 
 /*
@@ -125,10 +144,10 @@ void progress_iteration(struct progress *p, const struct xpc_iteration *it)
  */
 static uint64_t helper_bytes(pid_t not_helper)
 {
-    char path[64], line[128];
     uint64_t bytes = 0;
+    char path[64];
     long pid;
-    FILE *children, *io;
+    FILE *children;
 
     snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
              (long)getpid());
@@ -136,14 +155,8 @@ static uint64_t helper_bytes(pid_t not_helper)
     if (!children)
         return 0;
     while (!bytes && fscanf(children, "%ld", &pid) == 1) {
-        if (pid == not_helper)
-            continue;
-        snprintf(path, sizeof(path), "/proc/%ld/io", pid);
-        io = fopen(path, "re");
-        while (io && fgets(line, sizeof(line), io))
-            sscanf(line, "wchar: %"SCNu64, &bytes);
-        if (io)
-            fclose(io);
+        if (pid != not_helper)
+            bytes = xl_bytes_written(pid);
     }
     fclose(children);
     return bytes;

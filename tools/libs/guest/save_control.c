@@ -30,8 +30,13 @@ static void write_active(struct save_ctx *ctx)
 
 void save_control_begin(struct save_ctx *ctx)
 {
-    /* Of an earlier migration: it says nothing of this one. */
-    xpc_store_remove(ctx->xs, ctx->domid, "refused");
+    static const char *const old[] = {
+        "progress", "iteration", "refused", "report",
+    };
+
+    /* Of an earlier migration, of whatever toolstack. */
+    for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
+        xpc_store_remove(ctx->xs, ctx->domid, old[i]);
     write_active(ctx);
 }
 
