@@ -37,9 +37,13 @@ static struct xpc_active active(void)
 
 static int script_raise(void)
 {
+    unsigned int writes = fake.writes;
+
     assert_int_equal(active().pid, getpid());
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    /* The iteration, twice: what is as it was is no change. */
+    assert_int_equal(fake.writes, writes + 2);
     fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(iterate(1), XGS_POLICY_STOP_AND_COPY);
