@@ -102,6 +102,21 @@ static void torture_xl_options_policy_ones_are_taken(void **state)
     assert_int_equal(o.params.duration_ns, 0);
 }
 
+static void torture_xl_options_history_is_on_unless_told(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_int_equal(o.history, HISTORY_ON);
+    /* It is no option of the policy. */
+    parse_ok("--precopy-history=off g1 host", &o);
+    assert_int_equal(o.history, HISTORY_OFF);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    parse_ok("--precopy-history=on g1 host", &o);
+    assert_int_equal(o.history, HISTORY_ON);
+}
+
 static void torture_xl_options_progress_is_one_of_four(void **state)
 {
     struct migrate_options o;
@@ -163,6 +178,8 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
         { "--precopy-threshold=99999999999999999999999 a b", "a whole" },
         { "--precopy-policy=best a b",
           "--precopy-policy=best: limit or stock is accepted" },
+        { "--precopy-history=perhaps a b",
+          "--precopy-history=perhaps: on or off is accepted" },
         { "--progress=xml a b",
           "--progress=xml: auto, plain, json or none is accepted" },
         { "--report= a b", "the name of a file is needed" },
@@ -256,6 +273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_history_is_on_unless_told),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
         cmocka_unit_test(torture_xl_options_help_is_asked_for),
         cmocka_unit_test(torture_xl_options_bad_ones_give_one_clear_line),

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "libxl_precopy.h"
+#include "xl_history.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
 
@@ -23,6 +24,8 @@ struct migration {
     char *rune;
     struct report_file file;
     libxl_precopy_report report;
+    size_t learned_from;            /* migrations to the host; 0: nothing */
+    time_t start;
 };
 
 static int refuse(const char *why)
@@ -73,6 +76,32 @@ static void learn_size(struct migration *m)
     libxl_dominfo_dispose(&info);
 }
 
+/* What is known of the host, for the policy. */
+static void learn(struct migration *m)
+{
+    struct xpc_params *p = &m->o.params;
+
+    if (m->o.history == HISTORY_OFF)
+        return;
+    m->learned_from = history_learn(m->o.host, &p->learned);
+    /* What the user states counts: the report is not to show two. */
+    if (p->overhead_ns)
+        p->learned.overhead_ns = p->learned.overhead_sd_ns = 0;
+    m->report.params = *p;
+}
+
+static void tell_learned(const struct migration *m)
+{
+    char text[XPC_ERR_LEN];
+
+    if (m->learned_from && m->o.params.learned.overhead_ns &&
+        m->o.params.policy != XPC_POLICY_STOCK &&
+        m->o.progress != PROGRESS_NONE)
+        fprintf(stderr, "xl migrate: %s\n",
+                history_text(text, sizeof(text), m->o.host, m->learned_from,
+                             &m->o.params.learned));
+}
+
 /* All that can be known before anything is touched: 0, or -1 and a line. */
 static int prepare(struct migration *m, char *err)
 {
@@ -80,6 +109,7 @@ static int prepare(struct migration *m, char *err)
 
     if (xpc_params_check(&m->o.params, err, XPC_ERR_LEN))
         return -1;
+    learn(m);
     if (open_libxl(m, err))
         return -1;
     if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name)) {
@@ -115,6 +145,8 @@ static int migrate(struct migration *m, int interrupt_fd)
         .logger = m->logger,
     };
 
+    tell_learned(m);
+    m->start = time(NULL);
     m->rune = transport_rune(&m->o);
     if (transport_start(&s.t, m->rune)) {
         fprintf(stderr, "xl migrate: can't start the transport: %s\n",
@@ -144,6 +176,9 @@ static void tell(struct migration *m, int status)
         free(json);
     }
     report_close(&m->file, &m->report);
+    if (m->o.history == HISTORY_ON)
+        history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
+                     m->start, &m->report);
 }
 
 int cmd_migrate(int argc, char **argv)

@@ -31,12 +31,19 @@ enum progress_mode {
     PROGRESS_NONE,
 };
 
+/* Learn from earlier migrations to the host, and keep this one? */
+enum history_mode {
+    HISTORY_ON,
+    HISTORY_OFF,
+};
+
 struct migrate_options {
     const char *domain, *host;
     const char *config_file;        /* -C, NULL: the domain's own */
     const char *ssh_command;        /* -s */
     bool foreground, no_monitor;    /* -F, -e: on the target */
     bool paused, preserve_domid, debug;
+    int history;                    /* enum history_mode */
     struct xpc_params params;
     int progress;                   /* enum progress_mode */
     const char *report_file;        /* NULL: none */

@@ -7,7 +7,9 @@
 #include "xl_migrate.h"
 #include "xl_options.h"
 
-enum { OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT };
+enum {
+    OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT, OPT_HISTORY,
+};
 
 static const struct option options[] = {
     { "help", no_argument, NULL, 'h' },
@@ -15,6 +17,7 @@ static const struct option options[] = {
     { "live", no_argument, NULL, OPT_LIVE },
     { "progress", required_argument, NULL, OPT_PROGRESS },
     { "report", required_argument, NULL, OPT_REPORT },
+    { "precopy-history", required_argument, NULL, OPT_HISTORY },
     XL_PRECOPY_OPTIONS,
     { 0 }
 };
@@ -44,6 +47,8 @@ XL_PRECOPY_HELP
 "                             otherwise; lines; JSON lines to standard\n"
 "                             output; nothing (auto).\n"
 "--report=FILE                Write what happened to FILE, as JSON.\n"
+"--precopy-history=on|off     Learn from earlier migrations to the host, and\n"
+"                             keep this one for later ones (on).\n"
 "\n"
 "Exit status: 0 migrated; 1 failed; 2 refused, nothing was touched; 3 aborted\n"
 "by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
@@ -55,6 +60,7 @@ static int parse_option(int opt, struct migrate_options *o,
     static const char *const progress_names[] = {
         "auto", "plain", "json", "none", NULL
     };
+    static const char *const history_names[] = { "on", "off", NULL };
 
     switch (opt) {
     case 'C':
@@ -78,6 +84,9 @@ static int parse_option(int opt, struct migrate_options *o,
     case OPT_DEBUG:
         o->debug = true;
         return 0;
+    case OPT_HISTORY:
+        return xl_parse_word("precopy-history", optarg, history_names,
+                             &o->history, err);
     case OPT_LIVE:      /* what xm had */
         return 0;
     case OPT_PROGRESS:

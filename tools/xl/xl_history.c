@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What xl migrate learns from earlier migrations to a host, and keeps.
+ */
+#include <stdlib.h>
+
+#include "xl_history.h"
+#include "xpc_units.h"
+
+size_t history_learn(const char *host, struct xpc_prior *learned)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history h;
+    size_t nr;
+
+    libxl_precopy_history_init(&h);
+    /* When it is damaged, keeping the new one will tell. */
+    libxl_precopy_history_read(NULL, host, &h, err);
+    nr = xpc_history_prior(&h, learned);
+    libxl_precopy_history_dispose(&h);
+    return nr;
+}
+
+const char *history_text(char *buf, size_t len, const char *host, size_t nr,
+                         const struct xpc_prior *learned)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    snprintf(buf, len, "switchover overhead learned from %zu migration%s to "
+             "%.80s: %s +- %s", nr, nr == 1 ? "" : "s", host,
+             xpc_format_time(a, learned->overhead_ns),
+             xpc_format_time(b, learned->overhead_sd_ns));
+    return xl_plain(buf);
+}
+
+void history_keep(FILE *out, const char *host, const char *domain,
+                  time_t start, const struct xpc_report *report)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    int rc;
+
+    if (!report->total_bytes)
+        return;
+    rc = libxl_precopy_history_add(NULL, host, report, start, domain, err);
+    if (rc)
+        fprintf(out, "xl migrate: the history is not kept: %s\n", err);
+    else if (*err)
+        fprintf(out, "xl migrate: the history could not be used: %s\n", err);
+}
