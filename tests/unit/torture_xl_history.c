@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "xl_history.h"
 #include "xpc_units.h"
 
 static char dir[64];
-static char out[1 << 16];
+static char out[1 << 16], errors[4096];
 
 static int setup(void **state)
 {
@@ -123,6 +124,147 @@ static void torture_xl_history_trouble_is_one_line(void **state)
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 }
 
+/* ---- xl migrate-history ----------------------------------------------- */
+
+static void read_back(FILE *f, int fd, int saved, char *buf, size_t size)
+{
+    fflush(fd == 1 ? stdout : stderr);
+    dup2(saved, fd);
+    close(saved);
+    rewind(f);
+    buf[fread(buf, 1, size - 1, f)] = 0;
+    fclose(f);
+}
+
+/* Runs the command with arguments, NULL at the end. Returns its status. */
+static int run(const char *arg, ...)
+{
+    char *argv[16] = { "migrate-history" };
+    FILE *o = tmpfile(), *e = tmpfile();
+    int argc = 1, rc, saved_out, saved_err;
+    va_list al;
+
+    va_start(al, arg);
+    for (; arg; arg = va_arg(al, const char *))
+        argv[argc++] = (char *)arg;
+    va_end(al);
+    fflush(stdout);
+    fflush(stderr);
+    saved_out = dup(1);
+    saved_err = dup(2);
+    dup2(fileno(o), 1);
+    dup2(fileno(e), 2);
+    rc = cmd_migrate_history(argc, argv);
+    read_back(o, 1, saved_out, out, sizeof(out));
+    read_back(e, 2, saved_err, errors, sizeof(errors));
+    return rc;
+}
+
+/* Two to host2, of which one was aborted, and one to host3. */
+static void some_history(void)
+{
+    struct xpc_report r;
+
+    a_report(&r);
+    keep("host2", &r);
+    keep("host3", &r);
+    r.outcome = XPC_OUTCOME_ABORTED;
+    r.actual_downtime_ns = r.predicted_downtime_ns = 0;
+    keep("host2", &r);
+}
+
+static void torture_xl_history_shows_what_is_known(void **state)
+{
+    (void)state;
+    assert_int_equal(run(NULL), 0);
+    assert_string_equal(out, "No migrations are known.\n");
+    some_history();
+    assert_int_equal(run(NULL), 0);
+    assert_string_equal(errors, "");
+    assert_non_null(strstr(out, "host2: 2 migrations\n  learned from 1: "
+                           "switchover overhead 80.0 ms +- 11.3 ms"));
+    assert_non_null(strstr(out, "off by 20.0% (median), -20.0% at worst"));
+    assert_non_null(strstr(out, "aborted"));
+    assert_non_null(strstr(out, "host3: 1 migration\n"));
+    assert_int_equal(run("root@HOST3", NULL), 0);
+    assert_null(strstr(out, "host2"));
+    assert_non_null(strstr(out, "100 ms   80.0 ms    300 ms   80.0 ms"));
+}
+
+static void torture_xl_history_prints_json(void **state)
+{
+    (void)state;
+    assert_int_equal(run("--json", NULL), 0);
+    assert_non_null(strstr(out, "\"targets\": ["));
+    some_history();
+    assert_int_equal(run("--json", "host2", NULL), 0);
+    assert_non_null(strstr(out, "\"target\": \"host2\""));
+    assert_non_null(strstr(out, "\"learned-from\": 1,"));
+    assert_non_null(strstr(out, "\"switchover-overhead-us\": 80000,"));
+    assert_non_null(strstr(out, "\"prediction-error-worst\": -0.2,"));
+    assert_non_null(strstr(out, "\"outcome\": \"aborted\""));
+    assert_non_null(strstr(out, "\"start-s\": 1700000000"));
+    assert_null(strstr(out, "host3"));
+}
+
+static void torture_xl_history_plots(void **state)
+{
+    char option[96], path[80];
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(run("--plot", NULL), 1);
+    assert_non_null(strstr(errors, "nothing to draw"));
+    some_history();
+    assert_int_equal(run("--plot", NULL), 0);
+    assert_non_null(strstr(out, "Actual downtime over predicted"));
+    /* Above the diagonal is longer: this one is below. */
+    assert_true(strchr(strstr(out, "   ms\n"), '.') <
+                strrchr(out, 'b'));
+    assert_int_equal(run("--plot=ascii", "host2", NULL), 0);
+    assert_non_null(strstr(out, "a host2"));
+    if (system("command -v gnuplot >/dev/null"))
+        return;
+    snprintf(path, sizeof(path), "%s/x.svg", dir);
+    snprintf(option, sizeof(option), "--plot=%s", path);
+    assert_int_equal(run("--json", option, NULL), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 1000);
+}
+
+static void torture_xl_history_refuses_what_it_can_not_do(void **state)
+{
+    char path[96];
+    FILE *f;
+
+    (void)state;
+    some_history();
+    assert_int_equal(run("--wat", NULL), 2);
+    assert_non_null(strstr(errors, "--wat is no option"));
+    assert_int_equal(run("--plot=x.pdf", NULL), 2);
+    assert_non_null(strstr(errors, ".svg or .png"));
+    assert_int_equal(run("--plot", "--json", NULL), 2);
+    assert_non_null(strstr(errors, "give --plot=FILE"));
+    assert_int_equal(run("--plot=/nowhere/x.svg", NULL), 1);
+    assert_non_null(strstr(errors, "/nowhere/x.svg: can't be written"));
+    assert_int_equal(run("ho\x1bst9", NULL), 1);
+    assert_string_equal(errors, "xl migrate-history: no migration to ho?st9 "
+                        "is known\n");
+    assert_string_equal(out, "");
+    /* What can be shown is shown. */
+    assert_int_equal(run("host9", "host2", NULL), 1);
+    assert_non_null(strstr(out, "host2: 2 migrations"));
+    snprintf(path, sizeof(path), "%s/host2.json", dir);
+    f = fopen(path, "w");
+    fputs("{}", f);
+    fclose(f);
+    assert_int_equal(run(NULL), 1);
+    assert_non_null(strstr(errors, "host2.json: migration history: "));
+    assert_non_null(strstr(out, "host3: 1 migration"));
+    assert_int_equal(run("--help", NULL), 0);
+    assert_non_null(strstr(out, "--plot[=ascii"));
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -130,6 +272,10 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_learns_what_was_kept),
         TEST(torture_xl_history_keeps_only_what_touched_a_guest),
         TEST(torture_xl_history_trouble_is_one_line),
+        TEST(torture_xl_history_shows_what_is_known),
+        TEST(torture_xl_history_prints_json),
+        TEST(torture_xl_history_plots),
+        TEST(torture_xl_history_refuses_what_it_can_not_do),
     };
 
     return torture_run(argc, argv, tests);

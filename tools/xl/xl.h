@@ -33,6 +33,7 @@ void xl_help(const struct xl_command *cmd, FILE *out);
 int cmd_dirty_rate(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_migrate_cancel(int argc, char **argv);
+int cmd_migrate_history(int argc, char **argv);
 int cmd_migrate_predict(int argc, char **argv);
 int cmd_migrate_set(int argc, char **argv);
 int cmd_migrate_status(int argc, char **argv);

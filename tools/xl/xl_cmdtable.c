@@ -4,6 +4,7 @@
 #include "xl.h"
 #include "xl_control.h"
 #include "xl_dirty_rate.h"
+#include "xl_history.h"
 #include "xl_migrate.h"
 #include "xl_predict.h"
 
@@ -26,6 +27,9 @@ const struct xl_command xl_commands[] = {
     { "migrate-cancel", cmd_migrate_cancel,
       "End a migration under way; the domain goes on running here",
       "[options] <Domain>", migrate_cancel_help },
+    { "migrate-history", cmd_migrate_history,
+      "Show earlier migrations, and what was learned from them",
+      "[options] [<host>...]", history_help },
     { 0 }
 };
 

@@ -29,4 +29,33 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
 void history_keep(FILE *err_file, const char *host, const char *domain,
                   time_t start, const struct xpc_report *report);
 
+/* ---- xl migrate-history: xl_migrate_history.c, xl_history_print.c ----- */
+
+extern const char history_help[];
+
+/* What is shown of a target. */
+struct history_target {
+    libxl_precopy_history history;
+    struct xpc_history_summary summary;
+};
+
+struct history_targets {
+    struct history_target *list;
+    size_t nr;
+};
+
+/* A table a target, for people. */
+void history_print(FILE *out, const struct history_targets *t);
+/* All of it as JSON. Returns 0, or -1 when out of memory. */
+int history_print_json(FILE *out, const struct history_targets *t);
+
+/* ---- xl_history_plot.c ------------------------------------------------ */
+
+/*
+ * Actual downtime over predicted, of all targets. On the terminal (out) or,
+ * with file, by gnuplot. Returns 0, or -1 with one line in err.
+ */
+int history_plot(FILE *out, const char *file,
+                 const struct history_targets *t, char err[XPC_ERR_LEN]);
+
 #endif

@@ -83,6 +83,7 @@ struct xpc_history_summary {
 };
 
 extern const struct xpc_type xpc_history_type;
+extern const struct xpc_type xpc_history_entry_type;
 
 /* target is copied. Returns 0, or -1 with errno ENOMEM. */
 int xpc_history_init(struct xpc_history *h, const char *target);

@@ -35,7 +35,7 @@ static const struct xpc_field entry_fields[] = {
     U64("total-pages", total_pages),
 };
 
-static const struct xpc_type entry_type = {
+const struct xpc_type xpc_history_entry_type = {
     .name = "migration", .size = sizeof(E),
     .fields = entry_fields, .nr_fields = ARRAY_SIZE(entry_fields),
 };
@@ -48,7 +48,7 @@ static const struct xpc_field history_fields[] = {
     { .name = "target", .kind = XPC_FIELD_STRING, .required = true,
       .offset = offsetof(H, target) },
     { .name = "migrations", .kind = XPC_FIELD_ARRAY, .required = true,
-      .offset = offsetof(H, entries), .elem = &entry_type,
+      .offset = offsetof(H, entries), .elem = &xpc_history_entry_type,
       .count_offset = offsetof(H, nr_entries),
       .max_count = XPC_HISTORY_MAX },
 };

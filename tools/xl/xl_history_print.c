@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-history: its tables and its JSON.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "xl_history.h"
+#include "xpc_types.h"
+#include "xpc_units.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- for people ------------------------------------------------------- */
+
+static const char *when(char *buf, size_t len, uint64_t start_s)
+{
+    time_t t = start_s;
+    struct tm tm;
+
+    if (!localtime_r(&t, &tm) || !strftime(buf, len, "%F %R", &tm))
+        snprintf(buf, len, "?");
+    return buf;
+}
+
+/* What is not known is a dash. */
+static const char *time_text(char buf[XPC_UNIT_LEN], uint64_t ns)
+{
+    return ns ? xpc_format_time(buf, ns) : strcpy(buf, "-");
+}
+
+static void print_learned(FILE *out, const struct xpc_history_summary *s)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    if (!s->migrations) {
+        fputs("  nothing was learned from them\n", out);
+        return;
+    }
+    fprintf(out, "  learned from %"PRIu64": switchover overhead %s +- %s, "
+            "%"PRIu64" +- %"PRIu64" suspend pages\n", s->migrations,
+            xpc_format_time(a, s->learned.overhead_ns),
+            xpc_format_time(b, s->learned.overhead_sd_ns),
+            s->learned.suspend_pages, s->learned.suspend_pages_sd);
+    if (!isnan(s->error_median))
+        fprintf(out, "  predictions were off by %.1f%% (median), %+.1f%% at "
+                "worst\n", s->error_median * 100, s->error_worst * 100);
+}
+
+static void print_entry(FILE *out, const struct xpc_history_entry *e)
+{
+    char start[32], predicted[XPC_UNIT_LEN], actual[XPC_UNIT_LEN],
+         limit[XPC_UNIT_LEN], overhead[XPC_UNIT_LEN], total[XPC_UNIT_LEN];
+
+    fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n",
+            when(start, sizeof(start), e->start_s),
+            e->domain ? e->domain : "", xpc_outcome_names[e->outcome],
+            time_text(predicted, e->predicted_downtime_ns),
+            time_text(actual, e->actual_downtime_ns),
+            time_text(limit, e->limit_ns),
+            time_text(overhead, e->overhead_ns),
+            time_text(total, e->total_time_ns));
+}
+
+void history_print(FILE *out, const struct history_targets *t)
+{
+    if (!t->nr)
+        fputs("No migrations are known.\n", out);
+    for (size_t i = 0; i < t->nr; i++) {
+        const libxl_precopy_history *h = &t->list[i].history;
+
+        fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "", h->target,
+                h->nr_entries, h->nr_entries == 1 ? "" : "s");
+        print_learned(out, &t->list[i].summary);
+        fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n", "when",
+                "domain", "outcome", "predicted", "actual", "limit",
+                "overhead", "total");
+        for (size_t j = 0; j < h->nr_entries; j++)
+            print_entry(out, &h->entries[j]);
+    }
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+#define T struct history_target
+#define U64(key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(T, m), \
+      __VA_ARGS__ }
+#define DOUBLE(key, m) \
+    { .name = key, .kind = XPC_FIELD_DOUBLE, .offset = offsetof(T, m) }
+
+static const struct xpc_field target_fields[] = {
+    { .name = "target", .kind = XPC_FIELD_STRING,
+      .offset = offsetof(T, history.target) },
+    U64("learned-from", summary.migrations),
+    U64("switchover-overhead-us", summary.learned.overhead_ns, .scale = 1000,
+        .null_zero = true),
+    U64("switchover-overhead-sd-us", summary.learned.overhead_sd_ns,
+        .scale = 1000, .null_zero = true),
+    U64("suspend-pages", summary.learned.suspend_pages, .null_zero = true),
+    U64("suspend-pages-sd", summary.learned.suspend_pages_sd),
+    DOUBLE("prediction-error-median", summary.error_median),
+    DOUBLE("prediction-error-worst", summary.error_worst),
+    { .name = "migrations", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(T, history.entries),
+      .count_offset = offsetof(T, history.nr_entries),
+      .elem = &xpc_history_entry_type },
+};
+
+static const struct xpc_type target_type = {
+    .name = "target", .size = sizeof(T),
+    .fields = target_fields, .nr_fields = ARRAY_SIZE(target_fields),
+};
+
+static const struct xpc_field targets_fields[] = {
+    { .name = "targets", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(struct history_targets, list),
+      .count_offset = offsetof(struct history_targets, nr),
+      .elem = &target_type },
+};
+
+static const struct xpc_type targets_type = {
+    .name = "migration history", .size = sizeof(struct history_targets),
+    .fields = targets_fields, .nr_fields = ARRAY_SIZE(targets_fields),
+};
+
+int history_print_json(FILE *out, const struct history_targets *t)
+{
+    char *json = xpc_to_json(&targets_type, t, true);
+
+    if (!json)
+        return -1;
+    fputs(json, out);
+    free(json);
+    return 0;
+}
