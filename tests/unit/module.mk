@@ -20,7 +20,8 @@ $(foreach t,torture_save_control torture_save_strict,\
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \
-	tools/xl/xl_gnuplot.c tools/xl/xl_options.c)
+	tools/xl/xl_gnuplot.c tools/xl/xl_history.c tools/xl/xl_options.c) \
+	$(LIBXLPRECOPY)
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 $(call objs,tests/unit/torture_xl_predict.c): CPPFLAGS += -Itools/xl
 

@@ -180,6 +180,57 @@ static void torture_xl_predict_reads_standard_input(void **state)
     assert_non_null(strstr(out, "stdin: 32.0 GiB"));
 }
 
+/* The predicted downtime, in ms, of the only cell in out. */
+static double downtime(void)
+{
+    const char *s = strstr(out, "\"predicted-downtime-ms\": ");
+
+    assert_non_null(s);
+    return atof(strchr(s, ':') + 1);
+}
+
+static void torture_xl_predict_knows_the_target(void **state)
+{
+    static const char history[] = "{\"version\": 1, \"target\": \"host2\","
+        "\"migrations\": [{\"outcome\": \"migrated\", "
+        "\"switchover-overhead-us\": 40000, \"suspend-pages\": 500}]}";
+    char dir[] = "/tmp/torture_xl_predict.XXXXXX", path[64];
+    double usual, known, stated;
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/host2.json", dir);
+    f = fopen(path, "w");
+    fputs(history, f);
+    fclose(f);
+    setenv("XEN_PRECOPY_HISTORY", dir, 1);
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
+                         "--downtime=unlimited", NULL), 0);
+    usual = downtime();
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
+                         "--downtime=unlimited", "--target=Host2", NULL), 0);
+    assert_string_equal(errors, "xl migrate-predict: switchover overhead "
+                        "learned from 1 migration to Host2: 40.0 ms +- "
+                        "5.66 ms\n");
+    known = downtime();
+    /* 60 ms less, and 244 pages more of 4 us each. */
+    assert_true(fabs(usual - known - 59) < 0.1);
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
+                         "--downtime=unlimited", "--switchover-overhead=1s",
+                         "--target=host2", NULL), 0);
+    assert_string_equal(errors, "");
+    stated = downtime();
+    assert_true(fabs(stated - known - 960) < 0.1);
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
+                         "--downtime=unlimited", "--target=host3", NULL), 0);
+    assert_non_null(strstr(errors, "no migration to host3 is known"));
+    assert_true(downtime() == usual);
+    unsetenv("XEN_PRECOPY_HISTORY");
+    unlink(path);
+    rmdir(dir);
+}
+
 static void torture_xl_predict_refuses_bad_options(void **state)
 {
     (void)state;
@@ -261,6 +312,7 @@ int main(int argc, char **argv)
         T(plots),
         T(draws_a_picture),
         T(reads_standard_input),
+        T(knows_the_target),
         T(refuses_bad_options),
         T(refuses_bad_measurements),
     };

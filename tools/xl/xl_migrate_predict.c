@@ -5,12 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xl_history.h"
 #include "xl_predict.h"
+
+static void say(const char *what)
+{
+    fprintf(stderr, "xl migrate-predict: %s\n", what);
+}
 
 static int fail(const char *why)
 {
-    fprintf(stderr, "xl migrate-predict: %s\n", why);
+    say(why);
     return 1;
+}
+
+/* What is known of the target, where nothing else was said. */
+static void use_target(struct predict_options *o)
+{
+    struct xpc_predict_params *p = &o->params;
+    struct xpc_prior learned;
+    char text[XPC_ERR_LEN];
+    size_t nr = history_learn(o->target, &learned);
+
+    if (!nr) {
+        xl_bad(text, "no migration to %.80s is known: the defaults are used",
+               o->target);
+        say(text);
+        return;
+    }
+    if (!o->overhead_given) {
+        p->overhead_ns = learned.overhead_ns;
+        p->overhead_sd_ns = learned.overhead_sd_ns;
+        say(history_text(text, sizeof(text), o->target, nr, &learned));
+    }
+    if (!o->suspend_pages_given) {
+        p->suspend_pages = learned.suspend_pages;
+        p->suspend_pages_sd = learned.suspend_pages_sd;
+    }
 }
 
 /* All curves, from files first. Returns 0, or -1 with one line in err. */
@@ -92,6 +123,8 @@ int cmd_migrate_predict(int argc, char **argv)
         fail(err);
         return 2;
     }
+    if (o.target)
+        use_target(&o);
     sources = calloc(o.nr_files + o.nr_domains, sizeof(*sources));
     if (!sources)
         return fail("out of memory");

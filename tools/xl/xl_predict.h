@@ -29,6 +29,8 @@ struct predict_options {
     unsigned int concurrency;       /* 0: as many as help */
     bool json, plot, no_evacuation;
     const char *plot_file;          /* NULL: on the terminal */
+    const char *target;             /* NULL: none named */
+    bool overhead_given, suspend_pages_given;
 };
 
 extern const char predict_help[];

@@ -13,7 +13,7 @@ enum {
     OPT_PLOT, OPT_DURATION, OPT_ITERATIONS, OPT_OVERHEAD, OPT_SUSPEND_PAGES,
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
-    OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE,
+    OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
 };
 
 static const struct option options[] = {
@@ -26,6 +26,7 @@ static const struct option options[] = {
     { "plot", optional_argument, NULL, OPT_PLOT },
     { "duration", required_argument, NULL, OPT_DURATION },
     { "iterations", required_argument, NULL, OPT_ITERATIONS },
+    { "target", required_argument, NULL, OPT_TARGET },
     { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
     { "suspend-pages", required_argument, NULL, OPT_SUSPEND_PAGES },
     { "setup-time", required_argument, NULL, OPT_SETUP },
@@ -69,6 +70,7 @@ const char predict_help[] =
 "--no-evacuation      Leave the plan out.\n"
 "\n"
 "What the prediction rests on:\n"
+"--target=HOST        The next two as learned from migrations to HOST.\n"
 "--switchover-overhead=TIME  Of a switchover besides pages (100ms).\n"
 "--suspend-pages=N    Pages that suspending itself dirties (256).\n"
 "--setup-time=TIME    Before the first byte (0).\n"
@@ -243,6 +245,9 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_NO_EVACUATION:
         o->no_evacuation = true;
         return 0;
+    case OPT_TARGET:
+        o->target = optarg;
+        return 0;
     case OPT_CONFIDENCE:
         return xl_parse_count("confidence", optarg, 50, 99,
                               &o->confidence_percent, err);
@@ -310,6 +315,8 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
             return xl_bad_option("migrate-predict", options, opt, argv, err);
         if (parse_option(opt, o, err))
             return -1;
+        o->overhead_given |= opt == OPT_OVERHEAD;
+        o->suspend_pages_given |= opt == OPT_SUSPEND_PAGES;
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
