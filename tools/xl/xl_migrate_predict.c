@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "xl_history.h"
+#include "xl_options.h"
 #include "xl_predict.h"
 
 static void say(const char *what)
