@@ -18,13 +18,17 @@ $(LAB)/domtool: tests/lab/dom0/domtool.c
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
 
+$(LAB)/gate: tests/lab/dom0/gate.c
+	@mkdir -p $(@D)
+	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl -lxenstore
+
 $(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
 
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build
-lab-build: all $(LAB)/writer $(LAB)/domtool $(LAB)/cleanlog.so
+lab-build: all $(LAB)/writer $(LAB)/domtool $(LAB)/gate $(LAB)/cleanlog.so
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 
@@ -57,6 +61,12 @@ demo:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory -s lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/demo
+
+## make lab-faults         every fault at every phase; FAULTS=".." PHASES=".."
+.PHONY: lab-faults
+lab-faults: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) FAULTS="$(FAULTS)" \
+	  PHASES="$(PHASES)" tests/lab/faults/run
 
 ## make lab-predict         predict 32 real migrations, carry them out, compare
 .PHONY: lab-predict

@@ -6,6 +6,8 @@
  *                             group of its own, no signal ignored. Leaves in
  *                             DIR its pid, stdout, stderr, status, time-us
  *   domtool logdirty DOMID    prints "on" or "off"
+ *   domtool shutdown DOMID poweroff|reboot|crash
+ *                             what the guest's kernel tells Xen when it ends
  *   domtool downtime FILE FROM TO
  *                             from a trace of runstates: µs from domain FROM's
  *                             last running to domain TO's first
@@ -119,6 +121,23 @@ static int do_logdirty(int argc, char **argv)
     return 0;
 }
 
+static int do_shutdown(int argc, char **argv)
+{
+    /* Xen's numbers. */
+    static const char *const reasons[] = { "poweroff", "reboot", "", "crash" };
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    int reason = 0, r;
+
+    (void)argc;
+    while (reason < 4 && strcmp(argv[1], reasons[reason]))
+        reason++;
+    if (!xch || reason == 4)
+        return 1;
+    r = xc_domain_shutdown(xch, atoi(argv[0]), reason);
+    xc_interface_close(xch);
+    return r ? 1 : 0;
+}
+
 static uint64_t cpu_khz(void)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
@@ -177,6 +196,7 @@ int main(int argc, char **argv)
     } commands[] = {
         { "run", 2, do_run },
         { "logdirty", 1, do_logdirty },
+        { "shutdown", 2, do_shutdown },
         { "downtime", 3, do_downtime },
     };
     unsigned int i;
@@ -185,6 +205,6 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], commands[i].name) &&
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "usage: domtool run|logdirty|downtime ...\n");
+    fprintf(stderr, "usage: domtool run|logdirty|shutdown|downtime ...\n");
     return 2;
 }

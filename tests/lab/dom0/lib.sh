@@ -18,6 +18,7 @@ guest_type=pvh
 guest_memory=96
 guest_vcpus=1
 guest_config=
+create_options=-e
 workload=idle
 xl=stock
 xl_options=
@@ -113,7 +114,9 @@ tsc_mode="always_emulate"
 on_crash="preserve"
 $guest_config
 END
-    if ! $stock_xl create -e -q "$config" >"$out/create.log" 2>&1; then
+    # shellcheck disable=SC2086
+    if ! $stock_xl create $create_options -q "$config" \
+        >"$out/create.log" 2>&1; then
         fail "guest: xl create failed: $(tail -n 3 "$out/create.log")"
         return 1
     fi
@@ -182,6 +185,9 @@ wait_iteration() {
 
 # ------------------------------------------------------------ the link
 
+# A receiver that hears nothing any more ends after five seconds.
+keepalive=keepalive,keepidle=2,keepintvl=1,keepcnt=3
+
 # link=none: a pipe. link=RATE (100mbit, or max): a veth pair to the network
 # namespace that the receiver lives in.
 link_up() {
@@ -207,7 +213,7 @@ link_up() {
         $tc qdisc add dev va $at tbf rate "$link" burst 64k latency 100ms
     [ -z "$link_delay" ] ||
         $ip netns exec b $tc qdisc add dev vb root netem delay "$link_delay"
-    $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork \
+    $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
         EXEC:"/job/receive" 2>"$step/listener.log" &
     listener=$!
 }
@@ -219,6 +225,7 @@ link_set_rate() {
 # Drops what is sent, without a word to either side.
 link_cut() {
     $tc qdisc replace dev va root netem loss 100%
+    $ip netns exec b $tc qdisc replace dev vb root netem loss 100%
 }
 
 link_down() {

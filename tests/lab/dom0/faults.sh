@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The fault matrix: one fault, at one phase of a migration, and what must be
+# true afterwards. A scenario sources this file and calls `cell FAULT PHASE`.
+# tests/lab/README.md, "Faults", describes both.
+
+faults='transport-killed target-xl-killed target-power-off link-cut link-slowed
+    xl-sigterm xl-sigkill helper-killed xenstored-stalled report-disk-full
+    guest-reboots guest-shuts-down guest-crashes'
+phases='before iteration-1 iteration-3 sending ended ready go'
+
+workload=uniform,mib=8,rate=3000,verify=1000
+# With a monitor, which one that was migrated does not have here.
+create_options=
+watched=yes
+link=400mbit
+xl=ours
+# At least three iterations, at most four.
+cell_options='--precopy-switchover-overhead=20ms --precopy-downtime=60ms
+    --precopy-max-downtime=60s --precopy-on-timeout=suspend
+    --precopy-early-abort=off --precopy-iterations=4'
+# They are judged by this file.
+expect_status=
+expect_guest=
+
+# ------------------------------------------------------------ expectations
+
+# Does the guest still run, so that it could end by itself?
+guest_could_end() {
+    case $phase in
+        before | iteration-1 | iteration-3) true ;;
+        *) false ;;
+    esac
+}
+
+# What may come out, one word or two: where the guest runs, "ended", or
+# "unknown" where stock's protocol leaves it open.
+expected() {
+    case $fault-$phase in
+        link-slowed-* | xenstored-stalled-* | report-disk-full-*) echo target ;;
+        guest-*) guest_could_end && echo ended || echo target ;;
+        xl-sigterm-go) echo target ;;
+        # Nothing to kill: the helper is not yet, or no longer, there.
+        helper-killed-before | helper-killed-ended | helper-killed-ready | \
+            helper-killed-go) echo target ;;
+        *-go) echo unknown ;;
+        # The receiver's word is on its way: the go follows at once.
+        link-cut-ready | target-power-off-ready) echo unknown ;;
+        target-xl-killed-ready) echo source unknown ;;
+        *) echo source ;;
+    esac
+}
+
+# The exit status that belongs to a result.
+expected_status() {
+    case $fault-$1 in
+        xl-sigkill-*) echo 137 ;;
+        xl-sigterm-source) echo 5 ;;
+        *-source | *-ended) echo 1 ;;
+        *-unknown) echo 4 ;;
+        *-target) echo 0 ;;
+    esac
+}
+
+# ------------------------------------------------------------ the faults
+
+apply() {
+    case $fault in
+        transport-killed)
+            signal_matching KILL '^/job/gate|^socat -b 65536 - TCP' ;;
+        target-xl-killed) signal_matching KILL '^/usr/sbin/xl migrate-receive' ;;
+        target-power-off) target_power_off ;;
+        link-cut) link_cut ;;
+        link-slowed) link_set_rate 40mbit ;;
+        xl-sigterm) signal_xl TERM ;;
+        xl-sigkill) signal_xl KILL ;;
+        helper-killed) signal_matching KILL 'libxl-save-helper --save-domain' ;;
+        xenstored-stalled) kill -STOP "$(cat /run/xenstored.pid)" ;;
+        report-disk-full)
+            dd if=/dev/zero of=/tmp/full/rest bs=4k 2>/dev/null ;;
+        guest-reboots) $domtool shutdown "$source_id" reboot ;;
+        guest-shuts-down) $domtool shutdown "$source_id" poweroff ;;
+        guest-crashes) $domtool shutdown "$source_id" crash ;;
+        *) fail "no such fault: $fault" ;;
+    esac
+}
+
+# Nothing there says a word any more: neither a process nor a kernel.
+target_power_off() {
+    local d
+    link_cut
+    signal_matching KILL \
+        '^/usr/sbin/xl migrate-receive|--restore-domain|^socat.*TCP-LISTEN'
+    for d in $(domains | awk -v s="$source_id" '$1 != s { print $1 }'); do
+        $stock_xl destroy "$d"
+    done
+}
+
+undo() {
+    touch "$step/gate/release"
+    kill -CONT "$(cat /run/xenstored.pid)"
+}
+
+# ------------------------------------------------------------ lib.sh's hooks
+
+# Said of the transport, as the sender's shell runs it.
+transport() {
+    echo "exec /job/gate $step/gate $phase $source_id" \
+        "socat -b 65536 - TCP:10.9.0.2:4444"
+}
+
+before() {
+    mkdir -p "$step/gate"
+    # A dead link is noticed after six seconds, not after a quarter of an hour.
+    echo 4 >/proc/sys/net/ipv4/tcp_retries2
+    $ip netns exec b sh -c 'echo 4 >/proc/sys/net/ipv4/tcp_retries2'
+    wc -l </proc/locks >/tmp/locks
+    [ $fault = report-disk-full ] || return 0
+    mkdir -p /tmp/full
+    mount -t tmpfs -o size=64k none /tmp/full
+}
+
+during() {
+    if ! wait_for 90 test -e "$step/gate/held"; then
+        fail "the phase was never reached"
+        return
+    fi
+    sleep 0.3
+    apply
+    sleep 0.2
+    touch "$step/gate/release"
+    [ $fault != xenstored-stalled ] || sleep 2
+    undo
+}
+
+before_checks() {
+    undo
+    sleep 0.1
+}
+
+after() {
+    local result
+    check "no process is left" wait_for 20 nobody_is_left
+    result=$(cell_result)
+    echo "$result" >"$step/guest"
+    case " $(expected) " in
+        *" ${result%:*} "*) ;;
+        *) fail "the guest: $result, not: $(expected)" ;;
+    esac
+    check_left_behind "${result%:*}"
+    check_said "${result%:*}"
+    check_report "${result%:*}"
+    [ $fault != report-disk-full ] || umount /tmp/full
+}
+
+# ------------------------------------------------------------ what came out
+
+nobody_is_left() {
+    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper|^socat|^/job/gate')
+    [ -z "$left_processes" ]
+}
+
+# Ids of the domains that run, or could at any moment.
+running() {
+    domains | awk '$3 !~ /[pscd]/ { print $1 }'
+}
+
+# Ended by itself, and as its configuration says: started anew by the monitor
+# that xl create left, gone, or preserved as it crashed.
+has_ended() {
+    case $fault in
+        guest-reboots)
+            wait_for 20 one_runs && [ "$(running)" != "$source_id" ] &&
+                [ "$(domid)" = "$(running)" ] ;;
+        guest-shuts-down) wait_for 10 one_domain 0 ;;
+        guest-crashes) domains | grep -q "^$source_id $guest .*c" ;;
+    esac
+}
+
+one_runs() {
+    [ "$(running | wc -l)" = 1 ]
+}
+
+# One word: source, target, ended; or "unknown:" and where it runs.
+cell_result() {
+    local r where
+    case $fault in
+        guest-*) ! guest_could_end || ! has_ended || { echo ended; return; } ;;
+    esac
+    r=$(running)
+    case $r in
+        '') where=nowhere ;;
+        "$source_id") where=source ;;
+        *[!0-9]*) where=twice ;;
+        *) where=target ;;
+    esac
+    ! suspended_away || where=unknown:$where
+    echo "$where"
+}
+
+suspended_away() {
+    domains | grep -q "^$source_id $guest--migratedaway .*s"
+}
+
+nodes_have_domains() {
+    local at d
+    for at in /libxl /local/domain; do
+        for d in $(xenstore-list $at); do
+            [ "$d" = 0 ] || domains | grep -q "^$d " || return 1
+        done
+    done
+}
+
+no_suspend_request() {
+    [ -z "$(xenstore-read "/local/domain/$(domid)/control/shutdown" \
+        2>/dev/null)" ]
+}
+
+no_lock_is_held() {
+    [ "$(wc -l </proc/locks)" -le "$(cat /tmp/locks)" ]
+}
+
+no_half_written_report() {
+    ! ls "$step"/report.json.* /tmp/full/report.json.* >/dev/null 2>&1
+}
+
+no_log_dirty() {
+    local d
+    for d in $(domains | cut -d ' ' -f 1); do
+        [ "$($domtool logdirty "$d")" = off ] || return 1
+    done
+}
+
+# Killed outright, stock's receiver leaves its half-built domain, which can't
+# run; whoever killed it must remove it.
+remove_half_built() {
+    local d
+    d=$(domains | awk -v n="$guest--incoming" '$2 == n { print $1 }')
+    [ -n "$d" ] || return 0
+    check "the half-built domain is paused" \
+        sh -c "$stock_xl list $d | tail -n 1 | grep -q -e '--p---'"
+    $stock_xl destroy "$d"
+    echo "half-built domain" >"$step/left"
+}
+
+check_left_behind() {
+    [ $fault != target-xl-killed ] || remove_half_built
+    check "log-dirty is off" no_log_dirty
+    check "no lock is held" no_lock_is_held
+    check "no half-written report" no_half_written_report
+    check "no node without a domain" wait_for 5 nodes_have_domains
+    case $1 in
+        unknown)
+            check "it is suspended here" suspended_away
+            ;;
+        ended)
+            check "no precopy node" no_precopy_node
+            [ $fault != guest-reboots ] ||
+                check "it came up again" wait_for 60 has_beaten "$(domid)"
+            ;;
+        *)
+            check "one domain, no second one" one_domain 1
+            check "it has its name" test -n "$(domid)"
+            check "no suspend request" no_suspend_request
+            check "no precopy node" no_precopy_node
+            check "the guest runs and its memory is intact" guest_is_intact
+            ;;
+    esac
+}
+
+# ------------------------------------------------------------ what was said
+
+says() {
+    tr '\r' '\n' <"$step/stderr" | grep -q -i -E -e "$1"
+}
+
+# Each of these is said when it is true, and only then.
+check_said() {
+    local of text
+    while read -r of text; do
+        if [ "$of" = "$1" ]; then
+            says "$text" || fail "not said: $text"
+        else
+            ! says "$text" || fail "said, and not true: $text"
+        fi
+    done <<END
+source the guest (keeps running|runs) here|nothing was touched
+target Migration of $guest: migrated
+unknown state unknown
+ended the guest (has shut down|reboots|has crashed|is gone)
+END
+    [ $fault-$1 != report-disk-full-target ] ||
+        says "report can't be written.*No space left" ||
+        fail "not said: that the report can't be written"
+}
+
+check_report() {
+    local outcome
+    [ $fault != report-disk-full ] || return 0
+    outcome=$(sed -n 's/^ *"outcome": "\(.*\)",*/\1/p' "$step/report.json")
+    case $1-$outcome in
+        source-failed | source-interrupted | ended-failed | \
+            target-migrated | unknown-unknown) ;;
+        *) fail "the report's outcome: $outcome, the guest: $1" ;;
+    esac
+}
+
+# ------------------------------------------------------------ one cell
+
+fresh_guest() {
+    destroy_guests
+    watched=yes
+    start_guest
+}
+
+cell() {
+    fault=$1
+    phase=$2
+    report=yes
+    xl_options=$cell_options
+    if [ $fault = report-disk-full ]; then
+        report=no
+        xl_options="$cell_options --report=/tmp/full/report.json"
+    fi
+    # What becomes of a guest that ends is up to the monitor of xl create.
+    case $fault in
+        guest-*) ! guest_could_end || [ $watched = yes ] || destroy_guests ;;
+    esac
+    one_runs && [ -n "$(domid)" ] || fresh_guest || return
+    migrate "$fault $phase"
+    case $(cat "$last_step/guest") in
+        source) ;;
+        target) watched=no ;;
+        *) destroy_guests ;;
+    esac
+    [ ! -s "$last_step/failures" ] || destroy_guests
+}

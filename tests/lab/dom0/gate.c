@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A gate in the way of a migration: runs the transport and passes everything
+ * on in both directions, until a set point of the migration is reached. There
+ * it stops, says so, and goes on when told.
+ *
+ *   gate DIR PHASE DOMID COMMAND...
+ *
+ *   before       the receiver has said its banner; the sender has not got it
+ *   iteration-1  in the middle of the first iteration
+ *   iteration-3  in the third, as the policy's progress in xenstore says
+ *   sending      the domain is suspended, and more is to be sent
+ *   ended        the sender has sent all; the receiver lacks the last bytes
+ *   ready        the receiver has said that it is ready; the sender has not
+ *                got it
+ *   go           the sender has given the guest away; the receiver has not
+ *                got it
+ *
+ * DIR/held appears when the point is reached; DIR/release is waited for.
+ * Exits with the command, and with its status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xenctrl.h>
+#include <xenstore.h>
+
+/* xl's protocol: what the receiver says first, and last before the go. */
+#define BANNER_LEN 54
+#define READY_LEN 34
+/* libxl ends its stream with a record of this length. */
+#define END_LEN 8
+#define MIDDLE_OF_FIRST (24u << 20)
+#define LOOK_MS 3
+
+enum phase { BEFORE, ITERATION_1, ITERATION_3, SENDING, ENDED, READY, GO };
+static const char *const phase_names[] = {
+    "before", "iteration-1", "iteration-3", "sending", "ended", "ready", "go",
+};
+#define NR_PHASES (sizeof(phase_names) / sizeof(phase_names[0]))
+
+struct way {
+    int from, to;               /* -1: closed */
+    unsigned long long taken;   /* bytes read */
+    size_t start, len;          /* of buf: read and not yet passed on */
+    char buf[65536];
+};
+
+static struct way up, down;     /* to the receiver, and back */
+static const char *dir;
+static unsigned int phase;
+static bool held, released;
+static uint32_t domid;
+static xc_interface *xch;
+static struct xs_handle *xs;
+
+static void path_in(char path[256], const char *name)
+{
+    snprintf(path, 256, "%s/%s", dir, name);
+}
+
+static void hold(void)
+{
+    char path[256];
+    FILE *f;
+
+    path_in(path, "held");
+    f = fopen(path, "w");
+    if (f)
+        fclose(f);
+    held = true;
+}
+
+static bool is_suspended(void)
+{
+    xc_dominfo_t info;
+
+    return xc_domain_getinfo(xch, domid, 1, &info) == 1 &&
+           info.domid == domid && info.shutdown;
+}
+
+static char *read_node(const char *fmt)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), fmt, domid);
+    return xs_read(xs, XBT_NULL, path, NULL);
+}
+
+static bool second_iteration_ended(void)
+{
+    char *json = read_node("/libxl/%u/precopy/progress");
+    const char *at = json ? strstr(json, "\"iteration\":") : NULL;
+    bool yes = at && atoi(at + strlen("\"iteration\":")) >= 2;
+
+    free(json);
+    return yes;
+}
+
+/* The sender renames the domain as soon as all is written. */
+static bool is_renamed(void)
+{
+    char *name = read_node("/local/domain/%u/name");
+    bool yes = name && strstr(name, "--migratedaway");
+
+    free(name);
+    return yes;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static bool reached(void)
+{
+    static uint64_t asked_ms;
+
+    /* Asking Xen and xenstore takes time: not with every byte. */
+    if (phase == ITERATION_3 || phase == SENDING || phase == ENDED) {
+        if (!up.taken || now_ms() - asked_ms < LOOK_MS)
+            return false;
+        asked_ms = now_ms();
+    }
+    switch (phase) {
+    case BEFORE:
+        return down.taken > 0;
+    case ITERATION_1:
+        return up.taken > MIDDLE_OF_FIRST;
+    case ITERATION_3:
+        return second_iteration_ended();
+    case SENDING:
+        return is_suspended();
+    case ENDED:
+        return is_suspended() && is_renamed();
+    case READY:
+        return down.taken > BANNER_LEN;
+    case GO:
+        return down.taken >= BANNER_LEN + READY_LEN && !down.len && up.len;
+    }
+    return false;
+}
+
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void take(struct way *w)
+{
+    ssize_t n;
+
+    memmove(w->buf, w->buf + w->start, w->len);
+    w->start = 0;
+    n = read(w->from, w->buf + w->len, sizeof(w->buf) - w->len);
+    if (n > 0) {
+        w->len += n;
+        w->taken += n;
+    } else if (!n || errno != EINTR) {
+        close_end(&w->from);
+    }
+}
+
+/* What may be passed on now: the end of the stream stays back if wanted. */
+static size_t passable(const struct way *w)
+{
+    size_t keep = 0;
+
+    if (w == &up && phase == ENDED && !released && w->from >= 0)
+        keep = END_LEN;
+    return w->len > keep ? w->len - keep : 0;
+}
+
+static void pass(struct way *w, size_t len)
+{
+    ssize_t n = write(w->to, w->buf + w->start, len);
+
+    if (n > 0) {
+        w->start += n;
+        w->len -= n;
+    } else if (errno != EINTR && errno != EAGAIN) {
+        /* Nobody there: it is lost. */
+        close_end(&w->to);
+        close_end(&w->from);
+        w->len = 0;
+    }
+}
+
+/* One direction's share of a round, after poll(). */
+static void serve(struct way *w, const struct pollfd *in,
+                  const struct pollfd *out)
+{
+    if (in->revents)
+        take(w);
+    if (!held && reached())
+        hold();
+    if (held && !released)
+        return;
+    if (out->revents && passable(w))
+        pass(w, passable(w));
+    if (w->from < 0 && !w->len)
+        close_end(&w->to);
+}
+
+static void want(const struct way *w, struct pollfd *in, struct pollfd *out)
+{
+    bool moving = !held || released;
+
+    *in = (struct pollfd){
+        .fd = moving && w->len < sizeof(w->buf) ? w->from : -1,
+        .events = POLLIN,
+    };
+    *out = (struct pollfd){
+        .fd = moving && passable(w) ? w->to : -1, .events = POLLOUT,
+    };
+}
+
+/* Looks at the domain's state every so often, where that is what counts. */
+static int patience(void)
+{
+    if (held)
+        return released ? 100 : 20;
+    return phase == ITERATION_3 || phase == SENDING || phase == ENDED ?
+           LOOK_MS : 100;
+}
+
+static int relay(pid_t child)
+{
+    struct pollfd fds[4];
+    char release[256];
+    int status;
+
+    path_in(release, "release");
+    for (;;) {
+        want(&up, &fds[0], &fds[1]);
+        want(&down, &fds[2], &fds[3]);
+        if (poll(fds, 4, patience()) < 0 && errno != EINTR)
+            return 1;
+        released = released || (held && !access(release, F_OK));
+        serve(&up, &fds[0], &fds[1]);
+        serve(&down, &fds[2], &fds[3]);
+        /* What the receiver said last is still passed on. */
+        if ((!held || released) && down.from < 0 && !down.len &&
+            waitpid(child, &status, WNOHANG) == child)
+            return WIFEXITED(status) ? WEXITSTATUS(status)
+                                     : 128 + WTERMSIG(status);
+    }
+}
+
+static pid_t start(char **argv)
+{
+    int to[2], from[2];
+    pid_t pid;
+
+    if (pipe(to) || pipe(from))
+        return -1;
+    pid = fork();
+    if (!pid) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        for (int fd = 3; fd < 64; fd++)
+            close(fd);
+        signal(SIGPIPE, SIG_DFL);
+        execvp(argv[0], argv);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    up = (struct way){ .from = 0, .to = to[1] };
+    down = (struct way){ .from = from[0], .to = 1 };
+    fcntl(up.to, F_SETFL, O_NONBLOCK);
+    fcntl(down.to, F_SETFL, O_NONBLOCK);
+    return pid;
+}
+
+int main(int argc, char **argv)
+{
+    pid_t child;
+
+    if (argc < 5) {
+        fprintf(stderr, "usage: gate DIR PHASE DOMID COMMAND...\n");
+        return 2;
+    }
+    dir = argv[1];
+    while (phase < NR_PHASES && strcmp(argv[2], phase_names[phase]))
+        phase++;
+    domid = atoi(argv[3]);
+    signal(SIGPIPE, SIG_IGN);
+    child = start(argv + 4);
+    xch = xc_interface_open(NULL, NULL, 0);
+    xs = xs_open(0);
+    if (phase == NR_PHASES || child < 0 || !xch || !xs) {
+        fprintf(stderr, "gate: can't start\n");
+        return 2;
+    }
+    return relay(child);
+}
