@@ -9,6 +9,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 DEPS_TEST += gnuplot-nox
 
 # Objects outside the library that a module's tests need.
+TEST_OBJS_torture_save_orphan := $(call objs,tools/libs/guest/save_orphan.c)
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\

@@ -5,6 +5,7 @@
  */
 #include "torture.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ struct world {
     int save_rc, save_signal;   /* what save() returns, raises first */
     int outcome;                /* what the plug-in reports, -1: nothing */
     bool hang_up;               /* in save(): the receiver closes */
+    const char *ended;          /* what take_back() finds the guest did */
+    int words;                  /* what the guard is told */
     int rename_rc, take_back_rc, destroy_rc;
     uint64_t strict_ns;         /* the maximum downtime, 0: not strict */
 };
@@ -88,12 +91,13 @@ static int op_take_back(struct sender *s)
 {
     assert_false(s->told_to_go);
     note("resume");
+    s->ended = w.ended;
     return w.take_back_rc;
 }
 
 static int op_destroy(struct sender *s)
 {
-    assert_true(s->told_to_go);
+    assert_true(s->told_to_go || s->orphaned);
     note("destroy");
     return w.destroy_rc;
 }
@@ -108,7 +112,7 @@ static const struct sender_ops ops = {
 
 static int setup(void **state)
 {
-    int to[2], from[2];
+    int to[2], from[2], guard[2];
 
     (void)state;
     memset(&w, 0, sizeof(w));
@@ -116,8 +120,10 @@ static int setup(void **state)
     w.outcome = XPC_OUTCOME_SENT;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, to), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, from), 0);
+    assert_int_equal(pipe2(guard, O_NONBLOCK), 0);
     w.in = to[1];
     w.out = from[1];
+    w.words = guard[0];
     w.s = (struct sender){
         .ops = &ops,
         .t = { .send_fd = to[0], .recv_fd = from[0] },
@@ -127,6 +133,7 @@ static int setup(void **state)
         .progress = &w.progress,
         .report = &w.report,
         .domid = 7,
+        .guard = { .pid = getpid(), .fd = guard[1] },
     };
     assert_true(w.s.interrupt_fd >= 0);
     signal(SIGPIPE, SIG_IGN);
@@ -138,6 +145,8 @@ static int teardown(void **state)
     (void)state;
     while (interrupt_take(w.s.interrupt_fd)) {}
     close(w.s.interrupt_fd);
+    close(w.s.guard.fd);
+    close(w.words);
     if (w.in >= 0)
         close(w.in);
     if (w.out >= 0)
@@ -168,6 +177,15 @@ static void run_expect(int status, int outcome, const char *did)
     assert_non_null(w.report.text);
 }
 
+/* What the guard was told, word by word. */
+static void told_guard(const char *words)
+{
+    char buf[16] = "";
+
+    read(w.words, buf, sizeof(buf) - 1);
+    assert_string_equal(buf, words);
+}
+
 /* What the receiver was sent. */
 static size_t sent(char *buf, size_t len)
 {
@@ -184,6 +202,18 @@ static bool was_told_to_go(void)
     size_t n = sent(buf, sizeof(buf));
 
     return memmem(buf, n, GO, sizeof(GO));
+}
+
+/* Pipes, as the transport has them, where an end is told from data. */
+static void receiver_on_a_pipe(void)
+{
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    close(w.out);
+    close(w.s.t.recv_fd);
+    w.s.t.recv_fd = fds[0];
+    w.out = fds[1];
 }
 
 static void torture_xl_sender_migrates(void **state)
@@ -524,6 +554,132 @@ static void torture_xl_sender_destroy_fails_yet_it_migrated(void **state)
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
 }
 
+static void torture_xl_sender_ready_and_gone_is_taken_back(void **state)
+{
+    (void)state;
+    receiver_on_a_pipe();
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    hangs_up();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_false(was_told_to_go());
+    told_guard("h");
+}
+
+static void torture_xl_sender_the_guest_has_ended(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    w.save_rc = ERROR_FAIL;
+    w.ended = "has crashed";
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save resume");
+    assert_string_equal(w.report.reason, "guest-ended");
+    assert_non_null(strstr(w.report.text, "has crashed"));
+}
+
+/* A policy's abort does not hide that there is nothing left to run. */
+static void torture_xl_sender_ended_outdoes_aborted(void **state)
+{
+    (void)state;
+    w.outcome = XPC_OUTCOME_ABORTED;
+    w.save_rc = ERROR_GUEST_TIMEDOUT;
+    w.ended = "has shut down";
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save resume");
+    assert_string_equal(w.report.reason, "guest-ended");
+}
+
+/* ---- what the guard knows, and does ------------------------------------ */
+
+static void torture_xl_sender_tells_the_guard_each_step(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    told_guard("hgt");
+}
+
+static void torture_xl_sender_tells_the_guard_nothing_untouched(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    hangs_up();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+    told_guard("");
+}
+
+static void torture_xl_sender_tells_the_guard_go_failed(void **state)
+{
+    (void)state;
+    w.hang_up = true;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    told_guard("hgh");
+}
+
+static void torture_xl_sender_tells_the_guard_given_back(void **state)
+{
+    (void)state;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    says(GO, sizeof(GO));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    told_guard("hgh");
+}
+
+static void stand_in_expect(int word, int status, int outcome,
+                            const char *did)
+{
+    assert_int_equal(sender_stand_in(&w.s, word), status);
+    assert_string_equal(w.did, did);
+    assert_int_equal(w.report.outcome, outcome);
+    assert_non_null(w.report.text);
+}
+
+static void torture_xl_sender_guard_touches_nothing_untouched(void **state)
+{
+    (void)state;
+    w.outcome = -1;
+    stand_in_expect(GUARD_UNTOUCHED, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+}
+
+static void torture_xl_sender_guard_takes_back(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
+    assert_non_null(strstr(w.report.text, "xl was killed"));
+}
+
+static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
+{
+    (void)state;
+    stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "resume");
+}
+
+static void torture_xl_sender_guard_never_resumes_after_go(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    stand_in_expect(GUARD_GO, MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "");
+}
+
+static void torture_xl_sender_guard_removes_what_has_left(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    stand_in_expect(GUARD_THERE, MIGRATE_OK, XPC_OUTCOME_MIGRATED,
+                    "destroy");
+}
+
 /* The receiver waits for its go before it lets the signals loose. */
 static void receiver_that_interrupts(void)
 {
@@ -590,6 +746,18 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_resume_fails),
         TEST(torture_xl_sender_destroy_fails_yet_it_migrated),
         TEST(torture_xl_sender_signals_after_go_are_ignored),
+        TEST(torture_xl_sender_ready_and_gone_is_taken_back),
+        TEST(torture_xl_sender_the_guest_has_ended),
+        TEST(torture_xl_sender_ended_outdoes_aborted),
+        TEST(torture_xl_sender_tells_the_guard_each_step),
+        TEST(torture_xl_sender_tells_the_guard_nothing_untouched),
+        TEST(torture_xl_sender_tells_the_guard_go_failed),
+        TEST(torture_xl_sender_tells_the_guard_given_back),
+        TEST(torture_xl_sender_guard_touches_nothing_untouched),
+        TEST(torture_xl_sender_guard_takes_back),
+        TEST(torture_xl_sender_guard_finds_its_name_untouched),
+        TEST(torture_xl_sender_guard_never_resumes_after_go),
+        TEST(torture_xl_sender_guard_removes_what_has_left),
     };
 
     return torture_run(argc, argv, tests);

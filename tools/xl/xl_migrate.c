@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <libxl_utils.h>
+
 #include "libxl_precopy.h"
 #include "xl_history.h"
 #include "xl_migrate.h"
@@ -23,6 +25,7 @@ struct migration {
     char *config;
     char *rune;
     struct report_file file;
+    struct guard guard;
     libxl_precopy_report report;
     size_t learned_from;            /* migrations to the host; 0: nothing */
     time_t start;
@@ -130,6 +133,26 @@ static int prepare(struct migration *m, char *err)
     return report_open(&m->file, m->o.report_file, err);
 }
 
+/* In the guard: xl was killed. The context was the dead xl's. */
+static int stand_in(struct migration *m, struct sender *s, int word)
+{
+    char *now;
+
+    libxl_postfork_child_noexec(m->ctx);
+    m->ctx = s->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
+    if (!m->ctx) {
+        fprintf(stderr, "xl migrate: xl was killed, and its guard can't reach "
+                "Xen: look after %s at both ends\n", m->o.domain);
+        return MIGRATE_UNKNOWN;
+    }
+    now = libxl_domid_to_name(m->ctx, m->domid);
+    if (now && m->name && strcmp(now, m->name))
+        s->away_name = now;
+    else
+        free(now);
+    return sender_stand_in(s, word);
+}
+
 static int migrate(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
@@ -144,10 +167,14 @@ static int migrate(struct migration *m, int interrupt_fd)
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
+    int word;
 
     tell_learned(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
+    if (!guard_start(&m->guard, &word))
+        return stand_in(m, &s, word);
+    s.guard = m->guard;
     if (transport_start(&s.t, m->rune)) {
         fprintf(stderr, "xl migrate: can't start the transport: %s\n",
                 strerror(errno));
@@ -213,6 +240,7 @@ int cmd_migrate(int argc, char **argv)
     /* It was for us; where both ends must be looked at it may yet help. */
     if (status != MIGRATE_UNKNOWN)
         libxl_domain_precopy_clear(m.ctx, m.domid);
+    guard_end(&m.guard);
     if (interrupt_fd >= 0)
         close(interrupt_fd);
 

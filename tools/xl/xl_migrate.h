@@ -15,7 +15,7 @@
 /* Exit status; docs/man/xl-precopy.1.pod explains them to users. */
 enum {
     MIGRATE_OK = 0,
-    MIGRATE_FAILED = 1,             /* guest runs on the source */
+    MIGRATE_FAILED = 1,             /* guest runs on the source, or ended */
     MIGRATE_REFUSED = 2,            /* nothing was touched */
     MIGRATE_ABORTED = 3,            /* by policy; guest on the source */
     MIGRATE_UNKNOWN = 4,            /* check both ends */
@@ -88,6 +88,39 @@ int transport_start(struct transport *t, char *rune);
  * is with an error. kill_it: ends it if it stays.
  */
 void transport_end(struct transport *t, bool kill_it);
+
+/* ---- when we are killed: xl_guard.c ----------------------------------- */
+
+/* What xl tells the guard: who has the guest. */
+enum guard_word {
+    GUARD_UNTOUCHED = 'u',          /* it runs here, nothing has begun */
+    GUARD_HERE = 'h',               /* we do, whatever its name and state */
+    GUARD_GO = 'g',                 /* nobody knows: go may have been given */
+    GUARD_THERE = 't',              /* it runs on the target */
+    GUARD_DONE = 'd',               /* all is done */
+};
+
+struct guard {
+    pid_t pid;                      /* 0: there is none */
+    int fd;
+};
+
+/*
+ * Forks the guard. Returns 1 in the parent, or -1 with errno. In the guard it
+ * returns 0 and the last word, if and when the parent and its save helper
+ * have ended without guard_end(); the guard has the parent's memory as it was
+ * and is to exit.
+ */
+int guard_start(struct guard *g, int *word_r);
+
+/* Before what is told is done: each holds even if we are killed right now. */
+void guard_tell(struct guard *g, enum guard_word word);
+
+/* Is the guard to wait for the end of children started now, too? */
+void guard_inherit(struct guard *g, bool children_too);
+
+/* All is done: the guard ends. Does nothing if there is none. */
+void guard_end(struct guard *g);
 
 /* ---- progress: xl_progress.c ------------------------------------------ */
 
@@ -181,7 +214,10 @@ struct sender_ops {
     /* Reads the plug-in's report into *s->report. */
     int (*read_report)(struct sender *s);
     int (*rename)(struct sender *s, const char *from, const char *to);
-    /* The guest runs again if it is suspended, or is about to be. */
+    /*
+     * The guest runs again if it is suspended, or is about to be. If it has
+     * ended by itself, s->ended says so.
+     */
     int (*take_back)(struct sender *s);
     int (*destroy)(struct sender *s);
 };
@@ -204,6 +240,9 @@ struct sender {
     uint64_t deadline_ns;
     int broken;
     bool stuck;                     /* suspended here, can't be resumed */
+    bool orphaned;                  /* we are the guard, xl was killed */
+    const char *ended;              /* what the guest did, NULL: it lives */
+    struct guard guard;
     char *away_name;                /* what it is called here meanwhile */
     /* CLOCK_MONOTONIC; 0: not reached */
     uint64_t saved_ns, ready_ns, go_ns, started_ns, resumed_ns;
@@ -219,6 +258,13 @@ struct sender {
  * the exit status; the report then has its outcome and times.
  */
 int sender_run(struct sender *s);
+
+/*
+ * What the guard does when xl was killed after its last word. s is as xl had
+ * it before sender_run(), with away_name what the domain is called now, if
+ * that is not its name. Returns what xl's exit status should have been.
+ */
+int sender_stand_in(struct sender *s, int word);
 
 /* A signal came: says what that means now. True: it is time to give up. */
 bool sender_signal(struct sender *s);

@@ -13,6 +13,7 @@
 #include <libxl_event.h>
 
 #include "libxl_precopy.h"
+#include "xen_logdirty.h"
 #include "xen_store.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
@@ -224,19 +225,40 @@ static int rename_domain(struct sender *s, const char *from, const char *to)
     return libxl_domain_rename(s->ctx, s->domid, from, to);
 }
 
-/* Returns 1 when it is suspended, 0 when not, or a libxl error. */
+/* How a guest ends, in words that follow "the guest". */
+static const char *end_text(const libxl_dominfo *info)
+{
+    if (!info->shutdown)
+        return "is gone from this host";
+    switch (info->shutdown_reason) {
+    case LIBXL_SHUTDOWN_REASON_POWEROFF:    return "has shut down";
+    case LIBXL_SHUTDOWN_REASON_REBOOT:      return "is rebooting";
+    case LIBXL_SHUTDOWN_REASON_CRASH:       return "has crashed";
+    default:                                return "has ended";
+    }
+}
+
+/*
+ * Returns 1 when it is suspended, 0 when not, or a libxl error. s->ended is
+ * set when it is none of the two.
+ */
 static int is_suspended(struct sender *s)
 {
     libxl_dominfo info;
+    bool suspended;
     int rc;
 
     libxl_dominfo_init(&info);
     rc = libxl_domain_info(s->ctx, &info, s->domid);
-    if (!rc)
-        rc = info.shutdown &&
-             info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    suspended = !rc && info.shutdown &&
+                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    if (rc == ERROR_DOMAIN_NOTFOUND ||
+        (!rc && !suspended && (info.shutdown || info.dying))) {
+        s->ended = end_text(&info);
+        rc = 0;
+    }
     libxl_dominfo_dispose(&info);
-    return rc;
+    return rc ? rc : suspended;
 }
 
 /*
@@ -275,9 +297,21 @@ static bool withdraw_suspend(uint32_t domid)
 }
 
 /*
- * A guest that has taken notice of the request suspends, though the migration
- * is broken off: give it time to. When the helper was killed in the middle of
- * it there is no report that tells.
+ * A helper that ended without a report was killed, and libxenguest could not
+ * clean up: Xen still logs the guest's writes, and whether the guest was asked
+ * to suspend is not known.
+ */
+static void after_killed_helper(struct sender *s)
+{
+    if (xpc_logdirty_off(s->domid))
+        fprintf(stderr, "migration sender: can't switch off the log of the "
+                "guest's writes: %s: it is slower until it is migrated or "
+                "started anew\n", strerror(errno));
+}
+
+/*
+ * A guest that has taken notice of the request to suspend does so, though the
+ * migration is broken off: give it time to.
  */
 static int take_back(struct sender *s)
 {
@@ -285,11 +319,17 @@ static int take_back(struct sender *s)
     const struct xpc_report *r = s->report;
     int tries = 1, rc;
 
-    if (s->report_read ? r->suspend_asked_ns && !r->suspended_ns :
-                         s->interrupted || s->broken)
+    rc = is_suspended(s);
+    if (s->ended || rc < 0)
+        return rc;
+    if (!s->report_read)
+        after_killed_helper(s);
+    if (!rc && (!s->report_read || (r->suspend_asked_ns && !r->suspended_ns)))
         tries = withdraw_suspend(s->domid) ? 10 : 200;
-    while (!(rc = is_suspended(s)) && --tries)
+    while (!rc && !s->ended && --tries) {
         nanosleep(&step, NULL);
+        rc = is_suspended(s);
+    }
     if (rc <= 0)
         return rc;
     return libxl_domain_resume(s->ctx, s->domid, 1, NULL);

@@ -153,7 +153,9 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    fprintf(out, "Migration of %s: %s\n", name, outcome_texts[r->outcome]);
+    fprintf(out, "Migration of %s: %s\n", name,
+            r->reason && !strcmp(r->reason, "guest-ended") ?
+            "failed, the guest has ended" : outcome_texts[r->outcome]);
     if (r->text)
         fprintf(out, "  %s\n", r->text);
     if (r->nr_iterations)

@@ -244,14 +244,26 @@ static int rename_away(struct sender *s)
     return -1;
 }
 
+/* Has the receiver left after its last word? Then it can't take anything. */
+static bool hung_up(const struct sender *s)
+{
+    struct pollfd fd = { .fd = s->t.recv_fd, .events = POLLIN };
+
+    if (poll(&fd, 1, 0) < 1 || fd.revents & POLLIN)
+        return false;
+    fprintf(stderr, SAY "the receiver has ended.\n");
+    return true;
+}
+
 /*
  * Gives the guest away. A "go" of which the last byte could not be written
  * was never given: the receiver takes nothing less than all of it.
  */
 static int give_go(struct sender *s)
 {
-    if (take_signals(s) || s->interrupted)
+    if (take_signals(s) || s->interrupted || hung_up(s))
         return -1;
+    guard_tell(&s->guard, GUARD_GO);
     fprintf(stderr, SAY "Giving target permission to start.\n");
     s->go_ns = xl_now_ns();
     if (!write_all(s, go, sizeof(go), "permission to start")) {
@@ -259,6 +271,7 @@ static int give_go(struct sender *s)
         s->deadline_ns = 0;     /* from here on there is no way back */
         return 0;
     }
+    guard_tell(&s->guard, GUARD_HERE);
     s->go_ns = 0;
     return -1;
 }
@@ -271,6 +284,11 @@ static int take_back(struct sender *s, int status)
     s->ops->read_report(s);
     rename_back(s);
     rc = s->ops->take_back(s);
+    if (s->ended) {
+        fprintf(stderr, SAY "the guest %s: there is nothing to migrate any "
+                "more.\n", s->ended);
+        return MIGRATE_FAILED;
+    }
     if (!rc) {
         s->resumed_ns = xl_now_ns();
         return status;
@@ -305,12 +323,23 @@ static int target_failed(struct sender *s, int code)
     if (expect(s, go, sizeof(go), "permission for sender to resume"))
         return unknown(s);
     s->told_to_go = false;
+    guard_tell(&s->guard, GUARD_HERE);
     fprintf(stderr, SAY "Trying to resume at our end.\n");
     status = take_back(s, MIGRATE_FAILED);
     if (status == MIGRATE_FAILED)
         fprintf(stderr, SAY "Resumed OK.\n");
     fprintf(stderr, "Migration failed due to problems at target.\n");
     return status;
+}
+
+/* It runs on the target: here is nothing of worth. */
+static void gone_over(struct sender *s)
+{
+    s->ops->read_report(s);     /* it goes with the domain */
+    if (s->ops->destroy(s))
+        fprintf(stderr, SAY "can't destroy the domain here: destroy %s by "
+                "hand, and never resume it.\n",
+                s->away_name ? s->away_name : "it");
 }
 
 static int after_go(struct sender *s)
@@ -323,12 +352,9 @@ static int after_go(struct sender *s)
     if (code)
         return target_failed(s, code);
     s->started_ns = xl_now_ns();
+    guard_tell(&s->guard, GUARD_THERE);
     fprintf(stderr, SAY "Target reports successful startup.\n");
-    s->ops->read_report(s);     /* it goes with the domain */
-    if (s->ops->destroy(s))
-        fprintf(stderr, SAY "can't destroy the domain here: destroy %s by "
-                "hand, and never resume it.\n",
-                s->away_name ? s->away_name : "it");
+    gone_over(s);
     fprintf(stderr, "Migration successful.\n");
     return MIGRATE_OK;
 }
@@ -378,7 +404,10 @@ static int run(struct sender *s)
     if (expect(s, banner, sizeof(banner) - 1, "banner") || send_header(s))
         return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
 
+    guard_tell(&s->guard, GUARD_HERE);
+    guard_inherit(&s->guard, true);
     rc = s->ops->save(s);
+    guard_inherit(&s->guard, false);
     if (rc)
         return save_failed(s, rc);
 
@@ -479,11 +508,20 @@ static void complete_report(struct sender *s, int status)
     if (r->target_started_ns)
         r->total_time_ns = r->target_started_ns;
     set_downtime(s);
-    if (s->broken)
-        set_broken(s);
-    if (s->stuck)
+    if (s->ended) {
+        free(r->reason);
+        free(r->text);
+        r->reason = xl_asprintf("guest-ended");
+        r->text = xl_asprintf("the guest %s while it was migrated",
+                              s->ended);
+    } else if (s->stuck)
         set_reason(r, "error", "the guest could not be resumed: it is "
                    "suspended on the source");
+    else if (s->broken)
+        set_broken(s);
+    else if (s->orphaned && status == MIGRATE_FAILED)
+        set_reason(r, "killed", "xl was killed: the guest keeps running on "
+                   "the source");
     else if (status == MIGRATE_INTERRUPTED && s->interrupted)
         set_reason(r, "interrupted", "interrupted: the guest keeps running "
                    "on the source");
@@ -494,6 +532,38 @@ static void complete_report(struct sender *s, int status)
                    "it keeps running on the source");
     else if (!r->text)
         set_reason(r, "error", "failed before the guest was touched");
+}
+
+int sender_stand_in(struct sender *s, int word)
+{
+    int status;
+
+    s->orphaned = true;
+    switch (word) {
+    case GUARD_UNTOUCHED:
+        fprintf(stderr, SAY "xl was killed before the domain was touched.\n");
+        status = MIGRATE_FAILED;
+        break;
+    case GUARD_GO:
+        fprintf(stderr, SAY "xl was killed as the target was told to "
+                "start the domain.\n");
+        status = unknown(s);
+        break;
+    case GUARD_THERE:
+        fprintf(stderr, SAY "xl was killed: removing the domain here, it "
+                "runs on the target.\n");
+        gone_over(s);
+        status = MIGRATE_OK;
+        break;
+    default:
+        fprintf(stderr, SAY "xl was killed: the domain stays on this "
+                "host.\n");
+        status = take_back(s, MIGRATE_FAILED);
+    }
+    complete_report(s, status);
+    free(s->away_name);
+    s->away_name = NULL;
+    return status;
 }
 
 int sender_run(struct sender *s)

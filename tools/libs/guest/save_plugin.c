@@ -54,6 +54,8 @@ void save_log(struct save_ctx *ctx, const char *fmt, ...)
     char line[512];
     va_list al;
 
+    if (ctx->orphaned)
+        return;
     va_start(al, fmt);
     vsnprintf(line, sizeof(line), fmt, al);
     va_end(al);
@@ -214,7 +216,7 @@ static bool stopped_by_toolstack(int fd)
     return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
 }
 
-static void finish(struct save_ctx *ctx)
+void save_finish(struct save_ctx *ctx)
 {
     struct xpc_report *r = &ctx->report;
 
@@ -258,6 +260,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     ctx->sampler = save_sampler_start(ctx->domid);
     ctx->watchdog = save_watchdog_start(ctx->domid);
     save_control_begin(ctx);
+    save_orphan_watch();
     save_active = ctx;
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);
@@ -296,7 +299,7 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
         goto out;       /* no policy, no report */
  done:
     saved = errno;
-    finish(&ctx);
+    save_finish(&ctx);
     errno = saved;
  out:
     saved = errno;

@@ -48,6 +48,7 @@ struct save_ctx {
     bool overrun;               /* the switchover was broken off */
     bool pages_done;            /* in it, state follows */
     uint64_t final_dirty;       /* pages that it had to send */
+    bool orphaned;              /* the toolstack is gone: save_orphan.c */
     bool out_of_time;           /* a write was refused: the duration is over */
     uint64_t deadline_ns;       /* no write begins after it; 0: none */
     uint64_t suspend_bytes;     /* stream.bytes when the suspend was asked */
@@ -109,6 +110,12 @@ bool save_strict_broken(struct save_ctx *ctx, bool pages);
 
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);
+
+/* Writes the report, and takes away what was for this save alone. */
+void save_finish(struct save_ctx *ctx);
+
+/* From now on the save ends when the toolstack does. For one save a process. */
+void save_orphan_watch(void);
 
 /* One line where stock libxl's users see it: the toolstack's log. */
 __attribute__((format(printf, 2, 3)))

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A save that loses its toolstack. Processes of the test have the parts of
+ * toolstack and helper; what happens comes back over a pipe, a letter each.
+ */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "save_plugin.h"
+#include "xen_logdirty.h"
+
+struct save_ctx *save_active;
+static struct save_ctx ctx = { .domid = 7 };
+static int out;
+
+static void note(char c)
+{
+    if (write(out, &c, 1) != 1)
+        abort();
+}
+
+int xpc_logdirty_off(uint32_t domid)
+{
+    note(domid == 7 ? 'o' : '?');
+    return 0;
+}
+
+void save_conclude(struct save_ctx *c, int rc, int errnoval)
+{
+    note(c == &ctx && rc && errnoval ? 'c' : '?');
+}
+
+void save_finish(struct save_ctx *c)
+{
+    note(c->orphaned ? 'f' : '?');
+}
+
+static void on_term(int sig)
+{
+    (void)sig;
+    note('T');
+}
+
+/* Runs it in a process. Returns what was noted until all have ended. */
+static const char *noted(void (*part)(void))
+{
+    static char buf[16];
+    int fds[2];
+    size_t len = 0;
+    ssize_t n;
+    pid_t pid;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    if (!pid) {
+        out = fds[1];
+        signal(SIGTERM, on_term);
+        part();
+        _exit(0);
+    }
+    close(fds[1]);
+    while ((n = read(fds[0], buf + len, sizeof(buf) - 1 - len)) > 0)
+        len += n;
+    buf[len] = 0;
+    close(fds[0]);
+    waitpid(pid, NULL, 0);
+    return buf;
+}
+
+static void exits_in_a_save(void)
+{
+    save_orphan_watch();
+    save_active = &ctx;
+    exit(255);
+}
+
+static void exits_after_a_save(void)
+{
+    save_orphan_watch();
+    save_active = &ctx;
+    save_active = NULL;
+    exit(0);
+}
+
+/* The helper says that it watches by closing the other pipe. */
+static void helper(int ready)
+{
+    save_orphan_watch();
+    close(ready);
+    /* A signal ends it early. */
+    usleep(10 * 1000 * 1000);
+}
+
+static void toolstack_dies(void)
+{
+    int fds[2];
+    char c;
+
+    if (pipe(fds))
+        abort();
+    if (!fork()) {
+        close(fds[0]);
+        helper(fds[1]);
+        _exit(0);
+    }
+    close(fds[1]);
+    if (read(fds[0], &c, 1))
+        abort();
+    raise(SIGKILL);
+}
+
+static int started[2];
+static pid_t helper_pid;
+
+static void *starts_a_helper(void *arg)
+{
+    char c;
+
+    (void)arg;
+    helper_pid = fork();
+    if (!helper_pid) {
+        close(started[0]);
+        save_orphan_watch();
+        close(started[1]);
+        usleep(10 * 1000 * 1000);   /* until the thread's end is told */
+        note('w');
+        _exit(0);
+    }
+    close(started[1]);
+    if (read(started[0], &c, 1))
+        abort();
+    return NULL;
+}
+
+static void thread_of_the_toolstack_ends(void)
+{
+    pthread_t t;
+
+    if (pipe(started) || pthread_create(&t, NULL, starts_a_helper, NULL) ||
+        pthread_join(t, NULL))
+        abort();
+    waitpid(helper_pid, NULL, 0);
+}
+
+static void torture_save_orphan_an_exit_cleans_up(void **state)
+{
+    (void)state;
+    assert_string_equal(noted(exits_in_a_save), "ocf");
+}
+
+static void torture_save_orphan_an_exit_after_the_save_does_not(void **state)
+{
+    (void)state;
+    assert_string_equal(noted(exits_after_a_save), "");
+}
+
+static void torture_save_orphan_a_dead_toolstack_ends_the_save(void **state)
+{
+    (void)state;
+    assert_string_equal(noted(toolstack_dies), "T");
+}
+
+static void torture_save_orphan_a_thread_is_not_the_toolstack(void **state)
+{
+    (void)state;
+    assert_string_equal(noted(thread_of_the_toolstack_ends), "w");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_save_orphan_an_exit_cleans_up),
+        cmocka_unit_test(torture_save_orphan_an_exit_after_the_save_does_not),
+        cmocka_unit_test(torture_save_orphan_a_dead_toolstack_ends_the_save),
+        cmocka_unit_test(torture_save_orphan_a_thread_is_not_the_toolstack),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guard, with a child of the test in the part of xl: how it ends, and
+ * what the guard then has to say.
+ */
+#include "torture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+/* The part of xl: ends by SIGKILL unless it exits. */
+typedef void part_fn(struct guard *g);
+
+/* Runs it. Returns the guard's word, 0: it was never called upon. */
+static int run_part(part_fn *part)
+{
+    struct guard g;
+    int fds[2], word, r;
+    char said = 0;
+    pid_t pid;
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    if (!pid) {
+        close(fds[0]);
+        setpgid(0, 0);
+        r = guard_start(&g, &word);
+        if (!r) {
+            char c = word;
+
+            _exit(write(fds[1], &c, 1) == 1 ? 0 : 1);
+        }
+        /* Not held open by what is started later. */
+        close(fds[1]);
+        if (r > 0)
+            part(&g);
+        raise(SIGKILL);
+    }
+    close(fds[1]);
+    if (read(fds[0], &said, 1) != 1)
+        said = 0;
+    close(fds[0]);
+    waitpid(pid, NULL, 0);
+    return said;
+}
+
+static void killed_at_once(struct guard *g)
+{
+    (void)g;
+}
+
+static void killed_after_go(struct guard *g)
+{
+    guard_tell(g, GUARD_HERE);
+    guard_tell(g, GUARD_GO);
+}
+
+static void ends_well(struct guard *g)
+{
+    guard_tell(g, GUARD_HERE);
+    guard_end(g);
+    assert_int_equal(g->pid, 0);
+    guard_tell(g, GUARD_GO);    /* to nobody */
+    guard_end(g);
+}
+
+/* The whole group of processes is killed, as by a terminal or a supervisor. */
+static void group_killed(struct guard *g)
+{
+    guard_tell(g, GUARD_HERE);
+    kill(0, SIGKILL);
+}
+
+/* A helper that lives on, and tells when its end has come. */
+static void helper_survives(struct guard *g)
+{
+    pid_t xl = getpid();
+
+    guard_tell(g, GUARD_HERE);
+    if (!fork()) {
+        while (getppid() == xl)
+            usleep(1000);
+        usleep(50 * 1000);
+        /* What it says last counts: so the guard has waited for it. */
+        guard_tell(g, GUARD_THERE);
+        _exit(0);
+    }
+}
+
+static void torture_xl_guard_is_called_upon(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(killed_at_once), GUARD_UNTOUCHED);
+}
+
+static void torture_xl_guard_knows_the_last_word(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(killed_after_go), GUARD_GO);
+}
+
+static void torture_xl_guard_is_silent_when_all_is_done(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(ends_well), 0);
+}
+
+static void torture_xl_guard_survives_its_group(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(group_killed), GUARD_HERE);
+}
+
+static void torture_xl_guard_waits_for_the_helper(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(helper_survives), GUARD_THERE);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_guard_is_called_upon),
+        cmocka_unit_test(torture_xl_guard_knows_the_last_word),
+        cmocka_unit_test(torture_xl_guard_is_silent_when_all_is_done),
+        cmocka_unit_test(torture_xl_guard_survives_its_group),
+        cmocka_unit_test(torture_xl_guard_waits_for_the_helper),
+    };
+
+    return torture_run(argc, argv, tests);
+}
