@@ -326,6 +326,9 @@ static int take_back(struct sender *s)
         after_killed_helper(s);
     if (!rc && (!s->report_read || (r->suspend_asked_ns && !r->suspended_ns)))
         tries = withdraw_suspend(s->domid) ? 10 : 200;
+    if (tries == 200 && !s->report_read)
+        fprintf(stderr, "migration sender: waiting ten seconds in case the "
+                "guest has been asked to suspend.\n");
     while (!rc && !s->ended && --tries) {
         nanosleep(&step, NULL);
         rc = is_suspended(s);

@@ -16,9 +16,10 @@ watched=yes
 link=400mbit
 xl=ours
 # At least three iterations, at most four.
-cell_options='--precopy-switchover-overhead=20ms --precopy-downtime=60ms
-    --precopy-max-downtime=60s --precopy-on-timeout=suspend
-    --precopy-early-abort=off --precopy-iterations=4'
+cell_options='--precopy-switchover-overhead=20ms --precopy-downtime=60ms'
+cell_options="$cell_options --precopy-max-downtime=60s"
+cell_options="$cell_options --precopy-on-timeout=suspend"
+cell_options="$cell_options --precopy-early-abort=off --precopy-iterations=4"
 # They are judged by this file.
 expect_status=
 expect_guest=
@@ -133,20 +134,23 @@ during() {
     undo
 }
 
+# The link stays until both ends have done with it.
 before_checks() {
     undo
-    sleep 0.1
+    wait_for 20 nobody_is_left '^socat -b 65536 - TCP'
 }
 
 after() {
     local result
-    check "no process is left" wait_for 20 nobody_is_left
+    check "no process is left" wait_for 10 nobody_is_left '^socat'
     result=$(cell_result)
     echo "$result" >"$step/guest"
     case " $(expected) " in
         *" ${result%:*} "*) ;;
         *) fail "the guest: $result, not: $(expected)" ;;
     esac
+    [ "$(cat "$step/status")" = "$(expected_status "${result%:*}")" ] ||
+        fail "exit status $(cat "$step/status"), the guest: $result"
     check_left_behind "${result%:*}"
     check_said "${result%:*}"
     check_report "${result%:*}"
@@ -155,8 +159,10 @@ after() {
 
 # ------------------------------------------------------------ what came out
 
+# nobody_is_left REGEX: nor what matches.
 nobody_is_left() {
-    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper|^socat|^/job/gate')
+    left_processes=$(pids_of \
+        "xl migrate|migrate-receive|libxl-save-helper|^/job/gate|$1")
     [ -z "$left_processes" ]
 }
 
@@ -203,11 +209,13 @@ suspended_away() {
 }
 
 nodes_have_domains() {
-    local at d
-    for at in /libxl /local/domain; do
-        for d in $(xenstore-list $at); do
-            [ "$d" = 0 ] || domains | grep -q "^$d " || return 1
-        done
+    local there d
+    there=" 0 $(domains | cut -d ' ' -f 1 | tr '\n' ' ')"
+    for d in $(xenstore-list /libxl; xenstore-list /local/domain); do
+        case $there in
+            *" $d "*) ;;
+            *) return 1 ;;
+        esac
     done
 }
 
@@ -287,7 +295,7 @@ check_said() {
 source the guest (keeps running|runs) here|nothing was touched
 target Migration of $guest: migrated
 unknown state unknown
-ended the guest (has shut down|reboots|has crashed|is gone)
+ended the guest (has shut down|is rebooting|has crashed|is gone)
 END
     [ $fault-$1 != report-disk-full-target ] ||
         says "report can't be written.*No space left" ||

@@ -402,8 +402,8 @@ migrate() {
     kill $during_pid 2>/dev/null
     wait $during_pid 2>/dev/null
     trace_end
-    link_down
     before_checks
+    link_down
     check_guest
     after
     step_wants
