@@ -72,3 +72,8 @@ lab-faults: lab-build
 .PHONY: lab-predict
 lab-predict: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/predict/run $(CASES)
+
+## make lab-compare         our policy beside stock's on real migrations
+.PHONY: lab-compare
+lab-compare: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/compare/run $(CASES)

@@ -14,6 +14,8 @@
  *   rate=N     writes a second, a page each (1000); "max": as fast as it goes
  *   busy=MS,lull=MS    phased: writes for busy ms, rests for lull ms
  *   after=MS   starts to write only then
+ *   surge-at=MS,surge-for=MS,surge-rate=N   from then on, for so long, another
+ *              rate
  *   fill=random|zero   what is in the pages beside their header (random)
  *   cold=N     further MiB, filled once and then only checked (0)
  *   cold-fill=random|zero
@@ -64,6 +66,7 @@ static struct {
     enum pattern pattern;
     uint64_t mib, cold_mib, rate, seed;
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
+    uint64_t surge_at_ns, surge_for_ns, surge_rate;
     double skew;
     bool max_rate, zero_fill, cold_zero;
 } opt = {
@@ -283,6 +286,12 @@ static bool is_busy(uint64_t age_ns)
            opt.busy_ns;
 }
 
+static uint64_t rate_at(uint64_t age_ns)
+{
+    return age_ns - opt.surge_at_ns < opt.surge_for_ns ? opt.surge_rate
+                                                       : opt.rate;
+}
+
 /* One write to the domain's own part of xenstore, answer awaited. */
 static int xenstore_write(int fd, const char *path, const char *value)
 {
@@ -378,7 +387,7 @@ static void work(int xenstore)
             /* Small batches: the clock and xenstore are not forgotten. */
             due = 256;
         } else {
-            due += (double)passed * opt.rate / NS;
+            due += (double)passed * rate_at(now - start) / NS;
         }
         for (n = due; n > 0; n--)
             write_page(pick_page());
@@ -418,6 +427,12 @@ static void set_option(const char *name, const char *value)
         opt.lull_ns = number * 1000000;
     } else if (!strcmp(name, "after")) {
         opt.after_ns = number * 1000000;
+    } else if (!strcmp(name, "surge-at")) {
+        opt.surge_at_ns = number * 1000000;
+    } else if (!strcmp(name, "surge-for")) {
+        opt.surge_for_ns = number * 1000000;
+    } else if (!strcmp(name, "surge-rate")) {
+        opt.surge_rate = number;
     } else if (!strcmp(name, "verify")) {
         opt.verify_ns = (number ? number : 1) * 1000000;
     } else if (!strcmp(name, "seed")) {
