@@ -130,6 +130,12 @@ void save_sampler_stop(struct save_sampler *s)
 /* Never: there is no sampler. */
 void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_cost(struct save_sampler *s, uint64_t *counts, uint64_t *ns)
+{
+    (void)counts;
+    (void)ns;
+    assert_non_null(s);
+}
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
 {
     (void)to;

@@ -266,6 +266,9 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
               XC_STREAM_PLAIN, recv_fd);
     saved = errno;
     save_active = NULL;
+    if (ctx->sampler)
+        save_sampler_cost(ctx->sampler, &ctx->report.sampler_counts,
+                          &ctx->report.sampler_ns);
     save_sampler_stop(ctx->sampler);
     save_watchdog_stop(ctx->watchdog);
     save_conclude(ctx, rc, saved);

@@ -237,6 +237,11 @@ struct xpc_report {
     uint64_t suspend_asked_ns, suspended_ns, final_bitmap_ns, pages_sent_ns,
              state_sent_ns, stream_end_ns, target_ready_ns, go_ns,
              target_started_ns, resumed_ns;
+    /*
+     * Counts of the dirty pages between the decisions, and the time they took:
+     * the guest is paused for no more than that.
+     */
+    uint64_t sampler_counts, sampler_ns;
     /* Since the suspend was asked for: pages, and bytes in all and of state. */
     uint64_t final_pages, final_bytes, device_bytes;
     struct xpc_iteration *iterations;

@@ -159,6 +159,8 @@ static const struct xpc_field report_fields[] = {
     U64(R, "target-started-us", target_started_ns, .scale = US,
         .null_zero = true),
     U64(R, "resumed-us", resumed_ns, .scale = US, .null_zero = true),
+    U64(R, "sampler-counts", sampler_counts),
+    U64(R, "sampler-us", sampler_ns, .scale = US),
     U64(R, "final-pages", final_pages),
     U64(R, "final-bytes", final_bytes),
     U64(R, "device-bytes", device_bytes),
