@@ -77,3 +77,8 @@ lab-predict: lab-build
 .PHONY: lab-compare
 lab-compare: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/compare/run $(CASES)
+
+## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
+.PHONY: policy-pictures
+policy-pictures:
+	@BUILD=$(BUILD) tests/lab/compare/picture phased surge
