@@ -106,6 +106,31 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     xpc_report_dispose(&r);
 }
 
+/* Within a record: what it says of itself has not all been sent. */
+static int script_stalls_in_a_record(void)
+{
+    static char record[8 + 8 + 500 * 4104];
+    uint32_t head[4] = { 1, sizeof(record) - 8, 500, 0 };
+
+    memcpy(record, head, sizeof(head));
+    suspend_with(500);
+    return write_all(record, sizeof(record)) ? failed(errno) : 0;
+}
+
+static void torture_save_strict_counts_what_has_left(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_stalls_in_a_record, &r), -1);
+    assert_string_equal(r.reason, "overrun");
+    /* A pipe takes 64 KiB. */
+    assert_in_range(r.final_pages, 10, 20);
+    assert_int_equal(r.device_bytes, 0);
+    assert_non_null(strstr(r.text, " of 500 pages"));
+    xpc_report_dispose(&r);
+}
+
 /* ---- more to send than was foreseen --------------------------------------- */
 
 static int script_too_much(void)
@@ -198,6 +223,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_strict_a_stalled_stream_is_broken_off),
+        cmocka_unit_test(torture_save_strict_counts_what_has_left),
         cmocka_unit_test(torture_save_strict_too_many_pages_are_not_begun),
         cmocka_unit_test(torture_save_strict_state_has_the_time_set_aside),
         cmocka_unit_test(

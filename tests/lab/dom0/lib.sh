@@ -190,6 +190,12 @@ keepalive=keepalive,keepidle=2,keepintvl=1,keepcnt=3
 
 # link=none: a pipe. link=RATE (100mbit, or max): a veth pair to the network
 # namespace that the receiver lives in.
+#
+# Buffers are small: Linux's usual ones hold 3 ms of a link of 10 Gbit/s, but a
+# third of a second of one of 100 Mbit/s, all of it in front of the last pages.
+link_buffers='4096 65536 262144'
+link_shape='burst 64k latency 20ms'
+
 link_up() {
     local at=root
     [ "${link:-none}" != none ] || return 0
@@ -204,13 +210,15 @@ link_up() {
     $ip netns exec b $ip addr add 10.9.0.2/24 dev vb
     $ip netns exec b $ip link set vb up
     $ip netns exec b $ip link set lo up
+    echo "$link_buffers" >/proc/sys/net/ipv4/tcp_wmem
+    $ip netns exec b sh -c "echo $link_buffers >/proc/sys/net/ipv4/tcp_rmem"
     if [ -n "$link_loss" ]; then
         $tc qdisc add dev va root handle 1: netem loss "$link_loss" limit 10000
         at='parent 1:1'
     fi
     # shellcheck disable=SC2086
     [ "$link" = max ] ||
-        $tc qdisc add dev va $at tbf rate "$link" burst 64k latency 100ms
+        $tc qdisc add dev va $at tbf rate "$link" $link_shape
     [ -z "$link_delay" ] ||
         $ip netns exec b $tc qdisc add dev vb root netem delay "$link_delay"
     $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
@@ -219,13 +227,20 @@ link_up() {
 }
 
 link_set_rate() {
-    $tc qdisc change dev va root tbf rate "$1" burst 64k latency 100ms
+    # shellcheck disable=SC2086
+    $tc qdisc change dev va root tbf rate "$1" $link_shape
 }
 
 # Drops what is sent, without a word to either side.
 link_cut() {
     $tc qdisc replace dev va root netem loss 100%
     $ip netns exec b $tc qdisc replace dev vb root netem loss 100%
+}
+
+link_mend() {
+    $ip netns exec b $tc qdisc del dev vb root
+    # shellcheck disable=SC2086
+    $tc qdisc replace dev va root tbf rate "$link" $link_shape
 }
 
 link_down() {

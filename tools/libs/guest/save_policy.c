@@ -249,16 +249,21 @@ static void set_failure(struct save_ctx *ctx, int errnoval)
 /* What has left, in all and in the switchover. */
 static void count_sent(struct save_ctx *ctx)
 {
+    const struct save_stream *s = &ctx->stream;
     struct xpc_report *r = &ctx->report;
+    /* Of a record that was broken off, what it announced is counted already. */
+    uint64_t missing = s->in_pages ? s->skip : 0;
+    uint64_t pages = s->pages - (missing + XPC_PAGE_SIZE - 1) / XPC_PAGE_SIZE;
 
-    r->total_bytes = ctx->stream.bytes;
-    r->total_pages_sent = ctx->stream.pages;
+    r->total_bytes = s->bytes;
+    r->total_pages_sent = pages;
     if (!r->suspended_ns)
         return;
-    r->final_pages = ctx->stream.pages - ctx->suspend_pages;
-    r->final_bytes = ctx->stream.bytes - ctx->suspend_bytes;
+    r->final_pages = pages > ctx->suspend_pages ?
+                     pages - ctx->suspend_pages : 0;
+    r->final_bytes = s->bytes - ctx->suspend_bytes;
     r->device_bytes = r->final_bytes -
-        (ctx->stream.page_bytes - ctx->suspend_page_bytes);
+        (s->page_bytes - missing - ctx->suspend_page_bytes);
 }
 
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
