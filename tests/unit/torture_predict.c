@@ -193,6 +193,29 @@ static void torture_predict_takes_a_round_that_gains(void **state)
     assert_ms(r.downtime_ns, 8);
 }
 
+static void torture_predict_takes_small_gains_that_add_up(void **state)
+{
+    (void)state;
+    /* 9,300 of the link's 10,000 pages a second: 7% a round, and the next. */
+    curve.nr = 0;
+    curve.zero_pages = 0;
+    for (int i = 1; i <= 8; i++)
+        xpc_curve_add(&curve, i * XPC_S, 9300 * i, 9300 * i, 9300 * i);
+    xpc_predict_start(&start, &curve, &params);
+    params.rule.downtime_ns = params.rule.max_downtime_ns = XPC_S;
+    params.rule.gain = 0.9;
+    run();
+    assert_true(r.converges);
+    assert_true(r.downtime_ns < 20 * XPC_MS);
+    /* What is left at last can't be had: there is a floor. */
+    params.overhead_ns = 100 * XPC_MS;
+    params.rule.downtime_ns = 120 * XPC_MS;
+    run();
+    assert_true(r.converges);
+    assert_true(r.downtime_ns < 112 * XPC_MS);
+    assert_true(r.downtime_ns > 105 * XPC_MS);
+}
+
 static void torture_predict_survives_extremes(void **state)
 {
     const uint64_t bandwidths[] = { 0, 1, UINT64_MAX };
@@ -282,6 +305,7 @@ int main(int argc, char **argv)
         T(stops_at_once_without_a_limit),
         T(keeps_the_duration),
         T(takes_a_round_that_gains),
+        T(takes_small_gains_that_add_up),
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),

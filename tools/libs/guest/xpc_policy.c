@@ -218,7 +218,7 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->dirty_pages = o->dirty_pages;
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
-    s->next_downtime_ns = UINT64_MAX;
+    s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
     xpc_learn_add(&e->learn, o->samples, o->nr_samples,
                   o->since_clean_ns ? o->since_clean_ns : o->now_ns -
@@ -226,36 +226,24 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
 }
 
 /*
- * The downtime after the next iteration: expected, or with side 1 at the
- * guest's busiest that was seen.
+ * Within the limit, is that at stake if it goes on? Not if the next iteration
+ * would leave it there with the guest at its busiest that was seen.
  */
-static uint64_t after_next(const struct xpc_engine *e,
-                           const struct xpc_curve *c, double side)
+static bool at_stake(const struct xpc_engine *e, const struct xpc_curve *c)
 {
-    double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns,
-                                   side);
+    double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns, 1);
 
-    return xpc_predict_cautious(&e->predict, pages, 0);
+    return xpc_predict_cautious(&e->predict, pages, 0) >
+           e->params.downtime_ns;
 }
 
-/*
- * The least downtime that copying on reaches in the time left, on the curve
- * or, with side -1, at the guest's quietest that was seen.
- */
+/* The least downtime that copying on reaches in the time left. */
 static uint64_t best_to_come(const struct xpc_engine *e,
                              const struct xpc_curve *c, double side)
 {
-    struct xpc_predict_params pp = e->predict;
     struct xpc_predict_state s = here(e);
-    struct xpc_prediction r;
 
-    /* Never satisfied: it goes on for as long as copying on helps. */
-    pp.rule.downtime_ns = 0;
-    pp.rule.max_downtime_ns = 0;
-    pp.rule.threshold_pages = 0;
-    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
-    xpc_predict_run(&r, c, &pp, &s, side, NULL);
-    return r.least_downtime_ns;
+    return xpc_predict_least(c, &e->predict, &s, side);
 }
 
 static double patience(const struct xpc_curve *c)
@@ -306,8 +294,8 @@ static void choose(struct xpc_engine *e, struct xpc_decision *d)
     if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
         d->best_downtime_ns = best_to_come(e, &curve, 0);
         judge_stall(e, &curve, &s);
-        if (after_next(e, &curve, 1) <= e->params.downtime_ns)
-            s.next_downtime_ns = after_next(e, &curve, 0);
+        if (!at_stake(e, &curve))
+            s.later_downtime_ns = d->best_downtime_ns;
     }
     d->action = xpc_rule_decide(&rule, &s, &d->reason);
 }

@@ -136,7 +136,7 @@ static void look(struct run *run, double pages, double zero)
     s->elapsed_ns = to_u64(run->elapsed);
     s->dirty_pages = pages + zero;
     s->downtime_ns = xpc_predict_cautious(run->p, pages, zero);
-    s->next_downtime_ns = UINT64_MAX;
+    s->later_downtime_ns = UINT64_MAX;
     if (s->iterations < run->p->rule.min_iterations ||
         s->downtime_ns >= r->least_downtime_ns)
         return;
@@ -184,18 +184,29 @@ static void clean(struct run *run)
     run->dirty = run->since_clean = 0;
 }
 
+/* Where the run stands, with the next iteration ready to be sent. */
+static struct xpc_predict_state standing(const struct run *run)
+{
+    return (struct xpc_predict_state){
+        .elapsed_ns = run->rule.elapsed_ns,
+        .iterations = run->rule.iterations,
+        .pages = run->pages,
+    };
+}
+
 /* The rule's word at the end of an iteration. Leaves the next one ready. */
 static int decide(struct run *run)
 {
     struct xpc_rule_state *s = &run->rule;
-    double left = run->dirty, next;
+    struct xpc_predict_state here;
+    double left = run->dirty;
 
     clean(run);
-    next = iteration_ns(run);
-    s->next_ns = to_u64(next);
-    if (run->p->rule.gain > 0)
-        s->next_downtime_ns =
-            xpc_predict_cautious(run->p, dirty_after(run, next), 0);
+    s->next_ns = to_u64(iteration_ns(run));
+    here = standing(run);
+    if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns)
+        s->later_downtime_ns = xpc_predict_least(run->c, run->p, &here,
+                                                 run->side);
     run->r->dirty_pages = left;
     run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
     if (run->r->action == XPC_CONTINUE &&
@@ -269,6 +280,23 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
     while (decide(&run) == XPC_CONTINUE)
         send(&run);
     finish(&run, r->dirty_pages, 0);
+}
+
+uint64_t xpc_predict_least(const struct xpc_curve *c,
+                           const struct xpc_predict_params *p,
+                           const struct xpc_predict_state *s, double side)
+{
+    struct xpc_predict_params pp = *p;
+    struct xpc_prediction r;
+
+    /* Never satisfied: it goes on for as long as copying on helps. */
+    pp.rule.downtime_ns = 0;
+    pp.rule.max_downtime_ns = 0;
+    pp.rule.gain = 0;
+    pp.rule.threshold_pages = 0;
+    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    xpc_predict_run(&r, c, &pp, s, side, NULL);
+    return r.least_downtime_ns;
 }
 
 void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,

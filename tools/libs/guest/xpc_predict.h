@@ -152,6 +152,15 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
                      const struct xpc_predict_state *s, double side,
                      struct xpc_predict_trace *trace);
 
+/*
+ * The least downtime, with the margin, that copying on from there reaches: as
+ * long as it helps and the duration and the iterations last, whatever limit
+ * there is. What is there already counts, too. side as above.
+ */
+uint64_t xpc_predict_least(const struct xpc_curve *c,
+                           const struct xpc_predict_params *p,
+                           const struct xpc_predict_state *s, double side);
+
 /* Simulates on the low, the expected and the high curve. */
 void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,
                       const struct xpc_predict_params *p,

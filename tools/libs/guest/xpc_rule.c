@@ -58,11 +58,11 @@ static bool no_iterations(const struct xpc_rule *r,
     return r->iterations && s->iterations >= r->iterations;
 }
 
-/* Within the limit: is one more iteration still worth it? */
+/* Within the limit: is it worth it to go on? */
 static bool worth_it(const struct xpc_rule *r, const struct xpc_rule_state *s)
 {
-    return s->next_downtime_ns < s->downtime_ns &&
-           s->next_downtime_ns <= s->downtime_ns * r->gain &&
+    return s->later_downtime_ns < s->downtime_ns &&
+           s->later_downtime_ns <= s->downtime_ns * r->gain &&
            !no_time(r, s) && !no_iterations(r, s);
 }
 

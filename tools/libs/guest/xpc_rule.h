@@ -21,8 +21,8 @@ struct xpc_rule {
     uint64_t min_iterations;    /* no stop before so many are finished */
     uint64_t threshold_pages;   /* under it copying on is pointless */
     /*
-     * Within the limit, one more iteration is taken when it would leave at
-     * most this share of the downtime and there is time. 0: never.
+     * Within the limit, it goes on when that is predicted to reach at most
+     * this share of the downtime and there is time. 0: never.
      */
     double gain;
     /* An iteration helps if it leaves under this share of the best before... */
@@ -38,7 +38,8 @@ struct xpc_rule_state {
     double dirty_pages;         /* to be sent next, or by stop-and-copy */
     uint64_t downtime_ns;       /* predicted, if suspended now */
     uint64_t next_ns;           /* how long the next iteration takes */
-    uint64_t next_downtime_ns;  /* predicted after it; UINT64_MAX: unknown */
+    uint64_t later_downtime_ns; /* the least that going on is predicted to
+                                 * reach; UINT64_MAX: unknown */
     /* Kept by xpc_rule_watch(). */
     double best_dirty_pages;    /* least at an iteration's end; 0: none yet */
     unsigned int stalled;       /* iterations since it got better */
