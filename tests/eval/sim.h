@@ -73,6 +73,9 @@ struct sim_walker {
     uint64_t lap_ns;            /* start of the repetition under way */
     size_t interval, next;      /* the next event */
     uint64_t count;
+    /* Of those counted: dirty in the epoch before, too; in none. */
+    uint64_t again, fresh;
+    uint64_t all;               /* in any epoch */
     const struct sim_walker *past;  /* pages counted there don't count */
 };
 
@@ -130,6 +133,8 @@ struct sim_seen {
         uint64_t t_ns, pages;
     } samples[SIM_SAMPLES];
     size_t nr_samples;
+    /* Of the pages that this iteration sent, as of all bitmaps till then. */
+    struct xpc_working_set working_set;
 };
 
 /* What it would be to suspend there. */

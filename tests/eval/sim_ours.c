@@ -46,6 +46,7 @@ int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
         .dirty_pages = seen->dirty_pages,
         .pages_sent = seen->pages_sent,
         .bytes_sent = seen->bytes_sent,
+        .working_set = seen->working_set,
     };
     int action = decide(s, seen, &o);
 

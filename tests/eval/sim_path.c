@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sim.h"
+#include "xpc_workset.h"
 #include "xpc_units.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
@@ -210,6 +211,10 @@ int sim_path_init(struct sim_path *p, const struct sim_trace *t,
 
         if (grow(p))
             goto out;
+        /* Two bitmaps were read. */
+        if (w.epoch >= 2)
+            xpc_working_set_fill(&seen.working_set, w.all, w.count, w.again,
+                                 w.fresh);
         seen.end_ns = sim_link_send(l, now + SIM_ITERATION_NS,
                                     seen.bytes_sent);
         watch(&seen, &w, start_ns + now, start_ns + seen.end_ns);

@@ -278,6 +278,9 @@ static void advance(struct sim_walker *w, uint64_t ns, bool counting)
 
             if (counting && w->stamps[page] != w->epoch &&
                 !(w->past && w->past->stamps[page] == w->past->epoch)) {
+                w->again += w->stamps[page] && w->stamps[page] + 1 == w->epoch;
+                w->fresh += !w->stamps[page];
+                w->all += !w->stamps[page];
                 w->stamps[page] = w->epoch;
                 w->count++;
             }
@@ -319,7 +322,7 @@ void sim_walker_clean(struct sim_walker *w, uint64_t ns)
     jump(w, ns);
     advance(w, ns, false);
     w->epoch++;
-    w->count = 0;
+    w->count = w->again = w->fresh = 0;
 }
 
 uint64_t sim_walker_count(struct sim_walker *w, uint64_t ns)

@@ -20,6 +20,7 @@
 #define DIR "/libxl/7/precopy/"
 /* 4 GiB: at 100 Mbit/s no limit of less than 343 s is met. */
 #define DIRTY (1u << 20)
+#define GPFNS 1024
 
 static struct {
     const struct save_callbacks *cb;
@@ -58,12 +59,12 @@ static long long real_logdirty(xc_interface *xch, uint32_t domid,
     (void)xch;
     (void)domid;
     (void)b;
-    (void)pages;
     (void)mode;
     assert_true(sop == XEN_DOMCTL_SHADOW_OP_PEEK ||
                 sop == XEN_DOMCTL_SHADOW_OP_CLEAN);
-    stats->dirty_count = w.dirty;
-    return 0;
+    if (stats)
+        stats->dirty_count = w.dirty;
+    return sop == XEN_DOMCTL_SHADOW_OP_CLEAN ? (long long)pages : 0;
 }
 
 static ssize_t real_write(int fd, const void *buf, size_t len)
@@ -96,6 +97,15 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
         .shutdown_reason = SHUTDOWN_suspend,
     };
     return 1;
+}
+
+int xc_domain_maximum_gpfn(xc_interface *xch, uint32_t domid,
+                           xen_pfn_t *gpfns)
+{
+    (void)xch;
+    (void)domid;
+    *gpfns = GPFNS - 1;
+    return 0;
 }
 
 void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);

@@ -134,6 +134,25 @@ static void torture_eval_sim_path(void **state)
     sim_path_free(&p);
 }
 
+static void torture_eval_sim_tells_the_working_set(void **state)
+{
+    struct sim_walker w;
+
+    assert_int_equal(sim_walker_init(&w, *state), 0);
+    sim_walker_clean(&w, 0);
+    sim_walker_count(&w, 300 * MS);     /* 0 1 2 90 91 */
+    sim_walker_clean(&w, 300 * MS);
+    sim_walker_count(&w, 400 * MS);     /* 3 91 */
+    assert_int_equal(w.again, 1);
+    assert_int_equal(w.fresh, 1);
+    sim_walker_clean(&w, 400 * MS);
+    sim_walker_count(&w, 600 * MS);     /* 4 5 90 91 */
+    assert_int_equal(w.again, 1);
+    assert_int_equal(w.fresh, 2);
+    assert_int_equal(w.all, 8);
+    sim_walker_free(&w);
+}
+
 /* What is dirtied while the guest is being suspended belongs to the rest. */
 static void torture_eval_sim_suspend_takes_time(void **state)
 {
@@ -376,6 +395,7 @@ int main(int argc, char **argv)
         WITH_TRACE(torture_eval_sim_peek_disturbs_nothing),
         cmocka_unit_test(torture_eval_sim_link),
         WITH_TRACE(torture_eval_sim_path),
+        WITH_TRACE(torture_eval_sim_tells_the_working_set),
         WITH_TRACE(torture_eval_sim_suspend_takes_time),
         cmocka_unit_test(torture_eval_sim_oracle),
         cmocka_unit_test(torture_eval_sim_rules),

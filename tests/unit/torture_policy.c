@@ -24,6 +24,7 @@ struct fixture {
     struct xpc_iteration it;
     uint64_t now;
     bool linear;        /* D(t) within an iteration: else it saturates */
+    struct xpc_working_set set;
 };
 
 /* 64 MiB over 100 MB/s, 50 ms of overhead, 200 ms of downtime allowed. */
@@ -64,7 +65,7 @@ static int iterate(struct fixture *f, uint64_t pages, uint64_t dirty)
     struct xpc_observation o = {
         .dirty_pages = dirty, .pages_sent = pages,
         .bytes_sent = pages * PAGE_BYTES,
-        .samples = samples,
+        .samples = samples, .working_set = f->set,
     };
     uint64_t ns = o.bytes_sent * XPC_S / LINK;
 
@@ -139,6 +140,22 @@ static void torture_policy_takes_another_round_that_pays(void **state)
     assert_true(f->it.decision.predicted_downtime_ns < 80 * XPC_MS);
 }
 
+static void torture_policy_does_not_race_the_duration(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t next = 976 * PAGE_BYTES * XPC_S / LINK;
+
+    /* As above, but the round would end just before or well before it. */
+    f->linear = true;
+    f->p.duration_ns = 20384 * PAGE_BYTES * XPC_S / LINK + next * 105 / 100;
+    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 4000, 976), XPC_STOP_AND_COPY);
+    f->now = START;
+    f->p.duration_ns += next / 10;
+    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(iterate(f, 4000, 976), XPC_CONTINUE);
+}
+
 static void torture_policy_does_not_gamble_with_a_busy_guest(void **state)
 {
     struct fixture *f = *state;
@@ -193,6 +210,69 @@ static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
     assert_in_range(n, 2, 6);
     xpc_decision_text(&f->p, &f->it.decision, text, sizeof(text));
     assert_non_null(strstr(text, "would have been enough"));
+}
+
+/* Iterations until a guest that stays the same is given up. */
+static int until_aborted(struct fixture *f, uint64_t pages)
+{
+    int n = 1;
+
+    f->now = START;
+    iterate(f, 16384, pages);
+    while (iterate(f, pages, pages) == XPC_CONTINUE && n < 200)
+        n++;
+    assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
+    return n;
+}
+
+static void torture_policy_has_patience_with_a_guest_that_moves(void **state)
+{
+    struct fixture *f = *state;
+    int same, moving;
+
+    f->p.duration_ns = 60 * XPC_S;
+    f->set = (struct xpc_working_set){ 16000, 100, 0 };
+    same = until_aborted(f, 16000);
+    f->set = (struct xpc_working_set){ 16384, 10, 1 };
+    moving = until_aborted(f, 16000);
+    assert_true(moving > 2 * same);
+}
+
+static void torture_policy_advises_by_the_working_set(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t unknown;
+
+    /*
+     * It writes to 2,000 pages as fast as the link carries them. When the
+     * first copy is forgotten, only their number tells what that would leave.
+     */
+    f->linear = true;
+    f->p.duration_ns = 10 * XPC_S;
+    f->p.downtime_ns = 100 * XPC_MS;
+    until_aborted(f, 2000);
+    unknown = f->it.decision.enough_downtime_ns;
+    assert_true(unknown > downtime(8000, LINK));
+    f->set = (struct xpc_working_set){ 2000, 100, 0 };
+    until_aborted(f, 2000);
+    assert_in_range(f->it.decision.enough_downtime_ns, downtime(2000, LINK),
+                    downtime(2500, LINK));
+}
+
+static void torture_policy_says_what_the_guest_writes_to(void **state)
+{
+    struct fixture *f = *state;
+    char text[512];
+
+    f->set = (struct xpc_working_set){ 16100, 97, 0 };
+    until_aborted(f, 16000);
+    assert_int_equal(f->it.decision.working_set.pages, 16100);
+    xpc_decision_text(&f->p, &f->it.decision, text, sizeof(text));
+    assert_non_null(strstr(text, "the same 16100 pages"));
+    f->set = (struct xpc_working_set){ 16100, 97, 12 };
+    until_aborted(f, 16000);
+    xpc_decision_text(&f->p, &f->it.decision, text, sizeof(text));
+    assert_non_null(strstr(text, "12% of the pages"));
 }
 
 static void torture_policy_names_numbers_that_are_enough(void **state)
@@ -510,10 +590,14 @@ int main(int argc, char **argv)
         TEST(torture_policy_counts_the_overhead),
         TEST(torture_policy_keeps_a_margin_for_the_confidence),
         TEST(torture_policy_takes_another_round_that_pays),
+        TEST(torture_policy_does_not_race_the_duration),
         TEST(torture_policy_does_not_gamble_with_a_busy_guest),
         TEST(torture_policy_waits_for_a_lull_that_it_has_seen),
         TEST(torture_policy_tells_early_that_nothing_helps),
         TEST(torture_policy_aborts_when_rounds_stop_shrinking),
+        TEST(torture_policy_has_patience_with_a_guest_that_moves),
+        TEST(torture_policy_advises_by_the_working_set),
+        TEST(torture_policy_says_what_the_guest_writes_to),
         TEST(torture_policy_names_numbers_that_are_enough),
         TEST(torture_policy_on_timeout_suspends_below_the_maximum),
         TEST(torture_policy_never_suspends_above_the_maximum),

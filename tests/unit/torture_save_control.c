@@ -358,6 +358,64 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- the working set --------------------------------------------------- */
+
+/* As libxenguest reads and cleans the bitmap, with pages from..to - 1 dirty. */
+static void read_bitmap(unsigned int from, unsigned int to)
+{
+    static uint64_t bitmap[GPFNS / 64];
+    xc_hypercall_buffer_t given = { .hbuf = bitmap };
+    DECLARE_HYPERCALL_BUFFER_SHADOW(uint64_t, passed_on, &given);
+    xc_shadow_op_stats_t stats;
+
+    memset(bitmap, 0, sizeof(bitmap));
+    for (unsigned int i = from; i < to; i++)
+        bitmap[i / 64] |= UINT64_C(1) << i % 64;
+    assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                         HYPERCALL_BUFFER(passed_on), GPFNS,
+                                         0, &stats), GPFNS);
+    (void)passed_on;
+}
+
+static int script_workset(void)
+{
+    const struct xpc_working_set *known =
+        &save_active->last.decision.working_set;
+
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    read_bitmap(0, 400);
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    /* One tells nothing of what comes again. */
+    assert_int_equal(known->pages, 0);
+    read_bitmap(300, 500);
+    assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(known->pages, 500);
+    assert_int_equal(known->repeat_percent, 50);
+    assert_int_equal(known->new_percent, 50);
+    read_bitmap(0, 100);
+    assert_int_equal(iterate(3), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(known->pages, 500);
+    assert_int_equal(known->repeat_percent, 0);
+    assert_int_equal(known->new_percent, 0);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    /* Of a guest that stands still nothing is to be learned. */
+    read_bitmap(600, 700);
+    assert_int_equal(save_active->workset.intervals, 3);
+    return 0;
+}
+
+static void torture_save_control_the_bitmaps_tell_the_working_set(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_workset, &r),
+                     0);
+    assert_int_equal(r.decision.working_set.pages, 500);
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
@@ -371,6 +429,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
         TEST(torture_save_control_begins_with_nothing_told),
+        TEST(torture_save_control_the_bitmaps_tell_the_working_set),
     };
 
     return torture_run(argc, argv, tests);

@@ -32,6 +32,54 @@ static void torture_workset_small_is_exact(void **state)
     xpc_workset_dispose(&w);
 }
 
+static void torture_workset_tells_what_comes_again(void **state)
+{
+    struct xpc_working_set set;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, 1000), 0);
+    xpc_workset_run(&w, 0, 100);
+    xpc_workset_end(&w, S);
+    xpc_workset_tell(&w, &set);
+    assert_int_equal(set.pages, 0);
+    /* A quarter was dirty the time before, half never. */
+    xpc_workset_run(&w, 200, 50);
+    xpc_workset_end(&w, 2 * S);
+    xpc_workset_run(&w, 50, 50);
+    xpc_workset_run(&w, 200, 50);
+    xpc_workset_run(&w, 300, 100);
+    xpc_workset_end(&w, 3 * S);
+    xpc_workset_tell(&w, &set);
+    assert_int_equal(set.pages, 250);
+    assert_int_equal(set.repeat_percent, 25);
+    assert_int_equal(set.new_percent, 50);
+    /* An idle guest writes to nothing new. */
+    xpc_workset_end(&w, 4 * S);
+    xpc_workset_tell(&w, &set);
+    assert_int_equal(set.pages, 250);
+    assert_int_equal(set.repeat_percent, 100);
+    assert_int_equal(set.new_percent, 0);
+    xpc_workset_dispose(&w);
+}
+
+static void torture_workset_small_bitmap_agrees(void **state)
+{
+    uint64_t bitmap[3] = { 5, UINT64_MAX, UINT64_MAX };
+    struct xpc_workset w;
+
+    (void)state;
+    /* What is beyond its pages is not its own; a short bitmap is enough. */
+    assert_int_equal(xpc_workset_init(&w, 130), 0);
+    xpc_workset_bitmap(&w, bitmap, 192);
+    xpc_workset_end(&w, S);
+    assert_int_equal(w.last_pages, 2 + 64 + 2);
+    xpc_workset_bitmap(&w, bitmap, 70);
+    xpc_workset_end(&w, 2 * S);
+    assert_int_equal(w.last_pages, 2 + 6);
+    xpc_workset_dispose(&w);
+}
+
 static void torture_workset_runs_and_bitmap_agree(void **state)
 {
     const uint64_t nr = 3000000;
@@ -156,6 +204,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_workset_small_is_exact),
+        cmocka_unit_test(torture_workset_tells_what_comes_again),
+        cmocka_unit_test(torture_workset_small_bitmap_agrees),
         cmocka_unit_test(torture_workset_runs_and_bitmap_agree),
         cmocka_unit_test(torture_workset_estimates),
         cmocka_unit_test(torture_workset_sample_is_by_hash),

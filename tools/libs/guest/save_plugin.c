@@ -140,8 +140,9 @@ ssize_t write(int fd, const void *buf, size_t len)
 /* ---- the bitmap ------------------------------------------------------ */
 
 /*
- * Sees the bitmap cleaned: D(t) is counted from here. The sampler's own calls
- * come through here too.
+ * Sees the bitmap cleaned: D(t) is counted from here, and it tells which pages
+ * were dirty. The sampler's own calls come through here too. The last bitmap,
+ * with the guest suspended, is left alone: nothing is to be decided any more.
  */
 long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
                               unsigned int sop,
@@ -152,6 +153,7 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
     static logdirty_fn *real;
     struct save_ctx *ctx = save_active;
     long long rc;
+    int saved;
 
     if (!real)
         real = (logdirty_fn *)next("xc_logdirty_control");
@@ -159,9 +161,13 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
         return real(xch, domid, sop, bitmap, pages, mode, stats);
     save_clean_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
+    saved = errno;
     save_cleaned(ctx);
     if (ctx->report.suspended_ns && rc >= 0 && stats)
         save_strict_left(ctx, stats->dirty_count);
+    if (rc >= 0 && ctx->live)
+        save_workset_read(ctx, bitmap, pages);
+    errno = saved;
     return rc;
 }
 
@@ -259,6 +265,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     /* Without it the policy knows the iterations' ends alone. */
     ctx->sampler = save_sampler_start(ctx->domid);
     ctx->watchdog = save_watchdog_start(ctx->domid);
+    save_workset_start(ctx);
     save_control_begin(ctx);
     save_orphan_watch();
     save_active = ctx;
@@ -271,6 +278,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
                           &ctx->report.sampler_ns);
     save_sampler_stop(ctx->sampler);
     save_watchdog_stop(ctx->watchdog);
+    xpc_workset_dispose(&ctx->workset);
     save_conclude(ctx, rc, saved);
     errno = saved;
     return rc;

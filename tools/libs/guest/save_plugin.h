@@ -15,6 +15,7 @@
 #include "save_watchdog.h"
 #include "xen_store.h"
 #include "xpc_policy.h"
+#include "xpc_workset.h"
 
 /* What users say meanwhile: save_control.c. */
 struct save_control {
@@ -37,6 +38,7 @@ struct save_ctx {
     struct save_stream stream;
     struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
+    struct xpc_workset workset;             /* nr_pfns 0: not watched */
     uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
     uint64_t iteration_bytes, iteration_pages;
@@ -107,6 +109,17 @@ void save_strict_asked(struct save_ctx *ctx);
 void save_strict_suspended(struct save_ctx *ctx);
 void save_strict_left(struct save_ctx *ctx, uint64_t pages);
 bool save_strict_broken(struct save_ctx *ctx, bool pages);
+
+/*
+ * The working set (save_workset.c): set up before log-dirty is on, and given
+ * every bitmap that was read and cleaned with the guest running. It goes with
+ * xpc_workset_dispose().
+ */
+void save_workset_start(struct save_ctx *ctx);
+void save_workset_read(struct save_ctx *ctx, xc_hypercall_buffer_t *bitmap,
+                       unsigned long pages);
+void save_workset_tell(const struct save_ctx *ctx,
+                       struct xpc_working_set *set_r);
 
 /* Puts the outcome into the report, from how the save ended. */
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval);

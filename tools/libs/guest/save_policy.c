@@ -132,6 +132,7 @@ static int iteration_ended(struct save_ctx *ctx)
                  "another program?", strerror(errno));
         return XPC_ABORT;
     }
+    save_workset_tell(ctx, &o.working_set);
     o.now_ns = save_now_ns();
     o.since_clean_ns = o.now_ns - ctx->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);

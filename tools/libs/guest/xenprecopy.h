@@ -118,6 +118,17 @@ struct xpc_dirty_count {
     uint64_t t_ns, pages;
 };
 
+/*
+ * What successive readings of the dirty bitmap, one an iteration, tell of the
+ * pages that a guest writes to. All 0: not known; it takes two readings.
+ */
+struct xpc_working_set {
+    uint64_t pages;             /* distinct ones written to since the start */
+    uint64_t repeat_percent;    /* of those dirty at the last reading, dirty
+                                 * at the one before, too */
+    uint64_t new_percent;       /* of the same, never dirty before */
+};
+
 /* What is known when one iteration's pages have been sent. */
 struct xpc_observation {
     uint64_t now_ns;
@@ -131,6 +142,8 @@ struct xpc_observation {
     const struct xpc_dirty_count *samples;
     size_t nr_samples;
     uint64_t since_clean_ns;
+    /* As of the pages that this iteration sent: those of now can't be told. */
+    struct xpc_working_set working_set;
 };
 
 enum xpc_action {
@@ -169,6 +182,7 @@ struct xpc_decision {
     uint64_t overhead_ns;
     uint64_t dirty_pages;
     uint64_t time_left_ns;          /* of the duration; 0: over, or no limit */
+    struct xpc_working_set working_set;
     uint64_t enough_downtime_ns;
     uint64_t enough_bandwidth_bytes_per_s;
 };

@@ -31,12 +31,15 @@
 /*
  * Without hope, precopy ends after three iterations that did not help, but
  * not before a share of the duration: the guest may have a lull. Of a steady
- * guest, whose iterations were all within STEADY of each other, that is less
- * to be expected.
+ * guest that is less to be expected: its iterations were all within STEADY of
+ * each other, and most of its pages were dirty the time before.
  */
-#define PATIENCE 0.9
-#define PATIENCE_STEADY 0.25
-#define STEADY 1.08
+#define PATIENCE 0.95
+#define PATIENCE_STEADY 0.4
+#define STEADY 1.05
+#define STEADY_REPEAT_PERCENT 50
+/* A working set that gets so many new pages, at most, has been seen whole. */
+#define CONVERGED_NEW_PERCENT 2
 /* With hope but no duration given, it ends after so many. */
 #define HOPEFUL_ITERATIONS 30
 
@@ -208,6 +211,11 @@ static struct xpc_predict_state here(const struct xpc_engine *e)
     };
 }
 
+static bool converged(const struct xpc_working_set *w)
+{
+    return w->pages && w->new_percent <= CONVERGED_NEW_PERCENT;
+}
+
 /* The state that the rule judges by, but for what is to come. */
 static void observe(struct xpc_engine *e, const struct xpc_observation *o)
 {
@@ -220,6 +228,10 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
+    e->working_set = o->working_set;
+    /* However long an iteration, it leaves no pages that are never written. */
+    e->predict.model.saturation_pages = converged(&o->working_set) ?
+        fmax(o->working_set.pages, o->dirty_pages) : 0;
     xpc_learn_add(&e->learn, o->samples, o->nr_samples,
                   o->since_clean_ns ? o->since_clean_ns : o->now_ns -
                   e->last_ns, o->dirty_pages);
@@ -246,10 +258,13 @@ static uint64_t best_to_come(const struct xpc_engine *e,
     return xpc_predict_least(c, &e->predict, &s, side);
 }
 
-static double patience(const struct xpc_curve *c)
+static double patience(const struct xpc_engine *e, const struct xpc_curve *c)
 {
     const struct xpc_curve_point *last = &c->pt[c->nr - 1];
+    const struct xpc_working_set *w = &e->working_set;
 
+    if (w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT)
+        return PATIENCE;
     return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
 }
 
@@ -277,7 +292,7 @@ static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
             s->stalled = 0;
         return;
     }
-    if (hope || s->elapsed_ns < patience(c) * p->duration_ns ||
+    if (hope || s->elapsed_ns < patience(e, c) * p->duration_ns ||
         (p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
          p->early_abort == XPC_EARLY_ABORT_OFF))
         s->stalled = 0;
@@ -340,6 +355,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     observe(e, o);
     e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;
+    d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;
     d->bandwidth_bytes_per_s = e->predict.bandwidth_bytes_per_s;
     d->measured_bytes_per_s = measured_bandwidth(e);
@@ -383,6 +399,19 @@ static const char *because(int reason)
     }
 }
 
+/* Whether the guest keeps to what it has written to, for an abort's text. */
+static size_t add_working_set(const struct xpc_working_set *w, char *buf,
+                              size_t len)
+{
+    if (!w->pages)
+        return 0;
+    if (converged(w))
+        return snprintf(buf, len, "; it writes to the same %"PRIu64" pages "
+                        "again and again", w->pages);
+    return snprintf(buf, len, "; it moves on: %"PRIu64"%% of the pages that "
+                    "it dirties are new", w->new_percent);
+}
+
 const char *xpc_decision_text(const struct xpc_params *p,
                               const struct xpc_decision *d, char *buf,
                               size_t len)
@@ -405,6 +434,9 @@ const char *xpc_decision_text(const struct xpc_params *p,
                                     xpc_params_max_downtime(p) :
                                     p->downtime_ns));
     if (d->action != XPC_ABORT || n >= len)
+        return buf;
+    n += add_working_set(&d->working_set, buf + n, len - n);
+    if (n >= len)
         return buf;
     n += snprintf(buf + n, len - n, "; a downtime of %s",
                   xpc_format_time(a, d->enough_downtime_ns));

@@ -19,6 +19,7 @@ struct xpc_engine {
     struct xpc_predict_params predict;  /* its bandwidth is the one in use */
     struct xpc_rule_state state;
     struct xpc_learn learn;         /* D(t) of this guest */
+    struct xpc_working_set working_set;
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
     /* Sent lately, older fading out; sum of s * rate^2 for its variance. */

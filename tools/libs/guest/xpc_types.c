@@ -72,6 +72,19 @@ const struct xpc_type xpc_params_type = {
     .strict = true,
 };
 
+#define W struct xpc_working_set
+static const struct xpc_field working_set_fields[] = {
+    U64(W, "pages", pages, .null_zero = true),
+    U64(W, "repeat-percent", repeat_percent),
+    U64(W, "new-percent", new_percent),
+};
+#undef W
+
+static const struct xpc_type working_set_type = {
+    .name = "working set", .size = sizeof(struct xpc_working_set),
+    .fields = working_set_fields, .nr_fields = ARRAY_SIZE(working_set_fields),
+};
+
 #define D struct xpc_decision
 static const struct xpc_field decision_fields[] = {
     ENUM(D, "action", action, xpc_action_names),
@@ -85,6 +98,7 @@ static const struct xpc_field decision_fields[] = {
     U64(D, "switchover-overhead-us", overhead_ns, .scale = US),
     U64(D, "dirty-pages", dirty_pages),
     U64(D, "time-left-us", time_left_ns, .scale = US, .null_zero = true),
+    OBJECT(D, "working-set", working_set, working_set_type),
     U64(D, "enough-downtime-us", enough_downtime_ns, .scale = US,
         .omit_zero = true),
     U64(D, "enough-bandwidth-bytes-per-s", enough_bandwidth_bytes_per_s,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,13 @@ void xpc_workset_run(struct xpc_workset *w, uint64_t pfn, uint64_t nr)
 void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
                         uint64_t nr)
 {
+    /* All of a small guest: as it is. */
+    if (w->sampled == w->nr_pfns && nr >= w->nr_pfns) {
+        memcpy(w->now, bitmap, w->nr_words * sizeof(*w->now));
+        if (w->nr_pfns % 64)
+            w->now[w->nr_words - 1] &= (UINT64_C(1) << w->nr_pfns % 64) - 1;
+        return;
+    }
     for (bool more = advance(w, 0); more && w->cur_pfn < nr;
          more = advance(w, w->cur_pfn + 1)) {
         uint64_t bit = bitmap[w->cur_pfn / 64] >> w->cur_pfn % 64 & 1;
@@ -173,6 +181,7 @@ void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns)
         w->all[i] |= w->now[i];
         all += __builtin_popcountll(w->all[i]);
     }
+    w->again = both;
     /* Two idle intervals are alike. */
     w->jaccard = w->intervals ? either ? (double)both / either : 1 : 0;
     w->grown[0] = w->grown[1];
@@ -225,4 +234,30 @@ void xpc_workset_result(const struct xpc_workset *w,
         result_r->union_low = result_r->union_pages;
     if (result_r->union_high < result_r->union_pages)
         result_r->union_high = result_r->union_pages;
+}
+
+static uint64_t percent(uint64_t part, uint64_t of, uint64_t of_none)
+{
+    return of ? llround(100.0 * part / of) : of_none;
+}
+
+void xpc_working_set_fill(struct xpc_working_set *set, double union_pages,
+                          uint64_t dirty, uint64_t again, uint64_t fresh)
+{
+    *set = (struct xpc_working_set){
+        .pages = llround(union_pages),
+        /* Of an idle guest: nothing else than before. */
+        .repeat_percent = percent(again, dirty, 100),
+        .new_percent = percent(fresh, dirty, 0),
+    };
+}
+
+void xpc_workset_tell(const struct xpc_workset *w,
+                      struct xpc_working_set *set)
+{
+    *set = (struct xpc_working_set){ 0 };
+    if (w->intervals >= 2)
+        xpc_working_set_fill(set, (double)w->union_pages * w->nr_pfns /
+                             w->sampled, w->last_pages, w->again,
+                             w->grown[1]);
 }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xenprecopy.h"
 #include "xpc_measure.h"
 
 #define XPC_WORKSET_PFNS (UINT64_C(1) << 18)
@@ -38,6 +39,8 @@ struct xpc_workset {
     uint64_t intervals;     /* finished */
     uint64_t length_ns;     /* of all finished ones together */
     uint64_t union_pages, last_pages;   /* in the sample */
+    uint64_t again;         /* in the sample, by the last interval: dirty in
+                             * the one before, too */
     uint64_t grown[2];      /* in the sample, by the last two intervals */
     uint64_t grown_ns[2];   /* the lengths of those */
     double jaccard;         /* of the last two intervals */
@@ -72,5 +75,16 @@ void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns);
 /* What is known after the finished intervals. */
 void xpc_workset_result(const struct xpc_workset *w,
                         struct xpc_workset_result *result_r);
+
+/* The same as the policy wants it; all 0 before two are finished. */
+void xpc_workset_tell(const struct xpc_workset *w,
+                      struct xpc_working_set *set_r);
+
+/*
+ * For who counts them otherwise: union_pages in all; of the last interval's
+ * dirty pages again had been dirty in the one before, fresh never.
+ */
+void xpc_working_set_fill(struct xpc_working_set *set_r, double union_pages,
+                          uint64_t dirty, uint64_t again, uint64_t fresh);
 
 #endif
