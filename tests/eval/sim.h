@@ -183,6 +183,8 @@ struct sim_result {
     enum sim_outcome outcome;
     size_t step;                /* where it was decided */
     uint64_t predicted_ns;      /* of the downtime; 0: it makes none */
+    bool refused;               /* aborted before the first copy */
+    uint64_t aborted_ns;        /* when it aborted, since the start */
 };
 
 struct sim_state {
@@ -222,10 +224,11 @@ struct sim_result sim_oracle(const struct sim_case *c,
 
 /* One migration of one policy. Ratios and errors < 0: there is none. */
 struct sim_score {
-    bool suspended, over, feasible, needless, clearly_needless;
+    bool suspended, over, feasible, needless, clearly_needless, refused;
     double downtime_ratio, total_ratio;     /* to the oracle's */
     double downtime_error, total_error;     /* |predicted - actual|/actual */
     double over_factor;                     /* downtime / limit */
+    double vain;            /* of the duration, till a justified abort */
 };
 
 struct sim_score sim_judge(const struct sim_case *c,
@@ -240,9 +243,9 @@ struct sim_values {
 };
 struct sim_sum {
     uint64_t migrations, suspended, over, feasible, needless,
-             clearly_needless;
+             clearly_needless, refused;
     struct sim_values downtime_ratio, total_ratio, downtime_error,
-                      total_error;
+                      total_error, vain;
 };
 
 int sim_sum_add(struct sim_sum *s, const struct sim_score *score);

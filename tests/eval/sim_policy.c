@@ -96,6 +96,7 @@ struct sim_result sim_run(const struct sim_policy *policy,
     if (policy->begin(&s, c)) {
         if (verbose)
             printf("  refused before the first copy\n");
+        r.refused = true;
         return r;
     }
     for (; r.step < p->nr; r.step++) {
@@ -106,6 +107,7 @@ struct sim_result sim_run(const struct sim_policy *policy,
             if (verbose)
                 printf("  the duration ends within iteration %zu\n",
                        r.step + 1);
+            r.aborted_ns = c->duration_ns;
             return r;
         }
         action = policy->decide(&s, c, seen, &r.predicted_ns);
@@ -117,9 +119,12 @@ struct sim_result sim_run(const struct sim_policy *policy,
             continue;
         if (action == XPC_STOP_AND_COPY)
             r.outcome = SIM_SUSPENDED;
+        else
+            r.aborted_ns = seen->end_ns;
         return r;
     }
     r.step = p->nr - 1;
+    r.aborted_ns = c->duration_ns;
     return r;
 }
 

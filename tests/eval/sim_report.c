@@ -199,6 +199,7 @@ static const struct column {
     { "over-limit-share", "over", "limit", true },
     { "needless-abort-share", "needless", "abort", true },
     { "clearly-needless-abort-share", "clearly", "needless", true },
+    { "needless-refusal-share", "of it", "refused", true },
     { "downtime-vs-oracle-median", "downtime", "median", false },
     { "downtime-vs-oracle-p95", "/oracle", "p95", false },
     { "total-time-vs-oracle-median", "total", "median", false },
@@ -207,6 +208,7 @@ static const struct column {
     { "downtime-error-p95", "", "p95", true },
     { "total-time-error-median", "error tot", "median", true },
     { "total-time-error-p95", "", "p95", true },
+    { "justified-abort-after-median", "aborted", "after", false },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -216,14 +218,16 @@ static void values_of(struct sim_sum *s, double v[COLUMNS])
     v[0] = share(s->over, s->suspended);
     v[1] = share(s->needless, s->feasible);
     v[2] = share(s->clearly_needless, s->feasible);
-    v[3] = sim_quantile(&s->downtime_ratio, 0.5);
-    v[4] = sim_quantile(&s->downtime_ratio, 0.95);
-    v[5] = sim_quantile(&s->total_ratio, 0.5);
-    v[6] = sim_quantile(&s->total_ratio, 0.95);
-    v[7] = sim_quantile(&s->downtime_error, 0.5);
-    v[8] = sim_quantile(&s->downtime_error, 0.95);
-    v[9] = sim_quantile(&s->total_error, 0.5);
-    v[10] = sim_quantile(&s->total_error, 0.95);
+    v[3] = share(s->refused, s->feasible);
+    v[4] = sim_quantile(&s->downtime_ratio, 0.5);
+    v[5] = sim_quantile(&s->downtime_ratio, 0.95);
+    v[6] = sim_quantile(&s->total_ratio, 0.5);
+    v[7] = sim_quantile(&s->total_ratio, 0.95);
+    v[8] = sim_quantile(&s->downtime_error, 0.5);
+    v[9] = sim_quantile(&s->downtime_error, 0.95);
+    v[10] = sim_quantile(&s->total_error, 0.5);
+    v[11] = sim_quantile(&s->total_error, 0.95);
+    v[12] = sim_quantile(&s->vain, 0.5);
 }
 
 static void print_head(void)

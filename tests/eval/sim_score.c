@@ -24,12 +24,15 @@ struct sim_score sim_judge(const struct sim_case *c,
         .suspended = r->outcome == SIM_SUSPENDED,
         .feasible = oracle->outcome == SIM_SUSPENDED,
         .downtime_ratio = -1, .total_ratio = -1,
-        .downtime_error = -1, .total_error = -1,
+        .downtime_error = -1, .total_error = -1, .vain = -1,
     };
 
     s.needless = s.feasible && !s.suspended;
     s.clearly_needless = s.needless &&
                          best->downtime_ns <= CLEARLY * c->limit_ns;
+    s.refused = s.needless && r->refused;
+    if (!s.suspended && !s.feasible)
+        s.vain = (double)r->aborted_ns / c->duration_ns;
     if (!s.suspended)
         return s;
     s.over_factor = (double)t->downtime_ns / c->limit_ns;
@@ -72,10 +75,12 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
     s->feasible += score->feasible;
     s->needless += score->needless;
     s->clearly_needless += score->clearly_needless;
+    s->refused += score->refused;
     return add_value(&s->downtime_ratio, score->downtime_ratio) ||
            add_value(&s->total_ratio, score->total_ratio) ||
            add_value(&s->downtime_error, score->downtime_error) ||
-           add_value(&s->total_error, score->total_error) ? -1 : 0;
+           add_value(&s->total_error, score->total_error) ||
+           add_value(&s->vain, score->vain) ? -1 : 0;
 }
 
 void sim_sum_free(struct sim_sum *s)
@@ -84,6 +89,7 @@ void sim_sum_free(struct sim_sum *s)
     free(s->total_ratio.v);
     free(s->downtime_error.v);
     free(s->total_error.v);
+    free(s->vain.v);
 }
 
 static int compare(const void *a, const void *b)

@@ -253,11 +253,20 @@ static void torture_eval_sim_deadline(void **state)
     struct sim_case c = { .limit_ns = 200 * MS, .duration_ns = XPC_S - 1,
                           .prior = { .overhead_ns = 10e6 }, .total_pages = 1000 };
     struct fixed_path f;
+    struct sim_result r;
 
     (void)state;
     make_path(&f, dirty, downtime);
-    assert_int_equal(sim_run(&sim_policies[SIM_OURS], &c, &f.p,
-                             false).outcome, SIM_ABORTED);
+    r = sim_run(&sim_policies[SIM_OURS], &c, &f.p, false);
+    assert_int_equal(r.outcome, SIM_ABORTED);
+    assert_false(r.refused);
+    assert_int_equal(r.aborted_ns, c.duration_ns);
+    /* The overhead alone is over it. */
+    c.prior.overhead_ns = 300e6;
+    r = sim_run(&sim_policies[SIM_OURS], &c, &f.p, false);
+    assert_int_equal(r.outcome, SIM_ABORTED);
+    assert_true(r.refused);
+    assert_int_equal(r.aborted_ns, 0);
 }
 
 static void torture_eval_sim_judges(void **state)
@@ -265,7 +274,9 @@ static void torture_eval_sim_judges(void **state)
     static const uint64_t dirty[5] = { 500, 400, 100, 300, 50 };
     static const uint64_t downtime[5] = { 600, 500, 200, 400, 150 };
     struct sim_case c = { .limit_ns = 300 * MS, .duration_ns = 5 * XPC_S };
-    struct sim_result r = { SIM_SUSPENDED, 3, 300 * MS }, oracle;
+    struct sim_result oracle, r = {
+        .outcome = SIM_SUSPENDED, .step = 3, .predicted_ns = 300 * MS,
+    };
     struct fixed_path f;
     struct sim_score s;
 
@@ -283,6 +294,10 @@ static void torture_eval_sim_judges(void **state)
     s = sim_judge(&c, &f.p, &r, &oracle);
     assert_true(s.needless && s.clearly_needless && !s.over);
     assert_true(s.downtime_ratio < 0 && s.downtime_error < 0);
+    assert_true(!s.refused && s.vain < 0);
+    r.refused = true;
+    assert_true(sim_judge(&c, &f.p, &r, &oracle).refused);
+    r.refused = false;
     c.limit_ns = 150 * MS;
     oracle = sim_oracle(&c, &f.p);
     s = sim_judge(&c, &f.p, &r, &oracle);
@@ -290,7 +305,9 @@ static void torture_eval_sim_judges(void **state)
     /* And where it couldn't. */
     c.limit_ns = 149 * MS;
     oracle = sim_oracle(&c, &f.p);
-    assert_false(sim_judge(&c, &f.p, &r, &oracle).needless);
+    r.aborted_ns = 2 * XPC_S;
+    s = sim_judge(&c, &f.p, &r, &oracle);
+    assert_true(!s.needless && fabs(s.vain - 2.0 / 5) < 1e-9);
     /* A downtime of just the limit is within it. */
     c.limit_ns = 400 * MS;
     r.outcome = SIM_SUSPENDED;
