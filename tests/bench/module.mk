@@ -6,9 +6,13 @@
 
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
+# What is measured there and is not in the library.
+$(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
+	save_sampler.c save_stream.c save_workset.c))
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib \
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
 	  -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy $(ENGINE_LIBS)
 
 ## make bench              figures of what things cost, into build/bench.json

@@ -65,24 +65,29 @@ static double pages_at(const struct xpc_learn *l, unsigned int i, uint64_t t)
 }
 
 /*
- * D(t) over D(before), as the iterations that reach t saw it. before 0: D(t)
- * itself. false: none reaches t.
+ * D(t), and over D at the point before, as the iterations that reach t saw
+ * them. at: what each saw at the point before, and then at t. false: none
+ * reaches t.
  */
-static bool growth(const struct xpc_learn *l, uint64_t before, uint64_t t,
+static bool growth(const struct xpc_learn *l, uint64_t t,
+                   double at[XPC_LEARN_ITERATIONS], double *mean_r,
                    double *ratio_r)
 {
-    double weight = 1, above = 0, below = 0;
-    bool any = false;
+    double weight = 1, above = 0, below = 0, weights = 0;
 
     for (unsigned int i = 0; i < l->nr; i++, weight *= XPC_LEARN_FADE) {
         if (length(l, i) < t)
             continue;
-        any = true;
-        above += weight * pages_at(l, i, t);
-        below += weight * (before ? pages_at(l, i, before) : 1);
+        below += weight * at[i];
+        at[i] = pages_at(l, i, t);
+        above += weight * at[i];
+        weights += weight;
     }
+    if (weights <= 0)
+        return false;
+    *mean_r = above / weights;
     *ratio_r = below > 0 ? above / below : above > 0 ? INFINITY : 1;
-    return any;
+    return true;
 }
 
 /* How much above and below the curve the iterations ended. */
@@ -126,8 +131,7 @@ int xpc_learn_curve(const struct xpc_learn *l, uint64_t total_pages,
                     uint64_t zero_pages, struct xpc_curve *c)
 {
     uint64_t end = longest(l), t = end < GRID_FIRST_NS ? end : GRID_FIRST_NS;
-    uint64_t before = 0;
-    double pages = 1, ratio;
+    double at[XPC_LEARN_ITERATIONS] = { 0 }, pages = 0, mean, ratio;
 
     *c = (struct xpc_curve){
         .total_pages = total_pages, .zero_pages = zero_pages,
@@ -136,19 +140,15 @@ int xpc_learn_curve(const struct xpc_learn *l, uint64_t total_pages,
         errno = ENODATA;
         return -1;
     }
-    while (c->nr < XPC_CURVE_MAX && growth(l, before, t, &ratio)) {
-        /* Nothing dirty so far: there is no ratio, start again here. */
-        if (!isfinite(ratio))
-            growth(l, 0, t, &pages);
-        else
-            pages *= ratio;
+    while (c->nr < XPC_CURVE_MAX && growth(l, t, at, &mean, &ratio)) {
+        /* Nothing dirty so far: there is no ratio, it starts here. */
+        pages = isfinite(ratio) ? pages * ratio : mean;
         if (pages > total_pages)
             pages = total_pages;
         c->pt[c->nr++] = (struct xpc_curve_point){ .t_ns = t,
                                                    .pages = pages };
         if (t == end)
             break;
-        before = t;
         t = t * GRID_STEP > end ? end : t * GRID_STEP;
     }
     spread(l, c);

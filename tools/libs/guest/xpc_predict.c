@@ -289,11 +289,14 @@ uint64_t xpc_predict_least(const struct xpc_curve *c,
     struct xpc_predict_params pp = *p;
     struct xpc_prediction r;
 
-    /* Never satisfied: it goes on for as long as copying on helps. */
+    /*
+     * Never satisfied: it goes on for as long as copying on helps. Not when
+     * what is left is next to nothing beside what suspending itself dirties.
+     */
     pp.rule.downtime_ns = 0;
-    pp.rule.max_downtime_ns = 0;
+    pp.rule.max_downtime_ns = XPC_NO_LIMIT;
     pp.rule.gain = 0;
-    pp.rule.threshold_pages = 0;
+    pp.rule.threshold_pages = pp.suspend_pages / 16;
     pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
     xpc_predict_run(&r, c, &pp, s, side, NULL);
     return r.least_downtime_ns;

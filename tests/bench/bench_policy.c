@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the live policy costs: a decision, and the plug-in's memory for a
+ * guest of 1 TiB. Its own code, in front of a Xen of which only the calls
+ * exist: every page of the guest is dirty.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "save_plugin.h"
+#include "xpc_units.h"
+
+#define COMMAND "build/bench/bench_policy"
+#define TIB_PAGES (UINT64_C(1) << 28)
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+#define DECISIONS 2000
+#define POINTS 32
+
+static bool first = true;
+
+static void figure(const char *name, double value, const char *unit,
+                   double reference)
+{
+    printf("%s{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
+           "\"reference\": %.6g, \"ratio\": %.6g, \"command\": \"%s\"}",
+           first ? "[\n" : ",\n", name, value, unit, reference,
+           value / reference, COMMAND);
+    first = false;
+}
+
+/* ---- the Xen ---------------------------------------------------------- */
+
+xc_interface *xc_interface_open(xentoollog_logger *logger,
+                                xentoollog_logger *dombuild_logger,
+                                unsigned open_flags)
+{
+    static char there;
+
+    (void)logger;
+    (void)dombuild_logger;
+    (void)open_flags;
+    return (xc_interface *)&there;
+}
+
+int xc_interface_close(xc_interface *xch)
+{
+    (void)xch;
+    return 0;
+}
+
+int xc_domain_maximum_gpfn(xc_interface *xch, uint32_t domid,
+                           xen_pfn_t *gpfns)
+{
+    (void)xch;
+    (void)domid;
+    *gpfns = TIB_PAGES - 1;
+    return 0;
+}
+
+long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
+                              unsigned int sop, xc_hypercall_buffer_t *bitmap,
+                              unsigned long pages, unsigned int mode,
+                              xc_shadow_op_stats_t *stats)
+{
+    (void)xch;
+    (void)domid;
+    (void)sop;
+    (void)bitmap;
+    (void)pages;
+    (void)mode;
+    stats->dirty_count = TIB_PAGES;
+    return 0;
+}
+
+uint64_t save_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * XPC_S + ts.tv_nsec;
+}
+
+/* ---- a decision ------------------------------------------------------- */
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * XPC_S + ts.tv_nsec;
+}
+
+/* The longest iteration that yields a curve of so many points. */
+static uint64_t longest_ns(void)
+{
+    uint64_t ns = 5 * XPC_MS;
+
+    for (int i = 2; i < POINTS; i++)
+        ns *= 1.41421356;
+    return ns * 1.2;
+}
+
+/* One iteration with all the samples there can be. */
+static int decide(struct xpc_engine *e, uint64_t *now, uint64_t ns,
+                  double dirty)
+{
+    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
+    struct xpc_iteration it;
+    struct xpc_observation o = {
+        .dirty_pages = dirty, .pages_sent = dirty,
+        .bytes_sent = dirty * PAGE_BYTES, .samples = samples,
+        .nr_samples = XPC_SAMPLES_MAX, .since_clean_ns = ns,
+        .working_set = { TIB_PAGES / 4, 70, 5 },
+    };
+
+    for (int i = 0; i < XPC_SAMPLES_MAX; i++) {
+        samples[i].t_ns = ns / 40 * (i + 1);
+        samples[i].pages = dirty / 40 * (i + 1);
+    }
+    *now += ns;
+    o.now_ns = *now;
+    return xpc_engine_decide(e, &o, &it);
+}
+
+/* CPU time in us. limit_ns: what it costs depends on what is to be asked. */
+static double decision_us(uint64_t limit_ns)
+{
+    uint64_t now = 0, took = 0, ns = longest_ns(), start;
+    struct xpc_params p;
+    struct xpc_engine e;
+    struct xpc_curve c;
+
+    xpc_params_init(&p);
+    p.downtime_ns = limit_ns;
+    p.duration_ns = 86400 * XPC_S;
+    xpc_engine_init(&e, &p, TIB_PAGES, 0);
+    for (int i = 0; i < XPC_LEARN_ITERATIONS; i++)
+        decide(&e, &now, ns - i, 20000000 + 10000 * i);
+    if (xpc_learn_curve(&e.learn, TIB_PAGES, 0, &c) || c.nr != POINTS)
+        abort();
+    for (int i = 0; i < DECISIONS; i++) {
+        struct xpc_engine again = e;
+        uint64_t at = now;
+
+        start = cpu_ns();
+        decide(&again, &at, ns, 20000000 + i);
+        took += cpu_ns() - start;
+    }
+    return took / 1e3 / DECISIONS;
+}
+
+/* ---- memory ----------------------------------------------------------- */
+
+/* What this process alone has written to, in KiB. */
+static double private_kib(void)
+{
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    char line[256];
+    double kib = -1;
+
+    while (f && fgets(line, sizeof(line), f))
+        sscanf(line, "Private_Dirty: %lf", &kib);
+    if (!f || fclose(f) || kib < 0)
+        abort();
+    return kib;
+}
+
+/*
+ * All that the plug-in takes for a guest: save_ctx with the engine and the
+ * stream's state, the sampler with its thread's stack, and the sketch. Not
+ * the bitmap, which libxenguest has anyway.
+ */
+static double memory_kib(void)
+{
+    static struct save_ctx ctx;
+    xc_hypercall_buffer_t bitmap = { .hbuf = malloc(TIB_PAGES / 8) };
+    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
+    double before, kib;
+    uint64_t now = 0;
+
+    if (!bitmap.hbuf)
+        abort();
+    memset(bitmap.hbuf, 0xff, TIB_PAGES / 8);
+    xpc_params_init(&ctx.params);
+    before = private_kib();
+    ctx.sampler = save_sampler_start(0);
+    save_workset_start(&ctx);
+    save_stream_init(&ctx.stream);
+    xpc_engine_init(&ctx.engine, &ctx.params, TIB_PAGES, 0);
+    if (!ctx.sampler || !ctx.workset.nr_pfns)
+        abort();
+    for (int i = 0; i < 10; i++) {
+        save_sampler_clean_begins(ctx.sampler);
+        save_sampler_cleaned(ctx.sampler);
+        save_workset_read(&ctx, &bitmap, TIB_PAGES);
+        usleep(30000);
+        save_sampler_take(ctx.sampler, samples);
+        decide(&ctx.engine, &now, XPC_S, 20000000);
+    }
+    kib = private_kib() - before;
+    save_sampler_stop(ctx.sampler);
+    xpc_workset_dispose(&ctx.workset);
+    free(bitmap.hbuf);
+    return kib;
+}
+
+int main(void)
+{
+    double within = decision_us(3600 * XPC_S), above = decision_us(XPC_S);
+
+    figure("policy: a decision at 32 points, above the limit", above, "us",
+           50);
+    figure("policy: a decision at 32 points, within the limit", within, "us",
+           50);
+    figure("policy: the plug-in's memory for 1 TiB (1024 is allowed)",
+           memory_kib(), "KiB", 1024);
+    puts("\n]");
+    return 0;
+}
