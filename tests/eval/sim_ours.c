@@ -46,6 +46,8 @@ int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
         .dirty_pages = seen->dirty_pages,
         .pages_sent = seen->pages_sent,
         .bytes_sent = seen->bytes_sent,
+        .flow_bytes = seen->bytes_sent,
+        .flow_ns = seen->end_ns - seen->start_ns - SIM_ITERATION_NS,
         .working_set = seen->working_set,
     };
     int action = decide(s, seen, &o);

@@ -175,7 +175,7 @@ static int send_some(void)
 }
 
 /* Returns what the policy says at the iteration's end. */
-static int iterate(unsigned int n)
+static inline int iterate(unsigned int n)
 {
     struct precopy_stats s = { .iteration = n, .dirty_count = w.dirty };
     int rc = w.cb->precopy_policy(s, NULL);

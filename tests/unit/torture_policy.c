@@ -442,6 +442,32 @@ static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
                     LINK * 110 / 100);
 }
 
+/* What an iteration takes besides sending is the iteration's, not the link's. */
+static void torture_policy_bandwidth_is_of_what_flowed(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_observation o = {
+        .now_ns = START + 7 * XPC_S, .dirty_pages = 9000,
+        .pages_sent = 16384, .bytes_sent = 16384 * PAGE_BYTES + 8000000,
+        .flow_bytes = 16384 * PAGE_BYTES,
+    };
+
+    f->p.bandwidth_bytes_per_s = 0;
+    f->p.downtime_ns = 100 * XPC_MS;
+    xpc_engine_init(&f->e, &f->p, 16384, START);
+    o.flow_ns = o.flow_bytes * XPC_S / LINK;
+    xpc_engine_decide(&f->e, &o, &f->it);
+    assert_in_range(f->it.decision.measured_bytes_per_s, LINK - 1, LINK + 1);
+    assert_int_equal(f->e.predict.iteration_ns, 0);
+    /* Of a later one it counts for the next. */
+    o.flow_bytes = 9000 * PAGE_BYTES;
+    o.flow_ns = o.flow_bytes * XPC_S / LINK;
+    o.now_ns += o.flow_ns + 40 * XPC_MS;
+    xpc_engine_decide(&f->e, &o, &f->it);
+    assert_in_range(f->it.decision.measured_bytes_per_s, LINK - 1, LINK + 1);
+    assert_int_equal(f->e.predict.iteration_ns, 40 * XPC_MS);
+}
+
 static void torture_policy_stock_decides_as_stock(void **state)
 {
     struct fixture *f = *state;
@@ -610,6 +636,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_what_is_stated_outweighs_the_learned),
         TEST(torture_policy_nothing_learned_is_the_default),
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
+        TEST(torture_policy_bandwidth_is_of_what_flowed),
         TEST(torture_policy_stock_decides_as_stock),
         TEST(torture_policy_preflight_refuses_the_impossible),
         TEST(torture_policy_a_change_takes_effect_at_once),

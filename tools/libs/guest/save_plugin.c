@@ -104,6 +104,8 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
         real = (writev_fn *)next("writev");
     if (!may_write(ctx, iov))
         return -1;
+    if (!ctx->wrote_ns)
+        ctx->wrote_ns = save_now_ns();      /* an iteration's first */
     if (ctx->watchdog)
         save_watchdog_writes(ctx->watchdog, true);
     n = real(ctx->io_fd, iov, iovcnt);

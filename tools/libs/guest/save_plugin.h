@@ -42,6 +42,9 @@ struct save_ctx {
     uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
     uint64_t iteration_bytes, iteration_pages;
+    /* In it, page data that was written, and the time that took. */
+    uint64_t flow_bytes, flow_ns;
+    uint64_t wrote_ns;          /* the last write's end; 0: none yet */
     /* Of the last iteration; it is written when the guest runs again. */
     struct xpc_iteration last;
     bool last_pending;

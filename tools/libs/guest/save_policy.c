@@ -58,9 +58,17 @@ void save_cleaned(struct save_ctx *ctx)
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len)
 {
-    uint64_t before = ctx->stream.page_bytes;
+    uint64_t before = ctx->stream.page_bytes, pages = ctx->stream.pages;
+    bool within = ctx->stream.skip && ctx->stream.in_pages;
+    uint64_t now = save_now_ns();
 
     save_stream_written(&ctx->stream, iov, iovcnt, len);
+    /* Batches of holes, which have no pages, tell nothing of the link. */
+    if ((ctx->stream.pages > pages || within) && ctx->wrote_ns) {
+        ctx->flow_bytes += len;
+        ctx->flow_ns += now - ctx->wrote_ns;
+    }
+    ctx->wrote_ns = now;
     /* Pages come before all else: the last of them ends their part. */
     if (ctx->report.final_bitmap_ns && (ctx->stream.page_bytes > before ||
                                         ctx->stream.in_pages))
@@ -96,6 +104,7 @@ static int iteration_begins(struct save_ctx *ctx,
 {
     ctx->iteration_bytes = ctx->stream.bytes;
     ctx->iteration_pages = ctx->stream.pages;
+    ctx->flow_bytes = ctx->flow_ns = ctx->wrote_ns = 0;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
         xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
@@ -117,6 +126,7 @@ static int iteration_ended(struct save_ctx *ctx)
     struct xpc_observation o = {
         .pages_sent = ctx->stream.pages - ctx->iteration_pages,
         .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
+        .flow_bytes = ctx->flow_bytes, .flow_ns = ctx->flow_ns,
     };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_iteration *it = &ctx->last;

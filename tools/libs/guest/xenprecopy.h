@@ -136,6 +136,12 @@ struct xpc_observation {
     uint64_t pages_sent;    /* in this iteration, with data */
     uint64_t bytes_sent;    /* in this iteration, really written */
     /*
+     * Of those, pages with data and their headers, and the time in which they
+     * flowed: without what an iteration takes besides (its bitmap, holes in
+     * the guest's memory). 0: not known, all of it.
+     */
+    uint64_t flow_bytes, flow_ns;
+    /*
      * The dirty count in the course of this iteration, in growing time, and
      * how long ago the bitmap was clean.
      */

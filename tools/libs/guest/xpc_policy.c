@@ -201,6 +201,23 @@ static double bandwidth_cv(const struct xpc_engine *e)
     return fmax(XPC_BANDWIDTH_CV_MIN, sqrt(fmax(square - mean * mean, 0)) / mean);
 }
 
+/* What an iteration tells of the link, and of itself. */
+static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
+                       uint64_t duration_ns)
+{
+    if (o->flow_ns) {
+        learn_bandwidth(e, o->flow_bytes, o->flow_ns);
+        /* The first one has holes to look for, the others have not. */
+        if (e->state.iterations && duration_ns > o->flow_ns)
+            e->besides_ns = duration_ns - o->flow_ns;
+    } else {
+        learn_bandwidth(e, o->bytes_sent, duration_ns);
+    }
+    e->predict.bandwidth_bytes_per_s = bandwidth(e);
+    e->predict.bandwidth_cv = bandwidth_cv(e);
+    e->predict.iteration_ns = e->besides_ns;
+}
+
 /* Where the migration stands, for the simulation. */
 static struct xpc_predict_state here(const struct xpc_engine *e)
 {
@@ -225,7 +242,8 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
-    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
+    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages) +
+                 e->besides_ns;
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
     e->working_set = o->working_set;
@@ -349,9 +367,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         .duration_ns = o->now_ns - e->last_ns,
         .dirty_pages = o->dirty_pages,
     };
-    learn_bandwidth(e, o->bytes_sent, it->duration_ns);
-    e->predict.bandwidth_bytes_per_s = bandwidth(e);
-    e->predict.bandwidth_cv = bandwidth_cv(e);
+    learn_link(e, o, it->duration_ns);
     observe(e, o);
     e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;

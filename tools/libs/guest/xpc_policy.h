@@ -24,6 +24,7 @@ struct xpc_engine {
     uint64_t last_ns;               /* end of the last iteration */
     /* Sent lately, older fading out; sum of s * rate^2 for its variance. */
     double recent_bytes, recent_s, recent_square;
+    uint64_t besides_ns;            /* an iteration's time without sending */
 };
 
 /*

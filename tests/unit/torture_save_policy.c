@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the plug-in tells the engine of an iteration.
+ */
+#include "fake_save.h"
+#include "xpc_units.h"
+
+#define RECORD (8 + 8 + 4104)
+
+/* A PAGE_DATA record of one pfn, with its page or, a hole, without. */
+static void put_page(bool data)
+{
+    static char record[RECORD];
+    uint32_t head[4] = { 1, data ? RECORD - 8 : 16, 1, 0 };
+    size_t len = data ? RECORD : 24;
+
+    memcpy(record, head, sizeof(head));
+    assert_int_equal(write(w.io_fd, record, len), len);
+}
+
+static void take_a_while(void)
+{
+    struct timespec t = { .tv_nsec = 50 * XPC_MS };
+
+    nanosleep(&t, NULL);
+}
+
+/* Pages flow, then a stretch of holes that takes its time, then pages. */
+static int script_holes(void)
+{
+    struct precopy_stats s = { .dirty_count = DIRTY };
+    char headers[40] = { 0 };
+
+    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    take_a_while();         /* as for a bitmap */
+    put_page(true);
+    take_a_while();
+    put_page(false);
+    take_a_while();
+    put_page(false);
+    put_page(true);
+    assert_int_equal(save_active->flow_bytes, 2 * RECORD);
+    assert_true(save_active->flow_ns > 0);
+    assert_true(save_active->flow_ns + 150 * XPC_MS <= save_now_ns() -
+                save_active->engine.start_ns);
+    s.dirty_count = -1;
+    w.cb->precopy_policy(s, NULL);
+    /* Of the next iteration nothing has flowed yet. */
+    s.iteration = 1;
+    s.dirty_count = DIRTY;
+    w.cb->precopy_policy(s, NULL);
+    assert_int_equal(save_active->flow_bytes, 0);
+    assert_int_equal(save_active->flow_ns, 0);
+    return failed(EIO);
+}
+
+static void torture_save_policy_holes_are_no_flow(void **state)
+{
+    int fd = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_holes, &r),
+                     -1);
+    close(fd);
+    xpc_report_dispose(&r);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_save_policy_holes_are_no_flow),
+    };
+
+    return torture_run(argc, argv, tests);
+}
