@@ -68,6 +68,11 @@ lab-faults: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) FAULTS="$(FAULTS)" \
 	  PHASES="$(PHASES)" tests/lab/faults/run
 
+## make lab-faults-matrix  the matrix of the cells that were run so far
+.PHONY: lab-faults-matrix
+lab-faults-matrix:
+	@BUILD=$(BUILD) FAULTS="$(FAULTS)" PHASES="$(PHASES)" tests/lab/faults/matrix
+
 ## make lab-predict         predict 32 real migrations, carry them out, compare
 .PHONY: lab-predict
 lab-predict: lab-build

@@ -5,6 +5,7 @@
  *   domtool run DIR CMD...    runs CMD as a terminal would: in a process
  *                             group of its own, no signal ignored. Leaves in
  *                             DIR its pid, stdout, stderr, status, time-us
+ *   domtool pids REGEX        the processes whose command line matches
  *   domtool logdirty DOMID    prints "on" or "off"
  *   domtool shutdown DOMID poweroff|reboot|crash
  *                             what the guest's kernel tells Xen when it ends
@@ -12,10 +13,13 @@
  *                             from a trace of runstates: µs from domain FROM's
  *                             last running to domain TO's first
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <regex.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +98,51 @@ static int do_run(int argc, char **argv)
                                : 128 + WTERMSIG(status);
     put_number(dir, "status", status);
     return status;
+}
+
+/* The command line with blanks for its NULs. */
+static bool command_line(const char *pid, char *buf, size_t len)
+{
+    char path[300];
+    ssize_t n, i;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+    fd = open(path, O_RDONLY);
+    n = fd < 0 ? -1 : read(fd, buf, len - 1);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return false;
+    for (i = 0; i < n; i++) {
+        if (!buf[i])
+            buf[i] = ' ';
+    }
+    buf[n] = 0;
+    return true;
+}
+
+static int do_pids(int argc, char **argv)
+{
+    static char line[65536];
+    DIR *proc = opendir("/proc");
+    struct dirent *e;
+    regex_t re;
+
+    (void)argc;
+    if (!proc || regcomp(&re, argv[0], REG_EXTENDED | REG_NOSUB))
+        return 1;
+    while ((e = readdir(proc))) {
+        pid_t pid = atoi(e->d_name);
+
+        if (pid > 0 && pid != getpid() &&
+            command_line(e->d_name, line, sizeof(line)) &&
+            !regexec(&re, line, 0, NULL, 0))
+            printf("%d\n", pid);
+    }
+    regfree(&re);
+    closedir(proc);
+    return 0;
 }
 
 /*
@@ -195,6 +244,7 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv);
     } commands[] = {
         { "run", 2, do_run },
+        { "pids", 1, do_pids },
         { "logdirty", 1, do_logdirty },
         { "shutdown", 2, do_shutdown },
         { "downtime", 3, do_downtime },
@@ -205,6 +255,6 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], commands[i].name) &&
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "usage: domtool run|logdirty|shutdown|downtime ...\n");
+    fprintf(stderr, "usage: domtool run|pids|logdirty|shutdown|downtime ...\n");
     return 2;
 }

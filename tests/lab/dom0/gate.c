@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A gate in the way of a migration: runs the transport and passes everything
- * on in both directions, until a set point of the migration is reached. There
- * it stops, says so, and goes on when told.
+ * A gate in the way of a migration: a transport that passes everything on in
+ * both directions, until a set point of the migration is reached. There it
+ * stops, says so, and goes on when told.
  *
- *   gate DIR PHASE DOMID COMMAND...
+ *   gate DIR PHASE DOMID ADDRESS PORT
  *
  *   before       the receiver has said its banner; the sender has not got it
  *   iteration-1  in the middle of the first iteration
@@ -17,8 +17,9 @@
  *                got it
  *
  * DIR/held appears when the point is reached; DIR/release is waited for.
- * Exits with the command, and with its status.
+ * Ends when the receiver does.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -27,7 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,6 +156,8 @@ static bool reached(void)
 
 static void close_end(int *fd)
 {
+    if (fd == &up.to && *fd >= 0)
+        shutdown(*fd, SHUT_WR);
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
@@ -170,7 +173,7 @@ static void take(struct way *w)
     if (n > 0) {
         w->len += n;
         w->taken += n;
-    } else if (!n || errno != EINTR) {
+    } else if (!n || (errno != EINTR && errno != EAGAIN)) {
         close_end(&w->from);
     }
 }
@@ -238,11 +241,10 @@ static int patience(void)
            LOOK_MS : 100;
 }
 
-static int relay(pid_t child)
+static int relay(void)
 {
     struct pollfd fds[4];
     char release[256];
-    int status;
 
     path_in(release, "release");
     for (;;) {
@@ -254,45 +256,32 @@ static int relay(pid_t child)
         serve(&up, &fds[0], &fds[1]);
         serve(&down, &fds[2], &fds[3]);
         /* What the receiver said last is still passed on. */
-        if ((!held || released) && down.from < 0 && !down.len &&
-            waitpid(child, &status, WNOHANG) == child)
-            return WIFEXITED(status) ? WEXITSTATUS(status)
-                                     : 128 + WTERMSIG(status);
+        if ((!held || released) && down.from < 0 && !down.len)
+            return 0;
     }
 }
 
-static pid_t start(char **argv)
+static int reach(const char *address, const char *port)
 {
-    int to[2], from[2];
-    pid_t pid;
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(atoi(port)),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-    if (pipe(to) || pipe(from))
+    if (fd < 0 || inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
+        connect(fd, (struct sockaddr *)&to, sizeof(to)))
         return -1;
-    pid = fork();
-    if (!pid) {
-        dup2(to[0], 0);
-        dup2(from[1], 1);
-        for (int fd = 3; fd < 64; fd++)
-            close(fd);
-        signal(SIGPIPE, SIG_DFL);
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    up = (struct way){ .from = 0, .to = to[1] };
-    down = (struct way){ .from = from[0], .to = 1 };
-    fcntl(up.to, F_SETFL, O_NONBLOCK);
-    fcntl(down.to, F_SETFL, O_NONBLOCK);
-    return pid;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(1, F_SETFL, O_NONBLOCK);
+    up = (struct way){ .from = 0, .to = fd };
+    down = (struct way){ .from = dup(fd), .to = 1 };
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    pid_t child;
-
-    if (argc < 5) {
-        fprintf(stderr, "usage: gate DIR PHASE DOMID COMMAND...\n");
+    if (argc < 6) {
+        fprintf(stderr, "usage: gate DIR PHASE DOMID ADDRESS PORT\n");
         return 2;
     }
     dir = argv[1];
@@ -300,12 +289,11 @@ int main(int argc, char **argv)
         phase++;
     domid = atoi(argv[3]);
     signal(SIGPIPE, SIG_IGN);
-    child = start(argv + 4);
     xch = xc_interface_open(NULL, NULL, 0);
     xs = xs_open(0);
-    if (phase == NR_PHASES || child < 0 || !xch || !xs) {
-        fprintf(stderr, "gate: can't start\n");
+    if (phase == NR_PHASES || !xch || !xs || reach(argv[4], argv[5])) {
+        perror("gate: can't start");
         return 2;
     }
-    return relay(child);
+    return relay();
 }

@@ -28,6 +28,7 @@ env=
 link=
 link_delay=
 link_loss=
+listener_options=
 trace=no
 report=yes
 alive_within=30
@@ -61,8 +62,11 @@ say() {
     echo "LAB SAY $scenario: $*" >/dev/ttyS1
 }
 
+# Without a process: it is asked often, and those take time here.
 uptime_us() {
-    awk '{ printf "%d", $1 * 1000000 }' /proc/uptime
+    local up rest
+    read -r up rest </proc/uptime
+    echo "${up%.*}${up#*.}0000"
 }
 
 # ------------------------------------------------------------ domains
@@ -144,11 +148,7 @@ destroy_guests() {
 
 # Pids of the processes whose command line matches.
 pids_of() {
-    local p
-    for p in /proc/[0-9]*; do
-        tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -E -e "$1" &&
-            [ "${p#/proc/}" != $$ ] && echo "${p#/proc/}"
-    done
+    $domtool pids "$1"
 }
 
 # Signals all of the step's process group, as a terminal's Ctrl-C does.
@@ -222,7 +222,7 @@ link_up() {
     [ -z "$link_delay" ] ||
         $ip netns exec b $tc qdisc add dev vb root netem delay "$link_delay"
     $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
-        EXEC:"/job/receive" 2>"$step/listener.log" &
+        EXEC:"/job/receive$listener_options" 2>"$step/listener.log" &
     listener=$!
 }
 
