@@ -75,13 +75,19 @@ struct transport {
     pid_t pid;                      /* 0: not started, or reaped */
     char *rune;                     /* what sh runs */
     int send_fd, recv_fd;           /* -1: closed */
+    int spare_fd;                   /* the child's end of send_fd; 0: none */
 };
 
 /* What sh is to run to reach the receiver. malloc()ed. */
 char *transport_rune(const struct migrate_options *o);
 
-/* Starts it; frees nothing. Returns 0, or -1 with errno. */
+/*
+ * Starts it; frees nothing. Returns 0, or -1 with errno. A child that ends is
+ * not noticed at send_fd before transport_let_go(): libxl (4.17) crashes when
+ * it can't write the first bytes of its stream, before its helper is started.
+ */
 int transport_start(struct transport *t, char *rune);
+void transport_let_go(struct transport *t);
 
 /*
  * Closes our ends and gives the child two seconds to exit; says so if that

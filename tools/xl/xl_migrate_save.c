@@ -122,6 +122,8 @@ static void on_signal(struct save *v)
 }
 
 #define OWN_FDS 2
+/* By then libxl has started its helper: see transport_start(). */
+#define START_NS (2 * UINT64_C(1000000000))
 
 /*
  * One round: waits for libxl, a signal or news of the progress. *fds grows
@@ -178,6 +180,7 @@ static int save(struct sender *s)
     };
     int room = OWN_FDS + 8;
     struct pollfd *fds = calloc(room, sizeof(*fds));
+    uint64_t begun_ns = xl_now_ns();
     int rc;
 
     if (!fds)
@@ -194,12 +197,15 @@ static int save(struct sender *s)
          */
         if (poll_once(&v, &fds, &room))
             nanosleep(&step, NULL);
+        if (xl_now_ns() - begun_ns > START_NS)
+            transport_let_go(&s->t);
     }
     rc = v.rc;
     if (v.xs && rc)
         show_iterations(&v);
 
  out:
+    transport_let_go(&s->t);
     progress_break(s->progress);
     if (v.xs)
         xs_close(v.xs);

@@ -83,8 +83,8 @@ int transport_start(struct transport *t, char *rune)
     }
     if (!t->pid)
         child(rune, send[0], recv[1]);
-    close(send[0]);
     close(recv[1]);
+    t->spare_fd = send[0];
     t->send_fd = send[1];
     t->recv_fd = recv[0];
     /* A receiver that dies is an error to handle, not the end of us. */
@@ -125,11 +125,19 @@ static pid_t wait_child(pid_t pid, int *status)
     return 0;
 }
 
+void transport_let_go(struct transport *t)
+{
+    if (t->spare_fd)
+        close(t->spare_fd);
+    t->spare_fd = 0;
+}
+
 void transport_end(struct transport *t, bool kill_it)
 {
     int status;
     pid_t r;
 
+    transport_let_go(t);
     close_end(&t->send_fd);     /* the receiver's end of the stream */
     if (t->pid) {
         r = wait_child(t->pid, &status);
