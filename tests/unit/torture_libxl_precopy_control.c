@@ -212,6 +212,32 @@ static void torture_libxl_precopy_control_report_and_progress(void **state)
     assert_null(fake_get(DIR "active"));
 }
 
+/* What is written for a domain that is gone makes its folder anew. */
+static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
+{
+    struct xs_handle *xs = xs_open(0);
+
+    (void)state;
+    xs_write(xs, XBT_NULL, "/libxl/7/precopy/report", "{}", 2);
+    xs_close(xs);
+    assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
+    assert_null(fake_get("/libxl/7"));
+    assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
+}
+
+static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
+{
+    struct xs_handle *xs = xs_open(0);
+
+    (void)state;
+    xs_write(xs, XBT_NULL, "/libxl/7/type", "pvh", 3);
+    xs_write(xs, XBT_NULL, "/libxl/7/precopy/report", "{}", 2);
+    xs_close(xs);
+    assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
+    assert_string_equal(fake_get("/libxl/7/type"), "pvh");
+    assert_non_null(fake_get("/libxl/7"));
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -226,6 +252,8 @@ int main(int argc, char **argv)
         TEST(torture_libxl_precopy_control_refused_is_told),
         TEST(torture_libxl_precopy_control_cancel_is_written),
         TEST(torture_libxl_precopy_control_report_and_progress),
+        TEST(torture_libxl_precopy_control_clear_leaves_no_folder),
+        TEST(torture_libxl_precopy_control_clear_keeps_a_domain),
     };
 
     fake_helper_main(argc, argv);

@@ -94,12 +94,31 @@ int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
     return read_iterations(xs, domid, report, err);
 }
 
+/*
+ * Writing makes the folders that a path lacks: for a domain that has ended
+ * meanwhile, one that nobody else would remove.
+ */
+static void remove_empty_folder(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN];
+    unsigned int nr = 1;
+    char **names;
+
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32, domid);
+    names = xs_directory(xs, XBT_NULL, path, &nr);
+    if (names && !nr)
+        xs_rm(xs, XBT_NULL, path);
+    free(names);
+}
+
 int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
 {
     char path[XPC_STORE_PATH_LEN];
 
-    if (xs_rm(xs, XBT_NULL, xpc_store_path(path, domid, leaf)) ||
-        errno == ENOENT)
-        return 0;
-    return -1;
+    if (!xs_rm(xs, XBT_NULL, xpc_store_path(path, domid, leaf)) &&
+        errno != ENOENT)
+        return -1;
+    if (!leaf)
+        remove_empty_folder(xs, domid);
+    return 0;
 }
