@@ -78,9 +78,11 @@ step_json() {
 # result_json NAME DIR FAULTS VERSIONS
 result_json() {
     local dir=$2 s
-    for s in "$dir"/step*/; do
-        [ ! -d "$s" ] || step_json "${s%/}"
-    done | jq -s \
+    # In the order of their numbers: 10 comes after 9.
+    find "$dir" -maxdepth 1 -name 'step[0-9]*' -type d | sort -V |
+        while IFS= read -r s; do
+            step_json "$s"
+        done | jq -s \
         --arg scenario "$1" \
         --arg failures "$(text "$dir/failures")" \
         --arg unhealthy "$(text "$dir/unhealthy")" \
