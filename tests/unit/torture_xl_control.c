@@ -391,6 +391,16 @@ static void torture_xl_control_set_changes_what_is_named(void **state)
     assert_out("so already");
 }
 
+/* An option that may go without its value is taken at its word with one. */
+static void torture_xl_control_set_switches_strict(void **state)
+{
+    (void)state;
+    assert_int_equal(run("migrate-set --precopy-strict g1"), CONTROL_OK);
+    assert_out("g1: strict off -> on\n");
+    assert_int_equal(run("migrate-set --precopy-strict=off g1"), CONTROL_OK);
+    assert_out("g1: strict on -> off\n");
+}
+
 static void torture_xl_control_set_refuses(void **state)
 {
     static const struct { const char *line, *says; int status; } t[] = {
@@ -531,6 +541,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_watch_follows_to_the_end),
         TEST(torture_xl_control_watch_json_is_a_line_a_change),
         TEST(torture_xl_control_set_changes_what_is_named),
+        TEST(torture_xl_control_set_switches_strict),
         TEST(torture_xl_control_set_refuses),
         TEST(torture_xl_control_cancel_waits_for_the_end),
         TEST(torture_xl_control_cancel_without_a_migration),

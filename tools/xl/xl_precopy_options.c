@@ -49,8 +49,8 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                              &p->early_abort, err);
     case XL_OPT_STRICT:
         p->strict = XPC_STRICT_ON;
-        return !optarg ? 0 : xl_parse_word(name, optarg, xpc_strict_names,
-                                           &p->strict, err);
+        return !s ? 0 : xl_parse_word(name, s, xpc_strict_names, &p->strict,
+                                      err);
     default:
         return xl_parse_word(name, s, xpc_policy_names, &p->policy, err);
     }
@@ -103,6 +103,7 @@ static const char *value_text(const struct xpc_params *p, int opt,
     case XL_OPT_BANDWIDTH:
         return !p->bandwidth_bytes_per_s ? "auto" :
                xpc_format_bandwidth(buf, p->bandwidth_bytes_per_s);
+    case XL_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XL_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];
     case XL_OPT_EARLY_ABORT:  return xpc_early_abort_names[p->early_abort];
     default:                  return xpc_policy_names[p->policy];
