@@ -86,4 +86,4 @@ lab-compare: lab-build
 ## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:
-	@BUILD=$(BUILD) tests/lab/compare/picture phased surge
+	@BUILD=$(BUILD) tests/lab/compare/picture phased small-hot
