@@ -122,6 +122,21 @@ static void torture_curve_band_encloses(void **state)
     }
 }
 
+/* Counts that no concave D has: noise, or a guest that wakes up. */
+static void torture_curve_band_encloses_what_bends_upwards(void **state)
+{
+    struct xpc_curve c = { .total_pages = TOTAL };
+
+    (void)state;
+    xpc_curve_add(&c, TENTH, 0, 0, 4);
+    xpc_curve_add(&c, 2 * TENTH, 78, 60, 97);
+    xpc_curve_add(&c, 3 * TENTH, 400, 100, 401);
+    for (double s = 0.1; s < 0.3; s *= 1.01) {
+        assert_true(at(c, s, -1) <= at(c, s, 0));
+        assert_true(at(c, s, 0) <= at(c, s, 1));
+    }
+}
+
 static void torture_curve_variation_widens_an_exact_count(void **state)
 {
     struct xpc_curve c = { .total_pages = TOTAL };
@@ -268,6 +283,7 @@ int main(int argc, char **argv)
         T(fills_up_with_a_working_set),
         T(never_falls_nor_exceeds_the_guest),
         T(band_encloses),
+        T(band_encloses_what_bends_upwards),
         T(variation_widens_an_exact_count),
         T(rules_are_parameters),
         T(of_one_point_or_none),

@@ -53,11 +53,13 @@ static double between(const struct xpc_curve *c,
 {
     double t1 = c->pt[i].t_ns, v1 = value(&c->pt[i], m, band);
     double t2 = c->pt[i + 1].t_ns, v2 = value(&c->pt[i + 1], m, band);
+    double a;
 
     if (t == t1 || v1 == v2)
         return v1;
-    if (m->interpolation == XPC_INTERPOLATE_LOGLOG && v1 > 0)
-        return v1 * pow(t / t1, exponent(t1, v1, t2, v2));
+    a = v1 > 0 ? exponent(t1, v1, t2, v2) : INFINITY;
+    if (m->interpolation == XPC_INTERPOLATE_LOGLOG && a <= 1)
+        return v1 * pow(t / t1, a);
     return v1 + (v2 - v1) * (t - t1) / (t2 - t1);
 }
 

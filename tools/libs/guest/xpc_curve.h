@@ -38,7 +38,9 @@ struct xpc_curve {
  *
  * Between two points (t1, v1) and (t2, v2):
  *   LOGLOG  v1 (t/t1)^a, a = ln(v2/v1) / ln(t2/t1): exact for a straight
- *           line through the origin and for a power law
+ *           line through the origin and for a power law. Where that bends
+ *           upwards (a > 1, or v1 = 0), which a D does not, LINEAR; so the
+ *           band encloses the expected curve between the points too
  *   LINEAR  v1 + (v2-v1) (t-t1)/(t2-t1)
  */
 enum xpc_interpolation {
