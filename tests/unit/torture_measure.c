@@ -26,6 +26,24 @@ static int read_text(struct xpc_measurement *m, const char *s, char *err)
     return xpc_measurement_from_json(m, s, strlen(s), err);
 }
 
+static void torture_measure_says_a_failure_in_one_line(void **state)
+{
+    char err[XPC_ERR_LEN];
+    struct xpc_measurement m;
+    struct xpc_curve c;
+
+    (void)state;
+    assert_int_equal(read_text(&m, "{\"page-size\": 4096, \"periods\": [],"
+                               "\"status\": \"failed\", \"error\": \"a\\nb\","
+                               "\"mode\": \"page-sampling\","
+                               "\"n-dirty-pages\": [],"
+                               "\"n-sampled-pages\": 0,"
+                               "\"n-total-pages\": 0}", err), 0);
+    assert_int_equal(xpc_measurement_curve(&m, &c, err), -1);
+    assert_non_null(strstr(err, "a?b"));
+    xpc_measurement_dispose(&m);
+}
+
 static void torture_measure_reads_qemu(void **state)
 {
     char err[XPC_ERR_LEN];
@@ -257,6 +275,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_measure_reads_qemu),
+        cmocka_unit_test(torture_measure_says_a_failure_in_one_line),
         cmocka_unit_test(torture_measure_round_trip),
         cmocka_unit_test(torture_measure_refuses),
         cmocka_unit_test(torture_measure_curve_needs_result),

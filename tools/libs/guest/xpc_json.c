@@ -191,6 +191,14 @@ struct reader {
 static int read_object(struct reader *r, const struct xpc_type *type,
                        void *obj, yajl_val v);
 
+void xpc_plain_line(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 __attribute__((format(printf, 3, 4)))
 static int bad(struct reader *r, const char *key, const char *fmt, ...)
 {
@@ -203,11 +211,7 @@ static int bad(struct reader *r, const char *key, const char *fmt, ...)
         vsnprintf(r->err + n, XPC_ERR_LEN - n, fmt, al);
         va_end(al);
     }
-    /* Keys and strings are somebody's text: nothing but one plain line. */
-    for (char *p = r->err; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    xpc_plain_line(r->err);
     errno = EINVAL;
     return -1;
 }

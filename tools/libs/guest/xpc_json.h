@@ -77,6 +77,12 @@ char *xpc_to_json(const struct xpc_type *type, const void *obj, bool pretty);
 int xpc_from_json(const struct xpc_type *type, void *obj, const char *json,
                   size_t len, char err[XPC_ERR_LEN]);
 
+/*
+ * Makes one plain line of a text that holds somebody's words: what controls a
+ * terminal, line ends too, becomes a question mark.
+ */
+void xpc_plain_line(char *text);
+
 /* Frees what obj owns and zeroes it. Idempotent. */
 void xpc_dispose(const struct xpc_type *type, void *obj);
 

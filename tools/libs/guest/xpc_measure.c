@@ -23,6 +23,7 @@ static int bad(char err[XPC_ERR_LEN], const char *fmt, ...)
     va_start(al, fmt);
     vsnprintf(err + n, XPC_ERR_LEN - n, fmt, al);
     va_end(al);
+    xpc_plain_line(err);
     errno = EINVAL;
     return -1;
 }
