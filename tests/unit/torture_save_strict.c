@@ -102,6 +102,8 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     assert_true(r.suspended_ns > 0);
     /* Not before the pages' share was over. */
     assert_true(r.total_time_ns - r.suspended_ns >= 200 * XPC_MS);
+    assert_in_range(r.broken_off_ns, r.suspended_ns + 200 * XPC_MS,
+                    r.total_time_ns);
     assert_non_null(strstr(w.log, "is to be resumed here"));
     xpc_report_dispose(&r);
 }

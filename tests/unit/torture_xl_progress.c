@@ -206,10 +206,10 @@ static void torture_xl_progress_transport_is_deaf_to_ctrl_c(void **state)
     assert_int_equal(write(t.send_fd, "yes\n", 4), 4);
     assert_int_equal(read(t.recv_fd, buf, sizeof(buf)), 4);
     assert_string_equal(buf, "yes\n");
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
     assert_int_equal(t.send_fd, -1);
     assert_int_equal(t.recv_fd, -1);
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
     close(fd);
 }
 
@@ -223,7 +223,7 @@ static void torture_xl_progress_transport_that_stays_is_ended(void **state)
     assert_int_equal(transport_start(&t, "exec sleep 60"), 0);
     pid = t.pid;
     capture();
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
     release();
     assert_non_null(strstr(out, "ending it"));
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -237,7 +237,7 @@ static void torture_xl_progress_transport_that_fails_is_said(void **state)
     (void)state;
     assert_int_equal(transport_start(&t, "exit 3"), 0);
     capture();
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
     release();
     assert_non_null(strstr(out, "exited with error status 3"));
 }

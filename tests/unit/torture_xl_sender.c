@@ -274,6 +274,7 @@ static void torture_xl_sender_strict_takes_the_guest_back(void **state)
     run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
     assert_false(was_told_to_go());
     assert_string_equal(r->reason, "overrun");
+    assert_true(r->broken_off_ns > r->suspended_ns);
     assert_non_null(strstr(r->text, "maximum downtime of 600 ms"));
     assert_non_null(strstr(r->text, "not ready"));
     /* 25 ms are the target's, to start it. */

@@ -6,11 +6,16 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "xl_migrate.h"
 
 static char rune_that_ends[] = "exit 0";
+static char rune_that_stays[] = "exec sleep 600";
 static char rune_that_echoes[] = "exec cat";
 
 /* Started, and ended as its closed end of the other pipe says. */
@@ -34,7 +39,7 @@ static void torture_xl_transport_carries(void **state)
     for (size_t n = 0; n < 3;)
         n += read(t.recv_fd, buf + n, 3 - n);
     assert_string_equal(buf, "abc");
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
     assert_int_equal(t.pid, 0);
 }
 
@@ -50,7 +55,7 @@ static void torture_xl_transport_an_end_waits_to_be_noticed(void **state)
     assert_int_equal(poll(&fd, 1, 0), 1);
     assert_int_equal(fd.revents, POLLOUT);
     assert_int_equal(write(t.send_fd, "abc", 3), 3);
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
 }
 
 static void torture_xl_transport_an_end_is_noticed(void **state)
@@ -63,7 +68,41 @@ static void torture_xl_transport_an_end_is_noticed(void **state)
     transport_let_go(&t);
     assert_int_equal(write(t.send_fd, "abc", 3), -1);
     assert_int_equal(errno, EPIPE);
-    transport_end(&t, true);
+    transport_end(&t, true, false, -1);
+}
+
+/* A stock receiver says that it failed before it removes its copy. */
+static void torture_xl_transport_a_late_target_is_heard_out(void **state)
+{
+    char file[] = "/tmp/torture_xl_transport.XXXXXX";
+    char rune[128];
+    struct transport t;
+    int fd = mkstemp(file);
+
+    (void)state;
+    assert_true(fd >= 0);
+    snprintf(rune, sizeof(rune), "cat >/dev/null; sleep 3; echo failed && "
+             "rm %s", file);
+    assert_int_equal(transport_start(&t, rune), 0);
+    transport_end(&t, true, true, -1);
+    assert_int_equal(access(file, F_OK), -1);
+    close(fd);
+}
+
+static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
+{
+    struct transport t;
+    int fd = interrupt_open(), status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, rune_that_stays), 0);
+    pid = t.pid;
+    raise(SIGINT);
+    transport_end(&t, true, true, fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    close(fd);
 }
 
 int main(int argc, char **argv)
@@ -72,6 +111,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_transport_carries),
         cmocka_unit_test(torture_xl_transport_an_end_waits_to_be_noticed),
         cmocka_unit_test(torture_xl_transport_an_end_is_noticed),
+        cmocka_unit_test(torture_xl_transport_a_late_target_is_heard_out),
+        cmocka_unit_test(
+            torture_xl_transport_a_signal_ends_the_wait_for_it),
     };
 
     return torture_run(argc, argv, tests);

@@ -8,7 +8,7 @@
 #include "xpc_units.h"
 
 #define BAR_WIDTH 60
-#define PARTS_MAX 8
+#define PARTS_MAX 9
 
 struct part {
     const char *name;
@@ -34,6 +34,7 @@ static size_t find_parts(const struct xpc_report *r, struct part *parts)
         { "restore", 'r', r->target_ready_ns, 0 },
         { "go", 'g', r->go_ns, 0 },
         { "start", 't', r->target_started_ns, 0 },
+        { "broken off", 'o', r->broken_off_ns, 0 },
         { "taken back", 'x', r->resumed_ns, 0 },
     };
     uint64_t last = r->suspended_ns;

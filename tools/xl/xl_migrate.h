@@ -91,9 +91,13 @@ void transport_let_go(struct transport *t);
 
 /*
  * Closes our ends and gives the child two seconds to exit; says so if that
- * is with an error. kill_it: ends it if it stays.
+ * is with an error. kill_it: ends it if it stays. late: the target has all of
+ * the guest and has yet to see that it is not to run it. It writes a word
+ * before it removes its copy, and dies of a pipe that is closed by then: so
+ * it gets half a minute more, until a signal at interrupt_fd.
  */
-void transport_end(struct transport *t, bool kill_it);
+void transport_end(struct transport *t, bool kill_it, bool late,
+                   int interrupt_fd);
 
 /* ---- when we are killed: xl_guard.c ----------------------------------- */
 
@@ -251,7 +255,8 @@ struct sender {
     struct guard guard;
     char *away_name;                /* what it is called here meanwhile */
     /* CLOCK_MONOTONIC; 0: not reached */
-    uint64_t saved_ns, ready_ns, go_ns, started_ns, resumed_ns;
+    uint64_t saved_ns, ready_ns, go_ns, started_ns, broken_ns,
+             resumed_ns;
     /* xl_migrate_save.c */
     libxl_ctx *ctx;
     uint32_t domid;

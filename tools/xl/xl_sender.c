@@ -93,6 +93,7 @@ void sender_break(struct sender *s, int reason)
     if (s->broken)
         return;
     s->broken = reason;
+    s->broken_ns = xl_now_ns();
     fprintf(stderr, SAY "%s.\n", reason == XPC_REASON_NO_ANSWER ?
             "the guest does not suspend" :
             "the guest would stand still for longer than its maximum "
@@ -473,6 +474,7 @@ static void set_broken(struct sender *s)
 
     r->decision.action = XPC_ABORT;
     r->decision.reason = s->broken;
+    r->broken_off_ns = since_start(r, s->broken_ns);
     xpc_format_time(a, xpc_params_max_downtime(&r->params));
     if (s->broken == XPC_REASON_NO_ANSWER)
         snprintf(text, sizeof(text), "aborted: the guest did not suspend "
@@ -569,9 +571,10 @@ int sender_stand_in(struct sender *s, int word)
 int sender_run(struct sender *s)
 {
     int status = run(s);
+    bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
     complete_report(s, status);
-    transport_end(&s->t, status != MIGRATE_OK && status != MIGRATE_UNKNOWN);
+    transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
     free(s->away_name);
     s->away_name = NULL;
     return status;

@@ -5,14 +5,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "xl_migrate.h"
+
+/* How long a late target may take to come to its end. */
+#define LATE_S 30
 
 char *transport_rune(const struct migrate_options *o)
 {
@@ -109,18 +112,21 @@ static void say_status(const struct transport *t, int status)
                 "signal %d\n", (long)t->pid, WTERMSIG(status));
 }
 
-/* Gives the child two seconds. Returns what waitpid() does. */
-static pid_t wait_child(pid_t pid, int *status)
+/*
+ * Gives the child seconds; with an interrupt_fd that is known, until a signal
+ * says that it is enough. Returns what waitpid() does.
+ */
+static pid_t wait_child(pid_t pid, int *status, int seconds, int interrupt_fd)
 {
-    const struct timespec step = { .tv_nsec = 20 * 1000 * 1000 };
+    struct pollfd fd = { .fd = interrupt_fd, .events = POLLIN };
     pid_t r;
     int i;
 
-    for (i = 0; i < 100; i++) {
+    for (i = 0; i < 50 * seconds; i++) {
         r = waitpid(pid, status, WNOHANG);
-        if (r)
+        if (r || interrupt_take(interrupt_fd))
             return r;
-        nanosleep(&step, NULL);
+        poll(&fd, 1, 20);
     }
     return 0;
 }
@@ -132,7 +138,8 @@ void transport_let_go(struct transport *t)
     t->spare_fd = 0;
 }
 
-void transport_end(struct transport *t, bool kill_it)
+void transport_end(struct transport *t, bool kill_it, bool late,
+                   int interrupt_fd)
 {
     int status;
     pid_t r;
@@ -140,7 +147,12 @@ void transport_end(struct transport *t, bool kill_it)
     transport_let_go(t);
     close_end(&t->send_fd);     /* the receiver's end of the stream */
     if (t->pid) {
-        r = wait_child(t->pid, &status);
+        r = wait_child(t->pid, &status, 2, -1);
+        if (!r && late) {
+            fprintf(stderr, "migration sender: waiting for the target to "
+                    "remove its copy; an interrupt ends this.\n");
+            r = wait_child(t->pid, &status, LATE_S, interrupt_fd);
+        }
         if (r > 0)
             say_status(t, status);
         if (!r && kill_it) {

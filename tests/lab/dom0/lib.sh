@@ -221,7 +221,7 @@ link_up() {
         $tc qdisc add dev va $at tbf rate "$link" $link_shape
     [ -z "$link_delay" ] ||
         $ip netns exec b $tc qdisc add dev vb root netem delay "$link_delay"
-    $ip netns exec b socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
+    $ip netns exec b socat -b 65536 -t 60 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
         EXEC:"/job/receive$listener_options" 2>"$step/listener.log" &
     listener=$!
 }
@@ -256,7 +256,7 @@ transport() {
     if [ "${link:-none}" = none ]; then
         echo /job/receive
     else
-        echo "socat -b 65536 - TCP:10.9.0.2:4444"
+        echo "socat -b 65536 -t 60 - TCP:10.9.0.2:4444"
     fi
 }
 

@@ -28,6 +28,16 @@ static uint64_t until(const struct save_ctx *ctx, uint64_t aside_ns)
            (max > aside_ns ? max - aside_ns : 0);
 }
 
+/* From now on it is only about taking the guest back. */
+static void break_off(struct save_ctx *ctx)
+{
+    if (ctx->overrun)
+        return;
+    ctx->overrun = true;
+    ctx->report.broken_off_ns = save_now_ns() -
+                                ctx->report.start_monotonic_ns;
+}
+
 /* A guest that lets the request lie gets as long as it may stand still. */
 void save_strict_asked(struct save_ctx *ctx)
 {
@@ -60,7 +70,7 @@ void save_strict_left(struct save_ctx *ctx, uint64_t pages)
     send_ns = (double)pages * (XPC_PAGE_SIZE + XPC_PAGE_HEADER) * 1e9 / rate;
     ctx->final_dirty = pages;
     if (save_now_ns() + send_ns > until(ctx, prior.overhead_ns))
-        ctx->overrun = true;
+        break_off(ctx);
 }
 
 bool save_strict_broken(struct save_ctx *ctx, bool pages)
@@ -76,6 +86,6 @@ bool save_strict_broken(struct save_ctx *ctx, bool pages)
         save_watchdog_set(ctx->watchdog, until(ctx, prior.start_ns), false);
     }
     if (save_watchdog_passed(ctx->watchdog))
-        ctx->overrun = true;
+        break_off(ctx);
     return ctx->overrun;
 }

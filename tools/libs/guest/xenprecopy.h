@@ -252,11 +252,12 @@ struct xpc_report {
      * The switchover, in its order: the request, the guest stands still, the
      * last bitmap is read, the last page and then vCPU and device state are
      * sent, libxl has sent all, the target has restored it, is told to start,
-     * has started; or instead the guest runs again here.
+     * has started; or instead it is broken off (strict) and the guest runs
+     * again here.
      */
     uint64_t suspend_asked_ns, suspended_ns, final_bitmap_ns, pages_sent_ns,
              state_sent_ns, stream_end_ns, target_ready_ns, go_ns,
-             target_started_ns, resumed_ns;
+             target_started_ns, broken_off_ns, resumed_ns;
     /*
      * Counts of the dirty pages between the decisions, and the time they took:
      * the guest is paused for no more than that.

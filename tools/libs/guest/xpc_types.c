@@ -172,6 +172,7 @@ static const struct xpc_field report_fields[] = {
     U64(R, "go-us", go_ns, .scale = US, .null_zero = true),
     U64(R, "target-started-us", target_started_ns, .scale = US,
         .null_zero = true),
+    U64(R, "broken-off-us", broken_off_ns, .scale = US, .null_zero = true),
     U64(R, "resumed-us", resumed_ns, .scale = US, .null_zero = true),
     U64(R, "sampler-counts", sampler_counts),
     U64(R, "sampler-us", sampler_ns, .scale = US),
