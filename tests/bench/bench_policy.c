@@ -76,14 +76,6 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
     return 0;
 }
 
-uint64_t save_now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * XPC_S + ts.tv_nsec;
-}
-
 /* ---- a decision ------------------------------------------------------- */
 
 static uint64_t cpu_ns(void)
