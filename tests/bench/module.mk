@@ -20,3 +20,6 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
 bench: $(BENCHES)
 	@set -e; for b in $(BENCHES); do $$b >$$b.json; done
 	@tests/bench/collect $(BUILD)/bench.json $(addsuffix .json,$(BENCHES))
+
+# Not run with the tests, but one that does not build any more is seen there.
+check-unit: $(BENCHES)
