@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "mapped_source.h"
 
-#define COMMAND "build/bench/bench_dirty_rate"
 #define WRITES_PER_S 3e6
 #define BATCH 256
 #define LOG_MAX (1u << 20)
@@ -46,18 +46,6 @@ struct log {
     _Atomic uint32_t nr;
     struct { uint64_t ns, writes; } at[LOG_MAX];
 };
-
-static bool first = true;
-
-static void figure(const char *name, double value, const char *unit,
-                   double reference)
-{
-    printf("%s{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
-           "\"reference\": %.6g, \"ratio\": %.6g, \"command\": \"%s\"}",
-           first ? "[\n" : ",\n", name, value, unit, reference,
-           value / reference, COMMAND);
-    first = false;
-}
 
 static uint64_t now_ns(void)
 {
@@ -288,6 +276,6 @@ int main(void)
     figure("dirty rate, worst error (5 is allowed)", errors[nr - 1], "%", 5);
     figure("dirty rate, runs that the machine disturbed, made again", tries,
            "runs", 3 * TRIES);
-    puts("\n]");
+    figures_end();
     return 0;
 }

@@ -10,32 +10,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "mapped_source.h"
 
-#define COMMAND "build/bench/bench_measure"
 #define GIB (UINT64_C(1) << 30)
 #define REGION (2 * GIB)
 
-static bool first = true;
 static volatile uint64_t sink;
-
-static void figure(const char *name, double value, const char *unit,
-                   double reference)
-{
-    printf("%s{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
-           "\"reference\": %.6g, \"ratio\": %.6g, \"command\": \"%s\"}",
-           first ? "[\n" : ",\n", name, value, unit, reference,
-           value / reference, COMMAND);
-    first = false;
-}
-
-static uint64_t cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * XPC_S + ts.tv_nsec;
-}
 
 /* ---- hashing --------------------------------------------------------- */
 
@@ -222,6 +203,6 @@ int main(void)
     bench_hashing(mem);
     bench_default(fd);
     bench_workset();
-    puts("\n]");
+    figures_end();
     return 0;
 }

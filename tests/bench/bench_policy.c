@@ -8,29 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "save_plugin.h"
 #include "xpc_units.h"
 
-#define COMMAND "build/bench/bench_policy"
 #define TIB_PAGES (UINT64_C(1) << 28)
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define DECISIONS 2000
 #define POINTS 32
-
-static bool first = true;
-
-static void figure(const char *name, double value, const char *unit,
-                   double reference)
-{
-    printf("%s{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
-           "\"reference\": %.6g, \"ratio\": %.6g, \"command\": \"%s\"}",
-           first ? "[\n" : ",\n", name, value, unit, reference,
-           value / reference, COMMAND);
-    first = false;
-}
 
 /* ---- the Xen ---------------------------------------------------------- */
 
@@ -77,14 +64,6 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
 }
 
 /* ---- a decision ------------------------------------------------------- */
-
-static uint64_t cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * XPC_S + ts.tv_nsec;
-}
 
 /* The longest iteration that yields a curve of so many points. */
 static uint64_t longest_ns(void)
@@ -210,6 +189,6 @@ int main(void)
            50);
     figure("policy: the plug-in's memory for 1 TiB (1024 is allowed)",
            memory_kib(), "KiB", 1024);
-    puts("\n]");
+    figures_end();
     return 0;
 }

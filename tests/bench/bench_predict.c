@@ -6,21 +6,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench.h"
 #include "xpc_cells.h"
 #include "xpc_units.h"
 
 #define CELLS 10000
-#define COMMAND "build/bench/bench_predict"
-
-static double now_s(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 /* A guest of 32 GiB, 32 points: a hot set, a warm one and a slow growth. */
 static void make_curve(struct xpc_curve *c)
@@ -40,12 +31,12 @@ static double cells_s(const struct xpc_curve *c, uint64_t *iterations_r)
 {
     struct xpc_predict_params p;
     struct xpc_cell cell = { 0 };
-    double start;
+    uint64_t start;
 
     xpc_predict_params_init(&p, 0, 0);
     p.suspend_pages = XPC_DEFAULT_SUSPEND_PAGES;
     *iterations_r = 0;
-    start = now_s();
+    start = cpu_ns();
     for (int i = 0; i < CELLS; i++) {
         double bandwidth = 1.25e7 * pow(400, (i / 100) / 99.0);
         double limit = 1.1e8 * pow(50, (i % 100) / 99.0);
@@ -53,7 +44,7 @@ static double cells_s(const struct xpc_curve *c, uint64_t *iterations_r)
         xpc_cell_compute(&cell, c, &p, bandwidth, limit);
         *iterations_r += cell.iterations;
     }
-    return now_s() - start;
+    return (cpu_ns() - start) / 1e9;
 }
 
 /* CPU time in us of one simulation, and of one piece of advice. */
@@ -63,15 +54,15 @@ static double decision_us(const struct xpc_curve *c)
                                    .elapsed_ns = 30 * XPC_S };
     struct xpc_predict_params p;
     struct xpc_prediction r;
-    double start;
+    uint64_t start;
 
     xpc_predict_params_init(&p, 250000000, 300 * XPC_MS);
-    start = now_s();
+    start = cpu_ns();
     for (int i = 0; i < CELLS; i++) {
         s.dirty_pages = 200000 + i;
         xpc_predict_run(&r, c, &p, &s, 0, NULL);
     }
-    return (now_s() - start) / CELLS * 1e6;
+    return (cpu_ns() - start) / 1e3 / CELLS;
 }
 
 static double advice_us(const struct xpc_curve *c)
@@ -79,16 +70,16 @@ static double advice_us(const struct xpc_curve *c)
     struct xpc_predict_params p;
     struct xpc_predict_state s;
     struct xpc_advice a;
-    double start;
+    uint64_t start;
     int n = CELLS / 20;
 
-    start = now_s();
+    start = cpu_ns();
     for (int i = 0; i < n; i++) {
         xpc_predict_params_init(&p, UINT64_C(12500000) * (i + 1), 300 * XPC_MS);
         xpc_predict_start(&s, c, &p);
         xpc_advise(&a, c, &p, &s);
     }
-    return (now_s() - start) / n * 1e6;
+    return (cpu_ns() - start) / 1e3 / n;
 }
 
 static double evacuation_ms(const struct xpc_curve *c)
@@ -100,7 +91,7 @@ static double evacuation_ms(const struct xpc_curve *c)
     struct xpc_evacuee domains[40];
     static struct xpc_curve curves[40];
     struct xpc_evacuation e;
-    double start;
+    uint64_t start;
 
     for (int i = 0; i < 40; i++) {
         curves[i] = *c;
@@ -108,19 +99,10 @@ static double evacuation_ms(const struct xpc_curve *c)
         domains[i].curve = &curves[i];
         xpc_predict_params_init(&domains[i].params, 0, 500 * XPC_MS);
     }
-    start = now_s();
+    start = cpu_ns();
     if (xpc_evacuate(&e, steps, domains, 40, &p))
         exit(1);
-    return (now_s() - start) * 1e3;
-}
-
-static void figure(const char *name, double value, const char *unit,
-                   double reference, bool last)
-{
-    printf("  {\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
-           "\"reference\": %.6g, \"ratio\": %.6g, \"command\": \"%s\"}%s\n",
-           name, value, unit, reference, value / reference, COMMAND,
-           last ? "" : ",");
+    return (cpu_ns() - start) / 1e6;
 }
 
 int main(void)
@@ -131,14 +113,11 @@ int main(void)
 
     make_curve(&c);
     s = cells_s(&c, &iterations);
-    printf("[\n");
-    figure("predict: 10,000 cells with their intervals", s, "s", 1, false);
-    figure("predict: one simulation at 32 points", decision_us(&c), "us", 50,
-           false);
-    figure("predict: advice for one cell", advice_us(&c), "us", 1000, false);
-    figure("predict: evacuation of 40 domains", evacuation_ms(&c), "ms", 1000,
-           true);
-    printf("]\n");
+    figure("predict: 10,000 cells with their intervals", s, "s", 1);
+    figure("predict: one simulation at 32 points", decision_us(&c), "us", 50);
+    figure("predict: advice for one cell", advice_us(&c), "us", 1000);
+    figure("predict: evacuation of 40 domains", evacuation_ms(&c), "ms", 1000);
+    figures_end();
     fprintf(stderr, "predict: %d cells, %"PRIu64" iterations: %.3f s\n",
             CELLS, iterations, s);
     return 0;
