@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "xl_history.h"
 #include "xpc_units.h"
 
 static char dir[64];
-static char out[1 << 16], errors[4096];
 
 static int setup(void **state)
 {
@@ -126,39 +126,9 @@ static void torture_xl_history_trouble_is_one_line(void **state)
 
 /* ---- xl migrate-history ----------------------------------------------- */
 
-static void read_back(FILE *f, int fd, int saved, char *buf, size_t size)
-{
-    fflush(fd == 1 ? stdout : stderr);
-    dup2(saved, fd);
-    close(saved);
-    rewind(f);
-    buf[fread(buf, 1, size - 1, f)] = 0;
-    fclose(f);
-}
-
-/* Runs the command with arguments, NULL at the end. Returns its status. */
-static int run(const char *arg, ...)
-{
-    char *argv[16] = { "migrate-history" };
-    FILE *o = tmpfile(), *e = tmpfile();
-    int argc = 1, rc, saved_out, saved_err;
-    va_list al;
-
-    va_start(al, arg);
-    for (; arg; arg = va_arg(al, const char *))
-        argv[argc++] = (char *)arg;
-    va_end(al);
-    fflush(stdout);
-    fflush(stderr);
-    saved_out = dup(1);
-    saved_err = dup(2);
-    dup2(fileno(o), 1);
-    dup2(fileno(e), 2);
-    rc = cmd_migrate_history(argc, argv);
-    read_back(o, 1, saved_out, out, sizeof(out));
-    read_back(e, 2, saved_err, errors, sizeof(errors));
-    return rc;
-}
+/* Arguments, NULL at the end. */
+#define run(...) \
+    capture(cmd_migrate_history, "migrate-history", __VA_ARGS__)
 
 /* Two to host2, of which one was aborted, and one to host3. */
 static void some_history(void)

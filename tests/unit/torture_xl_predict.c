@@ -12,12 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "published.h"
 #include "xl_predict.h"
 
 #define MEASUREMENT "--from=tests/data/calc-dirty-rate-32g.json"
-
-static char out[1 << 18], errors[4096];
 
 /* xl.c's own, which has a main(). */
 const struct xl_command xl_commands[] = {
@@ -35,39 +34,9 @@ void xl_help(const struct xl_command *cmd, FILE *f)
     fputs(cmd->options, f);
 }
 
-static void read_back(FILE *f, int fd, int saved, char *buf, size_t size)
-{
-    fflush(fd == 1 ? stdout : stderr);
-    dup2(saved, fd);
-    close(saved);
-    rewind(f);
-    buf[fread(buf, 1, size - 1, f)] = 0;
-    fclose(f);
-}
-
-/* Runs the command with arguments, NULL at the end. Returns its status. */
-static int run(const char *arg, ...)
-{
-    char *argv[32] = { "migrate-predict" };
-    FILE *o = tmpfile(), *e = tmpfile();
-    int argc = 1, rc, saved_out, saved_err;
-    va_list al;
-
-    va_start(al, arg);
-    for (; arg; arg = va_arg(al, const char *))
-        argv[argc++] = (char *)arg;
-    va_end(al);
-    fflush(stdout);
-    fflush(stderr);
-    saved_out = dup(1);
-    saved_err = dup(2);
-    dup2(fileno(o), 1);
-    dup2(fileno(e), 2);
-    rc = cmd_migrate_predict(argc, argv);
-    read_back(o, 1, saved_out, out, sizeof(out));
-    read_back(e, 2, saved_err, errors, sizeof(errors));
-    return rc;
-}
+/* Arguments, NULL at the end. */
+#define run(...) \
+    capture(cmd_migrate_predict, "migrate-predict", __VA_ARGS__)
 
 /* One line, and it says so. */
 static void assert_refused(int rc, const char *text)
