@@ -161,6 +161,20 @@ static void says(const void *msg, size_t len)
     assert_int_equal(write(w.out, msg, len), len);
 }
 
+/* All that it says before go ... */
+static void says_ready(void)
+{
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+}
+
+/* ... and after it; 0: the guest runs there. */
+static void says_result(char status)
+{
+    says(REPORT, sizeof(REPORT));
+    says(&status, 1);
+}
+
 static void hangs_up(void)
 {
     close(w.out);
@@ -223,10 +237,8 @@ static void torture_xl_sender_migrates(void **state)
     size_t n;
 
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     n = sent(buf, sizeof(buf));
     assert_int_equal(n, 48 + 4 + 3 + sizeof(GO));
@@ -246,10 +258,8 @@ static void torture_xl_sender_measures_the_downtime(void **state)
     const struct xpc_report *r = &w.report;
 
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     /* The plug-in's clock began a second before its report was read. */
     assert_true(r->stream_end_ns && r->stream_end_ns <= r->target_ready_ns);
@@ -285,8 +295,7 @@ static void torture_xl_sender_strict_gives_no_late_go(void **state)
 {
     (void)state;
     w.strict_ns = 400000000;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
     assert_false(was_told_to_go());
 }
@@ -295,10 +304,8 @@ static void torture_xl_sender_strict_in_time_is_let_go(void **state)
 {
     (void)state;
     w.strict_ns = UINT64_C(3600000000000);
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
 }
 
@@ -318,10 +325,8 @@ static void torture_xl_sender_a_nameless_domain_is_not_renamed(void **state)
 {
     (void)state;
     w.s.name = NULL;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save destroy");
 }
 
@@ -414,8 +419,7 @@ static void torture_xl_sender_interrupted_as_save_ends(void **state)
 {
     (void)state;
     w.save_signal = SIGINT;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
     /* It stood still, and the report says for how long. */
     assert_true(w.report.stream_end_ns <= w.report.resumed_ns);
@@ -465,8 +469,7 @@ static void torture_xl_sender_cannot_rename_away(void **state)
 {
     (void)state;
     w.rename_rc = ERROR_FAIL;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away resume");
     assert_false(was_told_to_go());
 }
@@ -476,8 +479,7 @@ static void torture_xl_sender_go_cannot_be_written(void **state)
 {
     (void)state;
     w.hang_up = true;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     assert_int_equal(w.report.go_ns, 0);
 }
@@ -485,8 +487,7 @@ static void torture_xl_sender_go_cannot_be_written(void **state)
 static void torture_xl_sender_eof_after_go_never_resumes(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     hangs_up();
     run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
     assert_true(was_told_to_go());
@@ -495,8 +496,7 @@ static void torture_xl_sender_eof_after_go_never_resumes(void **state)
 static void torture_xl_sender_eof_within_the_report(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     says(REPORT, sizeof(REPORT));
     hangs_up();
     run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
@@ -507,8 +507,7 @@ static void torture_xl_sender_wrong_report_after_go(void **state)
     char nonsense[sizeof(REPORT)] = "nonsense";
 
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     says(nonsense, sizeof(nonsense));
     run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
 }
@@ -516,10 +515,8 @@ static void torture_xl_sender_wrong_report_after_go(void **state)
 static void torture_xl_sender_target_fails_and_gives_back(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("\3", 1);
+    says_ready();
+    says_result(3);
     says(GO, sizeof(GO));
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
 }
@@ -527,10 +524,8 @@ static void torture_xl_sender_target_fails_and_gives_back(void **state)
 static void torture_xl_sender_target_fails_and_dies(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("\3", 1);
+    says_ready();
+    says_result(3);
     hangs_up();
     run_expect(MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "save away");
 }
@@ -548,10 +543,8 @@ static void torture_xl_sender_destroy_fails_yet_it_migrated(void **state)
 {
     (void)state;
     w.destroy_rc = ERROR_FAIL;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
 }
 
@@ -559,8 +552,7 @@ static void torture_xl_sender_ready_and_gone_is_taken_back(void **state)
 {
     (void)state;
     receiver_on_a_pipe();
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     hangs_up();
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     assert_false(was_told_to_go());
@@ -596,10 +588,8 @@ static void torture_xl_sender_ended_outdoes_aborted(void **state)
 static void torture_xl_sender_tells_the_guard_each_step(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_ready();
+    says_result(0);
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     told_guard("hgt");
 }
@@ -617,8 +607,7 @@ static void torture_xl_sender_tells_the_guard_go_failed(void **state)
 {
     (void)state;
     w.hang_up = true;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     told_guard("hgh");
 }
@@ -626,10 +615,8 @@ static void torture_xl_sender_tells_the_guard_go_failed(void **state)
 static void torture_xl_sender_tells_the_guard_given_back(void **state)
 {
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
-    says(REPORT, sizeof(REPORT));
-    says("\3", 1);
+    says_ready();
+    says_result(3);
     says(GO, sizeof(GO));
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     told_guard("hgh");
@@ -693,8 +680,7 @@ static void receiver_that_interrupts(void)
     usleep(100 * 1000);
     kill(getppid(), SIGTERM);
     usleep(100 * 1000);
-    says(REPORT, sizeof(REPORT));
-    says("", 1);
+    says_result(0);
     _exit(0);
 }
 
@@ -703,8 +689,7 @@ static void torture_xl_sender_signals_after_go_are_ignored(void **state)
     pid_t pid;
 
     (void)state;
-    says(BANNER, strlen(BANNER));
-    says(READY, sizeof(READY));
+    says_ready();
     pid = fork();
     if (!pid)
         receiver_that_interrupts();
