@@ -17,7 +17,7 @@ struct dirty_rate_options {
     struct xpc_meter_request req;
     bool json, watch, plot;
     bool mode_given;
-    char *plot_file;                /* NULL: on the terminal */
+    const char *plot_file;          /* NULL: on the terminal */
     const char *record, *trace;
     pid_t pids[DIRTY_RATE_PIDS_MAX];
     size_t nr_pids;

@@ -108,20 +108,6 @@ static int add_pid(void *opaque, const char *item, char *err)
     return 0;
 }
 
-static int parse_plot(struct dirty_rate_options *o, char *err)
-{
-    const char *dot = optarg ? strrchr(optarg, '.') : NULL;
-
-    o->plot = true;
-    if (!optarg || !strcmp(optarg, "ascii"))
-        return 0;
-    if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
-        return xl_bad(err, "--plot=%.80s: ascii, or a name that ends with .svg "
-                   "or .png", optarg);
-    o->plot_file = optarg;
-    return 0;
-}
-
 static int parse_number(const char *name, uint64_t *v_r, char *err)
 {
     return xl_parse_count(name, optarg, 0, UINT64_MAX, v_r, err);
@@ -144,7 +130,8 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     case OPT_PID:
         return xl_parse_list(optarg, add_pid, o, err);
     case OPT_PLOT:
-        return parse_plot(o, err);
+        o->plot = true;
+        return xl_parse_plot(optarg, &o->plot_file, err);
     case OPT_JSON:   o->json = true;      return 0;
     case OPT_WATCH:  o->watch = true;     return 0;
     case OPT_TRACE:  o->trace = optarg;   return 0;

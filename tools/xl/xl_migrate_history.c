@@ -43,21 +43,6 @@ static int fail(const char *why)
 
 /* ---- options ---------------------------------------------------------- */
 
-static int parse_plot(struct history_options *o, char *err)
-{
-    const char *dot = optarg ? strrchr(optarg, '.') : NULL;
-
-    o->plot = true;
-    o->plot_file = NULL;
-    if (!optarg || !strcmp(optarg, "ascii"))
-        return 0;
-    if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
-        return xl_bad(err, "--plot=%.80s: ascii, or a name that ends with "
-                      ".svg or .png", optarg);
-    o->plot_file = optarg;
-    return 0;
-}
-
 /* Returns 0, 1 when help is wanted, or -1 with one line in err. */
 static int parse_options(int argc, char **argv, struct history_options *o,
                          char *err)
@@ -72,9 +57,13 @@ static int parse_options(int argc, char **argv, struct history_options *o,
             return 1;
         if (opt == '?' || opt == ':')
             return xl_bad_option("migrate-history", options, opt, argv, err);
-        if (opt == OPT_JSON)
+        if (opt == OPT_JSON) {
             o->json = true;
-        else if (parse_plot(o, err))
+            continue;
+        }
+        o->plot = true;
+        o->plot_file = NULL;    /* the last one counts */
+        if (xl_parse_plot(optarg, &o->plot_file, err))
             return -1;
     }
     o->hosts = argv + optind;

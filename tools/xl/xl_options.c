@@ -138,6 +138,19 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
     return xl_bad(err, "--%s=%.80s: %s is accepted", name, s, known);
 }
 
+int xl_parse_plot(const char *s, const char **file_r, char *err)
+{
+    const char *dot = s ? strrchr(s, '.') : NULL;
+
+    if (!s || !strcmp(s, "ascii"))
+        return 0;
+    if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
+        return xl_bad(err, "--plot=%.80s: ascii, or a name that ends with "
+                      ".svg or .png", s);
+    *file_r = s;
+    return 0;
+}
+
 int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err)
 {
     char *copy = xl_asprintf("%s", list), *rest = copy, *item;

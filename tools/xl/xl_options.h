@@ -44,6 +44,12 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
                   int *value_r, char *err);
 
 /*
+ * Of --plot, where s is NULL when it has no value. *file_r becomes the file it
+ * is to go to; for the terminal it stays as it is.
+ */
+int xl_parse_plot(const char *s, const char **file_r, char *err);
+
+/*
  * Calls fn with every item of a comma-separated list, until it returns other
  * than 0, which is returned.
  */
