@@ -5,6 +5,9 @@
  */
 #include "torture.h"
 
+#include <fcntl.h>
+#include <stdio_ext.h>
+
 #include "fake_xenstore.h"
 #include "fake_helper.h"
 
@@ -124,13 +127,11 @@ static void restore_outputs(void)
     }
 }
 
-/* Returns its exit status; both its outputs are in out. */
-static int run(const char *line)
+/* Returns its exit status; restore_outputs() is to follow. */
+static int run_to(int fd, const char *line)
 {
-    char file[] = "/tmp/torture_xl_control.XXXXXX", copy[256];
-    char *argv[16] = { NULL }, *save = NULL;
-    int fd = mkstemp(file), argc = 0, status;
-    ssize_t n;
+    char *argv[16] = { NULL }, copy[256], *save = NULL;
+    int argc = 0;
 
     strcpy(copy, line);
     for (char *w = strtok_r(copy, " ", &save); w;
@@ -141,11 +142,32 @@ static int run(const char *line)
         saved[i] = dup(i + 1);
         dup2(fd, i + 1);
     }
-    unlink(file);
-    status = xl_find_command(argv[0])->run(argc, argv);
+    return xl_find_command(argv[0])->run(argc, argv);
+}
+
+/* Returns its exit status; both its outputs are in out. */
+static int run(const char *line)
+{
+    char file[] = "/tmp/torture_xl_control.XXXXXX";
+    int fd = mkstemp(file), status = run_to(fd, line);
+    ssize_t n;
+
     restore_outputs();
+    unlink(file);
     n = pread(fd, out, sizeof(out) - 1, 0);
     out[n > 0 ? n : 0] = 0;
+    close(fd);
+    return status;
+}
+
+/* Returns its exit status where nothing can be written. */
+static int run_full(const char *line)
+{
+    int fd = open("/dev/full", O_WRONLY), status = run_to(fd, line);
+
+    __fpurge(stdout);
+    clearerr(stdout);
+    restore_outputs();
     close(fd);
     return status;
 }
@@ -525,6 +547,18 @@ static void torture_xl_control_no_dry_run_and_help(void **state)
     assert_int_equal(run("migrate-set --precopy-downtime=2s g1"),
                      CONTROL_USAGE);
     assert_string_equal(fake_get(DIR "params"), LIMITS);
+    assert_int_equal(run("migrate-status g1"), CONTROL_OK);
+}
+
+/* A cancel has done its work whether or not it can tell of it. */
+static void torture_xl_control_nothing_can_be_written(void **state)
+{
+    (void)state;
+    assert_int_equal(run_full("migrate-status g1"), CONTROL_FAILED);
+    assert_int_equal(run_full("migrate-set --precopy-downtime=2s g1"),
+                     CONTROL_FAILED);
+    domain.on_look[domain.looks + 3] = obeys;
+    assert_int_equal(run_full("migrate-cancel g1"), CONTROL_OK);
 }
 
 int main(int argc, char **argv)
@@ -550,6 +584,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_cancel_says_that_it_does_not_run),
         TEST(torture_xl_control_cancel_has_a_timeout),
         TEST(torture_xl_control_no_dry_run_and_help),
+        TEST(torture_xl_control_nothing_can_be_written),
     };
 
     fake_helper_main(argc, argv);
