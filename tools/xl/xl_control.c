@@ -28,7 +28,8 @@ int control_none(const char *command, const struct control *c)
 
 /* ---- libxl and the domain --------------------------------------------- */
 
-int control_open(struct control *c, char err[XPC_ERR_LEN])
+/* Returns 0, or -1 with one line in err; then close it too. */
+static int open_libxl(struct control *c, char err[XPC_ERR_LEN])
 {
     *c = (struct control){ 0 };
     c->lg = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr,
@@ -40,7 +41,7 @@ int control_open(struct control *c, char err[XPC_ERR_LEN])
     return xl_bad(err, "can't reach Xen: is this run as root in domain 0?");
 }
 
-void control_take(struct control *c, uint32_t domid, char *name)
+static void take(struct control *c, uint32_t domid, char *name)
 {
     free(c->name);
     c->domid = domid;
@@ -63,11 +64,11 @@ int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
     end = name ? strstr(name, AWAY) : NULL;
     if (end && !end[strlen(AWAY)])
         *end = 0;
-    control_take(c, domid, name);
+    take(c, domid, name);
     return 0;
 }
 
-void control_close(struct control *c)
+static void close_libxl(struct control *c)
 {
     if (c->watch)
         xs_close(c->watch);
@@ -77,6 +78,37 @@ void control_close(struct control *c)
         xtl_logger_destroy(c->lg);
     free(c->name);
     *c = (struct control){ 0 };
+}
+
+/* ---- a command --------------------------------------------------------- */
+
+int control_run(const struct control_command *cmd, int argc, char **argv,
+                void *options)
+{
+    const char *domain = NULL;
+    char err[XPC_ERR_LEN];
+    struct control c;
+    int rc;
+
+    rc = cmd->parse(argc, argv, options, &domain, err);
+    if (rc > 0) {
+        xl_help(xl_find_command(cmd->name), stdout);
+        return CONTROL_OK;
+    }
+    if (rc)
+        return control_fail(cmd->name, CONTROL_USAGE, err);
+    if (cmd->no_dry_run && xl_globals.dryrun)
+        return control_fail(cmd->name, CONTROL_USAGE,
+                            "the command has no dry run (-N)");
+    if (open_libxl(&c, err) || (domain && control_find(&c, domain, err)))
+        rc = control_fail(cmd->name, CONTROL_FAILED, err);
+    else
+        rc = cmd->run(&c, options);
+    close_libxl(&c);
+    if (cmd->must_print && (fflush(stdout) || ferror(stdout)))
+        rc = control_fail(cmd->name, CONTROL_FAILED,
+                          "standard output can't be written");
+    return rc;
 }
 
 /* ---- what is to be seen ------------------------------------------------ */

@@ -57,15 +57,30 @@ struct control {
     char *name;                     /* of the domain, or its number */
 };
 
-/* Opens libxl. Returns 0, or -1 with one line in err; then close it too. */
-int control_open(struct control *c, char err[XPC_ERR_LEN]);
+/* One of the commands; options is a struct of its own. */
+struct control_command {
+    const char *name;
+    bool no_dry_run;                /* -N is refused */
+    bool must_print;                /* it fails when it can't */
+    /*
+     * Fills options in, and *domain_r if a domain is named. Returns 0, 1 when
+     * help is wanted, or -1 with one line in err.
+     */
+    int (*parse)(int argc, char **argv, void *options, const char **domain_r,
+                 char *err);
+    /* c->name is NULL when no domain is named. Returns the exit status. */
+    int (*run)(struct control *c, const void *options);
+};
+
+/* All of a command. Returns the exit status. */
+int control_run(const struct control_command *cmd, int argc, char **argv,
+                void *options);
+
 /*
  * Finds a domain by name, also while it is called NAME--migratedaway, or by
- * number. Returns as control_open().
+ * number. Returns 0, or -1 with one line in err.
  */
 int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN]);
-void control_take(struct control *c, uint32_t domid, char *name);
-void control_close(struct control *c);
 
 /* st must be zero at first; every look replaces what the last one found. */
 void control_look(struct control *c, struct control_state *st);

@@ -32,14 +32,12 @@ const char migrate_cancel_help[] =
 "under way; 7 too late, the guest is not on this host any more.  More in\n"
 "xl-migrate-status(1).";
 
-/* Returns 0, 1 when help is wanted, or -1 with one line in err. */
-static int parse(int argc, char **argv, const char **domain_r,
-                 uint64_t *timeout_ns_r, char *err)
+static int parse(int argc, char **argv, void *timeout_ns_r,
+                 const char **domain_r, char *err)
 {
     int opt;
 
-    *timeout_ns_r = TIMEOUT_NS;
-    *domain_r = NULL;
+    *(uint64_t *)timeout_ns_r = TIMEOUT_NS;
     optind = 0;
     opterr = 0;
     while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
@@ -116,7 +114,7 @@ static int wait_end(struct control *c, struct control_state *last,
     return CONTROL_OK;
 }
 
-static int cancel(struct control *c, uint64_t timeout_ns)
+static int cancel(struct control *c, const void *timeout_ns)
 {
     struct control_state last = { 0 }, st = { 0 };
     int status, rc;
@@ -129,35 +127,24 @@ static int cancel(struct control *c, uint64_t timeout_ns)
     } else if (rc && last.phase == PHASE_NONE) {
         status = control_none(COMMAND, c);
     } else {
-        status = wait_end(c, &last, &st, timeout_ns);
+        status = wait_end(c, &last, &st, *(const uint64_t *)timeout_ns);
     }
     control_state_dispose(&last);
     control_state_dispose(&st);
     return status;
 }
 
+/* It has done its work whether or not it can tell of it. */
+static const struct control_command command = {
+    .name       = COMMAND,
+    .no_dry_run = true,
+    .parse      = parse,
+    .run        = cancel,
+};
+
 int cmd_migrate_cancel(int argc, char **argv)
 {
-    char err[XPC_ERR_LEN];
-    const char *domain;
     uint64_t timeout_ns;
-    struct control c;
-    int rc;
 
-    rc = parse(argc, argv, &domain, &timeout_ns, err);
-    if (rc > 0) {
-        xl_help(xl_find_command(COMMAND), stdout);
-        return CONTROL_OK;
-    }
-    if (rc)
-        return control_fail(COMMAND, CONTROL_USAGE, err);
-    if (xl_globals.dryrun)
-        return control_fail(COMMAND, CONTROL_USAGE,
-                            "the command has no dry run (-N)");
-    if (control_open(&c, err) || control_find(&c, domain, err))
-        rc = control_fail(COMMAND, CONTROL_FAILED, err);
-    else
-        rc = cancel(&c, timeout_ns);
-    control_close(&c);
-    return rc;
+    return control_run(&command, argc, argv, &timeout_ns);
 }

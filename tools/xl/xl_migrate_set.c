@@ -10,7 +10,6 @@
 #define GIVEN_MAX 32
 
 struct set_options {
-    const char *domain;
     struct {
         int opt;
         const char *value;
@@ -55,9 +54,10 @@ static int apply(const struct set_options *o, struct xpc_params *p, char *err)
     return 0;
 }
 
-/* Returns 0, 1 when help is wanted, or -1 with one line in err. */
-static int parse(int argc, char **argv, struct set_options *o, char *err)
+static int parse(int argc, char **argv, void *options_r,
+                 const char **domain_r, char *err)
 {
+    struct set_options *o = options_r;
     struct xpc_params p;
     int opt;
 
@@ -83,13 +83,14 @@ static int parse(int argc, char **argv, struct set_options *o, char *err)
     if (!o->nr_given)
         return xl_bad(err, "what is to be changed? See xl " COMMAND
                       " --help");
-    o->domain = argv[optind];
+    *domain_r = argv[optind];
     xpc_params_init(&p);
     return apply(o, &p, err);
 }
 
-static int set(struct control *c, const struct set_options *o)
+static int set(struct control *c, const void *asked)
 {
+    const struct set_options *o = asked;
     char err[XPC_ERR_LEN], changes[XL_PRECOPY_TEXT_LEN];
     struct xpc_params old, new;
     int rc;
@@ -122,30 +123,17 @@ static int set(struct control *c, const struct set_options *o)
     return CONTROL_OK;
 }
 
+static const struct control_command command = {
+    .name       = COMMAND,
+    .no_dry_run = true,
+    .must_print = true,
+    .parse      = parse,
+    .run        = set,
+};
+
 int cmd_migrate_set(int argc, char **argv)
 {
     struct set_options o;
-    char err[XPC_ERR_LEN];
-    struct control c;
-    int rc;
 
-    rc = parse(argc, argv, &o, err);
-    if (rc > 0) {
-        xl_help(xl_find_command(COMMAND), stdout);
-        return CONTROL_OK;
-    }
-    if (rc)
-        return control_fail(COMMAND, CONTROL_USAGE, err);
-    if (xl_globals.dryrun)
-        return control_fail(COMMAND, CONTROL_USAGE,
-                            "the command has no dry run (-N)");
-    if (control_open(&c, err) || control_find(&c, o.domain, err))
-        rc = control_fail(COMMAND, CONTROL_FAILED, err);
-    else
-        rc = set(&c, &o);
-    control_close(&c);
-    if (rc == CONTROL_OK && (fflush(stdout) || ferror(stdout)))
-        rc = control_fail(COMMAND, CONTROL_FAILED,
-                          "standard output can't be written");
-    return rc;
+    return control_run(&command, argc, argv, &o);
 }

@@ -14,7 +14,6 @@
 enum { OPT_WATCH = 0x100, OPT_JSON };
 
 struct status_options {
-    const char *domain;             /* NULL: all */
     bool watch, json;
 };
 
@@ -38,9 +37,10 @@ const char migrate_status_help[] =
 "under way.\n"
 "More in xl-migrate-status(1).";
 
-/* Returns 0, 1 when help is wanted, or -1 with one line in err. */
-static int parse(int argc, char **argv, struct status_options *o, char *err)
+static int parse(int argc, char **argv, void *options_r,
+                 const char **domain_r, char *err)
 {
+    struct status_options *o = options_r;
     int opt;
 
     *o = (struct status_options){ 0 };
@@ -63,7 +63,7 @@ static int parse(int argc, char **argv, struct status_options *o, char *err)
     if (argc - optind > 1)
         return xl_bad(err, "one domain, or none for all: xl " COMMAND " %s",
                       xl_find_command(COMMAND)->usage);
-    o->domain = argv[optind];
+    *domain_r = argv[optind];
     return 0;
 }
 
@@ -199,27 +199,22 @@ static int status_of_all(struct control *c, const struct status_options *o)
     return status;
 }
 
+static int run(struct control *c, const void *options_given)
+{
+    return c->name ? status_of(c, options_given) :
+                     status_of_all(c, options_given);
+}
+
+static const struct control_command command = {
+    .name       = COMMAND,
+    .must_print = true,
+    .parse      = parse,
+    .run        = run,
+};
+
 int cmd_migrate_status(int argc, char **argv)
 {
     struct status_options o;
-    char err[XPC_ERR_LEN];
-    struct control c;
-    int rc;
 
-    rc = parse(argc, argv, &o, err);
-    if (rc > 0) {
-        xl_help(xl_find_command(COMMAND), stdout);
-        return CONTROL_OK;
-    }
-    if (rc)
-        return control_fail(COMMAND, CONTROL_USAGE, err);
-    if (control_open(&c, err) || (o.domain && control_find(&c, o.domain, err)))
-        rc = control_fail(COMMAND, CONTROL_FAILED, err);
-    else
-        rc = o.domain ? status_of(&c, &o) : status_of_all(&c, &o);
-    control_close(&c);
-    if (fflush(stdout) || ferror(stdout))
-        rc = control_fail(COMMAND, CONTROL_FAILED,
-                          "standard output can't be written");
-    return rc;
+    return control_run(&command, argc, argv, &o);
 }
