@@ -82,6 +82,16 @@ static void close_libxl(struct control *c)
 
 /* ---- a command --------------------------------------------------------- */
 
+int control_one_domain(const char *command, int argc, char **argv,
+                       const char **domain_r, char *err)
+{
+    if (argc - optind != 1)
+        return xl_bad(err, "a domain is needed: xl %s %s", command,
+                      xl_find_command(command)->usage);
+    *domain_r = argv[optind];
+    return 0;
+}
+
 int control_run(const struct control_command *cmd, int argc, char **argv,
                 void *options)
 {

@@ -72,6 +72,13 @@ struct control_command {
     int (*run)(struct control *c, const void *options);
 };
 
+/*
+ * For a parse(): the one domain behind the options. Returns 0, or -1 with one
+ * line in err.
+ */
+int control_one_domain(const char *command, int argc, char **argv,
+                       const char **domain_r, char *err);
+
 /* All of a command. Returns the exit status. */
 int control_run(const struct control_command *cmd, int argc, char **argv,
                 void *options);

@@ -48,11 +48,7 @@ static int parse(int argc, char **argv, void *timeout_ns_r,
         if (xl_parse_time("timeout", optarg, timeout_ns_r, err))
             return -1;
     }
-    if (argc - optind != 1)
-        return xl_bad(err, "a domain is needed: xl " COMMAND " %s",
-                      xl_find_command(COMMAND)->usage);
-    *domain_r = argv[optind];
-    return 0;
+    return control_one_domain(COMMAND, argc, argv, domain_r, err);
 }
 
 /* It has not ended in time: what can be said, and what can be done? */

@@ -77,13 +77,11 @@ static int parse(int argc, char **argv, void *options_r,
         o->given[o->nr_given].opt = opt;
         o->given[o->nr_given++].value = optarg;
     }
-    if (argc - optind != 1)
-        return xl_bad(err, "a domain is needed: xl " COMMAND " %s",
-                      xl_find_command(COMMAND)->usage);
+    if (control_one_domain(COMMAND, argc, argv, domain_r, err))
+        return -1;
     if (!o->nr_given)
         return xl_bad(err, "what is to be changed? See xl " COMMAND
                       " --help");
-    *domain_r = argv[optind];
     xpc_params_init(&p);
     return apply(o, &p, err);
 }
