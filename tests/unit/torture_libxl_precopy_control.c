@@ -225,6 +225,45 @@ static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
 }
 
+/* In place of libxl's: what does the plug-in find as it begins? */
+int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
+                         const libxl_asyncop_how *ao_how)
+{
+    (void)ctx;
+    (void)fd;
+    (void)ao_how;
+    assert_int_equal(domid, 7);
+    assert_true(flags & LIBXL_SUSPEND_LIVE);
+    for (size_t i = 0; i < FAKE_NODES; i++) {
+        const char *path = fake.node[i].path;
+
+        if (path && !strncmp(path, DIR, strlen(DIR)) &&
+            strcmp(path, DIR "params"))
+            fail_msg("%s is left", path);
+    }
+    return 0;
+}
+
+static void torture_libxl_precopy_control_begins_with_nothing_told(
+    void **state)
+{
+    static const char *const told[] = {
+        DIR "params", DIR "active", DIR "progress", DIR "iteration",
+        DIR "iteration/1", DIR "refused", DIR "report", DIR "cancel",
+        DIR "overdue",
+    };
+    libxl_precopy_params p;
+
+    (void)state;
+    libxl_precopy_params_init(&p);
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+        fake_set(told[i], "");
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL), 0);
+    assert_non_null(strstr(fake_get(DIR "params"), "\"once\":true"));
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL), 0);
+    assert_null(fake_get(DIR "params"));
+}
+
 static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
 {
     struct xs_handle *xs = xs_open(0);
@@ -252,6 +291,7 @@ int main(int argc, char **argv)
         TEST(torture_libxl_precopy_control_refused_is_told),
         TEST(torture_libxl_precopy_control_cancel_is_written),
         TEST(torture_libxl_precopy_control_report_and_progress),
+        TEST(torture_libxl_precopy_control_begins_with_nothing_told),
         TEST(torture_libxl_precopy_control_clear_leaves_no_folder),
         TEST(torture_libxl_precopy_control_clear_keeps_a_domain),
     };

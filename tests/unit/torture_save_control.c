@@ -244,6 +244,30 @@ static void torture_save_control_cancel_at_an_iterations_end(void **state)
     xpc_report_dispose(&r);
 }
 
+static int script_cancelled_before(void)
+{
+    struct precopy_stats s = { .dirty_count = DIRTY };
+
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(send_some(), -1);
+    return failed(ECANCELED);
+}
+
+/* Between the toolstack's part and the plug-in's. */
+static void torture_save_control_cancel_before_the_first_iteration(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_set(DIR "cancel", "");
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
+                          script_cancelled_before, &r), -1);
+    assert_cancelled(&r);
+    xpc_report_dispose(&r);
+}
+
 static int script_cancel_within(void)
 {
     struct precopy_stats s = { .dirty_count = DIRTY };
@@ -335,6 +359,8 @@ static int script_begins(void)
     assert_null(fake_get(DIR "refused"));
     assert_null(fake_get(DIR "progress"));
     assert_null(fake_get(DIR "report"));
+    assert_null(fake_get(DIR "overdue"));
+    assert_null(fake_get(DIR "iteration/9"));
     return failed(EIO);
 }
 
@@ -346,6 +372,9 @@ static void torture_save_control_begins_with_nothing_told(void **state)
     fake_set(DIR "refused", "long ago");
     fake_set(DIR "progress", "{\"iteration\":9}");
     fake_set(DIR "report", "{\"version\":1}");
+    fake_set(DIR "overdue", "1");
+    fake_set(DIR "iteration", "");
+    fake_set(DIR "iteration/9", "{\"iteration\":9}");
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
                           script_begins, &r), -1);
     xpc_report_dispose(&r);
@@ -426,6 +455,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_removed_parameters_change_nothing),
         TEST(torture_save_control_the_deadline_follows),
         TEST(torture_save_control_cancel_at_an_iterations_end),
+        TEST(torture_save_control_cancel_before_the_first_iteration),
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
         TEST(torture_save_control_begins_with_nothing_told),

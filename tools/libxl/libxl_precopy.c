@@ -13,12 +13,6 @@
 #include "xen_store.h"
 #include "xpc_types.h"
 
-/* What is told of a migration, from the one before it. */
-static const char *const told_leaves[] = {
-    "active", "progress", "iteration", "refused", "report", "cancel",
-    "overdue",
-};
-
 /*
  * Readies xenstore for a migration with these parameters; NULL: none. They
  * hold for this one migration, whoever migrates the domain next.
@@ -27,12 +21,12 @@ static int store_prepare(struct xs_handle *xs, uint32_t domid,
                          const libxl_precopy_params *params)
 {
     struct xpc_params p;
-    size_t i;
 
-    for (i = 0; i < sizeof(told_leaves) / sizeof(told_leaves[0]); i++) {
-        if (xpc_store_remove(xs, domid, told_leaves[i]))
-            return ERROR_FAIL;
-    }
+    /* Of the one before it nothing is left. */
+    if (xpc_store_remove(xs, domid, "active") ||
+        xpc_store_forget(xs, domid) ||
+        xpc_store_remove(xs, domid, "cancel"))
+        return ERROR_FAIL;
     if (!params)
         return xpc_store_remove(xs, domid, "params") ? ERROR_FAIL : 0;
     p = *params;

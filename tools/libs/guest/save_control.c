@@ -30,13 +30,11 @@ static void write_active(struct save_ctx *ctx)
 
 void save_control_begin(struct save_ctx *ctx)
 {
-    static const char *const old[] = {
-        "progress", "iteration", "refused", "report",
-    };
-
-    /* Of an earlier migration, of whatever toolstack. */
-    for (size_t i = 0; i < sizeof(old) / sizeof(old[0]); i++)
-        xpc_store_remove(ctx->xs, ctx->domid, old[i]);
+    /*
+     * Of an earlier migration, of whatever toolstack. A cancel stays: it may
+     * have been written since this one began.
+     */
+    xpc_store_forget(ctx->xs, ctx->domid);
     write_active(ctx);
 }
 

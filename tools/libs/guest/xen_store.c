@@ -122,3 +122,17 @@ int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
         remove_empty_folder(xs, domid);
     return 0;
 }
+
+int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
+{
+    static const char *const told[] = {
+        "progress", "iteration", "refused", "report", "overdue",
+    };
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        if (xpc_store_remove(xs, domid, told[i]))
+            rc = -1;
+    }
+    return rc;
+}

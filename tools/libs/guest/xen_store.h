@@ -65,4 +65,11 @@ int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
 /* Removes a leaf, or with NULL all of them. A missing one is no error. */
 int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
 
+/*
+ * Removes what the plug-in has told of a migration: all but params, active,
+ * which says that there is one, and cancel, which is a user's word to it.
+ * Returns 0, or -1 when something could not be removed.
+ */
+int xpc_store_forget(struct xs_handle *xs, uint32_t domid);
+
 #endif
