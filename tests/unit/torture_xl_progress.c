@@ -192,6 +192,22 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     assert_non_null(strstr(out, "waiting for the guest to suspend"));
 }
 
+static void torture_xl_progress_the_rest_is_no_iteration(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
+
+    (void)state;
+    progress_frames(&p, 5, 50, 100);
+    p.suspended = true;
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
+    assert_non_null(strstr(out, "suspended, copying the rest: 50% sent"));
+    assert_null(strstr(out, "iteration"));
+    assert_null(strstr(out, "left"));
+}
+
 /* ---- the transport ----------------------------------------------------- */
 
 static void torture_xl_progress_transport_is_deaf_to_ctrl_c(void **state)
@@ -251,6 +267,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_progress_json_is_a_line_each),
         cmocka_unit_test(torture_xl_progress_none_is_silent),
         cmocka_unit_test(torture_xl_progress_a_long_iteration_says_how_far),
+        cmocka_unit_test(torture_xl_progress_the_rest_is_no_iteration),
         cmocka_unit_test(torture_xl_progress_transport_is_deaf_to_ctrl_c),
         cmocka_unit_test(torture_xl_progress_transport_that_stays_is_ended),
         cmocka_unit_test(torture_xl_progress_transport_that_fails_is_said),

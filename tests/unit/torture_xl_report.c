@@ -232,6 +232,26 @@ static void torture_xl_report_says_how_long_an_abort_stood_still(void **state)
     xpc_report_dispose(&r);
 }
 
+/* Broken off in the middle: it has no time, and so no rate. */
+static void torture_xl_report_gives_a_broken_stop_no_rate(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+    FILE *f = fopen(path, "w+");
+
+    (void)state;
+    a_report(&r);
+    r.outcome = XPC_OUTCOME_FAILED;
+    r.pages_sent_ns = r.state_sent_ns = r.stream_end_ns = 0;
+    r.target_ready_ns = r.go_ns = r.target_started_ns = 0;
+    report_print(f, "g1", &r);
+    fclose(f);
+    slurp(path, buf, sizeof(buf));
+    assert_non_null(strstr(buf, "  stop-and-copy       128    544 KiB"
+                           "         -            -\n"));
+    xpc_report_dispose(&r);
+}
+
 /* The text of the report with these bandwidths, in bytes per second. */
 static void text_of(char *buf, size_t len, uint64_t stated, uint64_t measured)
 {
@@ -364,6 +384,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_shows_predicted_beside_actual),
         TEST(torture_xl_report_says_where_the_downtime_went),
         TEST(torture_xl_report_says_how_long_an_abort_stood_still),
+        TEST(torture_xl_report_gives_a_broken_stop_no_rate),
         TEST(torture_xl_report_tells_of_a_bandwidth_stated_wrong),
         TEST(torture_xl_report_false_line_is_held_back),
         TEST(torture_xl_report_held_lines_can_be_forgotten),

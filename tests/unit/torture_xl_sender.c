@@ -426,6 +426,7 @@ static void torture_xl_sender_interrupted_as_save_ends(void **state)
     assert_int_equal(w.report.target_started_ns, 0);
     assert_int_equal(w.report.actual_downtime_ns,
                      w.report.resumed_ns - 500000000);
+    assert_int_equal(w.report.total_time_ns, w.report.resumed_ns);
     assert_false(was_told_to_go());
 }
 

@@ -144,6 +144,7 @@ struct progress {
     uint64_t iteration;             /* being sent */
     uint64_t done, total;           /* its frames, as libxenguest counts */
     uint64_t sent_ns;               /* since when that is all of them */
+    bool suspended;                 /* the caller's: these are the rest */
     uint64_t total_bytes;           /* all of the domain, as it is sent */
     uint64_t last_ns;               /* when the last line was written */
 };
@@ -155,7 +156,9 @@ void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
 void progress_iteration(struct progress *p, const struct xpc_iteration *it);
 /* Other parameters are in force: says so, if it is news. */
 void progress_params(struct progress *p, const struct xpc_params *params);
-/* Shows how far a long iteration is, when a line is due. */
+/* Is a line due that says how far a long iteration is? */
+bool progress_due(const struct progress *p);
+/* Shows it then. */
 void progress_tick(struct progress *p, pid_t not_helper);
 /* Before anything else is written to stderr. */
 void progress_break(struct progress *p);

@@ -121,6 +121,20 @@ static void on_signal(struct save *v)
     }
 }
 
+/* Only Xen says at once whether these are the last pages. */
+static void show_how_far(struct sender *s)
+{
+    libxl_dominfo info;
+
+    if (!progress_due(s->progress))
+        return;
+    libxl_dominfo_init(&info);
+    s->progress->suspended = !libxl_domain_info(s->ctx, &info, s->domid) &&
+                             info.shutdown;
+    libxl_dominfo_dispose(&info);
+    progress_tick(s->progress, s->t.pid);
+}
+
 #define OWN_FDS 2
 /* By then libxl has started its helper: see transport_start(). */
 #define START_NS (2 * UINT64_C(1000000000))
@@ -167,7 +181,7 @@ static int poll_once(struct save *v, struct pollfd **fds, int *room)
         on_signal(v);
     if ((*fds)[1].revents)
         watch_fired(v);
-    progress_tick(v->s->progress, v->s->t.pid);
+    show_how_far(v->s);
     return 0;
 }
 

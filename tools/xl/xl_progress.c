@@ -185,7 +185,10 @@ static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
     if (bytes)
         snprintf(sent, sizeof(sent), ", %s in all",
                  xpc_format_bytes(unit, bytes));
-    if (p->sent_ns && xl_now_ns() - p->sent_ns > TICK_NS)
+    if (p->suspended)
+        snprintf(line, sizeof(line), "suspended, copying the rest: %u%% "
+                 "sent%s, %s", percent(p, bytes), sent, time);
+    else if (p->sent_ns && xl_now_ns() - p->sent_ns > TICK_NS)
         snprintf(line, sizeof(line), "iteration %"PRIu64": sent%s, waiting "
                  "for the guest to suspend, %s%s", p->iteration, sent, time,
                  left);
@@ -195,12 +198,17 @@ static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
     show(p, line, false);
 }
 
+bool progress_due(const struct progress *p)
+{
+    return p->mode != PROGRESS_NONE && p->total &&
+           xl_now_ns() >= p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS);
+}
+
 void progress_tick(struct progress *p, pid_t not_helper)
 {
-    uint64_t now = xl_now_ns(), elapsed = now - p->begun_ns, bytes;
+    uint64_t elapsed = xl_now_ns() - p->begun_ns, bytes;
 
-    if (p->mode == PROGRESS_NONE || !p->total ||
-        now < p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS))
+    if (!progress_due(p))
         return;
     bytes = helper_bytes(not_helper);
     if (p->mode != PROGRESS_JSON) {
@@ -209,6 +217,7 @@ void progress_tick(struct progress *p, pid_t not_helper)
     }
     show_json(p, "sending", xl_asprintf(
         "{\"iteration\":%"PRIu64",\"percent\":%u,\"total-bytes\":%"PRIu64
-        ",\"elapsed-us\":%"PRIu64"}", p->iteration, percent(p, bytes), bytes,
-        elapsed / 1000));
+        ",\"elapsed-us\":%"PRIu64",\"suspended\":%s}", p->iteration,
+        percent(p, bytes), bytes, elapsed / 1000,
+        p->suspended ? "true" : "false"));
 }

@@ -101,14 +101,18 @@ static const char *const outcome_texts[] = {
     [XPC_OUTCOME_MIGRATED] = "migrated",
 };
 
+/* What was broken off took no time that would say anything: 0. */
 static void print_row(FILE *out, const char *what, uint64_t pages,
                       uint64_t bytes, uint64_t duration_ns)
 {
-    char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN], r[XPC_UNIT_LEN];
+    char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN] = "-", r[XPC_UNIT_LEN] = "-";
 
-    xpc_format_bandwidth(r, duration_ns ? bytes * 1e9 / duration_ns : 0);
+    if (duration_ns) {
+        xpc_format_time(t, duration_ns);
+        xpc_format_bandwidth(r, bytes * 1e9 / duration_ns);
+    }
     fprintf(out, "  %13s %9"PRIu64" %10s %9s %12s", what, pages,
-            xpc_format_bytes(b, bytes), xpc_format_time(t, duration_ns), r);
+            xpc_format_bytes(b, bytes), t, r);
 }
 
 static void print_iterations(FILE *out, const struct xpc_report *r)

@@ -462,6 +462,8 @@ static void set_downtime(struct sender *s)
         return;
     if (!end)
         end = r->resumed_ns = since_start(r, s->resumed_ns);
+    if (r->resumed_ns > r->total_time_ns)
+        r->total_time_ns = r->resumed_ns;
     if (end > r->suspended_ns)
         r->actual_downtime_ns = end - r->suspended_ns;
 }

@@ -296,6 +296,9 @@ target Migration of $guest: migrated
 unknown state unknown
 ended the guest (has shut down|is rebooting|has crashed|is gone)
 END
+    # cell_options allow four.
+    ! says '^iteration [5-9]' || fail "said: an iteration that there was not"
+    ! says 'stop-and-copy .* 0 ms ' || fail "said: it took no time"
     [ $fault-$1 != report-disk-full-target ] ||
         says "report can't be written.*No space left" ||
         fail "not said: that the report can't be written"
