@@ -455,6 +455,20 @@ static void torture_xl_sender_ready_missing(void **state)
     hangs_up();
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     assert_false(was_told_to_go());
+    assert_true(w.s.copy_left);
+}
+
+static void torture_xl_sender_target_destroyed_its_copy(void **state)
+{
+    (void)state;
+    w.save_signal = SIGINT;
+    says(BANNER, strlen(BANNER));
+    says(READY, sizeof(READY));
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    says(GO, sizeof(GO));
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+    assert_false(w.s.copy_left);
 }
 
 static void torture_xl_sender_ready_wrong(void **state)
@@ -722,6 +736,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_interrupted_as_save_ends),
         TEST(torture_xl_sender_interrupted_waiting_for_ready),
         TEST(torture_xl_sender_ready_missing),
+        TEST(torture_xl_sender_target_destroyed_its_copy),
         TEST(torture_xl_sender_ready_wrong),
         TEST(torture_xl_sender_cannot_rename_away),
         TEST(torture_xl_sender_go_cannot_be_written),

@@ -105,6 +105,21 @@ static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
     close(fd);
 }
 
+static void torture_xl_transport_keeps_the_last_words(void **state)
+{
+    struct transport t;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, "seq 1000; printf 'the end'"), 0);
+    transport_end(&t, true, false, -1);
+    assert_true(transport_ended_with(&t, "1000\nthe end", 12));
+    assert_false(transport_ended_with(&t, "the endX", 8));
+    assert_int_equal(transport_start(&t, "printf no"), 0);
+    transport_end(&t, true, false, -1);
+    assert_true(transport_ended_with(&t, "no", 2));
+    assert_false(transport_ended_with(&t, "nno", 3));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +129,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_transport_a_late_target_is_heard_out),
         cmocka_unit_test(
             torture_xl_transport_a_signal_ends_the_wait_for_it),
+        cmocka_unit_test(torture_xl_transport_keeps_the_last_words),
     };
 
     return torture_run(argc, argv, tests);

@@ -76,6 +76,8 @@ struct transport {
     char *rune;                     /* what sh runs */
     int send_fd, recv_fd;           /* -1: closed */
     int spare_fd;                   /* the child's end of send_fd; 0: none */
+    char last[64];                  /* what was last said, and never read */
+    size_t last_len;
 };
 
 /* What sh is to run to reach the receiver. malloc()ed. */
@@ -98,6 +100,10 @@ void transport_let_go(struct transport *t);
  */
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd);
+
+/* After transport_end(): were these the other end's last words? */
+bool transport_ended_with(const struct transport *t, const void *msg,
+                          size_t len);
 
 /* ---- when we are killed: xl_guard.c ----------------------------------- */
 
@@ -254,6 +260,7 @@ struct sender {
     int broken;
     bool stuck;                     /* suspended here, can't be resumed */
     bool orphaned;                  /* we are the guard, xl was killed */
+    bool copy_left;                 /* the target may keep one, paused */
     const char *ended;              /* what the guest did, NULL: it lives */
     struct guard guard;
     char *away_name;                /* what it is called here meanwhile */

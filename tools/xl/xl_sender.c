@@ -427,6 +427,7 @@ static int run(struct sender *s)
 
  back:
     s->deadline_ns = 0;
+    s->copy_left = true;
     if (s->interrupted)
         status = MIGRATE_INTERRUPTED;
     else if (s->broken)
@@ -570,6 +571,21 @@ int sender_stand_in(struct sender *s, int word)
     return status;
 }
 
+/*
+ * Taken back when the target had it all, or was about to: it destroys its copy
+ * and then gives us its "go". A stock receiver that can't speak to us any more
+ * exits instead, and leaves the copy.
+ */
+static void say_copy(struct sender *s)
+{
+    s->copy_left = s->copy_left &&
+                   !transport_ended_with(&s->t, go, sizeof(go));
+    if (s->copy_left && s->name)
+        fprintf(stderr, SAY "the target has not said that it destroyed its "
+                "copy: if there is a\n%s--incoming, paused, destroy it "
+                "there.\n", s->name);
+}
+
 int sender_run(struct sender *s)
 {
     int status = run(s);
@@ -577,6 +593,7 @@ int sender_run(struct sender *s)
 
     complete_report(s, status);
     transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
+    say_copy(s);
     free(s->away_name);
     s->away_name = NULL;
     return status;

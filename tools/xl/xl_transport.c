@@ -138,6 +138,33 @@ void transport_let_go(struct transport *t)
     t->spare_fd = 0;
 }
 
+static void keep_last_words(struct transport *t)
+{
+    struct pollfd fd = { .fd = t->recv_fd, .events = POLLIN };
+    char buf[sizeof(t->last)];
+    size_t keep;
+    ssize_t n;
+
+    while (poll(&fd, 1, 0) == 1) {
+        n = read(t->recv_fd, buf, sizeof(buf));
+        if (n <= 0)
+            break;
+        keep = sizeof(t->last) - n;
+        if (keep > t->last_len)
+            keep = t->last_len;
+        memmove(t->last, t->last + t->last_len - keep, keep);
+        memcpy(t->last + keep, buf, n);
+        t->last_len = keep + n;
+    }
+}
+
+bool transport_ended_with(const struct transport *t, const void *msg,
+                          size_t len)
+{
+    return t->last_len >= len &&
+           !memcmp(t->last + t->last_len - len, msg, len);
+}
+
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd)
 {
@@ -161,6 +188,8 @@ void transport_end(struct transport *t, bool kill_it, bool late,
             kill(t->pid, SIGTERM);
         }
     }
+    if (t->recv_fd >= 0)
+        keep_last_words(t);
     close_end(&t->recv_fd);
     t->pid = 0;
 }

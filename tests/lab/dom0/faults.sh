@@ -239,19 +239,41 @@ no_log_dirty() {
 }
 
 # Killed outright, stock's receiver leaves its half-built domain, which can't
-# run; whoever killed it must remove it.
+# run; so it does when it has received all and can't speak to the sender any
+# more. Nothing on the source could remove it.
+half_built_may_stay() {
+    case $fault-$phase in
+        target-xl-killed-*) true ;;
+        transport-killed-* | link-cut-*) had_all ;;
+        *) false ;;
+    esac
+}
+
+# Has the target all of the guest, or will it?
+had_all() {
+    case $phase in
+        ended | ready | go) true ;;
+        *) false ;;
+    esac
+}
+
+# remove_half_built RESULT
 remove_half_built() {
     local d
+    half_built_may_stay || return 0
     d=$(domains | awk -v n="$guest--incoming" '$2 == n { print $1 }')
-    [ -n "$d" ] || return 0
-    check "the half-built domain is paused" \
-        sh -c "$stock_xl list $d | tail -n 1 | grep -q -e '--p---'"
-    $stock_xl destroy "$d"
-    echo "half-built domain" >"$step/left"
+    if [ -n "$d" ]; then
+        check "the half-built domain is paused" \
+            sh -c "$stock_xl list $d | tail -n 1 | grep -q -e '--p---'"
+        $stock_xl destroy "$d"
+    fi
+    # Where it is unknown, both ends are to be looked at in any case.
+    [ "$1" != source ] || ! had_all || says "$guest--incoming" ||
+        fail "not said: that a half-built domain may be there"
 }
 
 check_left_behind() {
-    [ $fault != target-xl-killed ] || remove_half_built
+    remove_half_built "$1"
     check "log-dirty is off" no_log_dirty
     check "no lock is held" no_lock_is_held
     check "no half-written report" no_half_written_report
@@ -259,6 +281,8 @@ check_left_behind() {
     case $1 in
         unknown)
             check "it is suspended here" suspended_away
+            check "and nothing is half-built" \
+                one_domain $((1 + $(running | wc -l)))
             ;;
         ended)
             check "no precopy node" no_precopy_node
