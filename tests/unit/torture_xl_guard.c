@@ -5,9 +5,11 @@
  */
 #include "torture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +31,7 @@ static int run_part(part_fn *part)
     if (!pid) {
         close(fds[0]);
         setpgid(0, 0);
-        r = guard_start(&g, &word);
+        r = guard_start(&g, NULL, &word);
         if (!r) {
             char c = word;
 
@@ -122,6 +124,33 @@ static void torture_xl_guard_waits_for_the_helper(void **state)
     assert_int_equal(run_part(helper_survives), GUARD_THERE);
 }
 
+/* xl is killed; what the receiver says only then, the guard hears. */
+static void torture_xl_guard_hears_the_receiver(void **state)
+{
+    struct transport t;
+    struct guard g;
+    int word, status;
+    pid_t pid;
+
+    (void)state;
+    /* The guard, whose parent is killed, becomes our child. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid = fork();
+    if (!pid) {
+        assert_int_equal(transport_open(&t, "cat >/dev/null; echo answer"), 0);
+        if (!guard_start(&g, &t, &word)) {
+            transport_hear_out(&t, 10000);
+            _exit(transport_ended_with(&t, "answer\n", 7) ? 0 : 1);
+        }
+        assert_int_equal(transport_run(&t), 0);
+        assert_int_equal(write(t.send_fd, "abc", 3), 3);
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
+        assert_true(!WIFEXITED(status) || !WEXITSTATUS(status));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +159,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_guard_is_silent_when_all_is_done),
         cmocka_unit_test(torture_xl_guard_survives_its_group),
         cmocka_unit_test(torture_xl_guard_waits_for_the_helper),
+        cmocka_unit_test(torture_xl_guard_hears_the_receiver),
     };
 
     return torture_run(argc, argv, tests);

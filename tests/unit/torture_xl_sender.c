@@ -650,6 +650,7 @@ static void torture_xl_sender_guard_touches_nothing_untouched(void **state)
 {
     (void)state;
     w.outcome = -1;
+    hangs_up();
     stand_in_expect(GUARD_UNTOUCHED, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
 }
 
@@ -657,28 +658,58 @@ static void torture_xl_sender_guard_takes_back(void **state)
 {
     (void)state;
     w.s.away_name = strdup("g1--migratedaway");
+    says(READY, sizeof(READY));
+    hangs_up();
     stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
                     "back resume");
     assert_non_null(strstr(w.report.text, "xl was killed"));
+    assert_true(w.s.copy_left);
 }
 
 static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
 {
     (void)state;
+    w.outcome = XPC_OUTCOME_FAILED;
+    hangs_up();
     stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "resume");
+    assert_false(w.s.copy_left);
 }
 
 static void torture_xl_sender_guard_never_resumes_after_go(void **state)
 {
     (void)state;
     w.s.away_name = strdup("g1--migratedaway");
+    hangs_up();
     stand_in_expect(GUARD_GO, MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "");
+}
+
+static void torture_xl_sender_guard_hears_the_answer(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    hangs_up();
+    stand_in_expect(GUARD_GO, MIGRATE_OK, XPC_OUTCOME_MIGRATED, "destroy");
+}
+
+static void torture_xl_sender_guard_is_given_it_back(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    says(GO, sizeof(GO));
+    hangs_up();
+    stand_in_expect(GUARD_GO, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
 }
 
 static void torture_xl_sender_guard_removes_what_has_left(void **state)
 {
     (void)state;
     w.s.away_name = strdup("g1--migratedaway");
+    hangs_up();
     stand_in_expect(GUARD_THERE, MIGRATE_OK, XPC_OUTCOME_MIGRATED,
                     "destroy");
 }
@@ -759,6 +790,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_guard_takes_back),
         TEST(torture_xl_sender_guard_finds_its_name_untouched),
         TEST(torture_xl_sender_guard_never_resumes_after_go),
+        TEST(torture_xl_sender_guard_hears_the_answer),
+        TEST(torture_xl_sender_guard_is_given_it_back),
         TEST(torture_xl_sender_guard_removes_what_has_left),
     };
 

@@ -6,7 +6,9 @@
  * nobody left to see to it: then the guard does.
  *
  * It reads a pipe of which xl holds the other end, and so does the save
- * helper: the end of the pipe is the end of both.
+ * helper: the end of the pipe is the end of both. Of the transport it keeps
+ * what the receiver says: a receiver that could not be heard any more would
+ * exit in the middle of what it has to say.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +39,7 @@ static int listen_to(int fd)
     return word;
 }
 
-int guard_start(struct guard *g, int *word_r)
+int guard_start(struct guard *g, struct transport *t, int *word_r)
 {
     int fds[2];
 
@@ -64,6 +66,8 @@ int guard_start(struct guard *g, int *word_r)
         return 1;
     }
     close(fds[1]);
+    if (t)
+        transport_only_listen(t);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);   /* it may speak from the background */
     *word_r = listen_to(fds[0]);

@@ -167,15 +167,16 @@ static int migrate(struct migration *m, int interrupt_fd)
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
-    int word;
+    int word, r;
 
     tell_learned(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
-    if (!guard_start(&m->guard, &word))
+    r = transport_open(&s.t, m->rune);
+    if (!r && !guard_start(&m->guard, &s.t, &word))
         return stand_in(m, &s, word);
     s.guard = m->guard;
-    if (transport_start(&s.t, m->rune)) {
+    if (r || transport_run(&s.t)) {
         fprintf(stderr, "xl migrate: can't start the transport: %s\n",
                 strerror(errno));
         return MIGRATE_FAILED;

@@ -76,6 +76,7 @@ struct transport {
     char *rune;                     /* what sh runs */
     int send_fd, recv_fd;           /* -1: closed */
     int spare_fd;                   /* the child's end of send_fd; 0: none */
+    int out_fd;                     /* and of recv_fd, until it runs */
     char last[64];                  /* what was last said, and never read */
     size_t last_len;
 };
@@ -84,12 +85,21 @@ struct transport {
 char *transport_rune(const struct migrate_options *o);
 
 /*
- * Starts it; frees nothing. Returns 0, or -1 with errno. A child that ends is
- * not noticed at send_fd before transport_let_go(): libxl (4.17) crashes when
- * it can't write the first bytes of its stream, before its helper is started.
+ * Makes the pipes, and starts it; frees nothing. 0, or -1 with errno. A child
+ * that ends is not noticed at send_fd before transport_let_go(): libxl (4.17)
+ * crashes when it can't write the first bytes of its stream, before its helper
+ * is started.
  */
-int transport_start(struct transport *t, char *rune);
+int transport_open(struct transport *t, char *rune);
+int transport_run(struct transport *t);
+int transport_start(struct transport *t, char *rune);   /* both */
 void transport_let_go(struct transport *t);
+
+/* Of another process than the one that runs it: keeps recv_fd alone. */
+void transport_only_listen(struct transport *t);
+
+/* Reads until the other end has closed, or said nothing for so long. */
+void transport_hear_out(struct transport *t, int patience_ms);
 
 /*
  * Closes our ends and gives the child two seconds to exit; says so if that
@@ -101,7 +111,7 @@ void transport_let_go(struct transport *t);
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd);
 
-/* After transport_end(): were these the other end's last words? */
+/* After the two above: were these the other end's last words? */
 bool transport_ended_with(const struct transport *t, const void *msg,
                           size_t len);
 
@@ -124,10 +134,11 @@ struct guard {
 /*
  * Forks the guard. Returns 1 in the parent, or -1 with errno. In the guard it
  * returns 0 and the last word, if and when the parent and its save helper
- * have ended without guard_end(); the guard has the parent's memory as it was
- * and is to exit.
+ * have ended without guard_end(); the guard has the parent's memory as it was,
+ * of the transport what the receiver says (NULL: there is none), and is to
+ * exit.
  */
-int guard_start(struct guard *g, int *word_r);
+int guard_start(struct guard *g, struct transport *t, int *word_r);
 
 /* Before what is told is done: each holds even if we are killed right now. */
 void guard_tell(struct guard *g, enum guard_word word);

@@ -539,38 +539,6 @@ static void complete_report(struct sender *s, int status)
         set_reason(r, "error", "failed before the guest was touched");
 }
 
-int sender_stand_in(struct sender *s, int word)
-{
-    int status;
-
-    s->orphaned = true;
-    switch (word) {
-    case GUARD_UNTOUCHED:
-        fprintf(stderr, SAY "xl was killed before the domain was touched.\n");
-        status = MIGRATE_FAILED;
-        break;
-    case GUARD_GO:
-        fprintf(stderr, SAY "xl was killed as the target was told to "
-                "start the domain.\n");
-        status = unknown(s);
-        break;
-    case GUARD_THERE:
-        fprintf(stderr, SAY "xl was killed: removing the domain here, it "
-                "runs on the target.\n");
-        gone_over(s);
-        status = MIGRATE_OK;
-        break;
-    default:
-        fprintf(stderr, SAY "xl was killed: the domain stays on this "
-                "host.\n");
-        status = take_back(s, MIGRATE_FAILED);
-    }
-    complete_report(s, status);
-    free(s->away_name);
-    s->away_name = NULL;
-    return status;
-}
-
 /*
  * Taken back when the target had it all, or was about to: it destroys its copy
  * and then gives us its "go". A stock receiver that can't speak to us any more
@@ -584,6 +552,45 @@ static void say_copy(struct sender *s)
         fprintf(stderr, SAY "the target has not said that it destroyed its "
                 "copy: if there is a\n%s--incoming, paused, destroy it "
                 "there.\n", s->name);
+}
+
+/* How long a receiver may take to say the next word, as it ends. */
+#define LEAVE_MS (60 * 1000)
+
+int sender_stand_in(struct sender *s, int word)
+{
+    int status;
+
+    s->orphaned = true;
+    switch (word) {
+    case GUARD_UNTOUCHED:
+        fprintf(stderr, SAY "xl was killed before the domain was touched.\n");
+        status = MIGRATE_FAILED;
+        break;
+    case GUARD_GO:
+        fprintf(stderr, SAY "xl was killed as the target was told to "
+                "start the domain.\nWaiting for its answer.\n");
+        s->told_to_go = true;
+        status = after_go(s);
+        break;
+    case GUARD_THERE:
+        fprintf(stderr, SAY "xl was killed: removing the domain here, it "
+                "runs on the target.\n");
+        gone_over(s);
+        status = MIGRATE_OK;
+        break;
+    default:
+        fprintf(stderr, SAY "xl was killed: the domain stays on this "
+                "host.\n");
+        status = take_back(s, MIGRATE_FAILED);
+        s->copy_left = s->report->outcome == XPC_OUTCOME_SENT;
+    }
+    complete_report(s, status);
+    transport_hear_out(&s->t, LEAVE_MS);
+    say_copy(s);
+    free(s->away_name);
+    s->away_name = NULL;
+    return status;
 }
 
 int sender_run(struct sender *s)

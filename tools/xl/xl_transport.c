@@ -71,13 +71,22 @@ static int open_pipe(int fds[2])
     return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
 }
 
-int transport_start(struct transport *t, char *rune)
+int transport_open(struct transport *t, char *rune)
 {
     int send[2], recv[2];
 
     *t = (struct transport){ .rune = rune, .send_fd = -1, .recv_fd = -1 };
     if (open_pipe(send) || open_pipe(recv))
         return -1;
+    t->spare_fd = send[0];
+    t->send_fd = send[1];
+    t->recv_fd = recv[0];
+    t->out_fd = recv[1];
+    return 0;
+}
+
+int transport_run(struct transport *t)
+{
     fflush(NULL);
     t->pid = fork();
     if (t->pid < 0) {
@@ -85,14 +94,17 @@ int transport_start(struct transport *t, char *rune)
         return -1;
     }
     if (!t->pid)
-        child(rune, send[0], recv[1]);
-    close(recv[1]);
-    t->spare_fd = send[0];
-    t->send_fd = send[1];
-    t->recv_fd = recv[0];
+        child(t->rune, t->spare_fd, t->out_fd);
+    close(t->out_fd);
+    t->out_fd = 0;
     /* A receiver that dies is an error to handle, not the end of us. */
     signal(SIGPIPE, SIG_IGN);
     return 0;
+}
+
+int transport_start(struct transport *t, char *rune)
+{
+    return transport_open(t, rune) || transport_run(t) ? -1 : 0;
 }
 
 static void close_end(int *fd)
@@ -100,6 +112,15 @@ static void close_end(int *fd)
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
+}
+
+void transport_only_listen(struct transport *t)
+{
+    transport_let_go(t);
+    if (t->out_fd)
+        close(t->out_fd);
+    t->out_fd = 0;
+    close_end(&t->send_fd);
 }
 
 static void say_status(const struct transport *t, int status)
@@ -138,14 +159,14 @@ void transport_let_go(struct transport *t)
     t->spare_fd = 0;
 }
 
-static void keep_last_words(struct transport *t)
+void transport_hear_out(struct transport *t, int patience_ms)
 {
     struct pollfd fd = { .fd = t->recv_fd, .events = POLLIN };
     char buf[sizeof(t->last)];
     size_t keep;
     ssize_t n;
 
-    while (poll(&fd, 1, 0) == 1) {
+    while (poll(&fd, 1, patience_ms) == 1) {
         n = read(t->recv_fd, buf, sizeof(buf));
         if (n <= 0)
             break;
@@ -189,7 +210,7 @@ void transport_end(struct transport *t, bool kill_it, bool late,
         }
     }
     if (t->recv_fd >= 0)
-        keep_last_words(t);
+        transport_hear_out(t, 0);
     close_end(&t->recv_fd);
     t->pid = 0;
 }

@@ -41,7 +41,7 @@ expected() {
     case $fault-$phase in
         link-slowed-* | xenstored-stalled-* | report-disk-full-*) echo target ;;
         guest-*) guest_could_end && echo ended || echo target ;;
-        xl-sigterm-go) echo target ;;
+        xl-sigterm-go | xl-sigkill-go) echo target ;;
         # Nothing to kill: the helper is not yet, or no longer, there.
         helper-killed-before | helper-killed-ended | helper-killed-ready | \
             helper-killed-go) echo target ;;
