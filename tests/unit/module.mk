@@ -10,11 +10,13 @@ DEPS_TEST += gnuplot-nox
 
 # Objects outside the library that a module's tests need.
 TEST_OBJS_torture_save_orphan := $(call objs,tools/libs/guest/save_orphan.c)
+TEST_OBJS_torture_save_still := $(call objs,tools/libs/guest/save_still.c \
+	tools/libs/guest/save_thread.c)
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
-	save_control.c save_plugin.c save_policy.c save_stream.c save_strict.c \
-	save_thread.c save_watchdog.c save_workset.c xen_store.c))
+	save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
+	save_strict.c save_thread.c save_watchdog.c save_workset.c xen_store.c))
 $(foreach t,torture_save_control torture_save_policy torture_save_strict,\
 	$(eval TEST_OBJS_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym))

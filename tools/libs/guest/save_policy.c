@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "save_plugin.h"
+#include "save_still.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
 
@@ -170,20 +171,11 @@ int save_policy(struct precopy_stats stats, void *data)
     return to_xen(action);
 }
 
-/* libxl reports success for a guest that did not answer: ask Xen. */
-static bool is_suspended(struct save_ctx *ctx)
-{
-    xc_dominfo_t info;
-
-    return xc_domain_getinfo(ctx->xch, ctx->domid, 1, &info) == 1 &&
-           info.domid == ctx->domid && info.shutdown &&
-           info.shutdown_reason == SHUTDOWN_suspend;
-}
-
 int save_suspend(void *data)
 {
     struct save_ctx *ctx = save_active;
-    uint64_t suspended_ns;
+    uint64_t answered_ns, still_ns;
+    struct save_still *still;
     int ok;
 
     /* Stock's rule may stop at an iteration's begin: that one ends here. */
@@ -199,12 +191,16 @@ int save_suspend(void *data)
     ctx->suspend_bytes = ctx->stream.bytes;
     ctx->suspend_pages = ctx->stream.pages;
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
+    still = save_still_start(ctx->domid);
     ctx->report.suspend_asked_ns = since_start(ctx);
     save_strict_asked(ctx);
     ok = ctx->stock->suspend(data);
-    suspended_ns = since_start(ctx);
-    if (ok && is_suspended(ctx))
-        ctx->report.suspended_ns = suspended_ns;
+    answered_ns = save_now_ns();
+    still_ns = save_still_end(still);
+    /* libxl reports success for a guest that did not answer: ask Xen. */
+    if (ok && save_still_is(ctx->xch, ctx->domid))
+        ctx->report.suspended_ns = (still_ns ? still_ns : answered_ns) -
+                                   ctx->report.start_monotonic_ns;
     save_strict_suspended(ctx);
     return ok;
 }

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Since when the guest stands still, with a domain that has suspended itself
+ * when it is looked at for the nth time.
+ */
+#include "torture.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+
+#include "save_plugin.h"
+#include "save_still.h"
+#include "xpc_units.h"
+
+static atomic_int looks;
+static int still_at;            /* the look that sees it suspended */
+static uint64_t running_ns, still_ns;   /* the last look before, and that */
+static int open_handles;
+
+xc_interface *xc_interface_open(xentoollog_logger *logger,
+                                xentoollog_logger *dombuild_logger,
+                                unsigned int flags)
+{
+    (void)logger;
+    (void)dombuild_logger;
+    (void)flags;
+    open_handles++;
+    return (xc_interface *)&open_handles;
+}
+
+int xc_interface_close(xc_interface *xch)
+{
+    assert_ptr_equal(xch, &open_handles);
+    open_handles--;
+    return 0;
+}
+
+int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
+                      xc_dominfo_t *info)
+{
+    assert_ptr_equal(xch, &open_handles);
+    assert_int_equal(max, 1);
+    looks++;
+    if (looks < still_at)
+        running_ns = save_now_ns();
+    else
+        still_ns = save_now_ns();
+    *info = (xc_dominfo_t){
+        .domid = first,
+        .shutdown = looks >= still_at,
+        .shutdown_reason = SHUTDOWN_suspend,
+    };
+    return 1;
+}
+
+static struct save_still *start(int at)
+{
+    struct save_still *s;
+
+    looks = 0;
+    still_at = at;
+    s = save_still_start(7);
+    assert_non_null(s);
+    return s;
+}
+
+static void wait_for_looks(int n)
+{
+    struct timespec t = { .tv_nsec = XPC_MS };
+
+    while (looks < n)
+        nanosleep(&t, NULL);
+}
+
+/* The answer comes long after the guest has stopped. */
+static void torture_save_still_not_when_it_is_answered(void **state)
+{
+    struct timespec t = { .tv_nsec = 50 * XPC_MS };
+    struct save_still *s = start(5);
+    uint64_t ns;
+
+    (void)state;
+    wait_for_looks(5);
+    nanosleep(&t, NULL);
+    ns = save_still_end(s);
+    /* The look itself takes time. */
+    assert_in_range(ns, running_ns - XPC_S, still_ns);
+    assert_true(ns + 50 * XPC_MS <= save_now_ns());
+    assert_int_equal(looks, 5);
+    assert_int_equal(open_handles, 0);
+}
+
+static void torture_save_still_a_guest_that_runs_on(void **state)
+{
+    struct save_still *s = start(INT_MAX);
+
+    (void)state;
+    wait_for_looks(3);
+    assert_int_equal(save_still_end(s), 0);
+    assert_int_equal(open_handles, 0);
+}
+
+/* It may be over before the first look. */
+static void torture_save_still_at_once(void **state)
+{
+    uint64_t before = save_now_ns();
+    struct save_still *s = start(1);
+    uint64_t ns = save_still_end(s);
+
+    (void)state;
+    assert_in_range(ns, before, save_now_ns());
+    assert_int_equal(save_still_end(NULL), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_save_still_not_when_it_is_answered),
+        cmocka_unit_test(torture_save_still_a_guest_that_runs_on),
+        cmocka_unit_test(torture_save_still_at_once),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+
+#include "save_plugin.h"
+#include "save_still.h"
+#include "xpc_units.h"
+
+#define INTERVAL_NS XPC_MS
+
+struct save_still {
+    xc_interface *xch;
+    uint32_t domid;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool quit;
+    uint64_t running_ns;        /* seen running last */
+    uint64_t still_ns;          /* seen suspended first; 0: not yet */
+};
+
+bool save_still_is(xc_interface *xch, uint32_t domid)
+{
+    xc_dominfo_t info;
+
+    return xc_domain_getinfo(xch, domid, 1, &info) == 1 &&
+           info.domid == domid && info.shutdown &&
+           info.shutdown_reason == SHUTDOWN_suspend;
+}
+
+/* What a look says was so at some time while it was looked. */
+static void look(struct save_still *s)
+{
+    uint64_t before = save_now_ns();
+
+    if (save_still_is(s->xch, s->domid))
+        s->still_ns = save_now_ns();
+    else
+        s->running_ns = before;
+}
+
+static void *look_on(void *arg)
+{
+    struct save_still *s = arg;
+
+    pthread_mutex_lock(&s->lock);
+    look(s);
+    while (!s->quit && !s->still_ns) {
+        save_cond_wait_until(&s->wake, &s->lock, save_now_ns() + INTERVAL_NS);
+        look(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void dispose(struct save_still *s)
+{
+    pthread_cond_destroy(&s->wake);
+    pthread_mutex_destroy(&s->lock);
+    xc_interface_close(s->xch);
+    free(s);
+}
+
+struct save_still *save_still_start(uint32_t domid)
+{
+    struct save_still *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->domid = domid;
+    s->running_ns = save_now_ns();
+    s->xch = xc_interface_open(NULL, NULL, 0);
+    if (!s->xch) {
+        free(s);
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    save_cond_init(&s->wake);
+    if (!save_thread_start(&s->thread, look_on, s))
+        return s;
+    dispose(s);
+    return NULL;
+}
+
+uint64_t save_still_end(struct save_still *s)
+{
+    uint64_t ns;
+
+    if (!s)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    s->quit = true;
+    pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    ns = s->still_ns ? s->running_ns + (s->still_ns - s->running_ns) / 2 : 0;
+    dispose(s);
+    return ns;
+}
