@@ -15,7 +15,7 @@ struct save_still {
     pthread_cond_t wake;
     bool quit;
     uint64_t running_ns;        /* seen running last */
-    uint64_t still_ns;          /* seen suspended first; 0: not yet */
+    uint64_t still_ns;          /* since when it is suspended; 0: it is not */
 };
 
 bool save_still_is(xc_interface *xch, uint32_t domid)
@@ -27,15 +27,21 @@ bool save_still_is(xc_interface *xch, uint32_t domid)
            info.shutdown_reason == SHUTDOWN_suspend;
 }
 
-/* What a look says was so at some time while it was looked. */
+/*
+ * Somewhere between two looks it has stopped: in the middle, if they are as
+ * close as they should be. If not, it may well have been the guest that had
+ * the processor, and we had it as soon as the guest had stopped.
+ */
 static void look(struct save_still *s)
 {
-    uint64_t before = save_now_ns();
+    uint64_t now = save_now_ns();
 
-    if (save_still_is(s->xch, s->domid))
-        s->still_ns = save_now_ns();
+    if (!save_still_is(s->xch, s->domid))
+        s->running_ns = now;
+    else if (now - s->running_ns < INTERVAL_NS)
+        s->still_ns = now - (now - s->running_ns) / 2;
     else
-        s->running_ns = before;
+        s->still_ns = now - INTERVAL_NS / 2;
 }
 
 static void *look_on(void *arg)
@@ -92,7 +98,7 @@ uint64_t save_still_end(struct save_still *s)
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    ns = s->still_ns ? s->running_ns + (s->still_ns - s->running_ns) / 2 : 0;
+    ns = s->still_ns;
     dispose(s);
     return ns;
 }

@@ -23,9 +23,8 @@ bool save_still_is(xc_interface *xch, uint32_t domid);
 struct save_still *save_still_start(uint32_t domid);
 
 /*
- * Ends the looking and frees s, which may be NULL. The time (CLOCK_MONOTONIC)
- * in the middle between the last look that saw the domain running and the
- * first that saw it suspended; 0: none did.
+ * Ends the looking and frees s, which may be NULL. Since when the domain stands
+ * still (CLOCK_MONOTONIC, to half a millisecond); 0: it was not seen to.
  */
 uint64_t save_still_end(struct save_still *s);
 
