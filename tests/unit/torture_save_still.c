@@ -14,8 +14,16 @@
 
 static atomic_int looks;
 static int still_at;            /* the look that sees it suspended */
+static uint64_t ran_ns;         /* the domain, when it is */
 static uint64_t running_ns, still_ns;   /* the last look before, and that */
 static int open_handles;
+
+static void wait_ms(unsigned int ms)
+{
+    struct timespec t = { .tv_nsec = ms * XPC_MS };
+
+    nanosleep(&t, NULL);
+}
 
 xc_interface *xc_interface_open(xentoollog_logger *logger,
                                 xentoollog_logger *dombuild_logger,
@@ -41,23 +49,28 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     assert_ptr_equal(xch, &open_handles);
     assert_int_equal(max, 1);
     looks++;
+    /* It takes 20 ms until the thread goes on from the last look before. */
+    if (looks == still_at - 1)
+        wait_ms(20);
     if (looks < still_at)
         running_ns = save_now_ns();
     else
         still_ns = save_now_ns();
     *info = (xc_dominfo_t){
         .domid = first,
+        .cpu_time = looks >= still_at ? ran_ns : 0,
         .shutdown = looks >= still_at,
         .shutdown_reason = SHUTDOWN_suspend,
     };
     return 1;
 }
 
-static struct save_still *start(int at)
+static struct save_still *start(int at, uint64_t ran)
 {
     struct save_still *s;
 
     looks = 0;
+    ran_ns = ran;
     still_at = at;
     s = save_still_start(7);
     assert_non_null(s);
@@ -66,33 +79,41 @@ static struct save_still *start(int at)
 
 static void wait_for_looks(int n)
 {
-    struct timespec t = { .tv_nsec = XPC_MS };
-
     while (looks < n)
-        nanosleep(&t, NULL);
+        wait_ms(1);
 }
 
 /* The answer comes long after the guest has stopped. */
 static void torture_save_still_not_when_it_is_answered(void **state)
 {
-    struct timespec t = { .tv_nsec = 50 * XPC_MS };
-    struct save_still *s = start(5);
+    struct save_still *s = start(5, 0);
     uint64_t ns;
 
     (void)state;
     wait_for_looks(5);
-    nanosleep(&t, NULL);
+    wait_ms(50);
     ns = save_still_end(s);
-    /* The look itself takes time. */
-    assert_in_range(ns, running_ns - XPC_S, still_ns);
+    assert_true(ns <= still_ns - 10 * XPC_MS);
     assert_true(ns + 50 * XPC_MS <= save_now_ns());
     assert_int_equal(looks, 5);
     assert_int_equal(open_handles, 0);
 }
 
+/* It ran all the time between the looks. */
+static void torture_save_still_not_while_it_ran(void **state)
+{
+    struct save_still *s = start(5, 60 * XPC_S);
+    uint64_t ns;
+
+    (void)state;
+    wait_for_looks(5);
+    ns = save_still_end(s);
+    assert_in_range(ns, running_ns, still_ns);
+}
+
 static void torture_save_still_a_guest_that_runs_on(void **state)
 {
-    struct save_still *s = start(INT_MAX);
+    struct save_still *s = start(INT_MAX, 0);
 
     (void)state;
     wait_for_looks(3);
@@ -104,7 +125,7 @@ static void torture_save_still_a_guest_that_runs_on(void **state)
 static void torture_save_still_at_once(void **state)
 {
     uint64_t before = save_now_ns();
-    struct save_still *s = start(1);
+    struct save_still *s = start(1, XPC_S);
     uint64_t ns = save_still_end(s);
 
     (void)state;
@@ -116,6 +137,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_still_not_when_it_is_answered),
+        cmocka_unit_test(torture_save_still_not_while_it_ran),
         cmocka_unit_test(torture_save_still_a_guest_that_runs_on),
         cmocka_unit_test(torture_save_still_at_once),
     };

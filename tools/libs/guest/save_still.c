@@ -15,33 +15,43 @@ struct save_still {
     pthread_cond_t wake;
     bool quit;
     uint64_t running_ns;        /* seen running last */
+    uint64_t ran_ns;            /* for so long by then, all its processors */
     uint64_t still_ns;          /* since when it is suspended; 0: it is not */
 };
 
-bool save_still_is(xc_interface *xch, uint32_t domid)
+static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns)
 {
     xc_dominfo_t info;
 
-    return xc_domain_getinfo(xch, domid, 1, &info) == 1 &&
-           info.domid == domid && info.shutdown &&
-           info.shutdown_reason == SHUTDOWN_suspend;
+    if (xc_domain_getinfo(xch, domid, 1, &info) != 1 || info.domid != domid)
+        return false;
+    *ran_ns = info.cpu_time;
+    return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
+}
+
+bool save_still_is(xc_interface *xch, uint32_t domid)
+{
+    uint64_t ran_ns;
+
+    return suspended(xch, domid, &ran_ns);
 }
 
 /*
- * Somewhere between two looks it has stopped: in the middle, if they are as
- * close as they should be. If not, it may well have been the guest that had
- * the processor, and we had it as soon as the guest had stopped.
+ * Between the last look and this one it has stopped. They are far apart when
+ * something else had our processor, be it the guest itself: so first take off
+ * what it ran since then, and of what is left the middle.
  */
 static void look(struct save_still *s)
 {
-    uint64_t now = save_now_ns();
+    uint64_t now = save_now_ns(), ran = s->ran_ns, first;
 
-    if (!save_still_is(s->xch, s->domid))
+    if (!suspended(s->xch, s->domid, &ran)) {
         s->running_ns = now;
-    else if (now - s->running_ns < INTERVAL_NS)
-        s->still_ns = now - (now - s->running_ns) / 2;
-    else
-        s->still_ns = now - INTERVAL_NS / 2;
+        s->ran_ns = ran;
+        return;
+    }
+    first = s->running_ns + (ran - s->ran_ns);
+    s->still_ns = first < now ? first + (now - first) / 2 : now;
 }
 
 static void *look_on(void *arg)
