@@ -83,6 +83,11 @@ lab-predict: lab-build
 lab-compare: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/compare/run $(CASES)
 
+## make lab-downtime        reported downtimes beside those of Xen's trace
+.PHONY: lab-downtime
+lab-downtime: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/downtime/run $(CASES)
+
 ## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:

@@ -53,6 +53,8 @@ step_json() {
         --arg guest "$(text "$s/guest")" \
         --arg writer "$(text "$s/writer")" \
         --arg true_downtime "$(text "$s/true-downtime-us")" \
+        --arg true_times "$(text "$s/true-times-us")" \
+        --arg clock_error "$(text "$s/clock-error-us")" \
         --arg link_bytes "$(text "$s/link-bytes")" \
         --arg report "$(jq -c . "$s/report.json" 2>/dev/null)" \
         --arg checks "$(text "$s/checks")" \
@@ -63,6 +65,9 @@ step_json() {
             name: $name, command: $command, status: ($status | number),
             "virtual-time-us": ($time | number),
             "true-downtime-us": ($true_downtime | number),
+            "clock-error-us": ($clock_error | number),
+            "true-stopped-us": ($true_times | lines | .[0] // "" | number),
+            "true-started-us": ($true_times | lines | .[1] // "" | number),
             "link-bytes": ($link_bytes | number),
             guest: (if $guest == "" then null else $guest end),
             "guest-state": ($writer | lines | join(" ") | split(" ") |

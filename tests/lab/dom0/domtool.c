@@ -9,9 +9,17 @@
  *   domtool logdirty DOMID    prints "on" or "off"
  *   domtool shutdown DOMID poweroff|reboot|crash
  *                             what the guest's kernel tells Xen when it ends
- *   domtool downtime FILE FROM TO
- *                             from a trace of runstates: µs from domain FROM's
- *                             last running to domain TO's first
+ *   domtool downtime FILE FROM TO DIR
+ *                             from a trace of runstates: from domain FROM's
+ *                             last running to domain TO's first. Leaves in DIR
+ *                             true-downtime-us, and true-times-us, when these
+ *                             were by CLOCK_MONOTONIC
+ *   domtool ran FILE DOMID    from a trace of runstates: the domain's first
+ *                             and last running, µs of CLOCK_MONOTONIC
+ *   domtool clock             tells its clock for every byte that comes in
+ *   domtool offset FILE       asks such a clock on standard input and output;
+ *                             leaves in FILE by how many ns it is ahead, and
+ *                             half the round trip that says so
  */
 #include <dirent.h>
 #include <errno.h>
@@ -200,17 +208,20 @@ static uint64_t cpu_khz(void)
     return khz;
 }
 
-static int do_downtime(int argc, char **argv)
-{
-    FILE *f = fopen(argv[0], "rb");
-    unsigned int from, to, domid, old_state, new_state;
-    uint64_t stopped = 0, started = 0, khz = cpu_khz(), tsc = 0;
-    uint32_t word, data[9];
+/* When a domain began to run and when it did so last, by the TSC. */
+struct ran {
+    uint64_t first, last;
+};
 
-    if (argc < 3 || !f || !khz)
-        return 1;
-    from = atoi(argv[1]);
-    to = atoi(argv[2]);
+static int read_trace(const char *path, unsigned int domid, struct ran *ran)
+{
+    FILE *f = fopen(path, "rb");
+    uint32_t word, data[9];
+    uint64_t tsc = 0;
+
+    *ran = (struct ran){ 0 };
+    if (!f)
+        return -1;
     while (fread(&word, 4, 1, f) == 1) {
         unsigned int extra = word >> 28 & 7, timed = word >> 31;
         unsigned int count = extra + 2 * timed;
@@ -219,21 +230,113 @@ static int do_downtime(int argc, char **argv)
             break;
         if (timed)
             tsc = data[0] | (uint64_t)data[1] << 32;
-        if ((word & 0x0ffff00f) != TRC_SCHED_RUNSTATE_CHANGE || !extra)
+        if ((word & 0x0ffff00f) != TRC_SCHED_RUNSTATE_CHANGE || !extra ||
+            data[2 * timed] >> 16 != domid)
             continue;
-        domid = data[2 * timed] >> 16;
-        old_state = word >> 8 & 3;
-        new_state = word >> 4 & 3;
-        if (domid == from && old_state == RUNNING)
-            stopped = tsc;
-        if (domid == to && new_state == RUNNING && !started)
-            started = tsc;
+        if ((word >> 8 & 3) == RUNNING)
+            ran->last = tsc;
+        if ((word >> 4 & 3) == RUNNING && !ran->first)
+            ran->first = tsc;
     }
     fclose(f);
-    if (!stopped || started < stopped)
+    return ran->first ? 0 : -1;
+}
+
+/* A point in the trace, in the time that the toolstack goes by. */
+static uint64_t monotonic_us(uint64_t tsc, uint64_t khz)
+{
+    struct timespec ts;
+    uint64_t now;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    now = __builtin_ia32_rdtsc();
+    return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000 -
+           (now - tsc) * 1000 / khz;
+}
+
+static int do_downtime(int argc, char **argv)
+{
+    uint64_t khz = cpu_khz();
+    struct ran from, to;
+    int fd;
+
+    (void)argc;
+    if (!khz || read_trace(argv[0], atoi(argv[1]), &from) ||
+        read_trace(argv[0], atoi(argv[2]), &to) || to.first < from.last)
         return 1;
-    printf("%" PRIu64 "\n", (started - stopped) * 1000 / khz);
+    put_number(argv[3], "true-downtime-us",
+               (to.first - from.last) * 1000 / khz);
+    fd = open_in(argv[3], "true-times-us");
+    if (fd < 0)
+        return 1;
+    dprintf(fd, "%" PRIu64 "\n%" PRIu64 "\n", monotonic_us(from.last, khz),
+            monotonic_us(to.first, khz));
+    close(fd);
     return 0;
+}
+
+static int do_ran(int argc, char **argv)
+{
+    uint64_t khz = cpu_khz();
+    struct ran ran;
+
+    (void)argc;
+    if (!khz || read_trace(argv[0], atoi(argv[1]), &ran))
+        return 1;
+    printf("%" PRIu64 " %" PRIu64 "\n", monotonic_us(ran.first, khz),
+           monotonic_us(ran.last, khz));
+    return 0;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static int do_clock(int argc, char **argv)
+{
+    uint64_t now;
+    char c;
+
+    (void)argc;
+    (void)argv;
+    while (read(0, &c, 1) == 1) {
+        now = now_ns();
+        if (write(1, &now, sizeof(now)) != sizeof(now))
+            return 1;
+    }
+    return 0;
+}
+
+/* Of many round trips the shortest tells it best. */
+static int do_offset(int argc, char **argv)
+{
+    uint64_t best = UINT64_MAX;
+    int64_t offset = 0;
+    FILE *f;
+    int i;
+
+    (void)argc;
+    for (i = 0; i < 200; i++) {
+        uint64_t asked = now_ns(), there, trip;
+
+        if (write(1, "?", 1) != 1 ||
+            read(0, &there, sizeof(there)) != sizeof(there))
+            return 1;
+        trip = now_ns() - asked;
+        if (trip >= best)
+            continue;
+        best = trip;
+        offset = (int64_t)(there - asked - trip / 2);
+    }
+    f = fopen(argv[0], "w");
+    if (!f)
+        return 1;
+    fprintf(f, "%" PRId64 " %" PRIu64 "\n", offset, best / 2);
+    return fclose(f) ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -247,7 +350,10 @@ int main(int argc, char **argv)
         { "pids", 1, do_pids },
         { "logdirty", 1, do_logdirty },
         { "shutdown", 2, do_shutdown },
-        { "downtime", 3, do_downtime },
+        { "downtime", 4, do_downtime },
+        { "ran", 2, do_ran },
+        { "clock", 0, do_clock },
+        { "offset", 1, do_offset },
     };
     unsigned int i;
 
@@ -255,6 +361,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], commands[i].name) &&
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "usage: domtool run|pids|logdirty|shutdown|downtime ...\n");
+    fprintf(stderr, "usage: domtool run|pids|logdirty|shutdown|downtime|ran|"
+            "clock|offset ...\n");
     return 2;
 }

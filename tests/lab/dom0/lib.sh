@@ -144,6 +144,30 @@ destroy_guests() {
     done
 }
 
+# ------------------------------------------------------------ health
+
+# Programs and libraries that an emulator's fault may have damaged.
+sums() {
+    find /usr /job -xdev -type f ! -path '*/modules/*' ! -path /job/receive \
+        -exec md5sum {} + | sort -k 2
+}
+
+health_begin() {
+    sums >/tmp/sums.boot
+    dmesg -c >/dev/null
+    xl dmesg -c >/dev/null
+}
+
+# What has gone wrong with the machine since, as lines.
+health_faults() {
+    sums >/tmp/sums
+    cmp -s /tmp/sums /tmp/sums.boot || diff /tmp/sums.boot /tmp/sums
+    dmesg -c | grep -E \
+        'segfault|general protection|Oops|BUG:|Call Trace|invalid opcode|traps:'
+    xl dmesg -c | grep -E 'Xen BUG|Panic|FATAL|Assertion'
+    return 0
+}
+
 # ------------------------------------------------------------ processes
 
 # Pids of the processes whose command line matches.
@@ -258,6 +282,11 @@ transport() {
     else
         echo "socat -b 65536 -t 60 - TCP:10.9.0.2:4444"
     fi
+}
+
+# What follows xl migrate's options.
+migrate_to() {
+    echo "-s '' $1 '$(transport)'"
 }
 
 xl_path() {
@@ -390,8 +419,7 @@ trace_end() {
     sleep 0.5
     kill -INT "$tracer"
     wait "$tracer"
-    $domtool downtime /tmp/trace "$source_id" "$(domid)" \
-        >"$step/true-downtime-us" || rm "$step/true-downtime-us"
+    $domtool downtime /tmp/trace "$source_id" "$(domid)" "$step"
     rm -f /tmp/trace
 }
 
@@ -410,8 +438,8 @@ migrate() {
     trace_start
     (during) &
     during_pid=$!
-    eval "set -- $env $(xl_path "$xl") migrate $options -s '' \
-        ${2:-$guest} '$(transport)'"
+    eval "set -- $env $(xl_path "$xl") migrate $options \
+        $(migrate_to "${2:-$guest}")"
     echo "$*" >"$step/command"
     $domtool run "$step" env "$@"
     kill $during_pid 2>/dev/null
