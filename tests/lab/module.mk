@@ -88,6 +88,12 @@ lab-compare: lab-build
 lab-downtime: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/downtime/run $(CASES)
 
+## make lab-strict         100 switchovers with random delays, under strict
+## make lab-soak           200 migrations, which leave nothing behind
+.PHONY: lab-strict lab-soak
+lab-strict lab-soak: lab-%: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/series/run $*
+
 ## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:
