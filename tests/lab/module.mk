@@ -94,6 +94,11 @@ lab-downtime: lab-build
 lab-strict lab-soak: lab-%: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/series/run $*
 
+## make lab-two-hosts       migrations from one emulated host to another
+.PHONY: lab-two-hosts
+lab-two-hosts: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/twohosts/run $(CASES)
+
 ## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:
