@@ -31,7 +31,8 @@ struct world {
     int save_rc, save_signal;   /* what save() returns, raises first */
     int outcome;                /* what the plug-in reports, -1: nothing */
     bool hang_up;               /* in save(): the receiver closes */
-    const char *ended;          /* what take_back() finds the guest did */
+    const char *ended_before;   /* what look() finds the guest did */
+    const char *ended;          /* and take_back() */
     int words;                  /* what the guard is told */
     int rename_rc, take_back_rc, destroy_rc;
     uint64_t strict_ns;         /* the maximum downtime, 0: not strict */
@@ -44,6 +45,11 @@ static void note(const char *what)
     if (*w.did)
         strcat(w.did, " ");
     strcat(w.did, what);
+}
+
+static void op_look(struct sender *s)
+{
+    s->ended = w.ended_before;
 }
 
 static int op_save(struct sender *s)
@@ -103,6 +109,7 @@ static int op_destroy(struct sender *s)
 }
 
 static const struct sender_ops ops = {
+    .look           = op_look,
     .save           = op_save,
     .read_report    = op_read_report,
     .rename         = op_rename,
@@ -574,6 +581,19 @@ static void torture_xl_sender_ready_and_gone_is_taken_back(void **state)
     told_guard("h");
 }
 
+/* A receiver that got the header and then no stream would crash. */
+static void torture_xl_sender_ended_before_all_sends_nothing(void **state)
+{
+    char buf[64];
+
+    (void)state;
+    w.ended_before = "is gone from this host";
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+    assert_string_equal(w.report.reason, "guest-ended");
+    assert_int_equal(sent(buf, sizeof(buf)), 0);
+}
+
 static void torture_xl_sender_the_guest_has_ended(void **state)
 {
     (void)state;
@@ -780,6 +800,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_destroy_fails_yet_it_migrated),
         TEST(torture_xl_sender_signals_after_go_are_ignored),
         TEST(torture_xl_sender_ready_and_gone_is_taken_back),
+        TEST(torture_xl_sender_ended_before_all_sends_nothing),
         TEST(torture_xl_sender_the_guest_has_ended),
         TEST(torture_xl_sender_ended_outdoes_aborted),
         TEST(torture_xl_sender_tells_the_guard_each_step),

@@ -236,6 +236,8 @@ struct sender;
 
 /* What the sender needs of libxl. Each returns 0 or a libxl error. */
 struct sender_ops {
+    /* Sets s->ended if the guest has ended by itself. */
+    void (*look)(struct sender *s);
     /*
      * Copies the guest to s->t.send_fd and suspends it. On a signal it sets
      * s->interrupted and aborts.

@@ -281,6 +281,11 @@ static int is_suspended(struct sender *s)
     return rc ? rc : suspended;
 }
 
+static void look(struct sender *s)
+{
+    is_suspended(s);
+}
+
 /*
  * An interruption may come between libxl asking the guest to suspend and the
  * guest taking notice; libxl then leaves the request standing. Returns true
@@ -364,6 +369,7 @@ static int destroy(struct sender *s)
 }
 
 const struct sender_ops libxl_sender_ops = {
+    .look           = look,
     .save           = save,
     .read_report    = read_report,
     .rename         = rename_domain,

@@ -277,6 +277,14 @@ static int give_go(struct sender *s)
     return -1;
 }
 
+static bool has_ended(const struct sender *s)
+{
+    if (s->ended)
+        fprintf(stderr, SAY "the guest %s: there is nothing to migrate any "
+                "more.\n", s->ended);
+    return s->ended;
+}
+
 /* The target has not got it and never will: it runs on here. */
 static int take_back(struct sender *s, int status)
 {
@@ -285,11 +293,8 @@ static int take_back(struct sender *s, int status)
     s->ops->read_report(s);
     rename_back(s);
     rc = s->ops->take_back(s);
-    if (s->ended) {
-        fprintf(stderr, SAY "the guest %s: there is nothing to migrate any "
-                "more.\n", s->ended);
+    if (has_ended(s))
         return MIGRATE_FAILED;
-    }
     if (!rc) {
         s->resumed_ns = xl_now_ns();
         return status;
@@ -402,7 +407,16 @@ static int run(struct sender *s)
     int status = MIGRATE_FAILED;
     int rc;
 
-    if (expect(s, banner, sizeof(banner) - 1, "banner") || send_header(s))
+    if (expect(s, banner, sizeof(banner) - 1, "banner"))
+        return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+    /*
+     * libxl can't begin with a guest that has ended meanwhile, and a receiver
+     * (4.17) that has the header and then no stream at all crashes.
+     */
+    s->ops->look(s);
+    if (has_ended(s))
+        return MIGRATE_FAILED;
+    if (send_header(s))
         return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
 
     guard_tell(&s->guard, GUARD_HERE);

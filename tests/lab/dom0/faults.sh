@@ -203,6 +203,10 @@ cell_result() {
     echo "$where"
 }
 
+not_there() {
+    [ -z "$(domid "$1")" ]
+}
+
 suspended_away() {
     domains | grep -q "^$source_id $guest--migratedaway .*s"
 }
@@ -286,6 +290,7 @@ check_left_behind() {
             ;;
         ended)
             check "no precopy node" no_precopy_node
+            check "nothing is half-built" not_there "$guest--incoming"
             [ $fault != guest-reboots ] ||
                 check "it came up again" wait_for 60 has_beaten "$(domid)"
             ;;
