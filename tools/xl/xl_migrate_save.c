@@ -23,9 +23,51 @@ struct save {
     struct sender *s;
     struct xs_handle *xs;           /* NULL: no progress */
     libxl_asyncop_how how;
+    uint64_t looked_ns;             /* when the guest was last looked at */
+    bool given_up;                  /* it has ended */
     bool done;
     int rc;
 };
+
+#define LOOK_NS UINT64_C(1000000000)
+
+/* ---- the guest --------------------------------------------------------- */
+
+/* How a guest ends, in words that follow "the guest". */
+static const char *end_text(const libxl_dominfo *info)
+{
+    if (!info->shutdown)
+        return "is gone from this host";
+    switch (info->shutdown_reason) {
+    case LIBXL_SHUTDOWN_REASON_POWEROFF:    return "has shut down";
+    case LIBXL_SHUTDOWN_REASON_REBOOT:      return "is rebooting";
+    case LIBXL_SHUTDOWN_REASON_CRASH:       return "has crashed";
+    default:                                return "has ended";
+    }
+}
+
+/*
+ * Returns 1 when it is suspended, 0 when not, or a libxl error. s->ended is
+ * set when it is none of the two.
+ */
+static int is_suspended(struct sender *s)
+{
+    libxl_dominfo info;
+    bool suspended;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(s->ctx, &info, s->domid);
+    suspended = !rc && info.shutdown &&
+                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    if (rc == ERROR_DOMAIN_NOTFOUND ||
+        (!rc && !suspended && (info.shutdown || info.dying))) {
+        s->ended = end_text(&info);
+        rc = 0;
+    }
+    libxl_dominfo_dispose(&info);
+    return rc ? rc : suspended;
+}
 
 /* ---- progress --------------------------------------------------------- */
 
@@ -121,18 +163,24 @@ static void on_signal(struct save *v)
     }
 }
 
-/* Only Xen says at once whether these are the last pages. */
-static void show_how_far(struct sender *s)
+/*
+ * What Xen says of the guest: are these the last pages? And a guest that has
+ * ended will never suspend, for which libxl would wait a minute.
+ */
+static void look_after_guest(struct save *v)
 {
-    libxl_dominfo info;
+    struct sender *s = v->s;
 
-    if (!progress_due(s->progress))
+    if (xl_now_ns() - v->looked_ns < LOOK_NS && !progress_due(s->progress))
         return;
-    libxl_dominfo_init(&info);
-    s->progress->suspended = !libxl_domain_info(s->ctx, &info, s->domid) &&
-                             info.shutdown;
-    libxl_dominfo_dispose(&info);
-    progress_tick(s->progress, s->t.pid);
+    v->looked_ns = xl_now_ns();
+    s->progress->suspended = is_suspended(s) == 1;
+    if (s->ended && !v->given_up) {
+        v->given_up = true;
+        progress_break(s->progress);
+        migrate_logger_hold(s->logger);
+        libxl_ao_abort(s->ctx, &v->how);
+    }
 }
 
 #define OWN_FDS 2
@@ -181,7 +229,8 @@ static int poll_once(struct save *v, struct pollfd **fds, int *room)
         on_signal(v);
     if ((*fds)[1].revents)
         watch_fired(v);
-    show_how_far(v->s);
+    look_after_guest(v);
+    progress_tick(v->s->progress, v->s->t.pid);
     return 0;
 }
 
@@ -243,42 +292,6 @@ static int read_report(struct sender *s)
 static int rename_domain(struct sender *s, const char *from, const char *to)
 {
     return libxl_domain_rename(s->ctx, s->domid, from, to);
-}
-
-/* How a guest ends, in words that follow "the guest". */
-static const char *end_text(const libxl_dominfo *info)
-{
-    if (!info->shutdown)
-        return "is gone from this host";
-    switch (info->shutdown_reason) {
-    case LIBXL_SHUTDOWN_REASON_POWEROFF:    return "has shut down";
-    case LIBXL_SHUTDOWN_REASON_REBOOT:      return "is rebooting";
-    case LIBXL_SHUTDOWN_REASON_CRASH:       return "has crashed";
-    default:                                return "has ended";
-    }
-}
-
-/*
- * Returns 1 when it is suspended, 0 when not, or a libxl error. s->ended is
- * set when it is none of the two.
- */
-static int is_suspended(struct sender *s)
-{
-    libxl_dominfo info;
-    bool suspended;
-    int rc;
-
-    libxl_dominfo_init(&info);
-    rc = libxl_domain_info(s->ctx, &info, s->domid);
-    suspended = !rc && info.shutdown &&
-                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
-    if (rc == ERROR_DOMAIN_NOTFOUND ||
-        (!rc && !suspended && (info.shutdown || info.dying))) {
-        s->ended = end_text(&info);
-        rc = 0;
-    }
-    libxl_dominfo_dispose(&info);
-    return rc ? rc : suspended;
 }
 
 static void look(struct sender *s)

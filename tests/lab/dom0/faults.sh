@@ -325,6 +325,8 @@ target Migration of $guest: migrated
 unknown state unknown
 ended the guest (has shut down|is rebooting|has crashed|is gone)
 END
+    says '^suspended, copying' && [ "$1" = ended ] &&
+        fail "said: that a guest that ended was suspended"
     # cell_options allow four.
     ! says '^iteration [5-9]' || fail "said: an iteration that there was not"
     ! says 'stop-and-copy .* 0 ms ' || fail "said: it took no time"
