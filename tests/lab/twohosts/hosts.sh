@@ -108,9 +108,10 @@ link_down() {
     return 0
 }
 
+# -e: or the receiver would stay, to see the guest end.
 migrate_to() {
     case $over in
-        ssh) echo "$1 b" ;;
+        ssh) echo "-e $1 b" ;;
         *) echo "-s '' $1 'socat -b 65536 - TCP:10.9.0.2:4444'" ;;
     esac
 }
