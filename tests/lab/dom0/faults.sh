@@ -373,7 +373,8 @@ cell() {
     one_runs && [ -n "$(domid)" ] || fresh_guest || return
     migrate "$fault $phase"
     case $(cat "$last_step/guest") in
-        source) ;;
+        # A monitor ends when the guest is suspended.
+        source) guest_could_end || watched=no ;;
         target) watched=no ;;
         *) destroy_guests ;;
     esac
