@@ -72,11 +72,13 @@ check:
 	@$(MAKE) --no-print-directory check-asan
 	@$(MAKE) --no-print-directory $(CHECKS)
 
+# A build of its own with the sanitizers: $(MAKE) $(ASAN) TARGET
+ASAN = BUILD=$(BUILD)/asan LDFLAGS="-fsanitize=address,undefined" \
+	CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+
 .PHONY: check-asan
 check-asan:
-	$(MAKE) BUILD=$(BUILD)/asan check-unit \
-	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
-	  LDFLAGS="-fsanitize=address,undefined"
+	$(MAKE) $(ASAN) check-unit
 
 .PHONY: clean
 clean:
