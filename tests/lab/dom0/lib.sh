@@ -11,6 +11,9 @@ stock_xl=/usr/sbin/xl
 our_xl=/usr/local/bin/xl
 domtool=/job/domtool
 
+# How many times as slow our code may be: for bounds that its speed is in.
+slower=1
+
 # ------------------------------------------------------------ defaults
 
 guest=g1
