@@ -50,6 +50,15 @@ lab-list:
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
 
+## make lab-asan           scenarios with the sanitizers in; SCENARIO=".."
+.PHONY: lab-asan
+lab-asan:
+	@$(MAKE) --no-print-directory $(ASAN) lab-build >&2
+	@tests/lab/asan/stage $(BUILD)/asan/lab/stage $(CC)
+	@BUILD=$(BUILD)/asan LAB_CACHE=$(LAB)/cache XEN_VERSION=$(XEN_VERSION) \
+	  tests/lab/run --lines --json $(BUILD)/asan/lab/results.json \
+	  $(or $(SCENARIO),$(shell sed '/^#/d' tests/lab/asan/list))
+
 ## make demo-picture       the last demo as docs/demo.svg
 .PHONY: demo-picture
 demo-picture:

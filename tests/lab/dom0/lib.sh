@@ -13,6 +13,9 @@ domtool=/job/domtool
 
 # How many times as slow our code may be: for bounds that its speed is in.
 slower=1
+# There when our programs have sanitizers in them (make lab-asan).
+sanitizers=/usr/local/share/sanitizers/options.sh
+[ ! -e $sanitizers ] || . $sanitizers
 
 # ------------------------------------------------------------ defaults
 
@@ -366,6 +369,27 @@ no_precopy_node() {
     done
 }
 
+# UBSan, beside ASan, heeds no log_path: its reports are on stderr.
+sanitizer_reports() {
+    cat /tmp/sanitizer.* 2>/dev/null |
+        sed -e '/^Shadow bytes/,/^==/d' -e '/^=*$/d'
+    rm -f /tmp/sanitizer.*
+    cat "${step:-$out}"/* 2>/dev/null | sed -n '/: runtime error: /,/^$/p'
+}
+
+# A sanitizer's report is a failure, in its own words.
+check_sanitizers() {
+    local reports
+    [ -e $sanitizers ] || return 0
+    reports=$(sanitizer_reports)
+    if [ -n "$reports" ]; then
+        fail "a sanitizer's report:
+$reports"
+    else
+        passed "no sanitizer has a report"
+    fi
+}
+
 # What must be true after a step, whatever it did.
 check_guest() {
     local where
@@ -451,6 +475,7 @@ migrate() {
     before_checks
     link_down
     check_guest
+    check_sanitizers
     after
     step_wants
     last_step=$step
@@ -464,6 +489,7 @@ run_command() {
     echo "$*" >"$step/command"
     $domtool run "$step" env "$@"
     check_guest
+    check_sanitizers
     after
     step_wants
     last_step=$step
