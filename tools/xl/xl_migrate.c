@@ -136,9 +136,12 @@ static int prepare(struct migration *m, char *err)
 /* In the guard: xl was killed. The context was the dead xl's. */
 static int stand_in(struct migration *m, struct sender *s, int word)
 {
+    /* libxl forbids even to free it, so it is kept where it can be seen. */
+    static libxl_ctx *invalid __attribute__((used));
     char *now;
 
     libxl_postfork_child_noexec(m->ctx);
+    invalid = m->ctx;
     m->ctx = s->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
     if (!m->ctx) {
         fprintf(stderr, "xl migrate: xl was killed, and its guard can't reach "
