@@ -42,5 +42,6 @@ int main(int argc, char **argv)
     libxl_precopy_report_dispose(&report);
     libxl_domain_precopy_clear(ctx, domid);
     libxl_ctx_free(ctx);
+    xtl_logger_destroy((void *)log);
     return rc ? 1 : 0;
 }
