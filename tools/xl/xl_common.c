@@ -8,6 +8,7 @@
 #include <libxl_utils.h>
 
 #include "xl.h"
+#include "xpc_json.h"
 
 struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
 
@@ -52,12 +53,7 @@ char *xl_asprintf(const char *fmt, ...)
 
 char *xl_plain(char *s)
 {
-    char *p;
-
-    for (p = s; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    xpc_plain_line(s);
     return s;
 }
 
