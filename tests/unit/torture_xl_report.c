@@ -164,17 +164,24 @@ static void torture_xl_report_devices_are_written_in_place(void **state)
     xpc_report_dispose(&r);
 }
 
+/* The report as it is printed for people. */
+static void text_of_report(char *buf, size_t len, const struct xpc_report *r)
+{
+    FILE *f = fopen(path, "w+");
+
+    report_print(f, "g1", r);
+    fclose(f);
+    slurp(path, buf, len);
+}
+
 static void torture_xl_report_shows_predicted_beside_actual(void **state)
 {
     struct xpc_report r;
     char buf[4096];
-    FILE *f = fopen(path, "w+");
 
     (void)state;
     a_report(&r);
-    report_print(f, "g1", &r);
-    fclose(f);
-    slurp(path, buf, sizeof(buf));
+    text_of_report(buf, sizeof(buf), &r);
     assert_non_null(strstr(buf, "Migration of g1: migrated\n"));
     assert_non_null(strstr(buf, "suspending: fits\n"));
     assert_non_null(strstr(buf, "predicted 250 ms, actual 225 ms"));
@@ -215,7 +222,6 @@ static void torture_xl_report_says_how_long_an_abort_stood_still(void **state)
 {
     struct xpc_report r;
     char buf[4096];
-    FILE *f = fopen(path, "w+");
 
     (void)state;
     a_report(&r);
@@ -223,9 +229,7 @@ static void torture_xl_report_says_how_long_an_abort_stood_still(void **state)
     r.target_ready_ns = r.go_ns = r.target_started_ns = 0;
     r.resumed_ns = 1300000000;
     r.actual_downtime_ns = 300000000;
-    report_print(f, "g1", &r);
-    fclose(f);
-    slurp(path, buf, sizeof(buf));
+    text_of_report(buf, sizeof(buf), &r);
     assert_non_null(strstr(buf, "stood still for 300 ms and runs here"));
     assert_non_null(strstr(buf, "x taken back 199 ms"));
     assert_null(strstr(buf, "restore"));
@@ -237,33 +241,27 @@ static void torture_xl_report_gives_a_broken_stop_no_rate(void **state)
 {
     struct xpc_report r;
     char buf[4096];
-    FILE *f = fopen(path, "w+");
 
     (void)state;
     a_report(&r);
     r.outcome = XPC_OUTCOME_FAILED;
     r.pages_sent_ns = r.state_sent_ns = r.stream_end_ns = 0;
     r.target_ready_ns = r.go_ns = r.target_started_ns = 0;
-    report_print(f, "g1", &r);
-    fclose(f);
-    slurp(path, buf, sizeof(buf));
+    text_of_report(buf, sizeof(buf), &r);
     assert_non_null(strstr(buf, "  stop-and-copy       128    544 KiB"
                            "         -            -\n"));
     xpc_report_dispose(&r);
 }
 
 /* The text of the report with these bandwidths, in bytes per second. */
-static void text_of(char *buf, size_t len, uint64_t stated, uint64_t measured)
+static void text_with(char *buf, size_t len, uint64_t stated, uint64_t measured)
 {
     struct xpc_report r;
-    FILE *f = fopen(path, "w+");
 
     a_report(&r);
     r.params.bandwidth_bytes_per_s = stated;
     r.decision.measured_bytes_per_s = measured;
-    report_print(f, "g1", &r);
-    fclose(f);
-    slurp(path, buf, len);
+    text_of_report(buf, len, &r);
     xpc_report_dispose(&r);
 }
 
@@ -272,19 +270,19 @@ static void torture_xl_report_tells_of_a_bandwidth_stated_wrong(void **state)
     char buf[4096];
 
     (void)state;
-    text_of(buf, sizeof(buf), 1250000000, 500000000);
+    text_with(buf, sizeof(buf), 1250000000, 500000000);
     assert_non_null(strstr(buf, "bandwidth: 10.0 Gbit/s was stated, the link "
                            "gave 4.00 Gbit/s"));
-    text_of(buf, sizeof(buf), 12500000, 125000000);
+    text_with(buf, sizeof(buf), 12500000, 125000000);
     assert_non_null(strstr(buf, "bandwidth: 100 Mbit/s was stated"));
     /* Near enough, none stated, none measured. */
-    text_of(buf, sizeof(buf), 1250000000, 1010000000);
+    text_with(buf, sizeof(buf), 1250000000, 1010000000);
     assert_null(strstr(buf, "bandwidth:"));
-    text_of(buf, sizeof(buf), 1250000000, 1550000000);
+    text_with(buf, sizeof(buf), 1250000000, 1550000000);
     assert_null(strstr(buf, "bandwidth:"));
-    text_of(buf, sizeof(buf), 0, 1250000000);
+    text_with(buf, sizeof(buf), 0, 1250000000);
     assert_null(strstr(buf, "bandwidth:"));
-    text_of(buf, sizeof(buf), 1250000000, 0);
+    text_with(buf, sizeof(buf), 1250000000, 0);
     assert_null(strstr(buf, "bandwidth:"));
 }
 
