@@ -76,6 +76,21 @@ void save_cond_init(pthread_cond_t *cond);
 void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                           uint64_t ns);
 
+/*
+ * A thread beside the main one, which runs fn(arg) until it finds quit set.
+ * The lock guards quit and what the two share; wake says that it has changed.
+ */
+struct save_thread {
+    pthread_t id;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool quit;
+};
+
+/* 0, or an errno value: then there is nothing to end. */
+int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg);
+void save_thread_end(struct save_thread *t);
+
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);
 int save_suspend(void *data);

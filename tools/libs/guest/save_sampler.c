@@ -17,10 +17,8 @@
 struct save_sampler {
     xc_interface *xch;
     uint32_t domid;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool quit, running;
+    struct save_thread thread;
+    bool running;
     uint64_t clean_ns;          /* the bitmap was last clean then */
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     size_t nr;
@@ -77,21 +75,21 @@ static void *sampler(void *arg)
 {
     struct save_sampler *s = arg;
 
-    pthread_mutex_lock(&s->lock);
-    while (!s->quit) {
+    pthread_mutex_lock(&s->thread.lock);
+    while (!s->thread.quit) {
         uint64_t due;
 
         if (!s->running) {
-            pthread_cond_wait(&s->wake, &s->lock);
+            pthread_cond_wait(&s->thread.wake, &s->thread.lock);
             continue;
         }
         due = next_sample_ns(s);
         if (save_now_ns() < due)
-            save_cond_wait_until(&s->wake, &s->lock, due);
+            save_cond_wait_until(&s->thread.wake, &s->thread.lock, due);
         else
             count(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->thread.lock);
     return NULL;
 }
 
@@ -108,9 +106,7 @@ struct save_sampler *save_sampler_start(uint32_t domid)
         free(s);
         return NULL;
     }
-    pthread_mutex_init(&s->lock, NULL);
-    save_cond_init(&s->wake);
-    r = save_thread_start(&s->thread, sampler, s);
+    r = save_thread_run(&s->thread, sampler, s);
     if (r) {
         xc_interface_close(s->xch);
         free(s);
@@ -122,7 +118,7 @@ struct save_sampler *save_sampler_start(uint32_t domid)
 
 void save_sampler_clean_begins(struct save_sampler *s)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->thread.lock);
 }
 
 void save_sampler_cleaned(struct save_sampler *s)
@@ -130,42 +126,36 @@ void save_sampler_cleaned(struct save_sampler *s)
     s->clean_ns = save_now_ns();
     s->nr = 0;
     s->running = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&s->thread.wake);
+    pthread_mutex_unlock(&s->thread.lock);
 }
 
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
 {
     size_t nr;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->thread.lock);
     nr = s->nr;
     memcpy(to, s->samples, nr * sizeof(*to));
     s->running = false;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->thread.lock);
     return nr;
 }
 
 void save_sampler_cost(struct save_sampler *s, uint64_t *peeks_r,
                        uint64_t *ns_r)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->thread.lock);
     *peeks_r = s->peeks;
     *ns_r = s->peek_ns;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->thread.lock);
 }
 
 void save_sampler_stop(struct save_sampler *s)
 {
     if (!s)
         return;
-    pthread_mutex_lock(&s->lock);
-    s->quit = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
+    save_thread_end(&s->thread);
     xc_interface_close(s->xch);
     free(s);
 }

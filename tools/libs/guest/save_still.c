@@ -10,10 +10,7 @@
 struct save_still {
     xc_interface *xch;
     uint32_t domid;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool quit;
+    struct save_thread thread;
     uint64_t running_ns;        /* seen running last */
     uint64_t ran_ns;            /* for so long by then, all its processors */
     uint64_t still_ns;          /* since when it is suspended; 0: it is not */
@@ -58,20 +55,19 @@ static void *look_on(void *arg)
 {
     struct save_still *s = arg;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->thread.lock);
     look(s);
-    while (!s->quit && !s->still_ns) {
-        save_cond_wait_until(&s->wake, &s->lock, save_now_ns() + INTERVAL_NS);
+    while (!s->thread.quit && !s->still_ns) {
+        save_cond_wait_until(&s->thread.wake, &s->thread.lock,
+                             save_now_ns() + INTERVAL_NS);
         look(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->thread.lock);
     return NULL;
 }
 
 static void dispose(struct save_still *s)
 {
-    pthread_cond_destroy(&s->wake);
-    pthread_mutex_destroy(&s->lock);
     xc_interface_close(s->xch);
     free(s);
 }
@@ -89,9 +85,7 @@ struct save_still *save_still_start(uint32_t domid)
         free(s);
         return NULL;
     }
-    pthread_mutex_init(&s->lock, NULL);
-    save_cond_init(&s->wake);
-    if (!save_thread_start(&s->thread, look_on, s))
+    if (!save_thread_run(&s->thread, look_on, s))
         return s;
     dispose(s);
     return NULL;
@@ -103,11 +97,7 @@ uint64_t save_still_end(struct save_still *s)
 
     if (!s)
         return 0;
-    pthread_mutex_lock(&s->lock);
-    s->quit = true;
-    pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->thread, NULL);
+    save_thread_end(&s->thread);
     ns = s->still_ns;
     dispose(s);
     return ns;

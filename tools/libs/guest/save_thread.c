@@ -42,3 +42,29 @@ void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
 
     pthread_cond_timedwait(cond, lock, &ts);
 }
+
+int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg)
+{
+    int r;
+
+    t->quit = false;
+    pthread_mutex_init(&t->lock, NULL);
+    save_cond_init(&t->wake);
+    r = save_thread_start(&t->id, fn, arg);
+    if (r) {
+        pthread_cond_destroy(&t->wake);
+        pthread_mutex_destroy(&t->lock);
+    }
+    return r;
+}
+
+void save_thread_end(struct save_thread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->quit = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->id, NULL);
+    pthread_cond_destroy(&t->wake);
+    pthread_mutex_destroy(&t->lock);
+}

@@ -16,11 +16,10 @@
 
 struct save_watchdog {
     uint32_t domid;
-    pthread_t main, thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_t main;
+    struct save_thread thread;
     atomic_ullong deadline_ns;
-    bool tell, told, quit;
+    bool tell, told;
     atomic_bool writes;
 };
 
@@ -47,23 +46,23 @@ static void *watch(void *arg)
     struct save_watchdog *w = arg;
     uint64_t now, deadline;
 
-    pthread_mutex_lock(&w->lock);
-    while (!w->quit) {
+    pthread_mutex_lock(&w->thread.lock);
+    while (!w->thread.quit) {
         deadline = atomic_load(&w->deadline_ns);
         now = save_now_ns();
         if (!deadline || w->told) {
-            pthread_cond_wait(&w->wake, &w->lock);
+            pthread_cond_wait(&w->thread.wake, &w->thread.lock);
         } else if (now < deadline) {
-            save_cond_wait_until(&w->wake, &w->lock, deadline);
+            save_cond_wait_until(&w->thread.wake, &w->thread.lock, deadline);
         } else if (w->tell) {
             tell(w);
         } else {
             if (atomic_load(&w->writes))
                 pthread_kill(w->main, SIGNAL);
-            save_cond_wait_until(&w->wake, &w->lock, now + AGAIN_NS);
+            save_cond_wait_until(&w->thread.wake, &w->thread.lock, now + AGAIN_NS);
         }
     }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_unlock(&w->thread.lock);
     return NULL;
 }
 
@@ -78,9 +77,7 @@ struct save_watchdog *save_watchdog_start(uint32_t domid)
     w->domid = domid;
     w->main = pthread_self();
     sigaction(SIGNAL, &sa, NULL);
-    pthread_mutex_init(&w->lock, NULL);
-    save_cond_init(&w->wake);
-    r = save_thread_start(&w->thread, watch, w);
+    r = save_thread_run(&w->thread, watch, w);
     if (!r)
         return w;
     free(w);
@@ -92,25 +89,19 @@ void save_watchdog_stop(struct save_watchdog *w)
 {
     if (!w)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->quit = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-    pthread_join(w->thread, NULL);
-    pthread_cond_destroy(&w->wake);
-    pthread_mutex_destroy(&w->lock);
+    save_thread_end(&w->thread);
     free(w);
 }
 
 void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
                        bool tell_it)
 {
-    pthread_mutex_lock(&w->lock);
+    pthread_mutex_lock(&w->thread.lock);
     atomic_store(&w->deadline_ns, deadline_ns);
     w->tell = tell_it;
     w->told = false;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
+    pthread_cond_signal(&w->thread.wake);
+    pthread_mutex_unlock(&w->thread.lock);
 }
 
 void save_watchdog_writes(struct save_watchdog *w, bool writes)
