@@ -94,7 +94,7 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     (void)max;
     *info = (xc_dominfo_t){
         .domid = first, .nr_pages = DIRTY, .shutdown = w.suspended,
-        .shutdown_reason = SHUTDOWN_suspend,
+        .shutdown_reason = SHUTDOWN_suspend, .hvm = 1,
     };
     return 1;
 }

@@ -10,7 +10,7 @@
 /* A PAGE_DATA record of one pfn, with its page or, a hole, without. */
 static void put_page(bool data)
 {
-    static char record[RECORD];
+    static char record[RECORD] = { [RECORD - 1] = 1 };   /* not a zero page */
     uint32_t head[4] = { 1, data ? RECORD - 8 : 16, 1, 0 };
     size_t len = data ? RECORD : 24;
 

@@ -83,6 +83,26 @@ static void torture_save_stream_counts_what_was_written_only(void **state)
     assert_int_equal(s.pages, WITH_DATA);
 }
 
+/* A record that is broken off: what has left of it counts, and no more. */
+static void torture_save_stream_counts_whole_pages(void **state)
+{
+    const size_t first = 40 + 24, data = first + 16 + PFNS * 8;
+    static unsigned char buf[65536];
+    size_t len = build(buf), n = 0;
+    struct save_stream s;
+
+    (void)state;
+    save_stream_init(&s);
+    for (; n < len; n++) {
+        uint64_t sent = n > data ? (n - data) / XPC_PAGE_SIZE : 0;
+
+        assert_int_equal(s.pages, sent < WITH_DATA ? sent : WITH_DATA);
+        if (n >= first + 16 && n <= data + WITH_DATA * XPC_PAGE_SIZE)
+            assert_int_equal(s.page_bytes, n - first);
+        feed(&s, buf + n, 1, 1);
+    }
+}
+
 static void torture_save_stream_unknown_format_counts_bytes(void **state)
 {
     uint32_t bad[4] = { 0x1, 8, 1000, 0 };  /* more pfns than it holds */
@@ -103,6 +123,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_stream_counts_pages_in_any_pieces),
         cmocka_unit_test(torture_save_stream_counts_what_was_written_only),
+        cmocka_unit_test(torture_save_stream_counts_whole_pages),
         cmocka_unit_test(torture_save_stream_unknown_format_counts_bytes),
     };
 

@@ -15,11 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "save_plugin.h"
+#include "save_workers.h"
 #include "xpc_types.h"
+
+/* That look for zero pages besides the main one. */
+#define ZERO_THREADS 1
 
 struct save_ctx *save_active;
 
@@ -28,8 +31,6 @@ typedef int domain_save_fn(xc_interface *, int, uint32_t, uint32_t,
 typedef long long logdirty_fn(xc_interface *, uint32_t, unsigned int,
                         xc_hypercall_buffer_t *, unsigned long, unsigned int,
                         xc_shadow_op_stats_t *);
-typedef ssize_t writev_fn(int, const struct iovec *, int);
-typedef ssize_t write_fn(int, const void *, size_t);
 
 /*
  * libxenctrl's way to the toolstack's log. It is exported for libxenguest but
@@ -38,7 +39,7 @@ typedef ssize_t write_fn(int, const void *, size_t);
 extern void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
     __attribute__((weak));
 
-static void *next(const char *name)
+void *save_next(const char *name)
 {
     void *fn = dlsym(RTLD_NEXT, name);
 
@@ -65,80 +66,6 @@ void save_log(struct save_ctx *ctx, const char *fmt, ...)
         fprintf(stderr, "precopy: %s\n", line);
 }
 
-/* ---- the stream ------------------------------------------------------ */
-
-/*
- * May a write to the stream begin? Not when precopy's time is over, not when
- * a user has cancelled it, and not when it comes too late for the promise.
- */
-static bool may_write(struct save_ctx *ctx, const struct iovec *iov)
-{
-    uint64_t now = save_now_ns();
-    bool may = true;
-
-    if (!ctx->live) {
-        may = !save_strict_broken(ctx, save_stream_pages_next(&ctx->stream,
-                                                              iov));
-    } else if (ctx->deadline_ns && now >= ctx->deadline_ns) {
-        ctx->out_of_time = true;
-        may = false;
-    } else if (save_control_cancelled(ctx, now)) {
-        may = false;
-    }
-    if (!may)
-        errno = ECANCELED;
-    return may;
-}
-
-/*
- * The watchdog may break a write off: that is EINTR, libxenguest tries again,
- * and finds that it may not.
- */
-static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
-                            int iovcnt)
-{
-    static writev_fn *real;
-    ssize_t n;
-
-    if (!real)
-        real = (writev_fn *)next("writev");
-    if (!may_write(ctx, iov))
-        return -1;
-    if (!ctx->wrote_ns)
-        ctx->wrote_ns = save_now_ns();      /* an iteration's first */
-    if (ctx->watchdog)
-        save_watchdog_writes(ctx->watchdog, true);
-    n = real(ctx->io_fd, iov, iovcnt);
-    if (ctx->watchdog)
-        save_watchdog_writes(ctx->watchdog, false);
-    if (n > 0)
-        save_wrote(ctx, iov, iovcnt, n);
-    return n;
-}
-
-ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
-{
-    static writev_fn *real;
-
-    if (save_active && fd == save_active->io_fd)
-        return write_stream(save_active, iov, iovcnt);
-    if (!real)
-        real = (writev_fn *)next("writev");
-    return real(fd, iov, iovcnt);
-}
-
-ssize_t write(int fd, const void *buf, size_t len)
-{
-    static write_fn *real;
-    struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-
-    if (save_active && fd == save_active->io_fd)
-        return write_stream(save_active, &iov, 1);
-    if (!real)
-        real = (write_fn *)next("write");
-    return real(fd, buf, len);
-}
-
 /* ---- the bitmap ------------------------------------------------------ */
 
 /*
@@ -158,7 +85,7 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
     int saved;
 
     if (!real)
-        real = (logdirty_fn *)next("xc_logdirty_control");
+        real = (logdirty_fn *)save_next("xc_logdirty_control");
     if (!ctx || sop != XEN_DOMCTL_SHADOW_OP_CLEAN)
         return real(xch, domid, sop, bitmap, pages, mode, stats);
     save_clean_begins(ctx);
@@ -211,6 +138,8 @@ static int prepare(struct save_ctx *ctx)
         info.domid != ctx->domid)
         return refuse(ctx, "there is no such domain");
     ctx->report.total_pages = info.nr_pages;
+    /* Of a PV guest, a page may become a page table. */
+    ctx->hvm = info.hvm;
     if (xpc_engine_preflight(&ctx->params, info.nr_pages, err, sizeof(err)))
         return refuse(ctx, err);
     return 1;
@@ -246,6 +175,24 @@ void save_finish(struct save_ctx *ctx)
     save_control_end(ctx);
 }
 
+/* What this needs besides xenstore. Returns 0, or -1: refused. */
+static int start(struct save_ctx *ctx)
+{
+    xen_pfn_t last = 0;
+    bool elide = ctx->params.zero_pages == XPC_ZERO_PAGES_ELIDE && ctx->hvm &&
+                 !xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last);
+
+    ctx->zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
+                                save_workers_spare(ZERO_THREADS));
+    if (!ctx->zero)
+        return refuse(ctx, "out of memory");
+    save_stream_init(&ctx->stream);
+    /* Without it the policy knows the iterations' ends alone. */
+    ctx->sampler = save_sampler_start(ctx->domid);
+    ctx->watchdog = save_watchdog_start(ctx->domid);
+    return 0;
+}
+
 static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
                             uint32_t flags, struct save_callbacks *stock,
                             int recv_fd)
@@ -263,10 +210,6 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     callbacks.precopy_policy = save_policy;
     callbacks.suspend = save_suspend;
     ctx->stock = stock;
-    save_stream_init(&ctx->stream);
-    /* Without it the policy knows the iterations' ends alone. */
-    ctx->sampler = save_sampler_start(ctx->domid);
-    ctx->watchdog = save_watchdog_start(ctx->domid);
     save_workset_start(ctx);
     save_control_begin(ctx);
     save_orphan_watch();
@@ -282,6 +225,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     save_watchdog_stop(ctx->watchdog);
     xpc_workset_dispose(&ctx->workset);
     save_conclude(ctx, rc, saved);
+    save_zero_stop(ctx->zero);
     errno = saved;
     return rc;
 }
@@ -290,7 +234,7 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
                    uint32_t flags, struct save_callbacks *callbacks,
                    xc_stream_type_t stream_type, int recv_fd)
 {
-    domain_save_fn *real = (domain_save_fn *)next("xc_domain_save");
+    domain_save_fn *real = (domain_save_fn *)save_next("xc_domain_save");
     struct save_ctx ctx = { .xch = xch, .domid = domid, .io_fd = io_fd };
     int rc, saved;
 
@@ -302,6 +246,8 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
     ctx.report.domid = domid;
     ctx.report.start_monotonic_ns = save_now_ns();
     rc = prepare(&ctx);
+    if (rc > 0 && start(&ctx))
+        rc = -1;
     if (rc > 0)
         rc = save_with_policy(&ctx, real, flags, callbacks, recv_fd);
     else if (!rc)

@@ -12,7 +12,9 @@
 
 #include "save_sampler.h"
 #include "save_stream.h"
+#include "save_thread.h"
 #include "save_watchdog.h"
+#include "save_zero.h"
 #include "xen_store.h"
 #include "xpc_policy.h"
 #include "xpc_workset.h"
@@ -31,17 +33,19 @@ struct save_ctx {
     struct xs_handle *xs;
     uint32_t domid;
     int io_fd;
+    bool hvm;                   /* or PVH */
     const struct save_callbacks *stock;     /* libxl's own */
     struct xpc_params params;
     struct xpc_engine engine;
     struct xpc_report report;
     struct save_stream stream;
+    struct save_zero *zero;
     struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
     struct xpc_workset workset;             /* nr_pfns 0: not watched */
     uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
-    uint64_t iteration_bytes, iteration_pages;
+    uint64_t iteration_bytes, iteration_pages, iteration_zero_pages;
     /* In it, page data that was written, and the time that took. */
     uint64_t flow_bytes, flow_ns;
     uint64_t wrote_ns;          /* the last write's end; 0: none yet */
@@ -57,39 +61,14 @@ struct save_ctx {
     bool out_of_time;           /* a write was refused: the duration is over */
     uint64_t deadline_ns;       /* no write begins after it; 0: none */
     uint64_t suspend_bytes;     /* stream.bytes when the suspend was asked */
-    uint64_t suspend_pages, suspend_page_bytes;
+    uint64_t suspend_pages, suspend_page_bytes, suspend_zero_pages;
 };
 
 /* The save under way, NULL when there is none that has a policy. */
 extern struct save_ctx *save_active;
 
-/* CLOCK_MONOTONIC. */
-uint64_t save_now_ns(void);
-
-/*
- * pthread_create() for a thread that takes no signals: the toolstack ends a
- * save by one that interrupts the main thread's write.
- */
-int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
-/* A condition that is waited on by CLOCK_MONOTONIC, until ns at most. */
-void save_cond_init(pthread_cond_t *cond);
-void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
-                          uint64_t ns);
-
-/*
- * A thread beside the main one, which runs fn(arg) until it finds quit set.
- * The lock guards quit and what the two share; wake says that it has changed.
- */
-struct save_thread {
-    pthread_t id;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool quit;
-};
-
-/* 0, or an errno value: then there is nothing to end. */
-int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg);
-void save_thread_end(struct save_thread *t);
+/* The function of that name that the plug-in stands in front of. */
+void *save_next(const char *name);
 
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);

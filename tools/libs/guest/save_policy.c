@@ -105,6 +105,7 @@ static int iteration_begins(struct save_ctx *ctx,
 {
     ctx->iteration_bytes = ctx->stream.bytes;
     ctx->iteration_pages = ctx->stream.pages;
+    ctx->iteration_zero_pages = ctx->zero->pages;
     ctx->flow_bytes = ctx->flow_ns = ctx->wrote_ns = 0;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
@@ -127,6 +128,7 @@ static int iteration_ended(struct save_ctx *ctx)
     struct xpc_observation o = {
         .pages_sent = ctx->stream.pages - ctx->iteration_pages,
         .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
+        .zero_pages = ctx->zero->pages - ctx->iteration_zero_pages,
         .flow_bytes = ctx->flow_bytes, .flow_ns = ctx->flow_ns,
     };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
@@ -190,6 +192,7 @@ int save_suspend(void *data)
         ctx->last.decision.predicted_downtime_ns;
     ctx->suspend_bytes = ctx->stream.bytes;
     ctx->suspend_pages = ctx->stream.pages;
+    ctx->suspend_zero_pages = ctx->zero->pages;
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
     still = save_still_start(ctx->domid);
     ctx->report.suspend_asked_ns = since_start(ctx);
@@ -264,10 +267,12 @@ static void count_sent(struct save_ctx *ctx)
 
     r->total_bytes = s->bytes;
     r->total_pages_sent = pages;
+    r->total_zero_pages = ctx->zero->pages;
     if (!r->suspended_ns)
         return;
     r->final_pages = pages > ctx->suspend_pages ?
                      pages - ctx->suspend_pages : 0;
+    r->final_zero_pages = ctx->zero->pages - ctx->suspend_zero_pages;
     r->final_bytes = s->bytes - ctx->suspend_bytes;
     r->device_bytes = r->final_bytes -
         (s->page_bytes - missing - ctx->suspend_page_bytes);

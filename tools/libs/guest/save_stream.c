@@ -4,16 +4,12 @@
 #include "save_stream.h"
 #include "xenprecopy.h"
 
-/* Xen's docs/specs/libxc-migration-stream, version 3. */
 #define STREAM_HEADERS 40       /* image header 24, domain header 16 */
-#define RECORD_HEADER 8         /* type, length */
-#define PAGE_DATA_HEADER 8      /* count, reserved */
-#define RECORD_PAGE_DATA 0x00000001u
 
 void save_stream_init(struct save_stream *s)
 {
     *s = (struct save_stream){
-        .skip = STREAM_HEADERS, .want = RECORD_HEADER,
+        .skip = STREAM_HEADERS, .want = SAVE_RECORD_HEADER,
     };
 }
 
@@ -29,16 +25,16 @@ static uint32_t u32_at(const unsigned char *p)
 static void page_data(struct save_stream *s)
 {
     uint64_t length = u32_at(s->head + 4);
-    uint64_t pfns = u32_at(s->head + RECORD_HEADER);
-    uint64_t list = PAGE_DATA_HEADER + pfns * sizeof(uint64_t);
+    uint64_t pfns = u32_at(s->head + SAVE_RECORD_HEADER);
+    uint64_t list = SAVE_PAGE_DATA_HEADER + pfns * sizeof(uint64_t);
 
     if (list > length || (length - list) % XPC_PAGE_SIZE) {
         s->lost = true;
         return;
     }
-    s->pages += (length - list) / XPC_PAGE_SIZE;
-    s->page_bytes += RECORD_HEADER + length;
-    s->skip = length - PAGE_DATA_HEADER;
+    s->record_pages = (length - list) / XPC_PAGE_SIZE;
+    s->page_bytes += SAVE_RECORD_HEADER + SAVE_PAGE_DATA_HEADER;
+    s->skip = length - SAVE_PAGE_DATA_HEADER;
 }
 
 /* head[] holds all it was to hold: what comes next? */
@@ -48,18 +44,36 @@ static void next_state(struct save_stream *s)
     s->in_pages = s->counting_pages;
     if (s->counting_pages) {
         page_data(s);
-    } else if (s->type == RECORD_PAGE_DATA &&
-               u32_at(s->head + 4) >= PAGE_DATA_HEADER) {
+    } else if (s->type == SAVE_RECORD_PAGE_DATA &&
+               u32_at(s->head + 4) >= SAVE_PAGE_DATA_HEADER) {
         s->counting_pages = true;
-        s->want = RECORD_HEADER + PAGE_DATA_HEADER;
+        s->want = SAVE_RECORD_HEADER + SAVE_PAGE_DATA_HEADER;
         return;
     } else {
-        /* Bodies are padded to 8 bytes. */
-        s->skip = ((uint64_t)u32_at(s->head + 4) + 7) & ~UINT64_C(7);
+        s->skip = save_record_size(u32_at(s->head + 4)) - SAVE_RECORD_HEADER;
     }
     s->counting_pages = false;
     s->have = 0;
-    s->want = RECORD_HEADER;
+    s->want = SAVE_RECORD_HEADER;
+}
+
+/* Of the record under way: a record ends with its pages. */
+static uint64_t pages_left(const struct save_stream *s)
+{
+    uint64_t n = (s->skip + XPC_PAGE_SIZE - 1) / XPC_PAGE_SIZE;
+
+    return n < s->record_pages ? n : s->record_pages;
+}
+
+static void skip(struct save_stream *s, size_t n)
+{
+    uint64_t left = pages_left(s);
+
+    s->skip -= n;
+    if (s->in_pages) {
+        s->page_bytes += n;
+        s->pages += left - pages_left(s);
+    }
 }
 
 static void parse(struct save_stream *s, const unsigned char *p, size_t len)
@@ -69,7 +83,7 @@ static void parse(struct save_stream *s, const unsigned char *p, size_t len)
 
         if (s->skip) {
             n = len < s->skip ? len : s->skip;
-            s->skip -= n;
+            skip(s, n);
         } else {
             n = s->want - s->have;
             if (n > len)
@@ -90,7 +104,7 @@ bool save_stream_pages_next(const struct save_stream *s,
     if (s->skip || s->have)
         return s->in_pages || s->counting_pages;
     return iov->iov_len >= sizeof(uint32_t) &&
-           u32_at(iov->iov_base) == RECORD_PAGE_DATA;
+           u32_at(iov->iov_base) == SAVE_RECORD_PAGE_DATA;
 }
 
 void save_stream_written(struct save_stream *s, const struct iovec *iov,

@@ -14,12 +14,21 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+/* Xen's docs/specs/libxc-migration-stream, version 3. */
+#define SAVE_RECORD_HEADER 8        /* type, length */
+#define SAVE_PAGE_DATA_HEADER 8     /* count, reserved; the pfns follow */
+#define SAVE_RECORD_END 0x00000000u
+#define SAVE_RECORD_PAGE_DATA 0x00000001u
+#define SAVE_RECORD_VERIFY 0x0000000du
+#define SAVE_RECORD_CHECKPOINT 0x0000000eu
+
 struct save_stream {
     uint64_t bytes;         /* all of it */
-    uint64_t pages;         /* pages sent with data */
+    uint64_t pages;         /* pages sent with data, whole */
     uint64_t page_bytes;    /* PAGE_DATA records, header and all */
     /* Parser: where we are in the record under way. */
     uint64_t skip;          /* bytes to the end of what needs no look */
+    uint64_t record_pages;  /* in the PAGE_DATA record under way */
     uint32_t type;
     size_t have;            /* of head[] */
     size_t want;
@@ -28,6 +37,12 @@ struct save_stream {
     bool in_pages;          /* what came last was of a PAGE_DATA record */
     bool lost;              /* not the format we know: count bytes only */
 };
+
+/* A record's size in the stream: bodies are padded to 8 bytes. */
+static inline uint64_t save_record_size(uint32_t length)
+{
+    return SAVE_RECORD_HEADER + (((uint64_t)length + 7) & ~UINT64_C(7));
+}
 
 /* Starts with the image and the domain header. */
 void save_stream_init(struct save_stream *s);

@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include "save_plugin.h"
+#include "save_thread.h"
 #include "xpc_units.h"
 
 uint64_t save_now_ns(void)

@@ -47,6 +47,12 @@ enum xpc_strict {
     XPC_STRICT_ON,
 };
 
+/* How is a page that is all zero sent? */
+enum xpc_zero_pages {
+    XPC_ZERO_PAGES_ELIDE,   /* without its data, if it had none before */
+    XPC_ZERO_PAGES_SEND,    /* as any other */
+};
+
 /*
  * What earlier migrations to the same target have taught: the mean of the
  * switchover overhead and of the pages that suspending dirties, and how far
@@ -76,6 +82,7 @@ struct xpc_params {
                                      * limit: 50 to 99 */
     int early_abort;                /* enum xpc_early_abort */
     int strict;                     /* enum xpc_strict */
+    int zero_pages;                 /* enum xpc_zero_pages */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
                                      * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
@@ -135,6 +142,7 @@ struct xpc_observation {
     uint64_t dirty_pages;   /* now, since the last clean */
     uint64_t pages_sent;    /* in this iteration, with data */
     uint64_t bytes_sent;    /* in this iteration, really written */
+    uint64_t zero_pages;    /* in this iteration, besides: without data */
     /*
      * Of those, pages with data and their headers, and the time in which they
      * flowed: without what an iteration takes besides (its bitmap, holes in
@@ -196,7 +204,8 @@ struct xpc_decision {
 /* One finished iteration, for progress and report. */
 struct xpc_iteration {
     uint64_t number;                /* from 1 */
-    uint64_t pages, bytes;          /* sent in it */
+    uint64_t pages, bytes;          /* sent in it; pages with data */
+    uint64_t zero_pages;            /* and without */
     uint64_t start_ns, duration_ns; /* start since the migration's start */
     uint64_t dirty_pages;           /* at its end */
     struct xpc_decision decision;   /* taken at its end */
@@ -244,7 +253,9 @@ struct xpc_report {
                                      * from */
     uint64_t total_pages;
     struct xpc_decision decision;   /* the last one */
-    uint64_t total_time_ns, total_bytes, total_pages_sent;
+    uint64_t total_time_ns, total_bytes;
+    /* With data, and the zero pages without: QEMU's normal and duplicate. */
+    uint64_t total_pages_sent, total_zero_pages;
     uint64_t predicted_downtime_ns; /* at the decision to stop */
     uint64_t actual_downtime_ns;    /* suspended to started on the target, or
                                      * to running again on the source */
@@ -264,7 +275,7 @@ struct xpc_report {
      */
     uint64_t sampler_counts, sampler_ns;
     /* Since the suspend was asked for: pages, and bytes in all and of state. */
-    uint64_t final_pages, final_bytes, device_bytes;
+    uint64_t final_pages, final_zero_pages, final_bytes, device_bytes;
     struct xpc_iteration *iterations;
     size_t nr_iterations;
 };

@@ -210,7 +210,7 @@ static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
         /* The first one has holes to look for, the others have not. */
         if (e->state.iterations && duration_ns > o->flow_ns)
             e->besides_ns = duration_ns - o->flow_ns;
-    } else {
+    } else if (!o->zero_pages) {
         learn_bandwidth(e, o->bytes_sent, duration_ns);
     }
     e->predict.bandwidth_bytes_per_s = bandwidth(e);
@@ -362,6 +362,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     *it = (struct xpc_iteration){
         .number = e->state.iterations + 1,
         .pages = o->pages_sent,
+        .zero_pages = o->zero_pages,
         .bytes = o->bytes_sent,
         .start_ns = e->last_ns - e->start_ns,
         .duration_ns = o->now_ns - e->last_ns,

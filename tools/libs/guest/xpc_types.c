@@ -21,6 +21,7 @@ const char *const xpc_policy_names[] = { "limit", "stock", NULL };
 const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
 const char *const xpc_early_abort_names[] = { "on", "off", NULL };
 const char *const xpc_strict_names[] = { "off", "on", NULL };
+const char *const xpc_zero_pages_names[] = { "elide", "send", NULL };
 const char *const xpc_action_names[] = {
     "continue", "stop-and-copy", "abort", NULL
 };
@@ -51,6 +52,7 @@ static const struct xpc_field params_fields[] = {
     U64(P, "confidence-percent", confidence_percent, .min = 50, .max = 99),
     ENUM(P, "early-abort", early_abort, xpc_early_abort_names),
     ENUM(P, "strict", strict, xpc_strict_names),
+    ENUM(P, "zero-pages", zero_pages, xpc_zero_pages_names),
     U64(P, "learned-overhead-ms", learned.overhead_ns, .scale = XPC_MS,
         .omit_zero = true),
     U64(P, "learned-overhead-sd-ms", learned.overhead_sd_ns, .scale = XPC_MS,
@@ -115,6 +117,9 @@ const struct xpc_type xpc_decision_type = {
 static const struct xpc_field iteration_fields[] = {
     U64(I, "iteration", number),
     U64(I, "pages", pages),
+    /* As QEMU's users know them. */
+    U64(I, "normal", pages),
+    U64(I, "duplicate", zero_pages),
     U64(I, "bytes", bytes),
     U64(I, "start-us", start_ns, .scale = US),
     U64(I, "duration-us", duration_ns, .scale = US),
@@ -155,6 +160,9 @@ static const struct xpc_field report_fields[] = {
     U64(R, "total-time-us", total_time_ns, .scale = US),
     U64(R, "total-bytes", total_bytes),
     U64(R, "total-pages-sent", total_pages_sent),
+    /* As QEMU's users know them. */
+    U64(R, "normal", total_pages_sent),
+    U64(R, "duplicate", total_zero_pages),
     U64(R, "predicted-downtime-us", predicted_downtime_ns, .scale = US,
         .null_zero = true),
     U64(R, "actual-downtime-us", actual_downtime_ns, .scale = US,
@@ -177,6 +185,7 @@ static const struct xpc_field report_fields[] = {
     U64(R, "sampler-counts", sampler_counts),
     U64(R, "sampler-us", sampler_ns, .scale = US),
     U64(R, "final-pages", final_pages),
+    U64(R, "final-duplicate", final_zero_pages),
     U64(R, "final-bytes", final_bytes),
     U64(R, "device-bytes", device_bytes),
     /* Last: xpc_report_head_type leaves it out. */

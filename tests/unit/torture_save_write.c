@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leaves the plug-in, through a real pipe, as the receiver sees it.
+ */
+#include "fake_save.h"
+
+#include "stream_reader.h"
+#include "xpc_units.h"
+
+#define PAGE READER_PAGE
+#define BATCH 1024
+
+/* ---- the other end of the pipe ----------------------------------------- */
+
+static struct {
+    int fd;
+    pthread_t thread;
+    bool slow;                  /* it reads in small pieces, after a while */
+    unsigned char *p;
+    size_t len, room;
+} far;
+
+static void *receive(void *arg)
+{
+    struct timespec while_ = { .tv_nsec = 2000000 };
+    ssize_t n;
+
+    (void)arg;
+    do {
+        if (far.slow)
+            nanosleep(&while_, NULL);
+        if (far.len + (1 << 20) > far.room)
+            far.p = realloc(far.p, far.room = 2 * far.room + (4 << 20));
+        n = read(far.fd, far.p + far.len, 1 << 20);
+        far.len += n > 0 ? n : 0;
+    } while (n > 0);
+    return NULL;
+}
+
+static int save_through_pipe(const char *params, int (*script)(void),
+                             struct xpc_report *r)
+{
+    int fd[2], rc;
+
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    far.fd = fd[0];
+    assert_int_equal(pthread_create(&far.thread, NULL, receive, NULL), 0);
+    rc = save_to(fd[1], params, script, r);
+    close(fd[1]);
+    pthread_join(far.thread, NULL);
+    close(fd[0]);
+    return rc;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&far, 0, sizeof(far));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(far.p);
+    return 0;
+}
+
+/* ---- the guest ----------------------------------------------------------- */
+
+static unsigned char guest[BATCH][PAGE];
+
+/* As libxenguest does: again, from where it got to. Returns 0 or -1. */
+static int writev_exact(struct iovec *iov, int iovcnt)
+{
+    while (iovcnt) {
+        ssize_t n = writev(w.io_fd, iov, iovcnt < 1024 ? iovcnt : 1024);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        while (iovcnt && (size_t)n >= iov->iov_len) {
+            n -= iov->iov_len;
+            iov++;
+            iovcnt--;
+        }
+        if (n) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= n;
+        }
+    }
+    return 0;
+}
+
+/* All of the guest, in one record of four pieces and one a page. */
+static int send_guest(void)
+{
+    static struct iovec iov[4 + BATCH];
+    static uint64_t pfn[BATCH];
+    uint32_t head[4] = { 1, 8 + BATCH * (8 + PAGE), BATCH, 0 };
+
+    iov[0] = (struct iovec){ head, 4 };
+    iov[1] = (struct iovec){ head + 1, 4 };
+    iov[2] = (struct iovec){ head + 2, 8 };
+    iov[3] = (struct iovec){ pfn, sizeof(pfn) };
+    for (int i = 0; i < BATCH; i++) {
+        pfn[i] = i;
+        iov[4 + i] = (struct iovec){ guest[i], PAGE };
+    }
+    return writev_exact(iov, 4 + BATCH);
+}
+
+static int put(const void *p, size_t len)
+{
+    struct iovec iov = { (void *)p, len };
+
+    return writev_exact(&iov, 1);
+}
+
+/* An iteration's calls of the policy, around one copy of the guest. */
+static int copy_guest(unsigned int n)
+{
+    struct precopy_stats s = { .iteration = n, .dirty_count = w.dirty };
+
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    if (send_guest())
+        return -1;
+    s.dirty_count = -1;
+    return w.cb->precopy_policy(s, NULL);
+}
+
+/*
+ * Three quarters zero, then some of them not, others again; and a verify pass.
+ */
+static int script_three_copies(void)
+{
+    char headers[40] = { 0 };
+    uint32_t verify[2] = { 13, 0 }, end[2] = { 0, 0 };
+
+    memset(guest, 0, sizeof(guest));
+    for (int i = 0; i < BATCH; i += 4)
+        guest[i][i] = 1;
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    for (int i = 0; i < BATCH; i += 16) {
+        guest[i][i] = 0;
+        guest[i + 1][0] = 1;
+    }
+    return send_guest() || put(verify, 8) || send_guest() || put(end, 8);
+}
+
+static struct stream_reader *check_three_copies(const char *params,
+                                                uint64_t *final_zero_r)
+{
+    struct stream_reader *got = malloc(sizeof(*got));
+    struct xpc_report r;
+
+    assert_non_null(got);
+    assert_int_equal(save_through_pipe(params, script_three_copies, &r), 0);
+    assert_true(reader_read(got, far.p, far.len));
+    assert_int_equal(got->verified, BATCH);
+    assert_int_equal(got->different, 0);
+    for (int i = 0; i < BATCH; i++)
+        assert_memory_equal(got->mem[i], guest[i], PAGE);
+    assert_int_equal(r.total_bytes, far.len);
+    assert_int_equal(r.total_pages_sent, got->pages);
+    assert_int_equal(r.total_zero_pages, got->allocated);
+    *final_zero_r = r.final_zero_pages;
+    xpc_report_dispose(&r);
+    return got;
+}
+
+static void torture_save_write_zero_pages_are_left_out_by_default(void **state)
+{
+    struct stream_reader *got;
+    uint64_t final;
+
+    (void)state;
+    far.slow = true;            /* so that writes end early */
+    got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000}", &final);
+    /*
+     * The last four pages of a record come with a second call. First 256 hold
+     * something, then 64 others do.
+     */
+    assert_int_equal(got->allocated - final, BATCH - 256 - 3);
+    assert_int_equal(final, BATCH - 256 - 3 - 64);
+    free(got);
+}
+
+static void torture_save_write_zero_pages_are_sent_when_asked(void **state)
+{
+    struct stream_reader *got;
+    uint64_t final;
+
+    (void)state;
+    got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
+                             "\"zero-pages\":\"send\"}", &final);
+    assert_int_equal(final, 0);
+    assert_int_equal(got->allocated, 0);
+    assert_int_equal(got->pages, 3 * BATCH);
+    free(got);
+}
+
+/* ---- broken off ---------------------------------------------------------- */
+
+/* From the suspend on, nobody reads. */
+static int script_stalls_in_a_record(void)
+{
+    char headers[40] = { 0 };
+    int fd[2], rc;
+
+    memset(guest, 1, sizeof(guest));
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    assert_int_equal(dup2(fd[1], w.io_fd), w.io_fd);
+    rc = send_guest() ? failed(errno) : 0;
+    close(fd[0]);
+    close(fd[1]);
+    return rc;
+}
+
+static void torture_save_write_a_stall_ends_it_in_a_record(void **state)
+{
+    int fd = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_to(fd, "{\"downtime-ms\":400,\"strict\":\"on\","
+                             "\"bandwidth-bytes-per-s\":1000000000,"
+                             "\"confidence-percent\":50}",
+                             script_stalls_in_a_record, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "overrun");
+    /* What a pipe holds of a record has left. */
+    assert_true(r.final_pages > 0 && r.final_pages < BATCH);
+    assert_true(r.device_bytes == 0);
+    close(fd);
+    xpc_report_dispose(&r);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_save_write_zero_pages_are_left_out_by_default),
+        TEST(torture_save_write_zero_pages_are_sent_when_asked),
+        TEST(torture_save_write_a_stall_ends_it_in_a_record),
+    };
+
+    return torture_run(argc, argv, tests);
+}

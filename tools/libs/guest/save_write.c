@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plug-in in front of the stream: what libxenguest writes, and what of it
+ * leaves, when.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "save_plugin.h"
+
+typedef ssize_t writev_fn(int, const struct iovec *, int);
+typedef ssize_t write_fn(int, const void *, size_t);
+
+/* Xen takes no more in a call, nor does the kernel. */
+#define IOV_AT_ONCE 1024
+
+/*
+ * May a write to the stream begin? Not when precopy's time is over, not when
+ * a user has cancelled it, and not when it comes too late for the promise.
+ */
+static bool may_write(struct save_ctx *ctx, const struct iovec *iov)
+{
+    uint64_t now = save_now_ns();
+    bool may = true;
+
+    if (!ctx->live) {
+        may = !save_strict_broken(ctx, save_stream_pages_next(&ctx->stream,
+                                                              iov));
+    } else if (ctx->deadline_ns && now >= ctx->deadline_ns) {
+        ctx->out_of_time = true;
+        may = false;
+    } else if (save_control_cancelled(ctx, now)) {
+        may = false;
+    }
+    if (!may)
+        errno = ECANCELED;
+    return may;
+}
+
+/* One call. The watchdog may break it off: that is EINTR. */
+static ssize_t write_once(struct save_ctx *ctx, const struct iovec *iov,
+                          int iovcnt)
+{
+    static writev_fn *real;
+    ssize_t n;
+
+    if (!real)
+        real = (writev_fn *)save_next("writev");
+    if (!ctx->wrote_ns)
+        ctx->wrote_ns = save_now_ns();      /* an iteration's first */
+    if (ctx->watchdog)
+        save_watchdog_writes(ctx->watchdog, true);
+    n = real(ctx->io_fd, iov, iovcnt < IOV_AT_ONCE ? iovcnt : IOV_AT_ONCE);
+    if (ctx->watchdog)
+        save_watchdog_writes(ctx->watchdog, false);
+    if (n > 0)
+        save_wrote(ctx, iov, iovcnt, n);
+    return n;
+}
+
+/* Takes n bytes off the begin of *iov, and what is empty there. */
+static void advance(struct iovec **iov, int *iovcnt, size_t n)
+{
+    while (*iovcnt && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*iovcnt)--;
+    }
+    if (*iovcnt) {
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+/* All of it, which is used up. Returns 0, or -1: it may not, or it can't. */
+static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
+{
+    ssize_t n;
+
+    advance(&iov, &iovcnt, 0);
+    while (iovcnt) {
+        if (!may_write(ctx, iov))
+            return -1;
+        n = write_once(ctx, iov, iovcnt);
+        if (n > 0)
+            advance(&iov, &iovcnt, n);
+        else if (!n || errno != EINTR)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * What is written is not always what was to be written (save_zero.h), so the
+ * whole of it must have left before its length can be reported.
+ */
+static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
+                            int iovcnt)
+{
+    size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
+
+    return write_all(ctx, ctx->zero->out, ctx->zero->nr_out) ? -1 : (ssize_t)n;
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
+{
+    static writev_fn *real;
+
+    if (save_active && fd == save_active->io_fd)
+        return write_stream(save_active, iov, iovcnt);
+    if (!real)
+        real = (writev_fn *)save_next("writev");
+    return real(fd, iov, iovcnt);
+}
+
+ssize_t write(int fd, const void *buf, size_t len)
+{
+    static write_fn *real;
+    struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+
+    if (save_active && fd == save_active->io_fd)
+        return write_stream(save_active, &iov, 1);
+    if (!real)
+        real = (write_fn *)save_next("write");
+    return real(fd, buf, len);
+}
+
