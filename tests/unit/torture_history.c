@@ -83,6 +83,37 @@ static void torture_history_entry_tells_overhead_and_suspend_pages(
     assert_int_equal(e->total_pages, 32768);
 }
 
+/*
+ * Under a cap that the switchover was free of, what was measured is the cap.
+ */
+static void torture_history_a_cap_is_not_the_link(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(84 * XPC_MS);
+
+    r.params.max_bytes_per_s = LINK / 10;
+    r.decision.measured_bytes_per_s = LINK / 10;
+    r.decision.bandwidth_bytes_per_s = LINK / 10;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_int_equal(h->entries[0].overhead_ns, 0);     /* teaches nothing */
+    r.params.bandwidth_bytes_per_s = LINK;
+    r.decision.bandwidth_bytes_per_s = LINK;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_in_range(h->entries[1].overhead_ns, 84 * XPC_MS - 2,
+                    84 * XPC_MS + 2);
+}
+
+/* Zero pages were dirtied by the suspend, too. */
+static void torture_history_suspend_pages_may_be_zero_ones(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(84 * XPC_MS);
+
+    r.final_zero_pages = 60;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_int_equal(h->entries[0].suspend_pages, 300);
+}
+
 /* More than it has ever taken, but of its order. */
 static void torture_history_reserves_time_for_the_start(void **state)
 {
@@ -384,6 +415,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_history_entry_tells_overhead_and_suspend_pages),
         TEST(torture_history_reserves_time_for_the_start),
+        TEST(torture_history_a_cap_is_not_the_link),
+        TEST(torture_history_suspend_pages_may_be_zero_ones),
         TEST(torture_history_overhead_is_never_below_its_floor),
         TEST(torture_history_only_migrated_ones_teach),
         TEST(torture_history_one_migration_is_taken_with_caution),

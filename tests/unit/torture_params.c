@@ -33,6 +33,10 @@ static void torture_params_survive_json(void **state)
     in.confidence_percent = 80;
     in.early_abort = XPC_EARLY_ABORT_OFF;
     in.strict = XPC_STRICT_ON;
+    in.zero_pages = XPC_ZERO_PAGES_SEND;
+    in.max_bytes_per_s = 12345678;
+    in.switchover = XPC_SWITCHOVER_RATE;
+    in.switchover_bytes_per_s = 23456789;
     in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31,
                                       7 * XPC_MS };
     in.once = true;
@@ -130,6 +134,16 @@ static void torture_params_check_refuses_what_contradicts_itself(void **state)
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
     assert_non_null(strstr(err, "needs a maximum downtime"));
     p.max_downtime_ns = 2 * XPC_S;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+
+    p.switchover = XPC_SWITCHOVER_KEPT;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "kept needs a maximum bandwidth"));
+    p.max_bytes_per_s = 1000;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+    p.switchover = XPC_SWITCHOVER_RATE;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    p.switchover_bytes_per_s = 1000;
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
 
     p.duration_ns = UINT64_MAX;

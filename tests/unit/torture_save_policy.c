@@ -68,10 +68,47 @@ static void torture_save_policy_holes_are_no_flow(void **state)
     xpc_report_dispose(&r);
 }
 
+/* A page with data and three without, after a while: a quarter of it flows. */
+static int script_zero(void)
+{
+    static char record[8 + 8 + 4 * 8 + 4 * 4096] = { [sizeof(record) - 1] = 1 };
+    struct precopy_stats s = { .dirty_count = DIRTY };
+    uint32_t head[4] = { 1, sizeof(record) - 8, 4, 0 };
+    uint64_t pfns[4] = { 1, 2, 3, 4 };      /* 0 has been sent */
+    char headers[40] = { 0 };
+
+    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    put_page(true);
+    assert_int_equal(save_active->flow_bytes, RECORD);
+    save_active->flow_ns = 0;
+    save_active->wrote_ns -= 400 * XPC_MS;
+    memcpy(record, head, sizeof(head));
+    memcpy(record + 16, pfns, sizeof(pfns));
+    assert_int_equal(write(w.io_fd, record, sizeof(record)), sizeof(record));
+    assert_int_equal(save_active->zero->pages, 3);
+    assert_in_range(save_active->flow_ns, 100 * XPC_MS, 150 * XPC_MS);
+    return failed(EIO);
+}
+
+static void torture_save_policy_zero_pages_are_no_flow(void **state)
+{
+    int fd = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_zero, &r),
+                     -1);
+    close(fd);
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_policy_holes_are_no_flow),
+        cmocka_unit_test(torture_save_policy_zero_pages_are_no_flow),
     };
 
     return torture_run(argc, argv, tests);

@@ -205,6 +205,58 @@ static void torture_save_write_zero_pages_are_sent_when_asked(void **state)
     free(got);
 }
 
+/* ---- under a cap ---------------------------------------------------------- */
+
+static uint64_t begun_ns, precopy_ns, final_rate;
+
+static int script_capped(void)
+{
+    char headers[40] = { 0 };
+    uint32_t end[2] = { 0, 0 };
+    int action;
+
+    memset(guest, 1, sizeof(guest));
+    begun_ns = save_now_ns();
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    action = copy_guest(0);
+    precopy_ns = save_now_ns() - begun_ns;
+    assert_int_equal(action, XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    begun_ns = save_now_ns();
+    if (send_guest() || put(end, 8))
+        return -1;
+    final_rate = save_active->bucket.rate;
+    return 0;
+}
+
+/* Two copies of 4.2 MB; at 20 MB/s one takes 0.2 s, but for 15 ms. */
+static void torture_save_write_a_cap_holds_back_what_it_should(void **state)
+{
+    static const struct { const char *how; bool kept; } how[] = {
+        { "\"kept\"", true },
+        { "\"rate\",\"switchover-bandwidth-bytes-per-s\":20000000", true },
+        { "\"lifted\"", false },
+    };
+    struct xpc_report r;
+    char params[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+        snprintf(params, sizeof(params), "{\"downtime-ms\":2000,"
+                 "\"max-bandwidth-bytes-per-s\":20000000,"
+                 "\"switchover-bandwidth\":%s}", how[i].how);
+        far.len = 0;
+        assert_int_equal(save_through_pipe(params, script_capped, &r), 0);
+        assert_int_equal(r.total_bytes, far.len);
+        assert_true(precopy_ns >= 190 * XPC_MS);
+        if (how[i].kept)
+            assert_true(save_now_ns() - begun_ns >= 190 * XPC_MS);
+        assert_int_equal(final_rate, how[i].kept ? 20000000 : 0);
+        xpc_report_dispose(&r);
+    }
+}
+
 /* ---- broken off ---------------------------------------------------------- */
 
 /* From the suspend on, nobody reads. */
@@ -251,6 +303,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_save_write_zero_pages_are_left_out_by_default),
         TEST(torture_save_write_zero_pages_are_sent_when_asked),
+        TEST(torture_save_write_a_cap_holds_back_what_it_should),
         TEST(torture_save_write_a_stall_ends_it_in_a_record),
     };
 

@@ -102,6 +102,32 @@ static void torture_xl_options_policy_ones_are_taken(void **state)
     assert_int_equal(o.params.duration_ns, 0);
 }
 
+/* How what is sent is sent asks for no policy. */
+static void torture_xl_options_ways_of_sending_are_taken(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_ELIDE);
+    assert_int_equal(o.params.max_bytes_per_s, 0);
+    assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
+    parse_ok("--precopy-zero-pages=send --precopy-max-bandwidth=400Mbit "
+             "--precopy-switchover-bandwidth=kept g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(o.params.max_bytes_per_s, 50000000);
+    assert_int_equal(o.params.switchover, XPC_SWITCHOVER_KEPT);
+    parse_ok("--precopy-switchover-bandwidth=1Gbit --precopy-downtime=1s "
+             "--precopy-max-bandwidth=none g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
+    assert_int_equal(o.params.max_bytes_per_s, 0);
+    assert_int_equal(o.params.switchover, XPC_SWITCHOVER_RATE);
+    assert_int_equal(o.params.switchover_bytes_per_s, 125000000);
+    parse_ok("--precopy-switchover-bandwidth=lifted g1 host", &o);
+    assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
+}
+
 static void torture_xl_options_history_is_on_unless_told(void **state)
 {
     struct migrate_options o;
@@ -178,6 +204,12 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
         { "--precopy-threshold=99999999999999999999999 a b", "a whole" },
         { "--precopy-policy=best a b",
           "--precopy-policy=best: limit or stock is accepted" },
+        { "--precopy-zero-pages=no a b",
+          "--precopy-zero-pages=no: elide or send is accepted" },
+        { "--precopy-max-bandwidth=0 a b", "not a bandwidth" },
+        { "--precopy-max-bandwidth=5 a b", "a unit is needed" },
+        { "--precopy-switchover-bandwidth=rate a b",
+          "--precopy-switchover-bandwidth=rate: lifted, kept or a bandwid" },
         { "--precopy-history=perhaps a b",
           "--precopy-history=perhaps: on or off is accepted" },
         { "--progress=xml a b",
@@ -273,6 +305,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),
         cmocka_unit_test(torture_xl_options_history_is_on_unless_told),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
         cmocka_unit_test(torture_xl_options_help_is_asked_for),

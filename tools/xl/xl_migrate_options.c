@@ -36,7 +36,8 @@ const char migrate_help[] =
 "--debug         Verify the pages on the target, and log a lot.\n"
 "--live          Ignored: every migration is live.\n"
 "\n"
-"The precopy policy; without any of these options decisions are stock's.\n"
+"The precopy policy. Without any of these options decisions are stock's;\n"
+"--precopy-zero-pages, -max-bandwidth and -switchover-bandwidth don't count.\n"
 XL_UNITS_HELP
 "\n"
 XL_PRECOPY_HELP
@@ -121,7 +122,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         if (parse_option(opt, o, &given, err))
             return -1;
     }
-    if (!given)
+    if (!xl_precopy_asks_policy(given))
         o->params.policy = XPC_POLICY_STOCK;
     in_vain = xl_precopy_in_vain(&o->params, given);
     if (in_vain)

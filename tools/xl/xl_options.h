@@ -64,7 +64,8 @@ enum {
     XL_OPT_DURATION = XL_OPT_PRECOPY, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
     XL_OPT_BANDWIDTH, XL_OPT_ON_TIMEOUT, XL_OPT_ITERATIONS, XL_OPT_THRESHOLD,
     XL_OPT_POLICY, XL_OPT_OVERHEAD, XL_OPT_CONFIDENCE, XL_OPT_EARLY_ABORT,
-    XL_OPT_STRICT,
+    XL_OPT_STRICT, XL_OPT_ZERO_PAGES, XL_OPT_MAX_BANDWIDTH,
+    XL_OPT_SWITCHOVER_BANDWIDTH,
 };
 
 #define XL_PRECOPY_OPTION(name, val) \
@@ -81,7 +82,10 @@ enum {
     XL_PRECOPY_OPTION("switchover-overhead", XL_OPT_OVERHEAD), \
     XL_PRECOPY_OPTION("confidence", XL_OPT_CONFIDENCE), \
     XL_PRECOPY_OPTION("early-abort", XL_OPT_EARLY_ABORT), \
-    { "precopy-strict", optional_argument, NULL, XL_OPT_STRICT }
+    { "precopy-strict", optional_argument, NULL, XL_OPT_STRICT }, \
+    XL_PRECOPY_OPTION("zero-pages", XL_OPT_ZERO_PAGES), \
+    XL_PRECOPY_OPTION("max-bandwidth", XL_OPT_MAX_BANDWIDTH), \
+    XL_PRECOPY_OPTION("switchover-bandwidth", XL_OPT_SWITCHOVER_BANDWIDTH)
 
 #define XL_UNITS_HELP \
 "TIME is a number with us, ms, s, m or h, RATE one with kbit, Mbit, Gbit, kB,\n" \
@@ -108,11 +112,23 @@ enum {
 "                             50 to 99 (95).\n" \
 "--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \
 "--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
-"                             the maximum downtime (off).\n"
+"                             the maximum downtime (off).\n" \
+"--precopy-zero-pages=elide|send\n" \
+"                             Leave the data of zero pages out (elide).\n" \
+"--precopy-max-bandwidth=RATE|none\n" \
+"                             Use no more of the link in precopy (none).\n" \
+"--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
+"                             What becomes of that cap while the guest stands\n" \
+"                             still (lifted).\n"
 
 /* Takes the value into p, and notes the option in *given. 0, or -1 and err. */
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err);
+
+/*
+ * Are there any that ask for a policy? Some say only how what is sent is sent.
+ */
+bool xl_precopy_asks_policy(unsigned int given);
 
 /*
  * The stock policy heeds no limits: it must not look as if it did. The name

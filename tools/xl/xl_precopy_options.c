@@ -12,6 +12,24 @@
 
 static const struct option options[] = { XL_PRECOPY_OPTIONS, { 0 } };
 
+static int parse_switchover(const char *name, const char *s,
+                            struct xpc_params *p, char *err)
+{
+    uint64_t rate = 0;
+    int i;
+
+    for (i = XPC_SWITCHOVER_LIFTED; i <= XPC_SWITCHOVER_KEPT; i++) {
+        if (!strcmp(s, xpc_switchover_names[i]))
+            break;
+    }
+    if (i == XPC_SWITCHOVER_RATE && xpc_parse_bandwidth(s, &rate))
+        return xl_bad(err, "--%s=%.40s: lifted, kept or a bandwidth such as "
+                      "100Mbit is needed", name, s);
+    p->switchover = i;
+    p->switchover_bytes_per_s = rate;
+    return 0;
+}
+
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err)
 {
@@ -51,9 +69,31 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
         p->strict = XPC_STRICT_ON;
         return !s ? 0 : xl_parse_word(name, s, xpc_strict_names, &p->strict,
                                       err);
+    case XL_OPT_ZERO_PAGES:
+        return xl_parse_word(name, s, xpc_zero_pages_names, &p->zero_pages,
+                             err);
+    case XL_OPT_MAX_BANDWIDTH:
+        if (strcmp(s, "none"))
+            return xl_parse_bandwidth(name, s, &p->max_bytes_per_s, err);
+        p->max_bytes_per_s = 0;
+        return 0;
+    case XL_OPT_SWITCHOVER_BANDWIDTH:
+        return parse_switchover(name, s, p, err);
     default:
         return xl_parse_word(name, s, xpc_policy_names, &p->policy, err);
     }
+}
+
+bool xl_precopy_asks_policy(unsigned int given)
+{
+    static const int ways[] = {
+        XL_OPT_ZERO_PAGES, XL_OPT_MAX_BANDWIDTH, XL_OPT_SWITCHOVER_BANDWIDTH,
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        given &= ~(1u << (ways[i] - XL_OPT_PRECOPY));
+    return given;
 }
 
 const char *xl_precopy_in_vain(const struct xpc_params *p,
@@ -86,6 +126,12 @@ static const char *time_text(char *buf, uint64_t ns)
     return ns ? xpc_format_time(buf, ns) : "none";
 }
 
+static const char *rate_text(char *buf, uint64_t bytes_per_s,
+                             const char *none)
+{
+    return bytes_per_s ? xpc_format_bandwidth(buf, bytes_per_s) : none;
+}
+
 /* "none" where the parameter says nothing. */
 static const char *value_text(const struct xpc_params *p, int opt,
                               char buf[XPC_UNIT_LEN])
@@ -101,8 +147,14 @@ static const char *value_text(const struct xpc_params *p, int opt,
     case XL_OPT_CONFIDENCE:
         return count_text(buf, p->confidence_percent, "%");
     case XL_OPT_BANDWIDTH:
-        return !p->bandwidth_bytes_per_s ? "auto" :
-               xpc_format_bandwidth(buf, p->bandwidth_bytes_per_s);
+        return rate_text(buf, p->bandwidth_bytes_per_s, "auto");
+    case XL_OPT_MAX_BANDWIDTH:
+        return rate_text(buf, p->max_bytes_per_s, "none");
+    case XL_OPT_SWITCHOVER_BANDWIDTH:
+        return !p->max_bytes_per_s && p->switchover == XPC_SWITCHOVER_LIFTED ?
+               "none" : rate_text(buf, p->switchover_bytes_per_s,
+                                  xpc_switchover_names[p->switchover]);
+    case XL_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XL_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XL_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];
     case XL_OPT_EARLY_ABORT:  return xpc_early_abort_names[p->early_abort];

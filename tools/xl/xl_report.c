@@ -145,7 +145,7 @@ static void print_bandwidth(FILE *out, const struct xpc_report *r)
     uint64_t measured = r->decision.measured_bytes_per_s;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    if (!stated || !measured ||
+    if (!stated || !measured || xpc_params_held_back(&r->params, measured) ||
         (measured >= 0.8 * stated && measured <= 1.25 * stated))
         return;
     fprintf(out, "  bandwidth: %s was stated, the link gave %s: state what "
@@ -173,6 +173,10 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
                 xpc_format_time(b, r->actual_downtime_ns));
     downtime_print(out, r);
     print_bandwidth(out, r);
+    if (r->total_zero_pages)
+        fprintf(out, "  pages: %"PRIu64" normal, %"PRIu64" duplicate (all "
+                "zero, sent without their data)\n", r->total_pages_sent,
+                r->total_zero_pages);
     if (r->total_bytes)
         fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
                 r->total_bytes), xpc_format_time(b, r->total_time_ns));

@@ -10,6 +10,7 @@
 #include <xenctrl.h>
 #include <xenguest.h>
 
+#include "save_bucket.h"
 #include "save_sampler.h"
 #include "save_stream.h"
 #include "save_thread.h"
@@ -40,6 +41,7 @@ struct save_ctx {
     struct xpc_report report;
     struct save_stream stream;
     struct save_zero *zero;
+    struct save_bucket bucket;  /* the cap on what leaves */
     struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
     struct xpc_workset workset;             /* nr_pfns 0: not watched */

@@ -56,16 +56,23 @@ void save_cleaned(struct save_ctx *ctx)
         save_sampler_cleaned(ctx->sampler);
 }
 
+/* In the midst of a record with page data? */
+static bool within_pages(const struct save_stream *s)
+{
+    return s->skip && s->in_pages && s->record_pages;
+}
+
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len)
 {
     uint64_t before = ctx->stream.page_bytes, pages = ctx->stream.pages;
-    bool within = ctx->stream.skip && ctx->stream.in_pages;
+    bool within = within_pages(&ctx->stream);
     uint64_t now = save_now_ns();
 
     save_stream_written(&ctx->stream, iov, iovcnt, len);
-    /* Batches of holes, which have no pages, tell nothing of the link. */
-    if ((ctx->stream.pages > pages || within) && ctx->wrote_ns) {
+    /* Batches without page data tell nothing of the link. */
+    if ((ctx->stream.pages > pages || within || within_pages(&ctx->stream)) &&
+        ctx->wrote_ns) {
         ctx->flow_bytes += len;
         ctx->flow_ns += now - ctx->wrote_ns;
     }
@@ -261,21 +268,17 @@ static void count_sent(struct save_ctx *ctx)
 {
     const struct save_stream *s = &ctx->stream;
     struct xpc_report *r = &ctx->report;
-    /* Of a record that was broken off, what it announced is counted already. */
-    uint64_t missing = s->in_pages ? s->skip : 0;
-    uint64_t pages = s->pages - (missing + XPC_PAGE_SIZE - 1) / XPC_PAGE_SIZE;
 
     r->total_bytes = s->bytes;
-    r->total_pages_sent = pages;
+    r->total_pages_sent = s->pages;
     r->total_zero_pages = ctx->zero->pages;
     if (!r->suspended_ns)
         return;
-    r->final_pages = pages > ctx->suspend_pages ?
-                     pages - ctx->suspend_pages : 0;
+    r->final_pages = s->pages - ctx->suspend_pages;
     r->final_zero_pages = ctx->zero->pages - ctx->suspend_zero_pages;
     r->final_bytes = s->bytes - ctx->suspend_bytes;
     r->device_bytes = r->final_bytes -
-        (s->page_bytes - missing - ctx->suspend_page_bytes);
+        (s->page_bytes - ctx->suspend_page_bytes);
 }
 
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval)

@@ -4,15 +4,19 @@
  * leaves, when.
  */
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "save_plugin.h"
+#include "xpc_units.h"
 
 typedef ssize_t writev_fn(int, const struct iovec *, int);
 typedef ssize_t write_fn(int, const void *, size_t);
 
 /* Xen takes no more in a call, nor does the kernel. */
 #define IOV_AT_ONCE 1024
+/* What holds the stream up is looked for as often as this. */
+#define NAP_NS (50 * XPC_MS)
 
 /*
  * May a write to the stream begin? Not when precopy's time is over, not when
@@ -50,11 +54,28 @@ static ssize_t write_once(struct save_ctx *ctx, const struct iovec *iov,
         ctx->wrote_ns = save_now_ns();      /* an iteration's first */
     if (ctx->watchdog)
         save_watchdog_writes(ctx->watchdog, true);
-    n = real(ctx->io_fd, iov, iovcnt < IOV_AT_ONCE ? iovcnt : IOV_AT_ONCE);
+    n = real(ctx->io_fd, iov, iovcnt);
     if (ctx->watchdog)
         save_watchdog_writes(ctx->watchdog, false);
     if (n > 0)
         save_wrote(ctx, iov, iovcnt, n);
+    return n;
+}
+
+/* At most so much of it in one call: what is over goes back afterwards. */
+static ssize_t write_piece(struct save_ctx *ctx, struct iovec *iov,
+                           int iovcnt, size_t most)
+{
+    size_t len = 0, over;
+    ssize_t n;
+    int nr = 0;
+
+    while (nr < iovcnt && nr < IOV_AT_ONCE && len < most)
+        len += iov[nr++].iov_len;
+    over = len > most ? len - most : 0;
+    iov[nr - 1].iov_len -= over;
+    n = write_once(ctx, iov, nr);
+    iov[nr - 1].iov_len += over;
     return n;
 }
 
@@ -72,22 +93,60 @@ static void advance(struct iovec **iov, int *iovcnt, size_t n)
     }
 }
 
+/* The cap on what leaves now; 0: none. */
+static uint64_t cap(const struct save_ctx *ctx)
+{
+    return ctx->report.suspend_asked_ns ?
+           xpc_params_switchover_cap(&ctx->params) :
+           ctx->params.max_bytes_per_s;
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec ts = { .tv_nsec = ns < NAP_NS ? ns : NAP_NS };
+
+    nanosleep(&ts, NULL);
+}
+
 /* All of it, which is used up. Returns 0, or -1: it may not, or it can't. */
 static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
 {
+    struct save_bucket *b = &ctx->bucket;
+    uint64_t wait;
     ssize_t n;
 
     advance(&iov, &iovcnt, 0);
     while (iovcnt) {
         if (!may_write(ctx, iov))
             return -1;
-        n = write_once(ctx, iov, iovcnt);
-        if (n > 0)
-            advance(&iov, &iovcnt, n);
-        else if (!n || errno != EINTR)
+        save_bucket_rate(b, cap(ctx), save_now_ns());
+        wait = save_bucket_wait(b, save_now_ns());
+        if (wait) {
+            nap(wait);
+            continue;
+        }
+        n = write_piece(ctx, iov, iovcnt, save_bucket_piece(b));
+        if (n <= 0 && (!n || errno != EINTR))
             return -1;
+        if (n > 0) {
+            save_bucket_take(b, n, save_now_ns());
+            advance(&iov, &iovcnt, n);
+        }
     }
     return 0;
+}
+
+/*
+ * Zero pages took their time to be mapped and looked at, as those with data
+ * did, and will not flow: their share of it says nothing of the link.
+ */
+static void spare_flow(struct save_ctx *ctx, uint64_t zero_pages)
+{
+    uint64_t now = save_now_ns();
+
+    if (ctx->wrote_ns)
+        ctx->wrote_ns += (now - ctx->wrote_ns) * zero_pages /
+                         (zero_pages + save_zero_data_pages(ctx->zero));
 }
 
 /*
@@ -97,8 +156,11 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
 static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
                             int iovcnt)
 {
+    uint64_t before = ctx->zero->pages;
     size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
 
+    if (ctx->zero->pages > before)
+        spare_flow(ctx, ctx->zero->pages - before);
     return write_all(ctx, ctx->zero->out, ctx->zero->nr_out) ? -1 : (ssize_t)n;
 }
 

@@ -53,6 +53,13 @@ enum xpc_zero_pages {
     XPC_ZERO_PAGES_SEND,    /* as any other */
 };
 
+/* The cap on precopy's rate: what becomes of it for the stop-and-copy? */
+enum xpc_switchover {
+    XPC_SWITCHOVER_LIFTED,
+    XPC_SWITCHOVER_KEPT,
+    XPC_SWITCHOVER_RATE,    /* another: switchover_bytes_per_s */
+};
+
 /*
  * What earlier migrations to the same target have taught: the mean of the
  * switchover overhead and of the pages that suspending dirties, and how far
@@ -83,6 +90,9 @@ struct xpc_params {
     int early_abort;                /* enum xpc_early_abort */
     int strict;                     /* enum xpc_strict */
     int zero_pages;                 /* enum xpc_zero_pages */
+    uint64_t max_bytes_per_s;       /* no more leaves in precopy; 0: no cap */
+    int switchover;                 /* enum xpc_switchover */
+    uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
                                      * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
@@ -109,6 +119,13 @@ void xpc_params_init(struct xpc_params *p);
  */
 int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
 
+/* The cap on what leaves while the guest stands still; 0: none. */
+uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
+/*
+ * The link gave so much in precopy: is that but the cap, of which the
+ * switchover is free?
+ */
+bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
 /* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
 /*
@@ -191,7 +208,7 @@ struct xpc_decision {
     uint64_t cautious_downtime_ns;  /* not passed with the confidence asked:
                                      * what is held against the limits */
     uint64_t best_downtime_ns;      /* least to be expected by copying on */
-    uint64_t bandwidth_bytes_per_s; /* used for the prediction */
+    uint64_t bandwidth_bytes_per_s; /* of the switchover, as predicted */
     uint64_t measured_bytes_per_s;  /* what the link gave; 0: not known yet */
     uint64_t overhead_ns;
     uint64_t dirty_pages;

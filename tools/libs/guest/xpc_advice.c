@@ -32,6 +32,8 @@ static bool fits_with_bandwidth(const struct question *q, double bytes_per_s)
     struct xpc_prediction r;
 
     try.p.bandwidth_bytes_per_s = bytes_per_s;
+    if (try.p.switchover_bytes_per_s < bytes_per_s)
+        try.p.switchover_bytes_per_s = 0;
     ask(&try, &r);
     return r.converges;
 }

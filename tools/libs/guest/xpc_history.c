@@ -38,16 +38,24 @@ static uint64_t capped(uint64_t ns)
 static void fill_switchover(struct xpc_history_entry *e,
                             const struct xpc_report *r)
 {
+    const struct xpc_decision *d = &r->decision;
+    bool held_back = xpc_params_held_back(&r->params,
+                                          d->measured_bytes_per_s);
+    uint64_t rate = held_back ? d->bandwidth_bytes_per_s :
+                                e->bandwidth_bytes_per_s;
     double overhead, pages;
 
+    /* Nobody knows how long the pages took. */
+    if (held_back && !r->params.bandwidth_bytes_per_s)
+        return;
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
-        !e->bandwidth_bytes_per_s)
+        !rate)
         return;
     overhead = e->actual_downtime_ns - e->final_pages * PAGE_BYTES * 1e9 /
-                                       e->bandwidth_bytes_per_s;
+                                       rate;
     e->overhead_ns = fmax(overhead, XPC_HISTORY_OVERHEAD_MIN_NS);
     e->start_ns = r->target_started_ns - r->target_ready_ns;
-    pages = (double)e->final_pages - r->decision.dirty_pages;
+    pages = (double)e->final_pages + r->final_zero_pages - d->dirty_pages;
     e->suspend_pages = fmax(pages, 0);
 }
 

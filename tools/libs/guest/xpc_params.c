@@ -22,6 +22,26 @@ void xpc_params_init(struct xpc_params *p)
     };
 }
 
+/* So much of the cap: the cap, not the link, was what held it back. */
+#define NEAR_CAP 0.9
+
+uint64_t xpc_params_switchover_cap(const struct xpc_params *p)
+{
+    switch (p->switchover) {
+    case XPC_SWITCHOVER_KEPT: return p->max_bytes_per_s;
+    case XPC_SWITCHOVER_RATE: return p->switchover_bytes_per_s;
+    default:                  return 0;
+    }
+}
+
+bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s)
+{
+    uint64_t cap = xpc_params_switchover_cap(p);
+
+    return p->max_bytes_per_s && (!cap || cap > p->max_bytes_per_s) &&
+           bytes_per_s >= NEAR_CAP * p->max_bytes_per_s;
+}
+
 uint64_t xpc_params_max_downtime(const struct xpc_params *p)
 {
     return p->max_downtime_ns ? p->max_downtime_ns : p->downtime_ns;
@@ -57,10 +77,23 @@ static int complain(char *err, size_t len, const char *text)
     return -1;
 }
 
+/* How what is sent is sent, whatever the policy. */
+static const char *bad_rate(const struct xpc_params *p)
+{
+    if (p->switchover == XPC_SWITCHOVER_KEPT && !p->max_bytes_per_s)
+        return "switchover-bandwidth kept needs a maximum bandwidth: what is "
+               "to be kept?";
+    if (p->switchover == XPC_SWITCHOVER_RATE && !p->switchover_bytes_per_s)
+        return "switchover-bandwidth needs a rate: nothing would ever arrive";
+    return NULL;
+}
+
 int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[256];
 
+    if (bad_rate(p))
+        return complain(err, len, bad_rate(p));
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
     if (!p->downtime_ns)

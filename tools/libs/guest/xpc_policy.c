@@ -56,6 +56,14 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
     return XPC_CONTINUE;
 }
 
+/* The bandwidth that the user has stated, under a cap; 0: neither. */
+static uint64_t stated(const struct xpc_params *p, uint64_t cap)
+{
+    uint64_t given = p->bandwidth_bytes_per_s;
+
+    return cap && (!given || cap < given) ? cap : given;
+}
+
 /* What predictions rest on; the bandwidth is learned. */
 static void predict_params(struct xpc_predict_params *pp,
                            const struct xpc_params *p)
@@ -63,7 +71,9 @@ static void predict_params(struct xpc_predict_params *pp,
     struct xpc_prior prior;
 
     xpc_params_prior(p, &prior);
-    xpc_predict_params_init(pp, p->bandwidth_bytes_per_s, p->downtime_ns);
+    xpc_predict_params_init(pp, stated(p, p->max_bytes_per_s),
+                            p->downtime_ns);
+    pp->switchover_bytes_per_s = stated(p, xpc_params_switchover_cap(p));
     xpc_rule_from_params(&pp->rule, p);
     pp->rule.shrinking = LIVE_SHRINKING;
     pp->rule.gain = XPC_LIVE_GAIN;
@@ -88,8 +98,8 @@ static bool switchover_fits(const struct xpc_params *p,
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     bool learned = !p->overhead_ns && p->learned.overhead_ns;
 
-    if (!pp.bandwidth_bytes_per_s)
-        pp.bandwidth_bytes_per_s = UINT64_MAX;
+    if (!pp.switchover_bytes_per_s)
+        pp.switchover_bytes_per_s = UINT64_MAX;
     cautious = xpc_predict_cautious(&pp, 0, 0);
     if (cautious <= max)
         return true;
@@ -116,14 +126,14 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     errno = EINVAL;
     if (!switchover_fits(p, &pp, err, len))
         return -1;
-    if (!p->duration_ns || !p->bandwidth_bytes_per_s)
+    if (!p->duration_ns || !pp.bandwidth_bytes_per_s)
         return 0;
     first = xpc_predict_send_ns(&pp, total_pages);
     if (first > p->duration_ns) {
         snprintf(err, len, "a precopy duration of %s can't be met: the first "
                  "copy alone takes %s at %s", xpc_format_time(a,
                  p->duration_ns), xpc_format_time(b, first),
-                 xpc_format_bandwidth(c, p->bandwidth_bytes_per_s));
+                 xpc_format_bandwidth(c, pp.bandwidth_bytes_per_s));
         return -1;
     }
     return 0;
@@ -154,6 +164,12 @@ int xpc_engine_check_change(const struct xpc_params *now,
         errno = EINVAL;
         return -1;
     }
+    if (to->zero_pages != now->zero_pages) {
+        snprintf(err, len, "how zero pages are sent can't be changed while "
+                 "the migration runs: which were sent is not known later");
+        errno = EINVAL;
+        return -1;
+    }
     if (xpc_params_check(to, err, len))
         return -1;
     /* How far the first copy is, it can't know: as if it were done. */
@@ -172,9 +188,24 @@ static uint64_t measured_bandwidth(const struct xpc_engine *e)
  */
 static uint64_t bandwidth(const struct xpc_engine *e)
 {
-    uint64_t given = e->params.bandwidth_bytes_per_s;
+    uint64_t given = stated(&e->params, e->params.max_bytes_per_s);
     uint64_t measured = measured_bandwidth(e);
 
+    return !measured || (given && given < measured) ? given : measured;
+}
+
+/*
+ * The same for the switchover. Of a link that precopy's cap held back, no more
+ * is known than what the user has stated; if nothing, what it gave.
+ */
+static uint64_t switchover_bandwidth(const struct xpc_engine *e)
+{
+    uint64_t given = stated(&e->params, xpc_params_switchover_cap(&e->params));
+    uint64_t measured = measured_bandwidth(e);
+
+    if (e->params.bandwidth_bytes_per_s &&
+        xpc_params_held_back(&e->params, measured))
+        return given;
     return !measured || (given && given < measured) ? given : measured;
 }
 
@@ -214,6 +245,7 @@ static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
         learn_bandwidth(e, o->bytes_sent, duration_ns);
     }
     e->predict.bandwidth_bytes_per_s = bandwidth(e);
+    e->predict.switchover_bytes_per_s = switchover_bandwidth(e);
     e->predict.bandwidth_cv = bandwidth_cv(e);
     e->predict.iteration_ns = e->besides_ns;
 }
@@ -374,7 +406,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     d->dirty_pages = o->dirty_pages;
     d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;
-    d->bandwidth_bytes_per_s = e->predict.bandwidth_bytes_per_s;
+    d->bandwidth_bytes_per_s = e->predict.switchover_bytes_per_s;
     d->measured_bytes_per_s = measured_bandwidth(e);
     d->cautious_downtime_ns = e->state.downtime_ns;
     d->predicted_downtime_ns =

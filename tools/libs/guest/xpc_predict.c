@@ -64,12 +64,19 @@ static double send_ns(const struct xpc_predict_params *p, double bytes)
     return bytes > 0 ? bytes * 1e9 / p->bandwidth_bytes_per_s : 0;
 }
 
+/* The same, with the guest suspended. */
+static double final_ns(const struct xpc_predict_params *p, double bytes)
+{
+    return p->switchover_bytes_per_s && bytes > 0 ?
+           bytes * 1e9 / p->switchover_bytes_per_s : send_ns(p, bytes);
+}
+
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero)
 {
     double bytes = bytes_of(p, pages + p->suspend_pages, zero);
 
-    return to_u64(send_ns(p, bytes) + p->overhead_ns);
+    return to_u64(final_ns(p, bytes) + p->overhead_ns);
 }
 
 uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
@@ -81,7 +88,7 @@ uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
     if (p->confidence_z <= 0)
         return to_u64(expected);
     data = (expected - p->overhead_ns) * p->bandwidth_cv;
-    extra = send_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
+    extra = final_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
     return to_u64(expected + p->confidence_z *
                   sqrt(data * data + extra * extra + overhead * overhead));
 }

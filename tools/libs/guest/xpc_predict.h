@@ -7,7 +7,7 @@
  *   (n (page + header) + z zero_page) / bandwidth + iteration
  * and leaves D of that time dirty. Suspended with n pages dirty the guest is
  * down for
- *   (n + suspend_pages) (page + header) / bandwidth + overhead
+ *   (n + suspend_pages) (page + header) / switchover bandwidth + overhead
  * An iteration that is under way, clean since s, with r to go and d dirty by
  * now, leaves d + D(s+r) - D(s). When to stop is xpc_rule.h's business.
  */
@@ -24,6 +24,8 @@
 /* All that a prediction rests on besides the curve. Nothing is owned. */
 struct xpc_predict_params {
     uint64_t bandwidth_bytes_per_s; /* 0: nothing ever arrives */
+    uint64_t switchover_bytes_per_s;    /* of the stop-and-copy; 0: the
+                                     * same */
     uint64_t page_bytes;            /* a page's data */
     uint64_t header_bytes;          /* what a page costs besides */
     uint64_t zero_page_bytes;       /* an all-zero page, in all */

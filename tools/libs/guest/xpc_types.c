@@ -22,6 +22,7 @@ const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
 const char *const xpc_early_abort_names[] = { "on", "off", NULL };
 const char *const xpc_strict_names[] = { "off", "on", NULL };
 const char *const xpc_zero_pages_names[] = { "elide", "send", NULL };
+const char *const xpc_switchover_names[] = { "lifted", "kept", "rate", NULL };
 const char *const xpc_action_names[] = {
     "continue", "stop-and-copy", "abort", NULL
 };
@@ -53,6 +54,10 @@ static const struct xpc_field params_fields[] = {
     ENUM(P, "early-abort", early_abort, xpc_early_abort_names),
     ENUM(P, "strict", strict, xpc_strict_names),
     ENUM(P, "zero-pages", zero_pages, xpc_zero_pages_names),
+    U64(P, "max-bandwidth-bytes-per-s", max_bytes_per_s, .null_zero = true),
+    ENUM(P, "switchover-bandwidth", switchover, xpc_switchover_names),
+    U64(P, "switchover-bandwidth-bytes-per-s", switchover_bytes_per_s,
+        .null_zero = true),
     U64(P, "learned-overhead-ms", learned.overhead_ns, .scale = XPC_MS,
         .omit_zero = true),
     U64(P, "learned-overhead-sd-ms", learned.overhead_sd_ns, .scale = XPC_MS,

@@ -22,6 +22,7 @@ extern const char *const xpc_policy_names[];
 extern const char *const xpc_on_timeout_names[];
 extern const char *const xpc_early_abort_names[], *const xpc_strict_names[];
 extern const char *const xpc_zero_pages_names[];
+extern const char *const xpc_switchover_names[];
 extern const char *const xpc_action_names[];
 extern const char *const xpc_reason_names[];
 extern const char *const xpc_outcome_names[];

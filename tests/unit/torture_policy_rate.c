@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the policy takes the link for, when not all that could leave does.
+ */
+#include "torture.h"
+
+#include <string.h>
+
+#include "xpc_policy.h"
+#include "xpc_units.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+#define LINK UINT64_C(100000000)    /* bytes per second */
+#define CAP UINT64_C(10000000)
+#define PAGES 16384
+
+static struct {
+    struct xpc_params p;
+    struct xpc_engine e;
+    struct xpc_iteration it;
+} f;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    xpc_params_init(&f.p);
+    f.p.downtime_ns = 500 * XPC_MS;
+    f.p.overhead_ns = 50 * XPC_MS;
+    f.p.confidence_percent = 50;
+    return 0;
+}
+
+/* One copy of so many pages, in the time that they and other_ns take. */
+static void copy(uint64_t pages, uint64_t zero, uint64_t rate,
+                 uint64_t other_ns)
+{
+    uint64_t bytes = pages * PAGE_BYTES + zero * XPC_PAGE_HEADER;
+    struct xpc_observation o = {
+        .dirty_pages = 1000, .pages_sent = pages, .bytes_sent = bytes,
+        .zero_pages = zero, .flow_bytes = pages * PAGE_BYTES,
+        .flow_ns = pages * PAGE_BYTES * XPC_S / rate,
+    };
+
+    xpc_engine_init(&f.e, &f.p, PAGES, XPC_S);
+    o.now_ns = XPC_S + o.flow_ns + other_ns;
+    o.since_clean_ns = o.now_ns - XPC_S;
+    xpc_engine_decide(&f.e, &o, &f.it);
+}
+
+/* The downtime with 1000 pages left at this rate, to a percent. */
+static void expect_downtime(uint64_t rate)
+{
+    double ns = (1000 + XPC_DEFAULT_SUSPEND_PAGES) * (double)PAGE_BYTES *
+                XPC_S / rate + 50 * XPC_MS;
+
+    assert_in_range(f.it.decision.predicted_downtime_ns, ns * 0.99, ns * 1.01);
+    assert_in_range(f.it.decision.bandwidth_bytes_per_s, rate * 0.99,
+                    rate * 1.01);
+}
+
+/* How long the next iteration is taken to be. */
+static void expect_next(uint64_t rate)
+{
+    double ns = 1000 * (double)PAGE_BYTES * XPC_S / rate;
+
+    assert_in_range(f.e.state.next_ns, ns * 0.99, ns * 1.01);
+}
+
+static void torture_policy_rate_lifted_is_what_was_stated(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.bandwidth_bytes_per_s = LINK;
+    copy(PAGES, 0, CAP, 0);
+    expect_downtime(LINK);
+    expect_next(CAP);
+}
+
+/* Of a link that was held back nothing else is known. */
+static void torture_policy_rate_lifted_and_not_stated_is_cautious(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    copy(PAGES, 0, CAP, 0);
+    expect_downtime(CAP);
+    expect_next(CAP);
+}
+
+static void torture_policy_rate_kept_is_the_cap(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.p.switchover = XPC_SWITCHOVER_KEPT;
+    copy(PAGES, 0, CAP, 0);
+    expect_downtime(CAP);
+}
+
+static void torture_policy_rate_another_for_the_switchover(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.p.switchover = XPC_SWITCHOVER_RATE;
+    f.p.switchover_bytes_per_s = 3 * CAP;
+    copy(PAGES, 0, CAP, 0);
+    expect_downtime(3 * CAP);
+    f.p.switchover_bytes_per_s = CAP / 2;
+    copy(PAGES, 0, CAP, 0);
+    expect_downtime(CAP / 2);
+    expect_next(CAP);
+}
+
+/* It was not the cap that held it back. */
+static void torture_policy_rate_a_link_below_the_cap_is_known(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.bandwidth_bytes_per_s = LINK;
+    copy(PAGES, 0, CAP / 2, 0);
+    expect_downtime(CAP / 2);
+}
+
+static void torture_policy_rate_preflight_knows_the_cap(void **state)
+{
+    char err[256];
+
+    (void)state;
+    /* 67 MB: 0.7 s over the link, 6.7 s under the cap. */
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.p.duration_ns = 2 * XPC_S;
+    assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), 0);
+    f.p.max_bytes_per_s = CAP;
+    assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "80.0 Mbit/s"));
+    f.p.bandwidth_bytes_per_s = 0;
+    assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), -1);
+}
+
+/* Nine of ten pages are zero, which takes its time: not the link's doing. */
+static void torture_policy_rate_zero_pages_do_not_slow_the_link(void **state)
+{
+    uint64_t data = PAGES / 10, zero = PAGES - data;
+
+    (void)state;
+    copy(data, zero, LINK, PAGES * UINT64_C(10000));
+    expect_downtime(LINK);
+    assert_int_equal(f.it.zero_pages, zero);
+    assert_int_equal(f.it.pages, data);
+}
+
+/* Without a page that has data nothing is learned of the link. */
+static void torture_policy_rate_zero_pages_alone_tell_nothing(void **state)
+{
+    (void)state;
+    f.p.bandwidth_bytes_per_s = LINK;
+    copy(0, PAGES, LINK, XPC_S);
+    expect_downtime(LINK);
+}
+
+static void torture_policy_rate_how_zero_pages_go_is_settled(void **state)
+{
+    struct xpc_params to = f.p;
+    char err[256];
+
+    (void)state;
+    to.zero_pages = XPC_ZERO_PAGES_SEND;
+    assert_int_equal(xpc_engine_check_change(&f.p, &to, err, sizeof(err)), -1);
+    assert_non_null(strstr(err, "zero pages"));
+    to = f.p;
+    to.max_bytes_per_s = CAP;
+    assert_int_equal(xpc_engine_check_change(&f.p, &to, err, sizeof(err)), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+        TEST(torture_policy_rate_lifted_is_what_was_stated),
+        TEST(torture_policy_rate_lifted_and_not_stated_is_cautious),
+        TEST(torture_policy_rate_kept_is_the_cap),
+        TEST(torture_policy_rate_another_for_the_switchover),
+        TEST(torture_policy_rate_a_link_below_the_cap_is_known),
+        TEST(torture_policy_rate_preflight_knows_the_cap),
+        TEST(torture_policy_rate_zero_pages_do_not_slow_the_link),
+        TEST(torture_policy_rate_zero_pages_alone_tell_nothing),
+        TEST(torture_policy_rate_how_zero_pages_go_is_settled),
+    };
+
+    return torture_run(argc, argv, tests);
+}
