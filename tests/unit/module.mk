@@ -17,10 +17,12 @@ TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
 	save_bucket.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
 	save_strict.c save_thread.c save_watchdog.c save_workers.c \
-	save_workset.c save_write.c save_zero.c xen_store.c))
+	save_workset.c save_write.c save_zero.c xen_preflight.c \
+	xen_store.c))
 TEST_OBJS_torture_save_bucket := $(call objs,tools/libs/guest/save_bucket.c)
 TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 	save_thread.c save_workers.c))
+TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
 $(foreach t,torture_save_control torture_save_policy torture_save_strict \

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "libxl_precopy.h"
+#include "xen_preflight.h"
 #include "xen_store.h"
-#include "xpc_policy.h"
 
 #define HELPER_NAME "libxl-save-helper"
 #define PLUGIN_NAME "libxenprecopy-save.so"
@@ -163,9 +163,10 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
         if (rc) goto out;
     }
     rc = 0;
-    if (params && xpc_engine_preflight(params, info.current_memkb * 1024 /
-                                       XPC_PAGE_SIZE, err,
-                                       LIBXL_PRECOPY_ERR_LEN))
+    if (params && xen_preflight(domid,
+                                info.domain_type != LIBXL_DOMAIN_TYPE_PV,
+                                params, info.current_memkb * 1024 /
+                                XPC_PAGE_SIZE, err, LIBXL_PRECOPY_ERR_LEN))
         rc = ERROR_INVAL;
 
  out:

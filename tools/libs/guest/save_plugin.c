@@ -19,6 +19,7 @@
 
 #include "save_plugin.h"
 #include "save_workers.h"
+#include "xen_preflight.h"
 #include "xpc_types.h"
 
 /* That look for zero pages besides the main one. */
@@ -140,7 +141,8 @@ static int prepare(struct save_ctx *ctx)
     ctx->report.total_pages = info.nr_pages;
     /* Of a PV guest, a page may become a page table. */
     ctx->hvm = info.hvm;
-    if (xpc_engine_preflight(&ctx->params, info.nr_pages, err, sizeof(err)))
+    if (xen_preflight(ctx->domid, ctx->hvm, &ctx->params, info.nr_pages, err,
+                      sizeof(err)))
         return refuse(ctx, err);
     return 1;
 }

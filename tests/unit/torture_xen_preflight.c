@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include "fake_source.h"
+#include "xen_preflight.h"
+#include "xen_source.h"
+#include "xpc_units.h"
+
+/* 1 GiB: at 100 MB/s 10.8 s with all its pages. */
+#define PAGES 262144
+
+static double zero_share;       /* below 0: the domain can't be looked at */
+static unsigned int opened;
+
+struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    struct fake_source *f;
+
+    assert_int_equal(domid, 7);
+    opened++;
+    strcpy(err, "no");
+    if (zero_share < 0)
+        return NULL;
+    f = fake_source(PAGES, 1);
+    for (uint64_t i = 0; i < PAGES; i++)
+        f->version[i] = i % 1000 >= 1000 * zero_share;
+    fake_begin(f);
+    return &f->src;
+}
+
+static int setup(void **state)
+{
+    static struct xpc_params p;
+
+    xpc_params_init(&p);
+    p.bandwidth_bytes_per_s = 100000000;
+    p.duration_ns = 5 * XPC_S;
+    zero_share = 0;
+    opened = 0;
+    *state = &p;
+    return 0;
+}
+
+static int preflight(const struct xpc_params *p, bool hvm)
+{
+    char err[256] = "";
+    int rc = xen_preflight(7, hvm, p, PAGES, err, sizeof(err));
+
+    if (rc)
+        assert_true(*err);
+    return rc;
+}
+
+static void torture_xen_preflight_zero_pages_need_no_time(void **state)
+{
+    zero_share = 0.3;
+    assert_int_equal(preflight(*state, true), -1);
+    zero_share = 0.6;
+    assert_int_equal(preflight(*state, true), 0);
+    assert_int_equal(preflight(*state, false), -1);
+    ((struct xpc_params *)*state)->zero_pages = XPC_ZERO_PAGES_SEND;
+    assert_int_equal(preflight(*state, true), -1);
+    assert_int_equal(opened, 2);
+}
+
+static void torture_xen_preflight_looks_only_when_it_matters(void **state)
+{
+    struct xpc_params *p = *state;
+
+    p->duration_ns = 20 * XPC_S;
+    assert_int_equal(preflight(p, true), 0);
+    p->downtime_ns = XPC_MS;            /* no pages will help that */
+    assert_int_equal(preflight(p, true), -1);
+    assert_int_equal(opened, 0);
+}
+
+static void torture_xen_preflight_the_unknown_is_not_zero(void **state)
+{
+    zero_share = -1;
+    assert_int_equal(preflight(*state, true), -1);
+    assert_int_equal(opened, 1);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+        TEST(torture_xen_preflight_zero_pages_need_no_time),
+        TEST(torture_xen_preflight_looks_only_when_it_matters),
+        TEST(torture_xen_preflight_the_unknown_is_not_zero),
+    };
+
+    return torture_run(argc, argv, tests);
+}
