@@ -164,13 +164,16 @@ static uint64_t helper_bytes(pid_t not_helper)
 
 /*
  * How far the iteration is, in percent. In the first one libxenguest counts
- * all of the guest's address space, holes and all; bytes tell better.
+ * all of the guest's address space, holes and all, and bytes tell better,
+ * unless most pages are zero and left out.
  */
 static unsigned int percent(const struct progress *p, uint64_t bytes)
 {
-    double part = p->iteration > 1 || !bytes || !p->total_bytes ?
-                  (double)p->done / p->total :
-                  (double)bytes / p->total_bytes;
+    double part = (double)p->done / p->total;
+
+    if (p->iteration <= 1 && p->total_bytes &&
+        part < (double)bytes / p->total_bytes)
+        part = (double)bytes / p->total_bytes;
 
     return part < 1 ? part * 100 : 100;
 }
