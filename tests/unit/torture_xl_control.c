@@ -423,6 +423,19 @@ static void torture_xl_control_set_switches_strict(void **state)
     assert_out("g1: strict on -> off\n");
 }
 
+static void torture_xl_control_set_caps_the_bandwidth(void **state)
+{
+    (void)state;
+    assert_int_equal(run("migrate-set --precopy-max-bandwidth=100Mbit "
+                         "--precopy-switchover-bandwidth=kept g1"),
+                     CONTROL_OK);
+    assert_out("g1: max-bandwidth none -> 100 Mbit/s, "
+               "switchover-bandwidth none -> kept\n");
+    assert_int_equal(run("migrate-set --precopy-max-bandwidth=none g1"),
+                     CONTROL_USAGE);
+    assert_out("what is to be kept?");
+}
+
 static void torture_xl_control_set_refuses(void **state)
 {
     static const struct { const char *line, *says; int status; } t[] = {
@@ -436,6 +449,7 @@ static void torture_xl_control_set_refuses(void **state)
         { "migrate-set --precopy-on-timeout=suspend g1", "needs a maximum",
           2 },
         { "migrate-set --precopy-policy=stock g1", "can't be changed", 2 },
+        { "migrate-set --precopy-zero-pages=send g1", "can't be changed", 2 },
         { "migrate-set --report=x g1", "--report=x is no option", 2 },
         { "migrate-set --precopy-downtime=2s nobody",
           "there is no domain nobody", 1 },
@@ -576,6 +590,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_watch_json_is_a_line_a_change),
         TEST(torture_xl_control_set_changes_what_is_named),
         TEST(torture_xl_control_set_switches_strict),
+        TEST(torture_xl_control_set_caps_the_bandwidth),
         TEST(torture_xl_control_set_refuses),
         TEST(torture_xl_control_cancel_waits_for_the_end),
         TEST(torture_xl_control_cancel_without_a_migration),
