@@ -9,6 +9,8 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/be
 # What is measured there and is not in the library.
 $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
 	save_sampler.c save_stream.c save_thread.c save_workset.c))
+$(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
+	save_stream.c save_thread.c save_workers.c save_zero.c))
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
 	@mkdir -p $(@D)

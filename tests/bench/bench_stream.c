@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leaving zero pages out costs and saves: 4 GiB of a guest through a real
+ * pipe to a process that reads it, by the share of zero pages and by threads,
+ * beside the same stream untouched; and looking for zero pages beside the
+ * machine's memory bandwidth.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "save_thread.h"
+#include "save_workers.h"
+#include "save_zero.h"
+#include "xenprecopy.h"
+#include "xpc_zero.h"
+
+#define STREAM_PAGES (UINT64_C(4) << 18)        /* 4 GiB */
+#define MEMORY_PAGES (UINT64_C(1) << 18)        /* sent again and again */
+#define BATCH SAVE_ZERO_BATCH
+#define TRIES 3
+#define THREADS_MAX 4
+
+static const unsigned int shares[] = { 0, 25, 50, 75, 90, 100 };
+
+static unsigned char *memory;
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "bench_stream: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* Pages as a guest's mapping has them: 4 KiB each, and none shared. */
+static void fill(unsigned int zero_percent)
+{
+    uint64_t rng = 88172645463325252;
+
+    for (uint64_t i = 0; i < MEMORY_PAGES; i++) {
+        uint64_t *page = (uint64_t *)(memory + i * XPC_PAGE_SIZE);
+        /* In runs of 64, as memory is used and freed. */
+        bool zero = (i / 64 * 37) % 100 < zero_percent;
+
+        for (size_t j = 0; j < XPC_PAGE_SIZE / sizeof(*page); j++) {
+            rng ^= rng << 13;
+            rng ^= rng >> 7;
+            rng ^= rng << 17;
+            page[j] = zero ? 0 : rng;
+        }
+    }
+}
+
+/* ---- through a pipe ----------------------------------------------------- */
+
+struct sink {
+    pid_t pid;
+    int fd;
+};
+
+static struct sink open_sink(void)
+{
+    struct sink s;
+    int fd[2];
+
+    if (pipe(fd) || (s.pid = fork()) < 0)
+        fail("pipe");
+    if (!s.pid) {
+        static char buf[1 << 20];
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(fd[1]);
+        while (read(fd[0], buf, sizeof(buf)) > 0)
+            ;
+        _exit(0);
+    }
+    close(fd[0]);
+    s.fd = fd[1];
+    return s;
+}
+
+static void close_sink(struct sink *s)
+{
+    close(s->fd);
+    waitpid(s->pid, NULL, 0);
+}
+
+/* One writev(), ours or libxenguest's. Returns what was taken. */
+static size_t write_some(int fd, struct save_zero *z, struct save_stream *s,
+                         struct iovec *iov, int iovcnt)
+{
+    size_t taken, len = 0;
+    ssize_t n;
+
+    if (!z) {
+        n = writev(fd, iov, iovcnt);
+        if (n <= 0)
+            fail("writev");
+        return n;
+    }
+    taken = save_zero_rewrite(z, s, iov, iovcnt);
+    for (int i = 0; i < z->nr_out; i++)
+        len += z->out[i].iov_len;
+    for (struct iovec *o = z->out; z->nr_out; ) {
+        n = writev(fd, o, z->nr_out < 1024 ? z->nr_out : 1024);
+        if (n <= 0)
+            fail("writev");
+        save_stream_written(s, o, z->nr_out, n);
+        while (z->nr_out && (size_t)n >= o->iov_len) {
+            n -= o++->iov_len;
+            z->nr_out--;
+        }
+        if (z->nr_out) {
+            o->iov_base = (char *)o->iov_base + n;
+            o->iov_len -= n;
+        }
+    }
+    return taken;
+}
+
+static void write_exact(int fd, struct save_zero *z, struct save_stream *s,
+                        struct iovec *iov, int iovcnt)
+{
+    while (iovcnt) {
+        size_t n = write_some(fd, z, s, iov, iovcnt < 1024 ? iovcnt : 1024);
+
+        while (iovcnt && n >= iov->iov_len) {
+            n -= iov++->iov_len;
+            iovcnt--;
+        }
+        if (n) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= n;
+        }
+    }
+}
+
+/* A batch as libxenguest 4.17 writes it: a piece for every page. */
+static void put_batch(int fd, struct save_zero *z, struct save_stream *s,
+                      uint64_t pfn)
+{
+    static struct iovec iov[4 + BATCH];
+    static uint64_t list[BATCH];
+    uint32_t head[4] = { 1, 8 + BATCH * (8 + XPC_PAGE_SIZE), BATCH, 0 };
+
+    iov[0] = (struct iovec){ head, 4 };
+    iov[1] = (struct iovec){ head + 1, 4 };
+    iov[2] = (struct iovec){ head + 2, 8 };
+    iov[3] = (struct iovec){ list, sizeof(list) };
+    for (int i = 0; i < BATCH; i++) {
+        list[i] = pfn + i;
+        iov[4 + i] = (struct iovec){
+            memory + (pfn + i) % MEMORY_PAGES * XPC_PAGE_SIZE, XPC_PAGE_SIZE,
+        };
+    }
+    write_exact(fd, z, s, iov, 4 + BATCH);
+}
+
+struct outcome {
+    double pages_per_s;
+    uint64_t bytes;
+};
+
+/* The whole stream; threads below 0: untouched. */
+static struct outcome run(int threads)
+{
+    struct save_zero *z = threads < 0 ? NULL :
+                          save_zero_start(STREAM_PAGES, threads);
+    struct sink sink = open_sink();
+    struct outcome o = { .bytes = STREAM_PAGES * (XPC_PAGE_SIZE + 8) };
+    struct save_stream s;
+    uint64_t begun = save_now_ns();
+
+    save_stream_init(&s);
+    s.skip = 0;                 /* batches, without the stream's headers */
+    for (uint64_t pfn = 0; pfn < STREAM_PAGES; pfn += BATCH)
+        put_batch(sink.fd, z, &s, pfn);
+    close_sink(&sink);
+    o.pages_per_s = STREAM_PAGES * 1e9 / (save_now_ns() - begun);
+    if (z)
+        o.bytes = s.bytes;
+    save_zero_stop(z);
+    return o;
+}
+
+/* Turn about, so that what else the machine does hits both. */
+static void streams(unsigned int zero_percent, unsigned int threads)
+{
+    struct outcome plain = { 0 }, ours = { 0 }, o;
+    char name[100];
+
+    for (int i = 0; i < TRIES; i++) {
+        o = run(-1);
+        if (o.pages_per_s > plain.pages_per_s)
+            plain = o;
+        o = run(threads);
+        if (o.pages_per_s > ours.pages_per_s)
+            ours = o;
+    }
+    snprintf(name, sizeof(name), "stream: %u%% zero pages, %u threads: pages",
+             zero_percent, 1 + threads);
+    figure(name, ours.pages_per_s, "1/s", plain.pages_per_s);
+    snprintf(name, sizeof(name), "stream: %u%% zero pages, %u threads: bytes",
+             zero_percent, 1 + threads);
+    figure(name, ours.bytes, "B", plain.bytes);
+}
+
+/* ---- memory bandwidth ---------------------------------------------------- */
+
+static const void *page[MEMORY_PAGES];
+static bool zero[MEMORY_PAGES];
+static uint64_t sink_of_sums;
+
+/* Reads it all, with the widest vectors, and does as little as can be with it. */
+#ifdef __x86_64__
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static void just_read(void *arg, size_t begin, size_t end)
+{
+    typedef uint64_t __attribute__((vector_size(64))) vector;
+    const vector *v = page[begin], *stop = v + (end - begin) * 64;
+    vector a = { 0 }, b = a, c = a, d = a;
+
+    (void)arg;
+    for (; v < stop; v += 4) {
+        a |= v[0];
+        b |= v[1];
+        c |= v[2];
+        d |= v[3];
+    }
+    a |= b | c | d;
+    __atomic_fetch_or(&sink_of_sums, a[0] | a[7], __ATOMIC_RELAXED);
+}
+
+static void look(void *arg, size_t begin, size_t end)
+{
+    (void)arg;
+    xpc_zero_pages(page + begin, end - begin, zero + begin);
+}
+
+static double gb_per_s(struct save_workers *w, save_work_fn *fn)
+{
+    uint64_t begun, ns, best = UINT64_MAX;
+
+    for (int i = 0; i < 2 * TRIES; i++) {
+        begun = save_now_ns();
+        save_workers_run(w, fn, NULL, MEMORY_PAGES, 64);
+        ns = save_now_ns() - begun;
+        if (ns < best)
+            best = ns;
+    }
+    return MEMORY_PAGES * (double)XPC_PAGE_SIZE / best;
+}
+
+static void bandwidth(unsigned int threads)
+{
+    struct save_workers *w = save_workers_start(threads);
+    double memory_gb = gb_per_s(w, just_read);
+    char name[100];
+
+    snprintf(name, sizeof(name), "stream: looking at zero pages, %u threads",
+             1 + threads);
+    figure(name, gb_per_s(w, look), "GB/s", memory_gb);
+    save_workers_stop(w);
+}
+
+int main(void)
+{
+    unsigned int spare = save_workers_spare(THREADS_MAX - 1);
+
+    memory = mmap(NULL, MEMORY_PAGES * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail("1 GiB of memory");
+    madvise(memory, MEMORY_PAGES * XPC_PAGE_SIZE, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < MEMORY_PAGES; i++)
+        page[i] = memory + i * XPC_PAGE_SIZE;
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        fill(shares[i]);
+        for (unsigned int threads = 0; threads <= spare; threads++)
+            streams(shares[i], threads);
+    }
+    for (unsigned int threads = 0; threads <= spare; threads++)
+        bandwidth(threads);
+    printf("\n]\n");
+    return 0;
+}
