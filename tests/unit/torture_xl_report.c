@@ -190,6 +190,23 @@ static void torture_xl_report_shows_predicted_beside_actual(void **state)
     xpc_report_dispose(&r);
 }
 
+static void torture_xl_report_counts_zero_pages(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+    FILE *f = fopen(path, "w+");
+
+    (void)state;
+    a_report(&r);
+    r.total_pages_sent = 4321;
+    r.total_zero_pages = 28463;
+    report_print(f, "g1", &r);
+    fclose(f);
+    slurp(path, buf, sizeof(buf));
+    assert_non_null(strstr(buf, "4321 normal, 28463 duplicate (all zero"));
+    xpc_report_dispose(&r);
+}
+
 /* The part at a column's middle: 225 ms on 60 columns, 3.75 ms each. */
 static void torture_xl_report_says_where_the_downtime_went(void **state)
 {
@@ -254,12 +271,15 @@ static void torture_xl_report_gives_a_broken_stop_no_rate(void **state)
 }
 
 /* The text of the report with these bandwidths, in bytes per second. */
+static uint64_t cap;
+
 static void text_with(char *buf, size_t len, uint64_t stated, uint64_t measured)
 {
     struct xpc_report r;
 
     a_report(&r);
     r.params.bandwidth_bytes_per_s = stated;
+    r.params.max_bytes_per_s = cap;
     r.decision.measured_bytes_per_s = measured;
     text_of_report(buf, len, &r);
     xpc_report_dispose(&r);
@@ -284,6 +304,13 @@ static void torture_xl_report_tells_of_a_bandwidth_stated_wrong(void **state)
     assert_null(strstr(buf, "bandwidth:"));
     text_with(buf, sizeof(buf), 1250000000, 0);
     assert_null(strstr(buf, "bandwidth:"));
+    /* It was the cap, not the link; and it was not the cap. */
+    cap = 500000000;
+    text_with(buf, sizeof(buf), 1250000000, 495000000);
+    assert_null(strstr(buf, "bandwidth:"));
+    text_with(buf, sizeof(buf), 1250000000, 300000000);
+    assert_non_null(strstr(buf, "the link gave 2.40 Gbit/s"));
+    cap = 0;
 }
 
 /* Runs a log through the logger and returns what comes out on stderr. */
@@ -380,6 +407,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_unwritable_is_said_before),
         TEST(torture_xl_report_devices_are_written_in_place),
         TEST(torture_xl_report_shows_predicted_beside_actual),
+        TEST(torture_xl_report_counts_zero_pages),
         TEST(torture_xl_report_says_where_the_downtime_went),
         TEST(torture_xl_report_says_how_long_an_abort_stood_still),
         TEST(torture_xl_report_gives_a_broken_stop_no_rate),

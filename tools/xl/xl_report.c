@@ -145,7 +145,7 @@ static void print_bandwidth(FILE *out, const struct xpc_report *r)
     uint64_t measured = r->decision.measured_bytes_per_s;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    if (!stated || !measured || xpc_params_held_back(&r->params, measured) ||
+    if (!stated || !measured || xpc_params_at_cap(&r->params, measured) ||
         (measured >= 0.8 * stated && measured <= 1.25 * stated))
         return;
     fprintf(out, "  bandwidth: %s was stated, the link gave %s: state what "

@@ -242,7 +242,8 @@ static void set_overrun(struct save_ctx *ctx)
              "longer than the maximum downtime of %s: %s after the guest was "
              "suspended, %"PRIu64" of %"PRIu64" pages were sent%s",
              xpc_format_time(a, max), xpc_format_time(b, since_start(ctx) -
-             ctx->report.suspended_ns), ctx->report.final_pages,
+             ctx->report.suspended_ns), ctx->report.final_pages +
+             ctx->report.final_zero_pages,
              ctx->final_dirty, ctx->pages_done ? " and its state was not" :
              "");
     set_abort(ctx, XPC_REASON_OVERRUN, text);

@@ -122,9 +122,10 @@ int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
 /* The cap on what leaves while the guest stands still; 0: none. */
 uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
 /*
- * The link gave so much in precopy: is that but the cap, of which the
- * switchover is free?
+ * The link gave so much in precopy: is that but the cap; and is the switchover
+ * free of it?
  */
+bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s);
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
 /* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);

@@ -34,12 +34,17 @@ uint64_t xpc_params_switchover_cap(const struct xpc_params *p)
     }
 }
 
+bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s)
+{
+    return p->max_bytes_per_s && bytes_per_s >= NEAR_CAP * p->max_bytes_per_s;
+}
+
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s)
 {
     uint64_t cap = xpc_params_switchover_cap(p);
 
-    return p->max_bytes_per_s && (!cap || cap > p->max_bytes_per_s) &&
-           bytes_per_s >= NEAR_CAP * p->max_bytes_per_s;
+    return xpc_params_at_cap(p, bytes_per_s) &&
+           (!cap || cap > p->max_bytes_per_s);
 }
 
 uint64_t xpc_params_max_downtime(const struct xpc_params *p)
