@@ -14,35 +14,39 @@ FUZZ_RUNS ?= 100000
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $(wildcard tools/libs/guest/*.h)
+# What a target needs outside the engine, and the longest input it is given.
+FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save_stream.c save_thread.c \
+	save_workers.c save_zero.c)
+FUZZ_LEN_stream := 65536
+
+.SECONDEXPANSION:
+$(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
+		$(wildcard tools/libs/guest/*.h tests/unit/*.h)
 	@mkdir -p $(@D)
 	clang $(XP_CFLAGS) -O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(ENGINE_LIBS)
 
-FUZZ_ONE = -max_len=8192 -timeout=10 -print_final_stats=1 -verbosity=0 \
+FUZZ_ONE = -timeout=10 -max_len=$(or $(FUZZ_LEN_$*),8192) -verbosity=0 \
+  -print_final_stats=1 $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \
   -artifact_prefix=$(FUZZ)/
 
 ## make check-fuzz         fuzz the readers, the same FUZZ_RUNS=100000 inputs
-.PHONY: check-fuzz
-check-fuzz: $(FUZZ_TARGETS)
-	@set -e; for t in $(FUZZ_TARGETS); do \
-	  name=$${t##*/fuzz_}; echo "== $$t"; \
-	  rm -rf $(FUZZ)/same && mkdir $(FUZZ)/same; \
-	  $$t $(FUZZ_ONE) -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=90 \
-	    -dict=tests/fuzz/$$name.dict $(FUZZ)/same \
-	    tests/fuzz/corpus/$$name; \
-	done
+.PHONY: check-fuzz $(FUZZ_TARGETS:%=%.same)
+check-fuzz: $(FUZZ_TARGETS:%=%.same)
+$(FUZZ_TARGETS:%=%.same): $(FUZZ)/fuzz_%.same: $(FUZZ)/fuzz_%
+	@echo "== $<"
+	@rm -rf $(FUZZ)/same-$* && mkdir $(FUZZ)/same-$*
+	@$< $(FUZZ_ONE) -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=90 \
+	  $(FUZZ)/same-$* tests/fuzz/corpus/$*
 
 ## make fuzz               fuzz them with new inputs, FUZZ_SECONDS=600 each
-.PHONY: fuzz
-fuzz: $(FUZZ_TARGETS)
-	@set -e; for t in $(FUZZ_TARGETS); do \
-	  name=$${t##*/fuzz_}; echo "== $$t"; \
-	  mkdir -p $(FUZZ)/corpus/$$name; \
-	  $$t $(FUZZ_ONE) -max_total_time=$(FUZZ_SECONDS) \
-	    -dict=tests/fuzz/$$name.dict $(FUZZ)/corpus/$$name \
-	    tests/fuzz/corpus/$$name; \
-	done
+.PHONY: fuzz $(FUZZ_TARGETS:%=%.new)
+fuzz: $(FUZZ_TARGETS:%=%.new)
+$(FUZZ_TARGETS:%=%.new): $(FUZZ)/fuzz_%.new: $(FUZZ)/fuzz_%
+	@echo "== $<"
+	@mkdir -p $(FUZZ)/corpus/$*
+	@$< $(FUZZ_ONE) -max_total_time=$(FUZZ_SECONDS) $(FUZZ)/corpus/$* \
+	  tests/fuzz/corpus/$*
 
 CHECKS += check-fuzz

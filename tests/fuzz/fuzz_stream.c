@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzzes what reads and rewrites the migration stream: whatever libxenguest
+ * writes in whatever pieces, all of it is taken, and what the receiver makes of
+ * what leaves is what it would have made of the original.
+ *
+ * A file is a stream, after a byte that says how it is cut (0: as libxenguest
+ * does).
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../unit/stream_reader.h"
+#include "save_zero.h"
+
+#define PIECES 512
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct {
+    struct save_zero *zero;
+    struct save_stream stream;
+    uint8_t *left;              /* what leaves */
+    size_t len, max;
+} t;
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "fuzz_stream: not so: %s\n", what);
+        abort();
+    }
+}
+
+/* One writev(); what leaves may end early, anywhere. */
+static size_t call(const struct iovec *iov, int iovcnt, size_t wants)
+{
+    size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
+
+    require(n <= wants && (n || !wants), "something is taken");
+    for (int i = 0; i < t.zero->nr_out; i++) {
+        const struct iovec *o = &t.zero->out[i];
+
+        require(o->iov_len <= t.max - t.len, "it does not grow");
+        memcpy(t.left + t.len, o->iov_base, o->iov_len);
+        t.len += o->iov_len;
+        len += o->iov_len;
+    }
+    for (size_t at = 0, end; at < len; at = end) {
+        struct iovec part = { t.left + t.len - len + at, 0 };
+
+        end = at + 1 + (at * 7 + len) % 5000;
+        if (end > len)
+            end = len;
+        part.iov_len = end - at;
+        save_stream_written(&t.stream, &part, 1, part.iov_len);
+    }
+    return n;
+}
+
+/* How much of the stream is the next piece of a record that has begun. */
+static size_t piece(uint8_t how, const uint8_t *p, size_t left, size_t nr)
+{
+    uint32_t count;
+    size_t n;
+
+    if (how) {
+        n = 1 + (how * (nr + 1) * 2654435761u >> 7) % (how < 64 ? 97 : 9000);
+    } else if (nr < 3) {
+        n = nr < 2 ? 4 : 8;
+    } else if (nr == 3) {
+        memcpy(&count, p - 8, 4);
+        n = 8 * (size_t)count;
+    } else {
+        n = READER_PAGE;
+    }
+    return n < left ? n : left;
+}
+
+/* Writes it in calls of a record each, or of as many pieces as a call takes. */
+static void write_all(const uint8_t *p, size_t size, uint8_t how)
+{
+    static struct iovec iov[PIECES];
+    size_t at = 0;
+
+    while (at < size) {
+        size_t end = size, to = at;
+        uint32_t head[2];
+        int nr = 0;
+
+        if (at < 40) {
+            end = size < 40 ? size : 40;
+        } else if (!t.stream.skip && !t.stream.have && size - at >= 8) {
+            memcpy(head, p + at, 8);
+            if (save_record_size(head[1]) < size - at)
+                end = at + save_record_size(head[1]);
+        }
+        while (to < end && nr < PIECES) {
+            size_t n = piece(how, p + to, end - to, nr);
+
+            iov[nr++] = (struct iovec){ (void *)(p + to), n };
+            to += n;
+        }
+        at += call(iov, nr, to - at);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct stream_reader was, is;
+
+    if (!size)
+        return 0;
+    memset(&t, 0, sizeof(t));
+    t.zero = save_zero_start(READER_PFNS, 0);
+    t.max = size - 1;
+    t.left = malloc(size);
+    save_stream_init(&t.stream);
+    write_all(data + 1, size - 1, data[0]);
+
+    require(t.stream.bytes == t.len, "what leaves is counted");
+    if (reader_read(&was, data + 1, size - 1)) {
+        require(reader_read(&is, t.left, t.len), "it is still a stream");
+        require(was.records == is.records, "no record is lost");
+        require(reader_same(&was, &is), "the guest is the same");
+        require(was.verified == is.verified &&
+                was.different == is.different, "a verify pass is whole");
+        require(is.pages == t.stream.pages, "pages are counted");
+        require(was.pages - is.pages == t.zero->pages &&
+                is.allocated - was.allocated == t.zero->pages,
+                "zero pages are counted");
+    }
+    save_zero_stop(t.zero);
+    free(t.left);
+    return 0;
+}
