@@ -18,7 +18,8 @@
 struct stream_reader {
     unsigned char mem[READER_PFNS][READER_PAGE];
     bool populated[READER_PFNS];
-    uint64_t records, pages, allocated;     /* allocated: XALLOC */
+    uint64_t records;           /* without those that tell of holes alone */
+    uint64_t pages, allocated;  /* allocated: XALLOC */
     uint64_t verified, different;
     bool verify, ended;
 };
@@ -48,7 +49,7 @@ static bool reader_pages(struct stream_reader *r, const unsigned char *p,
                          size_t len)
 {
     const unsigned char *data, *end = p + len;
-    uint32_t count;
+    uint32_t count, holes = 0;
     uint64_t e;
 
     if (len < 8)
@@ -68,6 +69,7 @@ static bool reader_pages(struct stream_reader *r, const unsigned char *p,
         if (type < 15 && type != 13)
             reader_populate(r, e);
         r->allocated += type == 14;
+        holes += type == 15;
         if (type >= 13)
             continue;
         if (end - data < READER_PAGE)
@@ -75,6 +77,7 @@ static bool reader_pages(struct stream_reader *r, const unsigned char *p,
         reader_page(r, e, data);
         data += READER_PAGE;
     }
+    r->records -= holes == count;
     return data == end;
 }
 

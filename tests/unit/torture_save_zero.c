@@ -248,6 +248,44 @@ static void torture_save_zero_only_plain_memory_is_left_out(void **state)
     free(r);
 }
 
+static void torture_save_zero_where_no_page_is_nothing_leaves(void **state)
+{
+    uint64_t entry[SAVE_ZERO_BATCH], some[4] = { 1, 2 | XTAB, 3 | XTAB, 4 };
+    struct stream_reader *r;
+
+    (void)state;
+    for (uint32_t i = 0; i < SAVE_ZERO_BATCH; i++)
+        entry[i] = (1024 + i) | XTAB;
+    put_pages(entry, SAVE_ZERO_BATCH);
+    assert_int_equal(t.left.len, 40);
+    t.guest[4 * PAGE] = 1;
+    put_pages(some, 4);
+    assert_int_equal(t.left.len, 40 + 16 + 2 * 8 + PAGE);
+    r = receive();
+    assert_true(r->populated[1] && r->populated[4]);
+    assert_false(r->populated[2] || r->populated[3]);
+    assert_int_equal(t.zero->pages, 1);
+    free(r);
+}
+
+/* Of a page that went with data before, too: a receiver does nothing then. */
+static void torture_save_zero_a_page_that_is_given_back(void **state)
+{
+    uint64_t there[2] = { 1, 2 }, gone[2] = { 1, 2 | XTAB };
+    struct stream_reader *r;
+
+    (void)state;
+    t.guest[2 * PAGE] = 1;
+    put_pages(there, 2);
+    put_pages(gone, 2);
+    t.guest[2 * PAGE] = 0;
+    put_pages(there, 2);
+    r = receive();
+    assert_int_equal(r->mem[2][0], 0);
+    assert_int_equal(r->pages, 2);
+    free(r);
+}
+
 static void torture_save_zero_nothing_is_left_out_of_a_verify_pass(
     void **state)
 {
@@ -351,6 +389,8 @@ int main(int argc, char **argv)
         TEST(torture_save_zero_a_record_in_two_calls),
         TEST(torture_save_zero_a_page_sent_before_is_sent_again),
         TEST(torture_save_zero_only_plain_memory_is_left_out),
+        TEST(torture_save_zero_where_no_page_is_nothing_leaves),
+        TEST(torture_save_zero_a_page_that_is_given_back),
         TEST(torture_save_zero_nothing_is_left_out_of_a_verify_pass),
         TEST(torture_save_zero_nothing_is_left_out_after_a_checkpoint),
         TEST(torture_save_zero_when_it_may_not_nothing_changes),

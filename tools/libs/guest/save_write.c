@@ -138,13 +138,18 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
 
 /*
  * Zero pages took their time to be mapped and looked at, as those with data
- * did, and will not flow: their share of it says nothing of the link.
+ * did, and will not flow: their share of it says nothing of the link. Nor does
+ * a record of which nothing is left.
  */
 static void spare_flow(struct save_ctx *ctx, uint64_t zero_pages)
 {
     uint64_t now = save_now_ns();
 
-    if (ctx->wrote_ns)
+    if (!ctx->wrote_ns)
+        return;
+    if (!ctx->zero->nr_out)
+        ctx->wrote_ns = now;
+    else if (zero_pages)
         ctx->wrote_ns += (now - ctx->wrote_ns) * zero_pages /
                          (zero_pages + save_zero_data_pages(ctx->zero));
 }
@@ -159,8 +164,7 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
     uint64_t before = ctx->zero->pages;
     size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
 
-    if (ctx->zero->pages > before)
-        spare_flow(ctx, ctx->zero->pages - before);
+    spare_flow(ctx, ctx->zero->pages - before);
     return write_all(ctx, ctx->zero->out, ctx->zero->nr_out) ? -1 : (ssize_t)n;
 }
 

@@ -12,6 +12,7 @@
 #define PFN_MASK ((UINT64_C(1) << 52) - 1)
 #define TYPE_NOTAB 0u           /* memory that is no page table */
 #define TYPE_XALLOC 0xeu
+#define TYPE_XTAB 0xfu          /* no page is there */
 /* Of 16, a bit each: 1 to 4 are page tables, 9 to 12 pinned ones. */
 #define TYPES_WITH_DATA 0x1e1fu
 #define TYPES_WITHOUT_DATA 0xe000u
@@ -127,6 +128,12 @@ static void mark_sent(struct save_zero *z)
 
 /* ---- a PAGE_DATA record ---------------------------------------------- */
 
+static size_t head_size(const struct save_zero *z)
+{
+    return SAVE_RECORD_HEADER + SAVE_PAGE_DATA_HEADER +
+           z->head.count * sizeof(z->head.pfn[0]);
+}
+
 /* Is it one we understand? Its headers and list are copied. */
 static bool take_head(struct save_zero *z, struct cursor *c)
 {
@@ -151,6 +158,21 @@ static bool take_head(struct save_zero *z, struct cursor *c)
     }
     return z->head.length == SAVE_PAGE_DATA_HEADER + list +
                              pages * XPC_PAGE_SIZE;
+}
+
+/*
+ * Where there is no page, a receiver makes none, as for a pfn that it hears
+ * nothing of. Below 4 GiB, where a guest has little, that is 8 MB of them.
+ */
+static void drop_holes(struct save_zero *z)
+{
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < z->head.count; i++)
+        if (type_of(z->head.pfn[i]) != TYPE_XTAB)
+            z->head.pfn[nr++] = z->head.pfn[i];
+    z->head.length -= (z->head.count - nr) * sizeof(z->head.pfn[0]);
+    z->head.count = nr;
 }
 
 static void look(void *arg, size_t first, size_t end)
@@ -222,18 +244,20 @@ static size_t rewrite(struct save_zero *z, const struct iovec *iov,
                       int iovcnt)
 {
     struct cursor c = { iov, iovcnt, 0 };
-    size_t head, done;
+    size_t done;
     uint32_t size, nr;
 
     if (!take_head(z, &c))
         return pass_all(z, iov, iovcnt);
     size = save_record_size(z->head.length);
-    head = SAVE_RECORD_HEADER + SAVE_PAGE_DATA_HEADER +
-           z->head.count * sizeof(z->head.pfn[0]);
-    put(z, &z->head, head);
+    done = head_size(z);
+    drop_holes(z);
+    if (!z->head.count)
+        return done;
+    put(z, &z->head, head_size(z));
     nr = choose(z, c);
     save_workers_run(z->workers, look, z, nr, BLOCK);
-    done = head + pass_pages(z, &c, nr);
+    done += pass_pages(z, &c, nr);
     mark_sent(z);
     return done + pass(z, &c, size - done);
 }
@@ -259,8 +283,8 @@ size_t save_zero_rewrite(struct save_zero *z, const struct save_stream *s,
 
 uint64_t save_zero_data_pages(const struct save_zero *z)
 {
-    return (z->head.length - SAVE_PAGE_DATA_HEADER -
-            z->head.count * sizeof(z->head.pfn[0])) / XPC_PAGE_SIZE;
+    return (SAVE_RECORD_HEADER + z->head.length - head_size(z)) /
+           XPC_PAGE_SIZE;
 }
 
 /* ---- its life -------------------------------------------------------- */

@@ -5,9 +5,9 @@
  * that Xen has scrubbed.
  *
  * This stands between what libxenguest writes and what leaves. Records keep
- * their number, order and pfns; only a PAGE_DATA record's types, its length
- * and the data of its zero pages change. Nothing is copied but a record's
- * headers and its list of pfns.
+ * their order; of a PAGE_DATA record the types, the length and the data of its
+ * zero pages change, and pfns without a page are left out, all of it when it
+ * has no others. Nothing is copied but a record's headers and its list of pfns.
  *
  * Whatever is not as expected goes as it is, and so does all that follows: a
  * page of which it isn't known whether it was sent must not be left out. So
