@@ -31,8 +31,8 @@ XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes
 	-Itools/libs/guest -Itools/libxl -Itools/xl -I$(BUILD)/gen
 XP_LDFLAGS := -pthread -Wl,-z,defs
 
-DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libxxhash-dev libzstd-dev \
-	libyajl-dev libcmocka-dev perl
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liblz4-dev libxxhash-dev \
+	libzstd-dev libyajl-dev libcmocka-dev perl
 DEPS_TEST :=
 # More check- targets, in the order in which the modules name them.
 CHECKS :=

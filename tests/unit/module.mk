@@ -29,6 +29,10 @@ $(foreach t,torture_save_control torture_save_policy torture_save_strict \
 	torture_save_write,\
 	$(eval TEST_OBJS_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym))
+TEST_OBJS_torture_channel_frame := $(CHANNEL_OBJS)
+TEST_OBJS_torture_channels := $(sort $(CHANNEL_IN_OBJS) $(CHANNEL_OUT_OBJS))
+$(foreach t,torture_channel_frame torture_channels,\
+	$(eval TEST_LIBS_$(t) := $(CHANNEL_LIBS)))
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \

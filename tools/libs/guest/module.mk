@@ -19,6 +19,14 @@ XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
 # Where measurements come from besides a domain (xen_source.c).
 SOURCE_OBJS := $(call objs,$(wildcard tools/libs/guest/source_*.c))
 
+# A migration over several connections: what both ends of it share, and each.
+CHANNEL_LIBS := -llz4 -lzstd -lxxhash
+CHANNEL_OBJS := $(call objs,$(addprefix tools/libs/guest/,channel_codec.c \
+	channel_frame.c channel_wire.c save_thread.c))
+CHANNEL_IN_OBJS := $(call objs,tools/libs/guest/channel_in.c) $(CHANNEL_OBJS)
+CHANNEL_OUT_OBJS := $(call objs,tools/libs/guest/channel_out.c \
+	tools/libs/guest/save_bucket.c) $(CHANNEL_OBJS)
+
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One frame after the other, as it is on the wire: made, read back, and
+ * refused.
+ */
+#include "torture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_frame.h"
+
+static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
+static const uint8_t other[CHANNEL_TOKEN] = "of another one.";
+
+/* What is on the wire, and how far it was read. */
+static struct {
+    uint8_t p[CHANNEL_HEAD_SIZE + CHANNEL_FRAME_MAX];
+    size_t len, at;
+} wire;
+
+static int read_wire(void *opaque, void *to, size_t len)
+{
+    (void)opaque;
+    if (wire.at == wire.len)
+        return 1;
+    if (len > wire.len - wire.at)
+        return -1;
+    memcpy(to, wire.p + wire.at, len);
+    wire.at += len;
+    return 0;
+}
+
+static void put_wire(const struct iovec iov[2])
+{
+    wire.len = wire.at = 0;
+    for (int i = 0; i < 2; i++) {
+        memcpy(wire.p + wire.len, iov[i].iov_base, iov[i].iov_len);
+        wire.len += iov[i].iov_len;
+    }
+}
+
+static uint8_t data[CHANNEL_FRAME_MAX];
+
+static void make(int codec, int level, int kind, uint64_t sequence, size_t len)
+{
+    struct channel_squeeze *s = channel_squeeze_open(codec, level);
+    struct channel_frame f;
+    struct iovec iov[2];
+
+    assert_non_null(s);
+    assert_true(channel_frame_init(&f, true));
+    channel_frame_make(&f, kind, sequence, data, len, s, token, iov);
+    put_wire(iov);
+    channel_frame_dispose(&f);
+    channel_squeeze_close(s);
+}
+
+/* Text-like: it compresses. */
+static int setup(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = "abcdefgh"[i * i / 77 % 8];
+    return 0;
+}
+
+/* Reads it; NULL: it was good. */
+static const char *refused(struct channel_frame *f, const uint8_t *tok)
+{
+    const char *why = NULL;
+
+    wire.at = 0;
+    return channel_frame_read(f, tok, read_wire, NULL, &why) ? why : NULL;
+}
+
+static void torture_channel_frame_comes_back(void **state)
+{
+    static const struct { int codec, level; } how[] = {
+        { CHANNEL_PLAIN, 0 }, { CHANNEL_ZSTD, 1 }, { CHANNEL_ZSTD, 9 },
+        { CHANNEL_LZ4, 1 }, { CHANNEL_LZ4, 9 },
+    };
+    static const size_t lens[] = { 1, 2, 3, 100, 4096, CHANNEL_FRAME_MAX };
+    struct channel_frame f;
+    const char *why;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, true));
+    for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+        for (size_t j = 0; j < sizeof(lens) / sizeof(lens[0]); j++) {
+            make(how[i].codec, how[i].level, CHANNEL_DATA, 77 + j, lens[j]);
+            assert_null(refused(&f, token));
+            assert_int_equal(f.head.sequence, 77 + j);
+            assert_int_equal(f.head.raw_len, lens[j]);
+            assert_memory_equal(f.data, data, lens[j]);
+            if (how[i].codec != CHANNEL_PLAIN && lens[j] > 1000)
+                assert_true(wire.len < lens[j] / 2);
+            assert_int_equal(channel_frame_read(&f, token, read_wire, NULL,
+                                                &why), 1);
+        }
+    }
+    channel_frame_dispose(&f);
+}
+
+/* It goes as it is, and is not a byte longer. */
+static void torture_channel_frame_noise_does_not_grow(void **state)
+{
+    struct channel_frame f;
+
+    (void)state;
+    srandom(1);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = random();
+    assert_true(channel_frame_init(&f, true));
+    for (int codec = CHANNEL_ZSTD; codec < CHANNEL_CODECS; codec++) {
+        make(codec, 1, CHANNEL_DATA, 0, sizeof(data));
+        assert_int_equal(wire.len, CHANNEL_HEAD_SIZE + sizeof(data));
+        assert_null(refused(&f, token));
+        assert_memory_equal(f.data, data, sizeof(data));
+    }
+    channel_frame_dispose(&f);
+}
+
+/* Any bit of the head or the payload. */
+static void torture_channel_frame_damage_is_seen(void **state)
+{
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, true));
+    for (int codec = 0; codec < CHANNEL_CODECS; codec++) {
+        make(codec, 1, CHANNEL_DATA, 5, 300);
+        for (size_t bit = 0; bit < 8 * wire.len; bit++) {
+            wire.p[bit / 8] ^= 1 << bit % 8;
+            assert_non_null(refused(&f, token));
+            wire.p[bit / 8] ^= 1 << bit % 8;
+        }
+        assert_null(refused(&f, token));
+        for (size_t len = wire.len - 1; len; len--) {
+            wire.len = len;
+            assert_string_equal(refused(&f, token), "ends in its middle");
+        }
+    }
+    channel_frame_dispose(&f);
+}
+
+static void torture_channel_frame_of_another_migration(void **state)
+{
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, false));
+    make(CHANNEL_PLAIN, 0, CHANNEL_DATA, 0, 10);
+    assert_string_equal(refused(&f, other),
+                        "is damaged, or of another migration");
+    channel_frame_dispose(&f);
+}
+
+/* Heads with a good check that say what must not be. */
+static void torture_channel_frame_good_check_bad_sense(void **state)
+{
+    static const struct {
+        struct channel_head h;
+        const char *why;
+    } bad[] = {
+        { { .raw_len = CHANNEL_FRAME_MAX + 1,
+            .wire_len = CHANNEL_FRAME_MAX + 1 }, "is too large" },
+        { { .raw_len = UINT32_MAX, .wire_len = 1, .codec = CHANNEL_ZSTD },
+          "is too large" },
+        { { .raw_len = 10, .wire_len = 11 },
+          "is longer than what it carries" },
+        { { .raw_len = 10, .wire_len = UINT32_MAX, .codec = CHANNEL_LZ4 },
+          "is longer than what it carries" },
+        { { .raw_len = 10, .wire_len = 10, .codec = CHANNEL_CODECS },
+          "is of an unknown kind" },
+        { { .raw_len = 10, .wire_len = 10, .kind = CHANNEL_KINDS },
+          "is of an unknown kind" },
+        { { .raw_len = 0, .wire_len = 0 },
+          "carries what its kind does not" },
+        { { .raw_len = 1, .wire_len = 1, .kind = CHANNEL_END },
+          "carries what its kind does not" },
+        { { .raw_len = 100, .wire_len = 10, .codec = CHANNEL_ZSTD },
+          "does not unpack to what it is to carry" },
+        { { .raw_len = 100, .wire_len = 10, .codec = CHANNEL_LZ4 },
+          "does not unpack to what it is to carry" },
+    };
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, true));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct channel_head h = bad[i].h;
+        size_t len = h.wire_len < 100 ? h.wire_len : 100;
+
+        memcpy(wire.p + CHANNEL_HEAD_SIZE, data, len);
+        if (h.wire_len == len)
+            channel_head_put(wire.p, &h, token, data);
+        else
+            channel_head_put(wire.p, &(struct channel_head){ 0 }, token, data);
+        if (h.wire_len != len) {
+            memcpy(wire.p + 4, &h.kind, 1);
+            memcpy(wire.p + 5, &h.codec, 1);
+            memcpy(wire.p + 16, &h.raw_len, 4);
+            memcpy(wire.p + 20, &h.wire_len, 4);
+        }
+        wire.len = CHANNEL_HEAD_SIZE + len;
+        assert_string_equal(refused(&f, token), bad[i].why);
+    }
+    channel_frame_dispose(&f);
+}
+
+static void torture_channel_frame_unpacks_only_where_it_was_said(void **state)
+{
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, false));
+    make(CHANNEL_ZSTD, 1, CHANNEL_DATA, 0, 4096);
+    assert_string_equal(refused(&f, token),
+                        "is compressed, which was not said before");
+    channel_frame_dispose(&f);
+}
+
+/* ---- the order ----------------------------------------------------------- */
+
+static const char *take(struct channel_order *o, unsigned int channel,
+                        int kind, uint64_t sequence)
+{
+    struct channel_head h = { .kind = kind, .sequence = sequence };
+    const char *why = channel_order_take(o, channel, &h);
+
+    if (!why && channel_order_turn(o, channel))
+        channel_order_done(o, channel, &h);
+    return why;
+}
+
+static void torture_channel_frame_order_is_kept(void **state)
+{
+    struct channel_order o = { .nr = 2 };
+
+    (void)state;
+    assert_null(take(&o, 1, CHANNEL_DATA, 1));      /* is held */
+    assert_int_equal(o.next, 0);
+    assert_null(take(&o, 0, CHANNEL_DATA, 0));
+    assert_true(channel_order_turn(&o, 1));
+}
+
+static void torture_channel_frame_disorder_is_seen(void **state)
+{
+    struct channel_order o = { .nr = 3 };
+
+    (void)state;
+    assert_null(take(&o, 0, CHANNEL_DATA, 0));
+    assert_string_equal(take(&o, 0, CHANNEL_DATA, 0), "has come before");
+    assert_string_equal(take(&o, 1, CHANNEL_DATA, 0), "has come before");
+    assert_null(take(&o, 1, CHANNEL_DATA, 5));
+    assert_string_equal(take(&o, 2, CHANNEL_DATA, 5), "has come before");
+    assert_string_equal(take(&o, 1, CHANNEL_DATA, 4), "is out of order");
+    assert_string_equal(take(&o, 2, CHANNEL_GO, 6),
+                        "is not what may come now");
+    assert_null(take(&o, 2, CHANNEL_DATA, 6));
+    /* All hold one, and 1 is not among them. */
+    assert_string_equal(take(&o, 0, CHANNEL_DATA, 7), "leaves one out");
+}
+
+static void torture_channel_frame_after_the_end_there_is_go(void **state)
+{
+    struct channel_order o = { .nr = 2 };
+
+    (void)state;
+    assert_null(take(&o, 1, CHANNEL_DATA, 0));
+    assert_null(take(&o, 0, CHANNEL_END, 1));
+    assert_true(o.ended);
+    assert_non_null(take(&o, 0, CHANNEL_DATA, 2));
+    assert_non_null(take(&o, 1, CHANNEL_GO, 2));
+    assert_non_null(take(&o, 0, CHANNEL_GO, 3));
+    assert_null(take(&o, 0, CHANNEL_GO, 2));
+    assert_non_null(take(&o, 0, CHANNEL_GO, 3));
+}
+
+/* ---- hello --------------------------------------------------------------- */
+
+static void torture_channel_frame_hello_comes_back(void **state)
+{
+    struct channel_hello h = { .nr = 4, .index = 3, .codec = CHANNEL_LZ4 }, g;
+    uint8_t bytes[CHANNEL_HELLO_SIZE], answer[CHANNEL_ANSWER_SIZE];
+
+    (void)state;
+    memcpy(h.token, token, sizeof(h.token));
+    channel_hello_put(bytes, &h);
+    assert_true(channel_hello_is(bytes));
+    assert_false(channel_hello_is("Xen saved domain, xl format\n \0 \r"));
+    assert_null(channel_hello_get(&g, bytes));
+    assert_memory_equal(&g, &h, sizeof(h));
+    assert_true(channel_token_same(g.token, token));
+    assert_false(channel_token_same(g.token, other));
+    channel_answer_put(answer);
+    assert_true(channel_answer_is(answer));
+    answer[8]++;
+    assert_false(channel_answer_is(answer));
+}
+
+static void torture_channel_frame_hello_of_nonsense(void **state)
+{
+    static const struct channel_hello bad[] = {
+        { .nr = 0 }, { .nr = CHANNELS_MAX + 1 }, { .nr = 4, .index = 4 },
+        { .nr = 1, .codec = CHANNEL_CODECS },
+    };
+    struct channel_hello h = { .nr = 1 };
+    uint8_t bytes[CHANNEL_HELLO_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        channel_hello_put(bytes, &bad[i]);
+        assert_non_null(channel_hello_get(&h, bytes));
+    }
+    channel_hello_put(bytes, &(struct channel_hello){ .nr = 1 });
+    bytes[CHANNEL_HELLO_MAGIC]++;
+    assert_non_null(strstr(channel_hello_get(&h, bytes), "version"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+        TEST(torture_channel_frame_comes_back),
+        TEST(torture_channel_frame_noise_does_not_grow),
+        TEST(torture_channel_frame_damage_is_seen),
+        TEST(torture_channel_frame_of_another_migration),
+        TEST(torture_channel_frame_good_check_bad_sense),
+        TEST(torture_channel_frame_unpacks_only_where_it_was_said),
+        TEST(torture_channel_frame_order_is_kept),
+        TEST(torture_channel_frame_disorder_is_seen),
+        TEST(torture_channel_frame_after_the_end_there_is_go),
+        TEST(torture_channel_frame_hello_comes_back),
+        TEST(torture_channel_frame_hello_of_nonsense),
+    };
+
+    return torture_run(argc, argv, tests);
+}

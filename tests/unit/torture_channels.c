@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both ends of a migration over several channels, through real pipes.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel_frame.h"
+#include "channel_in.h"
+#include "channel_out.h"
+#include "save_thread.h"
+#include "xpc_units.h"
+
+#define NR 4
+#define GO "you are cleared"
+
+static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
+
+/* A channel's way: what carries it from one pipe to the other. */
+struct way {
+    int from, to;
+    unsigned int seed;
+    size_t most;                /* it breaks after so much; 0: it does not */
+    pthread_t thread;
+};
+
+static struct {
+    struct channel_out *out;
+    struct channel_in *in;
+    int sent[NR], received[NR]; /* our ends of the channels */
+    struct way way[NR];
+    unsigned int ways;
+    /* What the stock receiver reads. */
+    int stock;
+    pthread_t reader;
+    bool reads;
+    uint8_t *got;
+    size_t len, room;
+} w;
+
+static void *carry(void *arg)
+{
+    struct way *y = arg;
+    char buf[8192];
+    size_t all = 0;
+    ssize_t n = 1;
+
+    while (n > 0) {
+        size_t want = 1 + rand_r(&y->seed) % sizeof(buf);
+
+        if (y->most && all + want > y->most)
+            want = y->most - all;
+        n = want ? read(y->from, buf, want) : 0;
+        if (rand_r(&y->seed) % 64 == 0)
+            usleep(rand_r(&y->seed) % 300);
+        for (ssize_t at = 0, m; at < n; at += m) {
+            m = write(y->to, buf + at, n - at);
+            if (m < 0)
+                m = n = 0;
+        }
+        all += n > 0 ? n : 0;
+    }
+    close(y->from);
+    close(y->to);
+    return NULL;
+}
+
+static void *read_stock(void *arg)
+{
+    ssize_t n;
+
+    (void)arg;
+    do {
+        if (w.len + (1 << 20) > w.room)
+            w.got = realloc(w.got, w.room = 2 * w.room + (8 << 20));
+        n = read(w.stock, w.got + w.len, 1 << 20);
+        w.len += n > 0 ? n : 0;
+    } while (n > 0);
+    close(w.stock);
+    return NULL;
+}
+
+/* The receiving end alone, behind pipes: sent[] are ours to write to. */
+static void start_in(unsigned int nr, bool compressed)
+{
+    int fd[2];
+
+    for (unsigned int i = 0; i < nr; i++) {
+        assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+        w.received[i] = fd[0];
+        w.sent[i] = fd[1];
+    }
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    w.stock = fd[0];
+    assert_int_equal(pthread_create(&w.reader, NULL, read_stock, NULL), 0);
+    w.reads = true;
+    w.in = channel_in_start(w.received, nr, token, compressed, fd[1]);
+    assert_non_null(w.in);
+}
+
+/* Both, with ways between them; way k breaks after most bytes. */
+static void start_both(unsigned int nr, int codec, unsigned int k, size_t most)
+{
+    struct channel_out_how how = {
+        .fds = w.sent, .nr = nr, .token = token, .codec = codec, .level = 1,
+    };
+    int fd[2];
+
+    start_in(nr, codec);
+    for (unsigned int i = 0; i < nr; i++) {
+        assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+        w.way[i] = (struct way){ .from = fd[0], .to = w.sent[i], .seed = i,
+                                 .most = i == k ? most : 0 };
+        w.sent[i] = fd[1];
+        assert_int_equal(pthread_create(&w.way[i].thread, NULL, carry,
+                                        &w.way[i]), 0);
+    }
+    w.ways = nr;
+    w.out = channel_out_start(&how);
+    assert_non_null(w.out);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    memset(w.sent, -1, sizeof(w.sent));
+    memset(w.received, -1, sizeof(w.received));
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static void join_reader(void)
+{
+    if (w.reads)
+        pthread_join(w.reader, NULL);
+    w.reads = false;
+}
+
+static void close_sent(void)
+{
+    for (int i = 0; i < NR; i++) {
+        if (w.sent[i] >= 0)
+            close(w.sent[i]);
+        w.sent[i] = -1;
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    channel_out_stop(w.out);
+    close_sent();
+    channel_in_stop(w.in);
+    for (int i = 0; i < NR; i++) {
+        if (w.received[i] >= 0)
+            close(w.received[i]);
+    }
+    for (unsigned int i = 0; i < w.ways; i++)
+        pthread_join(w.way[i].thread, NULL);
+    join_reader();
+    free(w.got);
+    return 0;
+}
+
+/* All of it, or -1. */
+static int put(const void *p, size_t len)
+{
+    ssize_t n;
+
+    for (size_t at = 0; at < len; at += n) {
+        n = channel_out_put(w.out, (const char *)p + at, len - at);
+        if (n < 0)
+            return -1;
+        if (!n)
+            channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+    }
+    return 0;
+}
+
+static int drain(void)
+{
+    int r;
+
+    channel_out_flush(w.out);
+    while (!(r = channel_out_left(w.out)))
+        channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+    return r < 0 ? -1 : 0;
+}
+
+static void write_frame(int fd, int kind, uint64_t sequence, const void *p,
+                        size_t len)
+{
+    struct channel_frame f = { 0 };
+    struct iovec iov[2];
+    int flags = fcntl(fd, F_GETFL);
+
+    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+    channel_frame_make(&f, kind, sequence, p, len, NULL, token, iov);
+    /* Whoever refuses it may have gone by then. */
+    if (write(fd, iov[0].iov_base, iov[0].iov_len) > 0 && len &&
+        write(fd, iov[1].iov_base, iov[1].iov_len)) {}
+    fcntl(fd, F_SETFL, flags);
+}
+
+/* Until out_fd is closed. */
+static const char *wait_in(void)
+{
+    struct pollfd fd = { .fd = channel_in_done_fd(w.in), .events = POLLIN };
+
+    assert_int_equal(poll(&fd, 1, 60000), 1);
+    return channel_in_error(w.in);
+}
+
+/* ---- what is put in comes out -------------------------------------------- */
+
+#define RECORDS 20000
+#define PFNS 64
+
+/* A guest's pages, again and again, some records large, most small. */
+static size_t fill_record(uint8_t *to, unsigned int *seed, uint32_t n)
+{
+    size_t len = n % 500 ? rand_r(seed) % 1000 : 8 + rand_r(seed) % 700000;
+    uint32_t head[2] = { n, rand_r(seed) % PFNS };
+
+    memset(to, n % 251, 8 + len);
+    memcpy(to, head, sizeof(head));
+    return sizeof(head) + len;
+}
+
+static void all_of_it_in_order(unsigned int nr, int codec)
+{
+    static uint8_t record[1 << 20];
+    struct channel_count total = { 0 }, left;
+    unsigned int seed = 1;
+    uint64_t wire;
+    size_t len, at = 0;
+
+    start_both(nr, codec, 0, 0);
+    for (uint32_t n = 0; n < RECORDS; n++) {
+        len = fill_record(record, &seed, n);
+        assert_int_equal(put(record, len), 0);
+        total.bytes += len;
+        total.pages++;
+        channel_out_mark(w.out, &total);
+        if (n % 3000 == 2999)
+            assert_int_equal(drain(), 0);
+    }
+    assert_int_equal(drain(), 0);
+    channel_out_counts(w.out, &left, &wire);
+    assert_memory_equal(&left, &total, sizeof(left));
+    assert_true(codec ? wire < total.bytes : wire > total.bytes);
+    write_frame(w.sent[0], CHANNEL_END, channel_out_sequence(w.out), NULL, 0);
+    write_frame(w.sent[0], CHANNEL_GO, channel_out_sequence(w.out) + 1, GO,
+                sizeof(GO));
+    channel_out_stop(w.out);
+    w.out = NULL;
+    /* The others stay until all has come. */
+    close(w.sent[0]);
+    w.sent[0] = -1;
+    assert_null(wait_in());
+    channel_in_stop(w.in);
+    w.in = NULL;
+    join_reader();
+    assert_int_equal(w.len, total.bytes + sizeof(GO));
+    seed = 1;
+    for (uint32_t n = 0; n < RECORDS; n++, at += len) {
+        len = fill_record(record, &seed, n);
+        assert_memory_equal(w.got + at, record, len);
+    }
+    assert_string_equal((char *)w.got + at, GO);
+}
+
+static void torture_channels_keep_the_order(void **state)
+{
+    (void)state;
+    all_of_it_in_order(NR, CHANNEL_PLAIN);
+}
+
+static void torture_channels_keep_the_order_with_zstd(void **state)
+{
+    (void)state;
+    all_of_it_in_order(NR, CHANNEL_ZSTD);
+}
+
+static void torture_channels_keep_the_order_with_lz4(void **state)
+{
+    (void)state;
+    all_of_it_in_order(NR, CHANNEL_LZ4);
+}
+
+static void torture_channels_one_is_enough(void **state)
+{
+    (void)state;
+    all_of_it_in_order(1, CHANNEL_LZ4);
+}
+
+/* ---- what breaks --------------------------------------------------------- */
+
+static void torture_channels_one_that_dies_is_the_end(void **state)
+{
+    static uint8_t some[1 << 20];
+    int r = 0;
+
+    (void)state;
+    start_both(NR, CHANNEL_PLAIN, 2, 3000000);
+    /* Never is anything taken of which the end can't be told. */
+    for (int i = 0; i < 1000 && !r; i++)
+        r = put(some, sizeof(some));
+    assert_int_equal(r, -1);
+    assert_int_equal(errno, EPIPE);
+    assert_non_null(strstr(wait_in(), "channel 2: "));
+    channel_out_stop(w.out);
+    w.out = NULL;
+    close_sent();
+    join_reader();
+    /* A part, as it was, and none of it twice. */
+    assert_true(w.len && w.len < 1000u << 20);
+}
+
+/* Nobody reads: it is broken off in no time. */
+static void torture_channels_a_stall_is_broken_off(void **state)
+{
+    static uint8_t some[1 << 20];
+    struct channel_out_how how = { .fds = w.sent, .nr = NR, .token = token };
+    uint64_t begun;
+    int fd[2];
+
+    (void)state;
+    start_in(1, false);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+        if (w.sent[i] >= 0)
+            close(w.sent[i]);
+        if (w.received[i] >= 0)
+            dup2(fd[0], w.received[i]);
+        else
+            w.received[i] = fcntl(fd[0], F_DUPFD_CLOEXEC, 3);
+        close(fd[0]);
+        w.sent[i] = fd[1];
+    }
+    channel_in_stop(w.in);
+    w.in = NULL;
+    w.out = channel_out_start(&how);
+    assert_non_null(w.out);
+    while (channel_out_put(w.out, some, sizeof(some)) > 0) {}
+    assert_int_equal(channel_out_left(w.out), 0);
+    begun = save_now_ns();
+    channel_out_wait(w.out, begun + 20 * XPC_MS);
+    assert_true(save_now_ns() - begun >= 20 * XPC_MS);
+    begun = save_now_ns();
+    channel_out_break(w.out);
+    assert_int_equal(channel_out_left(w.out), -1);
+    assert_int_equal(errno, ECANCELED);
+    assert_int_equal(channel_out_put(w.out, some, 1), -1);
+    channel_out_stop(w.out);
+    w.out = NULL;
+    assert_true(save_now_ns() - begun < 500 * XPC_MS);
+}
+
+/* The cap is for all channels together: 8 MB at 40 MB/s. */
+static void torture_channels_share_the_cap(void **state)
+{
+    static uint8_t some[1 << 20];
+    uint64_t begun = save_now_ns(), ns;
+
+    (void)state;
+    start_both(NR, CHANNEL_PLAIN, 0, 0);
+    channel_out_rate(w.out, 40000000);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(put(some, 1000000), 0);
+    assert_int_equal(drain(), 0);
+    ns = save_now_ns() - begun;
+    assert_true(ns >= 170 * XPC_MS);
+}
+
+/* ---- strangers ----------------------------------------------------------- */
+
+static void refuses(const char *why)
+{
+    const char *error = wait_in();
+
+    assert_non_null(error);
+    assert_non_null(strstr(error, why));
+}
+
+static void torture_channels_refuse_a_frame_twice(void **state)
+{
+    (void)state;
+    start_in(2, false);
+    write_frame(w.sent[0], CHANNEL_DATA, 0, "x", 1);
+    write_frame(w.sent[0], CHANNEL_DATA, 0, "x", 1);
+    refuses("channel 0: a frame has come before");
+}
+
+static void torture_channels_refuse_a_gap(void **state)
+{
+    (void)state;
+    start_in(2, false);
+    write_frame(w.sent[0], CHANNEL_DATA, 1, "x", 1);
+    write_frame(w.sent[1], CHANNEL_DATA, 2, "x", 1);
+    assert_non_null(strstr(wait_in(), "a frame leaves one out"));
+}
+
+static void torture_channels_refuse_what_is_none(void **state)
+{
+    char junk[100] = "GET / HTTP/1.1\r\n";
+
+    (void)state;
+    start_in(2, false);
+    assert_int_equal(write(w.sent[1], junk, sizeof(junk)), sizeof(junk));
+    refuses("channel 1: a frame is none");
+}
+
+static void torture_channels_refuse_go_before_the_end(void **state)
+{
+    (void)state;
+    start_in(1, false);
+    write_frame(w.sent[0], CHANNEL_GO, 0, GO, sizeof(GO));
+    refuses("is not what may come now");
+}
+
+static void torture_channels_refuse_more_after_the_end(void **state)
+{
+    (void)state;
+    start_in(2, false);
+    write_frame(w.sent[1], CHANNEL_DATA, 1, "x", 1);
+    write_frame(w.sent[0], CHANNEL_END, 0, NULL, 0);
+    assert_non_null(wait_in());
+}
+
+static void torture_channels_refuse_an_early_end(void **state)
+{
+    (void)state;
+    start_in(2, false);
+    write_frame(w.sent[0], CHANNEL_DATA, 0, "x", 1);
+    close(w.sent[1]);
+    w.sent[1] = -1;
+    assert_non_null(strstr(wait_in(), "channel 1: it was closed in the "
+                           "middle"));
+}
+
+/* A channel of which the turn never comes takes a frame, and no more. */
+static void torture_channels_hold_no_more_than_a_frame(void **state)
+{
+    static uint8_t some[CHANNEL_FRAME_MAX];
+    struct channel_frame f = { 0 };
+    struct pollfd fd;
+    struct iovec iov[2];
+    size_t taken = 0, room;
+    uint64_t n = 1;
+    ssize_t r;
+
+    (void)state;
+    start_in(2, false);
+    fd = (struct pollfd){ .fd = w.sent[1], .events = POLLOUT };
+    room = fcntl(w.sent[1], F_GETPIPE_SZ);
+    fcntl(w.sent[1], F_SETFL, O_NONBLOCK | O_WRONLY);
+    while (poll(&fd, 1, 300) == 1) {
+        channel_frame_make(&f, CHANNEL_DATA, n++, some, sizeof(some), NULL,
+                           token, iov);
+        for (int i = 0; i < 2; i++) {
+            while (iov[i].iov_len && poll(&fd, 1, 300) == 1) {
+                r = write(w.sent[1], iov[i].iov_base, iov[i].iov_len);
+                assert_true(r > 0);
+                iov[i].iov_base = (char *)iov[i].iov_base + r;
+                iov[i].iov_len -= r;
+                taken += r;
+            }
+        }
+    }
+    assert_true(taken <= room + CHANNEL_HEAD_SIZE + CHANNEL_FRAME_MAX);
+    assert_null(channel_in_error(w.in));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_channels_keep_the_order),
+        TEST(torture_channels_keep_the_order_with_zstd),
+        TEST(torture_channels_keep_the_order_with_lz4),
+        TEST(torture_channels_one_is_enough),
+        TEST(torture_channels_one_that_dies_is_the_end),
+        TEST(torture_channels_a_stall_is_broken_off),
+        TEST(torture_channels_share_the_cap),
+        TEST(torture_channels_refuse_a_frame_twice),
+        TEST(torture_channels_refuse_a_gap),
+        TEST(torture_channels_refuse_what_is_none),
+        TEST(torture_channels_refuse_go_before_the_end),
+        TEST(torture_channels_refuse_more_after_the_end),
+        TEST(torture_channels_refuse_an_early_end),
+        TEST(torture_channels_hold_no_more_than_a_frame),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "channel_frame.h"
+#include "channel_out.h"
+#include "save_bucket.h"
+#include "save_thread.h"
+#include "xpc_units.h"
+
+#define PIECES_PER_CHANNEL 3
+
+/* A frame's worth of the stream. */
+struct piece {
+    struct piece *next;
+    uint64_t sequence;
+    size_t len;
+    struct channel_count count;     /* what leaves with it */
+    uint8_t data[CHANNEL_FRAME_MAX];
+};
+
+struct channel {
+    struct channel_out *out;
+    int fd;
+    pthread_t thread;
+    struct channel_frame frame;
+    struct channel_squeeze *squeeze;
+    size_t paid;                    /* for so much there is leave to leave */
+};
+
+struct channel_out {
+    uint8_t token[CHANNEL_TOKEN];
+    pthread_mutex_t lock;
+    pthread_cond_t work;            /* for the threads */
+    pthread_cond_t news;            /* for the caller */
+    struct piece *pieces;           /* all of them */
+    struct piece *free;
+    struct piece *queue, **queue_end;
+    struct piece *filling;          /* NULL: none; the caller's */
+    struct channel_count marked, left;
+    uint64_t wire_bytes, sequence;
+    unsigned int under_way;         /* queued, or leaving */
+    struct save_bucket bucket;
+    int error;                      /* errno; ECANCELED: broken off */
+    bool quit;
+    int stop_fd;                    /* readable: nothing leaves any more */
+    unsigned int nr;                /* whose threads run */
+    unsigned int nr_channels;
+    struct channel channel[CHANNELS_MAX];
+};
+
+/* ---- a frame leaves ------------------------------------------------------ */
+
+/* With the lock held. The first error counts. */
+static void fail(struct channel_out *out, int errnoval)
+{
+    if (out->error)
+        return;
+    out->error = errnoval;
+    eventfd_write(out->stop_fd, 1);
+    pthread_cond_signal(&out->news);
+}
+
+/*
+ * Nothing leaves that was not paid for, whichever the channel. Returns for how
+ * long to wait if that can't be now, or 0.
+ */
+static uint64_t pay(struct channel *c, size_t len)
+{
+    struct channel_out *out = c->out;
+    uint64_t now = save_now_ns(), wait;
+    size_t piece;
+
+    if (c->paid)
+        return 0;
+    pthread_mutex_lock(&out->lock);
+    wait = save_bucket_wait(&out->bucket, now);
+    if (!wait) {
+        piece = save_bucket_piece(&out->bucket);
+        c->paid = len < piece ? len : piece;
+        save_bucket_take(&out->bucket, c->paid, now);
+    }
+    pthread_mutex_unlock(&out->lock);
+    return wait;
+}
+
+/* Waits for the channel, or for so long if that is not 0. -1: stop. */
+static int wait_ready(struct channel *c, uint64_t wait_ns)
+{
+    struct pollfd fds[2] = {
+        { .fd = c->out->stop_fd, .events = POLLIN },
+        { .fd = wait_ns ? -1 : c->fd, .events = POLLOUT },
+    };
+    /* Not for long, though: the rate may become another. */
+    int ms = wait_ns / XPC_MS < 50 ? wait_ns / XPC_MS + 1 : 50;
+
+    if (poll(fds, 2, wait_ns ? ms : -1) < 0 && errno != EINTR)
+        return -1;
+    return fds[0].revents ? -1 : 0;
+}
+
+/* The first len bytes of iov. Returns as writev() does. */
+static ssize_t write_some(int fd, const struct iovec *iov, int nr, size_t len)
+{
+    struct iovec part[2];
+    int i;
+
+    for (i = 0; i < nr && len; i++) {
+        part[i] = iov[i];
+        if (part[i].iov_len > len)
+            part[i].iov_len = len;
+        len -= part[i].iov_len;
+    }
+    return writev(fd, part, i);
+}
+
+static void advance(struct iovec *iov, int nr, size_t n)
+{
+    for (int i = 0; i < nr && n; i++) {
+        size_t part = n < iov[i].iov_len ? n : iov[i].iov_len;
+
+        iov[i].iov_base = (char *)iov[i].iov_base + part;
+        iov[i].iov_len -= part;
+        n -= part;
+    }
+}
+
+/* Returns 0 or errno. */
+static int write_all(struct channel *c, struct iovec iov[2])
+{
+    size_t len;
+    uint64_t wait;
+    ssize_t n;
+
+    while ((len = iov[0].iov_len + iov[1].iov_len)) {
+        wait = pay(c, len);
+        if (wait_ready(c, wait))
+            return ECANCELED;
+        if (wait)
+            continue;
+        n = write_some(c->fd, iov, 2, len < c->paid ? len : c->paid);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return errno;
+        if (n > 0) {
+            c->paid -= n;
+            advance(iov, 2, n);
+        }
+    }
+    return 0;
+}
+
+static int send_piece(struct channel *c, const struct piece *p)
+{
+    struct iovec iov[2];
+
+    channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, p->data, p->len,
+                       c->squeeze, c->out->token, iov);
+    return write_all(c, iov);
+}
+
+/* With the lock held. */
+static void has_left(struct channel *c, const struct piece *p)
+{
+    struct channel_out *out = c->out;
+
+    out->left.bytes += p->count.bytes;
+    out->left.pages += p->count.pages;
+    out->left.page_bytes += p->count.page_bytes;
+    out->left.zero_pages += p->count.zero_pages;
+    out->wire_bytes += CHANNEL_HEAD_SIZE + c->frame.head.wire_len;
+}
+
+static struct piece *take(struct channel_out *out)
+{
+    struct piece *p = out->queue;
+
+    out->queue = p->next;
+    if (!out->queue)
+        out->queue_end = &out->queue;
+    return p;
+}
+
+static void *sender(void *arg)
+{
+    struct channel *c = arg;
+    struct channel_out *out = c->out;
+    struct piece *p;
+    int r;
+
+    pthread_mutex_lock(&out->lock);
+    while (!out->quit && !out->error) {
+        if (!out->queue) {
+            pthread_cond_wait(&out->work, &out->lock);
+            continue;
+        }
+        p = take(out);
+        pthread_mutex_unlock(&out->lock);
+        r = send_piece(c, p);
+        pthread_mutex_lock(&out->lock);
+        if (r)
+            fail(out, r);
+        else
+            has_left(c, p);
+        p->next = out->free;
+        out->free = p;
+        out->under_way--;
+        pthread_cond_signal(&out->news);
+    }
+    pthread_mutex_unlock(&out->lock);
+    return NULL;
+}
+
+/* ---- what is put in ------------------------------------------------------ */
+
+/* With the lock held. */
+static void dispatch(struct channel_out *out)
+{
+    struct piece *p = out->filling;
+
+    out->filling = NULL;
+    p->next = NULL;
+    p->sequence = out->sequence++;
+    *out->queue_end = p;
+    out->queue_end = &p->next;
+    out->under_way++;
+    pthread_cond_signal(&out->work);
+}
+
+/* A full piece has stayed until now, for what channel_out_mark() adds. */
+static struct piece *make_room(struct channel_out *out)
+{
+    pthread_mutex_lock(&out->lock);
+    if (out->filling && out->filling->len == CHANNEL_FRAME_MAX)
+        dispatch(out);
+    if (!out->filling && out->free && !out->error) {
+        out->filling = out->free;
+        out->free = out->free->next;
+        out->filling->len = 0;
+        out->filling->count = (struct channel_count){ 0 };
+    }
+    errno = out->error;
+    pthread_mutex_unlock(&out->lock);
+    return out->filling;
+}
+
+ssize_t channel_out_put(struct channel_out *out, const void *p, size_t len)
+{
+    struct piece *to = out->filling;
+
+    if (!to || to->len == CHANNEL_FRAME_MAX)
+        to = make_room(out);
+    if (!to)
+        return errno ? -1 : 0;
+    if (len > CHANNEL_FRAME_MAX - to->len)
+        len = CHANNEL_FRAME_MAX - to->len;
+    memcpy(to->data + to->len, p, len);
+    to->len += len;
+    return len;
+}
+
+void channel_out_mark(struct channel_out *out,
+                      const struct channel_count *total)
+{
+    struct channel_count *c = out->filling ? &out->filling->count : NULL;
+
+    if (!c)
+        return;
+    c->bytes += total->bytes - out->marked.bytes;
+    c->pages += total->pages - out->marked.pages;
+    c->page_bytes += total->page_bytes - out->marked.page_bytes;
+    c->zero_pages += total->zero_pages - out->marked.zero_pages;
+    out->marked = *total;
+}
+
+void channel_out_flush(struct channel_out *out)
+{
+    pthread_mutex_lock(&out->lock);
+    if (out->filling && out->filling->len)
+        dispatch(out);
+    pthread_mutex_unlock(&out->lock);
+}
+
+int channel_out_left(struct channel_out *out)
+{
+    int r;
+
+    pthread_mutex_lock(&out->lock);
+    errno = out->error;
+    r = out->error ? -1 : !out->under_way &&
+        (!out->filling || !out->filling->len);
+    pthread_mutex_unlock(&out->lock);
+    return r;
+}
+
+void channel_out_wait(struct channel_out *out, uint64_t until_ns)
+{
+    unsigned int before;
+
+    pthread_mutex_lock(&out->lock);
+    before = out->under_way;
+    while (before && out->under_way == before && !out->error &&
+           save_now_ns() < until_ns)
+        save_cond_wait_until(&out->news, &out->lock, until_ns);
+    pthread_mutex_unlock(&out->lock);
+}
+
+void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
+{
+    pthread_mutex_lock(&out->lock);
+    save_bucket_rate(&out->bucket, bytes_per_s, save_now_ns());
+    pthread_mutex_unlock(&out->lock);
+}
+
+void channel_out_break(struct channel_out *out)
+{
+    pthread_mutex_lock(&out->lock);
+    fail(out, ECANCELED);
+    pthread_mutex_unlock(&out->lock);
+}
+
+void channel_out_counts(struct channel_out *out, struct channel_count *count_r,
+                        uint64_t *wire_bytes_r)
+{
+    pthread_mutex_lock(&out->lock);
+    *count_r = out->left;
+    *wire_bytes_r = out->wire_bytes;
+    pthread_mutex_unlock(&out->lock);
+}
+
+uint64_t channel_out_sequence(const struct channel_out *out)
+{
+    return out->sequence;
+}
+
+/* ---- its life ------------------------------------------------------------ */
+
+static void free_all(struct channel_out *out)
+{
+    for (unsigned int i = 0; i < out->nr_channels; i++) {
+        channel_frame_dispose(&out->channel[i].frame);
+        channel_squeeze_close(out->channel[i].squeeze);
+    }
+    pthread_cond_destroy(&out->work);
+    pthread_cond_destroy(&out->news);
+    pthread_mutex_destroy(&out->lock);
+    if (out->stop_fd >= 0)
+        close(out->stop_fd);
+    free(out->pieces);
+    free(out);
+}
+
+static bool init_channel(struct channel_out *out, int fd,
+                         const struct channel_out_how *how)
+{
+    struct channel *c = &out->channel[out->nr_channels++];
+    int flags = fcntl(fd, F_GETFL);
+
+    *c = (struct channel){
+        .out = out, .fd = fd,
+        .squeeze = channel_squeeze_open(how->codec, how->level),
+    };
+    return c->squeeze && channel_frame_init(&c->frame, how->codec) &&
+           !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static bool init(struct channel_out *out, const struct channel_out_how *how)
+{
+    size_t nr = (size_t)how->nr * PIECES_PER_CHANNEL;
+
+    memcpy(out->token, how->token, sizeof(out->token));
+    pthread_mutex_init(&out->lock, NULL);
+    pthread_cond_init(&out->work, NULL);
+    save_cond_init(&out->news);
+    out->queue_end = &out->queue;
+    out->sequence = how->sequence;
+    out->stop_fd = eventfd(0, EFD_CLOEXEC);
+    out->pieces = malloc(nr * sizeof(out->pieces[0]));
+    if (out->stop_fd < 0 || !out->pieces)
+        return false;
+    for (size_t i = 0; i < nr; i++) {
+        out->pieces[i].next = out->free;
+        out->free = &out->pieces[i];
+    }
+    for (unsigned int i = 0; i < how->nr; i++) {
+        if (!init_channel(out, how->fds[i], how))
+            return false;
+    }
+    return true;
+}
+
+struct channel_out *channel_out_start(const struct channel_out_how *how)
+{
+    struct channel_out *out = calloc(1, sizeof(*out));
+    int r = 0;
+
+    if (!out)
+        return NULL;
+    if (!init(out, how)) {
+        r = errno;
+        free_all(out);
+        errno = r;
+        return NULL;
+    }
+    while (out->nr < how->nr && !r) {
+        struct channel *c = &out->channel[out->nr];
+
+        r = save_thread_start(&c->thread, sender, c);
+        out->nr += !r;
+    }
+    if (!r)
+        return out;
+    channel_out_stop(out);
+    errno = r;
+    return NULL;
+}
+
+void channel_out_stop(struct channel_out *out)
+{
+    if (!out)
+        return;
+    pthread_mutex_lock(&out->lock);
+    out->quit = true;
+    fail(out, ECANCELED);
+    pthread_cond_broadcast(&out->work);
+    pthread_mutex_unlock(&out->lock);
+    for (unsigned int i = 0; i < out->nr; i++)
+        pthread_join(out->channel[i].thread, NULL);
+    free_all(out);
+}
