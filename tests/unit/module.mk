@@ -15,10 +15,11 @@ TEST_OBJS_torture_save_still := $(call objs,tools/libs/guest/save_still.c \
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
-	save_bucket.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
+	save_bucket.c save_channels.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
 	save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c save_zero.c xen_preflight.c \
-	xen_store.c))
+	xen_store.c)) $(call objs,tools/libs/guest/channel_out.c) \
+	$(filter-out %/save_thread.o,$(CHANNEL_OBJS))
 TEST_OBJS_torture_save_bucket := $(call objs,tools/libs/guest/save_bucket.c)
 TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 	save_thread.c save_workers.c))
@@ -26,13 +27,14 @@ TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
 $(foreach t,torture_save_control torture_save_policy torture_save_strict \
-	torture_save_write,\
+	torture_save_write torture_save_channels,\
 	$(eval TEST_OBJS_$(t) := $(SAVE_TESTED)) \
-	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym))
+	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)))
 TEST_OBJS_torture_channel_frame := $(CHANNEL_OBJS)
 TEST_OBJS_torture_channels := $(sort $(CHANNEL_IN_OBJS) $(CHANNEL_OUT_OBJS))
 $(foreach t,torture_channel_frame torture_channels,\
 	$(eval TEST_LIBS_$(t) := $(CHANNEL_LIBS)))
+TEST_OBJS_torture_save_channels += $(call objs,tools/libs/guest/channel_in.c)
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \

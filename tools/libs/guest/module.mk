@@ -30,7 +30,8 @@ CHANNEL_OUT_OBJS := $(call objs,tools/libs/guest/channel_out.c \
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
-SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_control.c \
+SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_channels.c \
+	save_control.c \
 	save_orphan.c save_plugin.c save_policy.c save_sampler.c save_still.c save_stream.c \
 	save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c \
@@ -44,11 +45,12 @@ $(LIBXENPRECOPY): $(call objs,$(ENGINE_SRCS))
 
 # It calls what the helper has loaded anyway, and must not bring a second
 # libxenguest: hence no -lxenguest.
-$(SAVE_PLUGIN): $(call objs,$(SAVE_PLUGIN_SRCS)) $(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
+$(SAVE_PLUGIN): $(sort $(call objs,$(SAVE_PLUGIN_SRCS)) $(CHANNEL_OUT_OBJS)) \
+		$(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) -shared $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	  -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy \
-	  $(XEN_SIDE_LIBS)
+	  $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
 $(call objs,tools/libs/guest/save_helper.c): CPPFLAGS += \
 	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'

@@ -147,10 +147,10 @@ static int prepare(struct save_ctx *ctx)
     return 1;
 }
 
-/* The toolstack's SIGTERM makes the stream unwritable: see its helper. */
-static bool stopped_by_toolstack(int fd)
+/* See stock's helper. */
+bool save_stopped(const struct save_ctx *ctx)
 {
-    int flags = fcntl(fd, F_GETFL);
+    int flags = fcntl(ctx->io_fd, F_GETFL);
 
     return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
 }
@@ -159,7 +159,7 @@ void save_finish(struct save_ctx *ctx)
 {
     struct xpc_report *r = &ctx->report;
 
-    if (r->outcome == XPC_OUTCOME_FAILED && stopped_by_toolstack(ctx->io_fd)) {
+    if (r->outcome == XPC_OUTCOME_FAILED && save_stopped(ctx)) {
         r->outcome = XPC_OUTCOME_INTERRUPTED;
         free(r->text);
         r->text = strdup("interrupted by the toolstack");
@@ -183,7 +183,10 @@ static int start(struct save_ctx *ctx)
     xen_pfn_t last = 0;
     bool elide = ctx->params.zero_pages == XPC_ZERO_PAGES_ELIDE && ctx->hvm &&
                  !xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last);
+    char err[XPC_ERR_LEN];
 
+    if (save_channels_start(ctx, err, sizeof(err)))
+        return refuse(ctx, err);
     ctx->zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
                                 save_workers_spare(ZERO_THREADS));
     if (!ctx->zero)
@@ -219,6 +222,10 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);
     saved = errno;
+    if (!rc && save_channels_give_back(ctx)) {
+        rc = -1;
+        saved = errno;
+    }
     save_active = NULL;
     if (ctx->sampler)
         save_sampler_cost(ctx->sampler, &ctx->report.sampler_counts,
@@ -227,6 +234,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     save_watchdog_stop(ctx->watchdog);
     xpc_workset_dispose(&ctx->workset);
     save_conclude(ctx, rc, saved);
+    save_channels_stop(ctx);
     save_zero_stop(ctx->zero);
     errno = saved;
     return rc;

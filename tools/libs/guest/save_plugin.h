@@ -11,6 +11,7 @@
 #include <xenguest.h>
 
 #include "save_bucket.h"
+#include "save_channels.h"
 #include "save_sampler.h"
 #include "save_stream.h"
 #include "save_thread.h"
@@ -42,6 +43,7 @@ struct save_ctx {
     struct save_stream stream;
     struct save_zero *zero;
     struct save_bucket bucket;  /* the cap on what leaves */
+    struct save_channels *channels;     /* that it leaves by; NULL: io_fd */
     struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
     struct xpc_workset workset;             /* nr_pfns 0: not watched */
@@ -83,6 +85,20 @@ void save_cleaned(struct save_ctx *ctx);
 /* len bytes starting in iov have been written to the stream. */
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len);
+
+/* All that was written has left by now. */
+void save_flowed(struct save_ctx *ctx);
+
+/*
+ * May what is to be written leave, page data or not? Not when precopy's time
+ * is over, not when a user has cancelled it, and not when it comes too late for
+ * the promise: then errno is set.
+ */
+bool save_may_write(struct save_ctx *ctx, bool pages);
+/* The cap on what leaves now; 0: none. */
+uint64_t save_cap(const struct save_ctx *ctx);
+/* Has the toolstack's SIGTERM made the stream unwritable? */
+bool save_stopped(const struct save_ctx *ctx);
 
 /*
  * Tells that a migration is under way, and that it has ended. All of

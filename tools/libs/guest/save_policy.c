@@ -83,6 +83,22 @@ void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
         ctx->report.pages_sent_ns = since_start(ctx);
 }
 
+/*
+ * Over channels what was written is ahead of what has left. Where it counts,
+ * that is waited for, and the wait is part of the time that it took.
+ */
+void save_flowed(struct save_ctx *ctx)
+{
+    uint64_t now = save_now_ns();
+
+    if (ctx->flow_bytes && ctx->wrote_ns) {
+        ctx->flow_ns += now - ctx->wrote_ns;
+        ctx->wrote_ns = now;
+    }
+    if (ctx->report.final_bitmap_ns && ctx->stream.in_pages)
+        ctx->report.pages_sent_ns = since_start(ctx);
+}
+
 /* Progress is for people: that it can't be written fails no migration. */
 static void publish(struct save_ctx *ctx, const struct xpc_iteration *it)
 {
@@ -171,7 +187,8 @@ int save_policy(struct precopy_stats stats, void *data)
 {
     struct save_ctx *ctx = save_active;
 
-    int action = stats.dirty_count >= 0 ? iteration_begins(ctx, &stats)
+    int action = save_channels_drain(ctx) ? XPC_ABORT :
+                 stats.dirty_count >= 0 ? iteration_begins(ctx, &stats)
                                         : iteration_ended(ctx);
 
     (void)data;     /* libxl's, for its own callbacks */
@@ -187,6 +204,8 @@ int save_suspend(void *data)
     struct save_still *still;
     int ok;
 
+    if (save_channels_drain(ctx))
+        return 0;
     /* Stock's rule may stop at an iteration's begin: that one ends here. */
     if (!ctx->last_pending)
         iteration_ended(ctx);
@@ -267,19 +286,24 @@ static void set_failure(struct save_ctx *ctx, int errnoval)
 /* What has left, in all and in the switchover. */
 static void count_sent(struct save_ctx *ctx)
 {
-    const struct save_stream *s = &ctx->stream;
+    struct channel_count c = {
+        .bytes = ctx->stream.bytes, .pages = ctx->stream.pages,
+        .page_bytes = ctx->stream.page_bytes,
+        .zero_pages = ctx->zero->pages,
+    };
     struct xpc_report *r = &ctx->report;
 
-    r->total_bytes = s->bytes;
-    r->total_pages_sent = s->pages;
-    r->total_zero_pages = ctx->zero->pages;
+    save_channels_counts(ctx, &c);
+    r->total_bytes = c.bytes;
+    r->total_pages_sent = c.pages;
+    r->total_zero_pages = c.zero_pages;
     if (!r->suspended_ns)
         return;
-    r->final_pages = s->pages - ctx->suspend_pages;
-    r->final_zero_pages = ctx->zero->pages - ctx->suspend_zero_pages;
-    r->final_bytes = s->bytes - ctx->suspend_bytes;
+    r->final_pages = c.pages - ctx->suspend_pages;
+    r->final_zero_pages = c.zero_pages - ctx->suspend_zero_pages;
+    r->final_bytes = c.bytes - ctx->suspend_bytes;
     r->device_bytes = r->final_bytes -
-        (s->page_bytes - ctx->suspend_page_bytes);
+        (c.page_bytes - ctx->suspend_page_bytes);
 }
 
 void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
@@ -312,5 +336,6 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
         r->outcome = r->decision.reason == XPC_REASON_CANCELLED ?
                      XPC_OUTCOME_INTERRUPTED : XPC_OUTCOME_ABORTED;
     else
-        set_failure(ctx, errnoval);
+        set_failure(ctx, save_channels_error(ctx) ? save_channels_error(ctx) :
+                         errnoval);
 }

@@ -18,18 +18,13 @@ typedef ssize_t write_fn(int, const void *, size_t);
 /* What holds the stream up is looked for as often as this. */
 #define NAP_NS (50 * XPC_MS)
 
-/*
- * May a write to the stream begin? Not when precopy's time is over, not when
- * a user has cancelled it, and not when it comes too late for the promise.
- */
-static bool may_write(struct save_ctx *ctx, const struct iovec *iov)
+bool save_may_write(struct save_ctx *ctx, bool pages)
 {
     uint64_t now = save_now_ns();
     bool may = true;
 
     if (!ctx->live) {
-        may = !save_strict_broken(ctx, save_stream_pages_next(&ctx->stream,
-                                                              iov));
+        may = !save_strict_broken(ctx, pages);
     } else if (ctx->deadline_ns && now >= ctx->deadline_ns) {
         ctx->out_of_time = true;
         may = false;
@@ -93,8 +88,7 @@ static void advance(struct iovec **iov, int *iovcnt, size_t n)
     }
 }
 
-/* The cap on what leaves now; 0: none. */
-static uint64_t cap(const struct save_ctx *ctx)
+uint64_t save_cap(const struct save_ctx *ctx)
 {
     return ctx->report.suspend_asked_ns ?
            xpc_params_switchover_cap(&ctx->params) :
@@ -117,9 +111,9 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
 
     advance(&iov, &iovcnt, 0);
     while (iovcnt) {
-        if (!may_write(ctx, iov))
+        if (!save_may_write(ctx, save_stream_pages_next(&ctx->stream, iov)))
             return -1;
-        save_bucket_rate(b, cap(ctx), save_now_ns());
+        save_bucket_rate(b, save_cap(ctx), save_now_ns());
         wait = save_bucket_wait(b, save_now_ns());
         if (wait) {
             nap(wait);
@@ -163,9 +157,13 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
 {
     uint64_t before = ctx->zero->pages;
     size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
+    int r;
 
     spare_flow(ctx, ctx->zero->pages - before);
-    return write_all(ctx, ctx->zero->out, ctx->zero->nr_out) ? -1 : (ssize_t)n;
+    r = ctx->channels ?
+        save_channels_write(ctx, ctx->zero->out, ctx->zero->nr_out) :
+        write_all(ctx, ctx->zero->out, ctx->zero->nr_out);
+    return r ? -1 : (ssize_t)n;
 }
 
 ssize_t writev(int fd, const struct iovec *iov, int iovcnt)

@@ -53,6 +53,15 @@ enum xpc_zero_pages {
     XPC_ZERO_PAGES_SEND,    /* as any other */
 };
 
+/* How is what goes over channels compressed? As enum channel_codec has it. */
+enum xpc_compress {
+    XPC_COMPRESS_OFF,
+    XPC_COMPRESS_ZSTD,
+    XPC_COMPRESS_LZ4,
+};
+
+#define XPC_CHANNELS_MAX 16
+
 /* The cap on precopy's rate: what becomes of it for the stop-and-copy? */
 enum xpc_switchover {
     XPC_SWITCHOVER_LIFTED,
@@ -93,6 +102,9 @@ struct xpc_params {
     uint64_t max_bytes_per_s;       /* no more leaves in precopy; 0: no cap */
     int switchover;                 /* enum xpc_switchover */
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
+    uint64_t channels;              /* connections to the target */
+    int compress;                   /* enum xpc_compress */
+    uint64_t compress_level;        /* 0: the least effort */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
                                      * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
@@ -127,6 +139,8 @@ uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
  */
 bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s);
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
+/* Is the stream to be put into channels, one at least? */
+bool xpc_params_over_channels(const struct xpc_params *p);
 /* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
 /*
@@ -294,6 +308,11 @@ struct xpc_report {
     uint64_t sampler_counts, sampler_ns;
     /* Since the suspend was asked for: pages, and bytes in all and of state. */
     uint64_t final_pages, final_zero_pages, final_bytes, device_bytes;
+    /*
+     * Over channels: how many, and the bytes that were written to them for
+     * total_bytes, compressed. 0: there were none.
+     */
+    uint64_t channels, wire_bytes;
     struct xpc_iteration *iterations;
     size_t nr_iterations;
 };

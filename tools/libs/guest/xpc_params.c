@@ -19,6 +19,7 @@ void xpc_params_init(struct xpc_params *p)
         .downtime_ns = XPC_DEFAULT_DOWNTIME_NS,
         .on_timeout = XPC_ON_TIMEOUT_ABORT,
         .confidence_percent = XPC_DEFAULT_CONFIDENCE_PERCENT,
+        .channels = 1,
     };
 }
 
@@ -93,12 +94,36 @@ static const char *bad_rate(const struct xpc_params *p)
     return NULL;
 }
 
+/* The libraries' own limits: beyond them it only becomes slower. */
+static const char *bad_channels(const struct xpc_params *p)
+{
+    static const uint64_t most[] = {
+        [XPC_COMPRESS_ZSTD] = 19, [XPC_COMPRESS_LZ4] = 12,
+    };
+
+    if (!p->channels || p->channels > XPC_CHANNELS_MAX)
+        return "there can be 1 to 16 channels";
+    if (p->compress_level > most[p->compress])
+        return p->compress == XPC_COMPRESS_OFF ?
+               "a level of compression needs a compression" :
+               "the level of compression can be 19 at most with zstd, 12 "
+               "with lz4";
+    return NULL;
+}
+
+bool xpc_params_over_channels(const struct xpc_params *p)
+{
+    return p->channels > 1 || p->compress != XPC_COMPRESS_OFF;
+}
+
 int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[256];
 
     if (bad_rate(p))
         return complain(err, len, bad_rate(p));
+    if (bad_channels(p))
+        return complain(err, len, bad_channels(p));
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
     if (!p->downtime_ns)

@@ -170,6 +170,13 @@ int xpc_engine_check_change(const struct xpc_params *now,
         errno = EINVAL;
         return -1;
     }
+    if (to->channels != now->channels || to->compress != now->compress ||
+        to->compress_level != now->compress_level) {
+        snprintf(err, len, "the channels and their compression can't be "
+                 "changed while the migration runs: they are open already");
+        errno = EINVAL;
+        return -1;
+    }
     if (xpc_params_check(to, err, len))
         return -1;
     /* How far the first copy is, it can't know: as if it were done. */

@@ -23,6 +23,7 @@ const char *const xpc_early_abort_names[] = { "on", "off", NULL };
 const char *const xpc_strict_names[] = { "off", "on", NULL };
 const char *const xpc_zero_pages_names[] = { "elide", "send", NULL };
 const char *const xpc_switchover_names[] = { "lifted", "kept", "rate", NULL };
+const char *const xpc_compress_names[] = { "off", "zstd", "lz4", NULL };
 const char *const xpc_action_names[] = {
     "continue", "stop-and-copy", "abort", NULL
 };
@@ -58,6 +59,9 @@ static const struct xpc_field params_fields[] = {
     ENUM(P, "switchover-bandwidth", switchover, xpc_switchover_names),
     U64(P, "switchover-bandwidth-bytes-per-s", switchover_bytes_per_s,
         .null_zero = true),
+    U64(P, "channels", channels, .min = 1, .max = XPC_CHANNELS_MAX),
+    ENUM(P, "compress", compress, xpc_compress_names),
+    U64(P, "compress-level", compress_level, .omit_zero = true),
     U64(P, "learned-overhead-ms", learned.overhead_ns, .scale = XPC_MS,
         .omit_zero = true),
     U64(P, "learned-overhead-sd-ms", learned.overhead_sd_ns, .scale = XPC_MS,
@@ -193,6 +197,8 @@ static const struct xpc_field report_fields[] = {
     U64(R, "final-duplicate", final_zero_pages),
     U64(R, "final-bytes", final_bytes),
     U64(R, "device-bytes", device_bytes),
+    U64(R, "channels", channels, .omit_zero = true),
+    U64(R, "wire-bytes", wire_bytes, .omit_zero = true),
     /* Last: xpc_report_head_type leaves it out. */
     { .name = "iterations", .kind = XPC_FIELD_ARRAY,
       .offset = offsetof(R, iterations),

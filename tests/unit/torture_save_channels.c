@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leaves the plug-in over channels, as a stock receiver sees it behind
+ * them.
+ */
+#include "fake_guest.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "channel_frame.h"
+#include "channel_in.h"
+#include "channel_lend.h"
+#include "xpc_units.h"
+
+#define NR 3
+#define FIRST "what the toolstack has sent before"
+
+static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
+
+static struct {
+    int lend[2];                /* the toolstack's end, the helper's */
+    int sent[NR], received[NR];
+    pthread_t toolstack, reader;
+    struct channel_in *in;
+    int stock;
+    bool back;                  /* they were given back */
+    unsigned char *p;
+    size_t len, room;
+} far;
+
+static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
+{
+    struct channel_frame f = { 0 };
+    struct iovec iov[2];
+
+    channel_frame_make(&f, kind, sequence, p, len, NULL, token, iov);
+    assert_int_equal(real_writev(far.sent[0], iov, 2),
+                     CHANNEL_HEAD_SIZE + len);
+}
+
+/* Lends the channels, and ends the stream when they come back. */
+static void *lend(void *arg)
+{
+    struct channel_lend m;
+
+    (void)arg;
+    if (recv(far.lend[0], &m, sizeof(m), 0) != sizeof(m) ||
+        m.word != CHANNEL_ASK)
+        return NULL;
+    write_frame(CHANNEL_DATA, 0, FIRST, sizeof(FIRST));
+    m = (struct channel_lend){ .word = CHANNEL_LEND, .sequence = 1 };
+    memcpy(m.token, token, sizeof(token));
+    send(far.lend[0], &m, sizeof(m), MSG_NOSIGNAL);
+    if (recv(far.lend[0], &m, sizeof(m), 0) == sizeof(m) &&
+        m.word == CHANNEL_BACK) {
+        far.back = true;
+        write_frame(CHANNEL_END, m.sequence, NULL, 0);
+    }
+    close(far.sent[0]);
+    far.sent[0] = -1;
+    return NULL;
+}
+
+static void *receive(void *arg)
+{
+    ssize_t n;
+
+    (void)arg;
+    do {
+        if (far.len + (1 << 20) > far.room)
+            far.p = realloc(far.p, far.room = 2 * far.room + (4 << 20));
+        n = read(far.stock, far.p + far.len, 1 << 20);
+        far.len += n > 0 ? n : 0;
+    } while (n > 0);
+    return NULL;
+}
+
+static int setup(void **state)
+{
+    char env[100];
+    int fd[2];
+
+    (void)state;
+    memset(&far, 0, sizeof(far));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, far.lend), 0);
+    snprintf(env, sizeof(env), "%d", far.lend[1]);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(pipe(fd), 0);
+        far.received[i] = fd[0];
+        far.sent[i] = fd[1];
+        sprintf(env + strlen(env), ",%d", fd[1]);
+    }
+    setenv(CHANNEL_LEND_ENV, env, 1);
+    assert_int_equal(pthread_create(&far.toolstack, NULL, lend, NULL), 0);
+    return 0;
+}
+
+/* Who receives, with what comes out of it read by a stock one. */
+static void start_receiver(void)
+{
+    int fd[2];
+
+    assert_int_equal(pipe(fd), 0);
+    far.stock = fd[0];
+    assert_int_equal(pthread_create(&far.reader, NULL, receive, NULL), 0);
+    far.in = channel_in_start(far.received, NR, token, true, fd[1]);
+    assert_non_null(far.in);
+}
+
+static void end_receiver(void)
+{
+    struct pollfd fd = { .fd = channel_in_done_fd(far.in), .events = POLLIN };
+
+    assert_int_equal(poll(&fd, 1, 30000), 1);
+    pthread_join(far.reader, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    shutdown(far.lend[0], SHUT_RDWR);
+    pthread_join(far.toolstack, NULL);
+    close(far.lend[0]);
+    close(far.lend[1]);
+    for (int i = 0; i < NR; i++) {
+        if (far.sent[i] >= 0)
+            close(far.sent[i]);
+        close(far.received[i]);
+    }
+    channel_in_stop(far.in);
+    if (far.stock)
+        close(far.stock);
+    unsetenv(CHANNEL_LEND_ENV);
+    free(far.p);
+    return 0;
+}
+
+/* ---- a whole migration --------------------------------------------------- */
+
+static void check_three_copies(const char *params, bool smaller)
+{
+    static struct stream_reader got;
+    struct xpc_report r;
+    int null = open("/dev/null", O_WRONLY);
+
+    start_receiver();
+    assert_int_equal(save_to(null, params, script_three_copies, &r), 0);
+    end_receiver();
+    assert_true(far.back);
+    assert_null(channel_in_error(far.in));
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    assert_int_equal(r.channels, NR);
+    assert_int_equal(far.len, sizeof(FIRST) + r.total_bytes);
+    assert_string_equal((char *)far.p, FIRST);
+    assert_true(reader_read(&got, far.p + sizeof(FIRST),
+                            far.len - sizeof(FIRST)));
+    assert_int_equal(got.verified, BATCH);
+    assert_int_equal(got.different, 0);
+    for (int i = 0; i < BATCH; i++)
+        assert_memory_equal(got.mem[i], guest[i], PAGE);
+    assert_int_equal(r.total_pages_sent, got.pages);
+    assert_int_equal(r.total_zero_pages, got.allocated);
+    assert_true(r.wire_bytes > 1000);
+    assert_true(smaller == (r.wire_bytes < r.total_bytes / 2));
+    assert_true(r.final_pages && r.pages_sent_ns >= r.final_bitmap_ns);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+static void torture_save_channels_carry_the_stream(void **state)
+{
+    (void)state;
+    check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
+                       "\"channels\":3}", false);
+}
+
+static void torture_save_channels_compress_the_stream(void **state)
+{
+    (void)state;
+    check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
+                       "\"channels\":3,\"compress\":\"zstd\"}", true);
+}
+
+static void torture_save_channels_compress_with_lz4(void **state)
+{
+    (void)state;
+    check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
+                       "\"channels\":3,\"compress\":\"lz4\","
+                       "\"compress-level\":4}", true);
+}
+
+/* ---- what is counted when ------------------------------------------------ */
+
+static uint64_t precopy_ns;
+
+static int script_capped(void)
+{
+    char headers[40] = { 0 };
+    uint32_t end[2] = { 0, 0 };
+    uint64_t begun_ns = save_now_ns();
+
+    memset(guest, 1, sizeof(guest));
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    precopy_ns = save_now_ns() - begun_ns;
+    /* All that was written has left, and the decision knows how fast. */
+    assert_in_range(save_active->flow_bytes, BATCH * PAGE,
+                    BATCH * (PAGE + 9));
+    assert_in_range(save_active->report.decision.measured_bytes_per_s,
+                    15000000, 25000000);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    return send_guest() || put(end, 8);
+}
+
+static void torture_save_channels_are_capped_together(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    start_receiver();
+    assert_int_equal(save_to(null, "{\"downtime-ms\":2000,\"channels\":3,"
+                             "\"max-bandwidth-bytes-per-s\":20000000}",
+                             script_capped, &r), 0);
+    end_receiver();
+    assert_true(precopy_ns >= 190 * XPC_MS);
+    assert_int_equal(r.total_pages_sent, 2 * BATCH);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+/* ---- broken off ---------------------------------------------------------- */
+
+static uint64_t failed_ns;
+
+/* Nobody reads, with the guest suspended. */
+static int script_stalls(void)
+{
+    char headers[40] = { 0 };
+    int rc;
+
+    memset(guest, 1, sizeof(guest));
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+        .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+        .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    rc = send_guest() || send_guest() ? failed(errno) : 0;
+    failed_ns = save_now_ns();
+    return rc;
+}
+
+static void torture_save_channels_a_stall_ends_it_in_time(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_to(null, "{\"downtime-ms\":400,\"strict\":\"on\","
+                             "\"bandwidth-bytes-per-s\":1000000000,"
+                             "\"channels\":3,\"confidence-percent\":50}",
+                             script_stalls, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "overrun");
+    /* Pipes took a little; of no frame all. */
+    assert_int_equal(r.final_pages, 0);
+    assert_true(r.broken_off_ns > r.suspended_ns + 290 * XPC_MS);
+    assert_true(failed_ns < r.start_monotonic_ns + r.broken_off_ns +
+                50 * XPC_MS);
+    assert_false(far.back);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+/* The toolstack's SIGTERM makes the helper's stream unwritable. */
+static int script_is_stopped(void)
+{
+    char headers[40] = { 0 };
+    int null = open("/dev/null", O_RDONLY);
+
+    assert_int_equal(put(headers, 40), 0);
+    assert_int_equal(dup2(null, w.io_fd), w.io_fd);
+    close(null);
+    assert_int_equal(send_guest(), -1);
+    return failed(errno);
+}
+
+static void torture_save_channels_stop_with_the_stream(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_to(null, "{\"channels\":3}", script_is_stopped, &r),
+                     -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+static int script_of_one_that_dies(void)
+{
+    char headers[40] = { 0 };
+    struct precopy_stats s = { .dirty_count = DIRTY };
+    int rc = 0;
+
+    memset(guest, 1, sizeof(guest));
+    assert_int_equal(put(headers, 40), 0);
+    assert_int_equal(w.cb->precopy_policy(s, NULL),
+                     XGS_POLICY_CONTINUE_PRECOPY);
+    for (int i = 0; i < 100 && !rc; i++) {
+        if (i == 3)
+            shutdown(far.received[1], SHUT_RD);
+        rc = send_guest();
+    }
+    return rc ? failed(errno) : 0;
+}
+
+static void torture_save_channels_one_that_dies_fails_it(void **state)
+{
+    int null = open("/dev/null", O_WRONLY), pair[2];
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    dup2(pair[0], far.received[1]);
+    dup2(pair[1], far.sent[1]);
+    close(pair[0]);
+    close(pair[1]);
+    start_receiver();
+    assert_int_equal(save_to(null, "{\"channels\":3}",
+                             script_of_one_that_dies, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    assert_string_equal(r.text, "failed: while copying the running guest: "
+                        "Broken pipe");
+    assert_false(far.back);
+    end_receiver();
+    assert_non_null(channel_in_error(far.in));
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+static void torture_save_channels_are_needed_where_asked_for(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    unsetenv(CHANNEL_LEND_ENV);
+    assert_int_equal(save_to(null, "{\"compress\":\"zstd\"}",
+                             script_is_stopped, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
+    assert_non_null(strstr(r.text, "are for xl migrate"));
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_save_channels_carry_the_stream),
+        TEST(torture_save_channels_compress_the_stream),
+        TEST(torture_save_channels_compress_with_lz4),
+        TEST(torture_save_channels_are_capped_together),
+        TEST(torture_save_channels_a_stall_ends_it_in_time),
+        TEST(torture_save_channels_stop_with_the_stream),
+        TEST(torture_save_channels_one_that_dies_fails_it),
+        TEST(torture_save_channels_are_needed_where_asked_for),
+    };
+
+    return torture_run(argc, argv, tests);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The plug-in over channels: what leaves goes to those that the toolstack
+ * lends (channel_lend.h), instead of the stream's own descriptor.
+ */
+#ifndef SAVE_CHANNELS_H
+#define SAVE_CHANNELS_H
+
+#include <sys/uio.h>
+
+#include "channel_out.h"
+
+struct save_ctx;
+struct save_channels;           /* NULL: there are none */
+
+/* Takes those that were lent, if any. Returns 0, or -1 with a line in err. */
+int save_channels_start(struct save_ctx *ctx, char *err, size_t len);
+
+/* Returns 0 when all of it has been taken, or -1 with errno. */
+int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
+                        int iovcnt);
+
+/*
+ * Until all has left that was written, so that what is counted and how long it
+ * took is true: before every decision, and before the guest is suspended. 0,
+ * or -1 with errno. Does nothing without channels.
+ */
+int save_channels_drain(struct save_ctx *ctx);
+
+/* The stream has ended well: the channels go back. 0, or -1 with errno. */
+int save_channels_give_back(struct save_ctx *ctx);
+
+/* Puts what has really left in the place of what was written. */
+void save_channels_counts(struct save_ctx *ctx, struct channel_count *count);
+
+/* What the first error was (errno), 0: none. */
+int save_channels_error(const struct save_ctx *ctx);
+
+void save_channels_stop(struct save_ctx *ctx);
+
+#endif
