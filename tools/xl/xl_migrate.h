@@ -22,6 +22,13 @@ enum {
     MIGRATE_INTERRUPTED = 5,        /* guest runs on the source */
 };
 
+/* ---- what both ends of stock's protocol say --------------------------- */
+
+#define MIGRATE_BANNER \
+    "xl migration receiver ready, send binary domain data.\n"
+/* What the source begins with: magic, byte order, flags, a length. */
+#define MIGRATE_HEADER_SIZE 48
+
 /* ---- options: xl_migrate_options.c ------------------------------------ */
 
 enum progress_mode {
@@ -300,11 +307,30 @@ int sender_run(struct sender *s);
  */
 int sender_stand_in(struct sender *s, int word);
 
+/* ---- how it reads and writes: xl_sender_io.c --------------------------- */
+
+#define SAY "migration sender: "
+
 /* A signal came: says what that means now. True: it is time to give up. */
 bool sender_signal(struct sender *s);
+/* Those that have come meanwhile, the same. */
+bool sender_take_signals(struct sender *s);
 
 /* The promise can't be kept (enum xpc_reason): says so once. */
 void sender_break(struct sender *s, int reason);
+
+/*
+ * Each returns 0, or -1: it has failed, or it is time to give up. What can't
+ * be read or written is said, as the what that it is; NULL: it isn't.
+ */
+int sender_wait(struct sender *s, int fd, short events);
+int sender_write(struct sender *s, int fd, const void *data, size_t len,
+                 const char *what);
+int sender_read(struct sender *s, int fd, void *data, size_t len,
+                const char *what);
+/* Reads a message that can only be this one. */
+int sender_expect(struct sender *s, int fd, const void *msg, size_t len,
+                  const char *what);
 
 /* With libxl behind it: xl_migrate_save.c. */
 extern const struct sender_ops libxl_sender_ops;

@@ -15,7 +15,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +24,6 @@
 #include "xpc_types.h"
 #include "xpc_units.h"
 
-static const char banner[] =
-    "xl migration receiver ready, send binary domain data.\n";
 /* These three are sent with their NUL. */
 static const char ready[] = "domain received, ready to unpause";
 static const char go[] = "domain is yours, you are cleared to unpause";
@@ -39,163 +36,11 @@ struct save_header {
     uint32_t optional_flags;
     uint32_t optional_len;      /* of what follows: length, configuration */
 };
+_Static_assert(sizeof(struct save_header) == MIGRATE_HEADER_SIZE, "on the wire");
 #define HEADER_MAGIC "Xen saved domain, xl format\n \0 \r"
 #define HEADER_BYTEORDER 0x01020304u
 #define HEADER_JSON 1u
 #define HEADER_STREAM_V2 2u
-
-#define SAY "migration sender: "
-
-/* ---- reading and writing, with an eye on signals ---------------------- */
-
-bool sender_signal(struct sender *s)
-{
-    if (s->told_to_go) {
-        fprintf(stderr, SAY "too late to interrupt: the target has been told "
-                "to start the domain. Waiting for its answer.\n");
-        return false;
-    }
-    if (s->interrupted) {
-        fprintf(stderr, SAY "interrupted already, the migration is being "
-                "undone. Please wait.\n");
-        return false;
-    }
-    s->interrupted = true;
-    fprintf(stderr, SAY "interrupted: stopping the migration.\n");
-    return true;
-}
-
-/* True when a signal says to give up. */
-static bool take_signals(struct sender *s)
-{
-    bool stop = false;
-
-    while (interrupt_take(s->interrupt_fd))
-        stop |= sender_signal(s);
-    return stop;
-}
-
-/*
- * Milliseconds until the promise would be broken, for poll(); -1: there is
- * none to keep.
- */
-static int time_left_ms(const struct sender *s)
-{
-    uint64_t now = xl_now_ns();
-
-    if (!s->deadline_ns)
-        return -1;
-    return now < s->deadline_ns ? (s->deadline_ns - now) / 1000000 + 1 : 0;
-}
-
-void sender_break(struct sender *s, int reason)
-{
-    if (s->broken)
-        return;
-    s->broken = reason;
-    s->broken_ns = xl_now_ns();
-    fprintf(stderr, SAY "%s.\n", reason == XPC_REASON_NO_ANSWER ?
-            "the guest does not suspend" :
-            "the guest would stand still for longer than its maximum "
-            "downtime");
-}
-
-/* Is it too late to keep the promise by going on? */
-static bool too_late(struct sender *s)
-{
-    if (!s->deadline_ns || xl_now_ns() < s->deadline_ns)
-        return false;
-    sender_break(s, XPC_REASON_OVERRUN);
-    return true;
-}
-
-/* Waits until fd is ready. Returns 0, or -1 when it is time to give up. */
-static int wait_ready(struct sender *s, int fd, short events)
-{
-    struct pollfd fds[2] = {
-        { .fd = fd, .events = events },
-        { .fd = s->interrupt_fd, .events = POLLIN },
-    };
-
-    for (;;) {
-        if (poll(fds, 2, time_left_ms(s)) < 0) {
-            if (errno == EINTR)
-                continue;
-            return -1;
-        }
-        if (too_late(s))
-            return -1;
-        if (fds[1].revents && take_signals(s))
-            return -1;
-        if (fds[0].revents)
-            return 0;
-    }
-}
-
-/* A pipe that is ready takes PIPE_BUF bytes at once without blocking. */
-static int write_all(struct sender *s, const void *data, size_t len,
-                     const char *what)
-{
-    const char *p = data;
-    ssize_t n;
-
-    while (len) {
-        if (wait_ready(s, s->t.send_fd, POLLOUT))
-            return -1;
-        n = write(s->t.send_fd, p, len < PIPE_BUF ? len : PIPE_BUF);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n < 0) {
-            fprintf(stderr, SAY "can't send the %s: %s\n", what,
-                    strerror(errno));
-            return -1;
-        }
-        p += n;
-        len -= n;
-    }
-    return 0;
-}
-
-static int read_all(struct sender *s, void *data, size_t len,
-                    const char *what)
-{
-    char *p = data;
-    ssize_t n;
-
-    while (len) {
-        if (wait_ready(s, s->t.recv_fd, POLLIN))
-            return -1;
-        n = read(s->t.recv_fd, p, len);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (n <= 0) {
-            fprintf(stderr, SAY "the receiver's stream ended where its %s "
-                    "was to come%s%s\n", what, n ? ": " : "",
-                    n ? strerror(errno) : "");
-            return -1;
-        }
-        p += n;
-        len -= n;
-    }
-    return 0;
-}
-
-/* Reads a message that can only be this one. */
-static int expect(struct sender *s, const char *msg, size_t len,
-                  const char *what)
-{
-    char buf[128];
-
-    if (read_all(s, buf, len, what))
-        return -1;
-    if (!memcmp(buf, msg, len))
-        return 0;
-    fprintf(stderr, "migration receiver stream contained unexpected data "
-            "instead of %s\n", what);
-    if (s->t.rune)
-        fprintf(stderr, "(command run was: %s )\n", s->t.rune);
-    return -1;
-}
 
 /* ---- the steps -------------------------------------------------------- */
 
@@ -209,9 +54,9 @@ static int send_header(struct sender *s)
         .optional_len = sizeof(len) + len,
     };
 
-    if (write_all(s, &h, sizeof(h), "header") ||
-        write_all(s, &len, sizeof(len), "header") ||
-        write_all(s, s->config, len, "configuration"))
+    if (sender_write(s, s->t.send_fd, &h, sizeof(h), "header") ||
+        sender_write(s, s->t.send_fd, &len, sizeof(len), "header") ||
+        sender_write(s, s->t.send_fd, s->config, len, "configuration"))
         return -1;
     fprintf(stderr, "Saving to migration stream new xl format (info "
             "0x%x/0x%x/%u)\n", h.mandatory_flags, h.optional_flags,
@@ -262,12 +107,13 @@ static bool hung_up(const struct sender *s)
  */
 static int give_go(struct sender *s)
 {
-    if (take_signals(s) || s->interrupted || hung_up(s))
+    if (sender_take_signals(s) || s->interrupted || hung_up(s))
         return -1;
     guard_tell(&s->guard, GUARD_GO);
     fprintf(stderr, SAY "Giving target permission to start.\n");
     s->go_ns = xl_now_ns();
-    if (!write_all(s, go, sizeof(go), "permission to start")) {
+    if (!sender_write(s, s->t.send_fd, go, sizeof(go),
+                      "permission to start")) {
         s->told_to_go = true;
         s->deadline_ns = 0;     /* from here on there is no way back */
         return 0;
@@ -326,7 +172,8 @@ static int target_failed(struct sender *s, int code)
 
     fprintf(stderr, SAY "Target reports startup failure (status code %d).\n",
             code);
-    if (expect(s, go, sizeof(go), "permission for sender to resume"))
+    if (sender_expect(s, s->t.recv_fd, go, sizeof(go),
+                      "permission for sender to resume"))
         return unknown(s);
     s->told_to_go = false;
     guard_tell(&s->guard, GUARD_HERE);
@@ -352,8 +199,9 @@ static int after_go(struct sender *s)
 {
     signed char code;
 
-    if (expect(s, report, sizeof(report), "success/failure report message")
-        || read_all(s, &code, 1, "success/failure status"))
+    if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
+                      "success/failure report message") ||
+        sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
         return unknown(s);
     if (code)
         return target_failed(s, code);
@@ -407,7 +255,8 @@ static int run(struct sender *s)
     int status = MIGRATE_FAILED;
     int rc;
 
-    if (expect(s, banner, sizeof(banner) - 1, "banner"))
+    if (sender_expect(s, s->t.recv_fd, MIGRATE_BANNER,
+                      strlen(MIGRATE_BANNER), "banner"))
         return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
     /*
      * libxl can't begin with a guest that has ended meanwhile, and a receiver
@@ -431,7 +280,7 @@ static int run(struct sender *s)
     if (s->interrupted || s->broken || rename_away(s))
         goto back;
     set_deadline(s);
-    if (expect(s, ready, sizeof(ready), "ready message"))
+    if (sender_expect(s, s->t.recv_fd, ready, sizeof(ready), "ready message"))
         goto back;
     s->ready_ns = xl_now_ns();
     fprintf(stderr, SAY "Target has acknowledged transfer.\n");
