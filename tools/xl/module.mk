@@ -8,19 +8,21 @@ XL := $(BUILD)/bin/xl
 $(call objs,tools/xl/xl_stock.c): CPPFLAGS += \
 	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'
 
-$(XL): $(XL_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
+$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
-	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) -lm
+	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
+	  $(CHANNEL_LIBS) -lm
 
 all: $(XL)
 
 # The unit tests of a front end's parts link all of it but main().
-XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(XEN_SIDE_OBJS) \
+XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(CHANNEL_IN_OBJS) \
+	$(XEN_SIDE_OBJS) \
 	$(LIBXLPRECOPY)
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
-	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS)))
+	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS) $(CHANNEL_LIBS)))
 
 .PHONY: install-xl
 install-xl: $(XL)

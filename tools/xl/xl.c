@@ -43,6 +43,7 @@ int main(int argc, char **argv)
     const struct xl_command *cmd = NULL;
     char **args;
 
+    xl_globals.argv = argv;
     if (parse_globals(argc, argv) || !argv[optind])
         return xl_exec_stock(argv);
     args = argv + optind;

@@ -34,6 +34,7 @@ int cmd_dirty_rate(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_migrate_cancel(int argc, char **argv);
 int cmd_migrate_history(int argc, char **argv);
+int cmd_migrate_receive(int argc, char **argv);
 int cmd_migrate_predict(int argc, char **argv);
 int cmd_migrate_set(int argc, char **argv);
 int cmd_migrate_status(int argc, char **argv);
@@ -45,6 +46,7 @@ struct xl_globals {
     bool timestamps;                /* -T */
     bool force;                     /* -f */
     bool dryrun;                    /* -N */
+    char **argv;                    /* all of them, and the command's own */
 };
 #define XL_LEVEL_DEFAULT XTL_PROGRESS
 

@@ -30,6 +30,9 @@ const struct xl_command xl_commands[] = {
     { "migrate-history", cmd_migrate_history,
       "Show earlier migrations, and what was learned from them",
       "[options] [<host>...]", history_help },
+    { "migrate-receive", cmd_migrate_receive,
+      "Receive a domain: what xl migrate runs on the other host",
+      "[-F] [-e] [-d] [-p]", NULL },
     { 0 }
 };
 

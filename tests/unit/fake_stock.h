@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A stock xl that receives: a script which keeps what it reads in a file; and
+ * our own xl migrate-receive in front of it, as processes of their own.
+ */
+#ifndef FAKE_STOCK_H
+#define FAKE_STOCK_H
+
+#include "torture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+/* With their NULs. */
+#define READY "domain received, ready to unpause"
+#define GO "domain is yours, you are cleared to unpause"
+#define REPORT "my copy unpause results are as follows"
+
+static struct {
+    char dir[64], script[96], got[96], run[96];
+} stock;
+
+/* sh: what it does after its banner. */
+static inline void stock_does(const char *sh)
+{
+    FILE *f = fopen(stock.script, "w");
+
+    assert_non_null(f);
+    fprintf(f, "#!/bin/sh\nprintf '"
+            "xl migration receiver ready, send binary domain data.\\n'\n"
+            "GOT=%s\necho \"$*\" >$GOT.args\n%s\n", stock.got, sh);
+    fclose(f);
+    chmod(stock.script, 0755);
+}
+
+static inline void stock_setup(void)
+{
+    strcpy(stock.dir, "/tmp/torture_stock.XXXXXX");
+    assert_non_null(mkdtemp(stock.dir));
+    snprintf(stock.script, sizeof(stock.script), "%s/xl", stock.dir);
+    snprintf(stock.got, sizeof(stock.got), "%s/got", stock.dir);
+    snprintf(stock.run, sizeof(stock.run), "%s/run", stock.dir);
+    setenv("XEN_PRECOPY_STOCK_XL", stock.script, 1);
+    setenv("XEN_PRECOPY_RUN", stock.run, 1);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static inline void stock_teardown(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -rf %s", stock.dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* A file's contents, malloc()ed. */
+static inline char *stock_file(const char *suffix, size_t *len_r)
+{
+    char path[128], *p = malloc(64 << 20);
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s%s", stock.got, suffix);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    *len_r = fread(p, 1, (64 << 20) - 1, f);
+    p[*len_r] = 0;
+    fclose(f);
+    return p;
+}
+
+/* One connection's xl migrate-receive. */
+struct receiving {
+    pid_t pid;
+    int to, from;
+};
+
+static inline struct receiving receiving_start(void)
+{
+    static char *argv[] = { "xl", "-t", "migrate-receive", "-e", NULL };
+    struct receiving r;
+    int in[2], out[2];
+
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    fflush(NULL);
+    r.pid = fork();
+    if (!r.pid) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close_range(3, ~0u, 0);
+        xl_globals.argv = argv;
+        _exit(cmd_migrate_receive(2, argv + 2));
+    }
+    close(in[0]);
+    close(out[1]);
+    r.to = in[1];
+    r.from = out[0];
+    return r;
+}
+
+/* Its exit status, once our ends are closed. */
+static inline int receiving_end(struct receiving *r)
+{
+    int status;
+
+    if (r->to >= 0)
+        close(r->to);
+    if (r->from >= 0)
+        close(r->from);
+    assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Reads what it says: these bytes. */
+static inline void receiving_says(struct receiving *r, const void *what,
+                                  size_t len)
+{
+    char buf[256];
+
+    for (size_t n = 0; n < len; ) {
+        ssize_t m = read(r->from, buf + n, len - n);
+
+        assert_true(m > 0);
+        n += m;
+    }
+    assert_memory_equal(buf, what, len);
+}
+
+#endif
