@@ -37,6 +37,9 @@ static void torture_params_survive_json(void **state)
     in.max_bytes_per_s = 12345678;
     in.switchover = XPC_SWITCHOVER_RATE;
     in.switchover_bytes_per_s = 23456789;
+    in.channels = 4;
+    in.compress = XPC_COMPRESS_LZ4;
+    in.compress_level = 9;
     in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31,
                                       7 * XPC_MS };
     in.once = true;

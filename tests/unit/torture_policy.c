@@ -553,6 +553,16 @@ static void torture_policy_a_change_is_checked(void **state)
                      -1);
     assert_non_null(strstr(err, "policy"));
     to = f->p;
+    to.channels = 2;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "channels and their compression"));
+    to = f->p;
+    to.compress = XPC_COMPRESS_ZSTD;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "channels and their compression"));
+    to = f->p;
     to.max_downtime_ns = to.downtime_ns / 2;
     assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
                      -1);

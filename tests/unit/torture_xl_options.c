@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "xl_migrate.h"
+#include "xl_options.h"
 #include "xpc_units.h"
 
 #define MAX_ARGS 16
@@ -128,6 +129,31 @@ static void torture_xl_options_ways_of_sending_are_taken(void **state)
     assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
 }
 
+static void torture_xl_options_channels_are_taken(void **state)
+{
+    struct migrate_options o;
+    char text[XL_PRECOPY_TEXT_LEN];
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_int_equal(o.params.channels, 1);
+    assert_int_equal(o.params.compress, XPC_COMPRESS_OFF);
+    assert_false(xpc_params_over_channels(&o.params));
+    xl_precopy_text(&o.params, text, sizeof(text));
+    assert_null(strstr(text, "channels"));
+    parse_ok("--precopy-channels=4 --precopy-compress=zstd:3 g1 host", &o);
+    assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
+    assert_int_equal(o.params.channels, 4);
+    assert_int_equal(o.params.compress, XPC_COMPRESS_ZSTD);
+    assert_int_equal(o.params.compress_level, 3);
+    xl_precopy_text(&o.params, text, sizeof(text));
+    assert_non_null(strstr(text, "channels 4, compress zstd:3"));
+    parse_ok("--precopy-compress=lz4 g1 host", &o);
+    assert_int_equal(o.params.compress, XPC_COMPRESS_LZ4);
+    assert_int_equal(o.params.compress_level, 0);
+    assert_true(xpc_params_over_channels(&o.params));
+}
+
 static void torture_xl_options_history_is_on_unless_told(void **state)
 {
     struct migrate_options o;
@@ -210,6 +236,16 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
         { "--precopy-max-bandwidth=5 a b", "a unit is needed" },
         { "--precopy-switchover-bandwidth=rate a b",
           "--precopy-switchover-bandwidth=rate: lifted, kept or a bandwid" },
+        { "--precopy-channels=0 a b", "--precopy-channels=0: a whole" },
+        { "--precopy-channels=17 a b", "--precopy-channels=17: a whole" },
+        { "--precopy-compress=gzip a b",
+          "--precopy-compress=gzip: off, zstd, lz4, or one of the two" },
+        { "--precopy-compress=zst a b", "off, zstd, lz4" },
+        { "--precopy-compress= a b", "off, zstd, lz4" },
+        { "--precopy-compress=off:1 a b", "off, zstd, lz4" },
+        { "--precopy-compress=zstd:20 a b", "--precopy-compress=20" },
+        { "--precopy-compress=lz4:0 a b", "a whole number" },
+        { "--precopy-compress=lz4: a b", "a whole number" },
         { "--precopy-history=perhaps a b",
           "--precopy-history=perhaps: on or off is accepted" },
         { "--progress=xml a b",
@@ -306,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
         cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),
+        cmocka_unit_test(torture_xl_options_channels_are_taken),
         cmocka_unit_test(torture_xl_options_history_is_on_unless_told),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
         cmocka_unit_test(torture_xl_options_help_is_asked_for),

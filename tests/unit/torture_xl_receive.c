@@ -334,6 +334,18 @@ static void torture_xl_receive_strangers_find_no_door(void **state)
     assert_int_equal(receiving_end(&r), 0);
 }
 
+static void torture_xl_receive_a_source_that_gives_up(void **state)
+{
+    struct receiving r = receiving_start();
+
+    (void)state;
+    says_banner(&r);
+    hello(&r, token, 2, 0);
+    is_answered(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    assert_int_equal(nr_sockets(), 0);
+}
+
 static void torture_xl_receive_a_connection_twice_ends_it(void **state)
 {
     struct receiving r[3];
@@ -399,6 +411,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_killed_leaves_nothing),
         TEST(torture_xl_receive_the_first_dies_and_so_do_all),
         TEST(torture_xl_receive_strangers_find_no_door),
+        TEST(torture_xl_receive_a_source_that_gives_up),
         TEST(torture_xl_receive_a_connection_twice_ends_it),
         TEST(torture_xl_receive_a_directory_that_is_not_root_s),
         TEST(torture_xl_receive_a_stock_xl_that_does_not_receive),

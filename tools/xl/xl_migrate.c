@@ -11,6 +11,7 @@
 
 #include "libxl_precopy.h"
 #include "xl_history.h"
+#include "xl_channels.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
 
@@ -160,6 +161,7 @@ static int migrate(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
         .ops = &libxl_sender_ops,
+        .t = { .send_fd = -1, .recv_fd = -1 },
         .name = m->name,
         .config = m->config,
         .interrupt_fd = interrupt_fd,
@@ -170,16 +172,19 @@ static int migrate(struct migration *m, int interrupt_fd)
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
-    int word, r;
+    int word, r = 0;
 
     tell_learned(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
-    r = transport_open(&s.t, m->rune);
+    if (!xpc_params_over_channels(&m->o.params))
+        r = transport_open(&s.t, m->rune);
+    else if ((r = channels_connect(&s, m->rune, m->o.host)))
+        return sender_give_up(&s);
     if (!r && !guard_start(&m->guard, &s.t, &word))
         return stand_in(m, &s, word);
     s.guard = m->guard;
-    if (r || transport_run(&s.t)) {
+    if (r || (!s.t.pid && transport_run(&s.t))) {
         fprintf(stderr, "xl migrate: can't start the transport: %s\n",
                 strerror(errno));
         return MIGRATE_FAILED;

@@ -84,6 +84,9 @@ struct transport {
     int send_fd, recv_fd;           /* -1: closed */
     int spare_fd;                   /* the child's end of send_fd; 0: none */
     int out_fd;                     /* and of recv_fd, until it runs */
+    /* More of them, to the same receiver: xl_channels.c. */
+    struct transport *further;
+    unsigned int nr_further;
     char last[64];                  /* what was last said, and never read */
     size_t last_len;
 };
@@ -102,7 +105,8 @@ int transport_run(struct transport *t);
 int transport_start(struct transport *t, char *rune);   /* both */
 void transport_let_go(struct transport *t);
 
-/* Of another process than the one that runs it: keeps recv_fd alone. */
+/* Of another process than the one that runs it, and of further ones: keeps
+ * recv_fd alone. */
 void transport_only_listen(struct transport *t);
 
 /* Reads until the other end has closed, or said nothing for so long. */
@@ -117,6 +121,9 @@ void transport_hear_out(struct transport *t, int patience_ms);
  */
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd);
+
+/* The same without a word, and without patience. */
+void transport_drop(struct transport *t);
 
 /* After the two above: were these the other end's last words? */
 bool transport_ended_with(const struct transport *t, const void *msg,
@@ -261,9 +268,14 @@ struct sender_ops {
     int (*destroy)(struct sender *s);
 };
 
+struct channels;
+
 struct sender {
     const struct sender_ops *ops;
     struct transport t;
+    struct channels *channels;      /* that the stream goes over: NULL: t */
+    bool greeted;                   /* the receiver's banner is taken */
+    uint64_t patience_ns;           /* until when to wait; 0: for ever */
     const char *name;               /* of the domain, NULL: it has none */
     const char *config;             /* JSON */
     int interrupt_fd;
@@ -299,6 +311,9 @@ struct sender {
  * the exit status; the report then has its outcome and times.
  */
 int sender_run(struct sender *s);
+
+/* What remains when there is no receiver to begin with. The same. */
+int sender_give_up(struct sender *s);
 
 /*
  * What the guard does when xl was killed after its last word. s is as xl had

@@ -37,7 +37,8 @@ const char migrate_help[] =
 "--live          Ignored: every migration is live.\n"
 "\n"
 "The precopy policy. Without any of these options decisions are stock's;\n"
-"--precopy-zero-pages, -max-bandwidth and -switchover-bandwidth don't count.\n"
+"--precopy-zero-pages, -max-bandwidth, -switchover-bandwidth, -channels and\n"
+"-compress don't count.\n"
 XL_UNITS_HELP
 "\n"
 XL_PRECOPY_HELP

@@ -65,7 +65,7 @@ enum {
     XL_OPT_BANDWIDTH, XL_OPT_ON_TIMEOUT, XL_OPT_ITERATIONS, XL_OPT_THRESHOLD,
     XL_OPT_POLICY, XL_OPT_OVERHEAD, XL_OPT_CONFIDENCE, XL_OPT_EARLY_ABORT,
     XL_OPT_STRICT, XL_OPT_ZERO_PAGES, XL_OPT_MAX_BANDWIDTH,
-    XL_OPT_SWITCHOVER_BANDWIDTH,
+    XL_OPT_SWITCHOVER_BANDWIDTH, XL_OPT_CHANNELS, XL_OPT_COMPRESS,
 };
 
 #define XL_PRECOPY_OPTION(name, val) \
@@ -85,7 +85,9 @@ enum {
     { "precopy-strict", optional_argument, NULL, XL_OPT_STRICT }, \
     XL_PRECOPY_OPTION("zero-pages", XL_OPT_ZERO_PAGES), \
     XL_PRECOPY_OPTION("max-bandwidth", XL_OPT_MAX_BANDWIDTH), \
-    XL_PRECOPY_OPTION("switchover-bandwidth", XL_OPT_SWITCHOVER_BANDWIDTH)
+    XL_PRECOPY_OPTION("switchover-bandwidth", XL_OPT_SWITCHOVER_BANDWIDTH), \
+    XL_PRECOPY_OPTION("channels", XL_OPT_CHANNELS), \
+    XL_PRECOPY_OPTION("compress", XL_OPT_COMPRESS)
 
 #define XL_UNITS_HELP \
 "TIME is a number with us, ms, s, m or h, RATE one with kbit, Mbit, Gbit, kB,\n" \
@@ -119,7 +121,10 @@ enum {
 "                             Use no more of the link in precopy (none).\n" \
 "--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
 "                             What becomes of that cap while the guest stands\n" \
-"                             still (lifted).\n"
+"                             still (lifted).\n" \
+"--precopy-channels=N         Over so many connections: 1 to 16 (1).\n" \
+"--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
+"                             Compress what is sent (off).\n"
 
 /* Takes the value into p, and notes the option in *given. 0, or -1 and err. */
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,

@@ -30,6 +30,31 @@ static int parse_switchover(const char *name, const char *s,
     return 0;
 }
 
+/* zstd:3; the level is 1 where it is not given. */
+static int parse_compress(const char *name, const char *s,
+                          struct xpc_params *p, char *err)
+{
+    const char *colon = strchrnul(s, ':');
+    uint64_t level = 0;
+    int i;
+
+    for (i = 0; xpc_compress_names[i]; i++) {
+        if (strlen(xpc_compress_names[i]) == (size_t)(colon - s) &&
+            !strncmp(xpc_compress_names[i], s, colon - s))
+            break;
+    }
+    if (!xpc_compress_names[i] || (*colon && i == XPC_COMPRESS_OFF))
+        return xl_bad(err, "--%s=%.40s: off, zstd, lz4, or one of the two "
+                      "with a level, such as zstd:3, is accepted", name, s);
+    if (*colon && xl_parse_count(name, colon + 1, 1,
+                                 i == XPC_COMPRESS_ZSTD ? 19 : 12, &level,
+                                 err))
+        return -1;
+    p->compress = i;
+    p->compress_level = level;
+    return 0;
+}
+
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err)
 {
@@ -79,6 +104,11 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
         return 0;
     case XL_OPT_SWITCHOVER_BANDWIDTH:
         return parse_switchover(name, s, p, err);
+    case XL_OPT_CHANNELS:
+        return xl_parse_count(name, s, 1, XPC_CHANNELS_MAX, &p->channels,
+                              err);
+    case XL_OPT_COMPRESS:
+        return parse_compress(name, s, p, err);
     default:
         return xl_parse_word(name, s, xpc_policy_names, &p->policy, err);
     }
@@ -88,6 +118,7 @@ bool xl_precopy_asks_policy(unsigned int given)
 {
     static const int ways[] = {
         XL_OPT_ZERO_PAGES, XL_OPT_MAX_BANDWIDTH, XL_OPT_SWITCHOVER_BANDWIDTH,
+        XL_OPT_CHANNELS, XL_OPT_COMPRESS,
     };
     size_t i;
 
@@ -132,6 +163,17 @@ static const char *rate_text(char *buf, uint64_t bytes_per_s,
     return bytes_per_s ? xpc_format_bandwidth(buf, bytes_per_s) : none;
 }
 
+static const char *compress_text(char *buf, const struct xpc_params *p)
+{
+    if (p->compress == XPC_COMPRESS_OFF)
+        return "none";
+    snprintf(buf, XPC_UNIT_LEN, "%s", xpc_compress_names[p->compress]);
+    if (p->compress_level)
+        snprintf(buf + strlen(buf), XPC_UNIT_LEN - strlen(buf), ":%"PRIu64,
+                 p->compress_level);
+    return buf;
+}
+
 /* "none" where the parameter says nothing. */
 static const char *value_text(const struct xpc_params *p, int opt,
                               char buf[XPC_UNIT_LEN])
@@ -154,6 +196,9 @@ static const char *value_text(const struct xpc_params *p, int opt,
         return !p->max_bytes_per_s && p->switchover == XPC_SWITCHOVER_LIFTED ?
                "none" : rate_text(buf, p->switchover_bytes_per_s,
                                   xpc_switchover_names[p->switchover]);
+    case XL_OPT_CHANNELS:
+        return count_text(buf, p->channels > 1 ? p->channels : 0, "");
+    case XL_OPT_COMPRESS:     return compress_text(buf, p);
     case XL_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XL_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XL_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];

@@ -139,14 +139,13 @@ void progress_params(struct progress *p, const struct xpc_params *params)
 /* ---- the middle of an iteration --------------------------------------- */
 
 /*
- * Bytes written so far by the save helper: our child that is not the
+ * Bytes written so far by the save helper: our last child, which is not the
  * transport. 0: not known.
  */
 static uint64_t helper_bytes(pid_t not_helper)
 {
-    uint64_t bytes = 0;
+    long pid, last = 0;
     char path[64];
-    long pid;
     FILE *children;
 
     snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
@@ -154,12 +153,12 @@ static uint64_t helper_bytes(pid_t not_helper)
     children = fopen(path, "re");
     if (!children)
         return 0;
-    while (!bytes && fscanf(children, "%ld", &pid) == 1) {
+    while (fscanf(children, "%ld", &pid) == 1) {
         if (pid != not_helper)
-            bytes = xl_bytes_written(pid);
+            last = pid;
     }
     fclose(children);
-    return bytes;
+    return last ? xl_bytes_written(last) : 0;
 }
 
 /*

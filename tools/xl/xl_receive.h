@@ -66,7 +66,7 @@ struct arrival {
 
 /*
  * The next one, whose token is the first one's. 0, or -1 and says why; others
- * are turned away.
+ * are turned away. It ends when standard input does.
  */
 int meeting_wait(struct meeting *m, const struct channel_hello *first,
                  struct arrival *arrival_r, uint64_t deadline_ns);

@@ -56,8 +56,11 @@ static int gather(struct receiver *r)
     struct arrival g;
 
     for (unsigned int n = 1; n < r->hello.nr; n++) {
-        if (meeting_wait(&r->meeting, &r->hello, &g, deadline_ns) ||
-            seat(r, &g))
+        if (meeting_wait(&r->meeting, &r->hello, &g, deadline_ns))
+            return -1;
+        if (n + 1 == r->hello.nr)
+            meeting_close(&r->meeting);
+        if (seat(r, &g))
             return -1;
     }
     return 0;
@@ -95,7 +98,7 @@ static int receive_first(struct receiver *r)
 {
     int status;
 
-    if (meeting_open(&r->meeting, r->hello.token))
+    if (r->hello.nr > 1 && meeting_open(&r->meeting, r->hello.token))
         return EXIT_FAILURE;
     if (stock_start(&r->stock)) {
         meeting_close(&r->meeting);
@@ -109,7 +112,6 @@ static int receive_first(struct receiver *r)
         status = stock_end(&r->stock);
         return status ? status : EXIT_FAILURE;
     }
-    meeting_close(&r->meeting);
     return run(r);
 }
 

@@ -235,12 +235,20 @@ static int greet(struct arrival *g, const struct channel_hello *first,
 int meeting_wait(struct meeting *m, const struct channel_hello *first,
                  struct arrival *g, uint64_t deadline_ns)
 {
-    struct pollfd fd = { .fd = m->fd, .events = POLLIN };
+    struct pollfd fds[2] = {
+        { .fd = m->fd, .events = POLLIN },
+        { .fd = STDIN_FILENO, .events = POLLIN },
+    };
     uint64_t now;
 
     while ((now = xl_now_ns()) < deadline_ns) {
-        if (poll(&fd, 1, (deadline_ns - now) / 1000000 + 1) < 1)
+        if (poll(fds, 2, (deadline_ns - now) / 1000000 + 1) < 1)
             continue;
+        /* Nothing is to come there yet, so it is the end. */
+        if (fds[1].revents) {
+            fprintf(stderr, RECEIVE_SAY "the source has given up\n");
+            return -1;
+        }
         *g = (struct arrival){ .in = -1, .out = -1 };
         g->keeper = accept4(m->fd, NULL, NULL, SOCK_CLOEXEC);
         if (g->keeper >= 0 && !greet(g, first, deadline_ns))

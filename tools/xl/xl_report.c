@@ -177,6 +177,10 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
         fprintf(out, "  pages: %"PRIu64" normal, %"PRIu64" duplicate (all "
                 "zero, sent without their data)\n", r->total_pages_sent,
                 r->total_zero_pages);
+    if (r->channels)
+        fprintf(out, "  channels: %"PRIu64", compression %s, %s on the "
+                "wire\n", r->channels, xpc_compress_names[r->params.compress],
+                xpc_format_bytes(a, r->wire_bytes));
     if (r->total_bytes)
         fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
                 r->total_bytes), xpc_format_time(b, r->total_time_ns));

@@ -10,6 +10,9 @@
  *   receiver: report, one byte       0: runs on the target
  *   receiver: go                     after a failure: the sender may have it
  *
+ * Over channels (xl_channels.h) the sender's part of it, from the header on,
+ * is in their frames.
+ *
  * Until all of "go" is written the guest can be taken back, afterwards only
  * when the receiver gives it back.
  */
@@ -20,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "xl_channels.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
@@ -101,6 +105,14 @@ static bool hung_up(const struct sender *s)
     return true;
 }
 
+static int send_go(struct sender *s)
+{
+    if (s->channels)
+        return channels_go(s, go, sizeof(go));
+    return sender_write(s, s->t.send_fd, go, sizeof(go),
+                        "permission to start");
+}
+
 /*
  * Gives the guest away. A "go" of which the last byte could not be written
  * was never given: the receiver takes nothing less than all of it.
@@ -112,8 +124,7 @@ static int give_go(struct sender *s)
     guard_tell(&s->guard, GUARD_GO);
     fprintf(stderr, SAY "Giving target permission to start.\n");
     s->go_ns = xl_now_ns();
-    if (!sender_write(s, s->t.send_fd, go, sizeof(go),
-                      "permission to start")) {
+    if (!send_go(s)) {
         s->told_to_go = true;
         s->deadline_ns = 0;     /* from here on there is no way back */
         return 0;
@@ -250,28 +261,49 @@ static void set_deadline(struct sender *s)
                      (max > prior.start_ns ? max - prior.start_ns : 0);
 }
 
-static int run(struct sender *s)
+/* To a receiver that says that it is one. */
+static int begin(struct sender *s)
 {
-    int status = MIGRATE_FAILED;
-    int rc;
-
-    if (sender_expect(s, s->t.recv_fd, MIGRATE_BANNER,
+    if (!s->greeted &&
+        sender_expect(s, s->t.recv_fd, MIGRATE_BANNER,
                       strlen(MIGRATE_BANNER), "banner"))
-        return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+        return -1;
+    if (s->channels && channels_begin(s))
+        return -1;
     /*
      * libxl can't begin with a guest that has ended meanwhile, and a receiver
      * (4.17) that has the header and then no stream at all crashes.
      */
     s->ops->look(s);
     if (has_ended(s))
-        return MIGRATE_FAILED;
-    if (send_header(s))
+        return -1;
+    return send_header(s);
+}
+
+static int save(struct sender *s)
+{
+    int rc;
+
+    guard_inherit(&s->guard, true);
+    if (s->channels)
+        channels_inherit(s, true);
+    rc = s->ops->save(s);
+    if (s->channels)
+        channels_inherit(s, false);
+    guard_inherit(&s->guard, false);
+    return rc;
+}
+
+static int run(struct sender *s)
+{
+    int status = MIGRATE_FAILED;
+    int rc;
+
+    if (begin(s))
         return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
 
     guard_tell(&s->guard, GUARD_HERE);
-    guard_inherit(&s->guard, true);
-    rc = s->ops->save(s);
-    guard_inherit(&s->guard, false);
+    rc = save(s);
     if (rc)
         return save_failed(s, rc);
 
@@ -280,6 +312,8 @@ static int run(struct sender *s)
     if (s->interrupted || s->broken || rename_away(s))
         goto back;
     set_deadline(s);
+    if (s->channels && channels_finish(s))
+        goto back;
     if (sender_expect(s, s->t.recv_fd, ready, sizeof(ready), "ready message"))
         goto back;
     s->ready_ns = xl_now_ns();
@@ -456,15 +490,27 @@ int sender_stand_in(struct sender *s, int word)
     return status;
 }
 
-int sender_run(struct sender *s)
+/* Tells of it, and ends what leads to the target. */
+static int end(struct sender *s, int status)
 {
-    int status = run(s);
     bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
     complete_report(s, status);
+    channels_close(s);
     transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
+    channels_free(s);
     say_copy(s);
     free(s->away_name);
     s->away_name = NULL;
     return status;
+}
+
+int sender_run(struct sender *s)
+{
+    return end(s, run(s));
+}
+
+int sender_give_up(struct sender *s)
+{
+    return end(s, s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED);
 }

@@ -38,16 +38,18 @@ bool sender_take_signals(struct sender *s)
 }
 
 /*
- * Milliseconds until the promise would be broken, for poll(); -1: there is
- * none to keep.
+ * Milliseconds until the promise would be broken, or patience is at its end,
+ * for poll(); -1: there is neither.
  */
 static int time_left_ms(const struct sender *s)
 {
-    uint64_t now = xl_now_ns();
+    uint64_t now = xl_now_ns(), until = s->deadline_ns;
 
-    if (!s->deadline_ns)
+    if (!until || (s->patience_ns && s->patience_ns < until))
+        until = s->patience_ns;
+    if (!until)
         return -1;
-    return now < s->deadline_ns ? (s->deadline_ns - now) / 1000000 + 1 : 0;
+    return now < until ? (until - now) / 1000000 + 1 : 0;
 }
 
 void sender_break(struct sender *s, int reason)
@@ -90,6 +92,8 @@ int sender_wait(struct sender *s, int fd, short events)
             return -1;
         if (fds[0].revents)
             return 0;
+        if (s->patience_ns && xl_now_ns() >= s->patience_ns)
+            return -1;
     }
 }
 

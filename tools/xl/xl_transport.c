@@ -116,6 +116,10 @@ static void close_end(int *fd)
 
 void transport_only_listen(struct transport *t)
 {
+    for (unsigned int i = 0; i < t->nr_further; i++) {
+        transport_only_listen(&t->further[i]);
+        close_end(&t->further[i].recv_fd);
+    }
     transport_let_go(t);
     if (t->out_fd)
         close(t->out_fd);
@@ -212,5 +216,19 @@ void transport_end(struct transport *t, bool kill_it, bool late,
     if (t->recv_fd >= 0)
         transport_hear_out(t, 0);
     close_end(&t->recv_fd);
+    t->pid = 0;
+}
+
+void transport_drop(struct transport *t)
+{
+    int status;
+
+    transport_let_go(t);
+    close_end(&t->send_fd);
+    close_end(&t->recv_fd);
+    if (t->pid && !wait_child(t->pid, &status, 1, -1)) {
+        kill(t->pid, SIGTERM);
+        wait_child(t->pid, &status, 1, -1);
+    }
     t->pid = 0;
 }

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate over several connections, to our own xl migrate-receive in front
+ * of a stock xl that is a script, or to that alone.
+ */
+#include "fake_stock.h"
+
+#include <sys/socket.h>
+
+#include "channel_lend.h"
+#include "channel_out.h"
+#include "save_thread.h"
+#include "xl_channels.h"
+
+/* What the save writes: libxl's begin, its helper's part, libxl's end. */
+#define HEAD "what libxl writes first"
+#define TAIL "and at its end"
+#define MIDDLE (6 << 20)
+#define CONFIG "{}"
+#define TOTAL (48 + 4 + sizeof(CONFIG) + sizeof(HEAD) + MIDDLE + sizeof(TAIL))
+
+static char self[200];
+static unsigned char middle[MIDDLE];
+
+static struct {
+    struct sender s;
+    struct progress progress;
+    struct xpc_report report;
+    char rune[400], did[64];
+    bool plain;                 /* the helper does not know of channels */
+    int save_rc, half;          /* half: only so much of the middle */
+    unsigned int lent;          /* channels */
+    char said[8192];            /* to people */
+} w;
+
+/* ---- libxl and its helper ------------------------------------------------ */
+
+static void put(struct channel_out *out, const unsigned char *p, size_t len)
+{
+    ssize_t n;
+
+    for (; len; p += n, len -= n) {
+        n = channel_out_put(out, p, len);
+        if (n < 0)
+            return;
+        if (!n)
+            channel_out_wait(out, save_now_ns() + 1000000000);
+    }
+}
+
+/* As the plug-in does. 0, or -1 */
+static int over_channels(size_t len)
+{
+    struct channel_out_how how = { .level = 1,
+                                   .codec = w.progress.params.compress };
+    char *p = getenv(CHANNEL_LEND_ENV);
+    struct channel_lend m = { .word = CHANNEL_ASK };
+    int fd[1 + CHANNELS_MAX], nr = 0, r;
+    struct channel_out *out;
+
+    while (p && *p) {
+        fd[nr++] = strtol(p, &p, 10);
+        p += *p == ',';
+    }
+    w.lent = nr - 1;
+    assert_int_equal(send(fd[0], &m, sizeof(m), 0), sizeof(m));
+    assert_int_equal(recv(fd[0], &m, sizeof(m), 0), sizeof(m));
+    assert_int_equal(m.word, CHANNEL_LEND);
+    how.fds = fd + 1;
+    how.nr = nr - 1;
+    how.token = m.token;
+    how.sequence = m.sequence;
+    out = channel_out_start(&how);
+    assert_non_null(out);
+    put(out, middle, len);
+    channel_out_flush(out);
+    while (!(r = channel_out_left(out)))
+        channel_out_wait(out, save_now_ns() + 1000000000);
+    m = (struct channel_lend){ .word = CHANNEL_BACK,
+                               .sequence = channel_out_sequence(out) };
+    if (r > 0 && !w.save_rc)
+        send(fd[0], &m, sizeof(m), 0);
+    channel_out_stop(out);
+    return r > 0 ? 0 : -1;
+}
+
+static int write_all(int fd, const void *p, size_t len)
+{
+    ssize_t n;
+
+    for (size_t at = 0; at < len; at += n) {
+        n = write(fd, (const char *)p + at, len - at);
+        if (n < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int op_save(struct sender *s)
+{
+    size_t len = w.half ? w.half : MIDDLE;
+    int r;
+
+    strcat(w.did, "save ");
+    assert_int_equal(write_all(s->t.send_fd, HEAD, sizeof(HEAD)), 0);
+    r = w.plain ? write_all(s->t.send_fd, middle, len) : over_channels(len);
+    if (r || w.save_rc)
+        return ERROR_FAIL;
+    return write_all(s->t.send_fd, TAIL, sizeof(TAIL)) ? ERROR_FAIL : 0;
+}
+
+static int op_read_report(struct sender *s)
+{
+    if (!s->report_read && !w.save_rc) {
+        s->report->outcome = XPC_OUTCOME_SENT;
+        s->report_read = true;
+    }
+    return s->report_read ? 0 : ERROR_NOTFOUND;
+}
+
+static int op_rename(struct sender *s, const char *from, const char *to)
+{
+    (void)s;
+    (void)from;
+    strcat(w.did, strstr(to, "--migratedaway") ? "away " : "back ");
+    return 0;
+}
+
+static int op_take_back(struct sender *s)
+{
+    assert_false(s->told_to_go);
+    strcat(w.did, "resume ");
+    return 0;
+}
+
+static int op_destroy(struct sender *s)
+{
+    assert_true(s->told_to_go);
+    strcat(w.did, "destroy ");
+    return 0;
+}
+
+static void op_look(struct sender *s)
+{
+    (void)s;
+}
+
+static const struct sender_ops ops = {
+    .look           = op_look,
+    .save           = op_save,
+    .read_report    = op_read_report,
+    .rename         = op_rename,
+    .take_back      = op_take_back,
+    .destroy        = op_destroy,
+};
+
+/* ---- a migration --------------------------------------------------------- */
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&w, 0, sizeof(w));
+    stock_setup();
+    stock_does("exit 1");
+    for (size_t i = 0; i < sizeof(middle); i++)
+        middle[i] = i * i / 1001;
+    xpc_report_init(&w.report);
+    xpc_params_init(&w.progress.params);
+    w.progress.mode = PROGRESS_NONE;
+    w.progress.params.channels = 4;
+    w.s = (struct sender){
+        .ops = &ops,
+        .t = { .send_fd = -1, .recv_fd = -1 },
+        .name = "g1",
+        .config = CONFIG,
+        .interrupt_fd = interrupt_open(),
+        .progress = &w.progress,
+        .report = &w.report,
+        .domid = 7,
+        .guard = { .fd = -1 },
+    };
+    snprintf(w.rune, sizeof(w.rune), "exec %s --receive", self);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    close(w.s.interrupt_fd);
+    xpc_report_dispose(&w.report);
+    stock_teardown();
+    return 0;
+}
+
+/* A stock xl that does it well. */
+static void stock_takes_it(void)
+{
+    char sh[300];
+
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
+             "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'", TOTAL,
+             sizeof(GO));
+    stock_does(sh);
+}
+
+/* Returns the status; what was said to people is in w.said. */
+static int migrate(void)
+{
+    FILE *f = tmpfile();
+    int err = dup(2), status;
+
+    dup2(fileno(f), 2);
+    status = channels_connect(&w.s, w.rune, "there") ?
+             sender_give_up(&w.s) : sender_run(&w.s);
+    fflush(stderr);
+    dup2(err, 2);
+    close(err);
+    rewind(f);
+    assert_true(fread(w.said, 1, sizeof(w.said) - 1, f) > 0);
+    fclose(f);
+    return status;
+}
+
+static void all_of_it_came(void)
+{
+    size_t len;
+    char *p = stock_file("", &len), *at = p;
+
+    assert_int_equal(len, TOTAL);
+    assert_memory_equal(at, "Xen saved domain, xl format\n \0 \r", 32);
+    at += 48 + 4;
+    assert_string_equal(at, CONFIG);
+    at += sizeof(CONFIG);
+    assert_string_equal(at, HEAD);
+    at += sizeof(HEAD);
+    assert_memory_equal(at, middle, MIDDLE);
+    assert_string_equal(at + MIDDLE, TAIL);
+    free(p);
+    p = stock_file(".go", &len);
+    assert_int_equal(len, sizeof(GO));
+    assert_memory_equal(p, GO, sizeof(GO));
+    free(p);
+}
+
+static void torture_xl_channels_migrate(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_int_equal(w.lent, 4);
+    assert_string_equal(w.did, "save away destroy ");
+    all_of_it_came();
+    assert_null(getenv(CHANNEL_LEND_ENV));
+}
+
+static void torture_xl_channels_migrate_compressed(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    w.progress.params.channels = 1;
+    w.progress.params.compress = XPC_COMPRESS_ZSTD;
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_int_equal(w.lent, 1);
+    all_of_it_came();
+}
+
+/* A helper without the plug-in: the relay takes it all. */
+static void torture_xl_channels_nobody_borrows(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    w.plain = true;
+    assert_int_equal(migrate(), MIGRATE_OK);
+    all_of_it_came();
+}
+
+/* ---- no channels there --------------------------------------------------- */
+
+/* As stock: a header that it does not know is an error. */
+static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
+{
+    char sh[400];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c 48 >$GOT; "
+             "grep -q 'Xen saved domain' $GOT || { touch $GOT.refused; "
+             "exit 1; }; head -c %zu >>$GOT; printf '" READY "\\0'; "
+             "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'", TOTAL - 48,
+             sizeof(GO));
+    stock_does(sh);
+    snprintf(w.rune, sizeof(w.rune), "exec %s migrate-receive", stock.script);
+    w.plain = true;
+    w.progress.params.compress = XPC_COMPRESS_LZ4;
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_string_equal(w.did, "save away destroy ");
+    all_of_it_came();
+    free(stock_file(".refused", &(size_t){ 0 }));
+    assert_non_null(strstr(w.said, "migration sender: the receiver at there "
+                           "has no channels: going on with one plain "
+                           "connection\n"));
+    assert_int_equal(w.progress.params.channels, 1);
+    assert_int_equal(w.progress.params.compress, XPC_COMPRESS_OFF);
+    assert_null(w.s.channels);
+}
+
+/* ---- what goes wrong ----------------------------------------------------- */
+
+static void torture_xl_channels_one_that_leads_elsewhere(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    /* The first to come makes the directory, in which the others meet it. */
+    snprintf(w.rune, sizeof(w.rune), "mkdir %s/first 2>/dev/null || "
+             "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive", stock.dir,
+             stock.dir, self);
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "");
+    assert_non_null(strstr(w.said, "channel 1 was not accepted"));
+    assert_int_equal(w.report.outcome, XPC_OUTCOME_FAILED);
+}
+
+static void torture_xl_channels_no_transport(void **state)
+{
+    (void)state;
+    strcpy(w.rune, "exit 3");
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "");
+}
+
+static void torture_xl_channels_a_receiver_that_dies(void **state)
+{
+    (void)state;
+    stock_does("head -c 1000000 >$GOT; exit 1");
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume ");
+}
+
+/* The save fails here: the target sees the stream end, and no permission. */
+static void torture_xl_channels_a_save_that_fails(void **state)
+{
+    size_t len;
+    char *p;
+
+    (void)state;
+    stock_does("cat >$GOT; exit 1");
+    w.save_rc = ERROR_FAIL;
+    w.half = 100000;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume ");
+    p = stock_file("", &len);
+    assert_true(len < TOTAL);
+    assert_null(memmem(p, len, GO, sizeof(GO)));
+    free(p);
+}
+
+/* It has all and is not ready: the guest stays here. */
+static void torture_xl_channels_a_target_that_is_not_ready(void **state)
+{
+    char sh[100], *p;
+    size_t len;
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; exit 1", TOTAL);
+    stock_does(sh);
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save away back resume ");
+    p = stock_file("", &len);
+    assert_int_equal(len, TOTAL);
+    free(p);
+}
+
+static void torture_xl_channels_interrupted_while_they_open(void **state)
+{
+    (void)state;
+    strcpy(w.rune, "printf 'xl migration receiver ready, send binary domain "
+           "data.\\n'; kill -INT $PPID; exec sleep 60");
+    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
+    assert_string_equal(w.did, "");
+}
+
+int main(int argc, char **argv)
+{
+    static char *receive[] = { "xl", "migrate-receive", NULL };
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_xl_channels_migrate),
+        TEST(torture_xl_channels_migrate_compressed),
+        TEST(torture_xl_channels_nobody_borrows),
+        TEST(torture_xl_channels_a_stock_receiver_gets_one_plain),
+        TEST(torture_xl_channels_one_that_leads_elsewhere),
+        TEST(torture_xl_channels_no_transport),
+        TEST(torture_xl_channels_a_receiver_that_dies),
+        TEST(torture_xl_channels_a_save_that_fails),
+        TEST(torture_xl_channels_a_target_that_is_not_ready),
+        TEST(torture_xl_channels_interrupted_while_they_open),
+    };
+
+    /* The transport's other end. */
+    if (argc == 2 && !strcmp(argv[1], "--receive")) {
+        xl_globals.argv = receive;
+        return cmd_migrate_receive(1, receive + 1);
+    }
+    assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
+    return torture_run(argc, argv, tests);
+}

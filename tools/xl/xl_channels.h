@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate over several connections: the source's side.
+ */
+#ifndef XL_CHANNELS_H
+#define XL_CHANNELS_H
+
+#include <pthread.h>
+
+#include "channel_wire.h"
+#include "xl_migrate.h"
+
+/*
+ * Starts the transport of s->t, as often as its parameters ask for channels,
+ * and makes the receiver's acquaintance: s->channels, and s->greeted. If that
+ * is a stock one: one plain connection, which it says, and the parameters then
+ * say so too. host is for people. Returns 0, or -1: failed, or interrupted.
+ */
+int channels_connect(struct sender *s, char *rune, const char *host);
+
+/* ---- the stream: xl_channels_relay.c ----------------------------------- */
+
+/*
+ * From now on what is written to s->t.send_fd goes through the channels, and
+ * they are there to be borrowed (channel_lend.h). 0, or -1 and says why.
+ */
+int channels_begin(struct sender *s);
+
+/* Do children that are started now inherit them? */
+void channels_inherit(struct sender *s, bool children_too);
+
+/* The stream is whole: waits until all of it has left. 0 or -1. */
+int channels_finish(struct sender *s);
+
+/* The permission to start. 0 or -1, as sender_write(). */
+int channels_go(struct sender *s, const void *go, size_t len);
+
+/* Closes our ends: the receiver goes no further. */
+void channels_close(struct sender *s);
+
+/* After the first connection's end: that of the others. */
+void channels_free(struct sender *s);
+
+/* ---- for both ---------------------------------------------------------- */
+
+struct channels {
+    uint8_t token[CHANNEL_TOKEN];
+    unsigned int nr;
+    struct transport *further;      /* nr - 1 */
+    int fd;                         /* the first connection's; -1: closed */
+    /* The relay, from channels_begin() on. */
+    bool running;
+    pthread_t thread;
+    uint64_t sequence;              /* of the next frame */
+    int pipe_fd;                    /* what is to go over the channels */
+    int lend_fd, borrow_fd;         /* our end, the save helper's */
+    int stop_fd, done_fd;
+    bool ok;                        /* all of it has left */
+};
+
+#endif
