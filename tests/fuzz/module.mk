@@ -18,6 +18,9 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*
 FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save_stream.c save_thread.c \
 	save_workers.c save_zero.c)
 FUZZ_LEN_stream := 65536
+FUZZ_SRCS_channel := $(addprefix tools/libs/guest/,channel_codec.c \
+	channel_frame.c channel_wire.c)
+FUZZ_LIBS_channel := $(CHANNEL_LIBS)
 
 .SECONDEXPANSION:
 $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
@@ -25,7 +28,8 @@ $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
 	@mkdir -p $(@D)
 	clang $(XP_CFLAGS) -O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(ENGINE_LIBS)
+	  -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(ENGINE_LIBS) \
+	  $(FUZZ_LIBS_$*)
 
 FUZZ_ONE = -timeout=10 -max_len=$(or $(FUZZ_LEN_$*),8192) -verbosity=0 \
   -print_final_stats=1 $(addprefix -dict=,$(wildcard tests/fuzz/$*.dict)) \

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fuzzes what reads the channels of a migration: whatever comes over them, what
+ * is passed on is what the frames carry, by their numbers, each once and none
+ * left out; and nothing after the end but the permission to start.
+ *
+ * A file's first byte says how many channels there are and whether frames may
+ * be compressed, and how the rest is meant: as the bytes of the first channel,
+ * or as frames, of which the checks are made right, for they would not be found
+ * by chance. A frame is struct spec and its payload.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_frame.h"
+
+#define NR_MAX 4
+#define SEQUENCES 256
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
+
+struct spec {
+    uint8_t channel, kind, codec, sequence;
+    uint16_t raw_len, wire_len;
+};
+/* In spec.channel. */
+#define SPEC_PACK 0x80          /* the payload is compressed for it */
+#define SPEC_SPOIL 0x40         /* the check is wrong after all */
+
+/* What comes over a channel, and how much of it was read. */
+static struct line {
+    uint8_t *p;
+    size_t len, at;
+} line[NR_MAX];
+
+static struct {
+    struct channel_order order;
+    struct channel_frame *frame;
+    bool compressed, spoilt;
+    uint64_t passed_on;         /* frames */
+    /* What good frames carry: how many have a number, the first one's hash. */
+    unsigned int made[SEQUENCES];
+    uint64_t sum[SEQUENCES];
+} t;
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "fuzz_channel: not so: %s\n", what);
+        abort();
+    }
+}
+
+static uint64_t sum(const uint8_t *p, size_t len)
+{
+    uint64_t s = 14695981039346656037u;
+
+    for (size_t i = 0; i < len; i++)
+        s = (s ^ p[i]) * 1099511628211u;
+    return s;
+}
+
+/* ---- what comes ---------------------------------------------------------- */
+
+static void append(struct line *l, const void *p, size_t len)
+{
+    l->p = realloc(l->p, l->len + len + 1);
+    memcpy(l->p + l->len, p, len);
+    l->len += len;
+}
+
+/* As a source makes it. */
+static void make_packed(struct line *l, const struct spec *s, const uint8_t *p,
+                        size_t len)
+{
+    static struct channel_squeeze *squeeze[CHANNEL_CODECS];
+    static struct channel_frame f;
+    struct channel_squeeze **q = &squeeze[s->codec % CHANNEL_CODECS];
+    struct iovec iov[2];
+
+    if (!*q)
+        *q = channel_squeeze_open(s->codec % CHANNEL_CODECS, 1);
+    if (!f.raw)
+        channel_frame_init(&f, true);
+    channel_frame_make(&f, s->kind, s->sequence, p, len, *q, token, iov);
+    append(l, iov[0].iov_base, iov[0].iov_len);
+    append(l, iov[1].iov_base, iov[1].iov_len);
+    if (!t.made[s->sequence]++)
+        t.sum[s->sequence] = sum(p, len);
+}
+
+/* As nobody should make it. */
+static void make_odd(struct line *l, const struct spec *s, const uint8_t *p,
+                     size_t len)
+{
+    struct channel_head h = {
+        .kind = s->kind, .codec = s->codec, .sequence = s->sequence,
+        .raw_len = s->raw_len * 5u, .wire_len = len,
+    };
+    uint8_t head[CHANNEL_HEAD_SIZE];
+
+    channel_head_put(head, &h, token, p);
+    if (s->channel & SPEC_SPOIL)
+        head[24]++;
+    append(l, head, sizeof(head));
+    append(l, p, len);
+    t.spoilt = true;
+}
+
+static void make_frames(const uint8_t *p, size_t size)
+{
+    struct spec s;
+    size_t len;
+
+    while (size >= sizeof(s)) {
+        memcpy(&s, p, sizeof(s));
+        p += sizeof(s);
+        size -= sizeof(s);
+        len = s.wire_len < size ? s.wire_len : size;
+        if (s.channel & SPEC_PACK)
+            make_packed(&line[s.channel % t.order.nr], &s, p, len);
+        else
+            make_odd(&line[s.channel % t.order.nr], &s, p, len);
+        p += len;
+        size -= len;
+    }
+}
+
+/* ---- what is made of it -------------------------------------------------- */
+
+static int read_line(void *opaque, void *to, size_t len)
+{
+    struct line *l = opaque;
+
+    require(len <= CHANNEL_FRAME_MAX, "no more than a frame is asked for");
+    if (l->at == l->len)
+        return 1;
+    if (len > l->len - l->at)
+        return -1;
+    memcpy(to, l->p + l->at, len);
+    l->at += len;
+    return 0;
+}
+
+static void pass_on(unsigned int i)
+{
+    const struct channel_head *h = &t.frame[i].head;
+
+    require(h->sequence == t.passed_on++, "none is left out, or comes twice");
+    require(!t.order.gone, "nothing follows the permission");
+    require(t.order.ended == (h->kind == CHANNEL_GO), "it comes at the end");
+    require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
+    if (!t.spoilt && h->sequence < SEQUENCES &&
+        t.made[h->sequence] == 1)
+        require(sum(t.frame[i].data, h->raw_len) == t.sum[h->sequence],
+                "it is what was sent");
+    channel_order_done(&t.order, i, h);
+}
+
+/* Those whose turn it is, as channel_in.c has it. false: it is over. */
+static bool pass_all(void)
+{
+    for (unsigned int i = 0; i < t.order.nr; i++) {
+        if (!t.order.of[i].held)
+            continue;
+        if (t.order.ended && t.frame[i].head.kind != CHANNEL_GO)
+            return false;
+        if (channel_order_turn(&t.order, i)) {
+            pass_on(i);
+            i = -1;
+        }
+    }
+    return true;
+}
+
+/* Reads the next frame of a channel. false: it is over. */
+static bool take(unsigned int i)
+{
+    const char *why = NULL;
+    int r = channel_frame_read(&t.frame[i], token, read_line, &line[i], &why);
+
+    require((r < 0) == (why != NULL), "what is wrong is said");
+    if (r)
+        return false;
+    if (t.frame[i].head.codec && !t.compressed)
+        require(false, "it unpacks only what it was told of");
+    return !channel_order_take(&t.order, i, &t.frame[i].head) && pass_all();
+}
+
+static void receive(void)
+{
+    bool go_on = true;
+
+    while (go_on) {
+        go_on = false;
+        for (unsigned int i = 0; i < t.order.nr; i++) {
+            if (t.order.of[i].held || (t.order.ended && i))
+                continue;
+            if (!take(i))
+                return;
+            go_on = true;
+        }
+    }
+}
+
+/* Kept from one to the next: their memory takes its time to be had. */
+static struct channel_frame *frames(bool compressed)
+{
+    static struct channel_frame kept[2][NR_MAX];
+
+    for (int i = 0; i < NR_MAX && !kept[compressed][i].raw; i++)
+        channel_frame_init(&kept[compressed][i], compressed);
+    return kept[compressed];
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct channel_hello hello;
+
+    if (!size)
+        return 0;
+    memset(&t, 0, sizeof(t));
+    t.order.nr = 1 + data[0] % NR_MAX;
+    t.compressed = data[0] & 0x10;
+    t.frame = frames(t.compressed);
+    if (data[0] & 0x20) {
+        append(&line[0], data + 1, size - 1);
+        t.spoilt = true;
+    } else {
+        make_frames(data + 1, size - 1);
+    }
+    receive();
+    if (size > CHANNEL_HELLO_SIZE && !channel_hello_get(&hello, data + 1))
+        require(hello.nr && hello.nr <= CHANNELS_MAX &&
+                hello.index < hello.nr, "a hello makes sense");
+    for (int i = 0; i < NR_MAX; i++) {
+        free(line[i].p);
+        line[i] = (struct line){ 0 };
+    }
+    return 0;
+}
