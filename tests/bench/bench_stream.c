@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "bench.h"
 #include "save_thread.h"
 #include "save_workers.h"
@@ -24,7 +25,6 @@
 
 #define STREAM_PAGES (UINT64_C(4) << 18)        /* 4 GiB */
 #define MEMORY_PAGES (UINT64_C(1) << 18)        /* sent again and again */
-#define BATCH SAVE_ZERO_BATCH
 #define TRIES 3
 #define THREADS_MAX 4
 
@@ -91,27 +91,31 @@ static void close_sink(struct sink *s)
     waitpid(s->pid, NULL, 0);
 }
 
-/* One writev(), ours or libxenguest's. Returns what was taken. */
-static size_t write_some(int fd, struct save_zero *z, struct save_stream *s,
-                         struct iovec *iov, int iovcnt)
+struct way {
+    int fd;
+    struct save_zero *z;        /* NULL: libxenguest's own */
+    struct save_stream *s;
+};
+
+static size_t write_some(void *to, struct iovec *iov, int iovcnt)
 {
-    size_t taken, len = 0;
+    struct way *w = to;
+    struct save_zero *z = w->z;
+    size_t taken;
     ssize_t n;
 
     if (!z) {
-        n = writev(fd, iov, iovcnt);
+        n = writev(w->fd, iov, iovcnt);
         if (n <= 0)
             fail("writev");
         return n;
     }
-    taken = save_zero_rewrite(z, s, iov, iovcnt);
-    for (int i = 0; i < z->nr_out; i++)
-        len += z->out[i].iov_len;
+    taken = save_zero_rewrite(z, w->s, iov, iovcnt);
     for (struct iovec *o = z->out; z->nr_out; ) {
-        n = writev(fd, o, z->nr_out < 1024 ? z->nr_out : 1024);
+        n = writev(w->fd, o, z->nr_out < 1024 ? z->nr_out : 1024);
         if (n <= 0)
             fail("writev");
-        save_stream_written(s, o, z->nr_out, n);
+        save_stream_written(w->s, o, z->nr_out, n);
         while (z->nr_out && (size_t)n >= o->iov_len) {
             n -= o++->iov_len;
             z->nr_out--;
@@ -122,44 +126,6 @@ static size_t write_some(int fd, struct save_zero *z, struct save_stream *s,
         }
     }
     return taken;
-}
-
-static void write_exact(int fd, struct save_zero *z, struct save_stream *s,
-                        struct iovec *iov, int iovcnt)
-{
-    while (iovcnt) {
-        size_t n = write_some(fd, z, s, iov, iovcnt < 1024 ? iovcnt : 1024);
-
-        while (iovcnt && n >= iov->iov_len) {
-            n -= iov++->iov_len;
-            iovcnt--;
-        }
-        if (n) {
-            iov->iov_base = (char *)iov->iov_base + n;
-            iov->iov_len -= n;
-        }
-    }
-}
-
-/* A batch as libxenguest 4.17 writes it: a piece for every page. */
-static void put_batch(int fd, struct save_zero *z, struct save_stream *s,
-                      uint64_t pfn)
-{
-    static struct iovec iov[4 + BATCH];
-    static uint64_t list[BATCH];
-    uint32_t head[4] = { 1, 8 + BATCH * (8 + XPC_PAGE_SIZE), BATCH, 0 };
-
-    iov[0] = (struct iovec){ head, 4 };
-    iov[1] = (struct iovec){ head + 1, 4 };
-    iov[2] = (struct iovec){ head + 2, 8 };
-    iov[3] = (struct iovec){ list, sizeof(list) };
-    for (int i = 0; i < BATCH; i++) {
-        list[i] = pfn + i;
-        iov[4 + i] = (struct iovec){
-            memory + (pfn + i) % MEMORY_PAGES * XPC_PAGE_SIZE, XPC_PAGE_SIZE,
-        };
-    }
-    write_exact(fd, z, s, iov, 4 + BATCH);
 }
 
 struct outcome {
@@ -175,12 +141,13 @@ static struct outcome run(int threads)
     struct sink sink = open_sink();
     struct outcome o = { .bytes = STREAM_PAGES * (XPC_PAGE_SIZE + 8) };
     struct save_stream s;
+    struct way way = { .fd = sink.fd, .z = z, .s = &s };
     uint64_t begun = save_now_ns();
 
     save_stream_init(&s);
     s.skip = 0;                 /* batches, without the stream's headers */
     for (uint64_t pfn = 0; pfn < STREAM_PAGES; pfn += BATCH)
-        put_batch(sink.fd, z, &s, pfn);
+        batch_put(write_some, &way, memory, MEMORY_PAGES, pfn);
     close_sink(&sink);
     o.pages_per_s = STREAM_PAGES * 1e9 / (save_now_ns() - begun);
     if (z)

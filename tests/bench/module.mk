@@ -11,11 +11,18 @@ $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
 	save_sampler.c save_stream.c save_thread.c save_workset.c))
 $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
+$(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
+	save_stream.c save_workers.c save_zero.c)) $(CHANNEL_OUT_OBJS)
+$(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
+# Its receiver, and for what it has over ssh.
+$(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl
+DEPS_TEST += openssh-client openssh-server
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
-	  -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy $(ENGINE_LIBS)
+	  -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy $(ENGINE_LIBS) \
+	  $(BENCH_LIBS)
 
 ## make bench              figures of what things cost, into build/bench.json
 .PHONY: bench

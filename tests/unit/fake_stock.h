@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,13 +85,12 @@ struct receiving {
     int to, from;
 };
 
-static inline struct receiving receiving_start(void)
+static inline struct receiving receiving_start_by(int in[2])
 {
     static char *argv[] = { "xl", "-t", "migrate-receive", "-e", NULL };
     struct receiving r;
-    int in[2], out[2];
+    int out[2];
 
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     fflush(NULL);
     r.pid = fork();
@@ -107,6 +107,14 @@ static inline struct receiving receiving_start(void)
     r.to = in[1];
     r.from = out[0];
     return r;
+}
+
+static inline struct receiving receiving_start(void)
+{
+    int in[2];
+
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    return receiving_start_by(in);
 }
 
 /* Its exit status, once our ends are closed. */

@@ -142,6 +142,27 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
     assert_int_equal(nr_sockets(), 0);
 }
 
+/* sshd has a socket; what is there is passed on before there is more. */
+static void torture_xl_receive_a_stock_source_on_a_socket(void **state)
+{
+    char header[MIGRATE_HEADER_SIZE] = "Xen saved domain, xl format\n \0 \r";
+    struct receiving r;
+    int in[2];
+
+    (void)state;
+    stock_does("head -c 148 >$GOT; printf 'answer'; head -c 2 >>$GOT; exit 7");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in),
+                     0);
+    r = receiving_start_by(in);
+    says_banner(&r);
+    put(&r, header, sizeof(header));
+    for (int i = 0; i < 100; i++)
+        put(&r, "x", 1);
+    receiving_says(&r, "answer", 6);
+    put(&r, "go", 2);
+    assert_int_equal(receiving_end(&r), 7);
+}
+
 static void torture_xl_receive_no_source_at_all(void **state)
 {
     struct receiving r = receiving_start();
@@ -403,6 +424,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_xl_receive_a_stock_source_sees_no_difference),
+        TEST(torture_xl_receive_a_stock_source_on_a_socket),
         TEST(torture_xl_receive_no_source_at_all),
         TEST(torture_xl_receive_other_commands_are_stock_s),
         TEST(torture_xl_receive_puts_it_together),

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "xl_migrate.h"
@@ -91,30 +92,37 @@ int receive_write(int fd, const void *data, size_t len)
 
 /* ---- a stock source ------------------------------------------------------ */
 
-/* Without a copy where it can be. Returns as read() does, or -1. */
-static ssize_t pass_some(int to)
+static bool is_pipe(int fd)
 {
-    static bool no_splice;
+    struct stat st;
+
+    return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
+/*
+ * Without a copy from a pipe. From a socket, which sshd has, the kernel would
+ * wait for more with the other pipe locked, and what is in it could not be
+ * read. Returns as read() does.
+ */
+static ssize_t pass_some(bool from_pipe, int to)
+{
     static char buf[AT_ONCE / 4];
     ssize_t n;
 
-    if (!no_splice) {
-        n = splice(STDIN_FILENO, NULL, to, NULL, AT_ONCE, SPLICE_F_MOVE);
-        no_splice = n < 0 && errno == EINVAL;
-        if (!no_splice)
-            return n;
-    }
+    if (from_pipe)
+        return splice(STDIN_FILENO, NULL, to, NULL, AT_ONCE, SPLICE_F_MOVE);
     n = read(STDIN_FILENO, buf, sizeof(buf));
     return n > 0 && receive_write(to, buf, n) ? -1 : n;
 }
 
 static void *pass_on(void *arg)
 {
+    bool from_pipe = is_pipe(STDIN_FILENO);
     struct stock *s = arg;
     ssize_t n;
 
     do {
-        n = pass_some(s->in);
+        n = pass_some(from_pipe, s->in);
         if (n < 0 && errno == EAGAIN)
             wait_for(STDIN_FILENO, 0);
     } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
@@ -191,5 +199,6 @@ int cmd_migrate_receive(int argc, char **argv)
         return 127;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);   /* whatever it was: we have a child */
     return receive();
 }

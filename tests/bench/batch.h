@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A batch of a guest's pages, as libxenguest 4.17 writes it: a piece for every
+ * page, and the calls that it takes.
+ */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "save_zero.h"
+#include "xenprecopy.h"
+
+#define BATCH SAVE_ZERO_BATCH
+
+/* One writev(). Returns what was taken. */
+typedef size_t batch_write_fn(void *to, struct iovec *iov, int iovcnt);
+
+static inline void batch_write(batch_write_fn *write, void *to,
+                               struct iovec *iov, int iovcnt)
+{
+    while (iovcnt) {
+        size_t n = write(to, iov, iovcnt < 1024 ? iovcnt : 1024);
+
+        while (iovcnt && n >= iov->iov_len) {
+            n -= iov++->iov_len;
+            iovcnt--;
+        }
+        if (n) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= n;
+        }
+    }
+}
+
+/* The guest's memory is so many pages, which it has again and again. */
+static inline void batch_put(batch_write_fn *write, void *to,
+                             const unsigned char *memory, uint64_t pages,
+                             uint64_t pfn)
+{
+    static struct iovec iov[4 + BATCH];
+    static uint64_t list[BATCH];
+    uint32_t head[4] = { 1, 8 + BATCH * (8 + XPC_PAGE_SIZE), BATCH, 0 };
+
+    iov[0] = (struct iovec){ head, 4 };
+    iov[1] = (struct iovec){ head + 1, 4 };
+    iov[2] = (struct iovec){ head + 2, 8 };
+    iov[3] = (struct iovec){ list, sizeof(list) };
+    for (int i = 0; i < BATCH; i++) {
+        list[i] = pfn + i;
+        iov[4 + i] = (struct iovec){
+            (void *)(memory + (pfn + i) % pages * XPC_PAGE_SIZE),
+            XPC_PAGE_SIZE,
+        };
+    }
+    batch_write(write, to, iov, 4 + BATCH);
+}
+
+#endif
