@@ -151,6 +151,42 @@ static void torture_xl_guard_hears_the_receiver(void **state)
         assert_true(!WIFEXITED(status) || !WEXITSTATUS(status));
 }
 
+/* The further connections end with xl, and the guard hears the first. */
+static void torture_xl_guard_keeps_no_channel_open(void **state)
+{
+    char file[] = "/tmp/torture_xl_guard.XXXXXX", first[200], second[100];
+    struct transport t, further;
+    struct guard g;
+    int word, status;
+    pid_t pid;
+
+    (void)state;
+    close(mkstemp(file));
+    unlink(file);
+    snprintf(first, sizeof(first), "cat >/dev/null; until [ -e %s ]; do "
+             "sleep 0.02; done; echo answer", file);
+    snprintf(second, sizeof(second), "cat >/dev/null; touch %s", file);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    pid = fork();
+    if (!pid) {
+        assert_int_equal(transport_start(&t, first), 0);
+        assert_int_equal(transport_start(&further, second), 0);
+        transport_let_go(&t);
+        transport_let_go(&further);
+        t.further = &further;
+        t.nr_further = 1;
+        if (!guard_start(&g, &t, &word)) {
+            transport_hear_out(&t, 10000);
+            _exit(transport_ended_with(&t, "answer\n", 7) ? 0 : 1);
+        }
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    while (waitpid(-1, &status, 0) > 0 || errno == EINTR)
+        assert_true(!WIFEXITED(status) || !WEXITSTATUS(status));
+    assert_int_equal(unlink(file), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +196,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_guard_survives_its_group),
         cmocka_unit_test(torture_xl_guard_waits_for_the_helper),
         cmocka_unit_test(torture_xl_guard_hears_the_receiver),
+        cmocka_unit_test(torture_xl_guard_keeps_no_channel_open),
     };
 
     return torture_run(argc, argv, tests);
