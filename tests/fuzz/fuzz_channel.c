@@ -39,7 +39,7 @@ static struct line {
 static struct {
     struct channel_order order;
     struct channel_frame *frame;
-    bool compressed, spoilt;
+    bool compressed, spoilt, closed[NR_MAX];
     uint64_t passed_on;         /* frames */
     /* What good frames carry: how many have a number, the first one's hash. */
     unsigned int made[SEQUENCES];
@@ -183,8 +183,9 @@ static bool take(unsigned int i)
     int r = channel_frame_read(&t.frame[i], token, read_line, &line[i], &why);
 
     require((r < 0) == (why != NULL), "what is wrong is said");
+    t.closed[i] = r > 0;
     if (r)
-        return false;
+        return r > 0 && t.order.ended && i;
     if (t.frame[i].head.codec && !t.compressed)
         require(false, "it unpacks only what it was told of");
     return !channel_order_take(&t.order, i, &t.frame[i].head) && pass_all();
@@ -197,7 +198,7 @@ static void receive(void)
     while (go_on) {
         go_on = false;
         for (unsigned int i = 0; i < t.order.nr; i++) {
-            if (t.order.of[i].held || (t.order.ended && i))
+            if (t.order.of[i].held || t.closed[i])
                 continue;
             if (!take(i))
                 return;

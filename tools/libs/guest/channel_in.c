@@ -185,18 +185,13 @@ static int deliver(struct channel *c)
     return 0;
 }
 
-/* After the end, only the first one has anything to say. */
-static bool is_over(const struct channel *c)
-{
-    return c->in->stop || (c->in->order.ended && c->index);
-}
-
+/* After the end, only the first one had anything left to say. */
 static void hung_up(struct channel *c)
 {
-    if (c->in->order.ended)
-        stop(c->in);
-    else
+    if (!c->in->order.ended)
         fail(c, "it was closed in the middle of the stream");
+    else if (!c->index)
+        stop(c->in);
 }
 
 static void *receive(void *arg)
@@ -204,21 +199,17 @@ static void *receive(void *arg)
     struct channel *c = arg;
     struct channel_in *in = c->in;
     const char *why;
-    int r;
+    int r = 0;
 
     pthread_mutex_lock(&in->lock);
-    while (!is_over(c)) {
+    while (!in->stop && !r) {
         pthread_mutex_unlock(&in->lock);
         r = channel_frame_read(&c->frame, in->token, read_some, c, &why);
         pthread_mutex_lock(&in->lock);
-        if (is_over(c))
-            break;
         if (r > 0)
             hung_up(c);
-        else if (r)
-            fail_frame(c, why);
         else
-            deliver(c);
+            r = r ? fail_frame(c, why) : deliver(c);
     }
     pthread_mutex_unlock(&in->lock);
     return NULL;
@@ -303,9 +294,15 @@ int channel_in_done_fd(const struct channel_in *in)
     return in->done_fd;
 }
 
-const char *channel_in_error(const struct channel_in *in)
+/* It is written once. */
+const char *channel_in_error(struct channel_in *in)
 {
-    return *in->error ? in->error : NULL;
+    bool any;
+
+    pthread_mutex_lock(&in->lock);
+    any = *in->error;
+    pthread_mutex_unlock(&in->lock);
+    return any ? in->error : NULL;
 }
 
 void channel_in_stop(struct channel_in *in)

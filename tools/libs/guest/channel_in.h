@@ -25,7 +25,7 @@ struct channel_in *channel_in_start(const int *fds, unsigned int nr,
 int channel_in_done_fd(const struct channel_in *in);
 
 /* What was wrong: one line, or NULL; at its end, for good. */
-const char *channel_in_error(const struct channel_in *in);
+const char *channel_in_error(struct channel_in *in);
 
 /* Stops if need be, and frees. NULL is allowed. */
 void channel_in_stop(struct channel_in *in);
