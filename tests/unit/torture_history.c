@@ -103,6 +103,21 @@ static void torture_history_a_cap_is_not_the_link(void **state)
                     84 * XPC_MS + 2);
 }
 
+/* What was verified stood still for as long as all of its memory took. */
+static void torture_history_a_verify_pass_teaches_nothing(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(3200 * XPC_MS);
+    struct xpc_prior p;
+
+    r.verified = true;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_int_equal(h->entries[0].actual_downtime_ns, r.actual_downtime_ns);
+    assert_int_equal(h->entries[0].overhead_ns, 0);
+    assert_true(isnan(xpc_history_error(&h->entries[0])));
+    assert_int_equal(xpc_history_prior(h, &p), 0);
+}
+
 /* Zero pages were dirtied by the suspend, too. */
 static void torture_history_suspend_pages_may_be_zero_ones(void **state)
 {
@@ -416,6 +431,7 @@ int main(int argc, char **argv)
         TEST(torture_history_entry_tells_overhead_and_suspend_pages),
         TEST(torture_history_reserves_time_for_the_start),
         TEST(torture_history_a_cap_is_not_the_link),
+        TEST(torture_history_a_verify_pass_teaches_nothing),
         TEST(torture_history_suspend_pages_may_be_zero_ones),
         TEST(torture_history_overhead_is_never_below_its_floor),
         TEST(torture_history_only_migrated_ones_teach),

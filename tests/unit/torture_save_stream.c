@@ -61,6 +61,23 @@ static void torture_save_stream_counts_pages_in_any_pieces(void **state)
     }
 }
 
+static void torture_save_stream_sees_a_verify_pass(void **state)
+{
+    unsigned char verify[8] = { SAVE_RECORD_VERIFY };
+    static unsigned char buf[65536];
+    size_t len = build(buf);
+    struct save_stream s;
+
+    (void)state;
+    save_stream_init(&s);
+    feed(&s, buf, len - 8, 1000);
+    assert_false(s.verifies);
+    feed(&s, verify, sizeof(verify), 3);
+    assert_true(s.verifies);
+    feed(&s, buf + len - 8, 8, 8);
+    assert_true(s.verifies);
+}
+
 static void torture_save_stream_counts_what_was_written_only(void **state)
 {
     static unsigned char buf[65536];
@@ -122,6 +139,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_stream_counts_pages_in_any_pieces),
+        cmocka_unit_test(torture_save_stream_sees_a_verify_pass),
         cmocka_unit_test(torture_save_stream_counts_what_was_written_only),
         cmocka_unit_test(torture_save_stream_counts_whole_pages),
         cmocka_unit_test(torture_save_stream_unknown_format_counts_bytes),

@@ -198,6 +198,7 @@ static void torture_xl_options_help_is_asked_for(void **state)
 static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
 {
     static const struct { const char *line, *says; } bad[] = {
+        { "--debug --precopy-strict a b", "leave one of them out" },
         { "--precopy-downtime=300 a b",
           "--precopy-downtime=300: a unit is needed, for example 300ms" },
         { "--precopy-downtime=0.3 a b", "a unit is needed" },

@@ -129,6 +129,10 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
                       "leave one of them out", in_vain);
+    if (o->debug && o->params.strict)
+        return xl_bad(err, "--debug sends all pages once more while the guest "
+                      "stands still, longer than --precopy-strict would let "
+                      "it: leave one of them out");
     if (argc - optind != 2)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                    xl_find_command("migrate")->usage);

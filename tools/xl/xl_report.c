@@ -171,6 +171,9 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
                 "  downtime: predicted %s, actual %s\n",
                 xpc_format_time(a, r->predicted_downtime_ns),
                 xpc_format_time(b, r->actual_downtime_ns));
+    if (r->verified && r->actual_downtime_ns)
+        fputs("  while it stood still all pages were sent once more, to be "
+              "verified\n", out);
     downtime_print(out, r);
     print_bandwidth(out, r);
     if (r->total_zero_pages)

@@ -297,6 +297,7 @@ static void count_sent(struct save_ctx *ctx)
     r->total_bytes = c.bytes;
     r->total_pages_sent = c.pages;
     r->total_zero_pages = c.zero_pages;
+    r->verified = ctx->stream.verifies;
     if (!r->suspended_ns)
         return;
     r->final_pages = c.pages - ctx->suspend_pages;

@@ -42,6 +42,7 @@ static void next_state(struct save_stream *s)
 {
     s->type = u32_at(s->head);
     s->in_pages = s->counting_pages;
+    s->verifies |= s->type == SAVE_RECORD_VERIFY;
     if (s->counting_pages) {
         page_data(s);
     } else if (s->type == SAVE_RECORD_PAGE_DATA &&

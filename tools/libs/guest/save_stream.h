@@ -35,6 +35,7 @@ struct save_stream {
     unsigned char head[16];
     bool counting_pages;    /* head[] is to hold a PAGE_DATA's count too */
     bool in_pages;          /* what came last was of a PAGE_DATA record */
+    bool verifies;          /* a pass over all pages, to be compared */
     bool lost;              /* not the format we know: count bytes only */
 };
 

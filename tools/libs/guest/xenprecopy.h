@@ -308,6 +308,8 @@ struct xpc_report {
     uint64_t sampler_counts, sampler_ns;
     /* Since the suspend was asked for: pages, and bytes in all and of state. */
     uint64_t final_pages, final_zero_pages, final_bytes, device_bytes;
+    /* All pages were sent once more while it was suspended (xl's --debug). */
+    bool verified;
     /*
      * Over channels: how many, and the bytes that were written to them for
      * total_bytes, compressed. 0: there were none.

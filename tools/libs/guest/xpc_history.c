@@ -46,7 +46,7 @@ static void fill_switchover(struct xpc_history_entry *e,
     double overhead, pages;
 
     /* Nobody knows how long the pages took. */
-    if (held_back && !r->params.bandwidth_bytes_per_s)
+    if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
         return;
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
         !rate)
@@ -69,7 +69,9 @@ static void fill_entry(struct xpc_history_entry *e,
         .outcome = r->outcome,
         .limit_ns = r->params.policy == XPC_POLICY_STOCK ? 0 :
                     capped(r->params.downtime_ns),
-        .predicted_downtime_ns = capped(r->predicted_downtime_ns),
+        /* No prediction is for what a verify pass takes. */
+        .predicted_downtime_ns = r->verified ? 0 :
+                                 capped(r->predicted_downtime_ns),
         .actual_downtime_ns = capped(r->actual_downtime_ns),
         .final_pages = r->final_pages,
         .bandwidth_bytes_per_s = d->measured_bytes_per_s ?

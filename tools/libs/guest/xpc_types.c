@@ -197,6 +197,8 @@ static const struct xpc_field report_fields[] = {
     U64(R, "final-duplicate", final_zero_pages),
     U64(R, "final-bytes", final_bytes),
     U64(R, "device-bytes", device_bytes),
+    { .name = "verified", .kind = XPC_FIELD_BOOL,
+      .offset = offsetof(R, verified), .omit_zero = true },
     U64(R, "channels", channels, .omit_zero = true),
     U64(R, "wire-bytes", wire_bytes, .omit_zero = true),
     /* Last: xpc_report_head_type leaves it out. */
