@@ -457,7 +457,7 @@ migrate() {
     if [ "$xl" = ours ] && [ "$report" = yes ]; then
         options="$options --report=$step/report.json"
     fi
-    printf '#!/bin/sh\nexec %s migrate-receive %s 2>%s/receiver.log\n' \
+    printf '#!/bin/sh\nexec %s migrate-receive %s 2>>%s/receiver.log\n' \
         "$(xl_path "$receiver")" "$receiver_options" "$step" >/job/receive
     chmod 755 /job/receive
     link_up
