@@ -46,6 +46,7 @@ lab-list:
 	  printf '%-28s %s\n' "$${f##*/}" "$$(sed -n '1s/^# //p' $$f)"; done
 
 ## make check-lab          the scenarios of tests/lab/check.list on real Xen
+# LAB_WITH="OPTION..": with these for our xl, and with our receiver.
 .PHONY: check-lab
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list

@@ -47,6 +47,11 @@ expect_stderr_not=
 expect_stdout=
 expect_report=
 
+# What a whole run is to be done with.
+with=
+[ ! -e /job/with ] || read -r with </job/with
+[ -z "$with" ] || receiver=ours
+
 before() { :; }
 during() { :; }
 before_checks() { :; }
@@ -454,8 +459,9 @@ trace_end() {
 migrate() {
     local options="$xl_options"
     step_begin "${1:-}"
-    if [ "$xl" = ours ] && [ "$report" = yes ]; then
-        options="$options --report=$step/report.json"
+    if [ "$xl" = ours ]; then
+        options="$with $options"
+        [ "$report" != yes ] || options="$options --report=$step/report.json"
     fi
     printf '#!/bin/sh\nexec %s migrate-receive %s 2>>%s/receiver.log\n' \
         "$(xl_path "$receiver")" "$receiver_options" "$step" >/job/receive
