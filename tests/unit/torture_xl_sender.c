@@ -280,6 +280,31 @@ static void torture_xl_sender_measures_the_downtime(void **state)
     assert_int_equal(r->total_time_ns, r->target_started_ns);
 }
 
+/* Its last byte may be held back by the link, for an acknowledgement. */
+static void torture_xl_sender_the_report_ends_the_downtime(void **state)
+{
+    const struct xpc_report *r = &w.report;
+    char buf[4096];
+    size_t n = 0;
+    pid_t pid;
+
+    (void)state;
+    says_ready();
+    pid = fork();
+    if (!pid) {
+        while (!memmem(buf, n, GO, sizeof(GO)))
+            n += read(w.in, buf + n, sizeof(buf) - n);
+        says(REPORT, sizeof(REPORT));
+        usleep(300 * 1000);
+        says("", 1);
+        _exit(0);
+    }
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    assert_true(r->start_monotonic_ns + r->target_started_ns + 250000000 <=
+                xl_now_ns());
+    waitpid(pid, NULL, 0);
+}
+
 /* Half a second after the suspend, and nothing is ready. */
 static void torture_xl_sender_strict_takes_the_guest_back(void **state)
 {
@@ -770,6 +795,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_sender_migrates),
         TEST(torture_xl_sender_measures_the_downtime),
+        TEST(torture_xl_sender_the_report_ends_the_downtime),
         TEST(torture_xl_sender_strict_takes_the_guest_back),
         TEST(torture_xl_sender_strict_gives_no_late_go),
         TEST(torture_xl_sender_strict_in_time_is_let_go),

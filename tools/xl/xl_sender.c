@@ -209,14 +209,21 @@ static void gone_over(struct sender *s)
 static int after_go(struct sender *s)
 {
     signed char code;
+    uint64_t started_ns;
 
     if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
-                      "success/failure report message") ||
-        sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
+                      "success/failure report message"))
+        return unknown(s);
+    /*
+     * It has been tried by now. How it went is a byte of its own, which TCP may
+     * hold back for 40 ms until that message is acknowledged.
+     */
+    started_ns = xl_now_ns();
+    if (sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
         return unknown(s);
     if (code)
         return target_failed(s, code);
-    s->started_ns = xl_now_ns();
+    s->started_ns = started_ns;
     guard_tell(&s->guard, GUARD_THERE);
     fprintf(stderr, SAY "Target reports successful startup.\n");
     gone_over(s);
