@@ -6,14 +6,39 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "save_iov.h"
 #include "save_zero.h"
 #include "xenprecopy.h"
 
 #define BATCH SAVE_ZERO_BATCH
+
+/*
+ * A guest's memory, so much of it zero, in runs of 64 pages, as memory is used
+ * and freed. What is not is noise; half of it is repetition if it is to be
+ * compressed.
+ */
+static inline void batch_fill(unsigned char *memory, uint64_t pages,
+                              unsigned int zero_percent, bool repetitive)
+{
+    uint64_t rng = 88172645463325252;
+
+    for (uint64_t i = 0; i < pages; i++) {
+        uint64_t *page = (uint64_t *)(memory + i * XPC_PAGE_SIZE);
+        bool zero = (i / 64 * 37) % 100 < zero_percent;
+
+        for (size_t j = 0; j < XPC_PAGE_SIZE / sizeof(*page); j++) {
+            rng ^= rng << 13;
+            rng ^= rng >> 7;
+            rng ^= rng << 17;
+            page[j] = zero ? 0 : repetitive && j / 8 % 2 == 0 ? rng % 4 : rng;
+        }
+    }
+}
 
 /* One writev(). Returns what was taken. */
 typedef size_t batch_write_fn(void *to, struct iovec *iov, int iovcnt);
@@ -22,16 +47,8 @@ static inline void batch_write(batch_write_fn *write, void *to,
                                struct iovec *iov, int iovcnt)
 {
     while (iovcnt) {
-        size_t n = write(to, iov, iovcnt < 1024 ? iovcnt : 1024);
-
-        while (iovcnt && n >= iov->iov_len) {
-            n -= iov++->iov_len;
-            iovcnt--;
-        }
-        if (n) {
-            iov->iov_base = (char *)iov->iov_base + n;
-            iov->iov_len -= n;
-        }
+        save_iov_advance(&iov, &iovcnt,
+                         write(to, iov, iovcnt < 1024 ? iovcnt : 1024));
     }
 }
 

@@ -9,7 +9,7 @@
  * Pages with something in them are half noise, half repetition.
  */
 #include <arpa/inet.h>
-#include <errno.h>
+#include <err.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,29 +41,6 @@ static const char *const codecs[] = { "plain", "zstd:1", "lz4:1" };
 static unsigned char *memory;
 static char dir[] = "/tmp/bench_channels.XXXXXX";
 static char xl[300], self[300];
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "bench_channels: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static void fill(unsigned int zero_percent)
-{
-    uint64_t rng = 88172645463325252;
-
-    for (uint64_t i = 0; i < MEMORY_PAGES; i++) {
-        uint64_t *page = (uint64_t *)(memory + i * XPC_PAGE_SIZE);
-        bool zero = (i / 64 * 37) % 100 < zero_percent;
-
-        for (size_t j = 0; j < XPC_PAGE_SIZE / sizeof(*page); j++) {
-            rng ^= rng << 13;
-            rng ^= rng >> 7;
-            rng ^= rng << 17;
-            page[j] = zero ? 0 : j / 8 % 2 ? rng : rng % 4;
-        }
-    }
-}
 
 /* ---- ways to the receiver ------------------------------------------------ */
 
@@ -97,7 +74,7 @@ static void listen_tcp(void)
     };
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) ||
         listen(fd, 64) || getsockname(fd, (struct sockaddr *)&address, &len))
-        fail("TCP");
+        err(1, "TCP");
     if (!fork()) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         serve(fd);
@@ -188,11 +165,11 @@ static void expect(const struct connection *c, const void *what, size_t len)
         ssize_t m = read(c->from, buf + n, len - n);
 
         if (m <= 0)
-            fail("no receiver");
+            err(1, "no receiver");
         n += m;
     }
     if (memcmp(buf, what, len))
-        fail("another receiver");
+        err(1, "another receiver");
 }
 
 static void open_connection(struct connection *c, const char *way)
@@ -201,7 +178,7 @@ static void open_connection(struct connection *c, const char *way)
     int in[2], out[2];
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-        fail("pipe");
+        err(1, "pipe");
     rune(sh, sizeof(sh), way);
     c->pid = fork();
     if (!c->pid) {
@@ -223,7 +200,7 @@ static void say_hello(const struct connection *c, struct channel_hello *h)
 
     channel_hello_put(hello, h);
     if (write(c->to, hello, sizeof(hello)) != sizeof(hello))
-        fail("hello");
+        err(1, "hello");
     channel_answer_put(answer);
     expect(c, answer, sizeof(answer));
 }
@@ -252,7 +229,7 @@ static size_t write_plain(void *to, struct iovec *iov, int iovcnt)
     ssize_t n = writev(*(int *)to, iov, iovcnt);
 
     if (n <= 0)
-        fail("writev");
+        err(1, "writev");
     return n;
 }
 
@@ -290,7 +267,7 @@ static size_t write_channels(void *to, struct iovec *iov, int iovcnt)
             ssize_t n = channel_out_put(t->out, left.iov_base, left.iov_len);
 
             if (n < 0)
-                fail("channels");
+                err(1, "channels");
             if (!n)
                 channel_out_wait(t->out, save_now_ns() + XPC_S);
             part.iov_len = n;
@@ -310,7 +287,7 @@ static void write_end(const struct connection *c, uint64_t sequence,
 
     channel_frame_make(&f, CHANNEL_END, sequence, NULL, 0, NULL, token, iov);
     if (write(c->to, iov[0].iov_base, iov[0].iov_len) < 0)
-        fail("the end");
+        err(1, "the end");
 }
 
 static uint64_t send_all(struct target *t, const struct connection *c,
@@ -352,7 +329,7 @@ static struct outcome run(const char *way, unsigned int nr, int codec,
     t.s.skip = 0;
     t.out = channel_out_start(&how);
     if (!t.out)
-        fail("channels");
+        err(1, "channels");
     begun = save_now_ns();
     o.bytes = send_all(&t, &c[0], h.token);
     for (unsigned int i = 0; i < nr; i++)
@@ -404,7 +381,7 @@ static void set_up(void)
 
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 ||
         !mkdtemp(dir))
-        fail(dir);
+        err(1, "%s", dir);
     strcpy(xl, self);
     slash = strrchr(xl, '/');
     *slash = 0;
@@ -413,7 +390,7 @@ static void set_up(void)
     snprintf(path, sizeof(path), "%s/xl", dir);
     f = fopen(path, "w");
     if (!f)
-        fail(path);
+        err(1, "%s", path);
     fprintf(f, "#!/bin/sh\nprintf '%s'\nexec cat >/dev/null\n",
             "xl migration receiver ready, send binary domain data.\\n");
     fclose(f);
@@ -449,9 +426,9 @@ int main(int argc, char **argv)
     memory = mmap(NULL, MEMORY_PAGES * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        fail("memory");
+        err(1, "memory");
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        fill(shares[i]);
+        batch_fill(memory, MEMORY_PAGES, shares[i], true);
         for (size_t j = 0; j < sizeof(ways) / sizeof(ways[0]); j++) {
             if ((argc < 2 || !strcmp(argv[1], ways[j])) &&
                 (ssh || strcmp(ways[j], "ssh")))

@@ -5,7 +5,7 @@
  * beside the same stream untouched; and looking for zero pages beside the
  * machine's memory bandwidth.
  */
-#include <errno.h>
+#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,31 +32,6 @@ static const unsigned int shares[] = { 0, 25, 50, 75, 90, 100 };
 
 static unsigned char *memory;
 
-static void fail(const char *what)
-{
-    fprintf(stderr, "bench_stream: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-/* Pages as a guest's mapping has them: 4 KiB each, and none shared. */
-static void fill(unsigned int zero_percent)
-{
-    uint64_t rng = 88172645463325252;
-
-    for (uint64_t i = 0; i < MEMORY_PAGES; i++) {
-        uint64_t *page = (uint64_t *)(memory + i * XPC_PAGE_SIZE);
-        /* In runs of 64, as memory is used and freed. */
-        bool zero = (i / 64 * 37) % 100 < zero_percent;
-
-        for (size_t j = 0; j < XPC_PAGE_SIZE / sizeof(*page); j++) {
-            rng ^= rng << 13;
-            rng ^= rng >> 7;
-            rng ^= rng << 17;
-            page[j] = zero ? 0 : rng;
-        }
-    }
-}
-
 /* ---- through a pipe ----------------------------------------------------- */
 
 struct sink {
@@ -70,7 +45,7 @@ static struct sink open_sink(void)
     int fd[2];
 
     if (pipe(fd) || (s.pid = fork()) < 0)
-        fail("pipe");
+        err(1, "pipe");
     if (!s.pid) {
         static char buf[1 << 20];
 
@@ -107,23 +82,16 @@ static size_t write_some(void *to, struct iovec *iov, int iovcnt)
     if (!z) {
         n = writev(w->fd, iov, iovcnt);
         if (n <= 0)
-            fail("writev");
+            err(1, "writev");
         return n;
     }
     taken = save_zero_rewrite(z, w->s, iov, iovcnt);
     for (struct iovec *o = z->out; z->nr_out; ) {
         n = writev(w->fd, o, z->nr_out < 1024 ? z->nr_out : 1024);
         if (n <= 0)
-            fail("writev");
+            err(1, "writev");
         save_stream_written(w->s, o, z->nr_out, n);
-        while (z->nr_out && (size_t)n >= o->iov_len) {
-            n -= o++->iov_len;
-            z->nr_out--;
-        }
-        if (z->nr_out) {
-            o->iov_base = (char *)o->iov_base + n;
-            o->iov_len -= n;
-        }
+        save_iov_advance(&o, &z->nr_out, n);
     }
     return taken;
 }
@@ -244,12 +212,12 @@ int main(void)
     memory = mmap(NULL, MEMORY_PAGES * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        fail("1 GiB of memory");
+        err(1, "1 GiB of memory");
     madvise(memory, MEMORY_PAGES * XPC_PAGE_SIZE, MADV_NOHUGEPAGE);
     for (size_t i = 0; i < MEMORY_PAGES; i++)
         page[i] = memory + i * XPC_PAGE_SIZE;
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        fill(shares[i]);
+        batch_fill(memory, MEMORY_PAGES, shares[i], false);
         for (unsigned int threads = 0; threads <= spare; threads++)
             streams(shares[i], threads);
     }

@@ -6,6 +6,7 @@
 #define FAKE_GUEST_H
 
 #include "fake_save.h"
+#include "save_iov.h"
 #include "stream_reader.h"
 
 #define PAGE READER_PAGE
@@ -23,15 +24,7 @@ static int writev_exact(struct iovec *iov, int iovcnt)
             continue;
         if (n < 0)
             return -1;
-        while (iovcnt && (size_t)n >= iov->iov_len) {
-            n -= iov->iov_len;
-            iov++;
-            iovcnt--;
-        }
-        if (n) {
-            iov->iov_base = (char *)iov->iov_base + n;
-            iov->iov_len -= n;
-        }
+        save_iov_advance(&iov, &iovcnt, n);
     }
     return 0;
 }

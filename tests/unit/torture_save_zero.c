@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "save_iov.h"
 #include "save_zero.h"
 #include "stream_reader.h"
 
@@ -27,7 +28,7 @@ static struct {
     struct save_zero *zero;
     struct save_stream stream;
     struct bytes wrote, left;
-    size_t iov_max;             /* that a call takes */
+    int iov_max;                /* that a call takes */
     bool scattered;             /* a piece a page, also of neighbours */
     unsigned char *guest;       /* its pages */
 } t;
@@ -53,23 +54,15 @@ static size_t call(const struct iovec *iov, int iovcnt)
     return n;
 }
 
-static void write_iov(struct iovec *iov, size_t iovcnt)
+static void write_iov(struct iovec *iov, int iovcnt)
 {
-    for (size_t i = 0; i < iovcnt; i++)
+    for (int i = 0; i < iovcnt; i++)
         append(&t.wrote, iov[i].iov_base, iov[i].iov_len);
     while (iovcnt) {
         size_t n = call(iov, iovcnt < t.iov_max ? iovcnt : t.iov_max);
 
         assert_true(n > 0);
-        while (iovcnt && n >= iov->iov_len) {
-            n -= iov->iov_len;
-            iov++;
-            iovcnt--;
-        }
-        if (n) {
-            iov->iov_base = (char *)iov->iov_base + n;
-            iov->iov_len -= n;
-        }
+        save_iov_advance(&iov, &iovcnt, n);
     }
 }
 

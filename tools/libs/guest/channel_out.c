@@ -11,6 +11,7 @@
 #include "channel_frame.h"
 #include "channel_out.h"
 #include "save_bucket.h"
+#include "save_iov.h"
 #include "save_thread.h"
 #include "xpc_units.h"
 
@@ -120,36 +121,27 @@ static ssize_t write_some(int fd, const struct iovec *iov, int nr, size_t len)
     return writev(fd, part, i);
 }
 
-static void advance(struct iovec *iov, int nr, size_t n)
-{
-    for (int i = 0; i < nr && n; i++) {
-        size_t part = n < iov[i].iov_len ? n : iov[i].iov_len;
-
-        iov[i].iov_base = (char *)iov[i].iov_base + part;
-        iov[i].iov_len -= part;
-        n -= part;
-    }
-}
-
 /* Returns 0 or errno. */
-static int write_all(struct channel *c, struct iovec iov[2])
+static int write_all(struct channel *c, struct iovec *iov)
 {
-    size_t len;
+    size_t len = iov[0].iov_len + iov[1].iov_len;
     uint64_t wait;
     ssize_t n;
+    int nr = 2;
 
-    while ((len = iov[0].iov_len + iov[1].iov_len)) {
+    while (len) {
         wait = pay(c, len);
         if (wait_ready(c, wait))
             return ECANCELED;
         if (wait)
             continue;
-        n = write_some(c->fd, iov, 2, len < c->paid ? len : c->paid);
+        n = write_some(c->fd, iov, nr, len < c->paid ? len : c->paid);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return errno;
         if (n > 0) {
             c->paid -= n;
-            advance(iov, 2, n);
+            len -= n;
+            save_iov_advance(&iov, &nr, n);
         }
     }
     return 0;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "save_iov.h"
 #include "save_plugin.h"
 #include "xpc_units.h"
 
@@ -74,20 +75,6 @@ static ssize_t write_piece(struct save_ctx *ctx, struct iovec *iov,
     return n;
 }
 
-/* Takes n bytes off the begin of *iov, and what is empty there. */
-static void advance(struct iovec **iov, int *iovcnt, size_t n)
-{
-    while (*iovcnt && n >= (*iov)->iov_len) {
-        n -= (*iov)->iov_len;
-        (*iov)++;
-        (*iovcnt)--;
-    }
-    if (*iovcnt) {
-        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
-        (*iov)->iov_len -= n;
-    }
-}
-
 uint64_t save_cap(const struct save_ctx *ctx)
 {
     return ctx->report.suspend_asked_ns ?
@@ -109,7 +96,7 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
     uint64_t wait;
     ssize_t n;
 
-    advance(&iov, &iovcnt, 0);
+    save_iov_advance(&iov, &iovcnt, 0);
     while (iovcnt) {
         if (!save_may_write(ctx, save_stream_pages_next(&ctx->stream, iov)))
             return -1;
@@ -124,7 +111,7 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
             return -1;
         if (n > 0) {
             save_bucket_take(b, n, save_now_ns());
-            advance(&iov, &iovcnt, n);
+            save_iov_advance(&iov, &iovcnt, n);
         }
     }
     return 0;
