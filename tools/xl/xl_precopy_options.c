@@ -47,8 +47,7 @@ static int parse_compress(const char *name, const char *s,
         return xl_bad(err, "--%s=%.40s: off, zstd, lz4, or one of the two "
                       "with a level, such as zstd:3, is accepted", name, s);
     if (*colon && xl_parse_count(name, colon + 1, 1,
-                                 i == XPC_COMPRESS_ZSTD ? 19 : 12, &level,
-                                 err))
+                                 xpc_compress_level_max(i), &level, err))
         return -1;
     p->compress = i;
     p->compress_level = level;

@@ -139,6 +139,8 @@ uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
  */
 bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s);
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
+/* The highest level that a compression (enum xpc_compress) has; 0: none. */
+uint64_t xpc_compress_level_max(int compress);
 /* Is the stream to be put into channels, one at least? */
 bool xpc_params_over_channels(const struct xpc_params *p);
 /* The maximum downtime in force. */

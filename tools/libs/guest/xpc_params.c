@@ -95,15 +95,20 @@ static const char *bad_rate(const struct xpc_params *p)
 }
 
 /* The libraries' own limits: beyond them it only becomes slower. */
+uint64_t xpc_compress_level_max(int compress)
+{
+    switch (compress) {
+    case XPC_COMPRESS_ZSTD: return 19;
+    case XPC_COMPRESS_LZ4:  return 12;
+    default:                return 0;
+    }
+}
+
 static const char *bad_channels(const struct xpc_params *p)
 {
-    static const uint64_t most[] = {
-        [XPC_COMPRESS_ZSTD] = 19, [XPC_COMPRESS_LZ4] = 12,
-    };
-
     if (!p->channels || p->channels > XPC_CHANNELS_MAX)
         return "there can be 1 to 16 channels";
-    if (p->compress_level > most[p->compress])
+    if (p->compress_level > xpc_compress_level_max(p->compress))
         return p->compress == XPC_COMPRESS_OFF ?
                "a level of compression needs a compression" :
                "the level of compression can be 19 at most with zstd, 12 "
