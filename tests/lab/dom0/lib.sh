@@ -218,6 +218,12 @@ wait_iteration() {
         fail "during: iteration $1 was never reached"
 }
 
+# For during(): returns when the policy is at work, in the first iteration.
+wait_active() {
+    wait_for 60 xenstore-exists "/libxl/$source_id/precopy/active" ||
+        fail "during: no migration was ever under way"
+}
+
 # ------------------------------------------------------------ the link
 
 # A receiver that hears nothing any more ends after five seconds.
@@ -380,6 +386,12 @@ sanitizer_reports() {
         sed -e '/^Shadow bytes/,/^==/d' -e '/^=*$/d'
     rm -f /tmp/sanitizer.*
     cat "${step:-$out}"/* 2>/dev/null | sed -n '/: runtime error: /,/^$/p'
+}
+
+# For after(): what the receiver verified (--debug) is what it had received.
+no_page_differs() {
+    check "no page differs" [ "$(grep -c 'verify pfn' \
+        "$step/receiver.log")" = 0 ]
 }
 
 # A sanitizer's report is a failure, in its own words.
