@@ -20,12 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "receiver_says.h"
 #include "xl_migrate.h"
-
-/* With their NULs. */
-#define READY "domain received, ready to unpause"
-#define GO "domain is yours, you are cleared to unpause"
-#define REPORT "my copy unpause results are as follows"
 
 static struct {
     char dir[64], script[96], got[96], run[96];

@@ -3,6 +3,7 @@
  * xl migrate over several connections, to our own xl migrate-receive in front
  * of a stock xl that is a script, or to that alone.
  */
+#include "fake_sender.h"
 #include "fake_stock.h"
 
 #include <sys/socket.h>
@@ -23,15 +24,12 @@ static char self[200];
 static unsigned char middle[MIDDLE];
 
 static struct {
-    struct sender s;
-    struct progress progress;
-    struct xpc_report report;
-    char rune[400], did[64];
+    char rune[400];
     bool plain;                 /* the helper does not know of channels */
-    int save_rc, half;          /* half: only so much of the middle */
+    int half;                   /* only so much of the middle */
     unsigned int lent;          /* channels */
     char said[8192];            /* to people */
-} w;
+} t;
 
 /* ---- libxl and its helper ------------------------------------------------ */
 
@@ -62,7 +60,7 @@ static int over_channels(size_t len)
         fd[nr++] = strtol(p, &p, 10);
         p += *p == ',';
     }
-    w.lent = nr - 1;
+    t.lent = nr - 1;
     assert_int_equal(send(fd[0], &m, sizeof(m), 0), sizeof(m));
     assert_int_equal(recv(fd[0], &m, sizeof(m), 0), sizeof(m));
     assert_int_equal(m.word, CHANNEL_LEND);
@@ -98,12 +96,12 @@ static int write_all(int fd, const void *p, size_t len)
 
 static int op_save(struct sender *s)
 {
-    size_t len = w.half ? w.half : MIDDLE;
+    size_t len = t.half ? t.half : MIDDLE;
     int r;
 
-    strcat(w.did, "save ");
+    note("save");
     assert_int_equal(write_all(s->t.send_fd, HEAD, sizeof(HEAD)), 0);
-    r = w.plain ? write_all(s->t.send_fd, middle, len) : over_channels(len);
+    r = t.plain ? write_all(s->t.send_fd, middle, len) : over_channels(len);
     if (r || w.save_rc)
         return ERROR_FAIL;
     return write_all(s->t.send_fd, TAIL, sizeof(TAIL)) ? ERROR_FAIL : 0;
@@ -118,76 +116,27 @@ static int op_read_report(struct sender *s)
     return s->report_read ? 0 : ERROR_NOTFOUND;
 }
 
-static int op_rename(struct sender *s, const char *from, const char *to)
-{
-    (void)s;
-    (void)from;
-    strcat(w.did, strstr(to, "--migratedaway") ? "away " : "back ");
-    return 0;
-}
-
-static int op_take_back(struct sender *s)
-{
-    assert_false(s->told_to_go);
-    strcat(w.did, "resume ");
-    return 0;
-}
-
-static int op_destroy(struct sender *s)
-{
-    assert_true(s->told_to_go);
-    strcat(w.did, "destroy ");
-    return 0;
-}
-
-static void op_look(struct sender *s)
-{
-    (void)s;
-}
-
-static const struct sender_ops ops = {
-    .look           = op_look,
-    .save           = op_save,
-    .read_report    = op_read_report,
-    .rename         = op_rename,
-    .take_back      = op_take_back,
-    .destroy        = op_destroy,
-};
-
 /* ---- a migration --------------------------------------------------------- */
 
 static int setup(void **state)
 {
     (void)state;
-    memset(&w, 0, sizeof(w));
+    memset(&t, 0, sizeof(t));
     stock_setup();
     stock_does("exit 1");
     for (size_t i = 0; i < sizeof(middle); i++)
         middle[i] = i * i / 1001;
-    xpc_report_init(&w.report);
-    xpc_params_init(&w.progress.params);
+    sender_setup(op_save, op_read_report);
     w.progress.mode = PROGRESS_NONE;
     w.progress.params.channels = 4;
-    w.s = (struct sender){
-        .ops = &ops,
-        .t = { .send_fd = -1, .recv_fd = -1 },
-        .name = "g1",
-        .config = CONFIG,
-        .interrupt_fd = interrupt_open(),
-        .progress = &w.progress,
-        .report = &w.report,
-        .domid = 7,
-        .guard = { .fd = -1 },
-    };
-    snprintf(w.rune, sizeof(w.rune), "exec %s --receive", self);
+    snprintf(t.rune, sizeof(t.rune), "exec %s --receive", self);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    close(w.s.interrupt_fd);
-    xpc_report_dispose(&w.report);
+    sender_teardown();
     stock_teardown();
     return 0;
 }
@@ -203,20 +152,20 @@ static void stock_takes_it(void)
     stock_does(sh);
 }
 
-/* Returns the status; what was said to people is in w.said. */
+/* Returns the status; what was said to people is in t.said. */
 static int migrate(void)
 {
     FILE *f = tmpfile();
     int err = dup(2), status;
 
     dup2(fileno(f), 2);
-    status = channels_connect(&w.s, w.rune, "there") ?
+    status = channels_connect(&w.s, t.rune, "there") ?
              sender_give_up(&w.s) : sender_run(&w.s);
     fflush(stderr);
     dup2(err, 2);
     close(err);
     rewind(f);
-    assert_true(fread(w.said, 1, sizeof(w.said) - 1, f) > 0);
+    assert_true(fread(t.said, 1, sizeof(t.said) - 1, f) > 0);
     fclose(f);
     return status;
 }
@@ -247,8 +196,8 @@ static void torture_xl_channels_migrate(void **state)
     (void)state;
     stock_takes_it();
     assert_int_equal(migrate(), MIGRATE_OK);
-    assert_int_equal(w.lent, 4);
-    assert_string_equal(w.did, "save away destroy ");
+    assert_int_equal(t.lent, 4);
+    assert_string_equal(w.did, "save away destroy");
     all_of_it_came();
     assert_null(getenv(CHANNEL_LEND_ENV));
 }
@@ -260,7 +209,7 @@ static void torture_xl_channels_migrate_compressed(void **state)
     w.progress.params.channels = 1;
     w.progress.params.compress = XPC_COMPRESS_ZSTD;
     assert_int_equal(migrate(), MIGRATE_OK);
-    assert_int_equal(w.lent, 1);
+    assert_int_equal(t.lent, 1);
     all_of_it_came();
 }
 
@@ -269,7 +218,7 @@ static void torture_xl_channels_nobody_borrows(void **state)
 {
     (void)state;
     stock_takes_it();
-    w.plain = true;
+    t.plain = true;
     assert_int_equal(migrate(), MIGRATE_OK);
     all_of_it_came();
 }
@@ -288,14 +237,14 @@ static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
              "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'", TOTAL - 48,
              sizeof(GO));
     stock_does(sh);
-    snprintf(w.rune, sizeof(w.rune), "exec %s migrate-receive", stock.script);
-    w.plain = true;
+    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
+    t.plain = true;
     w.progress.params.compress = XPC_COMPRESS_LZ4;
     assert_int_equal(migrate(), MIGRATE_OK);
-    assert_string_equal(w.did, "save away destroy ");
+    assert_string_equal(w.did, "save away destroy");
     all_of_it_came();
     free(stock_file(".refused", &(size_t){ 0 }));
-    assert_non_null(strstr(w.said, "migration sender: the receiver at there "
+    assert_non_null(strstr(t.said, "migration sender: the receiver at there "
                            "has no channels: going on with one plain "
                            "connection\n"));
     assert_int_equal(w.progress.params.channels, 1);
@@ -310,19 +259,19 @@ static void torture_xl_channels_one_that_leads_elsewhere(void **state)
     (void)state;
     stock_takes_it();
     /* The first to come makes the directory, in which the others meet it. */
-    snprintf(w.rune, sizeof(w.rune), "mkdir %s/first 2>/dev/null || "
+    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
              "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive", stock.dir,
              stock.dir, self);
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "");
-    assert_non_null(strstr(w.said, "channel 1 was not accepted"));
+    assert_non_null(strstr(t.said, "channel 1 was not accepted"));
     assert_int_equal(w.report.outcome, XPC_OUTCOME_FAILED);
 }
 
 static void torture_xl_channels_no_transport(void **state)
 {
     (void)state;
-    strcpy(w.rune, "exit 3");
+    strcpy(t.rune, "exit 3");
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "");
 }
@@ -332,7 +281,7 @@ static void torture_xl_channels_a_receiver_that_dies(void **state)
     (void)state;
     stock_does("head -c 1000000 >$GOT; exit 1");
     assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save resume ");
+    assert_string_equal(w.did, "save resume");
 }
 
 /* The save fails here: the target sees the stream end, and no permission. */
@@ -344,9 +293,9 @@ static void torture_xl_channels_a_save_that_fails(void **state)
     (void)state;
     stock_does("cat >$GOT; exit 1");
     w.save_rc = ERROR_FAIL;
-    w.half = 100000;
+    t.half = 100000;
     assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save resume ");
+    assert_string_equal(w.did, "save resume");
     p = stock_file("", &len);
     assert_true(len < TOTAL);
     assert_null(memmem(p, len, GO, sizeof(GO)));
@@ -363,7 +312,7 @@ static void torture_xl_channels_a_target_that_is_not_ready(void **state)
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; exit 1", TOTAL);
     stock_does(sh);
     assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save away back resume ");
+    assert_string_equal(w.did, "save away back resume");
     p = stock_file("", &len);
     assert_int_equal(len, TOTAL);
     free(p);
@@ -372,7 +321,7 @@ static void torture_xl_channels_a_target_that_is_not_ready(void **state)
 static void torture_xl_channels_interrupted_while_they_open(void **state)
 {
     (void)state;
-    strcpy(w.rune, "printf 'xl migration receiver ready, send binary domain "
+    strcpy(t.rune, "printf 'xl migration receiver ready, send binary domain "
            "data.\\n'; kill -INT $PPID; exec sleep 60");
     assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
     assert_string_equal(w.did, "");

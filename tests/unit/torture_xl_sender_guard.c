@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the guard of a sender is told, and does when that is gone.
+ */
+#include "fake_receiver.h"
+
+static void torture_xl_sender_guard_is_told_each_step(void **state)
+{
+    (void)state;
+    says_ready();
+    says_result(0);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    told_guard("hgt");
+}
+
+static void torture_xl_sender_guard_is_told_nothing_untouched(void **state)
+{
+    (void)state;
+    far.outcome = -1;
+    hangs_up();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+    told_guard("");
+}
+
+static void torture_xl_sender_guard_is_told_go_failed(void **state)
+{
+    (void)state;
+    far.hang_up = true;
+    says_ready();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    told_guard("hgh");
+}
+
+static void torture_xl_sender_guard_is_told_given_back(void **state)
+{
+    (void)state;
+    says_ready();
+    says_result(3);
+    says(GO, sizeof(GO));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    told_guard("hgh");
+}
+
+static void stand_in_expect(int word, int status, int outcome,
+                            const char *did)
+{
+    assert_int_equal(sender_stand_in(&w.s, word), status);
+    assert_string_equal(w.did, did);
+    assert_int_equal(w.report.outcome, outcome);
+    assert_non_null(w.report.text);
+}
+
+static void torture_xl_sender_guard_touches_nothing_untouched(void **state)
+{
+    (void)state;
+    far.outcome = -1;
+    hangs_up();
+    stand_in_expect(GUARD_UNTOUCHED, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "");
+}
+
+static void torture_xl_sender_guard_takes_back(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    says(READY, sizeof(READY));
+    hangs_up();
+    stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
+    assert_non_null(strstr(w.report.text, "xl was killed"));
+    assert_true(w.s.copy_left);
+}
+
+static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
+{
+    (void)state;
+    far.outcome = XPC_OUTCOME_FAILED;
+    hangs_up();
+    stand_in_expect(GUARD_HERE, MIGRATE_FAILED, XPC_OUTCOME_FAILED, "resume");
+    assert_false(w.s.copy_left);
+}
+
+static void torture_xl_sender_guard_never_resumes_after_go(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    hangs_up();
+    stand_in_expect(GUARD_GO, MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "");
+}
+
+static void torture_xl_sender_guard_hears_the_answer(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    says(REPORT, sizeof(REPORT));
+    says("", 1);
+    hangs_up();
+    stand_in_expect(GUARD_GO, MIGRATE_OK, XPC_OUTCOME_MIGRATED, "destroy");
+}
+
+static void torture_xl_sender_guard_is_given_it_back(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    says(REPORT, sizeof(REPORT));
+    says("\3", 1);
+    says(GO, sizeof(GO));
+    hangs_up();
+    stand_in_expect(GUARD_GO, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
+}
+
+static void torture_xl_sender_guard_removes_what_has_left(void **state)
+{
+    (void)state;
+    w.s.away_name = strdup("g1--migratedaway");
+    hangs_up();
+    stand_in_expect(GUARD_THERE, MIGRATE_OK, XPC_OUTCOME_MIGRATED,
+                    "destroy");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xl_sender_guard_is_told_each_step),
+        TEST(torture_xl_sender_guard_is_told_nothing_untouched),
+        TEST(torture_xl_sender_guard_is_told_go_failed),
+        TEST(torture_xl_sender_guard_is_told_given_back),
+        TEST(torture_xl_sender_guard_touches_nothing_untouched),
+        TEST(torture_xl_sender_guard_takes_back),
+        TEST(torture_xl_sender_guard_finds_its_name_untouched),
+        TEST(torture_xl_sender_guard_never_resumes_after_go),
+        TEST(torture_xl_sender_guard_hears_the_answer),
+        TEST(torture_xl_sender_guard_is_given_it_back),
+        TEST(torture_xl_sender_guard_removes_what_has_left),
+    };
+
+    return torture_run(argc, argv, tests);
+}
