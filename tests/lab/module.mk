@@ -104,6 +104,11 @@ lab-downtime: lab-build
 lab-strict lab-soak: lab-%: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/series/run $*
 
+## make lab-ways            1 and 4 channels, compressed and not; WAYS=".."
+.PHONY: lab-ways
+lab-ways: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/ways/run $(WAYS)
+
 ## make lab-two-hosts       migrations from one emulated host to another
 .PHONY: lab-two-hosts
 lab-two-hosts: lab-build
