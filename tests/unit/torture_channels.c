@@ -2,7 +2,7 @@
 /*
  * Both ends of a migration over several channels, through real pipes.
  */
-#include "torture.h"
+#include "pipe_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,11 +39,7 @@ static struct {
     struct way way[NR];
     unsigned int ways;
     /* What the stock receiver reads. */
-    int stock;
-    pthread_t reader;
-    bool reads;
-    uint8_t *got;
-    size_t len, room;
+    struct pipe_reader stock;
 } w;
 
 static void *carry(void *arg)
@@ -73,21 +69,6 @@ static void *carry(void *arg)
     return NULL;
 }
 
-static void *read_stock(void *arg)
-{
-    ssize_t n;
-
-    (void)arg;
-    do {
-        if (w.len + (1 << 20) > w.room)
-            w.got = realloc(w.got, w.room = 2 * w.room + (8 << 20));
-        n = read(w.stock, w.got + w.len, 1 << 20);
-        w.len += n > 0 ? n : 0;
-    } while (n > 0);
-    close(w.stock);
-    return NULL;
-}
-
 /* The receiving end alone, behind pipes: sent[] are ours to write to. */
 static void start_in(unsigned int nr, bool compressed)
 {
@@ -99,9 +80,7 @@ static void start_in(unsigned int nr, bool compressed)
         w.sent[i] = fd[1];
     }
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
-    w.stock = fd[0];
-    assert_int_equal(pthread_create(&w.reader, NULL, read_stock, NULL), 0);
-    w.reads = true;
+    pipe_reader_start(&w.stock, fd[0]);
     w.in = channel_in_start(w.received, nr, token, compressed, fd[1]);
     assert_non_null(w.in);
 }
@@ -138,13 +117,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void join_reader(void)
-{
-    if (w.reads)
-        pthread_join(w.reader, NULL);
-    w.reads = false;
-}
-
 static void close_sent(void)
 {
     for (int i = 0; i < NR; i++) {
@@ -166,8 +138,7 @@ static int teardown(void **state)
     }
     for (unsigned int i = 0; i < w.ways; i++)
         pthread_join(w.way[i].thread, NULL);
-    join_reader();
-    free(w.got);
+    pipe_reader_dispose(&w.stock);
     return 0;
 }
 
@@ -269,14 +240,14 @@ static void all_of_it_in_order(unsigned int nr, int codec)
     assert_null(wait_in());
     channel_in_stop(w.in);
     w.in = NULL;
-    join_reader();
-    assert_int_equal(w.len, total.bytes + sizeof(GO));
+    pipe_reader_join(&w.stock);
+    assert_int_equal(w.stock.len, total.bytes + sizeof(GO));
     seed = 1;
     for (uint32_t n = 0; n < RECORDS; n++, at += len) {
         len = fill_record(record, &seed, n);
-        assert_memory_equal(w.got + at, record, len);
+        assert_memory_equal(w.stock.p + at, record, len);
     }
-    assert_string_equal((char *)w.got + at, GO);
+    assert_string_equal((char *)w.stock.p + at, GO);
 }
 
 static void torture_channels_keep_the_order(void **state)
@@ -321,9 +292,9 @@ static void torture_channels_one_that_dies_is_the_end(void **state)
     channel_out_stop(w.out);
     w.out = NULL;
     close_sent();
-    join_reader();
+    pipe_reader_join(&w.stock);
     /* A part, as it was, and none of it twice. */
-    assert_true(w.len && w.len < 1000u << 20);
+    assert_true(w.stock.len && w.stock.len < 1000u << 20);
 }
 
 /* Nobody reads: it is broken off in no time. */

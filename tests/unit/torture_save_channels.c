@@ -4,6 +4,7 @@
  * them.
  */
 #include "fake_guest.h"
+#include "pipe_reader.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -21,12 +22,10 @@ static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 static struct {
     int lend[2];                /* the toolstack's end, the helper's */
     int sent[NR], received[NR];
-    pthread_t toolstack, reader;
+    pthread_t toolstack;
     struct channel_in *in;
-    int stock;
+    struct pipe_reader stock;   /* behind it */
     bool back;                  /* they were given back */
-    unsigned char *p;
-    size_t len, room;
 } far;
 
 static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
@@ -62,20 +61,6 @@ static void *lend(void *arg)
     return NULL;
 }
 
-static void *receive(void *arg)
-{
-    ssize_t n;
-
-    (void)arg;
-    do {
-        if (far.len + (1 << 20) > far.room)
-            far.p = realloc(far.p, far.room = 2 * far.room + (4 << 20));
-        n = read(far.stock, far.p + far.len, 1 << 20);
-        far.len += n > 0 ? n : 0;
-    } while (n > 0);
-    return NULL;
-}
-
 static int setup(void **state)
 {
     char env[100];
@@ -102,8 +87,7 @@ static void start_receiver(void)
     int fd[2];
 
     assert_int_equal(pipe(fd), 0);
-    far.stock = fd[0];
-    assert_int_equal(pthread_create(&far.reader, NULL, receive, NULL), 0);
+    pipe_reader_start(&far.stock, fd[0]);
     far.in = channel_in_start(far.received, NR, token, true, fd[1]);
     assert_non_null(far.in);
 }
@@ -113,7 +97,7 @@ static void end_receiver(void)
     struct pollfd fd = { .fd = channel_in_done_fd(far.in), .events = POLLIN };
 
     assert_int_equal(poll(&fd, 1, 30000), 1);
-    pthread_join(far.reader, NULL);
+    pipe_reader_join(&far.stock);
 }
 
 static int teardown(void **state)
@@ -129,10 +113,8 @@ static int teardown(void **state)
         close(far.received[i]);
     }
     channel_in_stop(far.in);
-    if (far.stock)
-        close(far.stock);
     unsetenv(CHANNEL_LEND_ENV);
-    free(far.p);
+    pipe_reader_dispose(&far.stock);
     return 0;
 }
 
@@ -151,10 +133,10 @@ static void check_three_copies(const char *params, bool smaller)
     assert_null(channel_in_error(far.in));
     assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
     assert_int_equal(r.channels, NR);
-    assert_int_equal(far.len, sizeof(FIRST) + r.total_bytes);
-    assert_string_equal((char *)far.p, FIRST);
-    assert_true(reader_read(&got, far.p + sizeof(FIRST),
-                            far.len - sizeof(FIRST)));
+    assert_int_equal(far.stock.len, sizeof(FIRST) + r.total_bytes);
+    assert_string_equal((char *)far.stock.p, FIRST);
+    assert_true(reader_read(&got, far.stock.p + sizeof(FIRST),
+                            far.stock.len - sizeof(FIRST)));
     assert_int_equal(got.verified, BATCH);
     assert_int_equal(got.different, 0);
     for (int i = 0; i < BATCH; i++)

@@ -3,34 +3,12 @@
  * What leaves the plug-in, through a real pipe, as the receiver sees it.
  */
 #include "fake_guest.h"
+#include "pipe_reader.h"
 #include "xpc_units.h"
 
 /* ---- the other end of the pipe ----------------------------------------- */
 
-static struct {
-    int fd;
-    pthread_t thread;
-    bool slow;                  /* it reads in small pieces, after a while */
-    unsigned char *p;
-    size_t len, room;
-} far;
-
-static void *receive(void *arg)
-{
-    struct timespec while_ = { .tv_nsec = 2000000 };
-    ssize_t n;
-
-    (void)arg;
-    do {
-        if (far.slow)
-            nanosleep(&while_, NULL);
-        if (far.len + (1 << 20) > far.room)
-            far.p = realloc(far.p, far.room = 2 * far.room + (4 << 20));
-        n = read(far.fd, far.p + far.len, 1 << 20);
-        far.len += n > 0 ? n : 0;
-    } while (n > 0);
-    return NULL;
-}
+static struct pipe_reader far;
 
 static int save_through_pipe(const char *params, int (*script)(void),
                              struct xpc_report *r)
@@ -38,12 +16,10 @@ static int save_through_pipe(const char *params, int (*script)(void),
     int fd[2], rc;
 
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
-    far.fd = fd[0];
-    assert_int_equal(pthread_create(&far.thread, NULL, receive, NULL), 0);
+    pipe_reader_start(&far, fd[0]);
     rc = save_to(fd[1], params, script, r);
     close(fd[1]);
-    pthread_join(far.thread, NULL);
-    close(fd[0]);
+    pipe_reader_join(&far);
     return rc;
 }
 
@@ -57,7 +33,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    free(far.p);
+    pipe_reader_dispose(&far);
     return 0;
 }
 
