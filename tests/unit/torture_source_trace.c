@@ -155,6 +155,8 @@ static void torture_source_trace_damaged_is_refused(void **state)
     fclose(f);
     assert_null(xpc_source_trace(path, 0, err));
     assert_non_null(strstr(err, path));
+    assert_null(xpc_source_trace("/tmp", 0, err));
+    assert_string_equal(err, "/tmp: is no regular file");
     assert_null(xpc_source_trace("/nonexistent/x", 0, err));
     assert_non_null(strstr(err, "/nonexistent/x"));
 }

@@ -206,7 +206,7 @@ static int show(const struct state *s, const struct xpc_measurement *m)
         return fail(m->error ? m->error : "out of memory");
     if (!o->json)
         dirty_rate_print(stdout, m);
-    if (o->plot && !o->plot_file && !o->json)
+    if (o->plot && !o->plot_file)
         dirty_rate_plot_ascii(stdout, m);
     if (o->plot_file && dirty_rate_plot_file(o->plot_file, m, err))
         rc = fail(err);
@@ -236,6 +236,17 @@ static int show_all(const struct state *s, struct source_job *job, size_t nr)
 
 /* ---- the command ------------------------------------------------------ */
 
+/* A trace may be shorter than what is usual. */
+static void shorten(const struct dirty_rate_options *o,
+                    const struct xpc_source *src,
+                    struct xpc_meter_request *req)
+{
+    uint64_t whole = src->end_ns / XPC_MS * XPC_MS;
+
+    if (!o->calc_given && o->trace && whole < req->calc_ns)
+        xpc_meter_request_periods(req, whole);
+}
+
 /* One measurement of everything. Another choice of pages each time. */
 static int measure(struct state *s)
 {
@@ -250,9 +261,8 @@ static int measure(struct state *s)
     if (s->o->record) {
         if (record(s, src, err))
             return fail(err);
-        /* The trace is as long as the curve; nothing comes after it. */
-        req.workset_intervals = 0;
     }
+    shorten(s->o, src[0], &req);
     req.seed = xl_now_ns();
     job = source_job_start(src, nr, &req, err);
     if (!job)

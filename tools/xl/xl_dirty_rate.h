@@ -16,7 +16,7 @@ extern const char dirty_rate_help[];
 struct dirty_rate_options {
     struct xpc_meter_request req;
     bool json, watch, plot;
-    bool mode_given;
+    bool mode_given, calc_given;
     const char *plot_file;          /* NULL: on the terminal */
     const char *record, *trace;
     pid_t pids[DIRTY_RATE_PIDS_MAX];

@@ -209,6 +209,9 @@ static int open_trace(struct source_trace *s, const char *path)
     if (!s->f || fstat(fileno(s->f), &st))
         return xpc_source_fail(&s->src, errno, "%s: %s", path,
                                strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return xpc_source_fail(&s->src, EINVAL, "%s: is no regular file",
+                               path);
     in.ctx = s->f;
     in.size = st.st_size;
     s->trace = xpc_trace_open(&in, err);
@@ -234,6 +237,7 @@ static int ready(struct source_trace *s, uint64_t start_ns)
     if (!s->dirty)
         return xpc_source_fail(&s->src, ENOMEM, "out of memory");
     s->now_ns = start_ns;
+    s->src.end_ns = info->duration_ns;
     if (xpc_trace_seek(s->trace, start_ns, err) < 0)
         return xpc_source_fail(&s->src, EBADMSG, "%s: %s", s->src.name, err);
     return 0;

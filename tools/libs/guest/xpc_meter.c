@@ -223,6 +223,24 @@ int xpc_meter_zero_pages(struct xpc_source *src, double *pages_r)
     return rc;
 }
 
+/* What ends has a working set for as long as it lasts. */
+static int fit_in(struct xpc_meter *meter)
+{
+    uint64_t end = meter->src->end_ns, calc = meter->req.calc_ns, room;
+
+    if (!end)
+        return 0;
+    if (end < meter->start_ns + calc)
+        return xpc_source_fail(meter->src, EINVAL, "%s: it lasts for %.3f s, "
+                               "too short for a calc-time of %.3f s",
+                               meter->src->name,
+                               (end - meter->start_ns) / 1e9, calc / 1e9);
+    room = (end - meter->start_ns - calc) / (calc / XPC_WORKSET_INTERVALS);
+    if (meter->req.workset_intervals > room)
+        meter->req.workset_intervals = room;
+    return 0;
+}
+
 static int start_tracking(struct xpc_meter *meter)
 {
     struct xpc_source *src = meter->src;
@@ -232,7 +250,7 @@ static int start_tracking(struct xpc_meter *meter)
                                "tracked: dirty-bitmap is not possible",
                                src->name);
     meter->m.n_total = meter->m.n_sampled = src->total_pages;
-    if (count_zero_pages(meter))
+    if (fit_in(meter) || count_zero_pages(meter))
         return -1;
     if (meter->req.workset_intervals && src->ops->read &&
         xpc_workset_init(&meter->workset, src->nr_pfns))

@@ -25,7 +25,8 @@ struct xpc_meter_request {
     size_t nr_periods;
     /*
      * dirty-bitmap: when the curve is there, go on for so many intervals of
-     * calc_ns / XPC_WORKSET_INTERVALS to watch the working set.
+     * calc_ns / XPC_WORKSET_INTERVALS to watch the working set, or for what
+     * the source lasts.
      */
     uint64_t workset_intervals;
     uint64_t seed;                  /* of the choice of pages */

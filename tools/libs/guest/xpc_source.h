@@ -88,6 +88,7 @@ struct xpc_source {
     uint64_t total_pages;   /* populated when opened */
     uint64_t zero_pages;    /* of them, where pages can't be looked at */
     uint64_t id;            /* domid or pid */
+    uint64_t end_ns;        /* by its clock, it ends; 0: nobody knows when */
     char name[64];
     char err[XPC_ERR_LEN];
 };
