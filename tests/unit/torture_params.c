@@ -138,6 +138,9 @@ static void torture_params_check_refuses_what_contradicts_itself(void **state)
     assert_non_null(strstr(err, "needs a maximum downtime"));
     p.max_downtime_ns = 2 * XPC_S;
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
+    p.iterations = UINT64_C(1) << 63;
+    assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
+    p.iterations = 0;
 
     p.switchover = XPC_SWITCHOVER_KEPT;
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);

@@ -70,7 +70,10 @@ static void torture_xl_dirty_rate_refuses(void **state)
         { "--periods=100,50 g1", "longer than the one before" },
         { "--periods=100,x g1", "--periods=x: a whole number" },
         { "--periods= g1", "periods" },
-        { "--periods=18446744073709551615 g1", "60 s" },
+        { "--periods=70000 g1", "=70000: a whole number from 50 to 60000" },
+        { "--json --plot g1", "give --plot=FILE" },
+        { "--trace=", "--trace=: the name of a file" },
+        { "--pid=3,4,3", "--pid: 3 is named twice" },
         { "--periods=100 --calc-time=1s g1", "give one of them" },
         { "--pid=0", "--pid=0: a whole number from 1 to" },
         { "--pid=1 g1", "give a domain, or --pid" },
@@ -98,10 +101,10 @@ static void torture_xl_dirty_rate_refuses(void **state)
 }
 
 /* Runs the command on the trace, its output in `out`. */
-static int run(const char *option)
+static int run_for(const char *calc_time, const char *option)
 {
     char file[] = "/tmp/torture-out-XXXXXX", arg[128];
-    char *argv[] = { "dirty-rate", arg, (char *)option, "--calc-time=1s",
+    char *argv[] = { "dirty-rate", arg, (char *)option, (char *)calc_time,
                      NULL };
     int fd = mkstemp(file), saved = dup(STDOUT_FILENO), rc;
     ssize_t n;
@@ -110,7 +113,7 @@ static int run(const char *option)
     fflush(stdout);
     dup2(fd, STDOUT_FILENO);
     optind = 0;
-    rc = cmd_dirty_rate(4, argv);
+    rc = cmd_dirty_rate(calc_time ? 4 : 3, argv);
     fflush(stdout);
     dup2(saved, STDOUT_FILENO);
     n = pread(fd, out, sizeof(out) - 1, 0);
@@ -119,6 +122,11 @@ static int run(const char *option)
     close(saved);
     unlink(file);
     return rc;
+}
+
+static int run(const char *option)
+{
+    return run_for("--calc-time=1s", option);
 }
 
 static int make_trace(void **state)
@@ -209,6 +217,32 @@ static void torture_xl_dirty_rate_trace_too_short(void **state)
     assert_string_equal(out, "");
 }
 
+/* What ends at four seconds, and what of it there is a working set of. */
+static void check_length(const char *calc_time, double last_s,
+                         uint64_t intervals)
+{
+    char err[XPC_ERR_LEN];
+    struct xpc_measurement m;
+
+    assert_int_equal(run_for(calc_time, "--json"), 0);
+    xpc_measurement_init(&m);
+    assert_int_equal(xpc_measurement_from_json(&m, out, strlen(out), err),
+                     0);
+    assert_int_equal(m.status, XPC_MEASURE_MEASURED);
+    assert_true(m.period_ns[m.nr_periods - 1] == last_s * XPC_S);
+    assert_int_equal(m.workset.intervals, intervals);
+    xpc_measurement_dispose(&m);
+}
+
+static void torture_xl_dirty_rate_measures_all_of_a_trace(void **state)
+{
+    (void)state;
+    check_length(NULL, 4, 0);
+    check_length("--calc-time=3s", 3, 2);
+    check_length("--calc-time=2s", 2, 5);
+    assert_int_equal(run_for("--calc-time=5s", "--plot"), 1);
+}
+
 int main(int argc, char **argv)
 {
 #define TRACE(t) cmocka_unit_test_setup_teardown(t, make_trace, remove_trace)
@@ -218,6 +252,7 @@ int main(int argc, char **argv)
         TRACE(torture_xl_dirty_rate_prints_json),
         TRACE(torture_xl_dirty_rate_prints_text),
         TRACE(torture_xl_dirty_rate_draws_pictures),
+        TRACE(torture_xl_dirty_rate_measures_all_of_a_trace),
         TRACE(torture_xl_dirty_rate_trace_too_short),
     };
 

@@ -57,30 +57,32 @@ static void keep(const char *host, const struct xpc_report *r)
 
 static void torture_xl_history_learns_what_was_kept(void **state)
 {
+    char err[LIBXL_PRECOPY_ERR_LEN];
     struct xpc_prior p;
     struct xpc_report r;
     char text[160];
 
     (void)state;
     a_report(&r);
-    assert_int_equal(history_learn("host2", &p), 0);
+    assert_int_equal(history_learn("host2", &p, err), 0);
     assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
     keep("host2", &r);
     assert_string_equal(out, "");
-    assert_int_equal(history_learn("host2", &p), 1);
+    assert_int_equal(history_learn("host2", &p, err), 1);
     assert_int_equal(p.overhead_ns, 80 * XPC_MS);
     history_text(text, sizeof(text), "host2", 1, &p);
     assert_string_equal(text, "switchover overhead learned from 1 migration "
                         "to host2: 80.0 ms +- 11.3 ms");
     keep("root@HOST2", &r);
-    assert_int_equal(history_learn("host2", &p), 2);
+    assert_int_equal(history_learn("host2", &p, err), 2);
     history_text(text, sizeof(text), "ho\nst2", 2, &p);
     assert_non_null(strstr(text, "from 2 migrations to ho?st2: "));
-    assert_int_equal(history_learn("host3", &p), 0);
+    assert_int_equal(history_learn("host3", &p, err), 0);
 }
 
 static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
 {
+    char err[LIBXL_PRECOPY_ERR_LEN];
     struct xpc_prior p;
     struct xpc_report r;
 
@@ -94,12 +96,13 @@ static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
     r.outcome = XPC_OUTCOME_ABORTED;
     r.total_bytes = 1;
     keep("host2", &r);
-    assert_int_equal(history_learn("host2", &p), 0);
+    assert_int_equal(history_learn("host2", &p, err), 0);
     assert_int_equal(access(dir, F_OK), 0);
 }
 
 static void torture_xl_history_trouble_is_one_line(void **state)
 {
+    char err[LIBXL_PRECOPY_ERR_LEN];
     char path[96];
     struct xpc_prior p;
     struct xpc_report r;
@@ -111,14 +114,15 @@ static void torture_xl_history_trouble_is_one_line(void **state)
     f = fopen(path, "w");
     fputs("{\"version\": 7, \"target\": \"host2\", \"migrations\": []}", f);
     fclose(f);
-    assert_int_equal(history_learn("host2", &p), 0);
+    assert_int_equal(history_learn("host2", &p, err), 0);
+    assert_non_null(strstr(err, "version"));
     keep("host2", &r);
     assert_non_null(strstr(out, "begun anew, the old one ends in .bad\n"));
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
-    assert_int_equal(history_learn("host2", &p), 1);
+    assert_int_equal(history_learn("host2", &p, err), 1);
 
     setenv(LIBXL_PRECOPY_HISTORY_ENV, "/dev/null/history", 1);
-    assert_int_equal(history_learn("host2", &p), 0);
+    assert_int_equal(history_learn("host2", &p, err), 0);
     keep("host2", &r);
     assert_non_null(strstr(out, "xl migrate: the history is not kept: "));
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);

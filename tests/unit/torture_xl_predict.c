@@ -149,6 +149,28 @@ static void torture_xl_predict_reads_standard_input(void **state)
     assert_non_null(strstr(out, "stdin: 32.0 GiB"));
 }
 
+/* As xl dirty-rate --json prints several domains, and QMP one. */
+static void torture_xl_predict_reads_several_of_a_file(void **state)
+{
+    char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64], json[8192];
+    FILE *in = fopen("tests/data/calc-dirty-rate-32g.json", "r"), *f;
+    size_t len = fread(json, 1, sizeof(json) - 1, in);
+
+    (void)state;
+    json[len] = 0;
+    f = fdopen(mkstemp(path), "w");
+    fprintf(f, "%s\n%s{ \"return\" :%s, \"id\": \"{\" }\n", json, json,
+            json);
+    fclose(f);
+    fclose(in);
+    snprintf(option, sizeof(option), "--from=%s", path);
+    assert_int_equal(run(option, "--bandwidth=10Gbit", "--downtime=1s",
+                         NULL), 0);
+    assert_string_equal(errors, "");
+    assert_non_null(strstr(out, "Evacuation of 3 domains"));
+    unlink(path);
+}
+
 /* The predicted downtime, in ms, of the only cell in out. */
 static double downtime(void)
 {
@@ -217,6 +239,10 @@ static void torture_xl_predict_refuses_bad_options(void **state)
     assert_refused(run(MEASUREMENT, "--json", "--plot", NULL), "--plot=FILE");
     assert_refused(run(MEASUREMENT, "--plot=x.pdf", NULL), ".svg or .png");
     assert_refused(run(MEASUREMENT, "--calc-time=1s", NULL), "--calc-time");
+    assert_refused(run("--calc-time=99h", "g1", NULL), "50ms to 60s");
+    assert_refused(run(MEASUREMENT, "--concurrency=0", NULL), "1 to 16");
+    assert_refused(run(MEASUREMENT, "--iterations=0", NULL), "from 1");
+    assert_refused(run("--from=", NULL), "the name of a file");
     assert_refused(run(MEASUREMENT, "--variation=101", NULL),
                    "0 to 100");
     assert_refused(run("--from", NULL), "needs a value");
@@ -253,6 +279,10 @@ static void torture_xl_predict_refuses_bad_measurements(void **state)
         { BASE("[8]", "[18446744073709551616]", "10", "0", "10", "measured"),
           "n-dirty" },
         { BASE("[8]", "[0]", "0", "0", "0", "measured"), "n-sampled-pages" },
+        { BASE("[8]", "[1]", "10", "0", "10", "measured") "}", "not JSON" },
+        { "{\"return\": {\"status\": \"measured\", \"sample-pages\": 512, "
+          "\"dirty-rate\": 108, \"start-time\": 1, \"calc-time\": 1}}",
+          "a rate alone is not enough" },
     };
     char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64];
     int fd = mkstemp(path);
@@ -281,6 +311,7 @@ int main(int argc, char **argv)
         T(plots),
         T(draws_a_picture),
         T(reads_standard_input),
+        T(reads_several_of_a_file),
         T(knows_the_target),
         T(refuses_bad_options),
         T(refuses_bad_measurements),

@@ -92,7 +92,7 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
 
 /*
  * The last finished iteration of a migration under way, and the xenstore path
- * to watch for it (XPC_STORE_PATH_LEN is enough). ERROR_NOTFOUND: none yet.
+ * to watch for it (96 bytes are enough). ERROR_NOTFOUND: none yet.
  */
 int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
                                   libxl_precopy_iteration *it_r);

@@ -5,6 +5,8 @@
 #include "xl_options.h"
 #include "xpc_units.h"
 
+#define WORKING_SET_MAX 1000    /* intervals */
+
 enum {
     OPT_CALC_TIME = 0x100, OPT_MODE, OPT_SAMPLE_PAGES, OPT_PERIODS, OPT_JSON,
     OPT_PLOT, OPT_WATCH, OPT_WORKING_SET, OPT_PID, OPT_TRACE, OPT_RECORD,
@@ -28,7 +30,8 @@ static const struct option options[] = {
 
 const char dirty_rate_help[] =
 "-h, --help         Print this help.\n"
-"--calc-time=TIME   Measure for so long, 50ms to 60s (10s).\n"
+"--calc-time=TIME   Measure for so long, 50ms to 60s (10s, or as long as\n"
+"                   the trace is).\n"
 "--mode=page-sampling|dirty-bitmap\n"
 "                   Compare a sample of pages, which doesn't slow the\n"
 "                   guest, or have Xen log all writes, which does\n"
@@ -36,7 +39,7 @@ const char dirty_rate_help[] =
 "--sample-pages=N   Pages to sample for each GiB, 128 to 16384 (512).\n"
 "--periods=MS,...   Periods in ms, growing, in place of 125,250,375,500,...\n"
 "--working-set=N    dirty-bitmap: watch the working set for N quarters of\n"
-"                   the calc-time more; 0: don't (4).\n"
+"                   the calc-time more, at most 1000; 0: don't (4).\n"
 "--json             Print the measurement as JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
 "                   Draw it.\n"
@@ -53,11 +56,8 @@ static int parse_calc_time(struct dirty_rate_options *o, char *err)
 {
     uint64_t ns;
 
-    if (xl_parse_time("calc-time", optarg, &ns, err))
+    if (xl_parse_calc_time(optarg, &ns, err))
         return -1;
-    if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
-        return xl_bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
-                   optarg);
     xpc_meter_request_periods(&o->req, ns);
     return 0;
 }
@@ -84,12 +84,11 @@ static int add_period(void *opaque, const char *item, char *err)
     struct xpc_meter_request *r = &o->req;
     uint64_t ms;
 
-    if (xl_parse_count("periods", item, 0, UINT64_MAX, &ms, err))
+    if (xl_parse_count("periods", item, XPC_PERIOD_MIN_NS / XPC_MS,
+                       XPC_PERIOD_MAX_NS / XPC_MS, &ms, err))
         return -1;
     if (r->nr_periods == XPC_PERIODS_MAX)
         return xl_bad(err, "--periods: %u are the most", XPC_PERIODS_MAX);
-    if (ms > XPC_PERIOD_MAX_NS / XPC_MS)
-        ms = XPC_PERIOD_MAX_NS / XPC_MS + 1;    /* refused below */
     r->period_ns[r->nr_periods++] = ms * XPC_MS;
     r->calc_ns = ms * XPC_MS;
     return 0;
@@ -104,13 +103,12 @@ static int add_pid(void *opaque, const char *item, char *err)
         return -1;
     if (o->nr_pids == DIRTY_RATE_PIDS_MAX)
         return xl_bad(err, "--pid: %u are the most", DIRTY_RATE_PIDS_MAX);
+    for (size_t i = 0; i < o->nr_pids; i++) {
+        if (o->pids[i] == (pid_t)pid)
+            return xl_bad(err, "--pid: %.20s is named twice", item);
+    }
     o->pids[o->nr_pids++] = pid;
     return 0;
-}
-
-static int parse_number(const char *name, uint64_t *v_r, char *err)
-{
-    return xl_parse_count(name, optarg, 0, UINT64_MAX, v_r, err);
 }
 
 static int parse_option(struct dirty_rate_options *o, int opt, char *err)
@@ -121,9 +119,12 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     case OPT_MODE:
         return parse_mode(o, err);
     case OPT_SAMPLE_PAGES:
-        return parse_number("sample-pages", &o->req.sample_pages, err);
+        return xl_parse_count("sample-pages", optarg, XPC_SAMPLE_PAGES_MIN,
+                              XPC_SAMPLE_PAGES_MAX, &o->req.sample_pages,
+                              err);
     case OPT_WORKING_SET:
-        return parse_number("working-set", &o->req.workset_intervals, err);
+        return xl_parse_count("working-set", optarg, 0, WORKING_SET_MAX,
+                              &o->req.workset_intervals, err);
     case OPT_PERIODS:
         o->req.nr_periods = 0;
         return xl_parse_list(optarg, add_period, o, err);
@@ -132,10 +133,16 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     case OPT_PLOT:
         o->plot = true;
         return xl_parse_plot(optarg, &o->plot_file, err);
-    case OPT_JSON:   o->json = true;      return 0;
-    case OPT_WATCH:  o->watch = true;     return 0;
-    case OPT_TRACE:  o->trace = optarg;   return 0;
-    case OPT_RECORD: o->record = optarg;  return 0;
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_WATCH:
+        o->watch = true;
+        return 0;
+    case OPT_TRACE:
+        return xl_parse_file("trace", optarg, &o->trace, err);
+    case OPT_RECORD:
+        return xl_parse_file("record", optarg, &o->record, err);
     default:
         return 0;
     }
@@ -163,8 +170,9 @@ static int check(struct dirty_rate_options *o, bool calc, bool periods,
         return xl_bad(err, "--record and --trace need --mode=dirty-bitmap");
     if (o->record || o->trace)
         o->req.mode = XPC_MODE_DIRTY_BITMAP;
-    if (o->req.workset_intervals > 1000)
-        return xl_bad(err, "--working-set: 1000 are the most");
+    if (o->plot && !o->plot_file && o->json)
+        return xl_bad(err, "--plot and --json both want standard output: give "
+                      "--plot=FILE");
     return xpc_meter_request_check(&o->req, err);
 }
 
@@ -189,5 +197,6 @@ int dirty_rate_parse_options(int argc, char **argv,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    o->calc_given = calc || periods;
     return check(o, calc, periods, err);
 }

@@ -7,14 +7,14 @@
 #include "xl_history.h"
 #include "xpc_units.h"
 
-size_t history_learn(const char *host, struct xpc_prior *learned)
+size_t history_learn(const char *host, struct xpc_prior *learned,
+                     char err[LIBXL_PRECOPY_ERR_LEN])
 {
-    char err[LIBXL_PRECOPY_ERR_LEN];
     libxl_precopy_history h;
     size_t nr;
 
     libxl_precopy_history_init(&h);
-    /* When it is damaged, keeping the new one will tell. */
+    *err = 0;
     libxl_precopy_history_read(NULL, host, &h, err);
     nr = xpc_history_prior(&h, learned);
     libxl_precopy_history_dispose(&h);

@@ -13,10 +13,11 @@
 
 /*
  * What earlier migrations to the host have taught; all 0 when that is
- * nothing, or can't be read: no migration fails for it. Returns on how many
- * migrations it rests.
+ * nothing, or can't be read, with one line in err: no migration fails for it.
+ * Returns on how many migrations it rests.
  */
-size_t history_learn(const char *host, struct xpc_prior *learned_r);
+size_t history_learn(const char *host, struct xpc_prior *learned_r,
+                     char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /* One line for people, without its end. Returns buf. */
 const char *history_text(char *buf, size_t len, const char *host, size_t nr,

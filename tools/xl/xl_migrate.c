@@ -84,10 +84,12 @@ static void learn_size(struct migration *m)
 static void learn(struct migration *m)
 {
     struct xpc_params *p = &m->o.params;
+    char err[LIBXL_PRECOPY_ERR_LEN];
 
     if (m->o.history == HISTORY_OFF)
         return;
-    m->learned_from = history_learn(m->o.host, &p->learned);
+    /* When it is damaged, keeping the new one will tell. */
+    m->learned_from = history_learn(m->o.host, &p->learned, err);
     /* What the user states counts: the report is not to show two. */
     if (p->overhead_ns)
         p->learned.overhead_ns = p->learned.overhead_sd_ns = 0;

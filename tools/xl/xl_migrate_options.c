@@ -95,10 +95,7 @@ static int parse_option(int opt, struct migrate_options *o,
         return xl_parse_word("progress", optarg, progress_names,
                              &o->progress, err);
     case OPT_REPORT:
-        if (!*optarg)
-            return xl_bad(err, "--report=: the name of a file is needed");
-        o->report_file = optarg;
-        return 0;
+        return xl_parse_file("report", optarg, &o->report_file, err);
     default:
         return xl_parse_precopy(opt, optarg, &o->params, given, err);
     }

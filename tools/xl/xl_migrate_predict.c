@@ -14,9 +14,11 @@ static void say(const char *what)
     fprintf(stderr, "xl migrate-predict: %s\n", what);
 }
 
+/* Nothing: it was said. */
 static int fail(const char *why)
 {
-    say(why);
+    if (*why)
+        say(why);
     return 1;
 }
 
@@ -26,8 +28,12 @@ static void use_target(struct predict_options *o)
     struct xpc_predict_params *p = &o->params;
     struct xpc_prior learned;
     char text[XPC_ERR_LEN];
-    size_t nr = history_learn(o->target, &learned);
+    size_t nr = history_learn(o->target, &learned, text);
 
+    if (*text) {
+        say(text);
+        return;
+    }
     if (!nr) {
         xl_bad(text, "no migration to %.80s is known: the defaults are used",
                o->target);
@@ -45,12 +51,18 @@ static void use_target(struct predict_options *o)
     }
 }
 
-/* All curves, from files first. Returns 0, or -1 with one line in err. */
+/* All curves, from files first. Returns 0, or -1 with a line in err or none. */
 static int get_sources(struct predict_source *s, size_t *nr_r,
                        const struct predict_options *o, char *err)
 {
-    for (*nr_r = 0; *nr_r < o->nr_files; ++*nr_r) {
-        if (predict_read(&s[*nr_r], o->files[*nr_r], err))
+    size_t max = XPC_EVACUATE_MAX - o->nr_domains, nr;
+    int rc;
+
+    *nr_r = 0;
+    for (size_t i = 0; i < o->nr_files; i++) {
+        rc = predict_read(&s[*nr_r], max - *nr_r, &nr, o->files[i], err);
+        *nr_r += nr;
+        if (rc)
             return -1;
     }
     if (!o->nr_domains)
@@ -126,7 +138,7 @@ int cmd_migrate_predict(int argc, char **argv)
     }
     if (o.target)
         use_target(&o);
-    sources = calloc(o.nr_files + o.nr_domains, sizeof(*sources));
+    sources = calloc(XPC_EVACUATE_MAX, sizeof(*sources));
     if (!sources)
         return fail("out of memory");
     rc = get_sources(sources, &nr, &o, err) ? fail(err) :

@@ -8,6 +8,7 @@
 
 #include "xl.h"
 #include "xl_options.h"
+#include "xpc_meter.h"
 #include "xpc_units.h"
 
 #define TIMES "a number with us, ms, s, m or h"
@@ -61,7 +62,9 @@ static bool is_bare_number(const char *s)
 {
     size_t n = strspn(s, "0123456789.");
 
-    return n && !s[n] && strspn(s, ".") != n;
+    const char *dot = strchr(s, '.');
+
+    return n && !s[n] && strspn(s, ".") != n && !(dot && strchr(dot + 1, '.'));
 }
 
 int xl_parse_time(const char *name, const char *s, uint64_t *ns_r, char *err)
@@ -96,7 +99,8 @@ int xl_parse_bandwidth(const char *name, const char *s, uint64_t *rate_r,
     if (!xpc_parse_bandwidth(s, rate_r))
         return 0;
     if (errno == ERANGE)
-        return xl_bad(err, "--%s=%.80s: out of range", name, s);
+        return xl_bad(err, "--%s=%.80s: out of range: from 1 byte to 8 EiB per "
+                      "second are possible", name, s);
     if (is_bare_number(s) && strspn(s, "0.") != strlen(s))
         return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
                       "%.80sMbit", name, s, s);
@@ -136,6 +140,28 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
                         !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
     }
     return xl_bad(err, "--%s=%.80s: %s is accepted", name, s, known);
+}
+
+int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err)
+{
+    uint64_t ns;
+
+    if (xl_parse_time("calc-time", s, &ns, err))
+        return -1;
+    if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
+        return xl_bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
+                      s);
+    *ns_r = ns;
+    return 0;
+}
+
+int xl_parse_file(const char *name, const char *s, const char **file_r,
+                  char *err)
+{
+    if (!*s)
+        return xl_bad(err, "--%s=: the name of a file is needed", name);
+    *file_r = s;
+    return 0;
 }
 
 int xl_parse_plot(const char *s, const char **file_r, char *err)

@@ -36,6 +36,11 @@ int xl_parse_limit(const char *name, const char *s, uint64_t *ns_r,
                    char *err);
 int xl_parse_bandwidth(const char *name, const char *s, uint64_t *rate_r,
                        char *err);
+/* Of --calc-time. */
+int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err);
+/* A file's name: s itself, unless it is empty. */
+int xl_parse_file(const char *name, const char *s, const char **file_r,
+                  char *err);
 /* A whole number from least to most; UINT64_MAX: there is no most. */
 int xl_parse_count(const char *name, const char *s, uint64_t least,
                    uint64_t most, uint64_t *count_r, char *err);

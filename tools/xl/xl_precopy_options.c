@@ -12,6 +12,22 @@
 
 static const struct option options[] = { XL_PRECOPY_OPTIONS, { 0 } };
 
+/* The word stands for 0. */
+static int parse_rate_or(const char *word, const char *name, const char *s,
+                         uint64_t *rate_r, char *err)
+{
+    size_t n;
+
+    if (strcmp(s, word) && xl_parse_bandwidth(name, s, rate_r, err)) {
+        n = strlen(err);
+        snprintf(err + n, XPC_ERR_LEN - n, "; or %s", word);
+        return -1;
+    }
+    if (!strcmp(s, word))
+        *rate_r = 0;
+    return 0;
+}
+
 static int parse_switchover(const char *name, const char *s,
                             struct xpc_params *p, char *err)
 {
@@ -35,7 +51,7 @@ static int parse_compress(const char *name, const char *s,
                           struct xpc_params *p, char *err)
 {
     const char *colon = strchrnul(s, ':');
-    uint64_t level = 0;
+    uint64_t level = 0, most;
     int i;
 
     for (i = 0; xpc_compress_names[i]; i++) {
@@ -46,9 +62,11 @@ static int parse_compress(const char *name, const char *s,
     if (!xpc_compress_names[i] || (*colon && i == XPC_COMPRESS_OFF))
         return xl_bad(err, "--%s=%.40s: off, zstd, lz4, or one of the two "
                       "with a level, such as zstd:3, is accepted", name, s);
-    if (*colon && xl_parse_count(name, colon + 1, 1,
-                                 xpc_compress_level_max(i), &level, err))
-        return -1;
+    most = xpc_compress_level_max(i);
+    if (*colon && (xpc_parse_count(colon + 1, &level) || !level ||
+                   level > most))
+        return xl_bad(err, "--%s=%.40s: the level of %s is 1 to %"PRIu64,
+                      name, s, xpc_compress_names[i], most);
     p->compress = i;
     p->compress_level = level;
     return 0;
@@ -68,18 +86,16 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
     case XL_OPT_MAX_DOWNTIME:
         return xl_parse_limit(name, s, &p->max_downtime_ns, err);
     case XL_OPT_BANDWIDTH:
-        p->bandwidth_bytes_per_s = 0;
-        return !strcmp(s, "auto") ? 0 :
-               xl_parse_bandwidth(name, s, &p->bandwidth_bytes_per_s,
-                                  err);
+        return parse_rate_or("auto", name, s, &p->bandwidth_bytes_per_s,
+                             err);
     case XL_OPT_ON_TIMEOUT:
         return xl_parse_word(name, s, xpc_on_timeout_names,
                              &p->on_timeout, err);
     case XL_OPT_ITERATIONS:
-        return xl_parse_count(name, s, 1, UINT64_MAX, &p->iterations,
+        return xl_parse_count(name, s, 1, INT64_MAX, &p->iterations,
                               err);
     case XL_OPT_THRESHOLD:
-        return xl_parse_count(name, s, 1, UINT64_MAX,
+        return xl_parse_count(name, s, 1, INT64_MAX,
                               &p->threshold_pages, err);
     case XL_OPT_OVERHEAD:
         return xl_parse_limit(name, s, &p->overhead_ns, err);
@@ -97,10 +113,7 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
         return xl_parse_word(name, s, xpc_zero_pages_names, &p->zero_pages,
                              err);
     case XL_OPT_MAX_BANDWIDTH:
-        if (strcmp(s, "none"))
-            return xl_parse_bandwidth(name, s, &p->max_bytes_per_s, err);
-        p->max_bytes_per_s = 0;
-        return 0;
+        return parse_rate_or("none", name, s, &p->max_bytes_per_s, err);
     case XL_OPT_SWITCHOVER_BANDWIDTH:
         return parse_switchover(name, s, p, err);
     case XL_OPT_CHANNELS:
@@ -131,7 +144,7 @@ const char *xl_precopy_in_vain(const struct xpc_params *p,
 {
     static const int limits[] = {
         XL_OPT_DURATION, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
-        XL_OPT_ON_TIMEOUT, XL_OPT_STRICT,
+        XL_OPT_ON_TIMEOUT, XL_OPT_EARLY_ABORT, XL_OPT_STRICT,
     };
     size_t i;
 

@@ -54,13 +54,17 @@ struct predict_source {
 
 void predict_source_dispose(struct predict_source *s);
 
-/* Reads a measurement from a file: 0, or -1 with one line in err. */
-int predict_read(struct predict_source *s, const char *file,
-                 char err[XPC_ERR_LEN]);
+/*
+ * Reads a file's measurements, at most max. Returns 0, or -1 with one line in
+ * err, or none when xl dirty-rate has said it; *nr_r are to be disposed of in
+ * both cases.
+ */
+int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
+                 const char *file, char err[XPC_ERR_LEN]);
 
 /*
  * Measures nr domains at the same time with xl dirty-rate. Returns 0, or -1
- * with one line in err.
+ * with one line in err, or none when xl dirty-rate has said it.
  */
 int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
                     const char *calc_time, char err[XPC_ERR_LEN]);

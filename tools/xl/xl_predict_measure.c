@@ -61,6 +61,73 @@ static int blame(char err[XPC_ERR_LEN], const char *what)
     return -1;
 }
 
+/* ---- JSON ------------------------------------------------------------- */
+
+static size_t spaces(const char *json, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && strchr(" \t\r\n", json[n]) && json[n])
+        n++;
+    return n;
+}
+
+/* How long the object is that this begins with; all, if none does. */
+static size_t object_length(const char *json, size_t len)
+{
+    bool quoted = false;
+    int depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (quoted && json[i] == '\\')
+            i++;
+        else if (json[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && json[i] == '{')
+            depth++;
+        else if (!quoted && json[i] == '}' && --depth <= 0)
+            return i + 1;
+    }
+    return len;
+}
+
+/* What is within {"return": ...}, as QMP has it. */
+static void unwrap(const char **json, size_t *len)
+{
+    static const char *const words[] = { "{", "\"return\"", ":" };
+    size_t at = 0, n;
+
+    for (int i = 0; i < 3; i++) {
+        at += spaces(*json + at, *len - at);
+        n = strlen(words[i]);
+        if (*len - at < n || memcmp(*json + at, words[i], n))
+            return;
+        at += n;
+    }
+    *json += at;
+    *len = object_length(*json, *len - at);
+}
+
+/* QEMU's calc-dirty-rate has no more to say than a rate. */
+static bool is_rate_alone(const char *json, size_t len)
+{
+    return memmem(json, len, "\"dirty-rate\"", 12) &&
+           !memmem(json, len, "\"periods\"", 9);
+}
+
+static int from_json(struct xpc_measurement *m, const char *json, size_t len,
+                     char err[XPC_ERR_LEN])
+{
+    unwrap(&json, &len);
+    if (!xpc_measurement_from_json(m, json, len, err))
+        return 0;
+    if (is_rate_alone(json, len))
+        snprintf(err, XPC_ERR_LEN, "a rate alone is not enough: how many "
+                 "pages are dirty after different times is needed. Measure "
+                 "with xl dirty-rate --json --pid=QEMU'S-PID");
+    return -1;
+}
+
 static int parse(struct predict_source *s, const char *what, const char *json,
                  size_t len, char err[XPC_ERR_LEN])
 {
@@ -68,7 +135,7 @@ static int parse(struct predict_source *s, const char *what, const char *json,
     int rc;
 
     xpc_measurement_init(&m);
-    rc = xpc_measurement_from_json(&m, json, len, err);
+    rc = from_json(&m, json, len, err);
     if (!rc)
         rc = xpc_measurement_curve(&m, &s->curve, err);
     if (!rc)
@@ -84,6 +151,32 @@ static int parse(struct predict_source *s, const char *what, const char *json,
     s->longest_ns = m.period_ns[m.nr_periods - 1];
     s->rate_mib = m.dirty_rate;
     xpc_measurement_dispose(&m);
+    return 0;
+}
+
+/* One object after the other, each a domain. */
+static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
+                     const char *what, const char *name, const char *json,
+                     size_t len, char err[XPC_ERR_LEN])
+{
+    size_t n;
+
+    do {
+        if (*nr_r == max) {
+            snprintf(err, XPC_ERR_LEN, "at most %d domains",
+                     XPC_EVACUATE_MAX);
+            return blame(err, what);
+        }
+        n = object_length(json, len);
+        s[*nr_r] = (struct predict_source){
+            .name = xl_plain(xl_asprintf("%s", name)),
+        };
+        if (parse(&s[(*nr_r)++], what, json, n, err))
+            return -1;
+        n += spaces(json + n, len - n);
+        json += n;
+        len -= n;
+    } while (len);
     return 0;
 }
 
@@ -131,7 +224,10 @@ static int start_child(struct child *c, const char *domain,
     return -1;
 }
 
-/* What a child printed, as a curve. Its own messages went to stderr. */
+/*
+ * What a child printed, as a curve. What it had to complain of is on stderr:
+ * then err is empty.
+ */
 static int finish_child(struct predict_source *s, struct child *c,
                         const char *domain, char err[XPC_ERR_LEN])
 {
@@ -143,7 +239,11 @@ static int finish_child(struct predict_source *s, struct child *c,
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
         ;
     s->name = xl_asprintf("%s", domain);
-    if (status || !json || !len) {
+    *err = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) &&
+        WEXITSTATUS(status) != 127) {
+        rc = -1;
+    } else if (status || !json || !len) {
         snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
         blame(err, domain);
     } else {
@@ -178,8 +278,8 @@ static int read_trace(struct predict_source *s, const char *file,
     return -1;
 }
 
-int predict_read(struct predict_source *s, const char *file,
-                 char err[XPC_ERR_LEN])
+int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
+                 const char *file, char err[XPC_ERR_LEN])
 {
     bool is_stdin = !strcmp(file, "-");
     int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
@@ -187,13 +287,12 @@ int predict_read(struct predict_source *s, const char *file,
     char *json = NULL;
     size_t len;
 
-    *s = (struct predict_source){ 0 };
-    if (fd >= 0 && !is_stdin && is_trace(file)) {
+    *nr_r = 0;
+    if (max && fd >= 0 && !is_stdin && is_trace(file)) {
         close(fd);
-        rc = read_trace(s, file, err);
-        if (rc)
-            predict_source_dispose(s);
-        return rc;
+        *nr_r = 1;
+        *s = (struct predict_source){ 0 };
+        return read_trace(s, file, err);
     }
     if (fd >= 0)
         json = slurp(fd, &len);
@@ -201,15 +300,13 @@ int predict_read(struct predict_source *s, const char *file,
         snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
         rc = blame(err, file);
     } else {
-        s->name = xl_plain(xl_asprintf("%s", is_stdin ? "stdin" :
-                                             slash ? slash + 1 : file));
-        rc = parse(s, is_stdin ? "standard input" : file, json, len, err);
+        rc = parse_all(s, max, nr_r, is_stdin ? "standard input" : file,
+                       is_stdin ? "stdin" : slash ? slash + 1 : file, json,
+                       len, err);
     }
     if (fd >= 0 && !is_stdin)
         close(fd);
     free(json);
-    if (rc)
-        predict_source_dispose(s);
     return rc;
 }
 

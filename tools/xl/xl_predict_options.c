@@ -47,10 +47,9 @@ static const struct option options[] = {
 
 const char predict_help[] =
 "-h, --help           Print this help.\n"
-"--from=FILE          Read a measurement (of xl dirty-rate --json, or QEMU's\n"
-"                     calc-dirty-rate) or a recorded trace from FILE, - for\n"
-"                     standard input, instead of measuring. Can be given\n"
-"                     several times.\n"
+"--from=FILE          Read measurements (of xl dirty-rate --json) or a\n"
+"                     recorded trace from FILE, - for standard input, instead\n"
+"                     of measuring. Can be given several times.\n"
 "--bandwidth=LIST     What the link gives, comma-separated: numbers with\n"
 "                     kbit, Mbit, Gbit, Mibit, Gibit, kB, MB, GB, KiB, MiB or\n"
 "                     GiB, per second (100Mbit to 40Gbit).\n"
@@ -66,7 +65,7 @@ const char predict_help[] =
 "\n"
 "Several domains share the link; how to move them:\n"
 "--stream=RATE        The most that one migration can fill (the link).\n"
-"--concurrency=N      At most so many at once (as many as help).\n"
+"--concurrency=N      At most so many at once, up to 16 (as many as help).\n"
 "--no-evacuation      Leave the plan out.\n"
 "\n"
 "What the prediction rests on:\n"
@@ -189,7 +188,8 @@ static int parse_params(int opt, struct xpc_predict_params *p, char *err)
     case OPT_DURATION:
         return parse_time(opt, &p->rule.duration_ns, err);
     case OPT_ITERATIONS:
-        return parse_count(opt, &p->rule.iterations, err);
+        return xl_parse_count("iterations", optarg, 1, COUNT_MAX,
+                              &p->rule.iterations, err);
     case OPT_OVERHEAD:
         return parse_time(opt, &p->overhead_ns, err);
     case OPT_SUSPEND_PAGES:
@@ -215,8 +215,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_FROM:
         if (o->nr_files == XPC_EVACUATE_MAX)
             return xl_bad(err, "--from: at most %d files", XPC_EVACUATE_MAX);
-        o->files[o->nr_files++] = optarg;
-        return 0;
+        return xl_parse_file("from", optarg, &o->files[o->nr_files++], err);
     case OPT_BANDWIDTH:
         return parse_list(opt, o->bandwidths, &o->nr_bandwidths,
                           xl_parse_bandwidth, err);
@@ -225,7 +224,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
                           parse_downtime, err);
     case OPT_CALC_TIME:
         o->calc_time = optarg;
-        return parse_time(opt, &n, err);
+        return xl_parse_calc_time(optarg, &n, err);
     case OPT_JSON:
         o->json = true;
         return 0;
@@ -237,10 +236,10 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         return xl_parse_bandwidth("stream", optarg, &o->stream_bytes_per_s,
                                   err);
     case OPT_CONCURRENCY:
-        if (parse_count(opt, &n, err))
+        if (xl_parse_count("concurrency", optarg, 1, XPC_EVACUATE_LANES_MAX,
+                           &n, err))
             return -1;
-        o->concurrency = n < XPC_EVACUATE_LANES_MAX ? n :
-                         XPC_EVACUATE_LANES_MAX;
+        o->concurrency = n;
         return 0;
     case OPT_NO_EVACUATION:
         o->no_evacuation = true;

@@ -116,6 +116,13 @@ static const char *bad_channels(const struct xpc_params *p)
     return NULL;
 }
 
+/* Numbers travel as JSON, whose readers take no more. */
+static bool beyond_json(const struct xpc_params *p)
+{
+    return (p->iterations | p->threshold_pages | p->bandwidth_bytes_per_s |
+            p->max_bytes_per_s | p->switchover_bytes_per_s) > INT64_MAX;
+}
+
 bool xpc_params_over_channels(const struct xpc_params *p)
 {
     return p->channels > 1 || p->compress != XPC_COMPRESS_OFF;
@@ -125,6 +132,9 @@ int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[256];
 
+    if (beyond_json(p))
+        return complain(err, len, "a number of 2^63 or more is none that a "
+                        "migration can have");
     if (bad_rate(p))
         return complain(err, len, bad_rate(p));
     if (bad_channels(p))
