@@ -9,32 +9,48 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 struct pipe_reader {
     int fd;
-    bool slow;                  /* a piece every two milliseconds */
+    uint64_t bytes_per_s;       /* at most; 0: as fast as it can */
     bool runs;
     pthread_t thread;
     unsigned char *p;
     size_t len, room;
 };
 
+/* So that no more than its rate was read since it began. */
+static inline void pipe_reader_pace(const struct pipe_reader *r,
+                                    const struct timespec *begun)
+{
+    uint64_t ns = r->len * UINT64_C(1000000000) / r->bytes_per_s;
+    struct timespec until = *begun;
+
+    ns += until.tv_nsec;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 static inline void *pipe_reader_run(void *arg)
 {
-    struct timespec pause = { .tv_nsec = 2000000 };
     struct pipe_reader *r = arg;
+    size_t most = r->bytes_per_s ? 16384 : 1 << 20;
+    struct timespec begun;
     ssize_t n;
 
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     do {
-        if (r->slow)
-            nanosleep(&pause, NULL);
-        if (r->len + (1 << 20) > r->room)
+        if (r->len + most > r->room)
             r->p = realloc(r->p, r->room = 2 * r->room + (4 << 20));
-        n = read(r->fd, r->p + r->len, 1 << 20);
+        n = read(r->fd, r->p + r->len, most);
         r->len += n > 0 ? n : 0;
+        if (r->bytes_per_s)
+            pipe_reader_pace(r, &begun);
     } while (n > 0);
     close(r->fd);
     return NULL;

@@ -68,7 +68,10 @@ static void torture_save_policy_holes_are_no_flow(void **state)
     xpc_report_dispose(&r);
 }
 
-/* A page with data and three without, after a while: a quarter of it flows. */
+/*
+ * A page with data and three without, after a while. What the link would have
+ * carried in the time that those three took is not known: all of it counts.
+ */
 static int script_zero(void)
 {
     static char record[8 + 8 + 4 * 8 + 4 * 4096] = { [sizeof(record) - 1] = 1 };
@@ -88,11 +91,11 @@ static int script_zero(void)
     memcpy(record + 16, pfns, sizeof(pfns));
     assert_int_equal(write(w.io_fd, record, sizeof(record)), sizeof(record));
     assert_int_equal(save_active->zero->pages, 3);
-    assert_in_range(save_active->flow_ns, 100 * XPC_MS, 150 * XPC_MS);
+    assert_in_range(save_active->flow_ns, 400 * XPC_MS, 450 * XPC_MS);
     return failed(EIO);
 }
 
-static void torture_save_policy_zero_pages_are_no_flow(void **state)
+static void torture_save_policy_zero_pages_take_their_time(void **state)
 {
     int fd = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -108,7 +111,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_policy_holes_are_no_flow),
-        cmocka_unit_test(torture_save_policy_zero_pages_are_no_flow),
+        cmocka_unit_test(torture_save_policy_zero_pages_take_their_time),
     };
 
     return torture_run(argc, argv, tests);

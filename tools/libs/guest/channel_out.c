@@ -290,6 +290,16 @@ int channel_out_left(struct channel_out *out)
     return r;
 }
 
+bool channel_out_busy(struct channel_out *out)
+{
+    bool busy;
+
+    pthread_mutex_lock(&out->lock);
+    busy = out->under_way;
+    pthread_mutex_unlock(&out->lock);
+    return busy;
+}
+
 void channel_out_wait(struct channel_out *out, uint64_t until_ns)
 {
     unsigned int before;

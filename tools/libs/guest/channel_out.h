@@ -50,6 +50,9 @@ void channel_out_flush(struct channel_out *out);
 /* Has all of it left? -1: it has failed. */
 int channel_out_left(struct channel_out *out);
 
+/* Is a whole frame still to be sent? */
+bool channel_out_busy(struct channel_out *out);
+
 /* Waits for room, or for something to have left, but not beyond until_ns. */
 void channel_out_wait(struct channel_out *out, uint64_t until_ns);
 

@@ -259,6 +259,11 @@ int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
     return has_ended(&ctx->stream) ? save_channels_drain(ctx) : 0;
 }
 
+bool save_channels_busy(const struct save_channels *c)
+{
+    return channel_out_busy(c->out);
+}
+
 /* ---- told ---------------------------------------------------------------- */
 
 void save_channels_counts(struct save_ctx *ctx, struct channel_count *count)

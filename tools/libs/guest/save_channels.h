@@ -30,6 +30,9 @@ int save_channels_drain(struct save_ctx *ctx);
 /* The stream has ended well: the channels go back. 0, or -1 with errno. */
 int save_channels_give_back(struct save_ctx *ctx);
 
+/* Is anything under way that was written? */
+bool save_channels_busy(const struct save_channels *c);
+
 /* Puts what has really left in the place of what was written. */
 void save_channels_counts(struct save_ctx *ctx, struct channel_count *count);
 

@@ -53,6 +53,7 @@ struct save_ctx {
     /* In it, page data that was written, and the time that took. */
     uint64_t flow_bytes, flow_ns;
     uint64_t wrote_ns;          /* the last write's end; 0: none yet */
+    bool link_busy;             /* before the write under way */
     /* Of the last iteration; it is written when the guest runs again. */
     struct xpc_iteration last;
     bool last_pending;

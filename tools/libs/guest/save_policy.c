@@ -66,16 +66,19 @@ void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len)
 {
     uint64_t before = ctx->stream.page_bytes, pages = ctx->stream.pages;
-    bool within = within_pages(&ctx->stream);
+    bool within = within_pages(&ctx->stream), data;
     uint64_t now = save_now_ns();
 
     save_stream_written(&ctx->stream, iov, iovcnt, len);
-    /* Batches without page data tell nothing of the link. */
-    if ((ctx->stream.pages > pages || within || within_pages(&ctx->stream)) &&
-        ctx->wrote_ns) {
+    /*
+     * A guest may have long stretches without page data: looking through them
+     * is no time of the link's, once that has nothing left to carry.
+     */
+    data = ctx->stream.pages > pages || within || within_pages(&ctx->stream);
+    if (data && ctx->wrote_ns)
         ctx->flow_bytes += len;
+    if ((data || (ctx->link_busy && ctx->flow_bytes)) && ctx->wrote_ns)
         ctx->flow_ns += now - ctx->wrote_ns;
-    }
     ctx->wrote_ns = now;
     /* Pages come before all else: the last of them ends their part. */
     if (ctx->report.final_bitmap_ns && (ctx->stream.page_bytes > before ||

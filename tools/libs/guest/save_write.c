@@ -4,6 +4,8 @@
  * leaves, when.
  */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,22 +119,18 @@ static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
     return 0;
 }
 
-/*
- * Zero pages took their time to be mapped and looked at, as those with data
- * did, and will not flow: their share of it says nothing of the link. Nor does
- * a record of which nothing is left.
- */
-static void spare_flow(struct save_ctx *ctx, uint64_t zero_pages)
+/* Is anything of what was written still on its way here? */
+static bool link_is_busy(const struct save_ctx *ctx)
 {
-    uint64_t now = save_now_ns();
+    int left = 0;
 
-    if (!ctx->wrote_ns)
-        return;
-    if (!ctx->zero->nr_out)
-        ctx->wrote_ns = now;
-    else if (zero_pages)
-        ctx->wrote_ns += (now - ctx->wrote_ns) * zero_pages /
-                         (zero_pages + save_zero_data_pages(ctx->zero));
+    if (ctx->channels)
+        return save_channels_busy(ctx->channels);
+    /* Of a socket, or of a pipe; a file is always done. */
+    if (ioctl(ctx->io_fd, SIOCOUTQ, &left) &&
+        ioctl(ctx->io_fd, FIONREAD, &left))
+        return false;
+    return left > 0;
 }
 
 /*
@@ -142,11 +140,13 @@ static void spare_flow(struct save_ctx *ctx, uint64_t zero_pages)
 static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
                             int iovcnt)
 {
-    uint64_t before = ctx->zero->pages;
     size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
     int r;
 
-    spare_flow(ctx, ctx->zero->pages - before);
+    ctx->link_busy = link_is_busy(ctx);
+    /* Nothing is left of it: a hole. */
+    if (!ctx->zero->nr_out && !ctx->link_busy && ctx->wrote_ns)
+        ctx->wrote_ns = save_now_ns();
     r = ctx->channels ?
         save_channels_write(ctx, ctx->zero->out, ctx->zero->nr_out) :
         write_all(ctx, ctx->zero->out, ctx->zero->nr_out);

@@ -281,12 +281,6 @@ size_t save_zero_rewrite(struct save_zero *z, const struct save_stream *s,
     return pass(z, &c, save_record_size(head[1]));
 }
 
-uint64_t save_zero_data_pages(const struct save_zero *z)
-{
-    return (SAVE_RECORD_HEADER + z->head.length - head_size(z)) /
-           XPC_PAGE_SIZE;
-}
-
 /* ---- its life -------------------------------------------------------- */
 
 struct save_zero *save_zero_start(uint64_t nr_pfns, unsigned int threads)

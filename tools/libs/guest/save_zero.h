@@ -61,7 +61,4 @@ void save_zero_stop(struct save_zero *z);       /* NULL is allowed */
 size_t save_zero_rewrite(struct save_zero *z, const struct save_stream *s,
                          const struct iovec *iov, int iovcnt);
 
-/* Of the record that was rewritten last: pages that go with their data. */
-uint64_t save_zero_data_pages(const struct save_zero *z);
-
 #endif
