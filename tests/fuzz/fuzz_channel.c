@@ -5,9 +5,10 @@
  * left out; and nothing after the end but the permission to start.
  *
  * A file's first byte says how many channels there are and whether frames may
- * be compressed, and how the rest is meant: as the bytes of the first channel,
- * or as frames, of which the checks are made right, for they would not be found
- * by chance. A frame is struct spec and its payload.
+ * be compressed, and how the rest is meant: as the bytes of the first channel;
+ * or as frames that were sent in a migration (cut-channels), each behind the
+ * number of its channel; or as frames of struct spec and a payload. Their
+ * checks are made right, for they would not be found by chance.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,29 @@ static void make_frames(const uint8_t *p, size_t size)
     }
 }
 
+/* As they were sent; numbers and lengths may have been changed. */
+static void make_sent(const uint8_t *p, size_t size)
+{
+    uint8_t head[CHANNEL_HEAD_SIZE];
+    struct channel_head h;
+    unsigned int to;
+
+    while (size > CHANNEL_HEAD_SIZE) {
+        to = *p++ % t.order.nr;
+        channel_head_get(&h, p);
+        p += CHANNEL_HEAD_SIZE;
+        size -= 1 + CHANNEL_HEAD_SIZE;
+        if (h.wire_len > size)
+            h.wire_len = size;
+        channel_head_put(head, &h, token, p);
+        append(&line[to], head, sizeof(head));
+        append(&line[to], p, h.wire_len);
+        p += h.wire_len;
+        size -= h.wire_len;
+    }
+    t.spoilt = true;
+}
+
 /* ---- what is made of it -------------------------------------------------- */
 
 static int read_line(void *opaque, void *to, size_t len)
@@ -230,6 +254,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 0x20) {
         append(&line[0], data + 1, size - 1);
         t.spoilt = true;
+    } else if (data[0] & 0x40) {
+        make_sent(data + 1, size - 1);
     } else {
         make_frames(data + 1, size - 1);
     }
