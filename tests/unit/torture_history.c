@@ -103,6 +103,27 @@ static void torture_history_a_cap_is_not_the_link(void **state)
                     84 * XPC_MS + 2);
 }
 
+/* A switchover that is held back more than precopy was takes its time. */
+static void torture_history_a_slower_switchover_is_no_overhead(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(84 * XPC_MS);
+    uint64_t cap = LINK / 10;
+
+    r.actual_downtime_ns += 9 * r.final_pages * PAGE_NS;
+    r.params.switchover = XPC_SWITCHOVER_RATE;
+    r.params.switchover_bytes_per_s = cap;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_in_range(h->entries[0].overhead_ns, 84 * XPC_MS - 2,
+                    84 * XPC_MS + 2);
+    /* Compressed to a third, it carries three times as much. */
+    r.actual_downtime_ns = a_report(84 * XPC_MS).actual_downtime_ns;
+    r.params.switchover_bytes_per_s = LINK / 3;
+    r.wire_bytes = r.total_bytes / 3;
+    assert_int_equal(xpc_history_add(h, &r, 1700000000, "g1"), 0);
+    assert_in_range(h->entries[1].overhead_ns, 83 * XPC_MS, 85 * XPC_MS);
+}
+
 /* What was verified stood still for as long as all of its memory took. */
 static void torture_history_a_verify_pass_teaches_nothing(void **state)
 {
@@ -431,6 +452,7 @@ int main(int argc, char **argv)
         TEST(torture_history_entry_tells_overhead_and_suspend_pages),
         TEST(torture_history_reserves_time_for_the_start),
         TEST(torture_history_a_cap_is_not_the_link),
+        TEST(torture_history_a_slower_switchover_is_no_overhead),
         TEST(torture_history_a_verify_pass_teaches_nothing),
         TEST(torture_history_suspend_pages_may_be_zero_ones),
         TEST(torture_history_overhead_is_never_below_its_floor),

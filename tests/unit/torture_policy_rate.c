@@ -18,6 +18,7 @@ static struct {
     struct xpc_params p;
     struct xpc_engine e;
     struct xpc_iteration it;
+    uint64_t ratio;             /* of compression; 0: none */
 } f;
 
 static int setup(void **state)
@@ -40,6 +41,7 @@ static void copy(uint64_t pages, uint64_t zero, uint64_t rate,
         .dirty_pages = 1000, .pages_sent = pages, .bytes_sent = bytes,
         .zero_pages = zero, .flow_bytes = pages * PAGE_BYTES,
         .flow_ns = pages * PAGE_BYTES * XPC_S / rate,
+        .wire_bytes = f.ratio ? bytes / f.ratio : 0,
     };
 
     xpc_engine_init(&f.e, &f.p, PAGES, XPC_S);
@@ -138,6 +140,106 @@ static void torture_policy_rate_preflight_knows_the_cap(void **state)
     assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), -1);
 }
 
+/* ---- compressed ---------------------------------------------------------- */
+
+/* What is stated, and the cap, are of what is really sent. */
+static void torture_policy_rate_compressed_is_more_than_the_cap(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.switchover = XPC_SWITCHOVER_KEPT;
+    f.ratio = 4;
+    copy(PAGES, 0, 4 * CAP, 0);
+    expect_downtime(4 * CAP);
+    expect_next(4 * CAP);
+    f.p.max_bytes_per_s = 0;
+    f.p.switchover = XPC_SWITCHOVER_LIFTED;
+    f.p.bandwidth_bytes_per_s = LINK;
+    copy(PAGES, 0, 4 * LINK, 0);
+    expect_downtime(4 * LINK);
+}
+
+static void torture_policy_rate_compressed_is_not_held_back(void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = CAP;
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.ratio = 2;
+    copy(PAGES, 0, CAP, 0);     /* the link gives half the cap */
+    expect_downtime(CAP);
+    copy(PAGES, 0, 2 * CAP, 0);
+    expect_downtime(2 * LINK);
+}
+
+static void torture_policy_rate_preflight_can_not_know_compression(
+    void **state)
+{
+    char err[256];
+
+    (void)state;
+    f.p.bandwidth_bytes_per_s = LINK;
+    f.p.duration_ns = XPC_S / 2;
+    assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), -1);
+    f.p.compress = XPC_COMPRESS_LZ4;
+    assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), 0);
+}
+
+/* ---- that changes -------------------------------------------------------- */
+
+/* Another iteration, with so many pages left after it. */
+static void copy_again(uint64_t pages, uint64_t rate)
+{
+    struct xpc_observation o = {
+        .dirty_pages = 1000, .pages_sent = pages,
+        .bytes_sent = pages * PAGE_BYTES, .flow_bytes = pages * PAGE_BYTES,
+        .flow_ns = pages * PAGE_BYTES * XPC_S / rate,
+    };
+
+    o.now_ns = f.e.last_ns + o.flow_ns;
+    o.since_clean_ns = o.flow_ns;
+    xpc_engine_decide(&f.e, &o, &f.it);
+}
+
+/* It had given the first copy of 4 GiB four times as much. */
+static void torture_policy_rate_a_link_that_slows_down_shows(void **state)
+{
+    (void)state;
+    copy(1 << 20, 0, LINK, 0);
+    copy_again(4000, LINK / 4);
+    assert_in_range(f.it.decision.bandwidth_bytes_per_s, LINK / 4,
+                    LINK * 35 / 100);
+    copy_again(4000, LINK / 4);
+    assert_in_range(f.it.decision.bandwidth_bytes_per_s, LINK / 4,
+                    LINK * 27 / 100);
+}
+
+/* Two megabytes vanish into buffers, ten times. */
+static void torture_policy_rate_buffers_do_not_make_it_faster(void **state)
+{
+    (void)state;
+    copy(PAGES, 0, LINK, 0);
+    for (int i = 0; i < 10; i++)
+        copy_again(500, 10 * LINK);
+    assert_in_range(f.it.decision.bandwidth_bytes_per_s, LINK, LINK * 3 / 2);
+}
+
+/* What flowed before it was lowered is not what it let pass. */
+static void torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back(
+    void **state)
+{
+    (void)state;
+    f.p.max_bytes_per_s = LINK;
+    f.p.bandwidth_bytes_per_s = LINK;
+    copy(PAGES, 0, LINK / 2, 0);
+    expect_downtime(LINK / 2);
+    f.p.max_bytes_per_s = CAP;
+    xpc_engine_change(&f.e, &f.p);
+    copy_again(100, CAP);       /* too little to tell */
+    expect_downtime(LINK / 2);
+}
+
+/* ---- zero pages ---------------------------------------------------------- */
+
 /* Nine of ten pages are zero, which takes its time: not the link's doing. */
 static void torture_policy_rate_zero_pages_do_not_slow_the_link(void **state)
 {
@@ -183,6 +285,12 @@ int main(int argc, char **argv)
         TEST(torture_policy_rate_another_for_the_switchover),
         TEST(torture_policy_rate_a_link_below_the_cap_is_known),
         TEST(torture_policy_rate_preflight_knows_the_cap),
+        TEST(torture_policy_rate_compressed_is_more_than_the_cap),
+        TEST(torture_policy_rate_compressed_is_not_held_back),
+        TEST(torture_policy_rate_preflight_can_not_know_compression),
+        TEST(torture_policy_rate_a_link_that_slows_down_shows),
+        TEST(torture_policy_rate_buffers_do_not_make_it_faster),
+        TEST(torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back),
         TEST(torture_policy_rate_zero_pages_do_not_slow_the_link),
         TEST(torture_policy_rate_zero_pages_alone_tell_nothing),
         TEST(torture_policy_rate_how_zero_pages_go_is_settled),

@@ -142,7 +142,8 @@ static void print_iterations(FILE *out, const struct xpc_report *r)
 static void print_bandwidth(FILE *out, const struct xpc_report *r)
 {
     uint64_t stated = r->params.bandwidth_bytes_per_s;
-    uint64_t measured = r->decision.measured_bytes_per_s;
+    uint64_t measured =
+        xpc_report_wire_rate(r, r->decision.measured_bytes_per_s);
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
     if (!stated || !measured || xpc_params_at_cap(&r->params, measured) ||

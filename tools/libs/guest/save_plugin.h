@@ -50,6 +50,7 @@ struct save_ctx {
     uint64_t clean_ns;                      /* the bitmap's last clean */
     /* The iteration under way began with these. */
     uint64_t iteration_bytes, iteration_pages, iteration_zero_pages;
+    uint64_t iteration_wire_bytes;
     /* In it, page data that was written, and the time that took. */
     uint64_t flow_bytes, flow_ns;
     uint64_t wrote_ns;          /* the last write's end; 0: none yet */

@@ -126,12 +126,22 @@ static int to_xen(int action)
     }
 }
 
+/* So many were sent over channels, so far; 0: there are none. */
+static uint64_t wire_bytes(struct save_ctx *ctx)
+{
+    struct channel_count count;
+
+    save_channels_counts(ctx, &count);
+    return ctx->report.wire_bytes;
+}
+
 static int iteration_begins(struct save_ctx *ctx,
                             const struct precopy_stats *stats)
 {
     ctx->iteration_bytes = ctx->stream.bytes;
     ctx->iteration_pages = ctx->stream.pages;
     ctx->iteration_zero_pages = ctx->zero->pages;
+    ctx->iteration_wire_bytes = wire_bytes(ctx);
     ctx->flow_bytes = ctx->flow_ns = ctx->wrote_ns = 0;
     if (!stats->iteration) {
         /* The clock starts when the guest's memory begins to flow. */
@@ -156,6 +166,7 @@ static int iteration_ended(struct save_ctx *ctx)
         .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
         .zero_pages = ctx->zero->pages - ctx->iteration_zero_pages,
         .flow_bytes = ctx->flow_bytes, .flow_ns = ctx->flow_ns,
+        .wire_bytes = wire_bytes(ctx) - ctx->iteration_wire_bytes,
     };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_iteration *it = &ctx->last;

@@ -134,8 +134,8 @@ int xpc_params_check(const struct xpc_params *p, char *err, size_t len);
 /* The cap on what leaves while the guest stands still; 0: none. */
 uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
 /*
- * The link gave so much in precopy: is that but the cap; and is the switchover
- * free of it?
+ * So much was really sent in precopy, per second: is that the cap, and no more
+ * than an earlier one let pass; and is the switchover free of it?
  */
 bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s);
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
@@ -183,6 +183,7 @@ struct xpc_observation {
      * the guest's memory). 0: not known, all of it.
      */
     uint64_t flow_bytes, flow_ns;
+    uint64_t wire_bytes;    /* what was sent for bytes_sent; 0: just that */
     /*
      * The dirty count in the course of this iteration, in growing time, and
      * how long ago the bitmap was clean.
@@ -323,5 +324,8 @@ struct xpc_report {
 
 void xpc_report_init(struct xpc_report *r);
 void xpc_report_dispose(struct xpc_report *r);
+/* So much of the stream per second: how much was really sent? */
+uint64_t xpc_report_wire_rate(const struct xpc_report *r,
+                              uint64_t bytes_per_s);
 
 #endif

@@ -35,19 +35,32 @@ static uint64_t capped(uint64_t ns)
     return ns < XPC_HISTORY_TIME_MAX_NS ? ns : XPC_HISTORY_TIME_MAX_NS;
 }
 
+/* What the stream had while the guest stood still. */
+static double switchover_rate(const struct xpc_history_entry *e,
+                              const struct xpc_report *r, bool held_back)
+{
+    double rate = held_back ? r->decision.bandwidth_bytes_per_s :
+                              e->bandwidth_bytes_per_s;
+    double cap = xpc_params_switchover_cap(&r->params);
+
+    /* The cap is of what is really sent. */
+    if (r->wire_bytes)
+        cap *= (double)r->total_bytes / r->wire_bytes;
+    return cap ? fmin(rate, cap) : rate;
+}
+
 static void fill_switchover(struct xpc_history_entry *e,
                             const struct xpc_report *r)
 {
     const struct xpc_decision *d = &r->decision;
-    bool held_back = xpc_params_held_back(&r->params,
-                                          d->measured_bytes_per_s);
-    uint64_t rate = held_back ? d->bandwidth_bytes_per_s :
-                                e->bandwidth_bytes_per_s;
-    double overhead, pages;
+    uint64_t sent = xpc_report_wire_rate(r, d->measured_bytes_per_s);
+    bool held_back = xpc_params_held_back(&r->params, sent);
+    double overhead, pages, rate;
 
     /* Nobody knows how long the pages took. */
     if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
         return;
+    rate = switchover_rate(e, r, held_back);
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
         !rate)
         return;

@@ -25,6 +25,8 @@ void xpc_params_init(struct xpc_params *p)
 
 /* So much of the cap: the cap, not the link, was what held it back. */
 #define NEAR_CAP 0.9
+/* So much over it: it was sent under another cap. */
+#define OVER_CAP 1.1
 
 uint64_t xpc_params_switchover_cap(const struct xpc_params *p)
 {
@@ -37,7 +39,9 @@ uint64_t xpc_params_switchover_cap(const struct xpc_params *p)
 
 bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s)
 {
-    return p->max_bytes_per_s && bytes_per_s >= NEAR_CAP * p->max_bytes_per_s;
+    return p->max_bytes_per_s &&
+           bytes_per_s >= NEAR_CAP * p->max_bytes_per_s &&
+           bytes_per_s <= OVER_CAP * p->max_bytes_per_s;
 }
 
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s)
@@ -171,6 +175,14 @@ void xpc_report_init(struct xpc_report *r)
     r->version = 1;
     r->outcome = XPC_OUTCOME_FAILED;
     xpc_params_init(&r->params);
+}
+
+uint64_t xpc_report_wire_rate(const struct xpc_report *r,
+                              uint64_t bytes_per_s)
+{
+    if (!r->wire_bytes || !r->total_bytes)
+        return bytes_per_s;
+    return (double)bytes_per_s * r->wire_bytes / r->total_bytes;
 }
 
 void xpc_report_dispose(struct xpc_report *r)

@@ -20,15 +20,6 @@
 #define LIVE_SHRINKING 0.95
 
 /*
- * The bandwidth is that of about the last so many bytes: enough that pipes
- * and socket buffers, which swallow a small iteration at memory speed, don't
- * count for much.
- */
-#define BANDWIDTH_BYTES 0x1p23
-/* What an iteration takes besides sending tells nothing of the link: an
- * iteration that sends less than this is not counted. */
-#define BANDWIDTH_LEAST_BYTES 0x1p20
-/*
  * Without hope, precopy ends after three iterations that did not help, but
  * not before a share of the duration: the guest may have a lull. Of a steady
  * guest that is less to be expected: its iterations were all within STEADY of
@@ -56,14 +47,6 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
     return XPC_CONTINUE;
 }
 
-/* The bandwidth that the user has stated, under a cap; 0: neither. */
-static uint64_t stated(const struct xpc_params *p, uint64_t cap)
-{
-    uint64_t given = p->bandwidth_bytes_per_s;
-
-    return cap && (!given || cap < given) ? cap : given;
-}
-
 /* What predictions rest on; the bandwidth is learned. */
 static void predict_params(struct xpc_predict_params *pp,
                            const struct xpc_params *p)
@@ -71,9 +54,10 @@ static void predict_params(struct xpc_predict_params *pp,
     struct xpc_prior prior;
 
     xpc_params_prior(p, &prior);
-    xpc_predict_params_init(pp, stated(p, p->max_bytes_per_s),
+    xpc_predict_params_init(pp, xpc_link_stated(p, p->max_bytes_per_s),
                             p->downtime_ns);
-    pp->switchover_bytes_per_s = stated(p, xpc_params_switchover_cap(p));
+    pp->switchover_bytes_per_s =
+        xpc_link_stated(p, xpc_params_switchover_cap(p));
     xpc_rule_from_params(&pp->rule, p);
     pp->rule.shrinking = LIVE_SHRINKING;
     pp->rule.gain = XPC_LIVE_GAIN;
@@ -126,7 +110,9 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     errno = EINVAL;
     if (!switchover_fits(p, &pp, err, len))
         return -1;
-    if (!p->duration_ns || !pp.bandwidth_bytes_per_s)
+    /* How much compression leaves of the first copy is not known yet. */
+    if (!p->duration_ns || !pp.bandwidth_bytes_per_s ||
+        p->compress != XPC_COMPRESS_OFF)
         return 0;
     first = xpc_predict_send_ns(&pp, total_pages);
     if (first > p->duration_ns) {
@@ -183,77 +169,24 @@ int xpc_engine_check_change(const struct xpc_params *now,
     return xpc_engine_preflight(to, 0, err, len);
 }
 
-/* What the link has lately given; 0: nothing was sent yet. */
-static uint64_t measured_bandwidth(const struct xpc_engine *e)
-{
-    return e->recent_bytes > 0 ? e->recent_bytes / e->recent_s : 0;
-}
-
-/*
- * A user's value is an upper bound: the link can't give more, but may give
- * less, and only what it gives keeps the guest's downtime short.
- */
-static uint64_t bandwidth(const struct xpc_engine *e)
-{
-    uint64_t given = stated(&e->params, e->params.max_bytes_per_s);
-    uint64_t measured = measured_bandwidth(e);
-
-    return !measured || (given && given < measured) ? given : measured;
-}
-
-/*
- * The same for the switchover. Of a link that precopy's cap held back, no more
- * is known than what the user has stated; if nothing, what it gave.
- */
-static uint64_t switchover_bandwidth(const struct xpc_engine *e)
-{
-    uint64_t given = stated(&e->params, xpc_params_switchover_cap(&e->params));
-    uint64_t measured = measured_bandwidth(e);
-
-    if (e->params.bandwidth_bytes_per_s &&
-        xpc_params_held_back(&e->params, measured))
-        return given;
-    return !measured || (given && given < measured) ? given : measured;
-}
-
-/* Bytes over time of the recent past. */
-static void learn_bandwidth(struct xpc_engine *e, uint64_t bytes, uint64_t ns)
-{
-    double keep = exp2(-(double)bytes / BANDWIDTH_BYTES), s = ns / 1e9;
-
-    if (!ns || (bytes < BANDWIDTH_LEAST_BYTES && e->recent_bytes > 0))
-        return;
-    e->recent_bytes = e->recent_bytes * keep + bytes;
-    e->recent_s = e->recent_s * keep + s;
-    e->recent_square = e->recent_square * keep + bytes * (bytes / s);
-}
-
-/* How much the bandwidth varies: standard deviation over mean. */
-static double bandwidth_cv(const struct xpc_engine *e)
-{
-    double mean = e->recent_s > 0 ? e->recent_bytes / e->recent_s : 0;
-    double square = e->recent_s > 0 ? e->recent_square / e->recent_s : 0;
-
-    if (mean <= 0)
-        return XPC_UNKNOWN_CV;
-    return fmax(XPC_BANDWIDTH_CV_MIN, sqrt(fmax(square - mean * mean, 0)) / mean);
-}
-
 /* What an iteration tells of the link, and of itself. */
 static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
                        uint64_t duration_ns)
 {
     if (o->flow_ns) {
-        learn_bandwidth(e, o->flow_bytes, o->flow_ns);
+        xpc_link_learn(&e->link, o->flow_bytes, o->flow_ns);
         /* The first one has holes to look for, the others have not. */
         if (e->state.iterations && duration_ns > o->flow_ns)
             e->besides_ns = duration_ns - o->flow_ns;
     } else if (!o->zero_pages) {
-        learn_bandwidth(e, o->bytes_sent, duration_ns);
+        xpc_link_learn(&e->link, o->bytes_sent, duration_ns);
     }
-    e->predict.bandwidth_bytes_per_s = bandwidth(e);
-    e->predict.switchover_bytes_per_s = switchover_bandwidth(e);
-    e->predict.bandwidth_cv = bandwidth_cv(e);
+    if (o->wire_bytes)
+        xpc_link_learn_wire(&e->link, o->bytes_sent, o->wire_bytes);
+    e->predict.bandwidth_bytes_per_s = xpc_link_precopy(&e->link, &e->params);
+    e->predict.switchover_bytes_per_s = xpc_link_switchover(&e->link,
+                                                            &e->params);
+    e->predict.bandwidth_cv = xpc_link_cv(&e->link);
     e->predict.iteration_ns = e->besides_ns;
 }
 
@@ -383,7 +316,10 @@ static void advise(const struct xpc_engine *e, struct xpc_decision *d)
     if (xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
         return;
     /* For a migration like this one, begun anew. */
-    s = (struct xpc_predict_state){ .pages = e->total_pages };
+    s = (struct xpc_predict_state){
+        .pages = e->total_pages - e->first_zero_pages,
+        .zero_pages = e->first_zero_pages,
+    };
     if (e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND)
         pp.rule.downtime_ns = pp.rule.max_downtime_ns;
     xpc_advise(&a, &curve, &pp, &s);
@@ -407,6 +343,8 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         .duration_ns = o->now_ns - e->last_ns,
         .dirty_pages = o->dirty_pages,
     };
+    if (!e->state.iterations && o->zero_pages <= e->total_pages)
+        e->first_zero_pages = o->zero_pages;
     learn_link(e, o, it->duration_ns);
     observe(e, o);
     e->last_ns = o->now_ns;
@@ -414,7 +352,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;
     d->bandwidth_bytes_per_s = e->predict.switchover_bytes_per_s;
-    d->measured_bytes_per_s = measured_bandwidth(e);
+    d->measured_bytes_per_s = xpc_link_measured(&e->link);
     d->cautious_downtime_ns = e->state.downtime_ns;
     d->predicted_downtime_ns =
         xpc_predict_switchover(&e->predict, o->dirty_pages, 0);

@@ -10,6 +10,7 @@
 
 #include "xenprecopy.h"
 #include "xpc_learn.h"
+#include "xpc_link.h"
 #include "xpc_predict.h"
 
 /* The policy's memory over one migration. Set up by xpc_engine_init(). */
@@ -22,8 +23,8 @@ struct xpc_engine {
     struct xpc_working_set working_set;
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
-    /* Sent lately, older fading out; sum of s * rate^2 for its variance. */
-    double recent_bytes, recent_s, recent_square;
+    struct xpc_link link;
+    uint64_t first_zero_pages;      /* of the first copy */
     uint64_t besides_ns;            /* an iteration's time without sending */
 };
 
