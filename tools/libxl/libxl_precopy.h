@@ -68,7 +68,13 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * caller's to destroy or resume. When it fails the guest is to be resumed if
  * the report's suspended_ns is set: with params->strict an abort may come
  * after the suspend. Keeping the clock from then to the target's start is the
- * caller's too; tools/xl/xl_sender.c shows how.
+ * caller's too, and so is to abort a call whose guest does not suspend (the
+ * leaf "overdue"): see STRICT in the man page; tools/xl/xl_sender.c and
+ * xl_migrate_save.c do it.
+ *
+ * More than one channel, and compression, are refused by the save helper
+ * (report: refused), unless somebody lends it the channels, as our xl does.
+ * _check does not tell.
  *
  * Sets LIBXL_SAVE_HELPER in the environment unless it is set already, which
  * is not safe while other threads use the environment: a threaded toolstack

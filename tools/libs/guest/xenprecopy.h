@@ -97,12 +97,15 @@ struct xpc_params {
     uint64_t confidence_percent;    /* that the downtime stays within the
                                      * limit: 50 to 99 */
     int early_abort;                /* enum xpc_early_abort */
-    int strict;                     /* enum xpc_strict */
+    int strict;                     /* enum xpc_strict. The toolstack has its
+                                     * part in it */
     int zero_pages;                 /* enum xpc_zero_pages */
     uint64_t max_bytes_per_s;       /* no more leaves in precopy; 0: no cap */
     int switchover;                 /* enum xpc_switchover */
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
-    uint64_t channels;              /* connections to the target */
+    uint64_t channels;              /* connections to the target. Over 1, or
+                                     * with compress: for those who lend them
+                                     * to the save helper, else refused */
     int compress;                   /* enum xpc_compress */
     uint64_t compress_level;        /* 0: the least effort */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
