@@ -41,7 +41,10 @@ void libxl_dirty_rate_init(libxl_dirty_rate *m);
 void libxl_dirty_rate_dispose(libxl_dirty_rate *m);
 /* malloc()ed. */
 char *libxl_dirty_rate_to_json(libxl_ctx *ctx, const libxl_dirty_rate *m);
-/* Ours or QEMU's. ERROR_INVAL: *m is unchanged. */
+/*
+ * Ours, or in the form of the calc-dirty-rate with several periods that was
+ * proposed for QEMU in 2023. ERROR_INVAL: *m is unchanged.
+ */
 int libxl_dirty_rate_from_json(libxl_ctx *ctx, libxl_dirty_rate *m,
                                const char *s);
 

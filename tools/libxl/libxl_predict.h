@@ -2,10 +2,14 @@
 /*
  * Predicting a live migration from a measurement of the dirty rate.
  *
+ *   uint64_t bandwidths[] = { 125000000, 1250000000 };      bytes/s
+ *   uint64_t downtimes[] = { 300000000, 1000000000, 0 };    ns, 0: none
+ *   char err[LIBXL_PREDICT_ERR_LEN];
  *   libxl_migrate_prediction p;
+ *
  *   libxl_migrate_prediction_init(&p);
  *   rc = libxl_domain_migrate_predict(ctx, measurement_json, NULL,
- *                                     bandwidths, 2, downtimes, 3, &p);
+ *                                     bandwidths, 2, downtimes, 3, &p, err);
  *   ... p.cells[i].total_ns ...
  *   libxl_migrate_prediction_dispose(&p);
  *
@@ -36,13 +40,15 @@ int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
 void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p);
 
 /*
- * Predicts from a measurement (JSON of xl dirty-rate or of QEMU's
- * calc-dirty-rate) for every bandwidth (bytes per second) and downtime limit
- * (ns, 0: none), with advice for each. params NULL: as _init leaves them;
- * their bandwidth and limits are not used. p_r must be initialised. Returns
- * 0, ERROR_INVAL (a measurement that makes no sense, a bandwidth of 0, no or
- * too many values) or ERROR_NOMEM, with one line for people in err, which
- * may be NULL; *p_r is then unchanged.
+ * Predicts from a measurement (JSON of xl dirty-rate, or in the form of the
+ * calc-dirty-rate with several periods that was proposed for QEMU in 2023;
+ * what today's QEMU prints is one rate, and ERROR_INVAL) for every bandwidth
+ * (bytes per second) and downtime limit (ns, 0: none), with advice for each.
+ * The JSON is one domain's. params NULL: as _init leaves them; their bandwidth
+ * and limits are not used. p_r must be initialised. Returns 0, ERROR_INVAL (a
+ * measurement that makes no sense, a bandwidth of 0, no or too many values) or
+ * ERROR_NOMEM, with one line for people in err, which may be NULL; *p_r is
+ * then unchanged.
  */
 #define LIBXL_PREDICT_ERR_LEN 256
 int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
