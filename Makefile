@@ -37,6 +37,7 @@ DEPS_TEST :=
 # More check- targets, in the order in which the modules name them.
 CHECKS :=
 
+## make install            install into PREFIX=/usr/local, under DESTDIR
 .PHONY: all install
 all:
 install:
@@ -58,6 +59,7 @@ $(BUILD)/obj/%.o: %.c
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
+## make deps               install what building and testing need (Debian)
 .PHONY: deps
 deps:
 	@tests/install-deps $(sort $(DEPS_BUILD) $(DEPS_TEST))
@@ -76,10 +78,12 @@ check:
 ASAN = BUILD=$(BUILD)/asan LDFLAGS="-fsanitize=address,undefined" \
 	CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+## make check-asan         the unit tests with the sanitizers
 .PHONY: check-asan
 check-asan:
 	$(MAKE) $(ASAN) check-unit
 
+## make clean              remove build/
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)

@@ -83,17 +83,17 @@ lab-faults: lab-build
 lab-faults-matrix:
 	@BUILD=$(BUILD) FAULTS="$(FAULTS)" PHASES="$(PHASES)" tests/lab/faults/matrix
 
-## make lab-predict         predict 32 real migrations, carry them out, compare
+## make lab-predict        predict 32 real migrations, carry them out, compare
 .PHONY: lab-predict
 lab-predict: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/predict/run $(CASES)
 
-## make lab-compare         our policy beside stock's on real migrations
+## make lab-compare        our policy beside stock's on real migrations
 .PHONY: lab-compare
 lab-compare: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/compare/run $(CASES)
 
-## make lab-downtime        reported downtimes beside those of Xen's trace
+## make lab-downtime       reported downtimes beside those of Xen's trace
 .PHONY: lab-downtime
 lab-downtime: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/downtime/run $(CASES)
@@ -104,17 +104,17 @@ lab-downtime: lab-build
 lab-strict lab-soak: lab-%: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/series/run $*
 
-## make lab-ways            1 and 4 channels, compressed and not; WAYS=".."
+## make lab-ways           1 and 4 channels, compressed and not; WAYS=".."
 .PHONY: lab-ways
 lab-ways: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/ways/run $(WAYS)
 
-## make lab-two-hosts       migrations from one emulated host to another
+## make lab-two-hosts      migrations from one emulated host to another
 .PHONY: lab-two-hosts
 lab-two-hosts: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/twohosts/run $(CASES)
 
-## make policy-pictures     two of the last lab-compare's as docs/policy-*.svg
+## make policy-pictures    two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:
 	@BUILD=$(BUILD) tests/lab/compare/picture phased small-hot
