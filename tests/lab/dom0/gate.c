@@ -16,7 +16,8 @@
  *   go           the sender has given the guest away; the receiver has not
  *                got it
  *
- * DIR/held appears when the point is reached; DIR/release is waited for.
+ * DIR/held appears when the point is reached; DIR/release is waited for. Over
+ * channels it is the first connection that reaches it, and all that stop.
  * Ends when the receiver does.
  */
 #include <arpa/inet.h>
@@ -38,6 +39,12 @@
 /* xl's protocol: what the receiver says first, and last before the go. */
 #define BANNER_LEN 54
 #define READY_LEN 34
+/* Of a connection over channels: what the sender says first, and the answer. */
+#define HELLO "xen-precopy channels, hello\n"
+#define HELLO_NR 36
+#define HELLO_INDEX 40
+#define HELLO_CODEC 44
+#define ANSWER_LEN 24
 /* libxl ends its stream with a record of this length. */
 #define END_LEN 8
 #define MIDDLE_OF_FIRST (24u << 20)
@@ -60,6 +67,8 @@ static struct way up, down;     /* to the receiver, and back */
 static const char *dir;
 static unsigned int phase;
 static bool held, released;
+static uint32_t nr = 1, number, codec;  /* of channels: it is this one */
+static size_t answer_len;
 static uint32_t domid;
 static xc_interface *xch;
 static struct xs_handle *xs;
@@ -139,7 +148,7 @@ static bool reached(void)
     case BEFORE:
         return down.taken > 0;
     case ITERATION_1:
-        return up.taken > MIDDLE_OF_FIRST;
+        return up.taken > MIDDLE_OF_FIRST / nr / (codec ? 2 : 1);
     case ITERATION_3:
         return second_iteration_ended();
     case SENDING:
@@ -147,9 +156,10 @@ static bool reached(void)
     case ENDED:
         return is_suspended() && is_renamed();
     case READY:
-        return down.taken > BANNER_LEN;
+        return down.taken > BANNER_LEN + answer_len;
     case GO:
-        return down.taken >= BANNER_LEN + READY_LEN && !down.len && up.len;
+        return down.taken >= BANNER_LEN + answer_len + READY_LEN &&
+               !down.len && up.len;
     }
     return false;
 }
@@ -163,6 +173,17 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
+/* Its first bytes, which come at once. */
+static void look_at_hello(const char *p, size_t len)
+{
+    if (len < HELLO_CODEC + sizeof(codec) || memcmp(p, HELLO, strlen(HELLO)))
+        return;
+    memcpy(&nr, p + HELLO_NR, sizeof(nr));
+    memcpy(&number, p + HELLO_INDEX, sizeof(number));
+    memcpy(&codec, p + HELLO_CODEC, sizeof(codec));
+    answer_len = ANSWER_LEN;
+}
+
 static void take(struct way *w)
 {
     ssize_t n;
@@ -171,6 +192,8 @@ static void take(struct way *w)
     w->start = 0;
     n = read(w->from, w->buf + w->len, sizeof(w->buf) - w->len);
     if (n > 0) {
+        if (w == &up && !w->taken)
+            look_at_hello(w->buf, n);
         w->len += n;
         w->taken += n;
     } else if (!n || (errno != EINTR && errno != EAGAIN)) {
@@ -183,7 +206,7 @@ static size_t passable(const struct way *w)
 {
     size_t keep = 0;
 
-    if (w == &up && phase == ENDED && !released && w->from >= 0)
+    if (w == &up && phase == ENDED && !number && !released && w->from >= 0)
         keep = END_LEN;
     return w->len > keep ? w->len - keep : 0;
 }
@@ -209,7 +232,7 @@ static void serve(struct way *w, const struct pollfd *in,
 {
     if (in->revents)
         take(w);
-    if (!held && reached())
+    if (!held && !number && reached())
         hold();
     if (held && !released)
         return;
@@ -235,7 +258,7 @@ static void want(const struct way *w, struct pollfd *in, struct pollfd *out)
 /* Looks at the domain's state every so often, where that is what counts. */
 static int patience(void)
 {
-    if (held)
+    if (held || number)
         return released ? 100 : 20;
     return phase == ITERATION_3 || phase == SENDING || phase == ENDED ?
            LOOK_MS : 100;
@@ -244,14 +267,17 @@ static int patience(void)
 static int relay(void)
 {
     struct pollfd fds[4];
-    char release[256];
+    char release[256], held_there[256];
 
     path_in(release, "release");
+    path_in(held_there, "held");
     for (;;) {
         want(&up, &fds[0], &fds[1]);
         want(&down, &fds[2], &fds[3]);
         if (poll(fds, 4, patience()) < 0 && errno != EINTR)
             return 1;
+        /* The first connection's gate says when. */
+        held = held || (number && !access(held_there, F_OK));
         released = released || (held && !access(release, F_OK));
         serve(&up, &fds[0], &fds[1]);
         serve(&down, &fds[2], &fds[3]);
