@@ -115,7 +115,7 @@ static void toolstack_dies(void)
     raise(SIGKILL);
 }
 
-static int started[2];
+static int started[2], word[2];
 static pid_t helper_pid;
 
 static void *starts_a_helper(void *arg)
@@ -128,13 +128,14 @@ static void *starts_a_helper(void *arg)
         close(started[0]);
         save_orphan_watch();
         close(started[1]);
-        usleep(10 * 1000 * 1000);   /* until the thread's end is told */
-        note('w');
+        /* As stock's helper waits for a word: an EINTR would be its end. */
+        note(read(word[0], &c, 1) == 1 ? 'w' : '?');
         _exit(0);
     }
     close(started[1]);
     if (read(started[0], &c, 1))
         abort();
+    usleep(100 * 1000);         /* until it waits */
     return NULL;
 }
 
@@ -142,8 +143,12 @@ static void thread_of_the_toolstack_ends(void)
 {
     pthread_t t;
 
-    if (pipe(started) || pthread_create(&t, NULL, starts_a_helper, NULL) ||
+    if (pipe(started) || pipe(word) ||
+        pthread_create(&t, NULL, starts_a_helper, NULL) ||
         pthread_join(t, NULL))
+        abort();
+    usleep(100 * 1000);         /* for the signal */
+    if (write(word[1], "", 1) != 1)
         abort();
     waitpid(helper_pid, NULL, 0);
 }

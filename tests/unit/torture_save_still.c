@@ -15,6 +15,7 @@
 static atomic_int looks;
 static int still_at;            /* the look that sees it suspended */
 static uint64_t ran_ns;         /* the domain, when it is */
+static int vcpus;
 static uint64_t running_ns, still_ns;   /* the last look before, and that */
 static int open_handles;
 
@@ -59,17 +60,19 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     *info = (xc_dominfo_t){
         .domid = first,
         .cpu_time = looks >= still_at ? ran_ns : 0,
+        .nr_online_vcpus = vcpus,
         .shutdown = looks >= still_at,
         .shutdown_reason = SHUTDOWN_suspend,
     };
     return 1;
 }
 
-static struct save_still *start(int at, uint64_t ran)
+static struct save_still *start_smp(int at, uint64_t ran, int nr)
 {
     struct save_still *s;
 
     looks = 0;
+    vcpus = nr;
     ran_ns = ran;
     still_at = at;
     s = save_still_start(7);
@@ -81,6 +84,11 @@ static void wait_for_looks(int n)
 {
     while (looks < n)
         wait_ms(1);
+}
+
+static struct save_still *start(int at, uint64_t ran)
+{
+    return start_smp(at, ran, 1);
 }
 
 /* The answer comes long after the guest has stopped. */
@@ -111,6 +119,18 @@ static void torture_save_still_not_while_it_ran(void **state)
     assert_in_range(ns, running_ns, still_ns);
 }
 
+/* Four processors ran for 5 ms each, of the 20 ms between the looks. */
+static void torture_save_still_its_processors_ran_side_by_side(void **state)
+{
+    struct save_still *s = start_smp(5, 20 * XPC_MS, 4);
+    uint64_t ns;
+
+    (void)state;
+    wait_for_looks(5);
+    ns = save_still_end(s);
+    assert_true(ns + 5 * XPC_MS <= still_ns);
+}
+
 static void torture_save_still_a_guest_that_runs_on(void **state)
 {
     struct save_still *s = start(INT_MAX, 0);
@@ -138,6 +158,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_still_not_when_it_is_answered),
         cmocka_unit_test(torture_save_still_not_while_it_ran),
+        cmocka_unit_test(torture_save_still_its_processors_ran_side_by_side),
         cmocka_unit_test(torture_save_still_a_guest_that_runs_on),
         cmocka_unit_test(torture_save_still_at_once),
     };

@@ -56,8 +56,7 @@ void save_control_deadline(struct save_ctx *ctx)
         p->on_timeout == XPC_ON_TIMEOUT_ABORT)
         ctx->deadline_ns = ctx->engine.start_ns + p->duration_ns;
     /* A write that hangs then is broken off. */
-    if (ctx->watchdog)
-        save_watchdog_set(ctx->watchdog, ctx->deadline_ns, false);
+    save_watchdog_set(ctx->watchdog, ctx->deadline_ns, false);
 }
 
 /* ---- a cancel -------------------------------------------------------- */

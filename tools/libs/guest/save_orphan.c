@@ -46,7 +46,13 @@ static void exiting(void)
 
 void save_orphan_watch(void)
 {
-    struct sigaction sa = { .sa_handler = parent_died };
+    /*
+     * When it was only a thread, nothing is to be noticed of it; and a stream
+     * that has become unwritable is so when a write is begun anew, too.
+     */
+    struct sigaction sa = {
+        .sa_handler = parent_died, .sa_flags = SA_RESTART,
+    };
 
     toolstack = getppid();
     atexit(exiting);

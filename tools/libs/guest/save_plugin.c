@@ -195,7 +195,7 @@ static int start(struct save_ctx *ctx)
     /* Without it the policy knows the iterations' ends alone. */
     ctx->sampler = save_sampler_start(ctx->domid);
     ctx->watchdog = save_watchdog_start(ctx->domid);
-    return 0;
+    return ctx->watchdog ? 0 : refuse(ctx, "a thread can't be started");
 }
 
 static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,

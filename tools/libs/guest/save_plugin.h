@@ -59,7 +59,7 @@ struct save_ctx {
     struct xpc_iteration last;
     bool last_pending;
     bool live;                  /* precopy is under way */
-    struct save_watchdog *watchdog;         /* NULL: it could not start */
+    struct save_watchdog *watchdog;
     bool overrun;               /* the switchover was broken off */
     bool pages_done;            /* in it, state follows */
     uint64_t final_dirty;       /* pages that it had to send */

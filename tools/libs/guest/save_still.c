@@ -12,7 +12,7 @@ struct save_still {
     uint32_t domid;
     struct save_thread thread;
     uint64_t running_ns;        /* seen running last */
-    uint64_t ran_ns;            /* for so long by then, all its processors */
+    uint64_t ran_ns;            /* for so long by then, a processor of it */
     uint64_t still_ns;          /* since when it is suspended; 0: it is not */
 };
 
@@ -22,7 +22,8 @@ static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns)
 
     if (xc_domain_getinfo(xch, domid, 1, &info) != 1 || info.domid != domid)
         return false;
-    *ran_ns = info.cpu_time;
+    /* Summed up over all of them, which may have run at the same time. */
+    *ran_ns = info.cpu_time / (info.nr_online_vcpus ? info.nr_online_vcpus : 1);
     return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
 }
 

@@ -15,7 +15,7 @@
 
 static bool is_strict(const struct save_ctx *ctx)
 {
-    return ctx->watchdog && ctx->params.strict == XPC_STRICT_ON &&
+    return ctx->params.strict == XPC_STRICT_ON &&
            ctx->params.policy == XPC_POLICY_LIMIT;
 }
 
@@ -41,9 +41,8 @@ static void break_off(struct save_ctx *ctx)
 /* A guest that lets the request lie gets as long as it may stand still. */
 void save_strict_asked(struct save_ctx *ctx)
 {
-    if (ctx->watchdog)
-        save_watchdog_set(ctx->watchdog, is_strict(ctx) ? save_now_ns() +
-                          xpc_params_max_downtime(&ctx->params) : 0, true);
+    save_watchdog_set(ctx->watchdog, is_strict(ctx) ? save_now_ns() +
+                      xpc_params_max_downtime(&ctx->params) : 0, true);
 }
 
 void save_strict_suspended(struct save_ctx *ctx)
@@ -51,11 +50,8 @@ void save_strict_suspended(struct save_ctx *ctx)
     struct xpc_prior prior;
 
     xpc_params_prior(&ctx->params, &prior);
-    if (is_strict(ctx))
-        save_watchdog_set(ctx->watchdog, until(ctx, prior.overhead_ns),
-                          false);
-    else if (ctx->watchdog)
-        save_watchdog_set(ctx->watchdog, 0, false);
+    save_watchdog_set(ctx->watchdog, is_strict(ctx) ?
+                      until(ctx, prior.overhead_ns) : 0, false);
 }
 
 void save_strict_left(struct save_ctx *ctx, uint64_t pages)

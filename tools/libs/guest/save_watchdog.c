@@ -20,7 +20,7 @@ struct save_watchdog {
     struct save_thread thread;
     atomic_ullong deadline_ns;
     bool tell, told;
-    atomic_bool writes;
+    bool writes;
 };
 
 static void nothing(int sig)
@@ -57,7 +57,7 @@ static void *watch(void *arg)
         } else if (w->tell) {
             tell(w);
         } else {
-            if (atomic_load(&w->writes))
+            if (w->writes)
                 pthread_kill(w->main, SIGNAL);
             save_cond_wait_until(&w->thread.wake, &w->thread.lock, now + AGAIN_NS);
         }
@@ -104,9 +104,12 @@ void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
     pthread_mutex_unlock(&w->thread.lock);
 }
 
+/* Under the lock: the signal is for the write, and nothing that comes after. */
 void save_watchdog_writes(struct save_watchdog *w, bool writes)
 {
-    atomic_store(&w->writes, writes);
+    pthread_mutex_lock(&w->thread.lock);
+    w->writes = writes;
+    pthread_mutex_unlock(&w->thread.lock);
 }
 
 bool save_watchdog_passed(const struct save_watchdog *w)

@@ -50,11 +50,9 @@ static ssize_t write_once(struct save_ctx *ctx, const struct iovec *iov,
         real = (writev_fn *)save_next("writev");
     if (!ctx->wrote_ns)
         ctx->wrote_ns = save_now_ns();      /* an iteration's first */
-    if (ctx->watchdog)
-        save_watchdog_writes(ctx->watchdog, true);
+    save_watchdog_writes(ctx->watchdog, true);
     n = real(ctx->io_fd, iov, iovcnt);
-    if (ctx->watchdog)
-        save_watchdog_writes(ctx->watchdog, false);
+    save_watchdog_writes(ctx->watchdog, false);
     if (n > 0)
         save_wrote(ctx, iov, iovcnt, n);
     return n;
