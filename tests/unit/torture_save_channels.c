@@ -100,6 +100,16 @@ static void end_receiver(void)
     pipe_reader_join(&far.stock);
 }
 
+/* What it has not sent by then never comes: all connections are closed. */
+static void source_ends(void)
+{
+    shutdown(far.lend[0], SHUT_RDWR);   /* the first one, by the toolstack */
+    for (int i = 1; i < NR; i++) {
+        close(far.sent[i]);
+        far.sent[i] = -1;
+    }
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -320,6 +330,7 @@ static void torture_save_channels_one_that_dies_fails_it(void **state)
     assert_string_equal(r.text, "failed: while copying the running guest: "
                         "Broken pipe");
     assert_false(far.back);
+    source_ends();
     end_receiver();
     assert_non_null(channel_in_error(far.in));
     close(null);
