@@ -49,8 +49,8 @@ const char dirty_rate_help[] =
 "--pid=PID[,PID...] Measure processes in place of a domain.\n"
 "--trace=FILE       Measure what was recorded in place of a domain.\n"
 "\n"
-"TIME is a number with ms, s or m. Exit status: 0 measured; 1 failed; 2 the\n"
-"options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
+"TIME is a number with us, ms, s, m (or min) or h. Exit status: 0 measured; 1\n"
+"failed; 2 the options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
 
 static int parse_calc_time(struct dirty_rate_options *o, char *err)
 {
@@ -132,6 +132,7 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
         return xl_parse_list(optarg, add_pid, o, err);
     case OPT_PLOT:
         o->plot = true;
+        o->plot_file = NULL;    /* the last one counts */
         return xl_parse_plot(optarg, &o->plot_file, err);
     case OPT_JSON:
         o->json = true;

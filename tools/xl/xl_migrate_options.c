@@ -42,6 +42,7 @@ const char migrate_help[] =
 XL_UNITS_HELP
 "\n"
 XL_PRECOPY_HELP
+XL_PRECOPY_FIXED_HELP
 "--precopy-policy=limit|stock Keep to the limits, or decide as stock xl.\n"
 "\n"
 "--progress=auto|plain|json|none\n"
@@ -54,7 +55,8 @@ XL_PRECOPY_HELP
 "\n"
 "Exit status: 0 migrated; 1 failed; 2 refused, nothing was touched; 3 aborted\n"
 "by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
-"With 1, 2, 3 and 5 the guest runs on this host.  More in xl-precopy(1).";
+"With 1, 2, 3 and 5 the guest runs on this host, unless it has ended.  More in\n"
+"xl-precopy(1).";
 
 static int parse_option(int opt, struct migrate_options *o,
                         unsigned int *given, char *err)

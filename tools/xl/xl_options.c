@@ -12,8 +12,8 @@
 #include "xpc_units.h"
 
 #define TIMES "a number with us, ms, s, m or h"
-#define RATES "a number with kbit, Mbit, Gbit, kB, MB, GB, KiB, MiB or GiB, " \
-              "per second"
+#define RATES "a number with kbit, Mbit, Gbit, Kibit, Mibit, Gibit, kB, MB, " \
+              "GB, KiB, MiB or GiB, per second"
 
 int xl_bad(char *err, const char *fmt, ...)
 {

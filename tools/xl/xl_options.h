@@ -95,10 +95,10 @@ enum {
     XL_PRECOPY_OPTION("compress", XL_OPT_COMPRESS)
 
 #define XL_UNITS_HELP \
-"TIME is a number with us, ms, s, m or h, RATE one with kbit, Mbit, Gbit, kB,\n" \
-"MB, GB, KiB, MiB or GiB, per second.\n"
+"TIME is a number with us, ms, s, m (or min) or h, RATE one with kbit, Mbit,\n" \
+"Gbit, Kibit, Mibit, Gibit, kB, MB, GB, KiB, MiB or GiB, per second.\n"
 
-/* All of them but the policy itself. */
+/* What can be changed while a migration runs. */
 #define XL_PRECOPY_HELP \
 "--precopy-downtime=TIME      Suspend the guest when that would be for so\n" \
 "                             long at most (300ms).\n" \
@@ -120,13 +120,16 @@ enum {
 "--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \
 "--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
 "                             the maximum downtime (off).\n" \
-"--precopy-zero-pages=elide|send\n" \
-"                             Leave the data of zero pages out (elide).\n" \
 "--precopy-max-bandwidth=RATE|none\n" \
 "                             Use no more of the link in precopy (none).\n" \
 "--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
 "                             What becomes of that cap while the guest stands\n" \
-"                             still (lifted).\n" \
+"                             still (lifted).\n"
+
+/* What can't; and there is the policy itself. */
+#define XL_PRECOPY_FIXED_HELP \
+"--precopy-zero-pages=elide|send\n" \
+"                             Leave the data of zero pages out (elide).\n" \
 "--precopy-channels=N         Over so many connections: 1 to 16 (1).\n" \
 "--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent (off).\n"

@@ -57,7 +57,8 @@ const char predict_help[] =
 "                     s, m or h, or unlimited (125ms to 5s, unlimited).\n"
 "--calc-time=TIME     How long to measure (as xl dirty-rate).\n"
 "--json               Print JSON.\n"
-"--plot[=FILE]        Plot it, on the terminal or to FILE.svg or FILE.png.\n"
+"--plot[=ascii|FILE.svg|FILE.png]\n"
+"                     Plot it, on the terminal or to a file.\n"
 "--duration=TIME      How long precopy may take (no limit).\n"
 "--iterations=N       At most so many iterations (no limit).\n"
 "--confidence=PERCENT  Decide as xl migrate --precopy-confidence does: with a\n"
@@ -230,8 +231,8 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         return 0;
     case OPT_PLOT:
         o->plot = true;
-        o->plot_file = optarg;
-        return 0;
+        o->plot_file = NULL;    /* the last one counts */
+        return xl_parse_plot(optarg, &o->plot_file, err);
     case OPT_STREAM:
         return xl_parse_bandwidth("stream", optarg, &o->stream_bytes_per_s,
                                   err);
@@ -281,8 +282,6 @@ static void set_defaults(struct predict_options *o)
 /* What only shows when all is known. */
 static int check(const struct predict_options *o, char *err)
 {
-    size_t len = o->plot_file ? strlen(o->plot_file) : 0;
-
     if (!o->nr_files && !o->nr_domains)
         return xl_bad(err, "a domain, or --from=FILE, is needed");
     if (o->nr_files + o->nr_domains > XPC_EVACUATE_MAX)
@@ -292,10 +291,6 @@ static int check(const struct predict_options *o, char *err)
     if (o->plot && !o->plot_file && o->json)
         return xl_bad(err, "--plot and --json both want standard output: give "
                    "--plot=FILE");
-    if (o->plot_file && (len < 5 || (strcmp(o->plot_file + len - 4, ".svg") &&
-                                     strcmp(o->plot_file + len - 4, ".png"))))
-        return xl_bad(err, "--plot=%.80s: a name ending in .svg or .png is "
-                   "needed", o->plot_file);
     return 0;
 }
 

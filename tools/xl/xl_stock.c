@@ -34,6 +34,11 @@ const char *xl_stock_path(char *err, size_t len)
                      "very program: set it to the stock xl", path);
             return NULL;
         }
+        if (access(path, X_OK)) {
+            snprintf(err, len, "XEN_PRECOPY_STOCK_XL is %s: %s: set it to the "
+                     "stock xl", path, strerror(errno));
+            return NULL;
+        }
         return path;
     }
     for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {

@@ -3,10 +3,11 @@
  * A measurement of how fast a guest dirties its memory: the vector of counts
  * at growing periods, how sure they are, and what they cost.
  *
- * Its JSON has the field names that QEMU's calc-dirty-rate with several
- * periods has, and more of our own: one reader takes both. What QEMU's lacks
- * is worked out from what it has, so that a measurement that was read
- * successfully always has all of its arrays.
+ * Its JSON has the field names that were proposed for QEMU's calc-dirty-rate
+ * with several periods, and more of our own: one reader takes both. What those
+ * lack is worked out from what they have, so that a measurement that was read
+ * successfully always has all of its arrays. What QEMU prints today, a rate
+ * alone, is not enough.
  */
 #ifndef XPC_MEASURE_H
 #define XPC_MEASURE_H
@@ -168,7 +169,7 @@ int xpc_measurement_complete(struct xpc_measurement *m,
                              char err[XPC_ERR_LEN]);
 
 /*
- * Reads len bytes of JSON, ours or QEMU's, and completes the measurement. m
+ * Reads len bytes of JSON as described above, and completes the measurement. m
  * must be initialised. Returns 0, or -1 with one line in err and m unchanged.
  */
 int xpc_measurement_from_json(struct xpc_measurement *m, const char *json,
