@@ -261,6 +261,47 @@ static void torture_policy_rate_zero_pages_alone_tell_nothing(void **state)
     expect_downtime(LINK);
 }
 
+/* A guest that writes as fast as the link carries, until it is given up. */
+static struct xpc_decision given_up(uint64_t zero)
+{
+    struct xpc_dirty_count samples[20];
+    struct xpc_observation o = {
+        .now_ns = XPC_S, .dirty_pages = PAGES, .pages_sent = PAGES,
+        .bytes_sent = PAGES * PAGE_BYTES + zero * XPC_PAGE_HEADER,
+        .flow_bytes = PAGES * PAGE_BYTES, .zero_pages = zero,
+        .flow_ns = PAGES * PAGE_BYTES * XPC_S / LINK,
+        .samples = samples, .nr_samples = 20,
+    };
+
+    o.since_clean_ns = o.flow_ns;
+    for (int i = 0; i < 20; i++)
+        samples[i] = (struct xpc_dirty_count){
+            o.flow_ns * (i + 1) / 21, PAGES * (i + 1) / 21,
+        };
+    f.p.duration_ns = 3 * XPC_S;
+    xpc_engine_init(&f.e, &f.p, PAGES + zero, XPC_S);
+    do {
+        o.now_ns += o.flow_ns;
+        xpc_engine_decide(&f.e, &o, &f.it);
+        o.zero_pages = 0;
+        o.bytes_sent = o.flow_bytes;
+    } while (f.it.decision.action == XPC_CONTINUE);
+    assert_int_equal(f.it.decision.action, XPC_ABORT);
+    return f.it.decision;
+}
+
+/* A migration begun anew would not send them either. */
+static void torture_policy_rate_advice_knows_of_zero_pages(void **state)
+{
+    struct xpc_decision without = given_up(0), with = given_up(20 * PAGES);
+
+    (void)state;
+    assert_true(without.enough_bandwidth_bytes_per_s > LINK);
+    assert_in_range(with.enough_bandwidth_bytes_per_s,
+                    without.enough_bandwidth_bytes_per_s * 0.95,
+                    without.enough_bandwidth_bytes_per_s * 1.2);
+}
+
 static void torture_policy_rate_how_zero_pages_go_is_settled(void **state)
 {
     struct xpc_params to = f.p;
@@ -293,6 +334,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back),
         TEST(torture_policy_rate_zero_pages_do_not_slow_the_link),
         TEST(torture_policy_rate_zero_pages_alone_tell_nothing),
+        TEST(torture_policy_rate_advice_knows_of_zero_pages),
         TEST(torture_policy_rate_how_zero_pages_go_is_settled),
     };
 
