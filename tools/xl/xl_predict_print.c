@@ -109,6 +109,7 @@ static void print_table(FILE *out, const struct xpc_cells *c,
 {
     size_t limit = strictest(o), columns = o->nr_downtimes;
     char b[XPC_UNIT_LEN];
+    uint64_t least;
 
     print_head(out, o);
     for (size_t row = 0; row < o->nr_bandwidths; row++) {
@@ -116,9 +117,10 @@ static void print_table(FILE *out, const struct xpc_cells *c,
         for (size_t i = 0; i < columns; i++)
             print_cell(out, &c->cells[(domain * o->nr_bandwidths + row) *
                                       columns + i]);
-        if (limit < columns)
-            fprintf(out, "  %s", xpc_format_time(b,
-                    advice_of(c, o, domain, row, limit)->least_downtime_ns));
+        if (limit < columns) {
+            least = advice_of(c, o, domain, row, limit)->least_downtime_ns;
+            fprintf(out, "  %s", least ? xpc_format_time(b, least) : "-");
+        }
         fputc('\n', out);
     }
     if (limit < columns)

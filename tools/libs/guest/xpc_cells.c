@@ -32,9 +32,15 @@ void xpc_cell_params(struct xpc_predict_params *out,
     out->rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
 }
 
+/* What takes centuries is no number: 0. */
+static uint64_t known(uint64_t ns)
+{
+    return ns == UINT64_MAX ? 0 : ns;
+}
+
 static uint64_t total_of(const struct xpc_prediction *p)
 {
-    return p->converges ? p->total_time_ns : 0;
+    return p->converges ? known(p->total_time_ns) : 0;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -66,7 +72,7 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
         .domain = cell->domain,
         .bandwidth_bits_per_s = bandwidth_bytes_per_s * 8,
         .downtime_ns = downtime_ns,
-        .converges = f.expected.converges,
+        .converges = f.expected.converges && known(e),
         .marginal = f.marginal,
         .reason = f.expected.reason,
         .total_ns = total_of(&f.expected),
@@ -74,9 +80,9 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
         .total_high_ns = total_of(&f.high),
         .iterations = f.expected.iterations,
         .bytes = f.expected.bytes,
-        .predicted_ns = e,
-        .predicted_low_ns = least(e, least(l, h)),
-        .predicted_high_ns = most(e, most(l, h)),
+        .predicted_ns = known(e),
+        .predicted_low_ns = known(least(e, least(l, h))),
+        .predicted_high_ns = known(most(e, most(l, h))),
     };
 }
 
