@@ -25,6 +25,9 @@ static struct {
     pthread_t toolstack;
     struct channel_in *in;
     struct pipe_reader stock;   /* behind it */
+    int stream;                 /* what libxl calls it */
+    bool silent;                /* no answer to who asks for them */
+    bool broken;                /* there is nothing to be lent any more */
     bool back;                  /* they were given back */
 } far;
 
@@ -45,8 +48,12 @@ static void *lend(void *arg)
 
     (void)arg;
     if (recv(far.lend[0], &m, sizeof(m), 0) != sizeof(m) ||
-        m.word != CHANNEL_ASK)
+        m.word != CHANNEL_ASK || far.silent)
         return NULL;
+    if (far.broken) {
+        shutdown(far.lend[0], SHUT_RDWR);
+        return NULL;
+    }
     write_frame(CHANNEL_DATA, 0, FIRST, sizeof(FIRST));
     m = (struct channel_lend){ .word = CHANNEL_LEND, .sequence = 1 };
     memcpy(m.token, token, sizeof(token));
@@ -337,6 +344,53 @@ static void torture_save_channels_one_that_dies_fails_it(void **state)
     xpc_report_dispose(&r);
 }
 
+/* That the link died is no refusal: another try may do. */
+static void torture_save_channels_broken_before_they_are_lent(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    far.broken = true;
+    assert_int_equal(save_to(null, "{\"channels\":3}", script_is_stopped, &r),
+                     -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    assert_string_equal(r.text, "failed: before the first copy: can't use the "
+                        "channels: Broken pipe");
+    assert_null(w.cb);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+/* Nobody answers, until the toolstack's SIGTERM. */
+static void *stop_the_stream(void *null)
+{
+    struct timespec pause = { .tv_nsec = 50 * XPC_MS };
+
+    nanosleep(&pause, NULL);
+    dup2(*(int *)null, far.stream);
+    return NULL;
+}
+
+static void torture_save_channels_never_lent_can_be_interrupted(void **state)
+{
+    int null = open("/dev/null", O_RDONLY);
+    struct xpc_report r;
+    pthread_t thread;
+
+    (void)state;
+    far.stream = open("/dev/null", O_WRONLY);
+    far.silent = true;
+    assert_int_equal(pthread_create(&thread, NULL, stop_the_stream, &null), 0);
+    assert_int_equal(save_to(far.stream, "{\"channels\":3}",
+                             script_is_stopped, &r), -1);
+    pthread_join(thread, NULL);
+    assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
+    close(far.stream);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
 static void torture_save_channels_are_needed_where_asked_for(void **state)
 {
     int null = open("/dev/null", O_WRONLY);
@@ -363,6 +417,8 @@ int main(int argc, char **argv)
         TEST(torture_save_channels_a_stall_ends_it_in_time),
         TEST(torture_save_channels_stop_with_the_stream),
         TEST(torture_save_channels_one_that_dies_fails_it),
+        TEST(torture_save_channels_broken_before_they_are_lent),
+        TEST(torture_save_channels_never_lent_can_be_interrupted),
         TEST(torture_save_channels_are_needed_where_asked_for),
     };
 

@@ -6,6 +6,7 @@
 #include "fake_sender.h"
 #include "fake_stock.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "channel_lend.h"
@@ -18,6 +19,8 @@
 #define TAIL "and at its end"
 #define MIDDLE (6 << 20)
 #define CONFIG "{}"
+/* What takes longer does not end at all. */
+#define HANGS_MS 20000
 #define TOTAL (48 + 4 + sizeof(CONFIG) + sizeof(HEAD) + MIDDLE + sizeof(TAIL))
 
 static char self[200];
@@ -26,8 +29,10 @@ static unsigned char middle[MIDDLE];
 static struct {
     char rune[400];
     bool plain;                 /* the helper does not know of channels */
+    bool late;                  /* the save begins when the target is dead */
     int half;                   /* only so much of the middle */
     unsigned int lent;          /* channels */
+    bool forgotten;             /* the helper's question is not answered */
     char said[8192];            /* to people */
 } t;
 
@@ -46,13 +51,26 @@ static void put(struct channel_out *out, const unsigned char *p, size_t len)
     }
 }
 
+/* 0, or -1: they can't be had. */
+static int borrow(int fd, struct channel_lend *m)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    m->word = CHANNEL_ASK;
+    if (send(fd, m, sizeof(*m), MSG_NOSIGNAL) < 0)
+        return -1;
+    t.forgotten = poll(&p, 1, HANGS_MS) != 1;
+    return !t.forgotten && recv(fd, m, sizeof(*m), 0) == sizeof(*m) &&
+           m->word == CHANNEL_LEND ? 0 : -1;
+}
+
 /* As the plug-in does. 0, or -1 */
 static int over_channels(size_t len)
 {
     struct channel_out_how how = { .level = 1,
                                    .codec = w.progress.params.compress };
     char *p = getenv(CHANNEL_LEND_ENV);
-    struct channel_lend m = { .word = CHANNEL_ASK };
+    struct channel_lend m = { 0 };
     int fd[1 + CHANNELS_MAX], nr = 0, r;
     struct channel_out *out;
 
@@ -61,9 +79,8 @@ static int over_channels(size_t len)
         p += *p == ',';
     }
     t.lent = nr - 1;
-    assert_int_equal(send(fd[0], &m, sizeof(m), 0), sizeof(m));
-    assert_int_equal(recv(fd[0], &m, sizeof(m), 0), sizeof(m));
-    assert_int_equal(m.word, CHANNEL_LEND);
+    if (borrow(fd[0], &m))
+        return -1;
     how.fds = fd + 1;
     how.nr = nr - 1;
     how.token = m.token;
@@ -96,10 +113,13 @@ static int write_all(int fd, const void *p, size_t len)
 
 static int op_save(struct sender *s)
 {
+    struct pollfd end = { .fd = s->channels ? s->channels->fd : -1 };
     size_t len = t.half ? t.half : MIDDLE;
     int r;
 
     note("save");
+    if (t.late)
+        assert_int_equal(poll(&end, 1, HANGS_MS), 1);
     assert_int_equal(write_all(s->t.send_fd, HEAD, sizeof(HEAD)), 0);
     r = t.plain ? write_all(s->t.send_fd, middle, len) : over_channels(len);
     if (r || w.save_rc)
@@ -284,6 +304,20 @@ static void torture_xl_channels_a_receiver_that_dies(void **state)
     assert_string_equal(w.did, "save resume");
 }
 
+/* Before the helper asks for the channels: it is told so. */
+static void torture_xl_channels_a_receiver_that_dies_early(void **state)
+{
+    (void)state;
+    stock_does("head -c 55 >$GOT; exit 1");
+    t.late = true;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_false(t.forgotten);
+    assert_int_equal(t.lent, 4);
+    assert_string_equal(w.did, "save resume");
+    assert_non_null(strstr(t.said, "migration sender: the connection to the "
+                           "receiver has broken: Broken pipe\n"));
+}
+
 /* The save fails here: the target sees the stream end, and no permission. */
 static void torture_xl_channels_a_save_that_fails(void **state)
 {
@@ -339,6 +373,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_one_that_leads_elsewhere),
         TEST(torture_xl_channels_no_transport),
         TEST(torture_xl_channels_a_receiver_that_dies),
+        TEST(torture_xl_channels_a_receiver_that_dies_early),
         TEST(torture_xl_channels_a_save_that_fails),
         TEST(torture_xl_channels_a_target_that_is_not_ready),
         TEST(torture_xl_channels_interrupted_while_they_open),

@@ -32,6 +32,9 @@ void channels_inherit(struct sender *s, bool children_too);
 /* The stream is whole: waits until all of it has left. 0 or -1. */
 int channels_finish(struct sender *s);
 
+/* Says so if it broke before that. */
+void channels_explain(const struct sender *s);
+
 /* The permission to start. 0 or -1, as sender_write(). */
 int channels_go(struct sender *s, const void *go, size_t len);
 
@@ -56,6 +59,7 @@ struct channels {
     int lend_fd, borrow_fd;         /* our end, the save helper's */
     int stop_fd, done_fd;
     bool ok;                        /* all of it has left */
+    int error;                      /* if not: errno */
 };
 
 #endif

@@ -55,8 +55,10 @@ static int write_all(struct channels *c, const void *data, size_t len)
         if (wait_either(c, c->fd, POLLOUT, -1))
             return -1;
         n = write(c->fd, p, len);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            c->error = errno;
             return -1;
+        }
         if (n > 0) {
             p += n;
             len -= n;
@@ -127,10 +129,14 @@ static void *relay(void *arg)
             r = pass_on(c);
     }
     c->ok = !r && !send_frame(c, CHANNEL_END, NULL, 0);
-    /* If it has failed, whoever writes is to know. */
+    if (!c->ok && !c->error)
+        c->error = EPROTO;
+    eventfd_write(c->done_fd, 1);
+    /* If it has failed, whoever writes is to know, and whoever asks. */
     close(c->pipe_fd);
     c->pipe_fd = -1;
-    eventfd_write(c->done_fd, 1);
+    if (!c->ok)
+        shutdown(c->lend_fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -222,8 +228,19 @@ int channels_finish(struct sender *s)
     c->running = false;
     if (c->ok)
         return 0;
-    fprintf(stderr, SAY "the stream could not be sent to its end.\n");
+    fprintf(stderr, SAY "the stream could not be sent to its end: %s\n",
+            strerror(c->error));
     return -1;
+}
+
+void channels_explain(const struct sender *s)
+{
+    struct pollfd done = { .fd = s->channels->done_fd, .events = POLLIN };
+
+    /* Until then it is the thread's. */
+    if (poll(&done, 1, 0) == 1 && s->channels->error)
+        fprintf(stderr, SAY "the connection to the receiver has broken: %s\n",
+                strerror(s->channels->error));
 }
 
 int channels_go(struct sender *s, const void *go, size_t len)

@@ -243,8 +243,11 @@ static int save_failed(struct sender *s, int rc)
              s->report->outcome == XPC_OUTCOME_REFUSED ? MIGRATE_REFUSED :
              s->report->outcome == XPC_OUTCOME_INTERRUPTED ?
              MIGRATE_INTERRUPTED : MIGRATE_FAILED;
-    if (status == MIGRATE_FAILED)
+    if (status == MIGRATE_FAILED) {
+        if (s->channels)
+            channels_explain(s);
         fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
+    }
     return take_back(s, status);
 }
 

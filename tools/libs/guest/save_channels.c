@@ -119,7 +119,7 @@ int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
     if (borrow(ctx, c, &m) || start_out(ctx, c, &m)) {
         snprintf(err, len, "can't use the channels: %s", strerror(errno));
         free(c);
-        return -1;
+        return 1;
     }
     ctx->channels = c;
     ctx->report.channels = c->nr;

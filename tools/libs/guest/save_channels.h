@@ -13,7 +13,10 @@
 struct save_ctx;
 struct save_channels;           /* NULL: there are none */
 
-/* Takes those that were lent, if any. Returns 0, or -1 with a line in err. */
+/*
+ * Takes those that were lent, if any. Returns 0, or with a line in err -1: what
+ * is asked for can't be; or 1: it has failed.
+ */
 int save_channels_start(struct save_ctx *ctx, char *err, size_t len);
 
 /* Returns 0 when all of it has been taken, or -1 with errno. */

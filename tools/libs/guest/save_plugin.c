@@ -113,6 +113,20 @@ static int refuse(struct save_ctx *ctx, const char *why)
     return -1;
 }
 
+/* It is nothing that was asked for: another try may do. */
+static int fail_early(struct save_ctx *ctx, const char *why)
+{
+    char text[XPC_ERR_LEN + 64];
+
+    snprintf(text, sizeof(text), "failed: before the first copy: %s", why);
+    ctx->report.outcome = XPC_OUTCOME_FAILED;
+    ctx->report.reason = strdup("error");
+    ctx->report.text = strdup(text);
+    save_log(ctx, "failed, the guest was not touched: %s", why);
+    errno = EPIPE;
+    return -1;
+}
+
 /*
  * Everything that can be known before log-dirty is on. Returns 1: go on with
  * the policy, 0: no parameters, leave the save alone, -1: refused.
@@ -184,9 +198,10 @@ static int start(struct save_ctx *ctx)
     bool elide = ctx->params.zero_pages == XPC_ZERO_PAGES_ELIDE && ctx->hvm &&
                  !xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last);
     char err[XPC_ERR_LEN];
+    int r = save_channels_start(ctx, err, sizeof(err));
 
-    if (save_channels_start(ctx, err, sizeof(err)))
-        return refuse(ctx, err);
+    if (r)
+        return r < 0 ? refuse(ctx, err) : fail_early(ctx, err);
     ctx->zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
                                 save_workers_spare(ZERO_THREADS));
     if (!ctx->zero)
