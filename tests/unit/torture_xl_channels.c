@@ -3,10 +3,9 @@
  * xl migrate over several connections, to our own xl migrate-receive in front
  * of a stock xl that is a script, or to that alone.
  */
+#include "fake_link.h"
 #include "fake_sender.h"
-#include "fake_stock.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "channel_lend.h"
@@ -27,7 +26,7 @@ static char self[200];
 static unsigned char middle[MIDDLE];
 
 static struct {
-    char rune[400];
+    char rune[1000];
     bool plain;                 /* the helper does not know of channels */
     bool late;                  /* the save begins when the target is dead */
     int half;                   /* only so much of the middle */
@@ -172,16 +171,35 @@ static void stock_takes_it(void)
     stock_does(sh);
 }
 
+/* One further connection's way there is cut when the file is there. */
+static void one_can_be_cut(void)
+{
+    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null && exec %s "
+             "--receive; mkdir %s/second 2>/dev/null && exec %s --link %s; "
+             "exec %s --receive", stock.dir, self, stock.dir, self, stock.dir,
+             self);
+}
+
+/* Then the interruption is what the test finds. */
+static void it_hangs(int sig)
+{
+    (void)sig;
+    kill(getpid(), SIGINT);
+}
+
 /* Returns the status; what was said to people is in t.said. */
 static int migrate(void)
 {
     FILE *f = tmpfile();
     int err = dup(2), status;
 
+    signal(SIGALRM, it_hangs);
+    alarm(HANGS_MS / 1000);
     dup2(fileno(f), 2);
     status = channels_connect(&w.s, t.rune, "there") ?
              sender_give_up(&w.s) : sender_run(&w.s);
     fflush(stderr);
+    alarm(0);
     dup2(err, 2);
     close(err);
     rewind(f);
@@ -208,6 +226,15 @@ static void all_of_it_came(void)
     p = stock_file(".go", &len);
     assert_int_equal(len, sizeof(GO));
     assert_memory_equal(p, GO, sizeof(GO));
+    free(p);
+}
+
+static void got_no_go(void)
+{
+    size_t len;
+    char *p = stock_file(".go", &len);
+
+    assert_int_equal(len, 0);
     free(p);
 }
 
@@ -352,6 +379,48 @@ static void torture_xl_channels_a_target_that_is_not_ready(void **state)
     free(p);
 }
 
+/* Something of it may have been under way, and nobody else knows. */
+static void torture_xl_channels_one_that_ends_before_ready(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; touch "LINK_CUT"; cat "
+             ">$GOT.go", TOTAL);
+    stock_does(sh);
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save away back resume");
+    assert_non_null(strstr(t.said, "migration sender: channel "));
+    assert_non_null(strstr(t.said, " has ended\n"));
+    got_no_go();
+}
+
+/* From then on only the first one has anything to say. */
+static void torture_xl_channels_one_that_ends_after_go(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
+             "head -c %zu >$GOT.go; touch "LINK_CUT"; sleep 0.5; "
+             "printf '" REPORT "\\0\\0'", TOTAL, sizeof(GO));
+    stock_does(sh);
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_string_equal(w.did, "save away destroy");
+    all_of_it_came();
+}
+
+static void torture_xl_channels_one_that_ends_in_the_save(void **state)
+{
+    (void)state;
+    stock_does("head -c 1000000 >$GOT; touch "LINK_CUT"; cat >$GOT");
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume");
+}
+
 static void torture_xl_channels_interrupted_while_they_open(void **state)
 {
     (void)state;
@@ -361,9 +430,16 @@ static void torture_xl_channels_interrupted_while_they_open(void **state)
     assert_string_equal(w.did, "");
 }
 
+static int receive(void)
+{
+    static char *argv[] = { "xl", "migrate-receive", NULL };
+
+    xl_globals.argv = argv;
+    return cmd_migrate_receive(1, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
-    static char *receive[] = { "xl", "migrate-receive", NULL };
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_xl_channels_migrate),
@@ -376,13 +452,19 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_a_receiver_that_dies_early),
         TEST(torture_xl_channels_a_save_that_fails),
         TEST(torture_xl_channels_a_target_that_is_not_ready),
+        TEST(torture_xl_channels_one_that_ends_before_ready),
+        TEST(torture_xl_channels_one_that_ends_after_go),
+        TEST(torture_xl_channels_one_that_ends_in_the_save),
         TEST(torture_xl_channels_interrupted_while_they_open),
     };
 
-    /* The transport's other end. */
-    if (argc == 2 && !strcmp(argv[1], "--receive")) {
-        xl_globals.argv = receive;
-        return cmd_migrate_receive(1, receive + 1);
+    /* The transport's other end, and the way there. */
+    if (argc == 2 && !strcmp(argv[1], "--receive"))
+        return receive();
+    if (argc == 3 && !strcmp(argv[1], "--link")) {
+        snprintf(stock.dir, sizeof(stock.dir), "%s", argv[2]);
+        snprintf(stock.got, sizeof(stock.got), "%s/got", argv[2]);
+        return link_main(receive);
     }
     assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
     return torture_run(argc, argv, tests);

@@ -273,6 +273,72 @@ static void torture_xl_sender_target_destroyed_its_copy(void **state)
     assert_false(w.s.copy_left);
 }
 
+/* A further connection. Returns the receiver's end. */
+static int further_open(struct transport *further, int fds[2])
+{
+    assert_int_equal(pipe(fds), 0);
+    *further = (struct transport){ .send_fd = -1, .recv_fd = fds[0] };
+    w.s.t.further = further;
+    w.s.t.nr_further = 1;
+    w.s.t.further_silent = true;
+    return fds[1];
+}
+
+static void torture_xl_sender_a_further_one_ends_before_ready(void **state)
+{
+    struct transport further;
+    int fds[2];
+
+    (void)state;
+    close(further_open(&further, fds));
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_false(was_told_to_go());
+    close(fds[0]);
+}
+
+/* As when the receiver was killed: the other ends are on their way. */
+static void torture_xl_sender_a_further_one_ends_before_go(void **state)
+{
+    struct transport further;
+    int fds[2];
+
+    (void)state;
+    close(further_open(&further, fds));
+    says_ready();
+    run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
+    assert_false(was_told_to_go());
+    told_guard("h");
+    close(fds[0]);
+}
+
+/* It waits for go before it ends. */
+static void torture_xl_sender_a_further_one_ends_after_go(void **state)
+{
+    struct transport further;
+    char buf[4096];
+    int fds[2], end;
+    size_t n = 0;
+    pid_t pid;
+
+    (void)state;
+    end = further_open(&further, fds);
+    says_ready();
+    pid = fork();
+    if (!pid) {
+        while (!memmem(buf, n, GO, sizeof(GO)))
+            n += read(far.in, buf + n, sizeof(buf) - n);
+        close(end);
+        usleep(100 * 1000);
+        says_result(0);
+        _exit(0);
+    }
+    close(end);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    waitpid(pid, NULL, 0);
+    close(fds[0]);
+}
+
 static void torture_xl_sender_ready_wrong(void **state)
 {
     (void)state;
@@ -468,6 +534,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_interrupted_waiting_for_ready),
         TEST(torture_xl_sender_ready_missing),
         TEST(torture_xl_sender_target_destroyed_its_copy),
+        TEST(torture_xl_sender_a_further_one_ends_before_ready),
+        TEST(torture_xl_sender_a_further_one_ends_before_go),
+        TEST(torture_xl_sender_a_further_one_ends_after_go),
         TEST(torture_xl_sender_ready_wrong),
         TEST(torture_xl_sender_cannot_rename_away),
         TEST(torture_xl_sender_go_cannot_be_written),

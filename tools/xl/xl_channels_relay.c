@@ -184,6 +184,7 @@ int channels_begin(struct sender *s)
 {
     struct channels *c = s->channels;
 
+    s->t.further_silent = true;
     if (!open_all(s, &s->t.send_fd) &&
         !(errno = save_thread_start(&c->thread, relay, c))) {
         c->running = true;

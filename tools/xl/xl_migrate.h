@@ -87,6 +87,7 @@ struct transport {
     /* More of them, to the same receiver: xl_channels.c. */
     struct transport *further;
     unsigned int nr_further;
+    bool further_silent;            /* what they say now is their end */
     char last[64];                  /* what was last said, and never read */
     size_t last_len;
 };
@@ -333,6 +334,9 @@ bool sender_take_signals(struct sender *s);
 
 /* The promise can't be kept (enum xpc_reason): says so once. */
 void sender_break(struct sender *s, int reason);
+
+/* Has one of the further connections ended, before "go"? Says so. */
+bool sender_further_ended(const struct sender *s);
 
 /*
  * Each returns 0, or -1: it has failed, or it is time to give up. What can't

@@ -100,7 +100,7 @@ static bool hung_up(const struct sender *s)
     struct pollfd fd = { .fd = s->t.recv_fd, .events = POLLIN };
 
     if (poll(&fd, 1, 0) < 1 || fd.revents & POLLIN)
-        return false;
+        return sender_further_ended(s);
     fprintf(stderr, SAY "the receiver has ended.\n");
     return true;
 }

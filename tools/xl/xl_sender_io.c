@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "channel_wire.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
 
@@ -73,15 +74,53 @@ static bool too_late(struct sender *s)
     return true;
 }
 
+/*
+ * Between the receiver's answer and its end the further connections say
+ * nothing, and what they carry is only known to have come when the receiver is
+ * ready. How many there are to wait for.
+ */
+static unsigned int watch_further(const struct sender *s, struct pollfd *fds)
+{
+    unsigned int nr = s->t.further_silent && !s->told_to_go ?
+                      s->t.nr_further : 0;
+
+    for (unsigned int i = 0; i < nr; i++)
+        fds[i] = (struct pollfd){ .fd = s->t.further[i].recv_fd,
+                                  .events = POLLIN };
+    return nr;
+}
+
+static bool any_ended(const struct pollfd *fds, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        if (!fds[i].revents)
+            continue;
+        fprintf(stderr, SAY "channel %u has ended\n", i + 1);
+        return true;
+    }
+    return false;
+}
+
+bool sender_further_ended(const struct sender *s)
+{
+    struct pollfd fds[CHANNELS_MAX];
+    unsigned int nr = watch_further(s, fds);
+
+    return nr && poll(fds, nr, 0) > 0 && any_ended(fds, nr);
+}
+
+#define OWN_FDS 2
+
 int sender_wait(struct sender *s, int fd, short events)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[OWN_FDS + CHANNELS_MAX] = {
         { .fd = fd, .events = events },
         { .fd = s->interrupt_fd, .events = POLLIN },
     };
+    unsigned int further = watch_further(s, fds + OWN_FDS);
 
     for (;;) {
-        if (poll(fds, 2, time_left_ms(s)) < 0) {
+        if (poll(fds, OWN_FDS + further, time_left_ms(s)) < 0) {
             if (errno == EINTR)
                 continue;
             return -1;
@@ -92,6 +131,8 @@ int sender_wait(struct sender *s, int fd, short events)
             return -1;
         if (fds[0].revents)
             return 0;
+        if (any_ended(fds + OWN_FDS, further))
+            return -1;
         if (s->patience_ns && xl_now_ns() >= s->patience_ns)
             return -1;
     }

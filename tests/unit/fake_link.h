@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A connection that dies at our end, of which the other one hears nothing: as
+ * when a network goes. Needs fake_stock.h.
+ */
+#ifndef FAKE_LINK_H
+#define FAKE_LINK_H
+
+#include "fake_stock.h"
+
+#include <poll.h>
+
+/* It dies as soon as there is this file. */
+#define LINK_CUT "$GOT.cut"
+
+/* In a process of its own: leaves both pipes open until all is over. */
+static inline void link_keep_open(void)
+{
+    if (fork())
+        return;
+    close(0);
+    close(1);
+    close(2);
+    while (!access(stock.dir, F_OK))
+        usleep(20000);
+    _exit(0);
+}
+
+static inline bool link_carry(int from, int to)
+{
+    char buf[65536];
+    ssize_t n = read(from, buf, sizeof(buf)), m;
+
+    for (ssize_t at = 0; at < n; at += m) {
+        m = write(to, buf + at, n - at);
+        if (m < 0)
+            return false;
+    }
+    return n > 0;
+}
+
+/* What leads from standard input and output to receive(). */
+static inline int link_main(int (*receive)(void))
+{
+    struct pollfd fds[2] = { { .fd = 0, .events = POLLIN },
+                             { .events = POLLIN } };
+    int in[2], out[2];
+    char cut[128];
+
+    if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
+        return 1;
+    if (!fork()) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        close_range(3, ~0u, 0);
+        _exit(receive());
+    }
+    close(in[0]);
+    close(out[1]);
+    link_keep_open();
+    fds[1].fd = out[0];
+    snprintf(cut, sizeof(cut), "%s.cut", stock.got);
+    while (access(cut, F_OK)) {
+        if (poll(fds, 2, 5) < 1)
+            continue;
+        if ((fds[0].revents && !link_carry(0, in[1])) ||
+            (fds[1].revents && !link_carry(out[0], 1)))
+            break;
+    }
+    return 0;
+}
+
+#endif
