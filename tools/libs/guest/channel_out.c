@@ -300,16 +300,37 @@ bool channel_out_busy(struct channel_out *out)
     return busy;
 }
 
+/*
+ * One that died with nothing to write would not be noticed, and what it took
+ * before may be what the others are held up for.
+ */
+static void look_for_dead(struct channel_out *out)
+{
+    struct pollfd fds[CHANNELS_MAX];
+
+    for (unsigned int i = 0; i < out->nr_channels; i++)
+        fds[i] = (struct pollfd){ .fd = out->channel[i].fd };
+    if (poll(fds, out->nr_channels, 0) < 1)
+        return;
+    pthread_mutex_lock(&out->lock);
+    fail(out, EPIPE);
+    pthread_mutex_unlock(&out->lock);
+}
+
 void channel_out_wait(struct channel_out *out, uint64_t until_ns)
 {
     unsigned int before;
+    bool stalls;
 
     pthread_mutex_lock(&out->lock);
     before = out->under_way;
     while (before && out->under_way == before && !out->error &&
            save_now_ns() < until_ns)
         save_cond_wait_until(&out->news, &out->lock, until_ns);
+    stalls = before && out->under_way == before;
     pthread_mutex_unlock(&out->lock);
+    if (stalls)
+        look_for_dead(out);
 }
 
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
