@@ -260,6 +260,24 @@ static void torture_xl_channels_migrate_compressed(void **state)
     all_of_it_came();
 }
 
+/* sshd drops some of more than ten that have not shown who they are yet. */
+static void torture_xl_channels_few_knock_at_a_time(void **state)
+{
+    char crowd[80];
+
+    (void)state;
+    stock_takes_it();
+    w.progress.params.channels = 16;
+    snprintf(t.rune, sizeof(t.rune), "cd %s; touch knocks.$$; "
+             "[ $(ls knocks.* | wc -l) -le 8 ] || touch crowd; sleep 0.3; "
+             "rm knocks.$$; exec %s --receive", stock.dir, self);
+    snprintf(crowd, sizeof(crowd), "%s/crowd", stock.dir);
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_int_equal(t.lent, 16);
+    assert_int_equal(access(crowd, F_OK), -1);
+    all_of_it_came();
+}
+
 /* A helper without the plug-in: the relay takes it all. */
 static void torture_xl_channels_nobody_borrows(void **state)
 {
@@ -444,6 +462,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_xl_channels_migrate),
         TEST(torture_xl_channels_migrate_compressed),
+        TEST(torture_xl_channels_few_knock_at_a_time),
         TEST(torture_xl_channels_nobody_borrows),
         TEST(torture_xl_channels_a_stock_receiver_gets_one_plain),
         TEST(torture_xl_channels_one_that_leads_elsewhere),

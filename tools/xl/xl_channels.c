@@ -15,6 +15,8 @@
 
 /* How long a receiver may take to answer. */
 #define PATIENCE_NS (30 * UINT64_C(1000000000))
+/* By default sshd drops some of more than ten that are not in yet. */
+#define AT_ONCE 8
 
 /* ---- one connection ------------------------------------------------------ */
 
@@ -57,27 +59,44 @@ static int start(struct transport *t, char *rune)
 
 /* ---- all of them --------------------------------------------------------- */
 
-/* They come up side by side, and are greeted one after the other. */
-static int connect_further(struct sender *s, char *rune)
+static int start_further(struct sender *s, unsigned int i, char *rune)
 {
     struct channels *c = s->channels;
-    unsigned int i;
 
-    for (i = 0; i + 1 < c->nr; i++) {
-        if (start(&c->further[i], rune))
-            return -1;
-        s->t.further = c->further;
-        s->t.nr_further = i + 1;
-    }
-    for (i = 0; i + 1 < c->nr; i++) {
-        if (take_banner(s, &c->further[i]))
-            return -1;
-        if (!greet(s, &c->further[i], i + 1))
-            continue;
-        if (!s->interrupted)
-            fprintf(stderr, SAY "channel %u was not accepted: do all "
-                    "connections lead to the same host?\n", i + 1);
+    if (start(&c->further[i], rune))
         return -1;
+    s->t.further = c->further;
+    s->t.nr_further = i + 1;
+    return 0;
+}
+
+static int meet_further(struct sender *s, unsigned int i)
+{
+    struct transport *t = &s->channels->further[i];
+
+    if (take_banner(s, t))
+        return -1;
+    if (!greet(s, t, i + 1))
+        return 0;
+    if (!s->interrupted)
+        fprintf(stderr, SAY "channel %u was not accepted: do all "
+                "connections lead to the same host?\n", i + 1);
+    return -1;
+}
+
+/*
+ * They come up side by side, as many as sshd lets knock at once (MaxStartups),
+ * and are greeted one after the other.
+ */
+static int connect_further(struct sender *s, char *rune)
+{
+    unsigned int nr = s->channels->nr - 1;
+
+    for (unsigned int i = 0; i < nr + AT_ONCE; i++) {
+        if (i >= AT_ONCE && meet_further(s, i - AT_ONCE))
+            return -1;
+        if (i < nr && start_further(s, i, rune))
+            return -1;
     }
     return 0;
 }
