@@ -333,6 +333,35 @@ static void torture_xl_channels_one_that_leads_elsewhere(void **state)
     assert_int_equal(w.report.outcome, XPC_OUTCOME_FAILED);
 }
 
+/* By then the receiver has given up. */
+static void torture_xl_channels_one_that_never_comes(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    w.s.further_ms = 300;
+    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+             "exec sleep 60; exec %s --receive", stock.dir, self);
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "");
+    assert_non_null(strstr(t.said, "migration sender: channel 1 has not come "
+                           "within 300 ms\n"));
+}
+
+/* It has, and says nothing more. */
+static void torture_xl_channels_one_that_does_not_answer(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    w.s.further_ms = 300;
+    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+             "{ printf '%%s\\n' '%.*s'; exec sleep 60; }; exec %s --receive",
+             stock.dir, (int)strlen(MIGRATE_BANNER) - 1, MIGRATE_BANNER, self);
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "");
+    assert_non_null(strstr(t.said, "migration sender: channel 1 has not come "
+                           "within 300 ms\n"));
+}
+
 static void torture_xl_channels_no_transport(void **state)
 {
     (void)state;
@@ -466,6 +495,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_nobody_borrows),
         TEST(torture_xl_channels_a_stock_receiver_gets_one_plain),
         TEST(torture_xl_channels_one_that_leads_elsewhere),
+        TEST(torture_xl_channels_one_that_never_comes),
+        TEST(torture_xl_channels_one_that_does_not_answer),
         TEST(torture_xl_channels_no_transport),
         TEST(torture_xl_channels_a_receiver_that_dies),
         TEST(torture_xl_channels_a_receiver_that_dies_early),

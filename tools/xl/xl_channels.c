@@ -12,15 +12,19 @@
 #include "channel_wire.h"
 #include "xl_channels.h"
 #include "xpc_types.h"
+#include "xpc_units.h"
 
 /* How long a receiver may take to answer. */
-#define PATIENCE_NS (30 * UINT64_C(1000000000))
+#define PATIENCE_NS (30 * XPC_S)
 /* By default sshd drops some of more than ten that are not in yet. */
 #define AT_ONCE 8
 
 /* ---- one connection ------------------------------------------------------ */
 
-/* There may be a user who has to give a password: as long as it takes. */
+/*
+ * The first one takes as long as it takes: there may be a user who has to give
+ * a password.
+ */
 static int take_banner(struct sender *s, struct transport *t)
 {
     return sender_expect(s, t->recv_fd, MIGRATE_BANNER,
@@ -35,15 +39,17 @@ static int greet(struct sender *s, struct transport *t, unsigned int index)
         .nr = s->channels->nr, .index = index,
         .codec = s->progress->params.compress,
     };
+    uint64_t patience_ns = s->patience_ns;
     int r;
 
     memcpy(h.token, s->channels->token, sizeof(h.token));
     channel_hello_put(hello, &h);
-    s->patience_ns = xl_now_ns() + PATIENCE_NS;
+    if (!patience_ns)
+        s->patience_ns = xl_now_ns() + PATIENCE_NS;
     r = sender_write(s, t->send_fd, hello, sizeof(hello), NULL) ||
         sender_read(s, t->recv_fd, answer, sizeof(answer), NULL) ||
         !channel_answer_is(answer);
-    s->patience_ns = 0;
+    s->patience_ns = patience_ns;
     return r ? -1 : 0;
 }
 
@@ -58,6 +64,12 @@ static int start(struct transport *t, char *rune)
 }
 
 /* ---- all of them --------------------------------------------------------- */
+
+/* All of them: the receiver's time begins with its first answer, too. */
+static uint64_t further_ns(const struct sender *s)
+{
+    return s->further_ms ? s->further_ms * XPC_MS : PATIENCE_NS;
+}
 
 static int start_further(struct sender *s, unsigned int i, char *rune)
 {
@@ -74,11 +86,17 @@ static int meet_further(struct sender *s, unsigned int i)
 {
     struct transport *t = &s->channels->further[i];
 
-    if (take_banner(s, t))
-        return -1;
-    if (!greet(s, t, i + 1))
+    bool came = !take_banner(s, t);
+    char a[XPC_UNIT_LEN];
+
+    if (came && !greet(s, t, i + 1))
         return 0;
-    if (!s->interrupted)
+    if (s->interrupted)
+        return -1;
+    if (xl_now_ns() >= s->patience_ns)
+        fprintf(stderr, SAY "channel %u has not come within %s\n", i + 1,
+                xpc_format_time(a, further_ns(s)));
+    else if (came)
         fprintf(stderr, SAY "channel %u was not accepted: do all "
                 "connections lead to the same host?\n", i + 1);
     return -1;
@@ -141,6 +159,8 @@ static int go_plain(struct sender *s, char *rune, const char *host)
 
 int channels_connect(struct sender *s, char *rune, const char *host)
 {
+    int r;
+
     s->channels = new_channels(s->progress->params.channels);
     if (!s->channels) {
         fprintf(stderr, SAY "can't open channels: %s\n", strerror(errno));
@@ -151,5 +171,8 @@ int channels_connect(struct sender *s, char *rune, const char *host)
     if (greet(s, &s->t, 0))
         return s->interrupted ? -1 : go_plain(s, rune, host);
     s->greeted = true;
-    return connect_further(s, rune);
+    s->patience_ns = xl_now_ns() + further_ns(s);
+    r = connect_further(s, rune);
+    s->patience_ns = 0;
+    return r;
 }

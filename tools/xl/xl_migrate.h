@@ -277,6 +277,8 @@ struct sender {
     struct channels *channels;      /* that the stream goes over: NULL: t */
     bool greeted;                   /* the receiver's banner is taken */
     uint64_t patience_ns;           /* until when to wait; 0: for ever */
+    unsigned int further_ms;        /* how long the further connections may
+                                     * take; 0: as the receiver has it */
     const char *name;               /* of the domain, NULL: it has none */
     const char *config;             /* JSON */
     int interrupt_fd;
