@@ -16,6 +16,7 @@
 
 static char rune_that_ends[] = "exit 0";
 static char rune_that_stays[] = "exec sleep 600";
+static char rune_that_will_not_end[] = "trap '' TERM; exec sleep 600";
 static char rune_that_echoes[] = "exec cat";
 
 /* Started, and ended as its closed end of the other pipe says. */
@@ -71,6 +72,48 @@ static void torture_xl_transport_an_end_is_noticed(void **state)
     transport_end(&t, true, false, -1);
 }
 
+/* Not even a zombie. */
+static bool is_gone(pid_t pid)
+{
+    return kill(pid, 0) && errno == ESRCH;
+}
+
+static void torture_xl_transport_an_end_leaves_nothing(void **state)
+{
+    struct transport t;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, rune_that_will_not_end), 0);
+    pid = t.pid;
+    transport_end(&t, true, false, -1);
+    assert_true(is_gone(pid));
+    assert_int_equal(t.pid, 0);
+}
+
+/* Whoever does not want to end is not waited for in turn. */
+static void torture_xl_transport_dropped_all_at_once(void **state)
+{
+    struct transport t[15];
+    uint64_t begun_ns;
+    pid_t pid[15];
+
+    (void)state;
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(transport_start(&t[i], i % 2 ? rune_that_stays :
+                                                rune_that_will_not_end), 0);
+        pid[i] = t[i].pid;
+    }
+    begun_ns = xl_now_ns();
+    transport_drop(t, 15);
+    assert_true(xl_now_ns() - begun_ns < UINT64_C(10000000000));
+    for (int i = 0; i < 15; i++) {
+        assert_true(is_gone(pid[i]));
+        assert_int_equal(t[i].pid, 0);
+        assert_int_equal(t[i].recv_fd, -1);
+    }
+}
+
 /* A stock receiver says that it failed before it removes its copy. */
 static void torture_xl_transport_a_late_target_is_heard_out(void **state)
 {
@@ -92,7 +135,7 @@ static void torture_xl_transport_a_late_target_is_heard_out(void **state)
 static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
 {
     struct transport t;
-    int fd = interrupt_open(), status;
+    int fd = interrupt_open();
     pid_t pid;
 
     (void)state;
@@ -100,8 +143,7 @@ static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
     pid = t.pid;
     raise(SIGINT);
     transport_end(&t, true, true, fd);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_true(is_gone(pid));
     close(fd);
 }
 
@@ -126,6 +168,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_transport_carries),
         cmocka_unit_test(torture_xl_transport_an_end_waits_to_be_noticed),
         cmocka_unit_test(torture_xl_transport_an_end_is_noticed),
+        cmocka_unit_test(torture_xl_transport_an_end_leaves_nothing),
+        cmocka_unit_test(torture_xl_transport_dropped_all_at_once),
         cmocka_unit_test(torture_xl_transport_a_late_target_is_heard_out),
         cmocka_unit_test(
             torture_xl_transport_a_signal_ends_the_wait_for_it),

@@ -145,7 +145,7 @@ static int go_plain(struct sender *s, char *rune, const char *host)
     progress_break(s->progress);
     fprintf(stderr, SAY "the receiver at %s has no channels: going on with "
             "one plain connection\n", host);
-    transport_drop(&s->t);
+    transport_drop(&s->t, 1);
     channels_free(s);
     p->channels = 1;
     p->compress = XPC_COMPRESS_OFF;

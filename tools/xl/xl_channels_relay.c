@@ -297,10 +297,7 @@ void channels_free(struct sender *s)
     if (!c)
         return;
     channels_close(s);
-    for (unsigned int i = 0; i + 1 < c->nr; i++) {
-        if (c->further[i].pid)
-            transport_drop(&c->further[i]);
-    }
+    transport_drop(c->further, s->t.nr_further);
     s->t.further = NULL;
     s->t.nr_further = 0;
     free(c->further);

@@ -115,16 +115,17 @@ void transport_hear_out(struct transport *t, int patience_ms);
 
 /*
  * Closes our ends and gives the child two seconds to exit; says so if that
- * is with an error. kill_it: ends it if it stays. late: the target has all of
- * the guest and has yet to see that it is not to run it. It writes a word
- * before it removes its copy, and dies of a pipe that is closed by then: so
- * it gets half a minute more, until a signal at interrupt_fd.
+ * is with an error. kill_it: ends it if it stays, and leaves nothing of it.
+ * late: the target has all of the guest and has yet to see that it is not to
+ * run it. It writes a word before it removes its copy, and dies of a pipe that
+ * is closed by then: so it gets half a minute more, until a signal at
+ * interrupt_fd.
  */
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd);
 
-/* The same without a word, and without patience. */
-void transport_drop(struct transport *t);
+/* The same of several, without a word, and without patience. */
+void transport_drop(struct transport *t, unsigned int nr);
 
 /* After the two above: were these the other end's last words? */
 bool transport_ended_with(const struct transport *t, const void *msg,

@@ -190,6 +190,39 @@ bool transport_ended_with(const struct transport *t, const void *msg,
            !memcmp(t->last + t->last_len - len, msg, len);
 }
 
+/* One second for all of them. Has each come to its end? */
+static bool wait_all(struct transport *t, unsigned int nr)
+{
+    unsigned int left = nr;
+
+    for (int i = 0; i < 50 && left; i++) {
+        if (i)
+            poll(NULL, 0, 20);
+        left = 0;
+        for (unsigned int j = 0; j < nr; j++) {
+            if (t[j].pid && waitpid(t[j].pid, NULL, WNOHANG))
+                t[j].pid = 0;
+            left += t[j].pid != 0;
+        }
+    }
+    return !left;
+}
+
+/* Nothing is left of them, whatever they think of it. */
+static void kill_all(struct transport *t, unsigned int nr)
+{
+    static const int sigs[] = { SIGTERM, SIGKILL };
+
+    for (int i = 0; i < 2; i++) {
+        for (unsigned int j = 0; j < nr; j++) {
+            if (t[j].pid)
+                kill(t[j].pid, sigs[i]);
+        }
+        if (wait_all(t, nr))
+            return;
+    }
+}
+
 void transport_end(struct transport *t, bool kill_it, bool late,
                    int interrupt_fd)
 {
@@ -210,7 +243,7 @@ void transport_end(struct transport *t, bool kill_it, bool late,
         if (!r && kill_it) {
             fprintf(stderr, "migration transport process [%ld] not exiting, "
                     "ending it\n", (long)t->pid);
-            kill(t->pid, SIGTERM);
+            kill_all(t, 1);
         }
     }
     if (t->recv_fd >= 0)
@@ -219,16 +252,13 @@ void transport_end(struct transport *t, bool kill_it, bool late,
     t->pid = 0;
 }
 
-void transport_drop(struct transport *t)
+void transport_drop(struct transport *t, unsigned int nr)
 {
-    int status;
-
-    transport_let_go(t);
-    close_end(&t->send_fd);
-    close_end(&t->recv_fd);
-    if (t->pid && !wait_child(t->pid, &status, 1, -1)) {
-        kill(t->pid, SIGTERM);
-        wait_child(t->pid, &status, 1, -1);
+    for (unsigned int i = 0; i < nr; i++) {
+        transport_let_go(&t[i]);
+        close_end(&t[i].send_fd);
+        close_end(&t[i].recv_fd);
     }
-    t->pid = 0;
+    if (!wait_all(t, nr))
+        kill_all(t, nr);
 }
