@@ -118,15 +118,15 @@ static ssize_t pass_some(bool from_pipe, int to)
 static void *pass_on(void *arg)
 {
     bool from_pipe = is_pipe(STDIN_FILENO);
-    struct stock *s = arg;
+    int to = (intptr_t)arg;
     ssize_t n;
 
     do {
-        n = pass_some(from_pipe, s->in);
+        n = pass_some(from_pipe, to);
         if (n < 0 && errno == EAGAIN)
             wait_for(STDIN_FILENO, 0);
     } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
-    close(s->in);
+    close(to);
     return NULL;
 }
 
@@ -138,12 +138,12 @@ static int receive_plain(const uint8_t *begin)
     if (stock_start(&s))
         return EXIT_FAILURE;
     if (receive_write(s.in, begin, BEGIN) ||
-        pthread_create(&thread, NULL, pass_on, &s)) {
+        pthread_create(&thread, NULL, pass_on, (void *)(intptr_t)s.in)) {
         fprintf(stderr, RECEIVE_SAY "can't speak to the stock receiver: %s\n",
                 strerror(errno));
         close(s.in);
     }
-    /* The thread ends with us. */
+    /* The thread outlives this function, and ends with the process. */
     stock_speaks(&s, -1);
     return stock_end(&s);
 }
