@@ -8,8 +8,6 @@
 
 #include "fake_stock.h"
 
-#include <poll.h>
-
 /* It dies as soon as there is this file. */
 #define LINK_CUT "$GOT.cut"
 

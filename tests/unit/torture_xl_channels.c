@@ -18,8 +18,6 @@
 #define TAIL "and at its end"
 #define MIDDLE (6 << 20)
 #define CONFIG "{}"
-/* What takes longer does not end at all. */
-#define HANGS_MS 20000
 #define TOTAL (48 + 4 + sizeof(CONFIG) + sizeof(HEAD) + MIDDLE + sizeof(TAIL))
 
 static char self[200];

@@ -300,6 +300,41 @@ static void torture_xl_receive_killed_leaves_nothing(void **state)
     torture_xl_receive_puts_it_together(NULL);
 }
 
+static int connected_to(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (!connect(fd, (struct sockaddr *)a, sizeof(*a)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Another's, who has not got round to who has come. */
+static void torture_xl_receive_a_busy_one_is_let_be(void **state)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), first, next;
+    struct receiving r[NR];
+
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0700), 0);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%016d", stock.run, 7);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    first = connected_to(&a);
+    assert_true(first >= 0);
+    next = connected_to(&a);
+    assert_int_equal(next, -1);
+    assert_int_equal(errno, EAGAIN);
+    open_all(r);
+    frame(&r[0], CHANNEL_END, 0, NULL, 0);
+    end_all(r, 0);
+    assert_int_equal(access(a.sun_path, F_OK), 0);
+    close(first);
+    close(fd);
+}
+
 static void torture_xl_receive_the_first_dies_and_so_do_all(void **state)
 {
     struct receiving r[NR];
@@ -431,6 +466,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_one_connection_will_do),
         TEST(torture_xl_receive_a_connection_that_breaks),
         TEST(torture_xl_receive_killed_leaves_nothing),
+        TEST(torture_xl_receive_a_busy_one_is_let_be),
         TEST(torture_xl_receive_the_first_dies_and_so_do_all),
         TEST(torture_xl_receive_strangers_find_no_door),
         TEST(torture_xl_receive_a_source_that_gives_up),

@@ -52,10 +52,10 @@ static int path_of(char *path, size_t len, const uint8_t *token)
     return -1;
 }
 
-static int connect_to(const char *path)
+static int connect_to(const char *path, int flags)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 
     strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a))) {
@@ -88,7 +88,10 @@ static int open_directory(void)
     return -1;
 }
 
-/* With the directory locked: who is bound listens, or is dead. */
+/*
+ * With the directory locked: who is bound listens, or is dead. One that has no
+ * time for us lives, and is not waited for.
+ */
 static void remove_stale(void)
 {
     char path[300];
@@ -100,7 +103,7 @@ static void remove_stale(void)
         if (strlen(e->d_name) != NAME_LEN)
             continue;
         snprintf(path, sizeof(path), "%s/%.16s", directory(), e->d_name);
-        fd = connect_to(path);
+        fd = connect_to(path, SOCK_NONBLOCK);
         if (fd >= 0)
             close(fd);
         else if (errno == ECONNREFUSED)
@@ -291,7 +294,7 @@ int meeting_join(const uint8_t *hello, const uint8_t *token)
         complain(directory());
         return EXIT_FAILURE;
     }
-    fd = connect_to(path);
+    fd = connect_to(path, 0);
     if (fd < 0 || give_descriptors(fd, hello)) {
         complain("this connection belongs to no migration under way");
         return EXIT_FAILURE;
