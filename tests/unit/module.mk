@@ -32,7 +32,8 @@ $(foreach t,torture_save_control torture_save_policy torture_save_strict \
 	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)))
 TEST_OBJS_torture_channel_frame := $(CHANNEL_OBJS)
 TEST_OBJS_torture_channels := $(sort $(CHANNEL_IN_OBJS) $(CHANNEL_OUT_OBJS))
-$(foreach t,torture_channel_frame torture_channels,\
+TEST_OBJS_torture_channel_out := $(CHANNEL_OUT_OBJS)
+$(foreach t,torture_channel_frame torture_channel_out torture_channels,\
 	$(eval TEST_LIBS_$(t) := $(CHANNEL_LIBS)))
 TEST_OBJS_torture_save_channels += $(call objs,tools/libs/guest/channel_in.c)
 TEST_OBJS_torture_xl_channels += $(call objs,$(addprefix tools/libs/guest/,\

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "channel_frame.h"
@@ -298,74 +297,6 @@ static void torture_channels_one_that_dies_is_the_end(void **state)
     assert_true(w.stock.len && w.stock.len < 1000u << 20);
 }
 
-/* The sending end alone: nobody reads received[]. */
-static void start_out(void)
-{
-    struct channel_out_how how = { .fds = w.sent, .nr = NR, .token = token };
-    int fd[2];
-
-    for (int i = 0; i < NR; i++) {
-        assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
-        w.received[i] = fd[0];
-        w.sent[i] = fd[1];
-    }
-    w.out = channel_out_start(&how);
-    assert_non_null(w.out);
-}
-
-/* Nobody reads: it is broken off in no time. */
-static void torture_channels_a_stall_is_broken_off(void **state)
-{
-    static uint8_t some[1 << 20];
-    uint64_t begun;
-
-    (void)state;
-    start_out();
-    while (channel_out_put(w.out, some, sizeof(some)) > 0) {}
-    assert_int_equal(channel_out_left(w.out), 0);
-    begun = save_now_ns();
-    channel_out_wait(w.out, begun + 20 * XPC_MS);
-    assert_true(save_now_ns() - begun >= 20 * XPC_MS);
-    begun = save_now_ns();
-    channel_out_break(w.out);
-    assert_int_equal(channel_out_left(w.out), -1);
-    assert_int_equal(errno, ECANCELED);
-    assert_int_equal(channel_out_put(w.out, some, 1), -1);
-    channel_out_stop(w.out);
-    w.out = NULL;
-    assert_true(save_now_ns() - begun < 500 * XPC_MS);
-}
-
-/*
- * What it had taken may be what the others wait for, and it will be given
- * nothing more.
- */
-static void torture_channels_an_idle_one_that_dies_is_noticed(void **state)
-{
-    static uint8_t some[CHANNEL_FRAME_MAX];
-    uint64_t begun = save_now_ns();
-    int busy = NR, held, r;
-
-    (void)state;
-    start_out();
-    assert_int_equal(put(some, sizeof(some)), 0);
-    channel_out_flush(w.out);
-    while (busy == NR) {
-        for (busy = 0; busy < NR; busy++) {
-            if (!ioctl(w.received[busy], FIONREAD, &held) && held)
-                break;
-        }
-    }
-    assert_int_equal(channel_out_left(w.out), 0);
-    close(w.received[!busy]);
-    w.received[!busy] = -1;
-    while (!(r = channel_out_left(w.out)) &&
-           save_now_ns() < begun + 20 * XPC_S)
-        channel_out_wait(w.out, save_now_ns() + 5 * XPC_MS);
-    assert_int_equal(r, -1);
-    assert_int_equal(errno, EPIPE);
-}
-
 /* The cap is for all channels together: 8 MB at 40 MB/s. */
 static void torture_channels_share_the_cap(void **state)
 {
@@ -490,8 +421,6 @@ int main(int argc, char **argv)
         TEST(torture_channels_keep_the_order_with_lz4),
         TEST(torture_channels_one_is_enough),
         TEST(torture_channels_one_that_dies_is_the_end),
-        TEST(torture_channels_a_stall_is_broken_off),
-        TEST(torture_channels_an_idle_one_that_dies_is_noticed),
         TEST(torture_channels_share_the_cap),
         TEST(torture_channels_refuse_a_frame_twice),
         TEST(torture_channels_refuse_a_gap),

@@ -32,7 +32,6 @@ struct channel {
     pthread_t thread;
     struct channel_frame frame;
     struct channel_squeeze *squeeze;
-    size_t paid;                    /* for so much there is leave to leave */
 };
 
 struct channel_out {
@@ -47,6 +46,7 @@ struct channel_out {
     struct channel_count marked, left;
     uint64_t wire_bytes, sequence;
     unsigned int under_way;         /* queued, or leaving */
+    pthread_mutex_t paying;         /* who has it pays, and none other */
     struct save_bucket bucket;
     int error;                      /* errno; ECANCELED: broken off */
     bool quit;
@@ -66,29 +66,6 @@ static void fail(struct channel_out *out, int errnoval)
     out->error = errnoval;
     eventfd_write(out->stop_fd, 1);
     pthread_cond_signal(&out->news);
-}
-
-/*
- * Nothing leaves that was not paid for, whichever the channel. Returns for how
- * long to wait if that can't be now, or 0.
- */
-static uint64_t pay(struct channel *c, size_t len)
-{
-    struct channel_out *out = c->out;
-    uint64_t now = save_now_ns(), wait;
-    size_t piece;
-
-    if (c->paid)
-        return 0;
-    pthread_mutex_lock(&out->lock);
-    wait = save_bucket_wait(&out->bucket, now);
-    if (!wait) {
-        piece = save_bucket_piece(&out->bucket);
-        c->paid = len < piece ? len : piece;
-        save_bucket_take(&out->bucket, c->paid, now);
-    }
-    pthread_mutex_unlock(&out->lock);
-    return wait;
 }
 
 /* Waits for the channel, or for so long if that is not 0. -1: stop. */
@@ -121,25 +98,52 @@ static ssize_t write_some(int fd, const struct iovec *iov, int nr, size_t len)
     return writev(fd, part, i);
 }
 
+/*
+ * What leaves is paid for as it leaves, whichever the channel: what was paid
+ * for before would leave above the rate when those that were held up go on.
+ * Under a cap they write one after the other, which blocks none. Returns as
+ * writev() does, or 0 and for how long to wait first.
+ */
+static ssize_t write_paid(struct channel *c, const struct iovec *iov, int nr,
+                          size_t len, uint64_t *wait_r)
+{
+    struct channel_out *out = c->out;
+    struct save_bucket *b = &out->bucket;
+    size_t piece;
+    ssize_t n = 0;
+
+    pthread_mutex_lock(&out->paying);
+    if (!b->rate) {
+        pthread_mutex_unlock(&out->paying);
+        *wait_r = 0;
+        return write_some(c->fd, iov, nr, len);
+    }
+    *wait_r = save_bucket_wait(b, save_now_ns());
+    if (!*wait_r) {
+        piece = save_bucket_piece(b);
+        n = write_some(c->fd, iov, nr, len < piece ? len : piece);
+        if (n > 0)
+            save_bucket_take(b, n, save_now_ns());
+    }
+    pthread_mutex_unlock(&out->paying);
+    return n;
+}
+
 /* Returns 0 or errno. */
 static int write_all(struct channel *c, struct iovec *iov)
 {
     size_t len = iov[0].iov_len + iov[1].iov_len;
-    uint64_t wait;
+    uint64_t wait = 0;
     ssize_t n;
     int nr = 2;
 
     while (len) {
-        wait = pay(c, len);
         if (wait_ready(c, wait))
             return ECANCELED;
-        if (wait)
-            continue;
-        n = write_some(c->fd, iov, nr, len < c->paid ? len : c->paid);
+        n = write_paid(c, iov, nr, len, &wait);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return errno;
         if (n > 0) {
-            c->paid -= n;
             len -= n;
             save_iov_advance(&iov, &nr, n);
         }
@@ -335,9 +339,9 @@ void channel_out_wait(struct channel_out *out, uint64_t until_ns)
 
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
 {
-    pthread_mutex_lock(&out->lock);
+    pthread_mutex_lock(&out->paying);
     save_bucket_rate(&out->bucket, bytes_per_s, save_now_ns());
-    pthread_mutex_unlock(&out->lock);
+    pthread_mutex_unlock(&out->paying);
 }
 
 void channel_out_break(struct channel_out *out)
@@ -372,6 +376,7 @@ static void free_all(struct channel_out *out)
     pthread_cond_destroy(&out->work);
     pthread_cond_destroy(&out->news);
     pthread_mutex_destroy(&out->lock);
+    pthread_mutex_destroy(&out->paying);
     if (out->stop_fd >= 0)
         close(out->stop_fd);
     free(out->pieces);
@@ -398,6 +403,7 @@ static bool init(struct channel_out *out, const struct channel_out_how *how)
 
     memcpy(out->token, how->token, sizeof(out->token));
     pthread_mutex_init(&out->lock, NULL);
+    pthread_mutex_init(&out->paying, NULL);
     pthread_cond_init(&out->work, NULL);
     save_cond_init(&out->news);
     out->queue_end = &out->queue;
