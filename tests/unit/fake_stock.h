@@ -26,6 +26,7 @@
 
 static struct {
     char dir[64], script[96], got[96], run[96];
+    char said[96];              /* to people, by those of receiving_start() */
 } stock;
 
 /* sh: what it does after its banner. */
@@ -48,6 +49,7 @@ static inline void stock_setup(void)
     snprintf(stock.script, sizeof(stock.script), "%s/xl", stock.dir);
     snprintf(stock.got, sizeof(stock.got), "%s/got", stock.dir);
     snprintf(stock.run, sizeof(stock.run), "%s/run", stock.dir);
+    snprintf(stock.said, sizeof(stock.said), "%s/said", stock.dir);
     setenv("XEN_PRECOPY_STOCK_XL", stock.script, 1);
     setenv("XEN_PRECOPY_RUN", stock.run, 1);
     signal(SIGPIPE, SIG_IGN);
@@ -61,19 +63,25 @@ static inline void stock_teardown(void)
     assert_int_equal(system(command), 0);
 }
 
-/* A file's contents, malloc()ed. */
-static inline char *stock_file(const char *suffix, size_t *len_r)
+static inline char *stock_read(const char *path, size_t *len_r)
 {
-    char path[128], *p = malloc(64 << 20);
-    FILE *f;
+    char *p = malloc(64 << 20);
+    FILE *f = fopen(path, "r");
 
-    snprintf(path, sizeof(path), "%s%s", stock.got, suffix);
-    f = fopen(path, "r");
     assert_non_null(f);
     *len_r = fread(p, 1, (64 << 20) - 1, f);
     p[*len_r] = 0;
     fclose(f);
     return p;
+}
+
+/* A file's contents, malloc()ed. */
+static inline char *stock_file(const char *suffix, size_t *len_r)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s%s", stock.got, suffix);
+    return stock_read(path, len_r);
 }
 
 /* One connection's xl migrate-receive. */
@@ -95,6 +103,7 @@ static inline struct receiving receiving_start_by(int in[2])
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         dup2(in[0], 0);
         dup2(out[1], 1);
+        dup2(open(stock.said, O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
         close_range(3, ~0u, 0);
         xl_globals.argv = argv;
         _exit(cmd_migrate_receive(2, argv + 2));
@@ -130,6 +139,18 @@ static inline int receiving_end(struct receiving *r)
 
 /* What takes longer does not end at all. */
 #define HANGS_MS 20000
+
+/* One of them has said so. */
+static inline void receiving_told(const char *line)
+{
+    size_t len;
+    char *p = stock_read(stock.said, &len);
+
+    if (!strstr(p, line))
+        print_error("not in what was said: %s\n%s", line, p);
+    assert_non_null(strstr(p, line));
+    free(p);
+}
 
 /* Reads what it says: these bytes. */
 static inline void receiving_says(struct receiving *r, const void *what,

@@ -170,6 +170,27 @@ static void torture_xl_receive_no_source_at_all(void **state)
     (void)state;
     says_banner(&r);
     assert_int_equal(receiving_end(&r), 1);
+    receiving_told("migration target: no migration has come: the source has "
+                   "closed the connection\n");
+    r = receiving_start();
+    says_banner(&r);
+    put(&r, "GET", 3);
+    assert_int_equal(receiving_end(&r), 1);
+}
+
+static void torture_xl_receive_hello_breaks_off(void **state)
+{
+    struct receiving r = receiving_start();
+    uint8_t bytes[CHANNEL_HELLO_SIZE];
+    struct channel_hello h = { .nr = 1 };
+
+    (void)state;
+    channel_hello_put(bytes, &h);
+    says_banner(&r);
+    put(&r, bytes, sizeof(bytes) - 1);
+    assert_int_equal(receiving_end(&r), 1);
+    receiving_told("migration target: hello ended in its middle: the source "
+                   "has closed the connection\n");
 }
 
 static void torture_xl_receive_other_commands_are_stock_s(void **state)
@@ -423,19 +444,50 @@ static void torture_xl_receive_a_connection_twice_ends_it(void **state)
     assert_int_equal(nr_sockets(), 0);
 }
 
-static void torture_xl_receive_a_directory_that_is_not_root_s(void **state)
+static void refuses_directory(void)
 {
-    struct receiving r;
-    char c;
+    struct receiving r = receiving_start();
+    char line[300], c;
 
-    (void)state;
-    assert_int_equal(mkdir(stock.run, 0777), 0);
-    chmod(stock.run, 0777);
-    r = receiving_start();
     says_banner(&r);
     hello(&r, token, 2, 0);
     assert_int_equal(read(r.from, &c, 1), 0);
     assert_int_equal(receiving_end(&r), 1);
+    snprintf(line, sizeof(line), "migration target: %s: it must be a "
+             "directory of the user's own, with mode 0700\n", stock.run);
+    receiving_told(line);
+}
+
+static void torture_xl_receive_a_directory_that_others_may_use(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0777), 0);
+    for (int mode = 0001; mode <= 0040; mode *= 2) {
+        chmod(stock.run, 0700 | mode);
+        refuses_directory();
+    }
+}
+
+static void torture_xl_receive_a_directory_that_is_somebody_s(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0700), 0);
+    if (chown(stock.run, 1, -1))
+        skip();     /* only root can give it away */
+    refuses_directory();
+}
+
+/* Whoever may set it could lead elsewhere later. */
+static void torture_xl_receive_a_directory_that_is_a_link(void **state)
+{
+    char real[112];
+
+    (void)state;
+    snprintf(real, sizeof(real), "%s.real", stock.run);
+    assert_int_equal(mkdir(real, 0700), 0);
+    assert_int_equal(symlink(real, stock.run), 0);
+    refuses_directory();
+    assert_int_equal(rmdir(real), 0);       /* nothing is in it */
 }
 
 static void torture_xl_receive_a_stock_xl_that_does_not_receive(void **state)
@@ -461,6 +513,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_a_stock_source_sees_no_difference),
         TEST(torture_xl_receive_a_stock_source_on_a_socket),
         TEST(torture_xl_receive_no_source_at_all),
+        TEST(torture_xl_receive_hello_breaks_off),
         TEST(torture_xl_receive_other_commands_are_stock_s),
         TEST(torture_xl_receive_puts_it_together),
         TEST(torture_xl_receive_one_connection_will_do),
@@ -471,7 +524,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_strangers_find_no_door),
         TEST(torture_xl_receive_a_source_that_gives_up),
         TEST(torture_xl_receive_a_connection_twice_ends_it),
-        TEST(torture_xl_receive_a_directory_that_is_not_root_s),
+        TEST(torture_xl_receive_a_directory_that_others_may_use),
+        TEST(torture_xl_receive_a_directory_that_is_somebody_s),
+        TEST(torture_xl_receive_a_directory_that_is_a_link),
         TEST(torture_xl_receive_a_stock_xl_that_does_not_receive),
     };
 

@@ -165,6 +165,12 @@ static bool is_ours(int argc, char **argv)
     return optind == argc;
 }
 
+static const char *why(void)
+{
+    return errno == EPIPE ? "the source has closed the connection" :
+                            strerror(errno);
+}
+
 static int receive(void)
 {
     uint8_t begin[CHANNEL_HELLO_SIZE];
@@ -173,8 +179,7 @@ static int receive(void)
                       strlen(MIGRATE_BANNER)) ||
         /* As patient as the stock one: there may be a user at the source. */
         receive_read(STDIN_FILENO, begin, BEGIN, 0)) {
-        fprintf(stderr, RECEIVE_SAY "no migration has come: %s\n",
-                strerror(errno));
+        fprintf(stderr, RECEIVE_SAY "no migration has come: %s\n", why());
         return EXIT_FAILURE;
     }
     if (!channel_hello_is(begin))
@@ -182,7 +187,7 @@ static int receive(void)
     if (receive_read(STDIN_FILENO, begin + BEGIN, sizeof(begin) - BEGIN,
                      xl_now_ns() + RECEIVE_PATIENCE_MS * UINT64_C(1000000))) {
         fprintf(stderr, RECEIVE_SAY "hello ended in its middle: %s\n",
-                strerror(errno));
+                why());
         return EXIT_FAILURE;
     }
     return receive_channels(begin);

@@ -70,21 +70,24 @@ static int connect_to(const char *path, int flags)
 
 /* ---- opened -------------------------------------------------------------- */
 
-/* Ours alone? A descriptor of it, or -1 with errno. */
+/* Ours alone? A descriptor of it, or -1 and says why. */
 static int open_directory(void)
 {
     struct stat st;
     int fd;
 
     if (mkdir(directory(), 0700) && errno != EEXIST)
-        return -1;
+        return complain(directory());
     fd = open(directory(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    if (!fstat(fd, &st) && st.st_uid == geteuid() && !(st.st_mode & 077))
+    if (fd < 0 && errno != ENOTDIR)
+        return complain(directory());
+    if (fd >= 0 && !fstat(fd, &st) && st.st_uid == geteuid() &&
+        !(st.st_mode & 077))
         return fd;
-    close(fd);
-    errno = EPERM;
+    if (fd >= 0)
+        close(fd);
+    fprintf(stderr, RECEIVE_SAY "%s: it must be a directory of the user's "
+            "own, with mode 0700\n", directory());
     return -1;
 }
 
@@ -150,11 +153,14 @@ static void guard_path(bool on)
 
 int meeting_open(struct meeting *m, const uint8_t *token)
 {
-    int dir = open_directory();
+    int dir;
 
     m->fd = -1;
-    if (dir < 0 || path_of(m->path, sizeof(m->path), token))
+    if (path_of(m->path, sizeof(m->path), token))
         return complain(directory());
+    dir = open_directory();
+    if (dir < 0)
+        return -1;
     strcpy(own_path, m->path);
     guard_path(true);
     if (!flock(dir, LOCK_EX)) {
