@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the connections of a migration meet on the target, and who else comes
+ * there.
+ */
+#include "fake_connections.h"
+
+#include <sys/un.h>
+
+/* ---- the directory ------------------------------------------------------- */
+
+static void refuses_directory(void)
+{
+    struct receiving r = come(token, 2, 0);
+    char line[300];
+
+    says_no_more(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    snprintf(line, sizeof(line), "migration target: %s: it must be a "
+             "directory of the user's own, with mode 0700\n", stock.run);
+    receiving_told(line);
+}
+
+static void torture_xl_receive_meet_a_directory_that_others_may_use(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0777), 0);
+    for (int mode = 0001; mode <= 0040; mode *= 2) {
+        chmod(stock.run, 0700 | mode);
+        refuses_directory();
+    }
+}
+
+static void torture_xl_receive_meet_a_directory_that_is_somebody_s(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0700), 0);
+    if (chown(stock.run, 1, -1))
+        skip();     /* only root can give it away */
+    refuses_directory();
+}
+
+/* Whoever may set it could lead elsewhere later. */
+static void torture_xl_receive_meet_a_directory_that_is_a_link(void **state)
+{
+    char real[112];
+
+    (void)state;
+    snprintf(real, sizeof(real), "%s.real", stock.run);
+    assert_int_equal(mkdir(real, 0700), 0);
+    assert_int_equal(symlink(real, stock.run), 0);
+    refuses_directory();
+    assert_int_equal(rmdir(real), 0);       /* nothing is in it */
+}
+
+/* ---- what is left there -------------------------------------------------- */
+
+/* By any signal, SIGKILL too. */
+static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
+{
+    static const int sigs[] = { SIGTERM, SIGHUP, SIGKILL };
+    struct receiving r[NR];
+    int status;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+        r[0] = come(i ? token : other, 2, 0);
+        is_answered(&r[0]);
+        assert_int_equal(nr_sockets(), 1);
+        kill(r[0].pid, sigs[i]);
+        assert_int_equal(waitpid(r[0].pid, &status, 0), r[0].pid);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(nr_sockets(), sigs[i] == SIGKILL);
+        /* Its stock receiver ends as well. */
+        says_no_more(&r[0]);
+        close(r[0].to);
+        close(r[0].from);
+    }
+    /* What is left after SIGKILL goes with the next. */
+    open_all(r);
+    frame(&r[0], CHANNEL_END, 0, NULL, 0);
+    end_all(r, 0);
+    assert_int_equal(nr_sockets(), 0);
+}
+
+static void torture_xl_receive_meet_a_source_that_gives_up(void **state)
+{
+    struct receiving r = come(token, 2, 0);
+
+    (void)state;
+    is_answered(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    assert_int_equal(nr_sockets(), 0);
+}
+
+static int connected_to(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (!connect(fd, (struct sockaddr *)a, sizeof(*a)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Another's, who has not got round to who has come. */
+static void torture_xl_receive_meet_a_busy_one_is_let_be(void **state)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), first, next;
+    struct receiving r[NR];
+
+    (void)state;
+    assert_int_equal(mkdir(stock.run, 0700), 0);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%.90s/%016d", stock.run, 7);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    first = connected_to(&a);
+    assert_true(first >= 0);
+    next = connected_to(&a);
+    assert_int_equal(next, -1);
+    assert_int_equal(errno, EAGAIN);
+    open_all(r);
+    frame(&r[0], CHANNEL_END, 0, NULL, 0);
+    end_all(r, 0);
+    assert_int_equal(unlink(a.sun_path), 0);    /* it is still there */
+    close(first);
+    close(fd);
+}
+
+/* ---- who comes ----------------------------------------------------------- */
+
+static void torture_xl_receive_meet_strangers_find_no_door(void **state)
+{
+    struct receiving first = come(token, 2, 0), r;
+    uint8_t half[CHANNEL_TOKEN];
+    struct stat st;
+
+    (void)state;
+    is_answered(&first);
+    assert_int_equal(stat(stock.run, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    /* Another token altogether; and half of the right one. */
+    r = come(other, 2, 1);
+    says_no_more(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    memcpy(half, token, sizeof(half));
+    half[12]++;
+    r = come(half, 2, 1);
+    says_no_more(&r);
+    assert_int_equal(receiving_end(&r), 0);
+    /* The right one still comes in. */
+    r = come(token, 2, 1);
+    is_answered(&r);
+    frame(&r, CHANNEL_DATA, 0, "x", 1);
+    frame(&first, CHANNEL_END, 1, NULL, 0);
+    assert_int_equal(receiving_end(&first), 0);
+    assert_int_equal(receiving_end(&r), 0);
+}
+
+static void torture_xl_receive_meet_a_connection_twice_ends_it(void **state)
+{
+    struct receiving r[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        r[i] = come(token, 3, i ? 1 : 0);
+        if (i < 2)
+            is_answered(&r[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        says_no_more(&r[i]);
+    assert_true(receiving_end(&r[0]));
+    receiving_end(&r[1]);
+    receiving_end(&r[2]);
+    assert_int_equal(nr_sockets(), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_xl_receive_meet_a_directory_that_others_may_use),
+        TEST(torture_xl_receive_meet_a_directory_that_is_somebody_s),
+        TEST(torture_xl_receive_meet_a_directory_that_is_a_link),
+        TEST(torture_xl_receive_meet_killed_leaves_nothing),
+        TEST(torture_xl_receive_meet_a_source_that_gives_up),
+        TEST(torture_xl_receive_meet_a_busy_one_is_let_be),
+        TEST(torture_xl_receive_meet_strangers_find_no_door),
+        TEST(torture_xl_receive_meet_a_connection_twice_ends_it),
+    };
+
+    return torture_run(argc, argv, tests);
+}
