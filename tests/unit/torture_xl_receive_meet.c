@@ -158,6 +158,85 @@ static void torture_xl_receive_meet_strangers_find_no_door(void **state)
     assert_int_equal(receiving_end(&r), 0);
 }
 
+/* Where the only migration under way is met. */
+static struct sockaddr_un meeting_place(void)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    DIR *d = opendir(stock.run);
+    struct dirent *e;
+
+    assert_non_null(d);
+    while ((e = readdir(d))) {
+        if (e->d_name[0] != '.')
+            snprintf(a.sun_path, sizeof(a.sun_path), "%.80s/%.16s", stock.run,
+                     e->d_name);
+    }
+    closedir(d);
+    return a;
+}
+
+/* They hold up nobody else, however many they are. */
+static void torture_xl_receive_meet_silent_ones_are_let_wait(void **state)
+{
+    int silent[CHANNELS_MAX + 4], nr = 0;
+    struct receiving r[NR];
+    struct sockaddr_un a;
+
+    (void)state;
+    r[0] = come(token, NR, 0);
+    is_answered(&r[0]);
+    a = meeting_place();
+    for (int i = 1; i < NR; i++) {
+        while (nr < (i == 1 ? 1 : CHANNELS_MAX + 4)) {
+            silent[nr] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+            assert_int_equal(connect(silent[nr++], (struct sockaddr *)&a,
+                                     sizeof(a)), 0);
+        }
+        r[i] = come(token, NR, i);
+        is_answered(&r[i]);
+    }
+    frame(&r[0], CHANNEL_END, 0, NULL, 0);
+    end_all(r, 0);
+    while (nr)
+        close(silent[--nr]);
+}
+
+static void has_got(const char *suffix, const char *what)
+{
+    size_t len;
+    char *p = stock_file(suffix, &len);
+
+    assert_string_equal(p, what);
+    free(p);
+}
+
+/* Neither takes what is the other's. */
+static void torture_xl_receive_meet_two_migrations_at_once(void **state)
+{
+    static const uint8_t *const of[2] = { token, other };
+    struct receiving r[2][NR];
+
+    (void)state;
+    stock_does("cat >$GOT.$(head -c 1)");
+    for (int i = 0; i < NR; i++) {
+        for (int k = 0; k < 2; k++) {
+            r[k][i] = come(of[k], NR, k ? i : (NR - i) % NR);
+            is_answered(&r[k][i]);
+        }
+    }
+    for (int i = 0; i < NR; i++) {
+        for (int k = 0; k < 2; k++)
+            frame_of(of[k], &r[k][i], CHANNEL_DATA, k ? i : (NR - i) % NR,
+                     k ? "xyz" + i : "abc" + (NR - i) % NR, 1);
+    }
+    for (int k = 0; k < 2; k++) {
+        frame_of(of[k], &r[k][0], CHANNEL_END, NR, NULL, 0);
+        end_all(r[k], 0);
+    }
+    has_got(".a", "bc");
+    has_got(".x", "yz");
+}
+
 static void torture_xl_receive_meet_a_connection_twice_ends_it(void **state)
 {
     struct receiving r[3];
@@ -187,6 +266,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_meet_a_source_that_gives_up),
         TEST(torture_xl_receive_meet_a_busy_one_is_let_be),
         TEST(torture_xl_receive_meet_strangers_find_no_door),
+        TEST(torture_xl_receive_meet_silent_ones_are_let_wait),
+        TEST(torture_xl_receive_meet_two_migrations_at_once),
         TEST(torture_xl_receive_meet_a_connection_twice_ends_it),
     };
 

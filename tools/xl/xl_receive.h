@@ -51,6 +51,9 @@ int stock_end(struct stock *s);
 struct meeting {
     int fd;
     char path[100];
+    /* Who has come, and has yet to say who it is. */
+    int waiting[CHANNELS_MAX];
+    unsigned int nr_waiting;
 };
 
 /* 0, or -1 and says why. Also takes away what dead ones have left. */

@@ -156,6 +156,7 @@ int meeting_open(struct meeting *m, const uint8_t *token)
     int dir;
 
     m->fd = -1;
+    m->nr_waiting = 0;
     if (path_of(m->path, sizeof(m->path), token))
         return complain(directory());
     dir = open_directory();
@@ -179,6 +180,8 @@ void meeting_close(struct meeting *m)
     if (m->fd < 0)
         return;
     unlink(m->path);
+    while (m->nr_waiting)
+        close(m->waiting[--m->nr_waiting]);
     close(m->fd);
     m->fd = -1;
     guard_path(false);
@@ -223,45 +226,88 @@ static int take_descriptors(struct arrival *g, uint8_t *hello)
 }
 
 /* Is it of this migration? */
-static int greet(struct arrival *g, const struct channel_hello *first,
-                 uint64_t deadline_ns)
+static int greet(struct arrival *g, const struct channel_hello *first)
 {
-    struct pollfd fd = { .fd = g->keeper, .events = POLLIN };
     uint8_t hello[CHANNEL_HELLO_SIZE];
-    struct ucred who;
-    socklen_t len = sizeof(who);
-    uint64_t now = xl_now_ns();
 
-    if (getsockopt(g->keeper, SOL_SOCKET, SO_PEERCRED, &who, &len) ||
-        who.uid != geteuid() || now >= deadline_ns ||
-        poll(&fd, 1, (deadline_ns - now) / 1000000) < 1 ||
-        take_descriptors(g, hello) || channel_hello_get(&g->hello, hello) ||
+    if (take_descriptors(g, hello) || channel_hello_get(&g->hello, hello) ||
         !channel_token_same(g->hello.token, first->token))
         return turn_away(g);
     return 0;
 }
 
+static int stop_waiting(struct meeting *m, unsigned int i)
+{
+    int fd = m->waiting[i];
+
+    m->nr_waiting--;
+    memmove(&m->waiting[i], &m->waiting[i + 1],
+            (m->nr_waiting - i) * sizeof(m->waiting[0]));
+    return fd;
+}
+
+/* Who says nothing must not hold up the others, nor keep them out. */
+static void let_in(struct meeting *m)
+{
+    int fd = accept4(m->fd, NULL, NULL, SOCK_CLOEXEC);
+    struct ucred who;
+    socklen_t len = sizeof(who);
+
+    if (fd < 0)
+        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) ||
+        who.uid != geteuid()) {
+        close(fd);
+        return;
+    }
+    if (m->nr_waiting == CHANNELS_MAX)
+        close(stop_waiting(m, 0));
+    m->waiting[m->nr_waiting++] = fd;
+}
+
+/* 0: here is one; -1: not yet. */
+static int hear(struct meeting *m, const struct pollfd *fds, unsigned int nr,
+                const struct channel_hello *first, struct arrival *g)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        if (!fds[i].revents)
+            continue;
+        *g = (struct arrival){ .in = -1, .out = -1,
+                               .keeper = stop_waiting(m, i) };
+        /* The others' places have changed: they are looked at again. */
+        return greet(g, first);
+    }
+    return -1;
+}
+
+#define OWN_FDS 2
+
 int meeting_wait(struct meeting *m, const struct channel_hello *first,
                  struct arrival *g, uint64_t deadline_ns)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[OWN_FDS + CHANNELS_MAX] = {
         { .fd = m->fd, .events = POLLIN },
         { .fd = STDIN_FILENO, .events = POLLIN },
     };
+    unsigned int nr;
     uint64_t now;
 
     while ((now = xl_now_ns()) < deadline_ns) {
-        if (poll(fds, 2, (deadline_ns - now) / 1000000 + 1) < 1)
+        nr = m->nr_waiting;
+        for (unsigned int i = 0; i < nr; i++)
+            fds[OWN_FDS + i] = (struct pollfd){ .fd = m->waiting[i],
+                                                .events = POLLIN };
+        if (poll(fds, OWN_FDS + nr, (deadline_ns - now) / 1000000 + 1) < 1)
             continue;
         /* Nothing is to come there yet, so it is the end. */
         if (fds[1].revents) {
             fprintf(stderr, RECEIVE_SAY "the source has given up\n");
             return -1;
         }
-        *g = (struct arrival){ .in = -1, .out = -1 };
-        g->keeper = accept4(m->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (g->keeper >= 0 && !greet(g, first, deadline_ns))
+        if (!hear(m, fds + OWN_FDS, nr, first, g))
             return 0;
+        if (fds[0].revents)
+            let_in(m);
     }
     fprintf(stderr, RECEIVE_SAY "not all connections have come within %d s\n",
             RECEIVE_PATIENCE_MS / 1000);
