@@ -189,6 +189,75 @@ static void torture_xl_receive_a_connection_that_breaks(void **state)
     free(p);
 }
 
+/* It is the end for all, with what was good before it. */
+static void ends_it(struct receiving r[NR], const char *why)
+{
+    size_t len;
+    char *p;
+
+    for (int i = 0; i < NR; i++)
+        says_no_more(&r[i]);
+    end_all(r, 1);
+    receiving_told(why);
+    p = stock_file("", &len);
+    assert_string_equal(p, "");
+    free(p);
+    p = stock_file(".end", &len);
+    assert_string_equal(p, "seen");
+    free(p);
+}
+
+static void torture_xl_receive_a_damaged_frame_ends_it(void **state)
+{
+    uint8_t bytes[CHANNEL_HEAD_SIZE + 4];
+    struct channel_head h = { .raw_len = 4, .wire_len = 4 };
+    struct receiving r[NR];
+
+    (void)state;
+    stock_does("cat >$GOT; printf seen >$GOT.end");
+    open_all(r);
+    memcpy(bytes + CHANNEL_HEAD_SIZE, "good", 4);
+    channel_head_put(bytes, &h, token, "good");
+    bytes[CHANNEL_HEAD_SIZE + 2] ^= 4;
+    put(&r[1], bytes, sizeof(bytes));
+    ends_it(r, "migration target: channel 1: a frame is damaged, or of another "
+            "migration\n");
+}
+
+/* As a program in between would that knows all but the token. */
+static void torture_xl_receive_another_s_frame_ends_it(void **state)
+{
+    struct receiving r[NR];
+
+    (void)state;
+    stock_does("cat >$GOT; printf seen >$GOT.end");
+    open_all(r);
+    frame_of(other, &r[2], CHANNEL_DATA, 0, "evil", 4);
+    ends_it(r, "migration target: channel 2: a frame is damaged, or of another "
+            "migration\n");
+}
+
+/* No more is read of it than its head. */
+static void torture_xl_receive_an_oversized_frame_ends_it(void **state)
+{
+    static const uint32_t lens[] = { CHANNEL_FRAME_MAX + 1, UINT32_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        struct channel_head h = { .raw_len = 4, .wire_len = 4 };
+        uint8_t bytes[CHANNEL_HEAD_SIZE];
+        struct receiving r[NR];
+
+        stock_does("cat >$GOT; printf seen >$GOT.end");
+        open_all(r);
+        channel_head_put(bytes, &h, token, "good");
+        memcpy(bytes + 16, &lens[i], 4);
+        memcpy(bytes + 20, &lens[i], 4);
+        put(&r[0], bytes, sizeof(bytes));
+        ends_it(r, "migration target: channel 0: a frame is too large\n");
+    }
+}
+
 static void torture_xl_receive_the_first_dies_and_so_do_all(void **state)
 {
     struct receiving r[NR];
@@ -233,6 +302,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_puts_it_together),
         TEST(torture_xl_receive_one_connection_will_do),
         TEST(torture_xl_receive_a_connection_that_breaks),
+        TEST(torture_xl_receive_a_damaged_frame_ends_it),
+        TEST(torture_xl_receive_another_s_frame_ends_it),
+        TEST(torture_xl_receive_an_oversized_frame_ends_it),
         TEST(torture_xl_receive_the_first_dies_and_so_do_all),
         TEST(torture_xl_receive_a_stock_xl_that_does_not_receive),
     };
