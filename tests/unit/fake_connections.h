@@ -7,8 +7,6 @@
 
 #include "fake_stock.h"
 
-#include <dirent.h>
-
 #include "channel_frame.h"
 
 #define NR 3
@@ -107,19 +105,6 @@ static inline void end_all(struct receiving r[NR], int status)
         assert_int_equal(receiving_end(&r[i]), 0);
 }
 
-static inline unsigned int nr_sockets(void)
-{
-    DIR *d = opendir(stock.run);
-    struct dirent *e;
-    unsigned int n = 0;
-
-    while (d && (e = readdir(d)))
-        n += e->d_name[0] != '.';
-    if (d)
-        closedir(d);
-    return n;
-}
-
 static inline int setup(void **state)
 {
     (void)state;
@@ -132,7 +117,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     (void)state;
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     stock_teardown();
     return 0;

@@ -8,6 +8,7 @@
 
 #include "torture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -61,6 +62,19 @@ static inline void stock_teardown(void)
 
     snprintf(command, sizeof(command), "rm -rf %s", stock.dir);
     assert_int_equal(system(command), 0);
+}
+
+static inline unsigned int nr_files(const char *dir)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    unsigned int n = 0;
+
+    while (d && (e = readdir(d)))
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
 }
 
 static inline char *stock_read(const char *path, size_t *len_r)

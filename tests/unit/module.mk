@@ -36,8 +36,9 @@ TEST_OBJS_torture_channel_out := $(CHANNEL_OUT_OBJS)
 $(foreach t,torture_channel_frame torture_channel_out torture_channels,\
 	$(eval TEST_LIBS_$(t) := $(CHANNEL_LIBS)))
 TEST_OBJS_torture_save_channels += $(call objs,tools/libs/guest/channel_in.c)
-TEST_OBJS_torture_xl_channels += $(call objs,$(addprefix tools/libs/guest/,\
-	channel_out.c save_bucket.c))
+$(foreach t,torture_xl_channels torture_xl_channels_broken,\
+	$(eval TEST_OBJS_$(t) += $(call objs,$(addprefix tools/libs/guest/,\
+	channel_out.c save_bucket.c))))
 TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \

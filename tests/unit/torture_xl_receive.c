@@ -34,7 +34,7 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
     assert_string_equal(p, "-t migrate-receive -e\n");
     free(p);
     free(data);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
 }
 
 /* sshd has a socket; what is there is passed on before there is more. */
@@ -124,7 +124,7 @@ static void torture_xl_receive_puts_it_together(void **state)
     stock_does("head -c 600003 >$GOT; printf '" READY "\\0'; "
                "cat >>$GOT; printf '" REPORT "\\0\\0'");
     open_all(r);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
     for (int i = 2; i >= 0; i--) {
         memset(some, 'a' + i, sizeof(some));
         frame(&r[i], CHANNEL_DATA, i, some, sizeof(some));
@@ -287,7 +287,7 @@ static void torture_xl_receive_a_stock_xl_that_does_not_receive(void **state)
     hello(&r, token, 1, 0);
     says_no_more(&r);
     assert_int_equal(receiving_end(&r), 1);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
 }
 
 int main(int argc, char **argv)

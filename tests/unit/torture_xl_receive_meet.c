@@ -66,11 +66,11 @@ static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
         r[0] = come(i ? token : other, 2, 0);
         is_answered(&r[0]);
-        assert_int_equal(nr_sockets(), 1);
+        assert_int_equal(nr_files(stock.run), 1);
         kill(r[0].pid, sigs[i]);
         assert_int_equal(waitpid(r[0].pid, &status, 0), r[0].pid);
         assert_true(WIFSIGNALED(status));
-        assert_int_equal(nr_sockets(), sigs[i] == SIGKILL);
+        assert_int_equal(nr_files(stock.run), sigs[i] == SIGKILL);
         /* Its stock receiver ends as well. */
         says_no_more(&r[0]);
         close(r[0].to);
@@ -80,7 +80,7 @@ static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
     open_all(r);
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
     end_all(r, 0);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
 }
 
 static void torture_xl_receive_meet_a_source_that_gives_up(void **state)
@@ -90,7 +90,7 @@ static void torture_xl_receive_meet_a_source_that_gives_up(void **state)
     (void)state;
     is_answered(&r);
     assert_int_equal(receiving_end(&r), 1);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
 }
 
 static int connected_to(const struct sockaddr_un *a)
@@ -252,7 +252,7 @@ static void torture_xl_receive_meet_a_connection_twice_ends_it(void **state)
     assert_true(receiving_end(&r[0]));
     receiving_end(&r[1]);
     receiving_end(&r[2]);
-    assert_int_equal(nr_sockets(), 0);
+    assert_int_equal(nr_files(stock.run), 0);
 }
 
 int main(int argc, char **argv)

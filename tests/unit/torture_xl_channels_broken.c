@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate over several connections that break, or a target that does, or a
+ * user who has thought better of it: from the first byte of the stream on.
+ */
+#include "fake_migration.h"
+
+static void torture_xl_channels_broken_a_receiver_that_dies(void **state)
+{
+    (void)state;
+    stock_does("head -c 1000000 >$GOT; exit 1");
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume");
+}
+
+/* Before the helper asks for the channels: it is told so. */
+static void torture_xl_channels_broken_a_receiver_that_dies_early(void **state)
+{
+    (void)state;
+    stock_does("head -c 55 >$GOT; exit 1");
+    t.late = true;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_false(t.forgotten);
+    assert_int_equal(t.lent, 4);
+    assert_string_equal(w.did, "save resume");
+    assert_non_null(strstr(t.said, "migration sender: the connection to the "
+                           "receiver has broken: Broken pipe\n"));
+}
+
+/* The save fails here: the target sees the stream end, and no permission. */
+static void torture_xl_channels_broken_a_save_that_fails(void **state)
+{
+    size_t len;
+    char *p;
+
+    (void)state;
+    stock_does("cat >$GOT; exit 1");
+    w.save_rc = ERROR_FAIL;
+    t.half = 100000;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume");
+    p = stock_file("", &len);
+    assert_true(len < TOTAL);
+    assert_null(memmem(p, len, GO, sizeof(GO)));
+    free(p);
+}
+
+/* It has all and is not ready: the guest stays here. */
+static void torture_xl_channels_broken_a_target_that_is_not_ready(void **state)
+{
+    char sh[100], *p;
+    size_t len;
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; exit 1", TOTAL);
+    stock_does(sh);
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save away back resume");
+    p = stock_file("", &len);
+    assert_int_equal(len, TOTAL);
+    free(p);
+}
+
+/* Something of it may have been under way, and nobody else knows. */
+static void torture_xl_channels_broken_one_that_ends_before_ready(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; touch "LINK_CUT"; cat "
+             ">$GOT.go", TOTAL);
+    stock_does(sh);
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save away back resume");
+    assert_non_null(strstr(t.said, "migration sender: channel "));
+    assert_non_null(strstr(t.said, " has ended\n"));
+    got_no_go();
+}
+
+/* From then on only the first one has anything to say. */
+static void torture_xl_channels_broken_one_that_ends_after_go(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
+             "head -c %zu >$GOT.go; touch "LINK_CUT"; sleep 0.5; "
+             "printf '" REPORT "\\0\\0'", TOTAL, sizeof(GO));
+    stock_does(sh);
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_OK);
+    assert_string_equal(w.did, "save away destroy");
+    all_of_it_came();
+}
+
+static void torture_xl_channels_broken_one_that_ends_in_the_save(void **state)
+{
+    (void)state;
+    stock_does("head -c 1000000 >$GOT; touch "LINK_CUT"; cat >$GOT");
+    one_can_be_cut();
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save resume");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_xl_channels_broken_a_receiver_that_dies),
+        TEST(torture_xl_channels_broken_a_receiver_that_dies_early),
+        TEST(torture_xl_channels_broken_a_save_that_fails),
+        TEST(torture_xl_channels_broken_a_target_that_is_not_ready),
+        TEST(torture_xl_channels_broken_one_that_ends_before_ready),
+        TEST(torture_xl_channels_broken_one_that_ends_after_go),
+        TEST(torture_xl_channels_broken_one_that_ends_in_the_save),
+    };
+
+    migration_main(argc, argv);
+    return torture_run(argc, argv, tests);
+}
