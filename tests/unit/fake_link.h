@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A connection that dies at our end, of which the other one hears nothing: as
- * when a network goes. Needs fake_stock.h.
+ * A connection that stalls, or dies at our end with the other one hearing
+ * nothing of it: as when a network goes.
  */
 #ifndef FAKE_LINK_H
 #define FAKE_LINK_H
 
 #include "fake_stock.h"
 
-/* It dies as soon as there is this file. */
+/* It dies as soon as there is this file, or carries nothing more. */
 #define LINK_CUT "$GOT.cut"
+#define LINK_STALL "$GOT.stall"
 
 /* In a process of its own: leaves both pipes open until all is over. */
 static inline void link_keep_open(void)
@@ -22,6 +23,14 @@ static inline void link_keep_open(void)
     while (!access(stock.dir, F_OK))
         usleep(20000);
     _exit(0);
+}
+
+static inline bool link_is_to(const char *what)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s.%s", stock.got, what);
+    return !access(path, F_OK);
 }
 
 static inline bool link_carry(int from, int to)
@@ -43,7 +52,6 @@ static inline int link_main(int (*receive)(void))
     struct pollfd fds[2] = { { .fd = 0, .events = POLLIN },
                              { .events = POLLIN } };
     int in[2], out[2];
-    char cut[128];
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
         return 1;
@@ -57,10 +65,11 @@ static inline int link_main(int (*receive)(void))
     close(out[1]);
     link_keep_open();
     fds[1].fd = out[0];
-    snprintf(cut, sizeof(cut), "%s.cut", stock.got);
-    while (access(cut, F_OK)) {
+    while (!link_is_to("cut")) {
         if (poll(fds, 2, 5) < 1)
             continue;
+        while (link_is_to("stall"))
+            usleep(20000);
         if ((fds[0].revents && !link_carry(0, in[1])) ||
             (fds[1].revents && !link_carry(out[0], 1)))
             break;

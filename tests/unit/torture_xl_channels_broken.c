@@ -70,7 +70,7 @@ static void torture_xl_channels_broken_one_that_ends_before_ready(void **state)
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; touch "LINK_CUT"; cat "
              ">$GOT.go", TOTAL);
     stock_does(sh);
-    one_can_be_cut();
+    one_can_fail();
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "save away back resume");
     assert_non_null(strstr(t.said, "migration sender: channel "));
@@ -88,7 +88,7 @@ static void torture_xl_channels_broken_one_that_ends_after_go(void **state)
              "head -c %zu >$GOT.go; touch "LINK_CUT"; sleep 0.5; "
              "printf '" REPORT "\\0\\0'", TOTAL, sizeof(GO));
     stock_does(sh);
-    one_can_be_cut();
+    one_can_fail();
     assert_int_equal(migrate(), MIGRATE_OK);
     assert_string_equal(w.did, "save away destroy");
     all_of_it_came();
@@ -98,9 +98,70 @@ static void torture_xl_channels_broken_one_that_ends_in_the_save(void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; touch "LINK_CUT"; cat >$GOT");
-    one_can_be_cut();
+    one_can_fail();
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "save resume");
+}
+
+/* Ready, and dead before the stream's end was sent. */
+static void the_target_dies_ready(struct sender *s)
+{
+    struct pollfd ready = { .fd = s->t.recv_fd, .events = POLLIN };
+    siginfo_t si;
+
+    assert_int_equal(poll(&ready, 1, HANGS_MS), 1);
+    kill(s->t.pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, s->t.pid, &si, WEXITED | WNOWAIT), 0);
+}
+
+static void torture_xl_channels_broken_before_the_end(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
+             "cat >$GOT.go", TOTAL);
+    stock_does(sh);
+    /* A further one would end with it, which is noticed as well. */
+    w.progress.params.channels = 1;
+    t.then = the_target_dies_ready;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_string_equal(w.did, "save away back resume");
+    assert_non_null(strstr(t.said, "migration sender: the stream could not be "
+                           "sent to its end: Broken pipe\n"));
+    assert_null(strstr(t.said, "permission to start"));
+    got_no_go();
+}
+
+/* ---- the user ------------------------------------------------------------ */
+
+/* One stalls, and so all do: what it holds up is waited for. */
+static void torture_xl_channels_broken_off_in_a_stall(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c 1000000 >$GOT; touch "LINK_STALL"; "
+             "{ sleep 0.5; kill -INT %d; } & cat >>$GOT; exit 1", getpid());
+    stock_does(sh);
+    one_can_fail();
+    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
+    assert_string_equal(w.did, "save resume");
+    assert_int_equal(w.report.outcome, XPC_OUTCOME_INTERRUPTED);
+}
+
+static void torture_xl_channels_broken_off_before_ready(void **state)
+{
+    char sh[300];
+
+    (void)state;
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; kill -INT %d; cat >$GOT.go; "
+             "exit 1", TOTAL, getpid());
+    stock_does(sh);
+    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
+    assert_string_equal(w.did, "save away back resume");
+    assert_int_equal(w.report.outcome, XPC_OUTCOME_INTERRUPTED);
+    got_no_go();
 }
 
 int main(int argc, char **argv)
@@ -114,6 +175,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_broken_one_that_ends_before_ready),
         TEST(torture_xl_channels_broken_one_that_ends_after_go),
         TEST(torture_xl_channels_broken_one_that_ends_in_the_save),
+        TEST(torture_xl_channels_broken_before_the_end),
+        TEST(torture_xl_channels_broken_off_in_a_stall),
+        TEST(torture_xl_channels_broken_off_before_ready),
     };
 
     migration_main(argc, argv);
