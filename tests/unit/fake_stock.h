@@ -59,7 +59,7 @@ static inline void stock_setup(void)
 /* A stock xl may outlive who started it, by a file or two. */
 static inline void stock_teardown(void)
 {
-    char command[128];
+    char command[200];
 
     snprintf(command, sizeof(command), "for i in 1 2 3 4 5 6 7 8 9; do rm -rf "
              "%s 2>/dev/null && break; sleep 0.1; done", stock.dir);

@@ -23,6 +23,7 @@ static struct {
     int lend[2];                /* the toolstack's end, the helper's */
     int sent[NR], received[NR];
     pthread_t toolstack;
+    bool joined;
     struct channel_in *in;
     struct pipe_reader stock;   /* behind it */
     int stream;                 /* what libxl calls it */
@@ -121,7 +122,8 @@ static int teardown(void **state)
 {
     (void)state;
     shutdown(far.lend[0], SHUT_RDWR);
-    pthread_join(far.toolstack, NULL);
+    if (!far.joined)
+        pthread_join(far.toolstack, NULL);
     close(far.lend[0]);
     close(far.lend[1]);
     for (int i = 0; i < NR; i++) {
@@ -226,6 +228,61 @@ static void torture_save_channels_are_capped_together(void **state)
     end_receiver();
     assert_true(precopy_ns >= 190 * XPC_MS);
     assert_int_equal(r.total_pages_sent, 2 * BATCH);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+/* What came over each, before the guest was suspended. */
+static size_t before[NR];
+static struct pipe_reader each[NR];
+
+#define LAST_ROUND 4                /* guests */
+
+static int script_of_a_last_round(void)
+{
+    char headers[40] = { 0 };
+    uint32_t end[2] = { 0, 0 };
+    int r = 0;
+
+    memset(guest, 1, sizeof(guest));
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    for (int i = 0; i < NR; i++)
+        before[i] = __atomic_load_n(&each[i].len, __ATOMIC_RELAXED);
+    for (int i = 0; i < LAST_ROUND && !r; i++)
+        r = send_guest();
+    return r || put(end, 8);
+}
+
+/* All connections share it: then the guest stands still no longer. */
+static void torture_save_channels_share_the_last_round(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    memset(each, 0, sizeof(each));
+    for (int i = 0; i < NR; i++) {
+        each[i].slow = true;
+        pipe_reader_start(&each[i], dup(far.received[i]));
+    }
+    assert_int_equal(save_to(null, "{\"downtime-ms\":5000,\"channels\":3,"
+                             "\"bandwidth-bytes-per-s\":1000000000}",
+                             script_of_a_last_round, &r), 0);
+    pthread_join(far.toolstack, NULL);
+    far.joined = true;
+    for (int i = 0; i < NR; i++) {
+        if (far.sent[i] >= 0)
+            close(far.sent[i]);
+        far.sent[i] = -1;
+        pipe_reader_join(&each[i]);
+        assert_true(each[i].len - before[i] >
+                    LAST_ROUND * BATCH * PAGE / NR / 3);
+        pipe_reader_dispose(&each[i]);
+    }
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
     close(null);
     xpc_report_dispose(&r);
 }
@@ -414,6 +471,7 @@ int main(int argc, char **argv)
         TEST(torture_save_channels_compress_the_stream),
         TEST(torture_save_channels_compress_with_lz4),
         TEST(torture_save_channels_are_capped_together),
+        TEST(torture_save_channels_share_the_last_round),
         TEST(torture_save_channels_a_stall_ends_it_in_time),
         TEST(torture_save_channels_stop_with_the_stream),
         TEST(torture_save_channels_one_that_dies_fails_it),
