@@ -265,7 +265,7 @@ static void torture_save_channels_share_the_last_round(void **state)
     (void)state;
     memset(each, 0, sizeof(each));
     for (int i = 0; i < NR; i++) {
-        each[i].slow = true;
+        each[i].bytes_per_s = 300000000;
         pipe_reader_start(&each[i], dup(far.received[i]));
     }
     assert_int_equal(save_to(null, "{\"downtime-ms\":5000,\"channels\":3,"
