@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is refused before the first copy, and what may be changed after it.
+ */
+#include "policy_fixture.h"
+
+static void torture_policy_preflight_refuses_the_impossible(void **state)
+{
+    struct fixture *f = *state;
+    char err[256];
+
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+    f->p.downtime_ns = 50 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone"));
+    f->p.downtime_ns = 200 * XPC_MS;
+    f->p.duration_ns = 500 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "first copy alone"));
+}
+
+static void torture_policy_preflight_a_change_takes_effect_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    f->p.downtime_ns = 400 * XPC_MS;
+    f->p.overhead_ns = 70 * XPC_MS;
+    xpc_engine_change(&f->e, &f->p);
+    /* 7,000 pages are 288 ms. */
+    assert_int_equal(iterate(f, 8000, 7000), XPC_STOP_AND_COPY);
+    assert_int_equal(f->it.decision.overhead_ns, 70 * XPC_MS);
+    assert_int_equal(f->it.number, 2);
+}
+
+/* What the link gives is not forgotten: a small iteration tells nothing. */
+static void torture_policy_preflight_a_change_keeps_the_bandwidth(void **state)
+{
+    static const uint64_t stated[] = { 0, 10 * LINK, LINK / 2 };
+
+    for (int i = 0; i < 3; i++) {
+        struct fixture *f = *state;
+
+        setup(state);
+        f->p.bandwidth_bytes_per_s = 0;
+        iterate(f, 16384, 8000);
+        f->p.bandwidth_bytes_per_s = stated[i];
+        xpc_engine_change(&f->e, &f->p);
+        iterate(f, 100, 8000);
+        assert_in_range(f->it.decision.bandwidth_bytes_per_s,
+                        (i == 2 ? LINK / 2 : LINK) - 100,
+                        (i == 2 ? LINK / 2 : LINK) + 100);
+    }
+}
+
+static void torture_policy_preflight_a_change_is_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_params to = f->p;
+    char err[256];
+
+    to.downtime_ns = 2 * XPC_S;
+    /* Over already, perhaps, but the first copy is behind us. */
+    to.duration_ns = XPC_MS;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     0);
+    to.policy = XPC_POLICY_STOCK;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "policy"));
+    to = f->p;
+    to.channels = 2;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "channels and their compression"));
+    to = f->p;
+    to.compress = XPC_COMPRESS_ZSTD;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "channels and their compression"));
+    to = f->p;
+    to.max_downtime_ns = to.downtime_ns / 2;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "maximum downtime"));
+    to = f->p;
+    to.downtime_ns = 50 * XPC_MS;
+    assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone"));
+}
+
+/*
+ * What the first iteration's end would say whatever the guest did is said
+ * before it: 256 pages take 10.5 ms, the margin is 8.4 ms.
+ */
+static void torture_policy_preflight_counts_what_suspending_dirties(
+    void **state)
+{
+    struct fixture *f = *state;
+    char err[256];
+
+    f->p.downtime_ns = 68 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone takes 60.5 ms"));
+    assert_non_null(strstr(err, "95%"));
+    assert_int_equal(iterate(f, 16384, 0), XPC_ABORT);
+    /* The least that the refusal would let through is within reach. */
+    f->now = START;
+    f->p.downtime_ns = 69 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+    assert_int_equal(iterate(f, 16384, 0), XPC_STOP_AND_COPY);
+    /* A link of which nothing is known may be fast. */
+    f->p.bandwidth_bytes_per_s = 0;
+    f->p.downtime_ns = 59 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+}
+
+static void torture_policy_preflight_says_what_was_learned(void **state)
+{
+    struct fixture *f = *state;
+    char err[256];
+
+    f->p.overhead_ns = 0;
+    f->p.learned.overhead_ns = 300 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "earlier migrations"));
+    assert_null(strchr(err, '\n'));
+    f->p.overhead_ns = 300 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_null(strstr(err, "earlier migrations"));
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(t) cmocka_unit_test_setup(t, setup)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_policy_preflight_refuses_the_impossible),
+        TEST(torture_policy_preflight_a_change_takes_effect_at_once),
+        TEST(torture_policy_preflight_a_change_keeps_the_bandwidth),
+        TEST(torture_policy_preflight_a_change_is_checked),
+        TEST(torture_policy_preflight_counts_what_suspending_dirties),
+        TEST(torture_policy_preflight_says_what_was_learned),
+    };
+
+    return torture_run(argc, argv, tests);
+}
