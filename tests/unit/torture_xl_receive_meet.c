@@ -21,7 +21,7 @@ static void refuses_directory(void)
     receiving_told(line);
 }
 
-static void torture_xl_receive_meet_a_directory_that_others_may_use(void **state)
+static void torture_xl_receive_meet_a_directory_for_others(void **state)
 {
     (void)state;
     assert_int_equal(mkdir(stock.run, 0777), 0);
@@ -259,7 +259,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(torture_xl_receive_meet_a_directory_that_others_may_use),
+        TEST(torture_xl_receive_meet_a_directory_for_others),
         TEST(torture_xl_receive_meet_a_directory_that_is_somebody_s),
         TEST(torture_xl_receive_meet_a_directory_that_is_a_link),
         TEST(torture_xl_receive_meet_killed_leaves_nothing),

@@ -37,14 +37,17 @@ struct channel_in {
 
 /* ---- in the end --------------------------------------------------------- */
 
-/* With the lock held. Not under the hands of who writes. */
+/*
+ * With the lock held. Not under the hands of who writes. Who waits for both is
+ * to know of it before the reader's answer to that end.
+ */
 static void close_out(struct channel_in *in)
 {
     if (!in->stop || in->writing || in->out_fd < 0)
         return;
+    eventfd_write(in->done_fd, 1);
     close(in->out_fd);
     in->out_fd = -1;
-    eventfd_write(in->done_fd, 1);
 }
 
 /* With the lock held. Nobody goes on. */

@@ -21,7 +21,7 @@ struct channel_in *channel_in_start(const int *fds, unsigned int nr,
                                     const uint8_t *token, bool compressed,
                                     int out_fd);
 
-/* Readable when out_fd has been closed. */
+/* Readable when out_fd is closed, and before its reader can know. */
 int channel_in_done_fd(const struct channel_in *in);
 
 /* What was wrong: one line, or NULL; at its end, for good. */
