@@ -16,7 +16,7 @@
 
 /* How long a receiver may take to answer. */
 #define PATIENCE_NS (30 * XPC_S)
-/* By default sshd drops some of more than ten that are not in yet. */
+/* sshd's MaxStartups: it drops some of more than ten that are not in yet. */
 #define AT_ONCE 8
 
 /* ---- one connection ------------------------------------------------------ */
@@ -85,7 +85,6 @@ static int start_further(struct sender *s, unsigned int i, char *rune)
 static int meet_further(struct sender *s, unsigned int i)
 {
     struct transport *t = &s->channels->further[i];
-
     bool came = !take_banner(s, t);
     char a[XPC_UNIT_LEN];
 
@@ -102,10 +101,7 @@ static int meet_further(struct sender *s, unsigned int i)
     return -1;
 }
 
-/*
- * They come up side by side, as many as sshd lets knock at once (MaxStartups),
- * and are greeted one after the other.
- */
+/* They come up side by side, and are greeted one after the other. */
 static int connect_further(struct sender *s, char *rune)
 {
     unsigned int nr = s->channels->nr - 1;
