@@ -65,7 +65,7 @@ static void torture_xl_sender_the_report_ends_the_downtime(void **state)
         while (!memmem(buf, n, GO, sizeof(GO)))
             n += read(far.in, buf + n, sizeof(buf) - n);
         says(REPORT, sizeof(REPORT));
-        usleep(300 * 1000);
+        usleep(1000 * 1000);
         says("", 1);
         _exit(0);
     }
