@@ -33,7 +33,7 @@ void channels_inherit(struct sender *s, bool children_too);
 int channels_finish(struct sender *s);
 
 /* Says so if it broke before that. */
-void channels_explain(const struct sender *s);
+void channels_explain(struct sender *s);
 
 /* The permission to start. 0 or -1, as sender_write(). */
 int channels_go(struct sender *s, const void *go, size_t len);

@@ -234,14 +234,18 @@ int channels_finish(struct sender *s)
     return -1;
 }
 
-void channels_explain(const struct sender *s)
+void channels_explain(struct sender *s)
 {
-    struct pollfd done = { .fd = s->channels->done_fd, .events = POLLIN };
+    struct channels *c = s->channels;
+    struct pollfd done = { .fd = c->done_fd, .events = POLLIN };
 
-    /* Until then it is the thread's. */
-    if (poll(&done, 1, 0) == 1 && s->channels->error)
+    if (!c->running || poll(&done, 1, 0) != 1)
+        return;
+    pthread_join(c->thread, NULL);
+    c->running = false;
+    if (!c->ok)
         fprintf(stderr, SAY "the connection to the receiver has broken: %s\n",
-                strerror(s->channels->error));
+                strerror(c->error));
 }
 
 int channels_go(struct sender *s, const void *go, size_t len)
