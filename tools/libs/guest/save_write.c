@@ -154,9 +154,10 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
 ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
 {
     static writev_fn *real;
+    struct save_ctx *ctx = save_active;
 
-    if (save_active && fd == save_active->io_fd)
-        return write_stream(save_active, iov, iovcnt);
+    if (ctx && fd == ctx->io_fd)
+        return write_stream(ctx, iov, iovcnt);
     if (!real)
         real = (writev_fn *)save_next("writev");
     return real(fd, iov, iovcnt);
@@ -166,9 +167,10 @@ ssize_t write(int fd, const void *buf, size_t len)
 {
     static write_fn *real;
     struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+    struct save_ctx *ctx = save_active;
 
-    if (save_active && fd == save_active->io_fd)
-        return write_stream(save_active, &iov, 1);
+    if (ctx && fd == ctx->io_fd)
+        return write_stream(ctx, &iov, 1);
     if (!real)
         real = (write_fn *)save_next("write");
     return real(fd, buf, len);
