@@ -23,7 +23,7 @@ struct pipe_reader {
     size_t len, room;
 };
 
-/* So that no more than its rate was read since it began. */
+/* So that no more than its rate was read since the first byte came. */
 static inline void pipe_reader_pace(const struct pipe_reader *r,
                                     const struct timespec *begun)
 {
@@ -43,11 +43,12 @@ static inline void *pipe_reader_run(void *arg)
     struct timespec begun;
     ssize_t n;
 
-    clock_gettime(CLOCK_MONOTONIC, &begun);
     do {
         if (r->len + most > r->room)
             r->p = realloc(r->p, r->room = 2 * r->room + (4 << 20));
         n = read(r->fd, r->p + r->len, most);
+        if (!r->len)
+            clock_gettime(CLOCK_MONOTONIC, &begun);
         r->len += n > 0 ? n : 0;
         if (r->bytes_per_s)
             pipe_reader_pace(r, &begun);
