@@ -132,7 +132,6 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
         return xl_parse_list(optarg, add_pid, o, err);
     case OPT_PLOT:
         o->plot = true;
-        o->plot_file = NULL;    /* the last one counts */
         return xl_parse_plot(optarg, &o->plot_file, err);
     case OPT_JSON:
         o->json = true;
@@ -171,9 +170,8 @@ static int check(struct dirty_rate_options *o, bool calc, bool periods,
         return xl_bad(err, "--record and --trace need --mode=dirty-bitmap");
     if (o->record || o->trace)
         o->req.mode = XPC_MODE_DIRTY_BITMAP;
-    if (o->plot && !o->plot_file && o->json)
-        return xl_bad(err, "--plot and --json both want standard output: give "
-                      "--plot=FILE");
+    if (xl_check_plot(o->plot, o->plot_file, o->json, err))
+        return -1;
     return xpc_meter_request_check(&o->req, err);
 }
 

@@ -62,16 +62,12 @@ static int parse_options(int argc, char **argv, struct history_options *o,
             continue;
         }
         o->plot = true;
-        o->plot_file = NULL;    /* the last one counts */
         if (xl_parse_plot(optarg, &o->plot_file, err))
             return -1;
     }
     o->hosts = argv + optind;
     o->nr_hosts = argc - optind;
-    if (o->plot && !o->plot_file && o->json)
-        return xl_bad(err, "--plot and --json both want standard output: give "
-                      "--plot=FILE");
-    return 0;
+    return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 
 /* ---- the targets ------------------------------------------------------ */

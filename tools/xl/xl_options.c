@@ -168,6 +168,7 @@ int xl_parse_plot(const char *s, const char **file_r, char *err)
 {
     const char *dot = s ? strrchr(s, '.') : NULL;
 
+    *file_r = NULL;
     if (!s || !strcmp(s, "ascii"))
         return 0;
     if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
@@ -175,6 +176,14 @@ int xl_parse_plot(const char *s, const char **file_r, char *err)
                       ".svg or .png", s);
     *file_r = s;
     return 0;
+}
+
+int xl_check_plot(bool plot, const char *file, bool json, char *err)
+{
+    if (!plot || file || !json)
+        return 0;
+    return xl_bad(err, "--plot and --json both want standard output: give "
+                  "--plot=FILE");
 }
 
 int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err)

@@ -7,6 +7,7 @@
 #define XL_OPTIONS_H
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "xenprecopy.h"
@@ -50,9 +51,11 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
 
 /*
  * Of --plot, where s is NULL when it has no value. *file_r becomes the file it
- * is to go to; for the terminal it stays as it is.
+ * is to go to, NULL: the terminal. The last one counts.
  */
 int xl_parse_plot(const char *s, const char **file_r, char *err);
+/* On the terminal it can't be together with JSON. 0, or -1 with a line in err. */
+int xl_check_plot(bool plot, const char *file, bool json, char *err);
 
 /*
  * Calls fn with every item of a comma-separated list, until it returns other

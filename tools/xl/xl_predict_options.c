@@ -231,7 +231,6 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         return 0;
     case OPT_PLOT:
         o->plot = true;
-        o->plot_file = NULL;    /* the last one counts */
         return xl_parse_plot(optarg, &o->plot_file, err);
     case OPT_STREAM:
         return xl_parse_bandwidth("stream", optarg, &o->stream_bytes_per_s,
@@ -288,10 +287,7 @@ static int check(const struct predict_options *o, char *err)
         return xl_bad(err, "at most %d domains", XPC_EVACUATE_MAX);
     if (o->calc_time && !o->nr_domains)
         return xl_bad(err, "--calc-time: nothing is measured with --from alone");
-    if (o->plot && !o->plot_file && o->json)
-        return xl_bad(err, "--plot and --json both want standard output: give "
-                   "--plot=FILE");
-    return 0;
+    return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 
 int predict_parse_options(int argc, char **argv, struct predict_options *o,
