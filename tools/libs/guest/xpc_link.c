@@ -72,12 +72,16 @@ uint64_t xpc_link_stated(const struct xpc_params *p, uint64_t cap)
     return cap && (!given || cap < given) ? cap : given;
 }
 
+/* So much of the stream goes into a byte that is really sent. */
+static double ratio(const struct xpc_link *l)
+{
+    return l->wire > 0 ? l->stream / l->wire : 1;
+}
+
 /* Of the stream, for what is really sent. */
 static uint64_t for_stream(const struct xpc_link *l, uint64_t rate)
 {
-    double ratio = l->wire > 0 ? l->stream / l->wire : 1;
-
-    return fmin(rate * ratio, 0x1p63);
+    return fmin(rate * ratio(l), 0x1p63);
 }
 
 /*
@@ -105,10 +109,9 @@ uint64_t xpc_link_switchover(const struct xpc_link *l,
                              const struct xpc_params *p)
 {
     uint64_t given = xpc_link_stated(p, xpc_params_switchover_cap(p));
-    double ratio = for_stream(l, 1u << 20) / 0x1p20;
 
     if (p->bandwidth_bytes_per_s &&
-        xpc_params_held_back(p, xpc_link_measured(l) / ratio))
+        xpc_params_held_back(p, xpc_link_measured(l) / ratio(l)))
         return for_stream(l, given);
     return bounded(l, given);
 }

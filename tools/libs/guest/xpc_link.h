@@ -5,7 +5,7 @@
  *
  * Rates that predictions rest on are of the stream, in bytes per second. What
  * is stated, and the caps, are of what is really sent, which compression makes
- * less: ratio() is between them.
+ * less. How much less is learned too.
  */
 #ifndef XPC_LINK_H
 #define XPC_LINK_H
