@@ -103,12 +103,19 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
 
 /* ---- the save -------------------------------------------------------- */
 
+static void not_begun(struct save_ctx *ctx, int outcome, const char *reason,
+                      const char *text, const char *why)
+{
+    ctx->report.outcome = outcome;
+    ctx->report.reason = strdup(reason);
+    ctx->report.text = strdup(text);
+    save_log(ctx, "%s, the guest was not touched: %s",
+             xpc_outcome_names[outcome], why);
+}
+
 static int refuse(struct save_ctx *ctx, const char *why)
 {
-    ctx->report.outcome = XPC_OUTCOME_REFUSED;
-    ctx->report.reason = strdup("refused");
-    ctx->report.text = strdup(why);
-    save_log(ctx, "refused, the guest was not touched: %s", why);
+    not_begun(ctx, XPC_OUTCOME_REFUSED, "refused", why, why);
     errno = EINVAL;
     return -1;
 }
@@ -119,10 +126,7 @@ static int fail_early(struct save_ctx *ctx, const char *why)
     char text[XPC_ERR_LEN + 64];
 
     snprintf(text, sizeof(text), "failed: before the first copy: %s", why);
-    ctx->report.outcome = XPC_OUTCOME_FAILED;
-    ctx->report.reason = strdup("error");
-    ctx->report.text = strdup(text);
-    save_log(ctx, "failed, the guest was not touched: %s", why);
+    not_begun(ctx, XPC_OUTCOME_FAILED, "error", text, why);
     errno = EPIPE;
     return -1;
 }
