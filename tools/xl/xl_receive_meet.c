@@ -18,21 +18,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "xen_run.h"
 #include "xl_receive.h"
 
-#define DIRECTORY "/run/xen-precopy"
 #define NAME_LEN 16             /* in hexadecimal */
 #define PASSED 2                /* standard input and output */
 
 /* To be removed when a signal ends us. */
 static char own_path[sizeof(((struct meeting *)0)->path)];
-
-static const char *directory(void)
-{
-    const char *dir = getenv("XEN_PRECOPY_RUN");
-
-    return dir && *dir ? dir : DIRECTORY;
-}
 
 static int complain(const char *what)
 {
@@ -46,7 +39,8 @@ static int path_of(char *path, size_t len, const uint8_t *token)
     uint64_t name;
 
     memcpy(&name, token, sizeof(name));
-    if ((size_t)snprintf(path, len, "%s/%016"PRIx64, directory(), name) < len)
+    if ((size_t)snprintf(path, len, "%s/%016"PRIx64, xen_run_path(),
+                         name) < len)
         return 0;
     errno = ENAMETOOLONG;
     return -1;
@@ -70,25 +64,14 @@ static int connect_to(const char *path, int flags)
 
 /* ---- opened -------------------------------------------------------------- */
 
-/* Ours alone? A descriptor of it, or -1 and says why. */
 static int open_directory(void)
 {
-    struct stat st;
-    int fd;
+    char err[XPC_ERR_LEN];
+    int fd = xen_run_open(err);
 
-    if (mkdir(directory(), 0700) && errno != EEXIST)
-        return complain(directory());
-    fd = open(directory(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno != ENOTDIR)
-        return complain(directory());
-    if (fd >= 0 && !fstat(fd, &st) && st.st_uid == geteuid() &&
-        !(st.st_mode & 077))
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    fprintf(stderr, RECEIVE_SAY "%s: it must be a directory of the user's "
-            "own, with mode 0700\n", directory());
-    return -1;
+    if (fd < 0)
+        fprintf(stderr, RECEIVE_SAY "%s\n", err);
+    return fd;
 }
 
 /*
@@ -99,13 +82,13 @@ static void remove_stale(void)
 {
     char path[300];
     struct dirent *e;
-    DIR *dir = opendir(directory());
+    DIR *dir = opendir(xen_run_path());
     int fd;
 
     while (dir && (e = readdir(dir))) {
         if (strlen(e->d_name) != NAME_LEN)
             continue;
-        snprintf(path, sizeof(path), "%s/%.16s", directory(), e->d_name);
+        snprintf(path, sizeof(path), "%s/%.16s", xen_run_path(), e->d_name);
         fd = connect_to(path, SOCK_NONBLOCK);
         if (fd >= 0)
             close(fd);
@@ -158,7 +141,7 @@ int meeting_open(struct meeting *m, const uint8_t *token)
     m->fd = -1;
     m->nr_waiting = 0;
     if (path_of(m->path, sizeof(m->path), token))
-        return complain(directory());
+        return complain(xen_run_path());
     dir = open_directory();
     if (dir < 0)
         return -1;
@@ -343,7 +326,7 @@ int meeting_join(const uint8_t *hello, const uint8_t *token)
     int fd;
 
     if (path_of(path, sizeof(path), token)) {
-        complain(directory());
+        complain(xen_run_path());
         return EXIT_FAILURE;
     }
     fd = connect_to(path, 0);
