@@ -23,6 +23,8 @@ SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
 TEST_OBJS_torture_save_bucket := $(call objs,tools/libs/guest/save_bucket.c)
 TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 	save_thread.c save_workers.c))
+TEST_OBJS_torture_xen_lock := $(call objs,$(addprefix tools/libs/guest/,\
+	xen_lock.c xen_run.c))
 TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The lock of a domain, in a directory of the test's own. Other processes are
+ * children that say over a pipe when they hold it.
+ */
+#include "torture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xen_lock.h"
+#include "xen_run.h"
+
+static char base[] = "/tmp/torture_xen_lock.XXXXXX";
+static char run[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(base + sizeof(base) - 7, "XXXXXX");
+    if (!mkdtemp(base))
+        return -1;
+    snprintf(run, sizeof(run), "%s/run", base);
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    unsetenv(XEN_LOCK_ENV);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[100];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf %s", base);
+    return system(command);
+}
+
+static int nr_files(void)
+{
+    DIR *d = opendir(run);
+    struct dirent *e;
+    int nr = 0;
+
+    while (d && (e = readdir(d)))
+        nr += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return nr;
+}
+
+static int take(uint32_t domid)
+{
+    char err[XPC_ERR_LEN] = "";
+    int fd = xen_lock_take(domid, "a test", err);
+
+    if (fd < 0)
+        fail_msg("%s", err);
+    return fd;
+}
+
+/* It is held, by that process. */
+static void is_busy(uint32_t domid, pid_t pid, const char *part)
+{
+    char err[XPC_ERR_LEN] = "", number[32];
+
+    snprintf(number, sizeof(number), "process %ld (", (long)pid);
+    errno = 0;
+    assert_int_equal(xen_lock_take(domid, "a test", err), -1);
+    assert_int_equal(errno, EBUSY);
+    if (!strstr(err, number) || !strstr(err, part) || strchr(err, '\n'))
+        fail_msg("%s", err);
+    *err = 0;
+    assert_int_equal(xen_lock_check(domid, err), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_non_null(strstr(err, number));
+}
+
+/* A child that runs part until it is killed; its part has begun. */
+static pid_t start_child(void (*part)(void))
+{
+    int fds[2];
+    pid_t pid;
+    char c;
+
+    assert_int_equal(pipe(fds), 0);
+    pid = fork();
+    if (!pid) {
+        close(fds[0]);
+        part();
+        if (write(fds[1], "", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(fds[1]);
+    assert_int_equal(read(fds[0], &c, 1), 1);
+    close(fds[0]);
+    return pid;
+}
+
+static void end_child(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* ---- one at a time -------------------------------------------------------- */
+
+static void takes_seven(void)
+{
+    char err[XPC_ERR_LEN];
+
+    if (xen_lock_take(7, "xl migrate g1", err) < 0)
+        _exit(1);
+}
+
+static void torture_xen_lock_the_second_is_refused_and_told_who(void **state)
+{
+    int fd = take(7), other;
+
+    (void)state;
+    /* By the same process, too. */
+    is_busy(7, getpid(), "a test");
+    other = take(8);
+    xen_lock_release(fd);
+    xen_lock_release(other);
+    xen_lock_release(-1);
+    fd = start_child(takes_seven);
+    is_busy(7, fd, "xl migrate g1");
+    end_child(fd);
+}
+
+static void torture_xen_lock_a_killed_holder_holds_nothing(void **state)
+{
+    pid_t pid = start_child(takes_seven);
+    int fd;
+
+    (void)state;
+    end_child(pid);
+    fd = take(7);
+    xen_lock_release(fd);
+}
+
+static void torture_xen_lock_checking_takes_nothing(void **state)
+{
+    char err[XPC_ERR_LEN];
+    int fd;
+
+    (void)state;
+    assert_int_equal(xen_lock_check(7, err), 0);
+    assert_int_equal(nr_files(), 0);
+    assert_int_equal(xen_lock_check(7, err), 0);
+    fd = take(7);
+    xen_lock_release(fd);
+}
+
+static void torture_xen_lock_leaves_no_files(void **state)
+{
+    int fd = take(7), other = take(8);
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(nr_files(), 2);
+    xen_lock_release(fd);
+    assert_int_equal(nr_files(), 1);
+    is_busy(8, getpid(), "");
+    xen_lock_release(other);
+    assert_int_equal(nr_files(), 0);
+    pid = start_child(takes_seven);
+    end_child(pid);
+    assert_int_equal(nr_files(), 1);
+    fd = take(9);
+    assert_int_equal(nr_files(), 1);
+    xen_lock_release(fd);
+    assert_int_equal(nr_files(), 0);
+}
+
+/* ---- passed on ------------------------------------------------------------ */
+
+static int held = -1;
+
+static void keeps_what_it_has(void)
+{
+}
+
+/* As the guard does, which outlives xl. */
+static void torture_xen_lock_a_forked_child_holds_it_on(void **state)
+{
+    pid_t pid, parent;
+    int status, fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    parent = fork();
+    if (!parent) {
+        held = take(7);
+        pid = start_child(keeps_what_it_has);
+        if (write(fds[1], &pid, sizeof(pid)) != sizeof(pid))
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
+    close(fds[0]);
+    close(fds[1]);
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_int_equal(status, 0);
+    is_busy(7, parent, "has ended, but its guard or save helper has not");
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    /* It is nobody's child here: its end is seen by the lock alone. */
+    for (;;) {
+        char err[XPC_ERR_LEN];
+        int fd = xen_lock_take(7, "a test", err);
+
+        if (fd >= 0) {
+            xen_lock_release(fd);
+            break;
+        }
+        assert_int_equal(errno, EBUSY);
+    }
+}
+
+static void signs(void)
+{
+    xen_lock_sign(held, "the guard of xl migrate");
+}
+
+static void torture_xen_lock_the_guard_signs_for_itself(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    held = take(7);
+    pid = start_child(signs);
+    is_busy(7, pid, "(the guard of xl migrate)");
+    xen_lock_release(held);
+    is_busy(7, pid, "");
+    end_child(pid);
+    held = take(7);
+    xen_lock_release(held);
+}
+
+static void torture_xen_lock_a_long_text_stays_one_line(void **state)
+{
+    char text[300], err[XPC_ERR_LEN];
+    int fd;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    text[3] = '\033';
+    fd = xen_lock_take(7, text, err);
+    assert_true(fd >= 0);
+    assert_int_equal(xen_lock_check(7, err), -1);
+    assert_true(strlen(err) < XPC_ERR_LEN - 1);
+    assert_null(strchr(err, '\033'));
+    assert_non_null(strstr(err, "try again"));
+    xen_lock_release(fd);
+}
+
+static void torture_xen_lock_is_inherited_by_number(void **state)
+{
+    int fd = take(7), copy;
+
+    (void)state;
+    assert_int_equal(xen_lock_inherited(7), -1);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    xen_lock_pass_on(fd, true);
+    assert_int_equal(fcntl(fd, F_GETFD), 0);
+    copy = xen_lock_inherited(7);
+    assert_true(copy >= 0 && copy != fd);
+    assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
+    /* Of another domain it is no lock. */
+    assert_int_equal(xen_lock_inherited(8), -1);
+    close(copy);
+    is_busy(7, getpid(), "");
+    xen_lock_pass_on(fd, false);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    assert_null(getenv(XEN_LOCK_ENV));
+    xen_lock_pass_on(-1, true);
+    assert_null(getenv(XEN_LOCK_ENV));
+    xen_lock_release(fd);
+}
+
+/* Whatever is in the environment, nobody gets past a lock. */
+static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
+{
+    char path[100], number[16];
+    pid_t pid = start_child(takes_seven);
+    int other = take(8), opened;
+    const char *const bad[] = { "", "x", "-1", "7x", "99999999999999999999",
+                                "2147483647", "0", number };
+
+    (void)state;
+    snprintf(number, sizeof(number), "%d", other);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        setenv(XEN_LOCK_ENV, bad[i], 1);
+        assert_int_equal(xen_lock_inherited(7), -1);
+    }
+    /* The right file, opened by somebody who does not hold it. */
+    snprintf(path, sizeof(path), "%s/7.lock", run);
+    opened = open(path, O_RDWR);
+    assert_true(opened >= 0);
+    snprintf(number, sizeof(number), "%d", opened);
+    setenv(XEN_LOCK_ENV, number, 1);
+    assert_int_equal(xen_lock_inherited(7), -1);
+    is_busy(7, pid, "");
+    end_child(pid);
+    /* Removed since, it excludes nobody. */
+    xen_lock_release(other);
+    assert_int_equal(xen_lock_inherited(7), -1);
+    close(opened);
+}
+
+/* ---- the directory -------------------------------------------------------- */
+
+static void torture_xen_lock_without_a_directory_there_is_none(void **state)
+{
+    char err[XPC_ERR_LEN], path[100];
+
+    (void)state;
+    setenv("XEN_PRECOPY_RUN", "/proc/none/xen-precopy", 1);
+    assert_int_equal(xen_lock_take(7, "a test", err), -1);
+    assert_int_not_equal(errno, EBUSY);
+    assert_non_null(strstr(err, "/proc/none/xen-precopy"));
+    assert_int_equal(xen_lock_check(7, err), -1);
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    assert_int_equal(mkdir(run, 0700), 0);
+    chmod(run, 0770);
+    assert_int_equal(xen_lock_take(7, "a test", err), -1);
+    assert_non_null(strstr(err, "mode 0700"));
+    chmod(run, 0700);
+    /* A link in the file's place is not followed. */
+    snprintf(path, sizeof(path), "%s/7.lock", run);
+    assert_int_equal(symlink("/tmp/elsewhere", path), 0);
+    assert_int_equal(xen_lock_take(7, "a test", err), -1);
+    assert_int_not_equal(errno, EBUSY);
+    assert_non_null(strstr(err, "7.lock"));
+}
+
+static void torture_xen_lock_other_files_there_stay(void **state)
+{
+    char path[100];
+    int fd;
+
+    (void)state;
+    assert_int_equal(mkdir(run, 0700), 0);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", run, i == 0 ? ".lock" :
+                 i == 1 ? "0123456789abcdef" : "7.locks");
+        close(open(path, O_CREAT | O_WRONLY, 0600));
+    }
+    fd = take(7);
+    xen_lock_release(fd);
+    assert_int_equal(nr_files(), 2);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xen_lock_the_second_is_refused_and_told_who),
+        TEST(torture_xen_lock_a_killed_holder_holds_nothing),
+        TEST(torture_xen_lock_checking_takes_nothing),
+        TEST(torture_xen_lock_leaves_no_files),
+        TEST(torture_xen_lock_a_forked_child_holds_it_on),
+        TEST(torture_xen_lock_the_guard_signs_for_itself),
+        TEST(torture_xen_lock_a_long_text_stays_one_line),
+        TEST(torture_xen_lock_is_inherited_by_number),
+        TEST(torture_xen_lock_a_wrong_number_is_no_lock),
+        TEST(torture_xen_lock_without_a_directory_there_is_none),
+        TEST(torture_xen_lock_other_files_there_stay),
+    };
+
+    return torture_run(argc, argv, tests);
+}
