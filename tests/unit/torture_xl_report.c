@@ -5,10 +5,12 @@
 #include "torture.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "xl_migrate.h"
@@ -114,6 +116,188 @@ static void torture_xl_report_replaces_the_file_whole(void **state)
     assert_int_equal(sweep(), 1);
     xpc_report_dispose(&r);
     xpc_report_dispose(&back);
+}
+
+static void write_report(const char *name)
+{
+    struct report_file rf;
+    struct xpc_report r;
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(report_open(&rf, name, err), 0);
+    a_report(&r);
+    assert_int_equal(report_close(&rf, &r), 0);
+    xpc_report_dispose(&r);
+}
+
+static void assert_is_report(const char *name)
+{
+    char buf[8192];
+
+    slurp(name, buf, sizeof(buf));
+    assert_int_equal(*buf, '{');
+    assert_non_null(strstr(buf, "\"migrated\""));
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void torture_xl_report_keeps_a_files_mode_and_owner(void **state)
+{
+    bool root = !geteuid();
+    struct stat st;
+
+    (void)state;
+    put(path, "old");
+    assert_int_equal(chmod(path, 0640), 0);
+    if (root)
+        assert_int_equal(chown(path, 12, 34), 0);
+    write_report(path);
+    assert_is_report(path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+    if (root) {
+        assert_int_equal(st.st_uid, 12);
+        assert_int_equal(st.st_gid, 34);
+    }
+    assert_int_equal(sweep(), 1);
+}
+
+/* Relative, and two of them; it is the last one's file that is replaced. */
+static void torture_xl_report_goes_where_links_lead(void **state)
+{
+    char first[128], second[128], buf[64];
+    struct stat st;
+
+    (void)state;
+    snprintf(first, sizeof(first), "%s/first", dir);
+    snprintf(second, sizeof(second), "%s/second", dir);
+    assert_int_equal(symlink("second", first), 0);
+    assert_int_equal(symlink(path, second), 0);
+    /* What does not exist yet is made there. */
+    write_report(first);
+    assert_is_report(path);
+    put(path, "old");
+    write_report(first);
+    assert_is_report(path);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(readlink(first, buf, sizeof(buf)), 6);
+    assert_true(readlink(second, buf, sizeof(buf)) > 0);
+    assert_int_equal(sweep(), 3);
+}
+
+static void torture_xl_report_of_links_in_a_circle_is_an_error(void **state)
+{
+    struct report_file rf;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(symlink("report", path), 0);
+    assert_int_equal(report_open(&rf, path, err), -1);
+    assert_non_null(strstr(err, "symbolic links"));
+}
+
+/* A hard link is another name for the same. */
+static void torture_xl_report_shows_under_all_names(void **state)
+{
+    char other[128];
+
+    (void)state;
+    snprintf(other, sizeof(other), "%s/other", dir);
+    put(path, "a text that was longer than the report will be, perhaps");
+    assert_int_equal(link(path, other), 0);
+    write_report(path);
+    assert_is_report(path);
+    assert_is_report(other);
+    assert_int_equal(sweep(), 2);
+}
+
+/*
+ * Runs in a child with its standard output to the file at path, by a shell's
+ * redirection: what was written there before stays.
+ */
+static void report_to(const char *name)
+{
+    struct stat st;
+    char buf[8192];
+    pid_t pid;
+    int status;
+
+    put(path, "");
+    pid = fork();
+    if (!pid) {
+        assert_non_null(freopen(path, "a", stdout));
+        assert_true(dup2(STDOUT_FILENO, 9) == 9);
+        fputs("before\n", stdout);
+        write_report(name);
+        fputs("after\n", stdout);
+        fflush(stdout);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    slurp(path, buf, sizeof(buf));
+    assert_memory_equal(buf, "before\n{", 8);
+    assert_non_null(strstr(buf, "}\nafter\n"));
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(sweep(), 1);
+}
+
+/* In a folder of its own: the test must not harm the machine's /dev. */
+static void torture_xl_report_goes_to_descriptors(void **state)
+{
+    struct stat before, after;
+    char link[128];
+
+    (void)state;
+    assert_int_equal(lstat("/dev/stdout", &before), 0);
+    report_to("/proc/self/fd/1");
+    report_to("/dev/fd/9");
+    report_to("/dev/stdout");
+    assert_int_equal(lstat("/dev/stdout", &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    /* By a link of the user's, as in a container's image. */
+    snprintf(link, sizeof(link), "%s.link", dir);
+    assert_int_equal(symlink("/dev/stdout", link), 0);
+    report_to(link);
+    assert_int_equal(unlink(link), 0);
+}
+
+static void torture_xl_report_to_a_closed_descriptor_is_an_error(void **state)
+{
+    struct report_file rf;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(report_open(&rf, "/proc/self/fd/77", err), -1);
+    assert_non_null(strstr(err, "can't be written"));
+}
+
+static void torture_xl_report_goes_into_a_fifo(void **state)
+{
+    char buf[8192];
+    struct stat st;
+    int fd;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    write_report(path);
+    assert_true(read(fd, buf, sizeof(buf)) > 0);
+    assert_int_equal(*buf, '{');
+    close(fd);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(sweep(), 1);
 }
 
 static void torture_xl_report_forgotten_leaves_nothing(void **state)
@@ -403,6 +587,13 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_report_replaces_the_file_whole),
+        TEST(torture_xl_report_keeps_a_files_mode_and_owner),
+        TEST(torture_xl_report_goes_where_links_lead),
+        TEST(torture_xl_report_of_links_in_a_circle_is_an_error),
+        TEST(torture_xl_report_shows_under_all_names),
+        TEST(torture_xl_report_goes_to_descriptors),
+        TEST(torture_xl_report_to_a_closed_descriptor_is_an_error),
+        TEST(torture_xl_report_goes_into_a_fifo),
         TEST(torture_xl_report_forgotten_leaves_nothing),
         TEST(torture_xl_report_unwritable_is_said_before),
         TEST(torture_xl_report_devices_are_written_in_place),

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,15 @@ static int check_writable(const char *file, char err[XPC_ERR_LEN])
     return 0;
 }
 
+/* What check_writable() made: not what was there, a link least of all. */
+static void remove_empty(const char *file)
+{
+    struct stat st;
+
+    if (!lstat(file, &st) && S_ISREG(st.st_mode) && !st.st_size)
+        unlink(file);
+}
+
 FILE *gnuplot_open(const char *file, int width, int height,
                    char err[XPC_ERR_LEN])
 {
@@ -48,7 +58,7 @@ FILE *gnuplot_open(const char *file, int width, int height,
     fflush(stdout);
     g = popen("exec gnuplot >/dev/null 2>&1", "we");
     if (!g) {
-        unlink(file);
+        remove_empty(file);
         xl_bad(err, "%.150s: gnuplot can't be started: %s", file,
                strerror(errno));
         return NULL;
@@ -68,7 +78,7 @@ int gnuplot_close(FILE *g, const char *file, char err[XPC_ERR_LEN])
 
     if (!status)
         return 0;
-    unlink(file);
+    remove_empty(file);
     return xl_bad(err, "%.150s: %s", file,
                   WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
                   "gnuplot is needed for it and isn't installed" :

@@ -217,11 +217,13 @@ void migrate_logger_release(struct migrate_logger *l, bool show);
 xentoollog_logger *migrate_logger_xtl(struct migrate_logger *l);
 void migrate_logger_close(struct migrate_logger *l);
 
-/* ---- the report: xl_report.c ------------------------------------------ */
+/* ---- the report: xl_report_file.c, xl_report.c ------------------------ */
 
 struct report_file {
     const char *path;               /* NULL: none wanted */
+    char *target;                   /* where its symbolic links lead to */
     char *tmp;                      /* NULL: written in place */
+    bool truncate;                  /* a regular file, in place */
     FILE *f;
 };
 

@@ -1,95 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The report of a migration: a text for people, a file for programs.
+ * The report of a migration as a text for people.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "xl_migrate.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
-
-/* ---- the file --------------------------------------------------------- */
-
-/* A file beside the one wanted, with the mode that it would have had. */
-static int open_beside(struct report_file *rf)
-{
-    mode_t mask = umask(077);
-    int fd;
-
-    umask(mask);
-    rf->tmp = xl_asprintf("%s.XXXXXX", rf->path);
-    fd = mkostemp(rf->tmp, O_CLOEXEC);
-    if (fd < 0) {
-        free(rf->tmp);
-        rf->tmp = NULL;
-        return -1;
-    }
-    if (fchmod(fd, 0666 & ~mask)) { /* its owner's alone, then */ }
-    return fd;
-}
-
-int report_open(struct report_file *rf, const char *path,
-                char err[XPC_ERR_LEN])
-{
-    struct stat st;
-    int fd;
-
-    *rf = (struct report_file){ .path = path };
-    if (!path)
-        return 0;
-    /* A pipe or a device is written to, not replaced. */
-    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-    } else if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
-        errno = EISDIR;
-        fd = -1;
-    } else {
-        fd = open_beside(rf);
-    }
-    if (fd < 0) {
-        snprintf(err, XPC_ERR_LEN, "--report=%.150s: can't be written: %s",
-                 path, strerror(errno));
-        xl_plain(err);
-        rf->path = NULL;
-        return -1;
-    }
-    rf->f = fdopen(fd, "w");
-    return 0;
-}
-
-int report_close(struct report_file *rf, const struct xpc_report *report)
-{
-    char *json = NULL;
-    bool ok = false;
-
-    if (!rf->path)
-        return 0;
-    if (report)
-        json = xpc_to_json(&xpc_report_type, report, true);
-    if (json)
-        ok = fputs(json, rf->f) >= 0;
-    if (fclose(rf->f))
-        ok = false;
-    if (ok && rf->tmp)
-        ok = !rename(rf->tmp, rf->path);
-    if (report && !ok)
-        fprintf(stderr, "xl migrate: the report can't be written to %s: %s\n",
-                rf->path, strerror(errno));
-    if (!ok && rf->tmp)
-        unlink(rf->tmp);
-    free(json);
-    free(rf->tmp);
-    *rf = (struct report_file){ 0 };
-    return report && !ok ? -1 : 0;
-}
-
-/* ---- the text --------------------------------------------------------- */
 
 static const char *const outcome_texts[] = {
     [XPC_OUTCOME_UNKNOWN] = "STATE UNKNOWN",
