@@ -5,14 +5,25 @@
 
 #include "xl_migrate.h"
 
+/* As nohup sets SIGHUP, and a shell SIGINT for what runs in the background. */
+bool interrupt_ignored(int sig)
+{
+    struct sigaction sa;
+
+    return !sigaction(sig, NULL, &sa) && sa.sa_handler == SIG_IGN;
+}
+
 int interrupt_open(void)
 {
+    static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+        /* Blocked, it would be delivered by signalfd all the same. */
+        if (!interrupt_ignored(sigs[i]))
+            sigaddset(&set, sigs[i]);
+    }
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return -1;
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

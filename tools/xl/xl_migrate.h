@@ -66,10 +66,13 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
 
 /* ---- signals: xl_interrupt.c ------------------------------------------ */
 
+/* Was it set to be ignored before we were started? Then it stays so. */
+bool interrupt_ignored(int sig);
+
 /*
  * Blocks SIGINT, SIGTERM and SIGHUP for good, in children too, and returns a
- * descriptor to wait on for them, or -1. The save helper must not die of a
- * Ctrl-C: it would leave log-dirty on.
+ * descriptor to wait on for them, or -1. Those that are ignored stay ignored.
+ * The save helper must not die of a Ctrl-C: it would leave log-dirty on.
  */
 int interrupt_open(void);
 

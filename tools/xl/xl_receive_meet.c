@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "xen_run.h"
+#include "xl_migrate.h"
 #include "xl_receive.h"
 
 #define NAME_LEN 16             /* in hexadecimal */
@@ -130,8 +131,10 @@ static void guard_path(bool on)
     static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
     struct sigaction sa = { .sa_handler = on ? remove_and_end : SIG_DFL };
 
-    for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
-        sigaction(sigs[i], &sa, NULL);
+    for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
+        if (!interrupt_ignored(sigs[i]))
+            sigaction(sigs[i], &sa, NULL);
+    }
 }
 
 int meeting_open(struct meeting *m, const uint8_t *token)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which signals interrupt a migration. Each test has a process of its own,
+ * since what it blocks stays blocked.
+ */
+#include "torture.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "xl_migrate.h"
+
+/* Runs fn in a child that begins with the usual dispositions. */
+static void in_child(void (*fn)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (!pid) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
+        fn();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+#define expect(ok) do { if (!(ok)) _exit(__LINE__ % 100 + 1); } while (0)
+
+static void all_three(void)
+{
+    int fd = interrupt_open();
+
+    expect(fd >= 0 && !interrupt_take(fd));
+    raise(SIGHUP);
+    expect(interrupt_take(fd) == SIGHUP);
+    raise(SIGINT);
+    expect(interrupt_take(fd) == SIGINT);
+    raise(SIGTERM);
+    expect(interrupt_take(fd) == SIGTERM);
+    expect(!interrupt_take(fd));
+}
+
+static void but_not_ignored(void)
+{
+    int fd;
+
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    fd = interrupt_open();
+    expect(fd >= 0);
+    raise(SIGHUP);
+    raise(SIGINT);
+    expect(!interrupt_take(fd));
+    raise(SIGTERM);
+    expect(interrupt_take(fd) == SIGTERM);
+}
+
+static void torture_xl_interrupt_takes_all_three(void **state)
+{
+    (void)state;
+    in_child(all_three);
+}
+
+static void torture_xl_interrupt_ignored_ones_stay_ignored(void **state)
+{
+    (void)state;
+    in_child(but_not_ignored);
+}
+
+/* What is said here is what a shell does: this program is run by one. */
+static void torture_xl_interrupt_by_nohup_and_in_the_background(void **state)
+{
+    char command[256];
+
+    (void)state;
+    snprintf(command, sizeof(command), "exec nohup /proc/%ld/exe --hup "
+             ">/dev/null 2>&1", (long)getpid());
+    assert_int_equal(system(command), 0);
+    /* Without job control, as in a script. */
+    snprintf(command, sizeof(command), "/proc/%ld/exe --int & wait $!",
+             (long)getpid());
+    assert_int_equal(system(command), 0);
+}
+
+static int taken(int sig)
+{
+    int fd = interrupt_open();
+
+    raise(sig);
+    return fd < 0 || interrupt_take(fd);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_interrupt_takes_all_three),
+        cmocka_unit_test(torture_xl_interrupt_ignored_ones_stay_ignored),
+        cmocka_unit_test(
+            torture_xl_interrupt_by_nohup_and_in_the_background),
+    };
+
+    if (argc > 1 && !strcmp(argv[1], "--hup"))
+        return taken(SIGHUP);
+    if (argc > 1 && !strcmp(argv[1], "--int"))
+        return taken(SIGINT);
+    return torture_run(argc, argv, tests);
+}
