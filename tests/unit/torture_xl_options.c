@@ -54,10 +54,58 @@ static void torture_xl_options_stock_ones_are_taken(void **state)
                 o.preserve_domid);
     assert_string_equal(o.ssh_command, "rsh");
     assert_string_equal(o.config_file, "f.cfg");
-    /* Stock takes options behind the arguments, too. */
-    parse_ok("g1 -e host", &o);
+}
+
+/* Stock's getopt() ends at the domain, and nothing after the host counts. */
+static void torture_xl_options_behind_the_host_are_ignored(void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("g1 host", &o);
+    assert_null(o.ignored);
+    parse_ok("-e g1 host --debug -p -D word", &o);
     assert_true(o.no_monitor);
+    assert_false(o.debug || o.paused || o.preserve_domid);
+    assert_string_equal(o.domain, "g1");
     assert_string_equal(o.host, "host");
+    assert_string_equal(o.ignored, "--debug");
+    parse_ok("-- g1 host", &o);
+    assert_string_equal(o.host, "host");
+}
+
+static void assert_bad(const char *line, const char *part)
+{
+    struct migrate_options o;
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(parse(line, &o, err), -1);
+    if (!strstr(err, part))
+        fail_msg("%s: %s", line, err);
+}
+
+/* A limit that would be without effect is an error. */
+static void torture_xl_options_of_ours_behind_the_host_are_refused(
+    void **state)
+{
+    (void)state;
+    assert_bad("g1 host --precopy-downtime=300ms", "before the domain");
+    assert_bad("g1 host --debug --precopy-strict", "--precopy-strict");
+    assert_bad("g1 host --report r.json", "--report");
+    assert_bad("g1 host --prec", "--prec");
+    /* For stock it would be the host, and for ssh an option. */
+    assert_bad("g1 -e host", "the host can't be -e");
+}
+
+static void torture_xl_options_of_another_xl_name_ours(void **state)
+{
+    (void)state;
+    assert_bad("--max_iters 3 g1 host", "use --precopy-iterations");
+    assert_bad("--max_iters=3 g1 host", "use --precopy-iterations");
+    assert_bad("--max_factor=2 g1 host", "use --precopy-duration");
+    assert_bad("--min_remaining 60 g1 host", "use --precopy-threshold");
+    assert_bad("--abort_if_busy g1 host", "use --precopy-on-timeout=abort");
+    assert_bad("--nonsense g1 host", "no option");
 }
 
 static void torture_xl_options_no_precopy_option_means_stock(void **state)
@@ -267,7 +315,6 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
         { "--help=1 a b", "--help takes no value" },
         { "", "a domain and a host are needed" },
         { "a", "a domain and a host are needed" },
-        { "a b c", "a domain and a host are needed" },
         { "--precopy-policy=stock --precopy-downtime=1s a b",
           "--precopy-downtime has no effect with --precopy-policy=stock" },
         { "--precopy-max-downtime=1s --precopy-policy=stock a b",
@@ -346,6 +393,10 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_behind_the_host_are_ignored),
+        cmocka_unit_test(
+            torture_xl_options_of_ours_behind_the_host_are_refused),
+        cmocka_unit_test(torture_xl_options_of_another_xl_name_ours),
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
         cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),

@@ -235,6 +235,9 @@ int cmd_migrate(int argc, char **argv)
     if (xl_globals.dryrun)
         return refuse("the command has no dry run (-N)");
 
+    if (m.o.ignored)
+        fprintf(stderr, "xl migrate: what follows the host is ignored, as by "
+                "the stock xl: %s\n", m.o.ignored);
     libxl_precopy_report_init(&m.report);
     m.report.params = m.o.params;
     r = prepare(&m, err);

@@ -46,6 +46,7 @@ enum history_mode {
 
 struct migrate_options {
     const char *domain, *host;
+    const char *ignored;            /* the first after them, NULL: none */
     const char *config_file;        /* -C, NULL: the domain's own */
     const char *ssh_command;        /* -s */
     bool foreground, no_monitor;    /* -F, -e: on the target */

@@ -103,6 +103,66 @@ static int parse_option(int opt, struct migrate_options *o,
     }
 }
 
+/* What xl had with some distributions' patches, and what is ours. */
+static int parse_unknown(const char *arg, int opt, char *const *argv,
+                         char *err)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } old[] = {
+        { "--max_iters", "precopy-iterations" },
+        { "--max_factor", "precopy-duration" },
+        { "--min_remain", "precopy-threshold" },
+        { "--abort_if_busy", "precopy-on-timeout=abort" },
+    };
+
+    for (size_t i = 0; !optopt && i < sizeof(old) / sizeof(old[0]); i++) {
+        if (!strncmp(arg, old[i].theirs, strlen(old[i].theirs)))
+            return xl_bad(err, "%.80s is an option of another xl: use --%s",
+                          arg, old[i].ours);
+    }
+    return xl_bad_option("migrate", options, opt, argv, err);
+}
+
+/* Is it an option, or the beginning of one, that stock does not have? */
+static bool is_our_option(const char *arg)
+{
+    const struct option *o;
+    size_t len;
+
+    if (strncmp(arg, "--", 2))
+        return false;
+    arg += 2;
+    len = strcspn(arg, "=");
+    for (o = options; len && o->name; o++) {
+        if (o->val != 'h' && o->val != OPT_DEBUG && o->val != OPT_LIVE &&
+            !strncmp(o->name, arg, len))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Stock stops looking for options at the domain, and ignores what follows the
+ * host. What of ours stands there must not be without effect in silence.
+ */
+static int parse_arguments(char *const *argv, struct migrate_options *o,
+                           char *err)
+{
+    o->domain = argv[0];
+    o->host = argv[1];
+    o->ignored = argv[2];
+    if (*o->host == '-')
+        return xl_bad(err, "the host can't be %.80s: options come before the "
+                      "domain", o->host);
+    for (argv += 2; *argv; argv++) {
+        if (is_our_option(*argv))
+            return xl_bad(err, "%.80s has no effect behind the host: options "
+                          "come before the domain", *argv);
+    }
+    return 0;
+}
+
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN])
 {
@@ -114,11 +174,11 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     xpc_params_init(&o->params);
     optind = 0;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, ":hFC:s:epD", options, NULL)) >= 0) {
+    while ((opt = getopt_long(argc, argv, "+:hFC:s:epD", options, NULL)) >= 0) {
         if (opt == 'h')
             return 1;
         if (opt == '?' || opt == ':')
-            return xl_bad_option("migrate", options, opt, argv, err);
+            return parse_unknown(argv[optind - 1], opt, argv, err);
         if (parse_option(opt, o, &given, err))
             return -1;
     }
@@ -132,10 +192,8 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         return xl_bad(err, "--debug sends all pages once more while the guest "
                       "stands still, longer than --precopy-strict would let "
                       "it: leave one of them out");
-    if (argc - optind != 2)
+    if (argc - optind < 2)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                    xl_find_command("migrate")->usage);
-    o->domain = argv[optind];
-    o->host = argv[optind + 1];
-    return 0;
+    return parse_arguments(argv + optind, o, err);
 }
