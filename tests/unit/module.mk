@@ -41,7 +41,8 @@ TEST_OBJS_torture_save_channels += $(call objs,tools/libs/guest/channel_in.c)
 $(foreach t,torture_xl_channels torture_xl_channels_broken,\
 	$(eval TEST_OBJS_$(t) += $(call objs,$(addprefix tools/libs/guest/,\
 	channel_out.c save_bucket.c))))
-TEST_OBJS_torture_libxl_predict := $(call objs,tools/libxl/libxl_predict.c)
+TEST_OBJS_torture_libxl_predict := $(call objs,$(addprefix tools/libxl/,\
+	libxl_precopy_types.c libxl_predict.c))
 TEST_OBJS_torture_xl_predict := $(call objs,tools/xl/xl_migrate_predict.c \
 	$(wildcard tools/xl/xl_predict_*.c) tools/xl/xl_common.c \
 	tools/xl/xl_gnuplot.c tools/xl/xl_history.c tools/xl/xl_options.c) \

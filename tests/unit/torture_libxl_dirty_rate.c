@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libxl_dirty_rate.h"
+#include "libxl_precopy.h"
 
 static void torture_libxl_dirty_rate_json(void **state)
 {
@@ -29,6 +30,7 @@ static void torture_libxl_dirty_rate_json(void **state)
     assert_int_equal(n.n_total, m.n_total);
     assert_int_equal(libxl_dirty_rate_from_json(NULL, &n, "{}"),
                      ERROR_INVAL);
+    assert_string_not_equal(libxl_precopy_json_error(), "");
     assert_int_equal(n.nr_periods, 22);
     free(text);
     libxl_dirty_rate_dispose(&m);

@@ -2,6 +2,7 @@
 #include "torture.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,12 +76,41 @@ static void torture_libxl_precopy_bad_json_changes_nothing(void **state)
     assert_int_equal(libxl_precopy_params_from_json(NULL, &p,
                      "{\"downtime-ms\": 5, \"nonsense\": 1}"), ERROR_INVAL);
     assert_memory_equal(&p, &before, sizeof(p));
+    assert_non_null(strstr(libxl_precopy_json_error(), "nonsense"));
+    assert_null(strchr(libxl_precopy_json_error(), '\n'));
     libxl_precopy_report_init(&r);
     r.text = strdup("kept");
     assert_int_equal(libxl_precopy_report_from_json(NULL, &r,
                      "{\"version\": 2}"), ERROR_INVAL);
     assert_string_equal(r.text, "kept");
+    assert_non_null(strstr(libxl_precopy_json_error(), "version"));
     libxl_precopy_report_dispose(&r);
+    assert_int_equal(libxl_precopy_params_from_json(NULL, &p, "{}"), 0);
+    assert_string_equal(libxl_precopy_json_error(), "");
+}
+
+static void *look_for_an_error(void *arg)
+{
+    *(char *)arg = *libxl_precopy_json_error();
+    return NULL;
+}
+
+/* One thread's failure is nobody else's. */
+static void torture_libxl_precopy_json_errors_are_the_threads_own(
+    void **state)
+{
+    libxl_precopy_params p;
+    char first = 'x';
+    pthread_t t;
+
+    (void)state;
+    libxl_precopy_params_init(&p);
+    assert_int_equal(libxl_precopy_params_from_json(NULL, &p, "["),
+                     ERROR_INVAL);
+    assert_string_not_equal(libxl_precopy_json_error(), "");
+    assert_int_equal(pthread_create(&t, NULL, look_for_an_error, &first), 0);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    assert_int_equal(first, 0);
 }
 
 static void torture_libxl_precopy_helper_lies_beside_the_library(void **state)
@@ -169,6 +199,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_libxl_precopy_params_round_trip),
         cmocka_unit_test(torture_libxl_precopy_report_round_trip),
         cmocka_unit_test(torture_libxl_precopy_bad_json_changes_nothing),
+        cmocka_unit_test(
+            torture_libxl_precopy_json_errors_are_the_threads_own),
         cmocka_unit_test(
             torture_libxl_precopy_helper_lies_beside_the_library),
         cmocka_unit_test(torture_libxl_precopy_helper_from_the_environment),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libxl_precopy.h"
 #include "libxl_predict.h"
 
 static char json[4096];
@@ -40,6 +41,9 @@ static void torture_libxl_predict_needs_no_xen(void **state)
     assert_non_null(text);
     assert_int_equal(libxl_migrate_prediction_from_json(NULL, &again, text),
                      0);
+    assert_int_equal(libxl_migrate_prediction_from_json(NULL, &again,
+                     "{\"cells\": 1}"), ERROR_INVAL);
+    assert_non_null(strstr(libxl_precopy_json_error(), "cells"));
     assert_int_equal(again.nr_cells, 4);
     assert_int_equal(again.cells[2].total_ns, p.cells[2].total_ns);
     assert_string_equal(again.advice[0].text, p.advice[0].text);

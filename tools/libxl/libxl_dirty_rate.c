@@ -8,6 +8,7 @@
 #include <libxl_utils.h>
 
 #include "libxl_dirty_rate.h"
+#include "libxl_precopy_internal.h"
 #include "source_job.h"
 #include "xen_source.h"
 
@@ -49,11 +50,10 @@ int libxl_dirty_rate_from_json(libxl_ctx *ctx, libxl_dirty_rate *m,
                                const char *s)
 {
     char err[XPC_ERR_LEN];
+    int r = xpc_measurement_from_json(m, s, strlen(s), err);
 
     (void)ctx;
-    if (!xpc_measurement_from_json(m, s, strlen(s), err))
-        return 0;
-    return errno == ENOMEM ? ERROR_NOMEM : ERROR_INVAL;
+    return libxl__precopy_json_result(r, err);
 }
 
 /* ---- starting -------------------------------------------------------- */

@@ -43,7 +43,8 @@ void libxl_dirty_rate_dispose(libxl_dirty_rate *m);
 char *libxl_dirty_rate_to_json(libxl_ctx *ctx, const libxl_dirty_rate *m);
 /*
  * Ours, or in the form of the calc-dirty-rate with several periods that was
- * proposed for QEMU in 2023. ERROR_INVAL: *m is unchanged.
+ * proposed for QEMU in 2023. ERROR_INVAL: *m is unchanged, and
+ * libxl_precopy_json_error() says why. ctx may be NULL.
  */
 int libxl_dirty_rate_from_json(libxl_ctx *ctx, libxl_dirty_rate *m,
                                const char *s);

@@ -21,8 +21,9 @@
 /*
  * The members are described in xenprecopy.h. Both are plain structures:
  * _init before use, _dispose after, each as often as you like. The strings
- * that _to_json return are malloc()ed; _from_json returns ERROR_INVAL and
- * logs one line when the document does not fit, and then changes nothing.
+ * that _to_json return are malloc()ed; _from_json returns ERROR_INVAL when
+ * the document does not fit, and then changes nothing. ctx is not used, and
+ * may be NULL.
  */
 typedef struct xpc_params libxl_precopy_params;
 typedef struct xpc_report libxl_precopy_report;
@@ -42,6 +43,12 @@ char *libxl_precopy_report_to_json(libxl_ctx *ctx,
                                    const libxl_precopy_report *p);
 int libxl_precopy_report_from_json(libxl_ctx *ctx, libxl_precopy_report *p,
                                    const char *s);
+
+/*
+ * Why the calling thread's last _from_json failed, of whatever type of this
+ * library: one line, "" if it did not. It is valid until the next one.
+ */
+const char *libxl_precopy_json_error(void);
 
 /*
  * Checks, without touching the guest, all that can be checked before a

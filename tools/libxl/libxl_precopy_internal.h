@@ -17,4 +17,10 @@ typedef int libxl__precopy_store_fn(struct xs_handle *xs, uint32_t domid,
 int libxl__precopy_store(uint32_t domid, libxl__precopy_store_fn *fn,
                          void *obj);
 
+/*
+ * The end of every _from_json: 0, or for r not 0 the libxl error for errno,
+ * with err kept for libxl_precopy_json_error().
+ */
+int libxl__precopy_json_result(int r, const char *err);
+
 #endif

@@ -3,18 +3,33 @@
  * The types' members in libxl's style: _init, _dispose, _to_json, _from_json.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "libxl_precopy.h"
+#include "libxl_precopy_internal.h"
 #include "xpc_types.h"
+
+static _Thread_local char json_error[XPC_ERR_LEN];
+
+int libxl__precopy_json_result(int r, const char *err)
+{
+    int rc = !r ? 0 : errno == ENOMEM ? ERROR_NOMEM : ERROR_INVAL;
+
+    snprintf(json_error, sizeof(json_error), "%s", rc ? err : "");
+    return rc;
+}
+
+const char *libxl_precopy_json_error(void)
+{
+    return json_error;
+}
 
 static int from_json(const struct xpc_type *type, void *obj, const char *s)
 {
     char err[XPC_ERR_LEN];
+    int r = xpc_from_json(type, obj, s, strlen(s), err);
 
-    if (!xpc_from_json(type, obj, s, strlen(s), err))
-        return 0;
-    return errno == ENOMEM ? ERROR_NOMEM : ERROR_INVAL;
+    return libxl__precopy_json_result(r, err);
 }
 
 void libxl_precopy_params_init(libxl_precopy_params *p)

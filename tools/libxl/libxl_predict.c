@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "libxl_precopy_internal.h"
 #include "libxl_predict.h"
 #include "xpc_measure.h"
 
@@ -33,9 +34,10 @@ int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
                                        const char *s)
 {
     char err[XPC_ERR_LEN];
+    int r = xpc_from_json(&xpc_cells_type, p, s, strlen(s), err);
 
     (void)ctx;
-    return xpc_from_json(&xpc_cells_type, p, s, strlen(s), err) ? code() : 0;
+    return libxl__precopy_json_result(r, err);
 }
 
 void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)

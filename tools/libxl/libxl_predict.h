@@ -29,7 +29,10 @@ typedef struct xpc_predict_params libxl_migrate_predict_params;
 /* _init before use, _dispose after, each as often as you like. */
 void libxl_migrate_prediction_init(libxl_migrate_prediction *p);
 void libxl_migrate_prediction_dispose(libxl_migrate_prediction *p);
-/* malloc()ed. */
+/*
+ * _to_json: malloc()ed. _from_json: ERROR_INVAL: *p is unchanged, and
+ * libxl_precopy_json_error() says why. ctx may be NULL.
+ */
 char *libxl_migrate_prediction_to_json(libxl_ctx *ctx,
                                        const libxl_migrate_prediction *p);
 int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
