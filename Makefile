@@ -11,7 +11,8 @@
 # module.mk, so that dependencies are seen across folders.
 
 VERSION := 0.1.0
-# Default of XEN_PRECOPY_STOCK_XL and XEN_PRECOPY_STOCK_HELPER at run time.
+# Whose stock tools are used where the running Xen's version is not known, and
+# what the lab boots.
 XEN_VERSION ?= 4.17
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -26,6 +26,9 @@ TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 TEST_OBJS_torture_xen_lock := $(call objs,$(addprefix tools/libs/guest/,\
 	xen_lock.c xen_run.c))
 TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
+TEST_OBJS_torture_xen_stock := $(call objs,tools/libs/guest/xen_stock.c)
+$(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
+	-DXEN_VERSION='"$(XEN_VERSION)"'
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
 $(foreach t,torture_save_control torture_save_policy torture_save_strict \

@@ -15,6 +15,7 @@
 
 #include "libxl_precopy.h"
 #include "xen_preflight.h"
+#include "xen_stock.h"
 #include "xen_store.h"
 
 #define HELPER_NAME "libxl-save-helper"
@@ -61,13 +62,6 @@ const char *libxl_precopy_save_helper(void)
     return helper_path;
 }
 
-static const char *stock_helper(void)
-{
-    const char *path = getenv("XEN_PRECOPY_STOCK_HELPER");
-
-    return path && *path ? path : XEN_LIBEXEC_BIN "/" HELPER_NAME;
-}
-
 /* ---- checks: each returns 0, or an error code with a line in err ----- */
 
 __attribute__((format(printf, 3, 4)))
@@ -85,11 +79,10 @@ static int check_helpers(char *err)
 {
     const char *set = getenv("LIBXL_SAVE_HELPER");
     const char *helper = set && *set ? set : libxl_precopy_save_helper();
-    const char *stock = stock_helper();
     const char *slash = strrchr(helper, '/');
-    char plugin[PATH_MAX];
+    char plugin[PATH_MAX], stock[PATH_MAX];
 
-    if (access(stock, X_OK))
+    if (xen_stock_helper(stock))
         return refuse(err, ERROR_FAIL, "the stock helper %s can't be run: "
                       "%s: set XEN_PRECOPY_STOCK_HELPER to where it is",
                       stock, strerror(errno));

@@ -7,18 +7,8 @@ LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
 
-# What has paths in it is made anew when they change: make install may be given
-# another PREFIX than make was.
-PATHS := $(BUILD)/gen/paths
-.PHONY: FORCE
-$(PATHS): FORCE
-	@mkdir -p $(@D)
-	@echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' | cmp -s - $@ || \
-	  echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' > $@
-
 $(call objs,tools/libxl/libxl_precopy_check.c): $(PATHS)
 $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
-	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"' \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) $(LIBXENPRECOPY)

@@ -5,9 +5,6 @@
 XL_OBJS := $(call objs,$(wildcard tools/xl/*.c))
 XL := $(BUILD)/bin/xl
 
-$(call objs,tools/xl/xl_stock.c): CPPFLAGS += \
-	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'
-
 $(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \

@@ -1,35 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The stock xl, which has all the commands that are not ours.
+ * The stock xl, which has all the commands that are not ours. We may be
+ * installed in its place, so it is never this program itself.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "xen_stock.h"
 #include "xl.h"
-
-static const char *const places[] = {
-    XEN_LIBEXEC_BIN "/xl", "/usr/sbin/xl",
-};
-
-/* We may be installed as /usr/sbin/xl: never exec ourselves in a loop. */
-static bool is_ourselves(const char *path)
-{
-    struct stat self, other;
-
-    return !stat("/proc/self/exe", &self) && !stat(path, &other) &&
-           self.st_dev == other.st_dev && self.st_ino == other.st_ino;
-}
 
 const char *xl_stock_path(char *err, size_t len)
 {
     const char *path = getenv("XEN_PRECOPY_STOCK_XL");
-    size_t i;
+    static char found[PATH_MAX];
 
     if (path && *path) {
-        if (is_ourselves(path)) {
+        if (xen_stock_is_self(path)) {
             snprintf(err, len, "XEN_PRECOPY_STOCK_XL is %s, which is this "
                      "very program: set it to the stock xl", path);
             return NULL;
@@ -41,12 +29,10 @@ const char *xl_stock_path(char *err, size_t len)
         }
         return path;
     }
-    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (!access(places[i], X_OK) && !is_ourselves(places[i]))
-            return places[i];
-    }
-    snprintf(err, len, "the stock xl is neither %s nor %s: set "
-             "XEN_PRECOPY_STOCK_XL to where it is", places[0], places[1]);
+    if (!xen_stock_tool("", "xl", found))
+        return found;
+    snprintf(err, len, "no stock xl is installed, neither as %.200s nor as "
+             "/usr/sbin/xl: set XEN_PRECOPY_STOCK_XL to where it is", found);
     return NULL;
 }
 

@@ -27,6 +27,15 @@ CHANNEL_IN_OBJS := $(call objs,tools/libs/guest/channel_in.c) $(CHANNEL_OBJS)
 CHANNEL_OUT_OBJS := $(call objs,tools/libs/guest/channel_out.c \
 	tools/libs/guest/save_bucket.c) $(CHANNEL_OBJS)
 
+# What has paths in it is made anew when they change: make install may be given
+# another PREFIX than make was.
+PATHS := $(BUILD)/gen/paths
+.PHONY: FORCE
+$(PATHS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' | cmp -s - $@ || \
+	  echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' > $@
+
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
@@ -52,9 +61,11 @@ $(SAVE_PLUGIN): $(sort $(call objs,$(SAVE_PLUGIN_SRCS)) $(CHANNEL_OUT_OBJS)) \
 	  -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy \
 	  $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
-$(call objs,tools/libs/guest/save_helper.c): CPPFLAGS += \
-	-DXEN_LIBEXEC_BIN='"/usr/lib/xen-$(XEN_VERSION)/bin"'
-$(SAVE_HELPER): $(call objs,tools/libs/guest/save_helper.c)
+$(call objs,tools/libs/guest/xen_stock.c): $(PATHS)
+$(call objs,tools/libs/guest/xen_stock.c): CPPFLAGS += \
+	-DXEN_VERSION='"$(XEN_VERSION)"'
+$(SAVE_HELPER): $(call objs,$(addprefix tools/libs/guest/,save_helper.c \
+		xen_stock.c))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
 

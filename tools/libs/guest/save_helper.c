@@ -10,14 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "xen_stock.h"
+
 #define PLUGIN "libxenprecopy-save.so"
-
-static const char *stock_helper(void)
-{
-    const char *path = getenv("XEN_PRECOPY_STOCK_HELPER");
-
-    return path && *path ? path : XEN_LIBEXEC_BIN "/libxl-save-helper";
-}
 
 /* The plug-in lies beside this program, wherever that is. */
 static int preload(void)
@@ -50,8 +45,14 @@ static int preload(void)
 
 int main(int argc, char **argv)
 {
-    const char *stock = stock_helper();
+    char stock[PATH_MAX];
 
+    if (xen_stock_helper(stock)) {
+        fprintf(stderr, "libxl-save-helper: stock helper %s: %s: set "
+                "XEN_PRECOPY_STOCK_HELPER to where it is\n", stock,
+                strerror(errno));
+        return 127;
+    }
     if (argc > 1 && !strcmp(argv[1], "--save-domain") && preload())
         return 127;
     execv(stock, argv);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which of the tools installed are the running Xen's, in a root made for it.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xen_stock.h"
+
+static char root[64];
+
+static void run(const char *fmt, const char *a, const char *b)
+{
+    char command[2 * PATH_MAX];
+
+    snprintf(command, sizeof(command), fmt, a, b);
+    assert_int_equal(system(command), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(root, "/tmp/torture_xen_stock.XXXXXX");
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unsetenv("XEN_PRECOPY_STOCK_HELPER");
+    run("rm -rf %s%s", root, "");
+    return 0;
+}
+
+/* A program, as far as access() can tell. */
+static void install(const char *path)
+{
+    run("mkdir -p $(dirname %1$s%2$s) && touch %1$s%2$s && "
+        "chmod 755 %1$s%2$s", root, path);
+}
+
+static void set_version(const char *major, const char *minor)
+{
+    run("mkdir -p %s/sys/hypervisor/version%s", root, "");
+    run("echo %2$s >%1$s/sys/hypervisor/version/major", root, major);
+    run("echo %2$s >%1$s/sys/hypervisor/version/minor", root, minor);
+}
+
+static void assert_found(const char *name, const char *path)
+{
+    char buf[PATH_MAX];
+
+    assert_int_equal(xen_stock_tool(root, name, buf), 0);
+    assert_string_equal(buf + strlen(root), path);
+}
+
+static void torture_xen_stock_is_the_running_versions(void **state)
+{
+    (void)state;
+    install("/usr/lib/xen-" XEN_VERSION "/bin/xl");
+    install("/usr/lib/xen-9.8/bin/xl");
+    install("/usr/sbin/xl");
+    set_version("9", "8");
+    assert_found("xl", "/usr/lib/xen-9.8/bin/xl");
+}
+
+/* Those of another version can't talk to this Xen. */
+static void torture_xen_stock_is_never_another_versions(void **state)
+{
+    char buf[PATH_MAX];
+
+    (void)state;
+    install("/usr/lib/xen-" XEN_VERSION "/bin/libxl-save-helper");
+    set_version("9", "8");
+    assert_int_equal(xen_stock_tool(root, "libxl-save-helper", buf), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_string_equal(buf + strlen(root),
+                        "/usr/lib/xen-9.8/bin/libxl-save-helper");
+}
+
+static void torture_xen_stock_is_found_on_other_distributions(void **state)
+{
+    (void)state;
+    set_version("9", "8");
+    install("/usr/libexec/xen/bin/libxl-save-helper");
+    assert_found("libxl-save-helper",
+                 "/usr/libexec/xen/bin/libxl-save-helper");
+    install("/usr/local/sbin/xl");
+    assert_found("xl", "/usr/local/sbin/xl");
+    install("/usr/sbin/xl");
+    assert_found("xl", "/usr/sbin/xl");
+}
+
+static void torture_xen_stock_unknown_version_is_the_one_built_for(
+    void **state)
+{
+    (void)state;
+    install("/usr/lib/xen-" XEN_VERSION "/bin/xl");
+    assert_found("xl", "/usr/lib/xen-" XEN_VERSION "/bin/xl");
+    set_version("", "x");
+    assert_found("xl", "/usr/lib/xen-" XEN_VERSION "/bin/xl");
+    install("/usr/sbin/xl");
+    assert_found("xl", "/usr/sbin/xl");
+}
+
+static void torture_xen_stock_is_not_this_program(void **state)
+{
+    (void)state;
+    set_version("9", "8");
+    run("mkdir -p %s/usr/lib/xen-9.8/bin%s", root, "");
+    run("ln -s $(readlink -f /proc/$PPID/exe) %s/usr/lib/xen-9.8/bin/xl%s",
+        root, "");
+    install("/usr/sbin/xl");
+    assert_found("xl", "/usr/sbin/xl");
+}
+
+static void torture_xen_stock_helper_of_the_environment_wins(void **state)
+{
+    char buf[PATH_MAX];
+
+    (void)state;
+    setenv("XEN_PRECOPY_STOCK_HELPER", "/bin/true", 1);
+    assert_int_equal(xen_stock_helper(buf), 0);
+    assert_string_equal(buf, "/bin/true");
+    setenv("XEN_PRECOPY_STOCK_HELPER", "/nowhere/helper", 1);
+    assert_int_equal(xen_stock_helper(buf), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_string_equal(buf, "/nowhere/helper");
+    /* It would run itself for ever. */
+    setenv("XEN_PRECOPY_STOCK_HELPER", "/proc/self/exe", 1);
+    assert_int_equal(xen_stock_helper(buf), -1);
+    assert_int_equal(errno, ELOOP);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xen_stock_is_the_running_versions),
+        TEST(torture_xen_stock_is_never_another_versions),
+        TEST(torture_xen_stock_is_found_on_other_distributions),
+        TEST(torture_xen_stock_unknown_version_is_the_one_built_for),
+        TEST(torture_xen_stock_is_not_this_program),
+        TEST(torture_xen_stock_helper_of_the_environment_wins),
+    };
+
+    return torture_run(argc, argv, tests);
+}
