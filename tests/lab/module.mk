@@ -47,6 +47,7 @@ lab-list:
 
 ## make check-lab          the scenarios of tests/lab/check.list on real Xen
 # LAB_WITH="OPTION..": with these for our xl, and with our receiver.
+# EMULATORS=1: one emulator instead of two.
 .PHONY: check-lab
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
