@@ -115,7 +115,7 @@ static void torture_workset_estimates(void **state)
 
     (void)state;
     assert_int_equal(xpc_workset_init(&w, nr), 0);
-    assert_true(w.sampled < XPC_WORKSET_PFNS * 1.02);
+    assert_int_equal(w.sampled, nr / 8);
     assert_true(xpc_workset_interval_bytes(&w) <= 64 << 10);
     for (uint64_t i = 0; i < 5; i++) {
         /* A set that comes again, and one page in a hundred that's new. */
@@ -157,6 +157,67 @@ static void torture_workset_sample_is_by_hash(void **state)
     }
     assert_int_equal(n, w.sampled);
     assert_false(xpc_workset_sampled(&w, nr));
+    xpc_workset_dispose(&w);
+}
+
+/* It would take years to look at each. */
+static void torture_workset_of_any_size_begins_at_once(void **state)
+{
+    const uint64_t nr = UINT64_C(1) << 50;
+    struct xpc_workset_result r;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, nr), 0);
+    assert_int_equal(w.sampled, XPC_WORKSET_PFNS);
+    xpc_workset_run(&w, nr / 4, nr / 8);
+    xpc_workset_end(&w, S);
+    xpc_workset_result(&w, &r);
+    assert_true(fabs(r.union_pages / (nr / 8.0) - 1) < 0.01);
+    xpc_workset_dispose(&w);
+}
+
+/*
+ * A guest that writes to every second, fourth, ... page, and from one of these
+ * on, is estimated as well as any other.
+ */
+static void torture_workset_sample_has_no_period(void **state)
+{
+    const uint64_t nr = UINT64_C(1) << 23;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, nr), 0);
+    for (uint64_t period = 2; period <= 64; period *= 2) {
+        double mean = (double)w.sampled / period;
+
+        for (uint64_t first = 0; first < period; first++) {
+            uint64_t n = 0;
+
+            for (uint64_t pfn = first; pfn < nr; pfn += period)
+                n += xpc_workset_sampled(&w, pfn);
+            /* Five standard deviations. */
+            assert_true(fabs(n - mean) < 5 * sqrt(mean));
+        }
+    }
+    xpc_workset_dispose(&w);
+}
+
+/* One page in a block each, so two neighbours are in different ones. */
+static void torture_workset_sample_is_spread_evenly(void **state)
+{
+    const uint64_t nr = (UINT64_C(1) << 22) + 12345, part = 1 << 16;
+    struct xpc_workset w;
+
+    (void)state;
+    assert_int_equal(xpc_workset_init(&w, nr), 0);
+    for (uint64_t from = 0; from + part <= nr; from += part) {
+        uint64_t n = 0;
+
+        for (uint64_t pfn = from; pfn < from + part; pfn++)
+            n += xpc_workset_sampled(&w, pfn);
+        assert_int_equal(n, part >> w.block_shift);
+    }
     xpc_workset_dispose(&w);
 }
 
@@ -209,6 +270,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_workset_runs_and_bitmap_agree),
         cmocka_unit_test(torture_workset_estimates),
         cmocka_unit_test(torture_workset_sample_is_by_hash),
+        cmocka_unit_test(torture_workset_of_any_size_begins_at_once),
+        cmocka_unit_test(torture_workset_sample_has_no_period),
+        cmocka_unit_test(torture_workset_sample_is_spread_evenly),
         cmocka_unit_test(torture_workset_wanders),
         cmocka_unit_test(torture_workset_refuses),
     };

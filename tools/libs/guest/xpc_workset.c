@@ -9,64 +9,18 @@
 
 #include "xpc_workset.h"
 
-/*
- * The sampled pfns are kept as the gaps between them, 16 bits each: half a
- * mebibyte where the pfns themselves would take two. LONG_GAP stands for so
- * many pfns that are not in the sample.
- */
-#define LONG_GAP UINT16_MAX
-
-/* The pfn below which XXH64 must fall for one in nr_pfns / PFNS pfns. */
-static uint64_t bound(uint64_t nr_pfns)
+/* The sampled pfn of a block. */
+static uint64_t sampled_pfn(const struct xpc_workset *w, uint64_t block)
 {
-    if (nr_pfns <= XPC_WORKSET_PFNS)
-        return UINT64_MAX;
-    return UINT64_MAX / nr_pfns * XPC_WORKSET_PFNS;
-}
-
-static bool in_sample(uint64_t pfn, uint64_t below)
-{
-    return below == UINT64_MAX || XXH64(&pfn, sizeof(pfn), 0) < below;
+    if (!w->block_shift)
+        return block;
+    return block << w->block_shift |
+           XXH64(&block, sizeof(block), 0) >> (64 - w->block_shift);
 }
 
 bool xpc_workset_sampled(const struct xpc_workset *w, uint64_t pfn)
 {
-    return pfn < w->nr_pfns && in_sample(pfn, bound(w->nr_pfns));
-}
-
-static int add_gap(struct xpc_workset *w, size_t *room, uint64_t gap)
-{
-    do {
-        if (w->nr_gaps == *room) {
-            size_t more = *room + *room / 4 + 64;
-            void *p = realloc(w->gap, more * sizeof(*w->gap));
-
-            if (!p)
-                return -1;
-            w->gap = p;
-            *room = more;
-        }
-        w->gap[w->nr_gaps++] = gap < LONG_GAP ? gap : LONG_GAP;
-        if (gap < LONG_GAP)
-            return 0;
-        gap -= LONG_GAP;
-    } while (true);
-}
-
-static int list_sample(struct xpc_workset *w)
-{
-    uint64_t below = bound(w->nr_pfns), next = 0;
-    size_t room = 0;
-
-    for (uint64_t pfn = 0; pfn < w->nr_pfns; pfn++) {
-        if (!in_sample(pfn, below))
-            continue;
-        if (add_gap(w, &room, pfn - next))
-            return -1;
-        next = pfn + 1;
-        w->sampled++;
-    }
-    return 0;
+    return pfn < w->nr_pfns && sampled_pfn(w, pfn >> w->block_shift) == pfn;
 }
 
 int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns)
@@ -76,18 +30,18 @@ int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns)
         errno = EINVAL;
         return -1;
     }
-    if (list_sample(w))
-        goto fail;
+    while (nr_pfns >> w->block_shift >= 2 * XPC_WORKSET_PFNS)
+        w->block_shift++;
+    w->sampled = ((nr_pfns - 1) >> w->block_shift) + 1;
+    /* The last block may be cut short, before its pfn. */
+    if (sampled_pfn(w, w->sampled - 1) >= nr_pfns)
+        w->sampled--;
     w->nr_words = (w->sampled + 63) / 64;
     w->now = calloc(w->nr_words, sizeof(*w->now));
     w->last = calloc(w->nr_words, sizeof(*w->last));
     w->all = calloc(w->nr_words, sizeof(*w->all));
-    if (!w->now || !w->last || !w->all)
-        goto fail;
-    xpc_workset_begin(w, 0);
-    return 0;
-
- fail:
+    if (w->now && w->last && w->all)
+        return 0;
     xpc_workset_dispose(w);
     errno = ENOMEM;
     return -1;
@@ -95,7 +49,6 @@ int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns)
 
 void xpc_workset_dispose(struct xpc_workset *w)
 {
-    free(w->gap);
     free(w->now);
     free(w->last);
     free(w->all);
@@ -109,52 +62,34 @@ size_t xpc_workset_interval_bytes(const struct xpc_workset *w)
 
 /* ---- one interval ---------------------------------------------------- */
 
-/* Steps over one entry of the list. True: cur_pfn is in the sample. */
-static bool step(struct xpc_workset *w)
+static void mark(struct xpc_workset *w, uint64_t block)
 {
-    uint16_t gap = w->gap[w->cur_gap++];
-
-    w->cur_pfn += gap;
-    return gap != LONG_GAP;
-}
-
-/*
- * Moves to the first sampled pfn at or after pfn. False: there is none. At
- * it, cur_pfn is its pfn and cur_rank its number.
- */
-static bool advance(struct xpc_workset *w, uint64_t pfn)
-{
-    while (w->cur_rank < w->sampled && w->cur_pfn < pfn) {
-        w->cur_pfn++;
-        w->cur_rank++;
-        while (w->cur_gap < w->nr_gaps && !step(w))
-            ;
-    }
-    return w->cur_rank < w->sampled;
+    w->now[block / 64] |= UINT64_C(1) << block % 64;
 }
 
 void xpc_workset_begin(struct xpc_workset *w, uint64_t now_ns)
 {
     memset(w->now, 0, w->nr_words * sizeof(*w->now));
     w->start_ns = now_ns;
-    w->cur_gap = w->cur_rank = 0;
-    w->cur_pfn = 0;
-    while (w->cur_gap < w->nr_gaps && !step(w))
-        ;
 }
 
 void xpc_workset_run(struct xpc_workset *w, uint64_t pfn, uint64_t nr)
 {
-    uint64_t end = pfn + nr < pfn ? UINT64_MAX : pfn + nr;
+    uint64_t end = nr < w->nr_pfns && pfn < w->nr_pfns - nr ? pfn + nr :
+                   w->nr_pfns;
+    uint64_t block = pfn >> w->block_shift, at;
 
-    for (bool more = advance(w, pfn); more && w->cur_pfn < end;
-         more = advance(w, w->cur_pfn + 1))
-        w->now[w->cur_rank / 64] |= UINT64_C(1) << w->cur_rank % 64;
+    for (; block < w->sampled && (at = sampled_pfn(w, block)) < end; block++) {
+        if (at >= pfn)
+            mark(w, block);
+    }
 }
 
 void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
                         uint64_t nr)
 {
+    uint64_t at;
+
     /* All of a small guest: as it is. */
     if (w->sampled == w->nr_pfns && nr >= w->nr_pfns) {
         memcpy(w->now, bitmap, w->nr_words * sizeof(*w->now));
@@ -162,11 +97,10 @@ void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
             w->now[w->nr_words - 1] &= (UINT64_C(1) << w->nr_pfns % 64) - 1;
         return;
     }
-    for (bool more = advance(w, 0); more && w->cur_pfn < nr;
-         more = advance(w, w->cur_pfn + 1)) {
-        uint64_t bit = bitmap[w->cur_pfn / 64] >> w->cur_pfn % 64 & 1;
-
-        w->now[w->cur_rank / 64] |= bit << w->cur_rank % 64;
+    for (uint64_t block = 0; block < w->sampled &&
+         (at = sampled_pfn(w, block)) < nr; block++) {
+        if (bitmap[at / 64] >> at % 64 & 1)
+            mark(w, block);
     }
 }
 

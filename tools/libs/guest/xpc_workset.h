@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The writable working set, watched over successive intervals on a sample of
- * pfns: a pfn is in the sample iff XXH64 of it falls under a bound. So the
- * same pages are watched every time, by everybody, and two intervals can be
- * compared. Pure.
+ * pfns: of every block of 2^n pfns the one that XXH64 of the block's number
+ * names. So the same pages are watched every time, by everybody, and two
+ * intervals can be compared. The sample need not be listed, every pfn is in it
+ * with the same chance, and no part of the guest is watched more than another.
+ * Pure.
  *
- * A guest of up to XPC_WORKSET_PFNS pages is watched whole. For any larger
- * one an interval is a bitmap of about 32 KiB and the list of the sample's
- * pfns about 512 KiB.
+ * A guest of fewer than twice XPC_WORKSET_PFNS pages is watched whole; of any
+ * larger one, XPC_WORKSET_PFNS to twice as many are in the sample, and an
+ * interval's bitmap takes 32 to 64 KiB.
  */
 #ifndef XPC_WORKSET_H
 #define XPC_WORKSET_H
@@ -26,15 +28,10 @@
 struct xpc_workset {
     uint64_t nr_pfns;       /* pfns are below it */
     uint64_t sampled;       /* of them in the sample */
-    uint16_t *gap;          /* between successive ones; see the .c file */
-    size_t nr_gaps;
+    unsigned int block_shift;   /* one in 2^block_shift is */
     uint64_t *now, *last, *all; /* bitmaps: this interval, the one before,
                                  * the union of the finished ones */
     size_t nr_words;
-    /* Where xpc_workset_run() stands in the sample. */
-    size_t cur_gap, cur_rank;
-    uint64_t cur_pfn;
-
     uint64_t start_ns;      /* of the interval under way */
     uint64_t intervals;     /* finished */
     uint64_t length_ns;     /* of all finished ones together */
@@ -47,8 +44,8 @@ struct xpc_workset {
 };
 
 /*
- * Lists the sample of the pfns below nr_pfns: 2 ns a pfn. Returns 0, or -1
- * with errno ENOMEM or EINVAL.
+ * For the pfns below nr_pfns, however many. Returns 0, or -1 with errno ENOMEM
+ * or EINVAL.
  */
 int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns);
 void xpc_workset_dispose(struct xpc_workset *w);
@@ -62,7 +59,7 @@ bool xpc_workset_sampled(const struct xpc_workset *w, uint64_t pfn);
 /* Starts an interval. What was marked since the last end is dropped. */
 void xpc_workset_begin(struct xpc_workset *w, uint64_t now_ns);
 
-/* Marks a run of dirty pfns. Runs come in rising order in an interval. */
+/* Marks a run of dirty pfns. */
 void xpc_workset_run(struct xpc_workset *w, uint64_t pfn, uint64_t nr);
 
 /* Marks the set bits of a bitmap over the pfns from 0 to nr - 1. */
