@@ -13,7 +13,10 @@
 
 #include "xpc_units.h"
 
-/* The next figure, beside what it is to be compared with. */
+/*
+ * The next figure, beside what it is to be compared with. It is written at
+ * once: it counts even if the bench does not get to its end.
+ */
 static inline void figure(const char *name, double value, const char *unit,
                           double reference)
 {
@@ -23,6 +26,7 @@ static inline void figure(const char *name, double value, const char *unit,
            "\"reference\": %.6g, \"ratio\": %.6g, \"command\": "
            "\"build/bench/%s\"}", before, name, value, unit, reference,
            value / reference, program_invocation_short_name);
+    fflush(stdout);
     before = ",\n";
 }
 
