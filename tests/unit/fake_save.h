@@ -10,6 +10,7 @@
 #include "torture.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -28,7 +29,7 @@ static struct {
     int io_fd;
     unsigned int dirty;     /* what Xen counts */
     int (*script)(void);
-    bool asked_to_suspend, suspended;
+    atomic_bool asked_to_suspend, suspended;    /* a thread looks, too */
     char log[1024];
 } w;
 

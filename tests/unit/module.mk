@@ -12,6 +12,10 @@ DEPS_TEST += gnuplot-nox
 TEST_OBJS_torture_save_orphan := $(call objs,tools/libs/guest/save_orphan.c)
 TEST_OBJS_torture_save_still := $(call objs,tools/libs/guest/save_still.c \
 	tools/libs/guest/save_thread.c)
+TEST_OBJS_torture_save_sampler := $(call objs,tools/libs/guest/save_sampler.c \
+	tools/libs/guest/save_thread.c)
+TEST_OBJS_torture_save_watchdog := $(call objs,\
+	tools/libs/guest/save_thread.c tools/libs/guest/save_watchdog.c)
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
@@ -57,6 +61,12 @@ TEST_OBJS_torture_source_trace := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_job := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
+# Those in which threads run beside each other.
+TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
+	save_channels save_control save_policy save_sampler save_still \
+	save_watchdog save_workers save_write save_zero xl_channels \
+	xl_channels_broken xl_receive xl_receive_meet)
+
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY) $$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)
@@ -68,3 +78,14 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY) $$(TEST_OBJS_$$*)
 .PHONY: check-unit
 check-unit: $(UNIT_TESTS)
 	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
+
+# Built with ThreadSanitizer, into build/tsan. What it reports is a failure.
+## make check-tsan         the tests with threads, for data races
+.PHONY: check-tsan check-tsan-here
+check-tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan \
+	  LDFLAGS="-fsanitize=thread" \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
+	  check-tsan-here
+check-tsan-here: $(TSAN_TESTS)
+	@set -e; for t in $^; do echo "== $$t"; $$t; done

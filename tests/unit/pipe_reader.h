@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 struct pipe_reader {
@@ -19,8 +20,9 @@ struct pipe_reader {
     uint64_t bytes_per_s;       /* at most; 0: as fast as it can */
     bool runs;
     pthread_t thread;
-    unsigned char *p;
-    size_t len, room;
+    unsigned char *p;           /* the thread's until it is joined */
+    atomic_size_t len;
+    size_t room;
 };
 
 /* So that no more than its rate was read since the first byte came. */

@@ -29,7 +29,7 @@ static struct {
     int stream;                 /* what libxl calls it */
     bool silent;                /* no answer to who asks for them */
     bool broken;                /* there is nothing to be lent any more */
-    bool back;                  /* they were given back */
+    atomic_bool back;                  /* they were given back */
 } far;
 
 static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
@@ -129,9 +129,10 @@ static int teardown(void **state)
     for (int i = 0; i < NR; i++) {
         if (far.sent[i] >= 0)
             close(far.sent[i]);
-        close(far.received[i]);
     }
     channel_in_stop(far.in);
+    for (int i = 0; i < NR; i++)
+        close(far.received[i]);
     unsetenv(CHANNEL_LEND_ENV);
     pipe_reader_dispose(&far.stock);
     return 0;

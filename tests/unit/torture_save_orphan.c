@@ -19,6 +19,11 @@ struct save_ctx *save_active;
 static struct save_ctx ctx = { .domid = 7 };
 static int out;
 
+void save_activate(struct save_ctx *c)
+{
+    save_active = c;
+}
+
 static void note(char c)
 {
     if (write(out, &c, 1) != 1)

@@ -36,7 +36,7 @@ static void exiting(void)
 
     if (!ctx)
         return;
-    save_active = NULL;
+    save_activate(NULL);
     /* A word to the toolstack would make the helper exit in its exit. */
     ctx->orphaned = true;
     xpc_logdirty_off(ctx->domid);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,6 @@
 
 /* That look for zero pages besides the main one. */
 #define ZERO_THREADS 1
-
-struct save_ctx *save_active;
 
 typedef int domain_save_fn(xc_interface *, int, uint32_t, uint32_t,
                            struct save_callbacks *, xc_stream_type_t, int);
@@ -40,14 +39,18 @@ typedef long long logdirty_fn(xc_interface *, uint32_t, unsigned int,
 extern void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
     __attribute__((weak));
 
-void *save_next(const char *name)
+void *save_next(_Atomic(void *) *found, const char *name)
 {
-    void *fn = dlsym(RTLD_NEXT, name);
+    void *fn = atomic_load_explicit(found, memory_order_relaxed);
 
+    if (fn)
+        return fn;
+    fn = dlsym(RTLD_NEXT, name);
     if (!fn) {
         fprintf(stderr, "precopy plug-in: no %s to pass on to\n", name);
         abort();
     }
+    atomic_store_explicit(found, fn, memory_order_relaxed);
     return fn;
 }
 
@@ -71,8 +74,9 @@ void save_log(struct save_ctx *ctx, const char *fmt, ...)
 
 /*
  * Sees the bitmap cleaned: D(t) is counted from here, and it tells which pages
- * were dirty. The sampler's own calls come through here too. The last bitmap,
- * with the guest suspended, is left alone: nothing is to be decided any more.
+ * were dirty. Only the save loop, on the main thread, cleans it; the sampler's
+ * thread comes through here with its PEEKs. The last bitmap, with the guest
+ * suspended, is left alone: nothing is to be decided any more.
  */
 long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
                               unsigned int sop,
@@ -80,15 +84,16 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
                               unsigned long pages, unsigned int mode,
                               xc_shadow_op_stats_t *stats)
 {
-    static logdirty_fn *real;
-    struct save_ctx *ctx = save_active;
+    static _Atomic(void *) found;
+    logdirty_fn *real = (logdirty_fn *)save_next(&found,
+                                                 "xc_logdirty_control");
+    struct save_ctx *ctx;
     long long rc;
     int saved;
 
-    if (!real)
-        real = (logdirty_fn *)save_next("xc_logdirty_control");
-    if (!ctx || sop != XEN_DOMCTL_SHADOW_OP_CLEAN)
+    if (sop != XEN_DOMCTL_SHADOW_OP_CLEAN || !save_active)
         return real(xch, domid, sop, bitmap, pages, mode, stats);
+    ctx = save_active;
     save_clean_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
     saved = errno;
@@ -237,7 +242,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     save_workset_start(ctx);
     save_control_begin(ctx);
     save_orphan_watch();
-    save_active = ctx;
+    save_activate(ctx);
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);
     saved = errno;
@@ -245,7 +250,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
         rc = -1;
         saved = errno;
     }
-    save_active = NULL;
+    save_activate(NULL);
     if (ctx->sampler)
         save_sampler_cost(ctx->sampler, &ctx->report.sampler_counts,
                           &ctx->report.sampler_ns);
@@ -263,7 +268,9 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
                    uint32_t flags, struct save_callbacks *callbacks,
                    xc_stream_type_t stream_type, int recv_fd)
 {
-    domain_save_fn *real = (domain_save_fn *)save_next("xc_domain_save");
+    static _Atomic(void *) found;
+    domain_save_fn *real = (domain_save_fn *)save_next(&found,
+                                                       "xc_domain_save");
     struct save_ctx ctx = { .xch = xch, .domid = domid, .io_fd = io_fd };
     int rc, saved;
 

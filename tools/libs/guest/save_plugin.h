@@ -70,11 +70,20 @@ struct save_ctx {
     uint64_t suspend_pages, suspend_page_bytes, suspend_zero_pages;
 };
 
-/* The save under way, NULL when there is none that has a policy. */
+/*
+ * The save under way, NULL when there is none that has a policy. For the main
+ * thread alone. save_activate() sets it, and whose writes are the stream's.
+ */
 extern struct save_ctx *save_active;
+void save_activate(struct save_ctx *ctx);
 
-/* The function of that name that the plug-in stands in front of. */
-void *save_next(const char *name);
+/*
+ * The function of that name that the plug-in stands in front of; it is looked
+ * up once, *found keeps it. For any thread, at any time: the constructors of
+ * other libraries may call what the plug-in stands in front of before its own
+ * have run.
+ */
+void *save_next(_Atomic(void *) *found, const char *name);
 
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,34 @@ typedef ssize_t write_fn(int, const void *, size_t);
 #define IOV_AT_ONCE 1024
 /* What holds the stream up is looked for as often as this. */
 #define NAP_NS (50 * XPC_MS)
+
+struct save_ctx *save_active;
+/*
+ * Its stream, -1: none. Other threads, which write to descriptors of their
+ * own, look at this and at nothing else of the save.
+ */
+static atomic_int stream_fd = -1;
+
+void save_activate(struct save_ctx *ctx)
+{
+    save_active = ctx;
+    atomic_store_explicit(&stream_fd, ctx ? ctx->io_fd : -1,
+                          memory_order_relaxed);
+}
+
+static bool is_stream(int fd)
+{
+    return fd >= 0 &&
+           fd == atomic_load_explicit(&stream_fd, memory_order_relaxed);
+}
+
+/* What the plug-in's own writev() stands in front of. */
+static ssize_t real_writev(int fd, const struct iovec *iov, int iovcnt)
+{
+    static _Atomic(void *) found;
+
+    return ((writev_fn *)save_next(&found, "writev"))(fd, iov, iovcnt);
+}
 
 bool save_may_write(struct save_ctx *ctx, bool pages)
 {
@@ -43,15 +72,12 @@ bool save_may_write(struct save_ctx *ctx, bool pages)
 static ssize_t write_once(struct save_ctx *ctx, const struct iovec *iov,
                           int iovcnt)
 {
-    static writev_fn *real;
     ssize_t n;
 
-    if (!real)
-        real = (writev_fn *)save_next("writev");
     if (!ctx->wrote_ns)
         ctx->wrote_ns = save_now_ns();      /* an iteration's first */
     save_watchdog_writes(ctx->watchdog, true);
-    n = real(ctx->io_fd, iov, iovcnt);
+    n = real_writev(ctx->io_fd, iov, iovcnt);
     save_watchdog_writes(ctx->watchdog, false);
     if (n > 0)
         save_wrote(ctx, iov, iovcnt, n);
@@ -153,26 +179,17 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
 
 ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
 {
-    static writev_fn *real;
-    struct save_ctx *ctx = save_active;
-
-    if (ctx && fd == ctx->io_fd)
-        return write_stream(ctx, iov, iovcnt);
-    if (!real)
-        real = (writev_fn *)save_next("writev");
-    return real(fd, iov, iovcnt);
+    return is_stream(fd) ? write_stream(save_active, iov, iovcnt) :
+                           real_writev(fd, iov, iovcnt);
 }
 
 ssize_t write(int fd, const void *buf, size_t len)
 {
-    static write_fn *real;
+    static _Atomic(void *) found;
     struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-    struct save_ctx *ctx = save_active;
 
-    if (ctx && fd == ctx->io_fd)
-        return write_stream(ctx, &iov, 1);
-    if (!real)
-        real = (write_fn *)save_next("write");
-    return real(fd, buf, len);
+    if (is_stream(fd))
+        return write_stream(save_active, &iov, 1);
+    return ((write_fn *)save_next(&found, "write"))(fd, buf, len);
 }
 

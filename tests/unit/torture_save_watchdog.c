@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The watchdog's thread against the main one, with a xenstore that takes one
+ * leaf.
+ */
+#include "torture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xenstore.h>
+
+#include "save_thread.h"
+#include "save_watchdog.h"
+#include "xen_store.h"
+#include "xpc_units.h"
+
+static atomic_int told, other;
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    (void)flags;
+    return (struct xs_handle *)&told;
+}
+
+void xs_close(struct xs_handle *xs)
+{
+    (void)xs;
+}
+
+bool xs_write(struct xs_handle *xs, xs_transaction_t t, const char *path,
+              const void *data, unsigned int len)
+{
+    (void)xs;
+    (void)t;
+    (void)data;
+    (void)len;
+    if (strcmp(path, "7/overdue"))
+        other++;
+    told++;
+    return true;
+}
+
+const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
+                           const char *leaf)
+{
+    snprintf(buf, XPC_STORE_PATH_LEN, "%u/%s", domid, leaf);
+    return buf;
+}
+
+static int setup(void **state)
+{
+    told = other = 0;
+    *state = save_watchdog_start(7);
+    return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    save_watchdog_stop(*state);
+    return 0;
+}
+
+/* Until it would block for ever, then as the plug-in does. */
+static void torture_save_watchdog_breaks_off_a_write(void **state)
+{
+    static const char much[1 << 20];
+    int fd[2];
+    ssize_t n;
+
+    assert_int_equal(pipe(fd), 0);
+    save_watchdog_set(*state, save_now_ns() + 20 * XPC_MS, false);
+    assert_false(told);
+    do {
+        save_watchdog_writes(*state, true);
+        n = write(fd[1], much, sizeof(much));
+        save_watchdog_writes(*state, false);
+    } while (n > 0);
+    assert_int_equal(errno, EINTR);
+    assert_true(save_watchdog_passed(*state));
+    assert_int_equal(told, 0);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+static void torture_save_watchdog_tells_once_a_deadline(void **state)
+{
+    assert_false(save_watchdog_passed(*state));
+    for (int i = 1; i <= 3; i++) {
+        save_watchdog_set(*state, 1, true);
+        while (told < i)
+            sched_yield();
+        assert_true(save_watchdog_passed(*state));
+    }
+    save_watchdog_set(*state, save_now_ns() + 3600 * XPC_S, true);
+    assert_false(save_watchdog_passed(*state));
+    save_watchdog_set(*state, 0, true);
+    assert_false(save_watchdog_passed(*state));
+    assert_int_equal(told, 3);
+    assert_int_equal(other, 0);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) \
+    cmocka_unit_test_setup_teardown(torture_save_watchdog_##name, setup, \
+                                    teardown)
+    const struct CMUnitTest tests[] = {
+        T(breaks_off_a_write),
+        T(tells_once_a_deadline),
+    };
+
+    return torture_run(argc, argv, tests);
+}
