@@ -11,6 +11,7 @@ static void torture_units_time_takes_every_unit(void **state)
         { "300ms", 300 * XPC_MS }, { "1.5s", 1500 * XPC_MS },
         { "2m", 120 * XPC_S }, { "1h", 3600 * XPC_S }, { "250us", 250000 },
         { "0", 0 }, { ".5s", 500 * XPC_MS }, { "60s", 60 * XPC_S },
+        { "300 ms", 300 * XPC_MS }, { "1.5  s", 1500 * XPC_MS },
     };
     uint64_t ns;
 
@@ -24,8 +25,9 @@ static void torture_units_time_takes_every_unit(void **state)
 static void torture_units_time_refuses_what_is_ambiguous(void **state)
 {
     static const char *const bad[] = {
-        "", "300", "ms", "-1s", "1 s", "1e3ms", "0x10s", "nan", "inf", "1S",
+        "", "300", "ms", "-1s", "1e3ms", "0x10s", "nan", "inf", "1S",
         "1.2.3s", "1sec", " 1s", "1s ", "+1s", ".s", "1,5s",
+        "300 ", "0 ", "300 m s", "300\tms",
     };
     uint64_t ns = 42;
 
@@ -45,16 +47,15 @@ static void torture_units_bandwidth_tells_bits_from_bytes(void **state)
     static const struct { const char *s; uint64_t bytes_per_s; } good[] = {
         { "10Gbit", 1250000000 }, { "100Mbit/s", 12500000 },
         { "8kbit", 1000 }, { "1.25MB/s", 1250000 }, { "1GiB/s", 1 << 30 },
-        { "10Gbps", 0 }, { "1MiB", 1 << 20 },
+        { "10Gbps", 1250000000 }, { "10Gb/s", 1250000000 },
+        { "100mbps", 12500000 }, { "8 kbps", 1000 }, { "1GBps", 1000000000 },
+        { "1MiBps", 1 << 20 }, { "10Gbitps", 1250000000 },
+        { "10 Gbit", 1250000000 }, { "1MiB", 1 << 20 },
     };
     uint64_t v;
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        if (!good[i].bytes_per_s) {
-            assert_int_equal(xpc_parse_bandwidth(good[i].s, &v), -1);
-            continue;
-        }
         assert_int_equal(xpc_parse_bandwidth(good[i].s, &v), 0);
         assert_int_equal(v, good[i].bytes_per_s);
     }
@@ -63,8 +64,9 @@ static void torture_units_bandwidth_tells_bits_from_bytes(void **state)
 static void torture_units_bandwidth_refuses_what_is_ambiguous(void **state)
 {
     static const char *const bad[] = {
-        "", "100", "10G", "10Mb", "10mb", "0Mbit", "-1Mbit", "Mbit", "10 Gbit",
-        "1e3Mbit", "10Gbit/", "10Gbit/m",
+        "", "100", "10G", "10Mb", "10mb", "0Mbit", "-1Mbit", "Mbit", "10Gb",
+        "1e3Mbit", "10Gbit/", "10Gbit/m", "10gB/s", "10 ", "10 bps", "10bps",
+        "10G bit", "ps", "10/s", "10ps",
     };
     uint64_t v;
 

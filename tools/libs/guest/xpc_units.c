@@ -27,9 +27,15 @@ static const struct unit bandwidth_units[] = {
     { "KiB", 0x1p10 }, { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { NULL, 0 },
 };
 
+/* "10Gbps": with "per second" behind it, a "b" is a bit. */
+static const struct unit bps_units[] = {
+    { "kb", 1e3 / 8 }, { "Kb", 1e3 / 8 }, { "mb", 1e6 / 8 },
+    { "Mb", 1e6 / 8 }, { "gb", 1e9 / 8 }, { "Gb", 1e9 / 8 }, { NULL, 0 },
+};
+
 /*
- * A decimal number, in plain notation: strtod() would also take "nan",
- * "0x10", "1e3" and the locale's comma.
+ * A decimal number in plain notation, and blanks before its unit: strtod()
+ * would also take "nan", "0x10", "1e3" and the locale's comma.
  */
 static int parse_decimal(const char *s, double *value_r, const char **end_r)
 {
@@ -47,7 +53,7 @@ static int parse_decimal(const char *s, double *value_r, const char **end_r)
         return -1;
     }
     *value_r = value;
-    *end_r = s;
+    *end_r = *s == ' ' && s[strspn(s, " ")] ? s + strspn(s, " ") : s;
     return 0;
 }
 
@@ -105,6 +111,8 @@ int xpc_parse_bandwidth(const char *s, uint64_t *bytes_per_s_r)
     memcpy(name, s, len);
     name[len] = 0;
     u = find_unit(bandwidth_units, name);
+    if (!u && s[len])
+        u = find_unit(bps_units, name);
     if (!u)
         return -1;
     if (value * u->factor < 1) {

@@ -15,7 +15,7 @@
 
 /*
  * A time: us, ms, s, m, h; decimals allowed ("1.5s"). A unit is demanded,
- * except for 0. Returns 0 and the time in ns, or -1 with errno EINVAL (not a
+ * except for 0; blanks before it are allowed ("300 ms"). Returns 0 and the time in ns, or -1 with errno EINVAL (not a
  * time, no unit) or ERANGE.
  */
 int xpc_parse_time(const char *s, uint64_t *ns_r);
@@ -23,9 +23,10 @@ int xpc_parse_time(const char *s, uint64_t *ns_r);
 /*
  * A bandwidth in bytes per second: kbit, Mbit, Gbit (10^3, 10^6, 10^9 bits),
  * Kibit, Mibit, Gibit (2^10, 2^20, 2^30 bits) and kB, MB, GB, KiB, MiB, GiB,
- * each with or without /s or ps. Case counts where it changes the
- * meaning: "Mb" is refused as ambiguous. Returns as xpc_parse_time() does; 0
- * is EINVAL.
+ * each with or without /s or ps, and kb, Mb, Gb (bits) with one of these:
+ * "10Gbps". Case counts where it changes the meaning: "Mb" alone is refused as
+ * ambiguous. Blanks before the unit are allowed. Returns as xpc_parse_time()
+ * does; 0 is EINVAL.
  */
 int xpc_parse_bandwidth(const char *s, uint64_t *bytes_per_s_r);
 
