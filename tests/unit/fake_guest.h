@@ -14,9 +14,14 @@
 
 static unsigned char guest[BATCH][PAGE];
 
+/* What the save loop has written, in a memory stream; NULL: not kept. */
+static FILE *written;
+
 /* As libxenguest does: again, from where it got to. Returns 0 or -1. */
 static int writev_exact(struct iovec *iov, int iovcnt)
 {
+    for (int i = 0; written && i < iovcnt; i++)
+        fwrite(iov[i].iov_base, 1, iov[i].iov_len, written);
     while (iovcnt) {
         ssize_t n = writev(w.io_fd, iov, iovcnt < 1024 ? iovcnt : 1024);
 

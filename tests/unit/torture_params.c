@@ -33,7 +33,7 @@ static void torture_params_survive_json(void **state)
     in.confidence_percent = 80;
     in.early_abort = XPC_EARLY_ABORT_OFF;
     in.strict = XPC_STRICT_ON;
-    in.zero_pages = XPC_ZERO_PAGES_SEND;
+    in.zero_pages = XPC_ZERO_PAGES_AUTO;
     in.max_bytes_per_s = 12345678;
     in.switchover = XPC_SWITCHOVER_RATE;
     in.switchover_bytes_per_s = 23456789;
@@ -158,6 +158,21 @@ static void torture_params_check_refuses_what_contradicts_itself(void **state)
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
 }
 
+/* Parameters of the API, of libvirt and in xenstore. */
+static void torture_params_send_zero_pages_unless_stated(void **state)
+{
+    struct xpc_params p;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_params_init(&p);
+    assert_int_equal(p.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(read_params(&p, "{\"downtime-ms\":100}", err), 0);
+    assert_int_equal(p.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(read_params(&p, "{\"zero-pages\":\"elide\"}", err), 0);
+    assert_int_equal(p.zero_pages, XPC_ZERO_PAGES_ELIDE);
+}
+
 static void torture_params_maximum_defaults_to_the_limit(void **state)
 {
     struct xpc_params p;
@@ -178,6 +193,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
         cmocka_unit_test(
             torture_params_check_refuses_what_contradicts_itself),
+        cmocka_unit_test(torture_params_send_zero_pages_unless_stated),
         cmocka_unit_test(torture_params_maximum_defaults_to_the_limit),
     };
 

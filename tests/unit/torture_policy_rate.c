@@ -308,7 +308,7 @@ static void torture_policy_rate_how_zero_pages_go_is_settled(void **state)
     char err[256];
 
     (void)state;
-    to.zero_pages = XPC_ZERO_PAGES_SEND;
+    to.zero_pages = XPC_ZERO_PAGES_ELIDE;
     assert_int_equal(xpc_engine_check_change(&f.p, &to, err, sizeof(err)), -1);
     assert_non_null(strstr(err, "zero pages"));
     to = f.p;

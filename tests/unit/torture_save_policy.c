@@ -101,7 +101,8 @@ static void torture_save_policy_zero_pages_take_their_time(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_zero, &r),
+    assert_int_equal(save_to(fd, "{\"downtime-ms\":300,"
+                             "\"zero-pages\":\"elide\"}", script_zero, &r),
                      -1);
     close(fd);
     xpc_report_dispose(&r);

@@ -58,14 +58,15 @@ static struct stream_reader *check_three_copies(const char *params,
     return got;
 }
 
-static void torture_save_write_zero_pages_are_left_out_by_default(void **state)
+static void torture_save_write_elide_leaves_zero_pages_out(void **state)
 {
     struct stream_reader *got;
     uint64_t final;
 
     (void)state;
     far.bytes_per_s = 200000000;    /* so that writes end early */
-    got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000}", &final);
+    got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
+                             "\"zero-pages\":\"elide\"}", &final);
     /*
      * The last four pages of a record come with a second call. First 256 hold
      * something, then 64 others do.
@@ -75,18 +76,43 @@ static void torture_save_write_zero_pages_are_left_out_by_default(void **state)
     free(got);
 }
 
-static void torture_save_write_zero_pages_are_sent_when_asked(void **state)
+/* Every byte of the stream is the one that libxenguest wrote. */
+static void check_untouched(const char *params)
 {
     struct stream_reader *got;
     uint64_t final;
+    size_t len;
+    char *p;
 
-    (void)state;
-    got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
-                             "\"zero-pages\":\"send\"}", &final);
+    pipe_reader_dispose(&far);
+    memset(&far, 0, sizeof(far));
+    written = open_memstream(&p, &len);
+    assert_non_null(written);
+    got = check_three_copies(params, &final);
+    fclose(written);
+    written = NULL;
     assert_int_equal(final, 0);
     assert_int_equal(got->allocated, 0);
     assert_int_equal(got->pages, 3 * BATCH);
+    assert_int_equal(far.len, len);
+    assert_memory_equal(far.p, p, len);
+    free(p);
     free(got);
+}
+
+static void torture_save_write_changes_nothing_unless_asked(void **state)
+{
+    static const char *const params[] = {
+        /* Without options; it stops after the first copy. */
+        "{\"policy\":\"stock\",\"iterations\":1,\"threshold-pages\":1}",
+        "{\"bandwidth-bytes-per-s\":1000000000}",
+        "{\"bandwidth-bytes-per-s\":1000000000,\"zero-pages\":\"send\"}",
+        "{\"bandwidth-bytes-per-s\":1000000000,\"zero-pages\":\"auto\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+        check_untouched(params[i]);
 }
 
 /* ---- in a sparse guest ----------------------------------------------------- */
@@ -272,8 +298,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(torture_save_write_zero_pages_are_left_out_by_default),
-        TEST(torture_save_write_zero_pages_are_sent_when_asked),
+        TEST(torture_save_write_elide_leaves_zero_pages_out),
+        TEST(torture_save_write_changes_nothing_unless_asked),
         TEST(torture_save_write_the_link_is_not_blamed_for_holes),
         TEST(torture_save_write_a_slow_link_is_not_flattered),
         TEST(torture_save_write_a_cap_holds_back_what_it_should),

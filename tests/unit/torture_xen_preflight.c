@@ -35,6 +35,7 @@ static int setup(void **state)
     xpc_params_init(&p);
     p.bandwidth_bytes_per_s = 100000000;
     p.duration_ns = 5 * XPC_S;
+    p.zero_pages = XPC_ZERO_PAGES_ELIDE;
     zero_share = 0;
     opened = 0;
     *state = &p;

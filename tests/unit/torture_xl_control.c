@@ -449,7 +449,7 @@ static void torture_xl_control_set_refuses(void **state)
         { "migrate-set --precopy-on-timeout=suspend g1", "needs a maximum",
           2 },
         { "migrate-set --precopy-policy=stock g1", "can't be changed", 2 },
-        { "migrate-set --precopy-zero-pages=send g1", "can't be changed", 2 },
+        { "migrate-set --precopy-zero-pages=elide g1", "can't be changed", 2 },
         { "migrate-set --report=x g1", "--report=x is no option", 2 },
         { "migrate-set --precopy-downtime=2s nobody",
           "there is no domain nobody", 1 },

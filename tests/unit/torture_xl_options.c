@@ -152,13 +152,36 @@ static void torture_xl_options_policy_ones_are_taken(void **state)
 }
 
 /* How what is sent is sent asks for no policy. */
+static void torture_xl_options_zero_pages_are_sent_exactly(void **state)
+{
+    static const struct { const char *line; int zero_pages; } t[] = {
+        { "g1 host", XPC_ZERO_PAGES_SEND },
+        { "--debug --precopy-history=off g1 host", XPC_ZERO_PAGES_SEND },
+        { "--precopy-downtime=1s g1 host", XPC_ZERO_PAGES_AUTO },
+        { "--precopy-policy=stock g1 host", XPC_ZERO_PAGES_AUTO },
+        { "--precopy-channels=1 g1 host", XPC_ZERO_PAGES_AUTO },
+        { "--precopy-compress=off g1 host", XPC_ZERO_PAGES_AUTO },
+        { "--precopy-zero-pages=auto g1 host", XPC_ZERO_PAGES_AUTO },
+        { "--precopy-zero-pages=elide g1 host", XPC_ZERO_PAGES_ELIDE },
+        { "--precopy-zero-pages=send --precopy-downtime=1s g1 host",
+          XPC_ZERO_PAGES_SEND },
+    };
+    struct migrate_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        parse_ok(t[i].line, &o);
+        assert_int_equal(o.params.zero_pages, t[i].zero_pages);
+    }
+}
+
 static void torture_xl_options_ways_of_sending_are_taken(void **state)
 {
     struct migrate_options o;
 
     (void)state;
     parse_ok("g1 host", &o);
-    assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_ELIDE);
+    assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_SEND);
     assert_int_equal(o.params.max_bytes_per_s, 0);
     assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
     parse_ok("--precopy-zero-pages=send --precopy-max-bandwidth=400Mbit "
@@ -283,7 +306,7 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
         { "--precopy-policy=best a b",
           "--precopy-policy=best: limit or stock is accepted" },
         { "--precopy-zero-pages=no a b",
-          "--precopy-zero-pages=no: elide or send is accepted" },
+          "--precopy-zero-pages=no: send, elide or auto is accepted" },
         { "--precopy-max-bandwidth=0 a b", "not a bandwidth" },
         { "--precopy-max-bandwidth=5 a b", "a unit is needed" },
         { "--precopy-switchover-bandwidth=rate a b",
@@ -399,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_of_another_xl_name_ours),
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_zero_pages_are_sent_exactly),
         cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),
         cmocka_unit_test(torture_xl_options_channels_are_taken),
         cmocka_unit_test(torture_xl_options_history_is_on_unless_told),

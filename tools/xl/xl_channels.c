@@ -146,6 +146,8 @@ static int go_plain(struct sender *s, char *rune, const char *host)
     p->channels = 1;
     p->compress = XPC_COMPRESS_OFF;
     p->compress_level = 0;
+    if (p->zero_pages == XPC_ZERO_PAGES_AUTO)
+        p->zero_pages = XPC_ZERO_PAGES_SEND;
     s->report->params = *p;
     if (!transport_start(&s->t, rune))
         return 0;

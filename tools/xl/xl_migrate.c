@@ -159,6 +159,14 @@ static int stand_in(struct migration *m, struct sender *s, int word)
     return sender_stand_in(s, word);
 }
 
+/* Without channels, zero pages can only be sent in full. */
+static void settle_plain(struct migration *m)
+{
+    if (m->progress.params.zero_pages == XPC_ZERO_PAGES_AUTO)
+        m->progress.params.zero_pages = XPC_ZERO_PAGES_SEND;
+    m->report.params.zero_pages = m->progress.params.zero_pages;
+}
+
 static int migrate(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
@@ -179,10 +187,12 @@ static int migrate(struct migration *m, int interrupt_fd)
     tell_learned(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
-    if (!xpc_params_over_channels(&m->o.params))
+    if (!xpc_params_over_channels(&m->o.params)) {
+        settle_plain(m);
         r = transport_open(&s.t, m->rune);
-    else if ((r = channels_connect(&s, m->rune, m->o.host)))
+    } else if ((r = channels_connect(&s, m->rune, m->o.host))) {
         return sender_give_up(&s);
+    }
     if (!r && !guard_start(&m->guard, &s.t, &word))
         return stand_in(m, &s, word);
     s.guard = m->guard;

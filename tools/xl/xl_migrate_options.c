@@ -184,6 +184,9 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     }
     if (!xl_precopy_asks_policy(given))
         o->params.policy = XPC_POLICY_STOCK;
+    /* With no option at all, every byte is as the stock xl sends it. */
+    if (given && !xl_precopy_given(given, XL_OPT_ZERO_PAGES))
+        o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
     in_vain = xl_precopy_in_vain(&o->params, given);
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "

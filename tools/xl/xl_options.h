@@ -131,8 +131,11 @@ enum {
 
 /* What can't; and there is the policy itself. */
 #define XL_PRECOPY_FIXED_HELP \
-"--precopy-zero-pages=elide|send\n" \
-"                             Leave the data of zero pages out (elide).\n" \
+"--precopy-zero-pages=auto|send|elide\n" \
+"                             How zero pages are sent: as a mark, where the\n" \
+"                             receiver is ours, else in full; in full;\n" \
+"                             without data, for a target that scrubs all\n" \
+"                             its free memory (auto).\n" \
 "--precopy-channels=N         Over so many connections: 1 to 16 (1).\n" \
 "--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent (off).\n"
@@ -140,6 +143,9 @@ enum {
 /* Takes the value into p, and notes the option in *given. 0, or -1 and err. */
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err);
+
+/* Is this option, XL_OPT_x, among those noted in given? */
+bool xl_precopy_given(unsigned int given, int opt);
 
 /*
  * Are there any that ask for a policy? Some say only how what is sent is sent.

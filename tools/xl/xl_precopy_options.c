@@ -126,6 +126,11 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
     }
 }
 
+bool xl_precopy_given(unsigned int given, int opt)
+{
+    return given & 1u << (opt - XL_OPT_PRECOPY);
+}
+
 bool xl_precopy_asks_policy(unsigned int given)
 {
     static const int ways[] = {
@@ -150,7 +155,7 @@ const char *xl_precopy_in_vain(const struct xpc_params *p,
 
     for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         if (p->policy == XPC_POLICY_STOCK &&
-            given & 1u << (limits[i] - XL_OPT_PRECOPY))
+            xl_precopy_given(given, limits[i]))
             return xl_option_name(options, limits[i]);
     }
     return NULL;

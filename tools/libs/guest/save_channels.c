@@ -97,13 +97,27 @@ static int start_out(struct save_ctx *ctx, struct save_channels *c,
     return c->out ? 0 : -1;
 }
 
-int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
+/* NULL: none were lent. */
+static const char *lent(void)
 {
     const char *env = getenv(CHANNEL_LEND_ENV);
+
+    return env && *env ? env : NULL;
+}
+
+void save_channels_settle(struct xpc_params *p)
+{
+    if (p->zero_pages == XPC_ZERO_PAGES_AUTO && !lent())
+        p->zero_pages = XPC_ZERO_PAGES_SEND;
+}
+
+int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
+{
+    const char *env = lent();
     struct save_channels *c;
     struct channel_lend m;
 
-    if (!env || !*env) {
+    if (!env) {
         if (!xpc_params_over_channels(&ctx->params))
             return 0;
         snprintf(err, len, "channels and compression are for xl migrate, "

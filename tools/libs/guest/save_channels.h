@@ -12,12 +12,16 @@
 
 struct save_ctx;
 struct save_channels;           /* NULL: there are none */
+struct xpc_params;
 
 /*
  * Takes those that were lent, if any. Returns 0, or with a line in err -1: what
  * is asked for can't be; or 1: it has failed.
  */
 int save_channels_start(struct save_ctx *ctx, char *err, size_t len);
+
+/* XPC_ZERO_PAGES_AUTO without channels is XPC_ZERO_PAGES_SEND. */
+void save_channels_settle(struct xpc_params *p);
 
 /* Returns 0 when all of it has been taken, or -1 with errno. */
 int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,

@@ -187,6 +187,7 @@ static void consider(struct save_ctx *ctx)
      */
     to.once = ctx->params.once;
     to.learned = ctx->params.learned;
+    save_channels_settle(&to);
     if (same_params(&to, &ctx->params) && !ctx->control.refused)
         return;
     if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)))

@@ -155,6 +155,7 @@ static int prepare(struct save_ctx *ctx)
     if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
                        &ctx->params, err))
         return errno == ENOENT ? 0 : refuse(ctx, err);
+    save_channels_settle(&ctx->params);
     ctx->report.params = ctx->params;
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
         return refuse(ctx, err);

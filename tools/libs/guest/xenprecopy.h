@@ -47,10 +47,18 @@ enum xpc_strict {
     XPC_STRICT_ON,
 };
 
-/* How is a page that is all zero sent? */
+/*
+ * How is a page that is all zero sent?
+ *
+ * ELIDE relies on the target's Xen, which doesn't scrub the pages that a
+ * running domain gives back: it is for callers who know that no domain there
+ * gives back pages that it has not cleared.
+ */
 enum xpc_zero_pages {
-    XPC_ZERO_PAGES_ELIDE,   /* without its data, if it had none before */
-    XPC_ZERO_PAGES_SEND,    /* as any other */
+    XPC_ZERO_PAGES_SEND,    /* as any other page */
+    XPC_ZERO_PAGES_ELIDE,   /* allocate only, if it never had data before */
+    XPC_ZERO_PAGES_AUTO,    /* over channels as a mark, from which the
+                             * receiver writes the page; else SEND */
 };
 
 /* How is what goes over channels compressed? As enum channel_codec has it. */
@@ -125,7 +133,10 @@ struct xpc_params {
 #define XPC_DEFAULT_SUSPEND_PAGES 256
 #define XPC_DEFAULT_CONFIDENCE_PERCENT 95
 
-/* Fills in the defaults: policy limit, 300 ms, no duration, abort. */
+/*
+ * Fills in the defaults: policy limit, 300 ms, no duration, abort; zero pages
+ * are sent in full.
+ */
 void xpc_params_init(struct xpc_params *p);
 
 /*
