@@ -288,7 +288,8 @@ static void write_end(const struct connection *c, uint64_t sequence,
     struct iovec iov[2];
     ssize_t n;
 
-    channel_frame_make(&f, CHANNEL_END, sequence, NULL, 0, NULL, token, iov);
+    channel_frame_make(&f, CHANNEL_END, sequence, NULL, 0, 0, NULL, token,
+                       iov);
     if (fcntl(c->to, F_SETFL, fcntl(c->to, F_GETFL) & ~O_NONBLOCK))
         err(1, "the end");
     n = write(c->to, iov[0].iov_base, iov[0].iov_len);

@@ -7,8 +7,9 @@
  * A file's first byte says how many channels there are and whether frames may
  * be compressed, and how the rest is meant: as the bytes of the first channel;
  * or as frames that were sent in a migration (cut-channels), each behind the
- * number of its channel; or as frames of struct spec and a payload. Their
- * checks are made right, for they would not be found by chance.
+ * number of its channel; or as frames of struct spec and a payload, which
+ * begins with a frame's runs of zeros. Their checks are made right, for they
+ * would not be found by chance.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 struct spec {
     uint8_t channel, kind, codec, sequence;
     uint16_t raw_len, wire_len;
+    uint16_t nr_runs;
 };
 /* In spec.channel. */
 #define SPEC_PACK 0x80          /* the payload is compressed for it */
@@ -55,13 +57,49 @@ static void require(int condition, const char *what)
     }
 }
 
-static uint64_t sum(const uint8_t *p, size_t len)
-{
-    uint64_t s = 14695981039346656037u;
+#define SUM_BEGIN 14695981039346656037u
+#define SUM_PRIME 1099511628211u
 
+/* Continues a sum with len bytes. */
+static uint64_t sum(uint64_t s, const uint8_t *p, size_t len)
+{
     for (size_t i = 0; i < len; i++)
-        s = (s ^ p[i]) * 1099511628211u;
+        s = (s ^ p[i]) * SUM_PRIME;
     return s;
+}
+
+/* The same with so many zeros, of which there may be millions. */
+static uint64_t sum_zeros(uint64_t s, uint64_t len)
+{
+    for (uint64_t factor = SUM_PRIME; len; len >>= 1, factor *= factor)
+        s *= len & 1 ? factor : 1;
+    return s;
+}
+
+static bool is_zero(const uint8_t *p, size_t len)
+{
+    return !p[0] && !memcmp(p, p + 1, len - 1);
+}
+
+/* Of what a receiver writes for it, in a way of its own. */
+static uint64_t written_sum(const uint8_t *p, size_t len, unsigned int nr_runs)
+{
+    const uint8_t *data = p + nr_runs * 8;
+    uint64_t s = SUM_BEGIN, zeros = 0;
+    uint32_t run[2], at = 0;
+
+    if (nr_runs > CHANNEL_RUNS_MAX || nr_runs * 8 > len)
+        return 0;
+    len -= nr_runs * 8;
+    for (unsigned int i = 0; i < nr_runs; i++) {
+        memcpy(run, p + i * 8, sizeof(run));
+        zeros += run[1];
+        if (run[0] < at || run[0] > len || zeros > CHANNEL_ZEROS_MAX)
+            return 0;
+        s = sum_zeros(sum(s, data + at, run[0] - at), run[1]);
+        at = run[0];
+    }
+    return sum(s, data + at, len - at);
 }
 
 /* ---- what comes ---------------------------------------------------------- */
@@ -86,11 +124,12 @@ static void make_packed(struct line *l, const struct spec *s, const uint8_t *p,
         *q = channel_squeeze_open(s->codec % CHANNEL_CODECS, 1);
     if (!f.raw)
         channel_frame_init(&f, true);
-    channel_frame_make(&f, s->kind, s->sequence, p, len, *q, token, iov);
+    channel_frame_make(&f, s->kind, s->sequence, p, len, s->nr_runs, *q, token,
+                       iov);
     append(l, iov[0].iov_base, iov[0].iov_len);
     append(l, iov[1].iov_base, iov[1].iov_len);
     if (!t.made[s->sequence]++)
-        t.sum[s->sequence] = sum(p, len);
+        t.sum[s->sequence] = written_sum(p, len, s->nr_runs);
 }
 
 /* As nobody should make it. */
@@ -99,7 +138,7 @@ static void make_odd(struct line *l, const struct spec *s, const uint8_t *p,
 {
     struct channel_head h = {
         .kind = s->kind, .codec = s->codec, .sequence = s->sequence,
-        .raw_len = s->raw_len * 5u, .wire_len = len,
+        .nr_runs = s->nr_runs, .raw_len = s->raw_len * 5u, .wire_len = len,
     };
     uint8_t head[CHANNEL_HEAD_SIZE];
 
@@ -169,18 +208,44 @@ static int read_line(void *opaque, void *to, size_t len)
     return 0;
 }
 
+/* As a receiver writes it; with frames that are not good it is only counted. */
+static void write_out(const struct channel_frame *f, uint64_t *len_r,
+                      uint64_t *sum_r)
+{
+    struct channel_walk walk = { 0 };
+    struct iovec iov[3];
+    int nr;
+
+    *len_r = 0;
+    *sum_r = SUM_BEGIN;
+    while ((nr = channel_frame_walk(f, &walk, iov, 3))) {
+        for (int i = 0; i < nr; i++) {
+            require(iov[i].iov_len, "no piece is empty");
+            *len_r += iov[i].iov_len;
+            if (t.spoilt)
+                continue;
+            *sum_r = is_zero(iov[i].iov_base, iov[i].iov_len) ?
+                     sum_zeros(*sum_r, iov[i].iov_len) :
+                     sum(*sum_r, iov[i].iov_base, iov[i].iov_len);
+        }
+    }
+}
+
 static void pass_on(unsigned int i)
 {
     const struct channel_head *h = &t.frame[i].head;
+    uint64_t len, s;
 
     require(h->sequence == t.passed_on++, "none is left out, or comes twice");
     require(!t.order.gone, "nothing follows the permission");
     require(t.order.ended == (h->kind == CHANNEL_GO), "it comes at the end");
     require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
+    write_out(&t.frame[i], &len, &s);
+    require(len <= CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX,
+            "what is written for it has a bound");
     if (!t.spoilt && h->sequence < SEQUENCES &&
         t.made[h->sequence] == 1)
-        require(sum(t.frame[i].data, h->raw_len) == t.sum[h->sequence],
-                "it is what was sent");
+        require(s == t.sum[h->sequence], "it is what was sent");
     channel_order_done(&t.order, i, h);
 }
 

@@ -76,7 +76,7 @@ static inline void frame_of(const uint8_t *of, struct receiving *r, int kind,
     struct channel_frame f = { 0 };
     struct iovec iov[2];
 
-    channel_frame_make(&f, kind, sequence, p, len, NULL, of, iov);
+    channel_frame_make(&f, kind, sequence, p, len, 0, NULL, of, iov);
     put(r, iov[0].iov_base, iov[0].iov_len);
     put(r, iov[1].iov_base, iov[1].iov_len);
 }

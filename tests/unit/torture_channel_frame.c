@@ -50,7 +50,7 @@ static void make(int codec, int level, int kind, uint64_t sequence, size_t len)
 
     assert_non_null(s);
     assert_true(channel_frame_init(&f, true));
-    channel_frame_make(&f, kind, sequence, data, len, s, token, iov);
+    channel_frame_make(&f, kind, sequence, data, len, 0, s, token, iov);
     put_wire(iov);
     channel_frame_dispose(&f);
     channel_squeeze_close(s);
@@ -179,6 +179,15 @@ static void torture_channel_frame_good_check_bad_sense(void **state)
           "carries what its kind does not" },
         { { .raw_len = 1, .wire_len = 1, .kind = CHANNEL_END },
           "carries what its kind does not" },
+        { { .raw_len = 10, .wire_len = 10, .kind = CHANNEL_GO, .nr_runs = 1 },
+          "carries what its kind does not" },
+        { { .raw_len = 15, .wire_len = 15, .nr_runs = 2 },
+          "has too many runs of zeros" },
+        { { .raw_len = 100, .wire_len = 10, .codec = CHANNEL_LZ4,
+            .nr_runs = UINT16_MAX }, "has too many runs of zeros" },
+        { { .raw_len = CHANNEL_FRAME_MAX, .wire_len = 10,
+            .codec = CHANNEL_LZ4, .nr_runs = CHANNEL_RUNS_MAX + 1 },
+          "has too many runs of zeros" },
         { { .raw_len = 100, .wire_len = 10, .codec = CHANNEL_ZSTD },
           "does not unpack to what it is to carry" },
         { { .raw_len = 100, .wire_len = 10, .codec = CHANNEL_LZ4 },
@@ -218,6 +227,133 @@ static void torture_channel_frame_unpacks_only_where_it_was_said(void **state)
     make(CHANNEL_ZSTD, 1, CHANNEL_DATA, 0, 4096);
     assert_string_equal(refused(&f, token),
                         "is compressed, which was not said before");
+    channel_frame_dispose(&f);
+}
+
+/* ---- runs of zeros --------------------------------------------------------- */
+
+/* What a frame's pieces come to, by the walk of a receiver. */
+static struct {
+    uint8_t p[CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX];
+    size_t len;
+} walked;
+
+static void walk(const struct channel_frame *f, int at_once)
+{
+    struct channel_walk w = { 0 };
+    struct iovec iov[8];
+    int nr;
+
+    walked.len = 0;
+    while ((nr = channel_frame_walk(f, &w, iov, at_once))) {
+        assert_in_range(nr, 1, at_once);
+        for (int i = 0; i < nr; i++) {
+            assert_true(iov[i].iov_len > 0);
+            assert_in_range(walked.len + iov[i].iov_len, 1, sizeof(walked.p));
+            memcpy(walked.p + walked.len, iov[i].iov_base, iov[i].iov_len);
+            walked.len += iov[i].iov_len;
+        }
+    }
+}
+
+/* A frame of these runs and data_len bytes of data, on the wire. */
+static void make_runs(int codec, const struct channel_run *run,
+                      unsigned int nr, size_t data_len)
+{
+    struct channel_squeeze *s = channel_squeeze_open(codec, 1);
+    static uint8_t bytes[CHANNEL_FRAME_MAX];
+    size_t runs_len = nr * CHANNEL_RUN_SIZE;
+    struct channel_frame f;
+    struct iovec iov[2];
+
+    assert_true(channel_frame_init(&f, true));
+    for (unsigned int i = 0; i < nr; i++)
+        channel_run_put(bytes + i * CHANNEL_RUN_SIZE, &run[i]);
+    memcpy(bytes + runs_len, data, data_len);
+    channel_frame_make(&f, CHANNEL_DATA, 3, bytes, runs_len + data_len, nr, s,
+                       token, iov);
+    put_wire(iov);
+    channel_frame_dispose(&f);
+    channel_squeeze_close(s);
+}
+
+static void torture_channel_frame_runs_are_written_in_full(void **state)
+{
+    static const struct channel_run run[] = {
+        { 0, 4096 }, { 10, 3 * 4096 }, { 4096, 1 << 20 }, { 5000, 1 },
+    };
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, true));
+    for (int codec = 0; codec < CHANNEL_CODECS; codec++) {
+        make_runs(codec, run, 4, 5000);
+        assert_null(refused(&f, token));
+        assert_int_equal(f.data_len, 5000);
+        for (int at_once = 1; at_once < 8; at_once += 3) {
+            size_t at = 0, from = 0;
+
+            walk(&f, at_once);
+            assert_int_equal(walked.len, 5000 + 4 * 4096 + (1 << 20) + 1);
+            for (int i = 0; i < 4; i++) {
+                assert_memory_equal(walked.p + at, data + from,
+                                    run[i].after - from);
+                at += run[i].after - from;
+                from = run[i].after;
+                for (size_t j = 0; j < run[i].len; j++)
+                    assert_int_equal(walked.p[at++], 0);
+            }
+        }
+    }
+    channel_frame_dispose(&f);
+}
+
+/* All zeros: no data at all. And as many as there can be. */
+static void torture_channel_frame_runs_at_their_limits(void **state)
+{
+    struct channel_run run[CHANNEL_RUNS_MAX];
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, false));
+    run[0] = (struct channel_run){ 0, CHANNEL_ZEROS_MAX };
+    make_runs(CHANNEL_PLAIN, run, 1, 0);
+    assert_int_equal(wire.len, CHANNEL_HEAD_SIZE + CHANNEL_RUN_SIZE);
+    assert_null(refused(&f, token));
+    walk(&f, 8);
+    assert_int_equal(walked.len, CHANNEL_ZEROS_MAX);
+    for (unsigned int i = 0; i < CHANNEL_RUNS_MAX; i++)
+        run[i] = (struct channel_run){ i, CHANNEL_ZEROS_MAX /
+                                          CHANNEL_RUNS_MAX };
+    make_runs(CHANNEL_PLAIN, run, CHANNEL_RUNS_MAX, CHANNEL_RUNS_MAX);
+    assert_null(refused(&f, token));
+    walk(&f, 8);
+    assert_int_equal(walked.len, CHANNEL_ZEROS_MAX + CHANNEL_RUNS_MAX);
+    channel_frame_dispose(&f);
+}
+
+/* What a hostile source may try: a good check, and runs that must not be. */
+static void torture_channel_frame_runs_of_nonsense(void **state)
+{
+    static const struct { struct channel_run run[2]; const char *why; } bad[] = {
+        { { { 0, 0 }, { 1, 1 } }, "makes no sense" },
+        { { { 5, 4096 }, { 5, 4096 } }, "makes no sense" },
+        { { { 6, 4096 }, { 5, 4096 } }, "makes no sense" },
+        { { { 5, 4096 }, { 101, 4096 } }, "makes no sense" },
+        { { { UINT32_MAX, 1 }, { 5, 1 } }, "makes no sense" },
+        { { { 0, CHANNEL_ZEROS_MAX }, { 1, 1 } }, "too many zeros" },
+        { { { 0, UINT32_MAX }, { 1, UINT32_MAX } }, "too many zeros" },
+        { { { 0, UINT32_MAX }, { 1, 2 } }, "too many zeros" },
+    };
+    struct channel_frame f;
+
+    (void)state;
+    assert_true(channel_frame_init(&f, false));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make_runs(CHANNEL_PLAIN, bad[i].run, 2, 100);
+        assert_non_null(refused(&f, token));
+        assert_non_null(strstr(refused(&f, token), bad[i].why));
+    }
     channel_frame_dispose(&f);
 }
 
@@ -329,6 +465,9 @@ int main(int argc, char **argv)
         TEST(torture_channel_frame_of_another_migration),
         TEST(torture_channel_frame_good_check_bad_sense),
         TEST(torture_channel_frame_unpacks_only_where_it_was_said),
+        TEST(torture_channel_frame_runs_are_written_in_full),
+        TEST(torture_channel_frame_runs_at_their_limits),
+        TEST(torture_channel_frame_runs_of_nonsense),
         TEST(torture_channel_frame_order_is_kept),
         TEST(torture_channel_frame_disorder_is_seen),
         TEST(torture_channel_frame_after_the_end_there_is_go),

@@ -175,7 +175,7 @@ static void write_frame(int fd, int kind, uint64_t sequence, const void *p,
     int flags = fcntl(fd, F_GETFL);
 
     fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    channel_frame_make(&f, kind, sequence, p, len, NULL, token, iov);
+    channel_frame_make(&f, kind, sequence, p, len, 0, NULL, token, iov);
     /* Whoever refuses it may have gone by then. */
     if (write(fd, iov[0].iov_base, iov[0].iov_len) > 0 && len &&
         write(fd, iov[1].iov_base, iov[1].iov_len)) {}
@@ -248,6 +248,98 @@ static void all_of_it_in_order(unsigned int nr, int codec)
         assert_memory_equal(w.stock.p + at, record, len);
     }
     assert_string_equal((char *)w.stock.p + at, GO);
+}
+
+/* ---- zeros, as runs -------------------------------------------------------- */
+
+#define PARTS 30000
+
+/* What comes next: many short pieces, and now and then a long one. */
+static size_t next_part(unsigned int *seed, bool *zeros_r)
+{
+    unsigned int r = rand_r(seed);
+
+    *zeros_r = r % 2;
+    if (r % 1000 < 10)
+        return 1 + rand_r(seed) % (3 * CHANNEL_FRAME_MAX);
+    return 1 + rand_r(seed) % (r % 100 < 20 ? 5000 : 100);
+}
+
+static int put_zeros(size_t len)
+{
+    ssize_t n;
+
+    for (; len; len -= n) {
+        n = channel_out_put_zeros(w.out, len);
+        if (n < 0)
+            return -1;
+        if (!n)
+            channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+    }
+    return 0;
+}
+
+static void zeros_are_written_in_full(unsigned int nr, int codec)
+{
+    static uint8_t data[3 * CHANNEL_FRAME_MAX], zeros[sizeof(data)];
+    struct channel_count total = { 0 }, left;
+    unsigned int seed = 7;
+    uint64_t wire;
+    size_t len, at = 0;
+    bool zero;
+
+    memset(data, 'x', sizeof(data));
+    start_both(nr, codec, 0, 0);
+    for (int i = 0; i < PARTS; i++) {
+        len = next_part(&seed, &zero);
+        assert_int_equal(zero ? put_zeros(len) : put(data, len), 0);
+        *(zero ? &total.zero_pages : &total.bytes) += len;
+        channel_out_mark(w.out, &total);
+    }
+    /* More than a frame's runs can stand for. */
+    assert_int_equal(put_zeros(3 * CHANNEL_ZEROS_MAX), 0);
+    total.zero_pages += 3 * CHANNEL_ZEROS_MAX;
+    channel_out_mark(w.out, &total);
+    assert_int_equal(drain(), 0);
+    channel_out_counts(w.out, &left, &wire);
+    assert_memory_equal(&left, &total, sizeof(left));
+    assert_true(wire < total.bytes + PARTS * CHANNEL_RUN_SIZE +
+                       total.bytes / 16);
+    write_frame(w.sent[0], CHANNEL_END, channel_out_sequence(w.out), NULL, 0);
+    channel_out_stop(w.out);
+    w.out = NULL;
+    close(w.sent[0]);
+    w.sent[0] = -1;
+    assert_null(wait_in());
+    channel_in_stop(w.in);
+    w.in = NULL;
+    pipe_reader_join(&w.stock);
+    assert_int_equal(w.stock.len, total.bytes + total.zero_pages);
+    seed = 7;
+    for (int i = 0; i < PARTS; i++, at += len) {
+        len = next_part(&seed, &zero);
+        assert_memory_equal(w.stock.p + at, zero ? zeros : data, len);
+    }
+    for (; at < w.stock.len; at++)
+        assert_int_equal(w.stock.p[at], 0);
+}
+
+static void torture_channels_zeros_are_written_in_full(void **state)
+{
+    (void)state;
+    zeros_are_written_in_full(1, CHANNEL_PLAIN);
+}
+
+static void torture_channels_zeros_over_several(void **state)
+{
+    (void)state;
+    zeros_are_written_in_full(NR, CHANNEL_PLAIN);
+}
+
+static void torture_channels_zeros_beside_lz4(void **state)
+{
+    (void)state;
+    zeros_are_written_in_full(NR, CHANNEL_LZ4);
 }
 
 static void torture_channels_keep_the_order(void **state)
@@ -396,7 +488,7 @@ static void torture_channels_hold_no_more_than_a_frame(void **state)
     room = fcntl(w.sent[1], F_GETPIPE_SZ);
     fcntl(w.sent[1], F_SETFL, O_NONBLOCK | O_WRONLY);
     while (poll(&fd, 1, 300) == 1) {
-        channel_frame_make(&f, CHANNEL_DATA, n++, some, sizeof(some), NULL,
+        channel_frame_make(&f, CHANNEL_DATA, n++, some, sizeof(some), 0, NULL,
                            token, iov);
         for (int i = 0; i < 2; i++) {
             while (iov[i].iov_len && poll(&fd, 1, 300) == 1) {
@@ -416,6 +508,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_channels_zeros_are_written_in_full),
+        TEST(torture_channels_zeros_over_several),
+        TEST(torture_channels_zeros_beside_lz4),
         TEST(torture_channels_keep_the_order),
         TEST(torture_channels_keep_the_order_with_zstd),
         TEST(torture_channels_keep_the_order_with_lz4),

@@ -37,7 +37,7 @@ static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
     struct channel_frame f = { 0 };
     struct iovec iov[2];
 
-    channel_frame_make(&f, kind, sequence, p, len, NULL, token, iov);
+    channel_frame_make(&f, kind, sequence, p, len, 0, NULL, token, iov);
     assert_int_equal(real_writev(far.sent[0], iov, 2),
                      CHANNEL_HEAD_SIZE + len);
 }

@@ -72,7 +72,8 @@ static int send_frame(struct channels *c, int kind, const void *p, size_t len)
     struct channel_frame f = { 0 };
     struct iovec iov[2];
 
-    channel_frame_make(&f, kind, c->sequence++, p, len, NULL, c->token, iov);
+    channel_frame_make(&f, kind, c->sequence++, p, len, 0, NULL, c->token,
+                       iov);
     return write_all(c, iov[0].iov_base, iov[0].iov_len) ||
            write_all(c, iov[1].iov_base, iov[1].iov_len) ? -1 : 0;
 }

@@ -20,7 +20,7 @@ void channel_frame_dispose(struct channel_frame *f)
 }
 
 void channel_frame_make(struct channel_frame *f, int kind, uint64_t sequence,
-                        const void *data, size_t len,
+                        const void *data, size_t len, unsigned int nr_runs,
                         struct channel_squeeze *s, const uint8_t *token,
                         struct iovec iov_r[2])
 {
@@ -29,7 +29,7 @@ void channel_frame_make(struct channel_frame *f, int kind, uint64_t sequence,
                channel_squeeze(s, data, len, f->wire, len - 1) : 0;
 
     f->head = (struct channel_head){
-        .kind = kind, .sequence = sequence, .raw_len = len,
+        .kind = kind, .sequence = sequence, .nr_runs = nr_runs, .raw_len = len,
         .wire_len = n ? n : len,
         .codec = n ? channel_squeeze_codec(s) : CHANNEL_PLAIN,
     };
@@ -47,6 +47,26 @@ static const char *unpack(struct channel_frame *f)
     return channel_unsqueeze(f->head.codec, f->wire, f->head.wire_len, f->raw,
                              f->head.raw_len) ? NULL :
            "does not unpack to what it is to carry";
+}
+
+/* f->data holds all of the frame: what are runs, what is data? */
+static const char *take_runs(struct channel_frame *f)
+{
+    size_t runs_len = f->head.nr_runs * CHANNEL_RUN_SIZE;
+    uint64_t zeros = 0;
+
+    f->data_len = f->head.raw_len - runs_len;
+    for (unsigned int i = 0; i < f->head.nr_runs; i++) {
+        struct channel_run *run = &f->run[i];
+
+        channel_run_get(run, f->data + i * CHANNEL_RUN_SIZE);
+        if (!run->len || run->after > f->data_len ||
+            (i && run->after <= run[-1].after))
+            return "has a run of zeros that makes no sense";
+        zeros += run->len;
+    }
+    f->data += runs_len;
+    return zeros > CHANNEL_ZEROS_MAX ? "stands for too many zeros" : NULL;
 }
 
 int channel_frame_read(struct channel_frame *f, const uint8_t *token,
@@ -70,7 +90,36 @@ int channel_frame_read(struct channel_frame *f, const uint8_t *token,
         *why_r = "is damaged, or of another migration";
     else
         *why_r = unpack(f);
+    if (!*why_r)
+        *why_r = take_runs(f);
     return *why_r ? -1 : 0;
+}
+
+int channel_frame_walk(const struct channel_frame *f, struct channel_walk *w,
+                       struct iovec *iov, int nr)
+{
+    static uint8_t zeros[64 << 10];
+    int n = 0;
+
+    while (n < nr) {
+        bool more = w->run < f->head.nr_runs;
+        size_t end = more ? f->run[w->run].after : f->data_len, len;
+
+        if (w->zeros) {
+            len = w->zeros < sizeof(zeros) ? w->zeros : sizeof(zeros);
+            iov[n++] = (struct iovec){ zeros, len };
+            w->zeros -= len;
+        } else if (w->at < end) {
+            iov[n++] = (struct iovec){ (void *)(f->data + w->at),
+                                       end - w->at };
+            w->at = end;
+        } else if (more) {
+            w->zeros = f->run[w->run++].len;
+        } else {
+            break;
+        }
+    }
+    return n;
 }
 
 /* ---- in which order ------------------------------------------------------ */

@@ -15,7 +15,9 @@ struct channel_frame {
     uint8_t bytes[CHANNEL_HEAD_SIZE];
     uint8_t *wire;              /* compressed: CHANNEL_FRAME_MAX bytes */
     uint8_t *raw;
-    const uint8_t *data;        /* what it carries: head.raw_len bytes */
+    const uint8_t *data;        /* what it carries, without its runs... */
+    size_t data_len;
+    struct channel_run run[CHANNEL_RUNS_MAX];   /* ... head.nr_runs of them */
 };
 
 /*
@@ -27,10 +29,11 @@ void channel_frame_dispose(struct channel_frame *f);
 
 /*
  * The frame that carries data, len bytes of at most CHANNEL_FRAME_MAX, in its
- * two pieces; s NULL: as they are. They point to data, or into f.
+ * two pieces; s NULL: as they are. They point to data, or into f. nr_runs: data
+ * begins with so many runs, as channel_run_put() has them.
  */
 void channel_frame_make(struct channel_frame *f, int kind, uint64_t sequence,
-                        const void *data, size_t len,
+                        const void *data, size_t len, unsigned int nr_runs,
                         struct channel_squeeze *s, const uint8_t *token,
                         struct iovec iov_r[2]);
 
@@ -44,6 +47,20 @@ typedef int channel_read_fn(void *opaque, void *to, size_t len);
 int channel_frame_read(struct channel_frame *f, const uint8_t *token,
                        channel_read_fn *read, void *opaque,
                        const char **why_r);
+
+/*
+ * What the receiver is to write for a frame that was read, zeros and all, nr
+ * pieces at a time: fills iov_r and returns how many, 0 at the end. *w is all
+ * 0 at first. The pieces point into f, and to zeros that are there once.
+ */
+struct channel_walk {
+    unsigned int run;           /* the next one */
+    size_t at;                  /* in f->data */
+    uint32_t zeros;             /* left of the run before */
+};
+
+int channel_frame_walk(const struct channel_frame *f, struct channel_walk *w,
+                       struct iovec *iov_r, int nr);
 
 /* ---- in which order ------------------------------------------------------ */
 

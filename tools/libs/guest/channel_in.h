@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The receiving end: a thread a channel reads frames, and writes what they
- * carry when it is their turn. Each holds one frame at most.
+ * carry when it is their turn, zero pages in full. Each holds one frame at
+ * most, and zeros take no memory.
  */
 #ifndef CHANNEL_IN_H
 #define CHANNEL_IN_H

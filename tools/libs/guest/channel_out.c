@@ -17,13 +17,19 @@
 
 #define PIECES_PER_CHANNEL 3
 
+#define RUNS_ROOM (CHANNEL_RUNS_MAX * CHANNEL_RUN_SIZE)
+
 /* A frame's worth of the stream. */
 struct piece {
     struct piece *next;
     uint64_t sequence;
-    size_t len;
+    size_t len;                     /* of its data */
+    unsigned int nr_runs;
+    size_t zeros;                   /* that they stand for */
+    struct channel_run run[CHANNEL_RUNS_MAX];
     struct channel_count count;     /* what leaves with it */
-    uint8_t data[CHANNEL_FRAME_MAX];
+    /* Its data is at RUNS_ROOM; the runs go in front of it. */
+    uint8_t bytes[RUNS_ROOM + CHANNEL_FRAME_MAX];
 };
 
 struct channel {
@@ -151,12 +157,17 @@ static int write_all(struct channel *c, struct iovec *iov)
     return 0;
 }
 
-static int send_piece(struct channel *c, const struct piece *p)
+static int send_piece(struct channel *c, struct piece *p)
 {
+    size_t runs_len = p->nr_runs * CHANNEL_RUN_SIZE;
+    uint8_t *from = p->bytes + RUNS_ROOM - runs_len;
     struct iovec iov[2];
 
-    channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, p->data, p->len,
-                       c->squeeze, c->out->token, iov);
+    for (unsigned int i = 0; i < p->nr_runs; i++)
+        channel_run_put(from + i * CHANNEL_RUN_SIZE, &p->run[i]);
+    channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, from,
+                       runs_len + p->len, p->nr_runs, c->squeeze,
+                       c->out->token, iov);
     return write_all(c, iov);
 }
 
@@ -228,16 +239,43 @@ static void dispatch(struct channel_out *out)
     pthread_cond_signal(&out->work);
 }
 
-/* A full piece has stayed until now, for what channel_out_mark() adds. */
-static struct piece *make_room(struct channel_out *out)
+static bool is_empty(const struct piece *p)
+{
+    return !p || (!p->len && !p->nr_runs);
+}
+
+static size_t room_for_data(const struct piece *p)
+{
+    return p ? CHANNEL_FRAME_MAX - p->len - p->nr_runs * CHANNEL_RUN_SIZE : 0;
+}
+
+/* Did zeros come last? Then more of them belong to the same run. */
+static bool ends_with_run(const struct piece *p)
+{
+    return p->nr_runs && p->run[p->nr_runs - 1].after == p->len;
+}
+
+static size_t room_for_zeros(const struct piece *p)
+{
+    if (!p || (!ends_with_run(p) && (p->nr_runs == CHANNEL_RUNS_MAX ||
+                                     room_for_data(p) < CHANNEL_RUN_SIZE)))
+        return 0;
+    return CHANNEL_ZEROS_MAX - p->zeros;
+}
+
+/*
+ * A full piece has stayed until now, for what channel_out_mark() adds. Returns
+ * the next one, or NULL with errno: 0 if there is none for now.
+ */
+static struct piece *next_piece(struct channel_out *out)
 {
     pthread_mutex_lock(&out->lock);
-    if (out->filling && out->filling->len == CHANNEL_FRAME_MAX)
+    if (out->filling)
         dispatch(out);
-    if (!out->filling && out->free && !out->error) {
+    if (out->free && !out->error) {
         out->filling = out->free;
         out->free = out->free->next;
-        out->filling->len = 0;
+        out->filling->len = out->filling->nr_runs = out->filling->zeros = 0;
         out->filling->count = (struct channel_count){ 0 };
     }
     errno = out->error;
@@ -248,15 +286,38 @@ static struct piece *make_room(struct channel_out *out)
 ssize_t channel_out_put(struct channel_out *out, const void *p, size_t len)
 {
     struct piece *to = out->filling;
+    size_t room = room_for_data(to);
 
-    if (!to || to->len == CHANNEL_FRAME_MAX)
-        to = make_room(out);
+    if (!room) {
+        to = next_piece(out);
+        room = room_for_data(to);
+    }
     if (!to)
         return errno ? -1 : 0;
-    if (len > CHANNEL_FRAME_MAX - to->len)
-        len = CHANNEL_FRAME_MAX - to->len;
-    memcpy(to->data + to->len, p, len);
+    if (len > room)
+        len = room;
+    memcpy(to->bytes + RUNS_ROOM + to->len, p, len);
     to->len += len;
+    return len;
+}
+
+ssize_t channel_out_put_zeros(struct channel_out *out, size_t len)
+{
+    struct piece *to = out->filling;
+    size_t room = room_for_zeros(to);
+
+    if (!room) {
+        to = next_piece(out);
+        room = room_for_zeros(to);
+    }
+    if (!to)
+        return errno ? -1 : 0;
+    if (len > room)
+        len = room;
+    if (!ends_with_run(to))
+        to->run[to->nr_runs++] = (struct channel_run){ .after = to->len };
+    to->run[to->nr_runs - 1].len += len;
+    to->zeros += len;
     return len;
 }
 
@@ -277,7 +338,7 @@ void channel_out_mark(struct channel_out *out,
 void channel_out_flush(struct channel_out *out)
 {
     pthread_mutex_lock(&out->lock);
-    if (out->filling && out->filling->len)
+    if (!is_empty(out->filling))
         dispatch(out);
     pthread_mutex_unlock(&out->lock);
 }
@@ -288,8 +349,7 @@ int channel_out_left(struct channel_out *out)
 
     pthread_mutex_lock(&out->lock);
     errno = out->error;
-    r = out->error ? -1 : !out->under_way &&
-        (!out->filling || !out->filling->len);
+    r = out->error ? -1 : !out->under_way && is_empty(out->filling);
     pthread_mutex_unlock(&out->lock);
     return r;
 }

@@ -40,6 +40,9 @@ void channel_out_stop(struct channel_out *out);
  */
 ssize_t channel_out_put(struct channel_out *out, const void *p, size_t len);
 
+/* The same of len zero bytes, which are sent as a run. */
+ssize_t channel_out_put_zeros(struct channel_out *out, size_t len);
+
 /* With what was put in so far, so much was put in. */
 void channel_out_mark(struct channel_out *out,
                       const struct channel_count *total);

@@ -23,6 +23,20 @@ static void put64(uint8_t *to, uint64_t v)
     memcpy(to, &v, sizeof(v));
 }
 
+static void put16(uint8_t *to, uint16_t v)
+{
+    v = htole16(v);
+    memcpy(to, &v, sizeof(v));
+}
+
+static uint16_t get16(const uint8_t *from)
+{
+    uint16_t v;
+
+    memcpy(&v, from, sizeof(v));
+    return le16toh(v);
+}
+
 static uint32_t get32(const uint8_t *from)
 {
     uint32_t v;
@@ -108,7 +122,7 @@ bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE])
            (get32(from + 20) & codecs) == codecs;
 }
 
-/* ---- a frame's head: magic, kind, codec, 0, sequence, lengths, check ----- */
+/* ---- a frame's head: magic, kind, codec, runs, sequence, lengths, check -- */
 
 #define CHECKED 24              /* of the head, in front of the check */
 
@@ -129,7 +143,7 @@ void channel_head_put(uint8_t to[CHANNEL_HEAD_SIZE], struct channel_head *h,
     put32(to, FRAME_MAGIC);
     to[4] = h->kind;
     to[5] = h->codec;
-    to[6] = to[7] = 0;
+    put16(to + 6, h->nr_runs);
     put64(to + 8, h->sequence);
     put32(to + 16, h->raw_len);
     put32(to + 20, h->wire_len);
@@ -141,11 +155,12 @@ const char *channel_head_get(struct channel_head *h,
                              const uint8_t from[CHANNEL_HEAD_SIZE])
 {
     *h = (struct channel_head){
-        .kind = from[4], .codec = from[5], .sequence = get64(from + 8),
+        .kind = from[4], .codec = from[5], .nr_runs = get16(from + 6),
+        .sequence = get64(from + 8),
         .raw_len = get32(from + 16), .wire_len = get32(from + 20),
         .check = get64(from + CHECKED),
     };
-    if (get32(from) != FRAME_MAGIC || from[6] || from[7])
+    if (get32(from) != FRAME_MAGIC)
         return "is none";
     if (h->kind >= CHANNEL_KINDS || h->codec >= CHANNEL_CODECS)
         return "is of an unknown kind";
@@ -155,8 +170,12 @@ const char *channel_head_get(struct channel_head *h,
     if (h->codec == CHANNEL_PLAIN ? h->wire_len != h->raw_len :
         h->wire_len >= h->raw_len)
         return "is longer than what it carries";
-    if (!h->raw_len != (h->kind == CHANNEL_END))
+    if (!h->raw_len != (h->kind == CHANNEL_END) ||
+        (h->nr_runs && h->kind != CHANNEL_DATA))
         return "carries what its kind does not";
+    if (h->nr_runs > CHANNEL_RUNS_MAX ||
+        h->nr_runs * CHANNEL_RUN_SIZE > h->raw_len)
+        return "has too many runs of zeros";
     return NULL;
 }
 
@@ -165,4 +184,18 @@ bool channel_head_matches(const uint8_t head[CHANNEL_HEAD_SIZE],
                           const void *payload)
 {
     return h->check == check_of(head, h->wire_len, token, payload);
+}
+
+void channel_run_put(uint8_t to[CHANNEL_RUN_SIZE],
+                     const struct channel_run *run)
+{
+    put32(to, run->after);
+    put32(to + 4, run->len);
+}
+
+void channel_run_get(struct channel_run *run,
+                     const uint8_t from[CHANNEL_RUN_SIZE])
+{
+    run->after = get32(from);
+    run->len = get32(from + 4);
 }

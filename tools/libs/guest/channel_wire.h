@@ -21,7 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_VERSION 1
+/* 2: zero pages are runs. Receivers of version 1 refuse the hello. */
+#define CHANNEL_VERSION 2
 #define CHANNELS_MAX 16
 #define CHANNEL_TOKEN 16
 
@@ -69,6 +70,27 @@ bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE]);
 #define CHANNEL_FRAME_MAX (256u << 10)
 #define CHANNEL_HEAD_SIZE 32
 
+/*
+ * Zero pages are in no frame: a run stands for them. What a CHANNEL_DATA frame
+ * carries begins with its runs; each inserts len zero bytes after so many of
+ * the bytes that follow the runs. They are in growing order, so they can't
+ * overlap. A run can't insert nothing.
+ *
+ * All runs of a frame together insert no more than CHANNEL_ZEROS_MAX.
+ */
+#define CHANNEL_RUN_SIZE 8
+#define CHANNEL_RUNS_MAX 64
+#define CHANNEL_ZEROS_MAX (4u << 20)
+
+struct channel_run {
+    uint32_t after, len;
+};
+
+void channel_run_put(uint8_t to[CHANNEL_RUN_SIZE],
+                     const struct channel_run *run);
+void channel_run_get(struct channel_run *run,
+                     const uint8_t from[CHANNEL_RUN_SIZE]);
+
 enum channel_kind {
     CHANNEL_DATA,
     CHANNEL_END,                /* of the stream; carries nothing */
@@ -79,6 +101,7 @@ enum channel_kind {
 struct channel_head {
     uint64_t sequence;          /* from 0, through all connections */
     uint8_t kind, codec;
+    uint16_t nr_runs;           /* that what it carries begins with */
     uint32_t raw_len, wire_len; /* what it carries, and how long that is here */
     uint64_t check;             /* of head, payload and token */
 };
