@@ -20,7 +20,7 @@ TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
 	save_bucket.c save_channels.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
-	save_strict.c save_thread.c save_watchdog.c save_workers.c \
+	save_pages.c save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c save_zero.c xen_preflight.c \
 	xen_store.c)) $(call objs,tools/libs/guest/channel_out.c) \
 	$(filter-out %/save_thread.o,$(CHANNEL_OBJS))

@@ -192,9 +192,106 @@ static void torture_save_channels_compress_with_lz4(void **state)
                        "\"compress-level\":4}", true);
 }
 
+/*
+ * Zero pages are runs, in a last round and a verify pass too, and to who reads
+ * it the stream is what libxenguest wrote, byte for byte.
+ */
+static void check_auto(const char *params, size_t shortest)
+{
+    static struct stream_reader got;
+    struct xpc_report r;
+    int null = open("/dev/null", O_WRONLY);
+    size_t len;
+    char *p;
+
+    start_receiver();
+    written = open_memstream(&p, &len);
+    assert_non_null(written);
+    assert_int_equal(save_to(null, params, script_three_copies, &r), 0);
+    fclose(written);
+    written = NULL;
+    end_receiver();
+    assert_null(channel_in_error(far.in));
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    assert_int_equal(r.params.zero_pages, XPC_ZERO_PAGES_AUTO);
+    assert_int_equal(far.stock.len, sizeof(FIRST) + len);
+    assert_memory_equal(far.stock.p + sizeof(FIRST), p, len);
+    assert_true(reader_read(&got, far.stock.p + sizeof(FIRST), len));
+    assert_int_equal(got.different, 0);
+    assert_int_equal(got.allocated, 0);
+    assert_int_equal(got.pages, 3 * BATCH);
+    /* 256 of them hold something, then, twice, 256 with 64 others. */
+    assert_int_equal(r.total_pages_sent, 3 * 256);
+    assert_int_equal(r.total_zero_pages, 3 * (BATCH - 256));
+    assert_int_equal(r.final_zero_pages, 2 * (BATCH - 256));
+    assert_int_equal(r.total_bytes, len - r.total_zero_pages * PAGE);
+    assert_in_range(r.wire_bytes, shortest, r.total_bytes * 11 / 10);
+    assert_int_equal(r.zero_pages_in_full, 0);
+    free(p);
+    close(null);
+    xpc_report_dispose(&r);
+}
+
+static void torture_save_channels_auto_is_exact(void **state)
+{
+    (void)state;
+    check_auto("{\"bandwidth-bytes-per-s\":1000000000,"
+               "\"zero-pages\":\"auto\",\"channels\":3}", 3 * 256 * PAGE);
+}
+
+static void torture_save_channels_auto_is_exact_compressed(void **state)
+{
+    (void)state;
+    check_auto("{\"bandwidth-bytes-per-s\":1000000000,\"channels\":3,"
+               "\"zero-pages\":\"auto\",\"compress\":\"lz4\"}", 1000);
+}
+
 /* ---- what is counted when ------------------------------------------------ */
 
 static uint64_t precopy_ns;
+
+/* Of the page data that a record has: three pages of four are zero. */
+static int script_capped_sparse(void)
+{
+    char headers[40] = { 0 };
+    uint32_t end[2] = { 0, 0 };
+
+    memset(guest, 0, sizeof(guest));
+    for (int i = 0; i < BATCH; i += 4)
+        memset(guest[i], 1, PAGE);
+    assert_int_equal(put(headers, 40), 0);
+    w.dirty = 10;
+    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+        .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(send_guest(), 0);
+    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+        .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
+    assert_in_range(save_active->flow_bytes, BATCH * PAGE,
+                    BATCH * (PAGE + 4 * 9));
+    assert_in_range(save_active->report.decision.measured_bytes_per_s,
+                    15000000, 25000000);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    return send_guest() || put(end, 8);
+}
+
+/* The link is as fast as without them: they are no bytes of it. */
+static void torture_save_channels_zero_pages_do_not_flatter(void **state)
+{
+    int null = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    start_receiver();
+    assert_int_equal(save_to(null, "{\"downtime-ms\":2000,\"channels\":3,"
+                             "\"zero-pages\":\"auto\","
+                             "\"max-bandwidth-bytes-per-s\":20000000}",
+                             script_capped_sparse, &r), 0);
+    end_receiver();
+    assert_int_equal(r.total_zero_pages, 5 * BATCH * 3 / 4);
+    close(null);
+    xpc_report_dispose(&r);
+}
 
 static int script_capped(void)
 {
@@ -471,6 +568,9 @@ int main(int argc, char **argv)
         TEST(torture_save_channels_carry_the_stream),
         TEST(torture_save_channels_compress_the_stream),
         TEST(torture_save_channels_compress_with_lz4),
+        TEST(torture_save_channels_auto_is_exact),
+        TEST(torture_save_channels_auto_is_exact_compressed),
+        TEST(torture_save_channels_zero_pages_do_not_flatter),
         TEST(torture_save_channels_are_capped_together),
         TEST(torture_save_channels_share_the_last_round),
         TEST(torture_save_channels_a_stall_ends_it_in_time),

@@ -115,6 +115,21 @@ static void torture_save_write_changes_nothing_unless_asked(void **state)
         check_untouched(params[i]);
 }
 
+/* Without channels auto is send: what elide would have saved is counted. */
+static void torture_save_write_auto_counts_what_it_sends_in_full(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_through_pipe("{\"bandwidth-bytes-per-s\":1000000000,"
+                                       "\"zero-pages\":\"auto\"}",
+                                       script_three_copies, &r), 0);
+    assert_int_equal(r.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(r.zero_pages_in_full, BATCH - 256);
+    assert_int_equal(r.total_zero_pages, 0);
+    xpc_report_dispose(&r);
+}
+
 /* ---- in a sparse guest ----------------------------------------------------- */
 
 static uint64_t took_ns, flow_ns;
@@ -300,6 +315,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_save_write_elide_leaves_zero_pages_out),
         TEST(torture_save_write_changes_nothing_unless_asked),
+        TEST(torture_save_write_auto_counts_what_it_sends_in_full),
         TEST(torture_save_write_the_link_is_not_blamed_for_holes),
         TEST(torture_save_write_a_slow_link_is_not_flattered),
         TEST(torture_save_write_a_cap_holds_back_what_it_should),

@@ -202,41 +202,45 @@ int save_channels_drain(struct save_ctx *ctx)
 }
 
 /* As the stream is counted: it is ahead of what has left. */
-static void count(struct save_ctx *ctx, const char *p, size_t len)
+static void count(struct save_ctx *ctx, const struct iovec *iov, size_t len,
+                  bool zero)
 {
-    struct iovec iov = { (void *)p, len };
     struct channel_count total;
 
-    save_wrote(ctx, &iov, 1, len);
+    if (zero)
+        save_wrote_zeros(ctx, len);
+    else
+        save_wrote(ctx, iov, 1, len);
     total = (struct channel_count){
         .bytes = ctx->stream.bytes, .pages = ctx->stream.pages,
         .page_bytes = ctx->stream.page_bytes,
-        .zero_pages = ctx->zero->pages,
+        .zero_pages = save_zero_pages(ctx),
     };
     channel_out_mark(ctx->channels->out, &total);
 }
 
-static int put(struct save_ctx *ctx, const struct iovec *iov)
+/* zero: they are zero pages. */
+static int put(struct save_ctx *ctx, struct iovec iov, bool zero)
 {
     struct save_channels *c = ctx->channels;
-    const char *p = iov->iov_base;
-    size_t left = iov->iov_len;
+    ssize_t n;
 
-    while (left) {
-        struct iovec rest = { (void *)p, left };
-        ssize_t n;
-
-        if (!may_go_on(ctx, save_stream_pages_next(&ctx->stream, &rest)))
+    while (iov.iov_len) {
+        if (!may_go_on(ctx, save_stream_pages_next(&ctx->stream, &iov)))
             return failed(c);
-        n = channel_out_put(c->out, p, left);
+        n = zero ? channel_out_put_zeros(c->out, iov.iov_len) :
+                   channel_out_put(c->out, iov.iov_base, iov.iov_len);
         if (n < 0)
             return failed(c);
-        if (!n)
+        if (n) {
+            count(ctx, &iov, n, zero);
+        } else {
+            /* What there was no room behind is on its way meanwhile. */
+            ctx->link_busy = true;
             channel_out_wait(c->out, save_now_ns() + LOOK_NS);
-        else
-            count(ctx, p, n);
-        p += n;
-        left -= n;
+        }
+        iov.iov_base = (char *)iov.iov_base + n;
+        iov.iov_len -= n;
     }
     return 0;
 }
@@ -259,18 +263,41 @@ static bool has_ended(const struct save_stream *s)
     return s->type == SAVE_RECORD_END && !s->skip && !s->have;
 }
 
-int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
-                        int iovcnt)
+static int write_begins(struct save_ctx *ctx, const struct iovec *iov)
 {
     if (!ctx->wrote_ns)
         ctx->wrote_ns = save_now_ns();      /* an iteration's first */
-    if (iovcnt && pages_end(ctx, iov) && save_channels_drain(ctx))
+    return pages_end(ctx, iov) ? save_channels_drain(ctx) : 0;
+}
+
+static int write_ended(struct save_ctx *ctx)
+{
+    return has_ended(&ctx->stream) ? save_channels_drain(ctx) : 0;
+}
+
+int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
+                        int iovcnt)
+{
+    if (iovcnt && write_begins(ctx, iov))
         return -1;
     for (int i = 0; i < iovcnt; i++) {
-        if (put(ctx, &iov[i]))
+        if (put(ctx, iov[i], false))
             return -1;
     }
-    return has_ended(&ctx->stream) ? save_channels_drain(ctx) : 0;
+    return write_ended(ctx);
+}
+
+int save_channels_write_pieces(struct save_ctx *ctx,
+                               const struct save_piece *piece, size_t nr)
+{
+    struct iovec iov;
+
+    for (size_t i = 0; i < nr; i++) {
+        iov = (struct iovec){ (void *)piece[i].p, piece[i].len };
+        if ((!i && write_begins(ctx, &iov)) || put(ctx, iov, piece[i].zero))
+            return -1;
+    }
+    return write_ended(ctx);
 }
 
 bool save_channels_busy(const struct save_channels *c)

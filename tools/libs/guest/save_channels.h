@@ -12,6 +12,7 @@
 
 struct save_ctx;
 struct save_channels;           /* NULL: there are none */
+struct save_piece;
 struct xpc_params;
 
 /*
@@ -26,6 +27,10 @@ void save_channels_settle(struct xpc_params *p);
 /* Returns 0 when all of it has been taken, or -1 with errno. */
 int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
                         int iovcnt);
+
+/* The same of pieces, of which zero pages are sent as runs. */
+int save_channels_write_pieces(struct save_ctx *ctx,
+                               const struct save_piece *piece, size_t nr);
 
 /*
  * Until all has left that was written, so that what is counted and how long it

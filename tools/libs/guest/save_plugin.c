@@ -155,6 +155,7 @@ static int prepare(struct save_ctx *ctx)
     if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
                        &ctx->params, err))
         return errno == ENOENT ? 0 : refuse(ctx, err);
+    ctx->auto_asked = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_channels_settle(&ctx->params);
     ctx->report.params = ctx->params;
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
@@ -214,7 +215,9 @@ static int start(struct save_ctx *ctx)
         return r < 0 ? refuse(ctx, err) : fail_early(ctx, err);
     ctx->zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
                                 save_workers_spare(ZERO_THREADS));
-    if (!ctx->zero)
+    if (ctx->auto_asked)
+        ctx->pages = save_pages_start(save_workers_spare(ZERO_THREADS));
+    if (!ctx->zero || (ctx->auto_asked && !ctx->pages))
         return refuse(ctx, "out of memory");
     save_stream_init(&ctx->stream);
     /* Without it the policy knows the iterations' ends alone. */
@@ -260,6 +263,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     xpc_workset_dispose(&ctx->workset);
     save_conclude(ctx, rc, saved);
     save_channels_stop(ctx);
+    save_pages_stop(ctx->pages);
     save_zero_stop(ctx->zero);
     errno = saved;
     return rc;

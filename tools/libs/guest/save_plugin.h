@@ -12,6 +12,7 @@
 
 #include "save_bucket.h"
 #include "save_channels.h"
+#include "save_pages.h"
 #include "save_sampler.h"
 #include "save_stream.h"
 #include "save_thread.h"
@@ -42,6 +43,8 @@ struct save_ctx {
     struct xpc_report report;
     struct save_stream stream;
     struct save_zero *zero;
+    bool auto_asked;            /* XPC_ZERO_PAGES_AUTO was... */
+    struct save_pages *pages;   /* ... so zero pages are looked for; or NULL */
     struct save_bucket bucket;  /* the cap on what leaves */
     struct save_channels *channels;     /* that it leaves by; NULL: io_fd */
     struct save_control control;
@@ -96,6 +99,15 @@ void save_cleaned(struct save_ctx *ctx);
 /* len bytes starting in iov have been written to the stream. */
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len);
+
+/* The same of len bytes of zero pages, as a run. */
+void save_wrote_zeros(struct save_ctx *ctx, size_t len);
+
+/* How many zero pages were written without their data so far. */
+static inline uint64_t save_zero_pages(const struct save_ctx *ctx)
+{
+    return ctx->zero->pages + ctx->stream.zero_pages;
+}
 
 /* All that was written has left by now. */
 void save_flowed(struct save_ctx *ctx);

@@ -62,24 +62,41 @@ static bool within_pages(const struct save_stream *s)
     return s->skip && s->in_pages && s->record_pages;
 }
 
+/*
+ * The time since the last write was the link's if it carried len bytes of page
+ * data meanwhile, or was busy with what came before. A guest may have long
+ * stretches without page data: looking through them is no time of the link's,
+ * once that has nothing left to carry.
+ */
+static void time_write(struct save_ctx *ctx, size_t len)
+{
+    uint64_t now = save_now_ns();
+
+    if (ctx->wrote_ns) {
+        ctx->flow_bytes += len;
+        if (len || (ctx->link_busy && ctx->flow_bytes))
+            ctx->flow_ns += now - ctx->wrote_ns;
+    }
+    ctx->wrote_ns = now;
+}
+
+void save_wrote_zeros(struct save_ctx *ctx, size_t len)
+{
+    save_stream_zeros(&ctx->stream, len);
+    time_write(ctx, 0);
+    if (ctx->report.final_bitmap_ns)
+        ctx->report.pages_sent_ns = since_start(ctx);
+}
+
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,
                 size_t len)
 {
     uint64_t before = ctx->stream.page_bytes, pages = ctx->stream.pages;
     bool within = within_pages(&ctx->stream), data;
-    uint64_t now = save_now_ns();
 
     save_stream_written(&ctx->stream, iov, iovcnt, len);
-    /*
-     * A guest may have long stretches without page data: looking through them
-     * is no time of the link's, once that has nothing left to carry.
-     */
     data = ctx->stream.pages > pages || within || within_pages(&ctx->stream);
-    if (data && ctx->wrote_ns)
-        ctx->flow_bytes += len;
-    if ((data || (ctx->link_busy && ctx->flow_bytes)) && ctx->wrote_ns)
-        ctx->flow_ns += now - ctx->wrote_ns;
-    ctx->wrote_ns = now;
+    time_write(ctx, data ? len : 0);
     /* Pages come before all else: the last of them ends their part. */
     if (ctx->report.final_bitmap_ns && (ctx->stream.page_bytes > before ||
                                         ctx->stream.in_pages))
@@ -140,7 +157,7 @@ static int iteration_begins(struct save_ctx *ctx,
 {
     ctx->iteration_bytes = ctx->stream.bytes;
     ctx->iteration_pages = ctx->stream.pages;
-    ctx->iteration_zero_pages = ctx->zero->pages;
+    ctx->iteration_zero_pages = save_zero_pages(ctx);
     ctx->iteration_wire_bytes = wire_bytes(ctx);
     ctx->flow_bytes = ctx->flow_ns = ctx->wrote_ns = 0;
     if (!stats->iteration) {
@@ -164,7 +181,7 @@ static int iteration_ended(struct save_ctx *ctx)
     struct xpc_observation o = {
         .pages_sent = ctx->stream.pages - ctx->iteration_pages,
         .bytes_sent = ctx->stream.bytes - ctx->iteration_bytes,
-        .zero_pages = ctx->zero->pages - ctx->iteration_zero_pages,
+        .zero_pages = save_zero_pages(ctx) - ctx->iteration_zero_pages,
         .flow_bytes = ctx->flow_bytes, .flow_ns = ctx->flow_ns,
         .wire_bytes = wire_bytes(ctx) - ctx->iteration_wire_bytes,
     };
@@ -232,7 +249,7 @@ int save_suspend(void *data)
         ctx->last.decision.predicted_downtime_ns;
     ctx->suspend_bytes = ctx->stream.bytes;
     ctx->suspend_pages = ctx->stream.pages;
-    ctx->suspend_zero_pages = ctx->zero->pages;
+    ctx->suspend_zero_pages = save_zero_pages(ctx);
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
     still = save_still_start(ctx->domid);
     ctx->report.suspend_asked_ns = since_start(ctx);
@@ -303,7 +320,7 @@ static void count_sent(struct save_ctx *ctx)
     struct channel_count c = {
         .bytes = ctx->stream.bytes, .pages = ctx->stream.pages,
         .page_bytes = ctx->stream.page_bytes,
-        .zero_pages = ctx->zero->pages,
+        .zero_pages = save_zero_pages(ctx),
     };
     struct xpc_report *r = &ctx->report;
 

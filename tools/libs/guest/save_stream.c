@@ -108,6 +108,28 @@ bool save_stream_pages_next(const struct save_stream *s,
            u32_at(iov->iov_base) == SAVE_RECORD_PAGE_DATA;
 }
 
+size_t save_stream_run(const struct save_stream *s, bool *page_r)
+{
+    uint64_t pages = s->in_pages ? s->record_pages * XPC_PAGE_SIZE : 0;
+    uint64_t part = s->skip % XPC_PAGE_SIZE;
+
+    *page_r = false;
+    if (s->lost)
+        return SIZE_MAX;
+    if (!s->skip)
+        return s->want - s->have;
+    if (s->skip > pages)
+        return s->skip - pages;
+    *page_r = !part;
+    return part ? part : XPC_PAGE_SIZE;
+}
+
+void save_stream_zeros(struct save_stream *s, size_t len)
+{
+    s->skip -= len;
+    s->zero_pages += len / XPC_PAGE_SIZE;
+}
+
 void save_stream_written(struct save_stream *s, const struct iovec *iov,
                          int iovcnt, size_t len)
 {

@@ -23,8 +23,9 @@
 #define SAVE_RECORD_CHECKPOINT 0x0000000eu
 
 struct save_stream {
-    uint64_t bytes;         /* all of it */
+    uint64_t bytes;         /* all of it, but for zero pages sent as runs */
     uint64_t pages;         /* pages sent with data, whole */
+    uint64_t zero_pages;    /* pages sent as runs */
     uint64_t page_bytes;    /* PAGE_DATA records, header and all */
     /* Parser: where we are in the record under way. */
     uint64_t skip;          /* bytes to the end of what needs no look */
@@ -51,6 +52,15 @@ void save_stream_init(struct save_stream *s);
 /* Is what is about to be written, starting with iov, page data? */
 bool save_stream_pages_next(const struct save_stream *s,
                             const struct iovec *iov);
+
+/*
+ * How many of the bytes to come are of one kind; *page_r: are they a whole
+ * page of the guest's?
+ */
+size_t save_stream_run(const struct save_stream *s, bool *page_r);
+
+/* Zero pages, len bytes of them, have been written as a run. */
+void save_stream_zeros(struct save_stream *s, size_t len);
 
 /* len bytes starting in iov have been written. */
 void save_stream_written(struct save_stream *s, const struct iovec *iov,

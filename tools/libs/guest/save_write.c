@@ -158,15 +158,46 @@ static bool link_is_busy(const struct save_ctx *ctx)
 }
 
 /*
+ * Zero pages over channels: what the receiver writes for them is what was to be
+ * written here.
+ */
+static ssize_t write_pieces(struct save_ctx *ctx, const struct iovec *iov,
+                            int iovcnt)
+{
+    const struct save_piece *piece;
+    size_t nr = save_pages_cut(ctx->pages, &ctx->stream, iov, iovcnt, &piece);
+
+    ctx->link_busy = link_is_busy(ctx);
+    return save_channels_write_pieces(ctx, piece, nr) ? -1 :
+           (ssize_t)save_pages_taken(ctx->pages);
+}
+
+/* Of the first copy: those which elide would have left out. */
+static void count_zero_pages(struct save_ctx *ctx, const struct iovec *iov,
+                             int iovcnt)
+{
+    const struct save_piece *piece;
+
+    if (!ctx->pages || !ctx->live || ctx->engine.state.iterations)
+        return;
+    save_pages_cut(ctx->pages, &ctx->stream, iov, iovcnt, &piece);
+    ctx->report.zero_pages_in_full += save_pages_zero(ctx->pages);
+}
+
+/*
  * What is written is not always what was to be written (save_zero.h), so the
  * whole of it must have left before its length can be reported.
  */
 static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
                             int iovcnt)
 {
-    size_t n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
+    size_t n;
     int r;
 
+    if (ctx->pages && ctx->channels)
+        return write_pieces(ctx, iov, iovcnt);
+    count_zero_pages(ctx, iov, iovcnt);
+    n = save_zero_rewrite(ctx->zero, &ctx->stream, iov, iovcnt);
     ctx->link_busy = link_is_busy(ctx);
     /* Nothing is left of it: a hole. */
     if (!ctx->zero->nr_out && !ctx->link_busy && ctx->wrote_ns)

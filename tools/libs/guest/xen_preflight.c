@@ -29,7 +29,8 @@ int xen_preflight(uint32_t domid, bool hvm, const struct xpc_params *params,
 {
     int rc = xpc_engine_preflight(params, total_pages, err, len);
 
-    if (!rc || !hvm || params->zero_pages != XPC_ZERO_PAGES_ELIDE)
+    if (!rc || params->zero_pages == XPC_ZERO_PAGES_SEND ||
+        (params->zero_pages == XPC_ZERO_PAGES_ELIDE && !hvm))
         return rc;
     /* What it refuses with no page at all is no matter of pages. */
     if (xpc_engine_preflight(params, 0, err, len))

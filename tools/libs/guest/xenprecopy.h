@@ -305,6 +305,8 @@ struct xpc_report {
     uint64_t total_time_ns, total_bytes;
     /* With data, and the zero pages without: QEMU's normal and duplicate. */
     uint64_t total_pages_sent, total_zero_pages;
+    uint64_t zero_pages_in_full;    /* of the first copy, where
+                                     * XPC_ZERO_PAGES_AUTO found no channels */
     uint64_t predicted_downtime_ns; /* at the decision to stop */
     uint64_t actual_downtime_ns;    /* suspended to started on the target, or
                                      * to running again on the source */

@@ -172,6 +172,7 @@ static const struct xpc_field report_fields[] = {
     /* As QEMU's users know them. */
     U64(R, "normal", total_pages_sent),
     U64(R, "duplicate", total_zero_pages),
+    U64(R, "zero-pages-in-full", zero_pages_in_full, .omit_zero = true),
     U64(R, "predicted-downtime-us", predicted_downtime_ns, .scale = US,
         .null_zero = true),
     U64(R, "actual-downtime-us", actual_downtime_ns, .scale = US,
