@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes what reads a measurement, ours or QEMU's, and everything that is
- * then computed from it: a file that is accepted must predict, and a file
- * that is refused must be told in one line.
+ * Fuzzes what reads a measurement, ours, QEMU's or libvirt's, in any wrapping,
+ * and everything that is then computed from it: a file that is accepted must
+ * predict, and a file that is refused must be told in one line.
  */
 #include <math.h>
 #include <stdint.h>
@@ -89,27 +89,45 @@ static void read_again(const struct xpc_measurement *m)
     free(json);
 }
 
+static void use(const struct xpc_measurement *m)
+{
+    char err[XPC_ERR_LEN] = "";
+    struct xpc_curve c;
+
+    read_again(m);
+    if (xpc_measurement_curve(m, &c, err) ||
+        xpc_curve_check(&c, err, sizeof(err))) {
+        check_line(err);
+    } else {
+        check_curve(&c);
+        predict(&c);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char err[XPC_ERR_LEN] = "";
-    struct xpc_measurement m;
+    struct xpc_measurement m, *list = NULL;
     struct xpc_cells cells;
-    struct xpc_curve c;
+    size_t nr = 0;
 
     xpc_measurement_init(&m);
-    if (xpc_measurement_from_json(&m, (const char *)data, size, err)) {
+    if (xpc_measurement_from_json(&m, (const char *)data, size, err))
+        check_line(err);
+    else
+        use(&m);
+    xpc_measurement_dispose(&m);
+
+    if (xpc_measurements_read(&list, &nr, (const char *)data, size, 1 << 18,
+                              err)) {
         check_line(err);
     } else {
-        read_again(&m);
-        if (xpc_measurement_curve(&m, &c, err) ||
-            xpc_curve_check(&c, err, sizeof(err))) {
-            check_line(err);
-        } else {
-            check_curve(&c);
-            predict(&c);
-        }
+        require(nr > 0, "there is one");
+        /* Each costs a prediction. */
+        for (size_t i = 0; i < nr && i < 4; i++)
+            use(&list[i]);
     }
-    xpc_measurement_dispose(&m);
+    xpc_measurements_free(list, nr);
 
     xpc_cells_init(&cells);
     if (xpc_from_json(&xpc_cells_type, &cells, (const char *)data, size, err))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libxl_precopy_internal.h"
@@ -53,15 +54,25 @@ void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)
     p->suspend_pages = prior.suspend_pages;
 }
 
-/* The measurement's curve and a malloc()ed name: 0, or a libxl code. */
+/* The measurement, moved to *m, and its curve: 0, or a libxl code. */
 static int get_curve(const char *json, struct xpc_measurement *m,
                      struct xpc_curve *curve, char *err)
 {
-    if (xpc_measurement_from_json(m, json, strlen(json), err) ||
-        xpc_measurement_curve(m, curve, err) ||
-        xpc_curve_check(curve, err, XPC_ERR_LEN))
+    struct xpc_measurement *list;
+    size_t nr;
+
+    if (xpc_measurements_read(&list, &nr, json, strlen(json), 0, err))
         return code();
-    return 0;
+    if (nr == 1) {
+        *m = list[0];
+        free(list);
+    } else {
+        xpc_measurements_free(list, nr);
+        snprintf(err, XPC_ERR_LEN, "%zu measurements: one is taken", nr);
+        return ERROR_INVAL;
+    }
+    return xpc_measurement_curve(m, curve, err) ||
+           xpc_curve_check(curve, err, XPC_ERR_LEN) ? code() : 0;
 }
 
 static int compute(const struct xpc_cells_request *r,

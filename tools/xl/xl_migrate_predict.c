@@ -60,15 +60,14 @@ static int get_sources(struct predict_source *s, size_t *nr_r,
 
     *nr_r = 0;
     for (size_t i = 0; i < o->nr_files; i++) {
-        rc = predict_read(&s[*nr_r], max - *nr_r, &nr, o->files[i], err);
+        rc = predict_read(&s[*nr_r], max - *nr_r, &nr, o->files[i], o, err);
         *nr_r += nr;
         if (rc)
             return -1;
     }
     if (!o->nr_domains)
         return 0;
-    if (predict_measure(s + *nr_r, o->domains, o->nr_domains, o->calc_time,
-                        err))
+    if (predict_measure(s + *nr_r, o, err))
         return -1;
     *nr_r += o->nr_domains;
     return 0;
@@ -107,6 +106,8 @@ static int predict(const struct predict_options *o,
     xpc_cells_init(&cells);
     if (xpc_cells_compute(&cells, &request))
         return fail("out of memory");
+    for (size_t i = 0; o->json && i < nr; i++)
+        predict_print_marks(stderr, "xl migrate-predict", &s[i]);
     if (o->json)
         rc = print_json(&cells);
     else

@@ -21,6 +21,7 @@ struct predict_options {
     struct xpc_predict_params params;
     uint64_t confidence_percent;        /* 0: none was asked for */
     const char *calc_time;          /* NULL: the default of dirty-rate */
+    uint64_t memory_pages;          /* of who does not tell; 0: not said */
     const char *files[XPC_EVACUATE_MAX];    /* --from; "-": stdin */
     size_t nr_files;
     char **domains;                 /* in argv */
@@ -50,6 +51,7 @@ struct predict_source {
     struct xpc_curve curve;
     uint64_t longest_ns;            /* period of the measurement */
     double rate_mib;                /* MiB/s over that */
+    bool paused, late, ballooned;   /* as struct xpc_measurement has them */
 };
 
 void predict_source_dispose(struct predict_source *s);
@@ -60,14 +62,15 @@ void predict_source_dispose(struct predict_source *s);
  * both cases.
  */
 int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
-                 const char *file, char err[XPC_ERR_LEN]);
+                 const char *file, const struct predict_options *o,
+                 char err[XPC_ERR_LEN]);
 
 /*
- * Measures nr domains at the same time with xl dirty-rate. Returns 0, or -1
+ * Measures o's domains at the same time with xl dirty-rate. Returns 0, or -1
  * with one line in err, or none when xl dirty-rate has said it.
  */
-int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
-                    const char *calc_time, char err[XPC_ERR_LEN]);
+int predict_measure(struct predict_source *s, const struct predict_options *o,
+                    char err[XPC_ERR_LEN]);
 
 /* ---- output: xl_predict_print.c, xl_predict_plot.c -------------------- */
 
@@ -75,6 +78,13 @@ int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
 void predict_print(FILE *out, const struct xpc_cells *c,
                    const struct predict_options *o,
                    const struct predict_source *sources, size_t nr);
+
+/*
+ * What the numbers of a measurement hold for only in part, a line each with
+ * the words before it. Nothing, where they hold.
+ */
+void predict_print_marks(FILE *out, const char *before,
+                         const struct predict_source *s);
 
 /*
  * Predicted downtime over bandwidth with the limits, and what remains dirty

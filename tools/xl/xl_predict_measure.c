@@ -61,123 +61,44 @@ static int blame(char err[XPC_ERR_LEN], const char *what)
     return -1;
 }
 
-/* ---- JSON ------------------------------------------------------------- */
+/* ---- measurements ----------------------------------------------------- */
 
-static size_t spaces(const char *json, size_t len)
+static int use(struct predict_source *s, const struct xpc_measurement *m,
+               const char *name, char err[XPC_ERR_LEN])
 {
-    size_t n = 0;
-
-    while (n < len && strchr(" \t\r\n", json[n]) && json[n])
-        n++;
-    return n;
+    *s = (struct predict_source){
+        .name = xl_plain(xl_asprintf("%s", m->name && *m->name ? m->name :
+                                     name)),
+        .rate_mib = m->dirty_rate,
+        .paused = m->paused, .late = m->late, .ballooned = m->ballooned,
+    };
+    if (xpc_measurement_curve(m, &s->curve, err) ||
+        xpc_curve_check(&s->curve, err, XPC_ERR_LEN))
+        return -1;
+    s->longest_ns = m->period_ns[m->nr_periods - 1];
+    return 0;
 }
 
-/* How long the object is that this begins with; all, if none does. */
-static size_t object_length(const char *json, size_t len)
-{
-    bool quoted = false;
-    int depth = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (quoted && json[i] == '\\')
-            i++;
-        else if (json[i] == '"')
-            quoted = !quoted;
-        else if (!quoted && json[i] == '{')
-            depth++;
-        else if (!quoted && json[i] == '}' && --depth <= 0)
-            return i + 1;
-    }
-    return len;
-}
-
-/* What is within {"return": ...}, as QMP has it. */
-static void unwrap(const char **json, size_t *len)
-{
-    static const char *const words[] = { "{", "\"return\"", ":" };
-    size_t at = 0, n;
-
-    for (int i = 0; i < 3; i++) {
-        at += spaces(*json + at, *len - at);
-        n = strlen(words[i]);
-        if (*len - at < n || memcmp(*json + at, words[i], n))
-            return;
-        at += n;
-    }
-    *json += at;
-    *len = object_length(*json, *len - at);
-}
-
-/* QEMU's calc-dirty-rate has no more to say than a rate. */
-static bool is_rate_alone(const char *json, size_t len)
-{
-    return memmem(json, len, "\"dirty-rate\"", 12) &&
-           !memmem(json, len, "\"periods\"", 9);
-}
-
-static int from_json(struct xpc_measurement *m, const char *json, size_t len,
+/* All that there are in a text, each a domain. */
+static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
+                     const char *what, const char *name, const char *text,
+                     size_t len, const struct predict_options *o,
                      char err[XPC_ERR_LEN])
 {
-    unwrap(&json, &len);
-    if (!xpc_measurement_from_json(m, json, len, err))
-        return 0;
-    if (is_rate_alone(json, len))
-        snprintf(err, XPC_ERR_LEN, "a rate alone is not enough: how many "
-                 "pages are dirty after different times is needed. Measure "
-                 "with xl dirty-rate --json --pid=QEMU'S-PID");
-    return -1;
-}
+    struct xpc_measurement *list;
+    size_t nr;
+    int rc = 0;
 
-static int parse(struct predict_source *s, const char *what, const char *json,
-                 size_t len, char err[XPC_ERR_LEN])
-{
-    struct xpc_measurement m;
-    int rc;
-
-    xpc_measurement_init(&m);
-    rc = from_json(&m, json, len, err);
-    if (!rc)
-        rc = xpc_measurement_curve(&m, &s->curve, err);
-    if (!rc)
-        rc = xpc_curve_check(&s->curve, err, XPC_ERR_LEN);
-    if (rc) {
-        xpc_measurement_dispose(&m);
+    if (xpc_measurements_read(&list, &nr, text, len, o->memory_pages, err))
         return blame(err, what);
+    if (nr > max) {
+        snprintf(err, XPC_ERR_LEN, "at most %d domains", XPC_EVACUATE_MAX);
+        rc = -1;
     }
-    if (m.name && *m.name) {
-        free(s->name);
-        s->name = xl_plain(xl_asprintf("%s", m.name));
-    }
-    s->longest_ns = m.period_ns[m.nr_periods - 1];
-    s->rate_mib = m.dirty_rate;
-    xpc_measurement_dispose(&m);
-    return 0;
-}
-
-/* One object after the other, each a domain. */
-static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
-                     const char *what, const char *name, const char *json,
-                     size_t len, char err[XPC_ERR_LEN])
-{
-    size_t n;
-
-    do {
-        if (*nr_r == max) {
-            snprintf(err, XPC_ERR_LEN, "at most %d domains",
-                     XPC_EVACUATE_MAX);
-            return blame(err, what);
-        }
-        n = object_length(json, len);
-        s[*nr_r] = (struct predict_source){
-            .name = xl_plain(xl_asprintf("%s", name)),
-        };
-        if (parse(&s[(*nr_r)++], what, json, n, err))
-            return -1;
-        n += spaces(json + n, len - n);
-        json += n;
-        len -= n;
-    } while (len);
-    return 0;
+    for (size_t i = 0; i < nr && !rc; i++)
+        rc = use(&s[(*nr_r)++], &list[i], name, err);
+    xpc_measurements_free(list, nr);
+    return rc ? blame(err, what) : 0;
 }
 
 /* ---- xl dirty-rate ---------------------------------------------------- */
@@ -229,16 +150,16 @@ static int start_child(struct child *c, const char *domain,
  * then err is empty.
  */
 static int finish_child(struct predict_source *s, struct child *c,
-                        const char *domain, char err[XPC_ERR_LEN])
+                        const char *domain, const struct predict_options *o,
+                        char err[XPC_ERR_LEN])
 {
-    size_t len = 0;
+    size_t len = 0, nr = 0;
     char *json = slurp(c->out, &len);
     int status = -1, rc = -1;
 
     close(c->out);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    s->name = xl_asprintf("%s", domain);
     *err = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) &&
         WEXITSTATUS(status) != 127) {
@@ -247,7 +168,7 @@ static int finish_child(struct predict_source *s, struct child *c,
         snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
         blame(err, domain);
     } else {
-        rc = parse(s, domain, json, len, err);
+        rc = parse_all(s, 1, &nr, domain, domain, json, len, o, err);
     }
     free(json);
     return rc;
@@ -267,19 +188,20 @@ static bool is_trace(const char *file)
 }
 
 static int read_trace(struct predict_source *s, const char *file,
-                      char err[XPC_ERR_LEN])
+                      const struct predict_options *o, char err[XPC_ERR_LEN])
 {
     struct child c;
 
     if (!start_child(&c, NULL, file, NULL))
-        return finish_child(s, &c, file, err);
+        return finish_child(s, &c, file, o, err);
     snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
              strerror(errno));
     return -1;
 }
 
 int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
-                 const char *file, char err[XPC_ERR_LEN])
+                 const char *file, const struct predict_options *o,
+                 char err[XPC_ERR_LEN])
 {
     bool is_stdin = !strcmp(file, "-");
     int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
@@ -292,7 +214,7 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
         close(fd);
         *nr_r = 1;
         *s = (struct predict_source){ 0 };
-        return read_trace(s, file, err);
+        return read_trace(s, file, o, err);
     }
     if (fd >= 0)
         json = slurp(fd, &len);
@@ -302,7 +224,7 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
     } else {
         rc = parse_all(s, max, nr_r, is_stdin ? "standard input" : file,
                        is_stdin ? "stdin" : slash ? slash + 1 : file, json,
-                       len, err);
+                       len, o, err);
     }
     if (fd >= 0 && !is_stdin)
         close(fd);
@@ -310,9 +232,11 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
     return rc;
 }
 
-int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
-                    const char *calc_time, char err[XPC_ERR_LEN])
+int predict_measure(struct predict_source *s, const struct predict_options *o,
+                    char err[XPC_ERR_LEN])
 {
+    char *const *domains = o->domains;
+    size_t nr = o->nr_domains;
     struct child children[XPC_EVACUATE_MAX];
     char line[XPC_ERR_LEN];
     size_t started;
@@ -320,7 +244,7 @@ int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
 
     for (started = 0; started < nr; started++) {
         if (start_child(&children[started], domains[started], NULL,
-                        calc_time)) {
+                        o->calc_time)) {
             snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
                      strerror(errno));
             rc = -1;
@@ -330,7 +254,7 @@ int predict_measure(struct predict_source *s, char *const *domains, size_t nr,
     /* All are waited for; the first error is the one told. */
     for (size_t i = 0; i < started; i++) {
         s[i] = (struct predict_source){ 0 };
-        if (finish_child(&s[i], &children[i], domains[i],
+        if (finish_child(&s[i], &children[i], domains[i], o,
                          rc ? line : err))
             rc = -1;
     }

@@ -14,11 +14,13 @@ enum {
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
+    OPT_MEMORY,
 };
 
 static const struct option options[] = {
     { "help", no_argument, NULL, 'h' },
     { "from", required_argument, NULL, OPT_FROM },
+    { "memory", required_argument, NULL, OPT_MEMORY },
     { "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
     { "downtime", required_argument, NULL, OPT_DOWNTIME },
     { "calc-time", required_argument, NULL, OPT_CALC_TIME },
@@ -47,9 +49,11 @@ static const struct option options[] = {
 
 const char predict_help[] =
 "-h, --help           Print this help.\n"
-"--from=FILE          Read measurements (of xl dirty-rate --json) or a\n"
-"                     recorded trace from FILE, - for standard input, instead\n"
-"                     of measuring. Can be given several times.\n"
+"--from=FILE          Read measurements (of xl dirty-rate --json), QEMU's or\n"
+"                     libvirt's rates at several calc-times, or a recorded\n"
+"                     trace from FILE, - for standard input, instead of\n"
+"                     measuring. Can be given several times.\n"
+"--memory=MIB         The memory of guests whose rates come without it.\n"
 "--bandwidth=LIST     What the link gives, comma-separated: numbers with\n"
 "                     kbit, Mbit, Gbit, Mibit, Gibit, kB, MB, GB, KiB, MiB or\n"
 "                     GiB, per second (100Mbit to 40Gbit).\n"
@@ -226,6 +230,11 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_CALC_TIME:
         o->calc_time = optarg;
         return xl_parse_calc_time(optarg, &n, err);
+    case OPT_MEMORY:
+        if (xl_parse_count("memory", optarg, 1, UINT64_C(1) << 40, &n, err))
+            return -1;
+        o->memory_pages = n * (1048576 / XPC_PAGE_SIZE);
+        return 0;
     case OPT_JSON:
         o->json = true;
         return 0;

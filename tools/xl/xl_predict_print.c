@@ -40,6 +40,20 @@ static void print_source(FILE *out, const struct predict_source *s)
             xpc_format_time(b, s->longest_ns));
 }
 
+void predict_print_marks(FILE *out, const char *before,
+                         const struct predict_source *s)
+{
+    if (s->paused)
+        fprintf(out, "%s: %s was paused for a part of its measurement: it "
+                "writes more than this when it runs\n", before, s->name);
+    if (s->late)
+        fprintf(out, "%s: a period of %s was over 10%% late: the machine was "
+                "busy, and may have held the guest up\n", before, s->name);
+    if (s->ballooned)
+        fprintf(out, "%s: the memory of %s grew or shrank while it was "
+                "measured\n", before, s->name);
+}
+
 static void print_head(FILE *out, const struct predict_options *o)
 {
     char t[XPC_UNIT_LEN];
@@ -200,6 +214,7 @@ void predict_print(FILE *out, const struct xpc_cells *c,
         print_source(out, &sources[i]);
         print_table(out, c, o, i);
         print_advice(out, c, o, i);
+        predict_print_marks(out, "Caution", &sources[i]);
     }
     for (size_t i = 0; i < c->nr_cells; i++)
         marginal = marginal || c->cells[i].marginal;

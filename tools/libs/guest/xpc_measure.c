@@ -362,6 +362,10 @@ int xpc_measurement_curve(const struct xpc_measurement *m,
         return bad(err, "not measured: its status is \"%s\"%s%s",
                    xpc_measure_status_names[m->status],
                    m->error ? ": " : "", m->error ? m->error : "");
+    if (m->nr_periods < 2)
+        return bad(err, "one period is no curve: pages dirty after different "
+                   "times are needed. Measure with more periods, as xl "
+                   "dirty-rate does");
     *curve_r = (struct xpc_curve){
         .nr = m->nr_periods,
         .total_pages = m->n_total,

@@ -6,8 +6,8 @@
  * Its JSON has the field names that were proposed for QEMU's calc-dirty-rate
  * with several periods, and more of our own: one reader takes both. What those
  * lack is worked out from what they have, so that a measurement that was read
- * successfully always has all of its arrays. What QEMU prints today, a rate
- * alone, is not enough.
+ * successfully always has all of its arrays. What QEMU prints today is a rate;
+ * xpc_measurements_read() makes a measurement of several.
  */
 #ifndef XPC_MEASURE_H
 #define XPC_MEASURE_H
@@ -134,6 +134,7 @@ struct xpc_measurement {
 extern const struct xpc_type xpc_measurement_type;
 extern const char *const xpc_measure_status_names[];
 extern const char *const xpc_measure_mode_names[];
+extern const char *const xpc_time_unit_names[];
 
 void xpc_measurement_init(struct xpc_measurement *m);
 /* Frees what m owns and zeroes it. Idempotent. */
@@ -176,9 +177,27 @@ int xpc_measurement_from_json(struct xpc_measurement *m, const char *json,
                               size_t len, char err[XPC_ERR_LEN]);
 
 /*
+ * Reads what people have: any number of measurements, one after the other or in
+ * an array, also as answers in a session with QEMU's monitor; and rates of
+ * QEMU's, in such a session or of virsh domstats, of which two or more at
+ * different calc-times make one measurement a guest. memory_pages is the memory
+ * of a guest whose rates don't come with it; 0: not known.
+ *
+ * Returns 0 with at least one measurement, complete, in *list_r, which
+ * xpc_measurements_free() frees; or -1 with errno EINVAL or ENOMEM and one line
+ * in err, which says what the text is if it is no measurement.
+ */
+int xpc_measurements_read(struct xpc_measurement **list_r, size_t *nr_r,
+                          const char *text, size_t len,
+                          uint64_t memory_pages, char err[XPC_ERR_LEN]);
+void xpc_measurements_free(struct xpc_measurement *list, size_t nr);
+
+/*
  * D(t) in pages of the whole guest, from a measurement that is complete:
  * never falling, no point above the populated pages. Returns 0, or -1 with
- * errno EINVAL and one line in err when m has not been measured (status).
+ * errno EINVAL and one line in err when m has not been measured (status), or
+ * at one period only: what is dirty after shorter times, which decides about a
+ * migration's last rounds, can't be told from that.
  */
 int xpc_measurement_curve(const struct xpc_measurement *m,
                           struct xpc_curve *curve_r, char err[XPC_ERR_LEN]);

@@ -16,7 +16,7 @@ const char *const xpc_measure_mode_names[] = {
 static const char *const source_names[] = {
     "unknown", "domain", "process", "trace", NULL
 };
-static const char *const time_unit_names[] = {
+const char *const xpc_time_unit_names[] = {
     "second", "millisecond", NULL
 };
 
@@ -81,7 +81,7 @@ static const struct xpc_field measurement_fields[] = {
     FIELD(M, "start-time", U64, start_ns, .scale = XPC_S),
     FIELD(M, "calc-time", U64, calc_time),
     FIELD(M, "calc-time-unit", ENUM, calc_time_unit,
-          .names = time_unit_names),
+          .names = xpc_time_unit_names),
 
     NUMBERS("nominal-periods", U64, nominal_ns, nr_nominal,
             .scale = XPC_MS),
