@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,9 @@
 #include "xpc_units.h"
 
 static atomic_int told, other;
+/* With it xenstored does not answer before `answers` is posted. */
+static bool stalls;
+static sem_t asked, answers;
 
 struct xs_handle *xs_open(unsigned long flags)
 {
@@ -43,6 +47,10 @@ bool xs_write(struct xs_handle *xs, xs_transaction_t t, const char *path,
     if (strcmp(path, "7/overdue"))
         other++;
     told++;
+    if (stalls) {
+        sem_post(&asked);
+        while (sem_wait(&answers)) {}
+    }
     return true;
 }
 
@@ -105,6 +113,25 @@ static void torture_save_watchdog_tells_once_a_deadline(void **state)
     assert_int_equal(other, 0);
 }
 
+/* The main thread goes on while xenstored does not answer. */
+static void torture_save_watchdog_holds_no_lock_over_xenstore(void **state)
+{
+    sem_init(&asked, 0, 0);
+    sem_init(&answers, 0, 0);
+    stalls = true;
+    alarm(20);      /* the end of a deadlock */
+    save_watchdog_set(*state, 1, true);
+    while (sem_wait(&asked)) {}
+    save_watchdog_writes(*state, true);
+    save_watchdog_writes(*state, false);
+    save_watchdog_set(*state, save_now_ns() + 3600 * XPC_S, false);
+    assert_false(save_watchdog_passed(*state));
+    stalls = false;
+    sem_post(&answers);
+    alarm(0);
+    assert_int_equal(told, 1);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -113,6 +140,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(breaks_off_a_write),
         T(tells_once_a_deadline),
+        T(holds_no_lock_over_xenstore),
     };
 
     return torture_run(argc, argv, tests);

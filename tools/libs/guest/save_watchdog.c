@@ -28,17 +28,26 @@ static void nothing(int sig)
     (void)sig;      /* it is the interrupted call that counts */
 }
 
-/* With a connection of its own: the main thread's is the main thread's. */
+/*
+ * Called and returns with the lock held, but releases it meanwhile: xenstored
+ * may be slow to answer, and the main thread takes the lock with the guest
+ * suspended. The connection is its own, since the other one is the main
+ * thread's.
+ */
 static void tell(struct save_watchdog *w)
 {
-    struct xs_handle *xs = xs_open(0);
     char path[XPC_STORE_PATH_LEN];
+    struct xs_handle *xs;
 
     w->told = true;
-    if (!xs)
-        return;
-    xs_write(xs, XBT_NULL, xpc_store_path(path, w->domid, "overdue"), "1", 1);
-    xs_close(xs);
+    pthread_mutex_unlock(&w->thread.lock);
+    xs = xs_open(0);
+    if (xs) {
+        xs_write(xs, XBT_NULL, xpc_store_path(path, w->domid, "overdue"), "1",
+                 1);
+        xs_close(xs);
+    }
+    pthread_mutex_lock(&w->thread.lock);
 }
 
 static void *watch(void *arg)
