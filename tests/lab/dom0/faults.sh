@@ -7,9 +7,11 @@
 faults='transport-killed target-xl-killed target-power-off link-cut link-slowed
     xl-sigterm xl-sigkill helper-killed xenstored-stalled report-disk-full
     guest-reboots guest-shuts-down guest-crashes'
-phases='before iteration-1 iteration-3 sending ended ready go'
+phases='before iteration-1 iteration-3 asked sending ended ready go'
 
 workload=uniform,mib=8,rate=3000,verify=1000
+# Otherwise the guest is suspended before a fault could be applied.
+late=,freeze-late=4000
 # The receiver has the connection itself, with nothing between.
 listener_options=,nofork
 # With a monitor, which one that was migrated does not have here.
@@ -30,9 +32,14 @@ expect_guest=
 # Does the guest still run, so that it could end by itself?
 guest_could_end() {
     case $phase in
-        before | iteration-1 | iteration-3) true ;;
+        before | iteration-1 | iteration-3 | asked) true ;;
         *) false ;;
     esac
+}
+
+# The monitor that xl create leaves ends when the guest is suspended.
+monitor_ends() {
+    [ $phase = asked ] || ! guest_could_end
 }
 
 # What may come out, one word or two: where the guest runs, "ended", or
@@ -349,8 +356,10 @@ check_report() {
 # ------------------------------------------------------------ one cell
 
 fresh_guest() {
+    local workload=$workload
     destroy_guests
     watched=yes
+    [ $phase != asked ] || workload=$workload$late
     start_guest
 }
 
@@ -370,13 +379,16 @@ cell() {
     case $fault in
         guest-*) ! guest_could_end || [ $watched = yes ] || destroy_guests ;;
     esac
+    # Each phase its own kind of guest.
+    [ $phase != asked ] || destroy_guests
     one_runs && [ -n "$(domid)" ] || fresh_guest || return
     migrate "$fault $phase"
     case $(cat "$last_step/guest") in
         # A monitor ends when the guest is suspended.
-        source) guest_could_end || watched=no ;;
+        source) ! monitor_ends || watched=no ;;
         target) watched=no ;;
         *) destroy_guests ;;
     esac
+    [ $phase != asked ] || destroy_guests
     [ ! -s "$last_step/failures" ] || destroy_guests
 }

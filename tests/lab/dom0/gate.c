@@ -9,6 +9,7 @@
  *   before       the receiver has said its banner; the sender has not got it
  *   iteration-1  in the middle of the first iteration
  *   iteration-3  in the third, as the policy's progress in xenstore says
+ *   asked        the domain has been asked to suspend
  *   sending      the domain is suspended, and more is to be sent
  *   ended        the sender has sent all; the receiver lacks the last bytes
  *   ready        the receiver has said that it is ready; the sender has not
@@ -50,9 +51,12 @@
 #define MIDDLE_OF_FIRST (24u << 20)
 #define LOOK_MS 3
 
-enum phase { BEFORE, ITERATION_1, ITERATION_3, SENDING, ENDED, READY, GO };
+enum phase {
+    BEFORE, ITERATION_1, ITERATION_3, ASKED, SENDING, ENDED, READY, GO
+};
 static const char *const phase_names[] = {
-    "before", "iteration-1", "iteration-3", "sending", "ended", "ready", "go",
+    "before", "iteration-1", "iteration-3", "asked", "sending", "ended",
+    "ready", "go",
 };
 #define NR_PHASES (sizeof(phase_names) / sizeof(phase_names[0]))
 
@@ -116,6 +120,27 @@ static bool second_iteration_ended(void)
     return yes;
 }
 
+/*
+ * The request may be gone from its node within a millisecond, so it is the
+ * watch that counts: it fires when it is set, and when libxl writes there.
+ */
+static bool is_asked(void)
+{
+    static unsigned int fired;
+    char path[64], **event;
+
+    if (!fired) {
+        snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown",
+                 domid);
+        fired = xs_watch(xs, path, "asked");
+    }
+    while ((event = xs_check_watch(xs))) {
+        fired++;
+        free(event);
+    }
+    return fired > 2;
+}
+
 /* The sender renames the domain as soon as all is written. */
 static bool is_renamed(void)
 {
@@ -134,12 +159,19 @@ static uint64_t now_ms(void)
     return ts.tv_sec * UINT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
+/* Is it Xen or xenstore that says when the phase is reached? */
+static bool looks_around(void)
+{
+    return phase == ITERATION_3 || phase == ASKED || phase == SENDING ||
+           phase == ENDED;
+}
+
 static bool reached(void)
 {
     static uint64_t asked_ms;
 
     /* Asking Xen and xenstore takes time: not with every byte. */
-    if (phase == ITERATION_3 || phase == SENDING || phase == ENDED) {
+    if (looks_around()) {
         if (!up.taken || now_ms() - asked_ms < LOOK_MS)
             return false;
         asked_ms = now_ms();
@@ -151,6 +183,8 @@ static bool reached(void)
         return up.taken > MIDDLE_OF_FIRST / nr / (codec ? 2 : 1);
     case ITERATION_3:
         return second_iteration_ended();
+    case ASKED:
+        return is_asked();
     case SENDING:
         return is_suspended();
     case ENDED:
@@ -260,8 +294,7 @@ static int patience(void)
 {
     if (held || number)
         return released ? 100 : 20;
-    return phase == ITERATION_3 || phase == SENDING || phase == ENDED ?
-           LOOK_MS : 100;
+    return looks_around() ? LOOK_MS : 100;
 }
 
 static int relay(void)

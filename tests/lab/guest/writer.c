@@ -20,6 +20,9 @@
  *   cold=N     further MiB, filled once and then only checked (0)
  *   cold-fill=random|zero
  *   verify=MS  how long one check of all pages takes (10000)
+ *   freeze-late=MS   once the kernel has acknowledged a suspend request it
+ *              freezes its processes so much later, less a quarter at most;
+ *              from 5000 on it fails to and never suspends
  *   seed=N
  *
  * Once a second it writes its state to data/writer in its domain's part of
@@ -35,6 +38,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,7 +70,7 @@ static struct {
     enum pattern pattern;
     uint64_t mib, cold_mib, rate, seed;
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
-    uint64_t surge_at_ns, surge_for_ns, surge_rate;
+    uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms;
     double skew;
     bool max_rate, zero_fill, cold_zero;
 } opt = {
@@ -408,6 +412,58 @@ static void work(int xenstore)
     }
 }
 
+/* ---- a kernel that suspends late ---------------------------------------- */
+
+/*
+ * Before it freezes processes, Linux waits for its user mode helpers to end,
+ * for five seconds at most, and then fails. We are such a helper: the kernel
+ * runs us as its modprobe, under a name that says for how long.
+ */
+#define LATE_NAME "/late-"
+#define LATE_HELPERS 4
+
+static void sleep_ms(uint64_t ms)
+{
+    struct timespec ts = { .tv_sec = ms / 1000,
+                           .tv_nsec = ms % 1000 * 1000000 };
+
+    nanosleep(&ts, NULL);
+}
+
+/*
+ * Has a helper run all the time: a socket of a family without a module keeps
+ * its caller waiting for as long. While the kernel freezes it fails at once.
+ */
+static void keep_helper_running(int family, uint64_t delay_ms)
+{
+    sleep_ms(delay_ms);
+    for (;;) {
+        if (socket(family, SOCK_STREAM, 0) < 0)
+            sleep_ms(20);
+    }
+}
+
+static void freeze_late(uint64_t ms)
+{
+    static const int families[LATE_HELPERS] = {
+        AF_X25, AF_ROSE, AF_ATMPVC, AF_ECONET,
+    };
+    char name[32];
+    FILE *f;
+
+    snprintf(name, sizeof(name), LATE_NAME "%llu", (unsigned long long)ms);
+    f = fopen("/proc/sys/kernel/modprobe", "w");
+    if (symlink("/writer", name) || !f || fputs(name, f) < 0 || fclose(f)) {
+        perror("writer: freeze-late");
+        exit(1);
+    }
+    /* Spread, so that the last to start always has most of it before it. */
+    for (unsigned int i = 0; i < LATE_HELPERS; i++) {
+        if (!fork())
+            keep_helper_running(families[i], i * ms / LATE_HELPERS);
+    }
+}
+
 static void set_option(const char *name, const char *value)
 {
     uint64_t number = strtoull(value, NULL, 10);
@@ -435,6 +491,8 @@ static void set_option(const char *name, const char *value)
         opt.surge_rate = number;
     } else if (!strcmp(name, "verify")) {
         opt.verify_ns = (number ? number : 1) * 1000000;
+    } else if (!strcmp(name, "freeze-late")) {
+        opt.freeze_late_ms = number;
     } else if (!strcmp(name, "seed")) {
         opt.seed = number;
     } else if (!strcmp(name, "fill")) {
@@ -474,6 +532,10 @@ int main(int argc, char **argv)
     int xenstore;
     uint64_t i;
 
+    if (!strncmp(argv[0], LATE_NAME, strlen(LATE_NAME))) {
+        sleep_ms(strtoull(argv[0] + strlen(LATE_NAME), NULL, 10));
+        return 1;
+    }
     if (argc != 2) {
         fprintf(stderr, "usage: writer PATTERN[,name=value]...\n");
         return 2;
@@ -497,6 +559,8 @@ int main(int argc, char **argv)
         make_page(i);
     if (opt.pattern == ZIPF)
         make_zipf();
+    if (opt.freeze_late_ms)
+        freeze_late(opt.freeze_late_ms);
     written = 0;
     work(xenstore);
     return 0;
