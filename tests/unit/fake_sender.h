@@ -21,6 +21,7 @@ static struct {
     char did[256];              /* the operations, in order */
     const char *ended_before;   /* what look() finds the guest did */
     const char *ended;          /* and take_back() */
+    enum late late;             /* what take_back() comes to */
     int save_rc, rename_rc, take_back_rc, destroy_rc;
 } w;
 
@@ -48,6 +49,8 @@ static inline int op_take_back(struct sender *s)
     assert_false(s->told_to_go);
     note("resume");
     s->ended = w.ended;
+    s->late = w.late;
+    s->late_ns = xl_now_ns();
     return w.take_back_rc;
 }
 

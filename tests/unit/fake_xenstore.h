@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A xenstore in the test's own memory, in place of libxenstore's functions.
- * One watch, one transaction at a time.
+ * One transaction at a time. The watches of one connection are one, which any
+ * change fires.
  */
 #ifndef FAKE_XENSTORE_H
 #define FAKE_XENSTORE_H
@@ -231,9 +232,13 @@ bool xs_watch(struct xs_handle *xs, const char *path, const char *token)
 {
     (void)path;
     (void)token;
+    if (!fake.event_fd) {
+        fake.event_fd = eventfd(0, EFD_CLOEXEC);
+        fake.event = false;
+    } else {
+        assert_ptr_equal(fake.watcher, xs);
+    }
     fake.watcher = xs;
-    fake.event_fd = eventfd(0, EFD_CLOEXEC);
-    fake.event = false;
     fake_changed();     /* it fires once at first */
     return true;
 }

@@ -530,6 +530,26 @@ static void shuts_down(void)
     ends_with("failed", "failed: the guest could not be suspended");
 }
 
+/* After its end somebody waits for a guest that is slow to suspend. */
+static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
+{
+    char pid[16];
+
+    (void)state;
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    fake_set(DIR "active", NULL);
+    fake_set(DIR "taking-back", pid);
+    assert_int_equal(run("migrate-status g1"), CONTROL_OK);
+    assert_out("may still suspend");
+    assert_int_equal(run("migrate-status --json g1"), CONTROL_OK);
+    assert_out("\"state\":\"taking-back\"");
+    assert_int_equal(run("migrate-cancel --timeout=1ms g1"), CONTROL_FAILED);
+    assert_out("may still suspend");
+    /* It was killed. */
+    fake_set(DIR "taking-back", "2147483647");
+    assert_int_equal(run("migrate-status g1"), CONTROL_NONE);
+}
+
 static void torture_xl_control_cancel_says_that_it_does_not_run(void **state)
 {
     (void)state;
@@ -596,6 +616,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_cancel_without_a_migration),
         TEST(torture_xl_control_cancel_comes_too_late),
         TEST(torture_xl_control_cancel_of_a_handover_that_fails),
+        TEST(torture_xl_control_cancel_waits_for_a_late_guest),
         TEST(torture_xl_control_cancel_says_that_it_does_not_run),
         TEST(torture_xl_control_cancel_has_a_timeout),
         TEST(torture_xl_control_no_dry_run_and_help),

@@ -47,6 +47,7 @@ static int run_part(part_fn *part)
     if (read(fds[0], &said, 1) != 1)
         said = 0;
     close(fds[0]);
+    kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     return said;
 }
@@ -94,6 +95,15 @@ static void helper_survives(struct guard *g)
     }
 }
 
+/* It goes to work while xl has other things to end, which does not wait. */
+static void leaves_the_rest(struct guard *g)
+{
+    guard_tell(g, GUARD_HERE);
+    guard_tell(g, GUARD_LATE);
+    guard_end(g);
+    pause();
+}
+
 static void torture_xl_guard_is_called_upon(void **state)
 {
     (void)state;
@@ -122,6 +132,12 @@ static void torture_xl_guard_waits_for_the_helper(void **state)
 {
     (void)state;
     assert_int_equal(run_part(helper_survives), GUARD_THERE);
+}
+
+static void torture_xl_guard_is_left_the_rest(void **state)
+{
+    (void)state;
+    assert_int_equal(run_part(leaves_the_rest), GUARD_LATE);
 }
 
 /* xl is killed; what the receiver says only then, the guard hears. */
@@ -195,6 +211,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_guard_is_silent_when_all_is_done),
         cmocka_unit_test(torture_xl_guard_survives_its_group),
         cmocka_unit_test(torture_xl_guard_waits_for_the_helper),
+        cmocka_unit_test(torture_xl_guard_is_left_the_rest),
         cmocka_unit_test(torture_xl_guard_hears_the_receiver),
         cmocka_unit_test(torture_xl_guard_keeps_no_channel_open),
     };

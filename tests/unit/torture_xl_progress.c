@@ -183,13 +183,58 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     progress_tick(&p, 0);
     release();
     assert_non_null(strstr(out, "iteration 2: 100% sent"));
+}
+
+/* Each of libxl's two minutes is shown as what it is. */
+static void torture_xl_progress_waits_for_the_suspend(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 0);
+
+    (void)state;
     progress_frames(&p, 2, 100, 100);
-    p.sent_ns -= 3 * XPC_S;         /* nothing has happened since */
+    p.asked_ns = xl_now_ns() - 12 * XPC_S;
     p.last_ns = 0;
     capture();
     progress_tick(&p, 0);
     release();
-    assert_non_null(strstr(out, "waiting for the guest to suspend"));
+    assert_string_equal(out, "waiting for the guest to acknowledge the "
+                        "request to suspend: 12 s of 60\n");
+    p.acknowledged_ns = xl_now_ns() - 7 * XPC_S;
+    capture();
+    progress_tick(&p, 0);           /* not due */
+    p.last_ns = 0;
+    progress_tick(&p, 0);
+    release();
+    assert_string_equal(out, "waiting for the guest to suspend: 7 s of 60\n");
+    p.mode = PROGRESS_JSON;
+    p.last_ns = 0;
+    capture();
+    progress_tick(&p, 0);
+    release();
+    assert_true(!strncmp(out, "{\"event\":\"suspending\",\"acknowledged\":"
+                         "true,\"elapsed-us\":7", 54));
+    assert_non_null(strstr(out, ",\"limit-us\":60000000}\n"));
+}
+
+static void torture_xl_progress_waits_to_take_back(void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 0);
+
+    (void)state;
+    p.last_ns = 0;
+    capture();
+    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
+    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
+    release();
+    assert_string_equal(out, "waiting for the guest to suspend, to resume it: "
+                        "12.0 s, 288 s left\n");
+    p.mode = PROGRESS_JSON;
+    p.last_ns = 0;
+    capture();
+    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
+    release();
+    assert_string_equal(out, "{\"event\":\"taking-back\",\"elapsed-us\":"
+                        "12000000,\"left-us\":288000000}\n");
 }
 
 static void torture_xl_progress_the_rest_is_no_iteration(void **state)
@@ -267,6 +312,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_progress_json_is_a_line_each),
         cmocka_unit_test(torture_xl_progress_none_is_silent),
         cmocka_unit_test(torture_xl_progress_a_long_iteration_says_how_far),
+        cmocka_unit_test(torture_xl_progress_waits_for_the_suspend),
+        cmocka_unit_test(torture_xl_progress_waits_to_take_back),
         cmocka_unit_test(torture_xl_progress_the_rest_is_no_iteration),
         cmocka_unit_test(torture_xl_progress_transport_is_deaf_to_ctrl_c),
         cmocka_unit_test(torture_xl_progress_transport_that_stays_is_ended),

@@ -7,6 +7,8 @@
 
 #include <sys/wait.h>
 
+#include "xpc_units.h"
+
 static void torture_xl_sender_migrates(void **state)
 {
     char buf[4096];
@@ -508,6 +510,43 @@ static void torture_xl_sender_signals_after_go_are_ignored(void **state)
     waitpid(pid, NULL, 0);
 }
 
+/* A guest that suspended after the migration had been broken off. */
+static void torture_xl_sender_reports_a_late_guest(void **state)
+{
+    (void)state;
+    far.outcome = -1;
+    says(BANNER, strlen(BANNER));
+    w.save_rc = ERROR_ABORTED;
+    far.save_signal = SIGINT;
+    w.report.start_monotonic_ns = xl_now_ns() - 3 * XPC_S;
+    w.report.suspend_asked_ns = XPC_S;
+    w.late = LATE_RESUMED;
+    run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");
+    assert_non_null(strstr(w.report.text, "keeps running on the source; it "
+                           "suspended after 2.0"));
+    assert_string_equal(w.report.reason, "interrupted");
+    assert_true(w.report.suspended_ns >= 3 * XPC_S);
+    assert_true(w.report.resumed_ns >= w.report.suspended_ns);
+}
+
+static void torture_xl_sender_reports_one_left_to_the_guard(void **state)
+{
+    char text[128];
+
+    (void)state;
+    far.outcome = -1;
+    says(BANNER, strlen(BANNER));
+    w.save_rc = ERROR_ABORTED;
+    w.s.broken = XPC_REASON_NO_ANSWER;
+    w.late = LATE_LEFT;
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save resume");
+    assert_string_equal(w.report.reason, "suspend-pending");
+    assert_int_equal(w.report.decision.reason, XPC_REASON_NO_ANSWER);
+    snprintf(text, sizeof(text), "may still suspend: process %ld waits to "
+             "resume it", (long)w.s.guard.pid);
+    assert_non_null(strstr(w.report.text, text));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -551,6 +590,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_ready_and_gone_is_taken_back),
         TEST(torture_xl_sender_ended_before_all_sends_nothing),
         TEST(torture_xl_sender_the_guest_has_ended),
+        TEST(torture_xl_sender_reports_a_late_guest),
+        TEST(torture_xl_sender_reports_one_left_to_the_guard),
         TEST(torture_xl_sender_ended_outdoes_aborted),
     };
 

@@ -79,6 +79,29 @@ static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
     assert_false(w.s.copy_left);
 }
 
+/* Asked to suspend, xl killed: it may suspend yet. */
+static void torture_xl_sender_guard_knows_that_it_was_asked(void **state)
+{
+    (void)state;
+    far.outcome = -1;
+    hangs_up();
+    stand_in_expect(GUARD_ASKED, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "resume");
+    assert_true(w.s.asked);
+}
+
+/* xl does the rest: there is the guest to wait for, and no report to make. */
+static void torture_xl_sender_guard_waits_in_place_of_xl(void **state)
+{
+    (void)state;
+    far.outcome = -1;
+    hangs_up();
+    assert_int_equal(sender_stand_in(&w.s, GUARD_LATE), MIGRATE_FAILED);
+    assert_string_equal(w.did, "resume");
+    assert_true(w.s.asked);
+    assert_null(w.report.text);
+}
+
 static void torture_xl_sender_guard_never_resumes_after_go(void **state)
 {
     (void)state;
@@ -130,6 +153,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_guard_touches_nothing_untouched),
         TEST(torture_xl_sender_guard_takes_back),
         TEST(torture_xl_sender_guard_finds_its_name_untouched),
+        TEST(torture_xl_sender_guard_knows_that_it_was_asked),
+        TEST(torture_xl_sender_guard_waits_in_place_of_xl),
         TEST(torture_xl_sender_guard_never_resumes_after_go),
         TEST(torture_xl_sender_guard_hears_the_answer),
         TEST(torture_xl_sender_guard_is_given_it_back),

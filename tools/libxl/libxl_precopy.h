@@ -77,7 +77,7 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * after the suspend. Keeping the clock from then to the target's start is the
  * caller's too, and so is to abort a call whose guest does not suspend (the
  * leaf "overdue"): see STRICT in the man page; tools/xl/xl_sender.c and
- * xl_migrate_save.c do it.
+ * xl_take_back.c do it.
  *
  * More than one channel, and compression, are refused by the save helper
  * (report: refused), unless somebody lends it the channels, as our xl does.

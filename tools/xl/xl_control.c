@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -162,6 +164,23 @@ static bool look_at_migration(struct control *c, struct control_state *st)
     return true;
 }
 
+/* Does the process that was to wait for the guest to suspend live? */
+static bool is_taken_back(const struct control *c)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN], *value = NULL;
+    long pid;
+
+    if (xs) {
+        value = xs_read(xs, XBT_NULL, xpc_store_path(path, c->domid,
+                                                     "taking-back"), NULL);
+        xs_close(xs);
+    }
+    pid = value ? strtol(value, NULL, 10) : 0;
+    free(value);
+    return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+}
+
 void control_look(struct control *c, struct control_state *st)
 {
     control_state_dispose(st);
@@ -177,6 +196,8 @@ void control_look(struct control *c, struct control_state *st)
     if (st->reported && st->suspended &&
         st->report.outcome == XPC_OUTCOME_SENT)
         st->phase = PHASE_HANDOVER;
+    else if (is_taken_back(c))
+        st->phase = PHASE_TAKING_BACK;
 }
 
 uint64_t control_iteration(const struct control_state *st)

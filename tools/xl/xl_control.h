@@ -29,6 +29,8 @@ enum control_phase {
     PHASE_PRECOPY,                  /* copying, the guest runs */
     PHASE_SUSPENDED,                /* copying the rest */
     PHASE_HANDOVER,                 /* all is sent, the target has its turn */
+    PHASE_TAKING_BACK,              /* failed, the guest may still suspend and
+                                     * somebody waits to resume it */
     PHASE_GONE,                     /* the domain is not here any more */
 };
 

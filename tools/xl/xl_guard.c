@@ -26,7 +26,7 @@ static int listen_to(int fd)
     char c;
     ssize_t n;
 
-    for (;;) {
+    while (word != GUARD_LATE) {
         n = read(fd, &c, 1);
         if (n == 1)
             word = c;
@@ -81,6 +81,7 @@ void guard_tell(struct guard *g, enum guard_word word)
 
     if (!g->pid)
         return;
+    g->late |= word == GUARD_LATE;
     do {
         n = write(g->fd, &c, 1);
     } while (n < 0 && errno == EINTR);
@@ -98,7 +99,7 @@ void guard_end(struct guard *g)
         return;
     guard_tell(g, GUARD_DONE);
     close(g->fd);
-    while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+    while (!g->late && waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     *g = (struct guard){ .fd = -1 };
 }

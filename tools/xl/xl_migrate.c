@@ -27,6 +27,8 @@ struct migration {
     char *rune;
     struct report_file file;
     struct guard guard;
+    bool handed_over;               /* we are the guard, xl has told the rest */
+    libxl_uuid uuid;
     libxl_precopy_report report;
     size_t learned_from;            /* migrations to the host; 0: nothing */
     time_t start;
@@ -69,7 +71,7 @@ static int open_libxl(struct migration *m, char *err)
     return -1;
 }
 
-static void learn_size(struct migration *m)
+static void learn_domain(struct migration *m)
 {
     libxl_dominfo info;
 
@@ -77,6 +79,7 @@ static void learn_size(struct migration *m)
     if (!libxl_domain_info(m->ctx, &info, m->domid))
         m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
                                   (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
+    m->uuid = info.uuid;            /* nil if that has failed */
     libxl_dominfo_dispose(&info);
 }
 
@@ -132,7 +135,7 @@ static int prepare(struct migration *m, char *err)
     m->config = migrate_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
-    learn_size(m);
+    learn_domain(m);
     return report_open(&m->file, m->o.report_file, err);
 }
 
@@ -151,6 +154,7 @@ static int stand_in(struct migration *m, struct sender *s, int word)
                 "Xen: look after %s at both ends\n", m->o.domain);
         return MIGRATE_UNKNOWN;
     }
+    m->handed_over = word == GUARD_LATE;
     now = libxl_domid_to_name(m->ctx, m->domid);
     if (now && m->name && strcmp(now, m->name))
         s->away_name = now;
@@ -179,10 +183,11 @@ static int migrate(struct migration *m, int interrupt_fd)
         .report = &m->report,
         .ctx = m->ctx,
         .domid = m->domid,
+        .uuid = m->uuid,
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
-    int word, r = 0;
+    int word, status, r = 0;
 
     tell_learned(m);
     m->start = time(NULL);
@@ -201,7 +206,10 @@ static int migrate(struct migration *m, int interrupt_fd)
                 strerror(errno));
         return MIGRATE_FAILED;
     }
-    return sender_run(&s);
+    status = sender_run(&s);
+    m->ctx = s.ctx;
+    m->guard = s.guard;
+    return status;
 }
 
 /* What happened, to everyone who wants to know. */
@@ -260,9 +268,13 @@ int cmd_migrate(int argc, char **argv)
     }
     interrupt_fd = interrupt_open();
     status = migrate(&m, interrupt_fd);
-    tell(&m, status);
-    /* It was for us; where both ends must be looked at it may yet help. */
-    if (status != MIGRATE_UNKNOWN)
+    if (!m.handed_over)
+        tell(&m, status);
+    /*
+     * It was for us, or is for the guard; where both ends must be looked at it
+     * may yet help.
+     */
+    if (status != MIGRATE_UNKNOWN && !m.guard.late)
         libxl_domain_precopy_clear(m.ctx, m.domid);
     guard_end(&m.guard);
     if (interrupt_fd >= 0)

@@ -141,6 +141,9 @@ bool transport_ended_with(const struct transport *t, const void *msg,
 enum guard_word {
     GUARD_UNTOUCHED = 'u',          /* it runs here, nothing has begun */
     GUARD_HERE = 'h',               /* we do, whatever its name and state */
+    GUARD_ASKED = 'a',              /* so do we, and it was asked to suspend */
+    GUARD_LATE = 'l',               /* it runs here, may still suspend, and is
+                                     * the guard's to resume then */
     GUARD_GO = 'g',                 /* nobody knows: go may have been given */
     GUARD_THERE = 't',              /* it runs on the target */
     GUARD_DONE = 'd',               /* all is done */
@@ -149,12 +152,13 @@ enum guard_word {
 struct guard {
     pid_t pid;                      /* 0: there is none */
     int fd;
+    bool late;                      /* it was told GUARD_LATE */
 };
 
 /*
  * Forks the guard. Returns 1 in the parent, or -1 with errno. In the guard it
  * returns 0 and the last word, if and when the parent and its save helper
- * have ended without guard_end(); the guard has the parent's memory as it was,
+ * have ended without guard_end(), or at once after GUARD_LATE; the guard has the parent's memory as it was,
  * of the transport what the receiver says (NULL: there is none), and is to
  * exit.
  */
@@ -166,7 +170,10 @@ void guard_tell(struct guard *g, enum guard_word word);
 /* Is the guard to wait for the end of children started now, too? */
 void guard_inherit(struct guard *g, bool children_too);
 
-/* All is done: the guard ends. Does nothing if there is none. */
+/*
+ * All is done: the guard ends, or after GUARD_LATE is left to what it does.
+ * Does nothing if there is none.
+ */
 void guard_end(struct guard *g);
 
 /* ---- progress: xl_progress.c ------------------------------------------ */
@@ -180,8 +187,9 @@ struct progress {
     uint64_t shown;                 /* the last iteration shown */
     uint64_t iteration;             /* being sent */
     uint64_t done, total;           /* its frames, as libxenguest counts */
-    uint64_t sent_ns;               /* since when that is all of them */
     bool suspended;                 /* the caller's: these are the rest */
+    /* The caller's: the guest was asked to suspend, acknowledged it. 0: no. */
+    uint64_t asked_ns, acknowledged_ns;
     uint64_t total_bytes;           /* all of the domain, as it is sent */
     uint64_t last_ns;               /* when the last line was written */
 };
@@ -197,6 +205,9 @@ void progress_params(struct progress *p, const struct xpc_params *params);
 bool progress_due(const struct progress *p);
 /* Shows it then. */
 void progress_tick(struct progress *p, pid_t not_helper);
+/* The same while a guest that is late to suspend is waited for. */
+void progress_taking_back(struct progress *p, uint64_t waited_ns,
+                          uint64_t left_ns);
 /* Before anything else is written to stderr. */
 void progress_break(struct progress *p);
 
@@ -236,6 +247,12 @@ int report_open(struct report_file *rf, const char *path,
                 char err[XPC_ERR_LEN]);
 /* Writes and closes; report NULL: forgets it. Returns 0, or -1 and says so. */
 int report_close(struct report_file *rf, const struct xpc_report *report);
+/*
+ * The report's reason when the guest was left to the guard, which waits for it
+ * to suspend.
+ */
+#define XL_REASON_SUSPEND_PENDING "suspend-pending"
+
 /* For people. name: the domain's. */
 void report_print(FILE *out, const char *name,
                   const struct xpc_report *report);
@@ -255,6 +272,16 @@ char *migrate_config(libxl_ctx *ctx, uint32_t domid,
 /* ---- the sender: xl_sender.c ------------------------------------------ */
 
 struct sender;
+
+/* What became of a guest that could suspend after its migration had failed. */
+enum late {
+    LATE_NO,                        /* it could not */
+    LATE_RESUMED,                   /* it has, and was resumed */
+    LATE_NEVER,                     /* it was waited for and has not */
+    LATE_LEFT,                      /* the guard waits for it */
+    LATE_OTHERS,                    /* another program has it suspend */
+    LATE_ENDED,                     /* it has ended: see ended */
+};
 
 /* What the sender needs of libxl. Each returns 0 or a libxl error. */
 struct sender_ops {
@@ -304,14 +331,18 @@ struct sender {
     bool orphaned;                  /* we are the guard, xl was killed */
     bool copy_left;                 /* the target may keep one, paused */
     const char *ended;              /* what the guest did, NULL: it lives */
+    bool asked;                     /* it was asked to suspend, as seen here */
+    enum late late;
+    uint64_t late_ns;               /* CLOCK_MONOTONIC: seen suspended */
     struct guard guard;
     char *away_name;                /* what it is called here meanwhile */
     /* CLOCK_MONOTONIC; 0: not reached */
     uint64_t saved_ns, ready_ns, go_ns, started_ns, broken_ns,
              resumed_ns;
-    /* xl_migrate_save.c */
-    libxl_ctx *ctx;
+    /* xl_migrate_save.c, xl_take_back.c */
+    libxl_ctx *ctx;                 /* another one after a failed save() */
     uint32_t domid;
+    libxl_uuid uuid;                /* nil: not known */
     int suspend_flags;
     struct migrate_logger *logger;
 };
@@ -362,5 +393,20 @@ int sender_expect(struct sender *s, int fd, const void *msg, size_t len,
 
 /* With libxl behind it: xl_migrate_save.c. */
 extern const struct sender_ops libxl_sender_ops;
+
+/* ---- the guest: xl_take_back.c ----------------------------------------- */
+
+/*
+ * Returns 1 when it is suspended, 0 when not, or a libxl error. s->ended is
+ * set when it has ended.
+ */
+int sender_is_suspended(struct sender *s);
+
+/*
+ * See struct sender_ops. Waits for a guest that has acknowledged a request to
+ * suspend, for minutes, and sets s->late. A signal meanwhile leaves that to
+ * the guard.
+ */
+int sender_take_back(struct sender *s);
 
 #endif

@@ -60,6 +60,10 @@ static int timed_out(const struct control *c, const struct control_state *st)
         snprintf(why, sizeof(why), "the migration of %.80s has not ended yet: "
                  "it will as soon as the link takes anything; or interrupt "
                  "its xl migrate with Ctrl-C", c->name);
+    else if (st->phase == PHASE_TAKING_BACK)
+        snprintf(why, sizeof(why), "the migration of %.80s has ended, but the "
+                 "guest may still suspend: it is waited for, to be resumed "
+                 "then", c->name);
     else
         snprintf(why, sizeof(why), "%.80s is suspended on this host, and its "
                  "migration has not ended yet: see what its xl migrate says",

@@ -13,8 +13,8 @@
 #include <libxl_event.h>
 
 #include "libxl_precopy.h"
-#include "xen_logdirty.h"
 #include "xen_store.h"
+#include "xen_suspend.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
 
@@ -25,61 +25,29 @@ struct save {
     libxl_asyncop_how how;
     uint64_t looked_ns;             /* when the guest was last looked at */
     bool given_up;                  /* it has ended */
+    bool aborted;                   /* a user has cancelled it */
+    unsigned int request_events;
     bool done;
     int rc;
 };
 
 #define LOOK_NS UINT64_C(1000000000)
-
-/* ---- the guest --------------------------------------------------------- */
-
-/* How a guest ends, in words that follow "the guest". */
-static const char *end_text(const libxl_dominfo *info)
-{
-    if (!info->shutdown)
-        return "is gone from this host";
-    switch (info->shutdown_reason) {
-    case LIBXL_SHUTDOWN_REASON_POWEROFF:    return "has shut down";
-    case LIBXL_SHUTDOWN_REASON_REBOOT:      return "is rebooting";
-    case LIBXL_SHUTDOWN_REASON_CRASH:       return "has crashed";
-    default:                                return "has ended";
-    }
-}
-
-/*
- * Returns 1 when it is suspended, 0 when not, or a libxl error. s->ended is
- * set when it is none of the two.
- */
-static int is_suspended(struct sender *s)
-{
-    libxl_dominfo info;
-    bool suspended;
-    int rc;
-
-    libxl_dominfo_init(&info);
-    rc = libxl_domain_info(s->ctx, &info, s->domid);
-    suspended = !rc && info.shutdown &&
-                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
-    if (rc == ERROR_DOMAIN_NOTFOUND ||
-        (!rc && !suspended && (info.shutdown || info.dying))) {
-        s->ended = end_text(&info);
-        rc = 0;
-    }
-    libxl_dominfo_dispose(&info);
-    return rc ? rc : suspended;
-}
+/* Of the watch on the request to suspend. */
+#define REQUEST "request"
 
 /* ---- progress --------------------------------------------------------- */
 
 static void watch_open(struct save *v)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XPC_STORE_PATH_LEN], request[XEN_SUSPEND_PATH_LEN];
 
     v->xs = xs_open(0);
     if (!v->xs)
         return;
     libxl_domain_precopy_path(v->s->domid, path, sizeof(path));
-    if (!xs_watch(v->xs, path, "precopy")) {
+    if (!xs_watch(v->xs, path, "precopy") ||
+        !xs_watch(v->xs, xen_suspend_path(request, v->s->domid),
+                  REQUEST)) {
         xs_close(v->xs);
         v->xs = NULL;
     }
@@ -122,6 +90,48 @@ static void look_overdue(struct save *v)
     free(value);
 }
 
+/*
+ * Somebody has cancelled the migration after the guest was asked to suspend:
+ * the plug-in waits for libxl then, and can't see it.
+ */
+static void look_cancelled(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN];
+    void *value;
+
+    if (!v->s->asked || v->s->progress->suspended || v->aborted)
+        return;
+    value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+                                                    "cancel"), NULL);
+    if (value) {
+        v->aborted = true;
+        migrate_logger_hold(v->s->logger);
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+    free(value);
+}
+
+/*
+ * libxl asks the guest to suspend by writing to a node that the guest clears
+ * to acknowledge it. An event with the node empty, which is not the watch's
+ * first, means that both have happened.
+ */
+static void look_at_request(struct save *v)
+{
+    struct progress *p = v->s->progress;
+    bool pending = xen_suspend_pending(v->xs, v->s->domid);
+
+    if (!v->request_events++ && !pending)
+        return;
+    if (!v->s->asked) {
+        v->s->asked = true;
+        guard_tell(&v->s->guard, GUARD_ASKED);
+        p->asked_ns = xl_now_ns();
+    }
+    if (!pending && !p->acknowledged_ns)
+        p->acknowledged_ns = xl_now_ns();
+}
+
 static void watch_fired(struct save *v)
 {
     libxl_precopy_active active;
@@ -129,9 +139,14 @@ static void watch_fired(struct save *v)
     char **event;
 
     while ((event = xs_check_watch(v->xs))) {
+        if (event[XS_WATCH_TOKEN] &&
+            !strcmp(event[XS_WATCH_TOKEN], REQUEST))
+            look_at_request(v);
+        else
+            any = true;
         free(event);
-        any = true;
     }
+    look_cancelled(v);
     if (!any)
         return;
     if (!libxl_domain_precopy_active(v->s->ctx, v->s->domid, &active))
@@ -174,7 +189,7 @@ static void look_after_guest(struct save *v)
     if (xl_now_ns() - v->looked_ns < LOOK_NS && !progress_due(s->progress))
         return;
     v->looked_ns = xl_now_ns();
-    s->progress->suspended = is_suspended(s) == 1;
+    s->progress->suspended = sender_is_suspended(s) == 1;
     if (s->ended && !v->given_up) {
         v->given_up = true;
         progress_break(s->progress);
@@ -234,6 +249,34 @@ static int poll_once(struct save *v, struct pollfd **fds, int *room)
     return 0;
 }
 
+/*
+ * When the save helper dies while libxl waits for the guest to suspend, libxl
+ * (4.17) leaves its watch and its timer registered, in memory that it has
+ * freed: no event may be waited for in that context any more, nor may it be
+ * freed. It is kept where a leak checker can see it.
+ */
+static void renew_ctx(struct sender *s)
+{
+    static libxl_ctx *spoilt __attribute__((used));
+    libxl_ctx *ctx = xl_open_ctx(migrate_logger_xtl(s->logger));
+
+    if (!ctx)
+        return;
+    spoilt = s->ctx;
+    s->ctx = ctx;
+}
+
+/*
+ * What has come meanwhile: a request to suspend must not be missed. xenstored
+ * sends what has happened before it answers.
+ */
+static void after_failure(struct save *v)
+{
+    xen_suspend_pending(v->xs, v->s->domid);
+    watch_fired(v);
+    show_iterations(v);
+}
+
 static int save(struct sender *s)
 {
     const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
@@ -265,7 +308,9 @@ static int save(struct sender *s)
     }
     rc = v.rc;
     if (v.xs && rc)
-        show_iterations(&v);
+        after_failure(&v);
+    if (rc)
+        renew_ctx(s);
 
  out:
     transport_let_go(&s->t);
@@ -296,84 +341,7 @@ static int rename_domain(struct sender *s, const char *from, const char *to)
 
 static void look(struct sender *s)
 {
-    is_suspended(s);
-}
-
-/*
- * An interruption may come between libxl asking the guest to suspend and the
- * guest taking notice; libxl then leaves the request standing. Returns true
- * when it was there and is withdrawn.
- */
-static bool withdraw_suspend(uint32_t domid)
-{
-    struct xs_handle *xs = xs_open(0);
-    bool pending = false, done = false;
-    xs_transaction_t t;
-    char path[64];
-    char *asked;
-
-    snprintf(path, sizeof(path), "/local/domain/%"PRIu32"/control/shutdown",
-             domid);
-    while (xs && !done) {
-        t = xs_transaction_start(xs);
-        if (t == XBT_NULL)
-            break;
-        asked = xs_read(xs, t, path, NULL);
-        pending = asked && !strcmp(asked, "suspend");
-        free(asked);
-        if (pending)
-            xs_write(xs, t, path, "", 0);
-        done = xs_transaction_end(xs, t, !pending);
-        if (!done && errno != EAGAIN) {
-            pending = false;
-            break;
-        }
-    }
-    if (xs)
-        xs_close(xs);
-    return pending;
-}
-
-/*
- * A helper that ended without a report was killed, and libxenguest could not
- * clean up: Xen still logs the guest's writes, and whether the guest was asked
- * to suspend is not known.
- */
-static void after_killed_helper(struct sender *s)
-{
-    if (xpc_logdirty_off(s->domid))
-        fprintf(stderr, "migration sender: can't switch off the log of the "
-                "guest's writes: %s: it is slower until it is migrated or "
-                "started anew\n", strerror(errno));
-}
-
-/*
- * A guest that has taken notice of the request to suspend does so, though the
- * migration is broken off: give it time to.
- */
-static int take_back(struct sender *s)
-{
-    const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
-    const struct xpc_report *r = s->report;
-    int tries = 1, rc;
-
-    rc = is_suspended(s);
-    if (s->ended || rc < 0)
-        return rc;
-    if (!s->report_read)
-        after_killed_helper(s);
-    if (!rc && (!s->report_read || (r->suspend_asked_ns && !r->suspended_ns)))
-        tries = withdraw_suspend(s->domid) ? 10 : 200;
-    if (tries == 200 && !s->report_read)
-        fprintf(stderr, "migration sender: waiting ten seconds in case the "
-                "guest has been asked to suspend.\n");
-    while (!rc && !s->ended && --tries) {
-        nanosleep(&step, NULL);
-        rc = is_suspended(s);
-    }
-    if (rc <= 0)
-        return rc;
-    return libxl_domain_resume(s->ctx, s->domid, 1, NULL);
+    sender_is_suspended(s);
 }
 
 static int destroy(struct sender *s)
@@ -386,6 +354,6 @@ const struct sender_ops libxl_sender_ops = {
     .save           = save,
     .read_report    = read_report,
     .rename         = rename_domain,
-    .take_back      = take_back,
+    .take_back      = sender_take_back,
     .destroy        = destroy,
 };

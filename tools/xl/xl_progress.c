@@ -86,10 +86,6 @@ void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
 {
     if (!p->iteration)
         p->begun_ns = xl_now_ns();
-    if (done < total || p->iteration != iteration)
-        p->sent_ns = 0;
-    if (done >= total && !p->sent_ns)
-        p->sent_ns = xl_now_ns();
     p->iteration = iteration;
     p->done = done;
     p->total = total;
@@ -177,6 +173,55 @@ static unsigned int percent(const struct progress *p, uint64_t bytes)
     return part < 1 ? part * 100 : 100;
 }
 
+/* libxl gives the guest so long to acknowledge, and again to suspend. */
+#define LIBXL_PATIENCE_NS UINT64_C(60000000000)
+
+/* Since when, then, the guest is waited for; 0: it is not. */
+static uint64_t waits_since(const struct progress *p)
+{
+    return p->suspended ? 0 :
+           p->acknowledged_ns ? p->acknowledged_ns : p->asked_ns;
+}
+
+static void tick_waiting(struct progress *p)
+{
+    uint64_t waited = xl_now_ns() - waits_since(p);
+    char line[LINE_LEN];
+
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "suspending", xl_asprintf(
+            "{\"acknowledged\":%s,\"elapsed-us\":%"PRIu64",\"limit-us\":"
+            "%"PRIu64"}", p->acknowledged_ns ? "true" : "false",
+            waited / 1000, LIBXL_PATIENCE_NS / 1000));
+        return;
+    }
+    snprintf(line, sizeof(line), "waiting for the guest to %s: %"PRIu64" s of "
+             "%"PRIu64"", p->acknowledged_ns ? "suspend" :
+             "acknowledge the request to suspend", waited / 1000000000,
+             LIBXL_PATIENCE_NS / 1000000000);
+    show(p, line, false);
+}
+
+void progress_taking_back(struct progress *p, uint64_t waited_ns,
+                          uint64_t left_ns)
+{
+    char waited[XPC_UNIT_LEN], left[XPC_UNIT_LEN], line[LINE_LEN];
+
+    if (p->mode == PROGRESS_NONE ||
+        xl_now_ns() < p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS))
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "taking-back", xl_asprintf(
+            "{\"elapsed-us\":%"PRIu64",\"left-us\":%"PRIu64"}",
+            waited_ns / 1000, left_ns / 1000));
+        return;
+    }
+    snprintf(line, sizeof(line), "waiting for the guest to suspend, to resume "
+             "it: %s, %s left", xpc_format_time(waited, waited_ns),
+             xpc_format_time(left, left_ns));
+    show(p, line, false);
+}
+
 static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
 {
     char sent[XPC_UNIT_LEN + 16] = "", unit[XPC_UNIT_LEN],
@@ -190,10 +235,6 @@ static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
     if (p->suspended)
         snprintf(line, sizeof(line), "suspended, copying the rest: %u%% "
                  "sent%s, %s", percent(p, bytes), sent, time);
-    else if (p->sent_ns && xl_now_ns() - p->sent_ns > TICK_NS)
-        snprintf(line, sizeof(line), "iteration %"PRIu64": sent%s, waiting "
-                 "for the guest to suspend, %s%s", p->iteration, sent, time,
-                 left);
     else
         snprintf(line, sizeof(line), "iteration %"PRIu64": %u%% sent%s, "
                  "%s%s", p->iteration, percent(p, bytes), sent, time, left);
@@ -212,6 +253,10 @@ void progress_tick(struct progress *p, pid_t not_helper)
 
     if (!progress_due(p))
         return;
+    if (waits_since(p)) {
+        tick_waiting(p);
+        return;
+    }
     bytes = helper_bytes(not_helper);
     if (p->mode != PROGRESS_JSON) {
         tick_text(p, elapsed, bytes);

@@ -19,6 +19,19 @@ static const char *const outcome_texts[] = {
     [XPC_OUTCOME_MIGRATED] = "migrated",
 };
 
+static const char *outcome_text(const struct xpc_report *r)
+{
+    if (r->reason && !strcmp(r->reason, "guest-ended"))
+        return "failed, the guest has ended";
+    if (r->reason && !strcmp(r->reason, XL_REASON_SUSPEND_PENDING))
+        return r->outcome == XPC_OUTCOME_ABORTED ?
+               "aborted by the policy, the guest may still suspend" :
+               r->outcome == XPC_OUTCOME_INTERRUPTED ?
+               "interrupted, the guest may still suspend" :
+               "failed, the guest may still suspend";
+    return outcome_texts[r->outcome];
+}
+
 /* What was broken off took no time that would say anything: 0. */
 static void print_row(FILE *out, const char *what, uint64_t pages,
                       uint64_t bytes, uint64_t duration_ns)
@@ -76,9 +89,7 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    fprintf(out, "Migration of %s: %s\n", name,
-            r->reason && !strcmp(r->reason, "guest-ended") ?
-            "failed, the guest has ended" : outcome_texts[r->outcome]);
+    fprintf(out, "Migration of %s: %s\n", name, outcome_text(r));
     if (r->text)
         fprintf(out, "  %s\n", r->text);
     if (r->nr_iterations)

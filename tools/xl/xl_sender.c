@@ -154,6 +154,8 @@ static int take_back(struct sender *s, int status)
         return MIGRATE_FAILED;
     if (!rc) {
         s->resumed_ns = xl_now_ns();
+        if (s->late == LATE_RESUMED)
+            fprintf(stderr, SAY "the guest runs here again.\n");
         return status;
     }
     s->stuck = true;
@@ -366,6 +368,8 @@ static void set_downtime(struct sender *s)
     struct xpc_report *r = s->report;
     uint64_t end = r->target_started_ns;
 
+    if (s->late == LATE_RESUMED && !r->suspended_ns)
+        r->suspended_ns = since_start(r, s->late_ns);
     if (!r->suspended_ns)
         return;
     if (!end)
@@ -395,6 +399,42 @@ static void set_broken(struct sender *s)
                  "and the target was %s", a, s->ready_ns ?
                  "ready too late" : "not ready");
     set_reason(r, xpc_reason_names[s->broken], text);
+}
+
+/* What became of a guest that was slow to suspend, or may become of it. */
+static void add_late(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char time[XPC_UNIT_LEN], *more, *text = r->text;
+
+    switch (s->late) {
+    case LATE_RESUMED:
+        more = xl_asprintf("; it suspended%s%s, and was resumed",
+                           r->suspend_asked_ns ? " after " : "",
+                           r->suspend_asked_ns ? xpc_format_time(time,
+                           r->suspended_ns - r->suspend_asked_ns) : "");
+        break;
+    case LATE_NEVER:
+        more = xl_asprintf("; it has acknowledged the request to suspend, and "
+                           "not suspended since");
+        break;
+    case LATE_LEFT:
+        free(r->reason);
+        r->reason = xl_asprintf(XL_REASON_SUSPEND_PENDING);
+        more = xl_asprintf("; it has acknowledged the request to suspend and "
+                           "may still suspend: process %ld waits to resume it",
+                           (long)s->guard.pid);
+        break;
+    case LATE_OTHERS:
+        more = xl_asprintf("; another program has asked it to suspend "
+                           "meanwhile");
+        break;
+    default:
+        return;
+    }
+    r->text = xl_asprintf("%s%s", text, more);
+    free(text);
+    free(more);
 }
 
 /* What only the sender knows. */
@@ -444,6 +484,8 @@ static void complete_report(struct sender *s, int status)
                    "it keeps running on the source");
     else if (!r->text)
         set_reason(r, "error", "failed before the guest was touched");
+    if (!s->stuck && !s->ended)
+        add_late(s);
 }
 
 /*
@@ -486,7 +528,12 @@ int sender_stand_in(struct sender *s, int word)
         gone_over(s);
         status = MIGRATE_OK;
         break;
+    case GUARD_LATE:
+        /* xl does, or has done, all else. */
+        s->asked = true;
+        return take_back(s, MIGRATE_FAILED);
     default:
+        s->asked = word == GUARD_ASKED;
         fprintf(stderr, SAY "xl was killed: the domain stays on this "
                 "host.\n");
         status = take_back(s, MIGRATE_FAILED);

@@ -41,6 +41,11 @@ static void how_far(const struct control_state *st, char *buf, size_t len)
                  "over");
         return;
     }
+    if (st->phase == PHASE_TAKING_BACK) {
+        snprintf(buf, len, "failed; the guest may still suspend: it is waited "
+                 "for, to be resumed then");
+        return;
+    }
     if (st->phase == PHASE_PRECOPY)
         n = snprintf(buf, len, "iteration %"PRIu64, control_iteration(st));
     else
@@ -134,7 +139,7 @@ void status_print(FILE *out, const struct control *c,
 static const char *const phase_names[] = {
     [PHASE_NONE] = "none", [PHASE_PRECOPY] = "precopy",
     [PHASE_SUSPENDED] = "suspended", [PHASE_HANDOVER] = "handover",
-    [PHASE_GONE] = "gone", NULL
+    [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone", NULL
 };
 
 struct head {

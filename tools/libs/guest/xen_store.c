@@ -127,6 +127,7 @@ int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
 {
     static const char *const told[] = {
         "progress", "iteration", "refused", "report", "overdue",
+        "taking-back",
     };
     int rc = 0;
 

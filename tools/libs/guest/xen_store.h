@@ -22,6 +22,10 @@
  *                         /cancel         written by a user: stop precopy
  *                         /overdue        with strict: the guest does not
  *                                         suspend, the toolstack is to abort
+ *                         /taking-back    written by xl: the migration has
+ *                                         failed, and the process of this
+ *                                         number waits for the guest to
+ *                                         suspend, to resume it
  *
  * A value in xenstore is at most 4 KiB.
  */

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Taking the guest back, with a xenstore in memory and a libxl of which only
+ * the answers exist. What the guest does is a script: a step before each look
+ * at it.
+ */
+#include "fake_sender.h"
+
+#include <signal.h>
+
+#include <poll.h>
+#include <time.h>
+
+#include <libxl_utils.h>
+#include <xenctrl.h>
+
+#include "fake_xenstore.h"
+#include "xpc_units.h"
+
+#define REQUEST "/local/domain/7/control/shutdown"
+#define WAITER "/libxl/7/precopy/taking-back"
+
+typedef void step_fn(void);
+
+static struct {
+    bool gone, suspended, no_irq, renamed, another;
+    int shutdown_reason;        /* 0: it has not shut down by itself */
+    int looks, resumed, log_off;
+    step_fn *step[16];          /* before the nth look */
+    char out[32768];
+} domain;
+
+/* ---- the time ------------------------------------------------------------ */
+
+/* It passes while something is waited for, and only then. */
+static uint64_t now_ns;
+
+int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
+{
+    (void)fds;
+    (void)nr;
+    now_ns += timeout_ms * XPC_MS;
+    return 0;
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    (void)id;
+    *ts = (struct timespec){ .tv_sec = now_ns / XPC_S,
+                             .tv_nsec = now_ns % XPC_S };
+    return 0;
+}
+
+/* ---- libxl and Xen ----------------------------------------------------- */
+
+int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+{
+    step_fn *step = domain.looks < 16 ? domain.step[domain.looks] : NULL;
+
+    (void)ctx;
+    assert_int_equal(domid, 7);
+    domain.looks++;
+    if (step)
+        step();
+    info->domain_type = domain.no_irq ? LIBXL_DOMAIN_TYPE_HVM :
+                                        LIBXL_DOMAIN_TYPE_PVH;
+    info->uuid.uuid[0] = domain.another ? 2 : 1;
+    info->shutdown = domain.suspended || domain.shutdown_reason;
+    info->shutdown_reason = domain.shutdown_reason ? domain.shutdown_reason :
+                            LIBXL_SHUTDOWN_REASON_SUSPEND;
+    return domain.gone ? ERROR_DOMAIN_NOTFOUND : 0;
+}
+
+int libxl_domain_resume(libxl_ctx *ctx, uint32_t domid, int suspend_cancel,
+                        const libxl_asyncop_how *how)
+{
+    (void)ctx;
+    (void)how;
+    assert_int_equal(domid, 7);
+    assert_int_equal(suspend_cancel, 1);
+    assert_true(domain.suspended);
+    assert_false(domain.another);
+    domain.suspended = false;
+    domain.resumed++;
+    return 0;
+}
+
+char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)
+{
+    (void)ctx;
+    (void)domid;
+    return strdup(domain.renamed ? "g1--migratedaway" : "g1");
+}
+
+xc_interface *xc_interface_open(xentoollog_logger *logger,
+                                xentoollog_logger *dombuild_logger,
+                                unsigned int flags)
+{
+    (void)logger;
+    (void)dombuild_logger;
+    (void)flags;
+    return (xc_interface *)&domain;
+}
+
+int xc_interface_close(xc_interface *xch)
+{
+    (void)xch;
+    return 0;
+}
+
+int xc_hvm_param_get(xc_interface *xch, uint32_t domid, uint32_t param,
+                     uint64_t *value)
+{
+    (void)xch;
+    (void)domid;
+    (void)param;
+    *value = !domain.no_irq;
+    return 0;
+}
+
+int xc_shadow_control(xc_interface *xch, uint32_t domid, unsigned int sop,
+                      unsigned int *mb, unsigned int mode)
+{
+    (void)xch;
+    (void)domid;
+    (void)mb;
+    (void)mode;
+    domain.log_off += sop == XEN_DOMCTL_SHADOW_OP_OFF;
+    return 0;
+}
+
+/* ---- what the guest and others do ---------------------------------------- */
+
+static void suspends(void)
+{
+    domain.suspended = true;
+}
+
+static void crashes(void)
+{
+    domain.shutdown_reason = LIBXL_SHUTDOWN_REASON_CRASH;
+}
+
+static void is_destroyed(void)
+{
+    domain.gone = true;
+}
+
+static void number_is_reused(void)
+{
+    domain.another = domain.suspended = true;
+}
+
+static void others_ask(void)
+{
+    fake_set(REQUEST, "suspend");
+}
+
+static void suspends_for_others(void)
+{
+    fake_set(REQUEST, "");
+    domain.suspended = true;
+}
+
+static void is_migrated_by_others(void)
+{
+    domain.renamed = domain.suspended = true;
+}
+
+static void ctrl_c(void)
+{
+    raise(SIGINT);
+}
+
+static void takes_the_request(void)
+{
+    fake_set(REQUEST, "");
+}
+
+/* ---- running it ---------------------------------------------------------- */
+
+#define FIRST 2     /* looks before the waiting begins */
+
+static int no_save(struct sender *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&domain, 0, sizeof(domain));
+    now_ns = 1000 * XPC_S;
+    sender_setup(no_save, no_save);
+    w.s.uuid.uuid[0] = 1;
+    w.s.report_read = true;
+    w.report.suspend_asked_ns = 1;
+    fake_set(REQUEST, "");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sender_teardown();
+    fake_reset();
+    return 0;
+}
+
+/* Takes it back; what was printed is in domain.out. */
+static void take_back_expect(int rc, enum late late)
+{
+    FILE *f = tmpfile();
+    int err = dup(2), r;
+    size_t n;
+
+    dup2(fileno(f), 2);
+    r = sender_take_back(&w.s);
+    dup2(err, 2);
+    close(err);
+    rewind(f);
+    n = fread(domain.out, 1, sizeof(domain.out) - 1, f);
+    domain.out[n] = 0;
+    fclose(f);
+    assert_int_equal(r, rc);
+    assert_int_equal(w.s.late, late);
+    assert_null(fake_get(WAITER));
+}
+
+static void says(const char *text)
+{
+    if (!strstr(domain.out, text))
+        fail_msg("not said: %s, but: %s", text, domain.out);
+}
+
+/* ---- the tests ----------------------------------------------------------- */
+
+static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
+{
+    (void)state;
+    w.report.suspend_asked_ns = 0;
+    take_back_expect(0, LATE_NO);
+    assert_int_equal(domain.resumed, 0);
+    assert_int_equal(domain.looks, 1);
+    assert_string_equal(domain.out, "");
+}
+
+static void torture_xl_take_back_resumes_a_suspended_one(void **state)
+{
+    (void)state;
+    domain.suspended = true;
+    take_back_expect(0, LATE_NO);
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* It has acknowledged the request, and is slow to carry it out. */
+static void torture_xl_take_back_waits_for_a_late_one(void **state)
+{
+    (void)state;
+    domain.step[FIRST + 2] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+    assert_true(w.s.late_ns);
+}
+
+static void torture_xl_take_back_says_that_it_waits(void **state)
+{
+    (void)state;
+    domain.step[FIRST + 4] = suspends;
+    w.s.guard.pid = 4711;
+    take_back_expect(0, LATE_RESUMED);
+    says("acknowledged the request to suspend and may still suspend");
+    says("waiting up to 300 s");
+    says("an interrupt leaves that to a process in the background");
+    says("the guest has suspended after 2.00 s");
+}
+
+/* What is not acknowledged and withdrawn is never carried out. */
+static void torture_xl_take_back_withdraws_the_request(void **state)
+{
+    (void)state;
+    fake_set(REQUEST, "suspend");
+    take_back_expect(0, LATE_NO);
+    assert_string_equal(fake_get(REQUEST), "");
+    assert_int_equal(domain.resumed, 0);
+    assert_string_equal(domain.out, "");
+}
+
+/* The guest acknowledges it just then: the transaction fails. */
+static void torture_xl_take_back_loses_the_race_for_it(void **state)
+{
+    (void)state;
+    fake_set(REQUEST, "suspend");
+    fake.conflicts = 1;
+    fake.on_transaction = takes_the_request;
+    domain.step[FIRST + 1] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* A freeze that fails is told to nobody: there is an end to the waiting. */
+static void torture_xl_take_back_has_a_bound(void **state)
+{
+    (void)state;
+    take_back_expect(0, LATE_NEVER);
+    assert_int_equal(now_ns, 1300 * XPC_S);
+    assert_int_equal(domain.resumed, 0);
+    says("has not suspended for 300 s");
+    says("it runs here");
+}
+
+static void torture_xl_take_back_goes_on_without_xenstore(void **state)
+{
+    (void)state;
+    fake.gone = true;
+    domain.step[FIRST + 1] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
+static void torture_xl_take_back_notices_the_end(void **state)
+{
+    (void)state;
+    domain.step[FIRST + 1] = crashes;
+    take_back_expect(0, LATE_ENDED);
+    assert_string_equal(w.s.ended, "has crashed");
+    domain.shutdown_reason = 0;
+    domain.looks = 0;
+    w.s.ended = NULL;
+    domain.step[FIRST + 1] = is_destroyed;
+    take_back_expect(0, LATE_ENDED);
+    assert_string_equal(w.s.ended, "is gone from this host");
+    assert_int_equal(domain.resumed, 0);
+}
+
+/* The number belongs to another domain by then. */
+static void torture_xl_take_back_resumes_no_other_domain(void **state)
+{
+    (void)state;
+    domain.step[FIRST + 1] = number_is_reused;
+    take_back_expect(0, LATE_ENDED);
+    assert_int_equal(domain.resumed, 0);
+}
+
+/* Suspended for another program: resuming it would run it twice. */
+static void torture_xl_take_back_leaves_it_to_others(void **state)
+{
+    (void)state;
+    domain.step[FIRST] = others_ask;
+    domain.step[FIRST + 2] = suspends_for_others;
+    take_back_expect(0, LATE_OTHERS);
+    assert_int_equal(domain.resumed, 0);
+    says("another program has asked");
+    domain.suspended = false;
+    domain.looks = 0;
+    domain.step[FIRST] = is_migrated_by_others;
+    take_back_expect(0, LATE_OTHERS);
+    assert_int_equal(domain.resumed, 0);
+}
+
+/* Another program's request waits its turn: this was ours. */
+static void torture_xl_take_back_resumes_before_others(void **state)
+{
+    (void)state;
+    domain.step[FIRST] = others_ask;
+    domain.step[FIRST + 2] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+    assert_string_equal(fake_get(REQUEST), "suspend");
+}
+
+/* The guard goes on from there. */
+static void torture_xl_take_back_is_left_to_the_guard(void **state)
+{
+    int fds[2];
+    char word = 0;
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    w.s.guard = (struct guard){ .pid = 4711, .fd = fds[1] };
+    domain.step[FIRST + 1] = ctrl_c;
+    take_back_expect(0, LATE_LEFT);
+    says("process 4711 waits instead");
+    assert_int_equal(read(fds[0], &word, 1), 1);
+    assert_int_equal(word, GUARD_LATE);
+    assert_true(w.s.guard.late);
+    guard_end(&w.s.guard);      /* waits for nobody */
+    close(fds[0]);
+}
+
+static void torture_xl_take_back_has_nobody_to_leave_it_to(void **state)
+{
+    (void)state;
+    domain.step[FIRST + 1] = ctrl_c;
+    domain.step[FIRST + 3] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    says("Please wait");
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* xl was killed: signals that come to its guard change nothing. */
+static void torture_xl_take_back_guard_ignores_signals(void **state)
+{
+    (void)state;
+    w.s.orphaned = true;
+    w.s.guard.pid = 4711;
+    domain.step[FIRST + 1] = ctrl_c;
+    domain.step[FIRST + 3] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* The helper was killed, and so there is no report: xl has seen it itself. */
+static void torture_xl_take_back_without_a_report(void **state)
+{
+    (void)state;
+    w.s.report_read = false;
+    w.report.suspend_asked_ns = 0;
+    take_back_expect(0, LATE_NO);
+    assert_int_equal(domain.log_off, 1);
+    assert_int_equal(domain.looks, 1);
+    domain.looks = 0;
+    w.s.asked = true;
+    domain.step[FIRST + 1] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* xl and the helper were killed: perhaps it was asked. */
+static void torture_xl_take_back_when_nobody_knows(void **state)
+{
+    (void)state;
+    w.s.report_read = false;
+    w.s.orphaned = true;
+    w.report.suspend_asked_ns = 0;
+    domain.step[FIRST + 1] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+    memset(domain.step, 0, sizeof(domain.step));
+    take_back_expect(0, LATE_NEVER);
+    assert_int_equal(now_ns, 1060 * XPC_S + 500 * XPC_MS);
+}
+
+/* Xen suspends it, at once or never. */
+static void torture_xl_take_back_without_drivers_is_quick(void **state)
+{
+    (void)state;
+    domain.no_irq = true;
+    take_back_expect(0, LATE_NEVER);
+    assert_int_equal(now_ns, 1002 * XPC_S);
+    assert_int_equal(domain.resumed, 0);
+    assert_string_equal(domain.out, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(torture_xl_take_back_leaves_one_that_was_not_asked),
+        TEST(torture_xl_take_back_resumes_a_suspended_one),
+        TEST(torture_xl_take_back_waits_for_a_late_one),
+        TEST(torture_xl_take_back_says_that_it_waits),
+        TEST(torture_xl_take_back_withdraws_the_request),
+        TEST(torture_xl_take_back_loses_the_race_for_it),
+        TEST(torture_xl_take_back_has_a_bound),
+        TEST(torture_xl_take_back_goes_on_without_xenstore),
+        TEST(torture_xl_take_back_notices_the_end),
+        TEST(torture_xl_take_back_resumes_no_other_domain),
+        TEST(torture_xl_take_back_leaves_it_to_others),
+        TEST(torture_xl_take_back_resumes_before_others),
+        TEST(torture_xl_take_back_is_left_to_the_guard),
+        TEST(torture_xl_take_back_has_nobody_to_leave_it_to),
+        TEST(torture_xl_take_back_guard_ignores_signals),
+        TEST(torture_xl_take_back_without_a_report),
+        TEST(torture_xl_take_back_when_nobody_knows),
+        TEST(torture_xl_take_back_without_drivers_is_quick),
+    };
+
+    return torture_run(argc, argv, tests);
+}
