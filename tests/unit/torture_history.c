@@ -350,9 +350,23 @@ static void torture_history_is_bounded_and_keeps_what_teaches(void **state)
     assert_int_equal(xpc_history_prior(h, &p), XPC_HISTORY_LAST);
 }
 
+/* It may have been replaced since. */
+static void torture_history_a_stock_receiver_for_a_week(void **state)
+{
+    const uint64_t seen = 1700000000, week = 7 * 86400;
+    struct xpc_history *h = *state;
+
+    assert_false(xpc_history_is_stock(h, seen));
+    h->stock_s = seen;
+    assert_true(xpc_history_is_stock(h, seen));
+    assert_true(xpc_history_is_stock(h, seen + week - 1));
+    assert_false(xpc_history_is_stock(h, seen + week));
+    assert_false(xpc_history_is_stock(h, seen - 1));
+}
+
 static void torture_history_survives_json(void **state)
 {
-    struct xpc_history *h = *state, back = { 0 };
+    struct xpc_history *h = *state, back = { .stock_s = 5 };
     struct xpc_report r = a_report(84 * XPC_MS);
     char err[XPC_ERR_LEN];
     char *json;
@@ -363,12 +377,14 @@ static void torture_history_survives_json(void **state)
     r.predicted_downtime_ns = UINT64_MAX;
     r.outcome = XPC_OUTCOME_FAILED;
     assert_int_equal(xpc_history_add(h, &r, 1700000001, "g1"), 0);
+    h->stock_s = 1700000002;
     json = xpc_to_json(&xpc_history_type, h, true);
     assert_non_null(json);
     assert_int_equal(xpc_history_from_json(&back, json, strlen(json), err),
                      0);
     free(json);
     assert_string_equal(back.target, "host2");
+    assert_int_equal(back.stock_s, 1700000002);
     assert_int_equal(back.nr_entries, 2);
     assert_string_equal(back.entries[0].domain, "g??\"1");
     assert_int_equal(back.entries[0].overhead_ns,
@@ -463,6 +479,7 @@ int main(int argc, char **argv)
         TEST(torture_history_a_shift_upward_is_never_ignored),
         TEST(torture_history_bound_covers_what_comes_next),
         TEST(torture_history_is_bounded_and_keeps_what_teaches),
+        TEST(torture_history_a_stock_receiver_for_a_week),
         TEST(torture_history_survives_json),
         TEST(torture_history_damaged_is_refused_in_one_line),
         TEST(torture_history_sums_up_how_good_predictions_were),

@@ -125,6 +125,36 @@ static void torture_libxl_history_is_kept_a_file_a_target(void **state)
     assert_int_equal(st.st_mode & 077, 0);
 }
 
+static uint64_t stock_since(const char *target)
+{
+    libxl_precopy_history h;
+    uint64_t stock;
+
+    libxl_precopy_history_init(&h);
+    assert_int_equal(libxl_precopy_history_read(dir, target, &h, err), 0);
+    stock = h.stock_s;
+    libxl_precopy_history_dispose(&h);
+    return stock;
+}
+
+static void torture_libxl_history_keeps_what_the_receiver_is(void **state)
+{
+    (void)state;
+    assert_int_equal(libxl_precopy_history_receiver(dir, "host2", 1700000000,
+                                                    err), 0);
+    assert_string_equal(err, "");
+    assert_int_equal(known("host2"), 0);
+    assert_int_equal(add("root@Host2", "g1"), 0);
+    assert_int_equal(known("host2"), 1);
+    assert_int_equal(stock_since("host2"), 1700000000);
+    assert_int_equal(libxl_precopy_history_receiver(dir, "host2", 0, err), 0);
+    assert_int_equal(stock_since("host2"), 0);
+    assert_int_equal(known("host2"), 1);
+    /* That one is ours is nothing to be kept. */
+    assert_int_equal(libxl_precopy_history_receiver(dir, "host3", 0, err), 0);
+    assert_int_equal(known("host3"), -1);
+}
+
 static void torture_libxl_history_knows_a_target_again(void **state)
 {
     (void)state;
@@ -371,6 +401,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_libxl_history_begins_with_nothing),
         TEST(torture_libxl_history_is_kept_a_file_a_target),
+        TEST(torture_libxl_history_keeps_what_the_receiver_is),
         TEST(torture_libxl_history_knows_a_target_again),
         TEST(torture_libxl_history_names_stay_in_the_directory),
         TEST(torture_libxl_history_names_are_bounded),

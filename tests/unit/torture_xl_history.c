@@ -147,6 +147,27 @@ static void some_history(void)
     keep("host2", &r);
 }
 
+static void torture_xl_history_remembers_a_stock_receiver(void **state)
+{
+    const time_t week = 7 * 86400, seen = 1700000000;
+    FILE *f = fmemopen(out, sizeof(out), "w");
+
+    (void)state;
+    setvbuf(f, NULL, _IONBF, 0);
+    assert_int_equal(history_receiver("host2", seen), RECEIVER_UNKNOWN);
+    history_keep_receiver(f, "host2", seen);
+    assert_int_equal(history_receiver("host2", seen + 60), RECEIVER_STOCK);
+    assert_int_equal(history_receiver("host2", seen + week),
+                     RECEIVER_WAS_STOCK);
+    assert_int_equal(history_receiver("host3", seen), RECEIVER_UNKNOWN);
+    assert_int_equal(run(NULL), 0);
+    assert_non_null(strstr(out, "host2: 0 migrations\n"));
+    assert_non_null(strstr(out, "  its receiver was a stock one on 2023-11-1"));
+    history_keep_receiver(f, "host2", 0);
+    assert_int_equal(history_receiver("host2", seen + 60), RECEIVER_UNKNOWN);
+    fclose(f);
+}
+
 static void torture_xl_history_shows_what_is_known(void **state)
 {
     (void)state;
@@ -246,6 +267,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_learns_what_was_kept),
         TEST(torture_xl_history_keeps_only_what_touched_a_guest),
         TEST(torture_xl_history_trouble_is_one_line),
+        TEST(torture_xl_history_remembers_a_stock_receiver),
         TEST(torture_xl_history_shows_what_is_known),
         TEST(torture_xl_history_prints_json),
         TEST(torture_xl_history_plots),

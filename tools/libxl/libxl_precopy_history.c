@@ -309,25 +309,40 @@ static int set_aside(const char *path, char *err)
     return 0;
 }
 
+/* What is changed in a history. Returns 0, 1: nothing was, or -1: no memory. */
+typedef int change_fn(libxl_precopy_history *h, const void *arg);
+
+/* What is known of the target, if only its name. */
+static int load_or_begin(const char *path, const char *target,
+                         libxl_precopy_history *h, char *err)
+{
+    int rc = load(path, h, err);
+    char *key;
+
+    if (rc == ERROR_INVAL)
+        rc = set_aside(path, err) ? ERROR_FAIL : ERROR_NOTFOUND;
+    if (rc != ERROR_NOTFOUND)
+        return rc;
+    key = normal(target);
+    rc = key && !xpc_history_init(h, key) ? 0 : no_memory(err);
+    free(key);
+    return rc;
+}
+
 /* Under the lock. err may tell of a file set aside even when it is 0. */
-static int add(const char *dir, const char *path, const char *target,
-               const libxl_precopy_report *report, time_t start,
-               const char *domain, char *err)
+static int change_file(const char *dir, const char *path, const char *target,
+                       change_fn *change, const void *arg, char *err)
 {
     char line[LIBXL_PRECOPY_ERR_LEN] = "";
     libxl_precopy_history h = { 0 };
-    char *key = NULL, *json = NULL;
-    int rc;
+    char *json = NULL;
+    int r, rc;
 
-    rc = load(path, &h, err);
-    if (rc == ERROR_INVAL)
-        rc = set_aside(path, err) ? ERROR_FAIL : ERROR_NOTFOUND;
-    if (rc == ERROR_NOTFOUND) {
-        key = normal(target);
-        rc = key && !xpc_history_init(&h, key) ? 0 : no_memory(err);
-    }
+    rc = load_or_begin(path, target, &h, err);
     if (rc) goto out;
-    if (!xpc_history_add(&h, report, start, domain))
+    r = change(&h, arg);
+    if (r > 0) goto out;
+    if (!r)
         json = libxl_precopy_history_to_json(NULL, &h);
     rc = json ? replace(dir, path, json, line) : no_memory(line);
     if (rc)
@@ -335,15 +350,12 @@ static int add(const char *dir, const char *path, const char *target,
 
  out:
     free(json);
-    free(key);
     xpc_history_dispose(&h);
     return rc;
 }
 
-int libxl_precopy_history_add(const char *dir, const char *target,
-                              const libxl_precopy_report *report,
-                              time_t start, const char *domain,
-                              char err[LIBXL_PRECOPY_ERR_LEN])
+static int change_history(const char *dir, const char *target,
+                          change_fn *change, const void *arg, char *err)
 {
     char *path = target_path(dir, target);
     int fd, rc;
@@ -355,13 +367,53 @@ int libxl_precopy_history_add(const char *dir, const char *target,
     rc = make_directories(dir, err);
     if (rc) goto out;
     fd = lock(dir, err);
-    rc = fd < 0 ? fd : add(dir, path, target, report, start, domain, err);
+    rc = fd < 0 ? fd : change_file(dir, path, target, change, arg, err);
     if (fd >= 0)
         close(fd);
 
  out:
     free(path);
     return rc;
+}
+
+struct migration {
+    const libxl_precopy_report *report;
+    time_t start;
+    const char *domain;
+};
+
+static int add_migration(libxl_precopy_history *h, const void *arg)
+{
+    const struct migration *m = arg;
+
+    return xpc_history_add(h, m->report, m->start, m->domain);
+}
+
+int libxl_precopy_history_add(const char *dir, const char *target,
+                              const libxl_precopy_report *report,
+                              time_t start, const char *domain,
+                              char err[LIBXL_PRECOPY_ERR_LEN])
+{
+    struct migration m = { report, start, domain };
+
+    return change_history(dir, target, add_migration, &m, err);
+}
+
+static int set_receiver(libxl_precopy_history *h, const void *arg)
+{
+    uint64_t stock = *(const time_t *)arg;
+
+    if (h->stock_s == stock)
+        return 1;
+    h->stock_s = stock;
+    return 0;
+}
+
+int libxl_precopy_history_receiver(const char *dir, const char *target,
+                                   time_t stock,
+                                   char err[LIBXL_PRECOPY_ERR_LEN])
+{
+    return change_history(dir, target, set_receiver, &stock, err);
 }
 
 /* ---- all of them ------------------------------------------------------ */

@@ -71,6 +71,14 @@ int libxl_precopy_history_add(const char *dir, const char *target,
                               char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /*
+ * Keeps that the target's receiver was found to be a stock one at that time;
+ * 0: that it isn't one. Errors are as libxl_precopy_history_add()'s.
+ */
+int libxl_precopy_history_receiver(const char *dir, const char *target,
+                                   time_t stock,
+                                   char err[LIBXL_PRECOPY_ERR_LEN]);
+
+/*
  * All targets, by name: an array of *nr_r, for _list_free. Files that can't
  * be read are left out, and err tells of the first of them.
  */

@@ -33,6 +33,14 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
     return xl_plain(buf);
 }
 
+static void say_trouble(FILE *out, int rc, const char *err)
+{
+    if (rc)
+        fprintf(out, "xl migrate: the history is not kept: %s\n", err);
+    else if (*err)
+        fprintf(out, "xl migrate: the history could not be used: %s\n", err);
+}
+
 void history_keep(FILE *out, const char *host, const char *domain,
                   time_t start, const struct xpc_report *report)
 {
@@ -42,8 +50,27 @@ void history_keep(FILE *out, const char *host, const char *domain,
     if (!report->total_bytes)
         return;
     rc = libxl_precopy_history_add(NULL, host, report, start, domain, err);
-    if (rc)
-        fprintf(out, "xl migrate: the history is not kept: %s\n", err);
-    else if (*err)
-        fprintf(out, "xl migrate: the history could not be used: %s\n", err);
+    say_trouble(out, rc, err);
+}
+
+enum history_receiver history_receiver(const char *host, time_t now)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history h;
+    enum history_receiver r = RECEIVER_UNKNOWN;
+
+    libxl_precopy_history_init(&h);
+    if (!libxl_precopy_history_read(NULL, host, &h, err) && h.stock_s)
+        r = xpc_history_is_stock(&h, now) ? RECEIVER_STOCK :
+                                            RECEIVER_WAS_STOCK;
+    libxl_precopy_history_dispose(&h);
+    return r;
+}
+
+void history_keep_receiver(FILE *out, const char *host, time_t stock)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+
+    say_trouble(out, libxl_precopy_history_receiver(NULL, host, stock, err),
+                err);
 }

@@ -30,6 +30,18 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
 void history_keep(FILE *err_file, const char *host, const char *domain,
                   time_t start, const struct xpc_report *report);
 
+enum history_receiver {
+    RECEIVER_UNKNOWN,               /* ask it */
+    RECEIVER_STOCK,                 /* it was one, not long ago */
+    RECEIVER_WAS_STOCK,             /* it was one: ask it again */
+    RECEIVER_OURS,                  /* the history does not say so */
+};
+
+/* What the host's receiver was found to be. */
+enum history_receiver history_receiver(const char *host, time_t now);
+/* Keeps it: stock is when it was found to be a stock one, 0: it is ours. */
+void history_keep_receiver(FILE *err_file, const char *host, time_t stock);
+
 /* ---- xl migrate-history: xl_migrate_history.c, xl_history_print.c ----- */
 
 extern const char history_help[];

@@ -70,11 +70,15 @@ void history_print(FILE *out, const struct history_targets *t)
     if (!t->nr)
         fputs("No migrations are known.\n", out);
     for (size_t i = 0; i < t->nr; i++) {
+        char start[32];
         const libxl_precopy_history *h = &t->list[i].history;
 
         fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "", h->target,
                 h->nr_entries, h->nr_entries == 1 ? "" : "s");
         print_learned(out, &t->list[i].summary);
+        if (h->stock_s)
+            fprintf(out, "  its receiver was a stock one on %s\n",
+                    when(start, sizeof(start), h->stock_s));
         fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n", "when",
                 "domain", "outcome", "predicted", "actual", "limit",
                 "overhead", "total");
@@ -95,6 +99,7 @@ void history_print(FILE *out, const struct history_targets *t)
 static const struct xpc_field target_fields[] = {
     { .name = "target", .kind = XPC_FIELD_STRING,
       .offset = offsetof(T, history.target) },
+    U64("stock-receiver-s", history.stock_s, .omit_zero = true),
     U64("learned-from", summary.migrations),
     U64("switchover-overhead-us", summary.learned.overhead_ns, .scale = 1000,
         .null_zero = true),

@@ -15,6 +15,7 @@
 #define PSEUDO 2.0          /* observations */
 #define OUTLIER 3.0         /* spreads from the median */
 #define MAD_TO_SD 1.4826    /* of a normal distribution */
+#define STOCK_HOLDS_S (7 * 86400u)
 
 /* ---- what a report tells ---------------------------------------------- */
 
@@ -279,4 +280,11 @@ void xpc_history_summarize(const struct xpc_history *h,
     }
     if (n)
         s->error_median = median(errors, n);
+}
+
+/* A clock that was set back tells nothing. */
+bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s)
+{
+    return h->stock_s && now_s >= h->stock_s &&
+           now_s - h->stock_s < STOCK_HOLDS_S;
 }

@@ -66,6 +66,8 @@ struct xpc_history_entry {
 struct xpc_history {
     uint64_t version;               /* of this format: XPC_HISTORY_VERSION */
     char *target;                   /* plain ASCII */
+    uint64_t stock_s;               /* when its receiver was last found to be
+                                     * a stock one, since 1970; 0: never */
     struct xpc_history_entry *entries;
     size_t nr_entries;
 };
@@ -111,6 +113,12 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
  */
 size_t xpc_history_prior(const struct xpc_history *h,
                          struct xpc_prior *prior_r);
+
+/*
+ * Is the target's receiver known to be a stock one, at now_s? What was found
+ * out holds for a week.
+ */
+bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s);
 
 void xpc_history_summarize(const struct xpc_history *h,
                            struct xpc_history_summary *s_r);

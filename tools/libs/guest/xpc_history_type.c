@@ -47,6 +47,8 @@ static const struct xpc_field history_fields[] = {
       .max = XPC_HISTORY_VERSION },
     { .name = "target", .kind = XPC_FIELD_STRING, .required = true,
       .offset = offsetof(H, target) },
+    { .name = "stock-receiver-s", .kind = XPC_FIELD_U64,
+      .offset = offsetof(H, stock_s), .omit_zero = true },
     { .name = "migrations", .kind = XPC_FIELD_ARRAY, .required = true,
       .offset = offsetof(H, entries), .elem = &xpc_history_entry_type,
       .count_offset = offsetof(H, nr_entries),
