@@ -56,31 +56,109 @@ static void torture_xl_channels_nobody_borrows(void **state)
 
 /* ---- no channels there --------------------------------------------------- */
 
-/* As stock: a header that it does not know is an error. */
-static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
+/* One connection is enough for zero pages to be runs. */
+static void torture_xl_channels_one_alone_carries_it(void **state)
+{
+    (void)state;
+    stock_takes_it();
+    w.progress.params.channels = 1;
+    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migrate(), MIGRATE_OK);
+    all_of_it_came();
+    assert_int_equal(t.lent, 1);
+    assert_true(w.s.greeted);
+    assert_false(w.s.stock_receiver);
+    assert_int_equal(w.progress.params.zero_pages, XPC_ZERO_PAGES_AUTO);
+}
+
+/* A stock receiver: a header that it does not know is an error. */
+static void stock_refuses_hello(void)
 {
     char sh[400];
 
-    (void)state;
     snprintf(sh, sizeof(sh), "head -c 48 >$GOT; "
              "grep -q 'Xen saved domain' $GOT || { touch $GOT.refused; "
              "exit 1; }; head -c %zu >>$GOT; printf '" READY "\\0'; "
              "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'", TOTAL - 48,
              sizeof(GO));
     stock_does(sh);
-    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
     t.plain = true;
+}
+
+static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
+{
+    (void)state;
+    stock_refuses_hello();
+    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
     w.progress.params.compress = XPC_COMPRESS_LZ4;
+    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
     assert_int_equal(migrate(), MIGRATE_OK);
     assert_string_equal(w.did, "save away destroy");
     all_of_it_came();
     free(stock_file(".refused", &(size_t){ 0 }));
+    /* In force, shown, and what the history keeps of it. */
+    assert_int_equal(w.progress.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(w.report.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_true(w.s.stock_receiver);
+    assert_true(w.s.count_zero_pages);
     assert_non_null(strstr(t.said, "migration sender: the receiver at there "
                            "has no channels: going on with one plain "
                            "connection\n"));
     assert_int_equal(w.progress.params.channels, 1);
     assert_int_equal(w.progress.params.compress, XPC_COMPRESS_OFF);
     assert_null(w.s.channels);
+}
+
+/* Who has not stated channels need not know of them. */
+static void torture_xl_channels_a_stock_receiver_is_asked_by_default(
+    void **state)
+{
+    (void)state;
+    stock_refuses_hello();
+    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
+    w.progress.params.channels = 1;
+    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migrate(), MIGRATE_OK);
+    all_of_it_came();
+    assert_non_null(strstr(t.said, "the receiver at there is a stock one, "
+                           "whose error here is expected: going on with one "
+                           "plain connection\n"));
+}
+
+/* Whatever it is that answers so, it is not told anything more. */
+static void torture_xl_channels_a_garbled_answer_is_none(void **state)
+{
+    (void)state;
+    stock_refuses_hello();
+    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+             "exec %s migrate-receive; printf '%s'; head -c %d >/dev/null; "
+             "head -c %d /dev/zero; exec sleep 60", stock.dir, stock.script,
+             "xl migration receiver ready, send binary domain data.\\n",
+             CHANNEL_HELLO_SIZE, CHANNEL_ANSWER_SIZE);
+    assert_int_equal(migrate(), MIGRATE_OK);
+    all_of_it_came();
+    assert_non_null(strstr(t.said, "going on with one plain connection"));
+}
+
+/* It says that it is ours, and that was its last word. */
+static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
+    void **state)
+{
+    uint8_t answer[CHANNEL_ANSWER_SIZE];
+    char octal[4 * CHANNEL_ANSWER_SIZE + 1];
+
+    (void)state;
+    channel_answer_put(answer);
+    for (int i = 0; i < CHANNEL_ANSWER_SIZE; i++)
+        sprintf(octal + 4 * i, "\\%03o", answer[i]);
+    snprintf(t.rune, sizeof(t.rune), "printf '%s'; head -c %d >/dev/null; "
+             "printf '%s'", "xl migration receiver ready, send binary domain "
+             "data.\\n", CHANNEL_HELLO_SIZE, octal);
+    w.progress.params.channels = 1;
+    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migrate(), MIGRATE_FAILED);
+    assert_false(w.s.told_to_go);
+    assert_null(strstr(w.did, "destroy"));
 }
 
 /* ---- what goes wrong as they open ---------------------------------------- */
@@ -153,7 +231,11 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_migrate_compressed),
         TEST(torture_xl_channels_few_knock_at_a_time),
         TEST(torture_xl_channels_nobody_borrows),
+        TEST(torture_xl_channels_one_alone_carries_it),
         TEST(torture_xl_channels_a_stock_receiver_gets_one_plain),
+        TEST(torture_xl_channels_a_stock_receiver_is_asked_by_default),
+        TEST(torture_xl_channels_a_garbled_answer_is_none),
+        TEST(torture_xl_channels_a_receiver_that_dies_after_its_answer),
         TEST(torture_xl_channels_one_that_leads_elsewhere),
         TEST(torture_xl_channels_one_that_never_comes),
         TEST(torture_xl_channels_one_that_does_not_answer),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xl_channels.h"
 #include "xl_migrate.h"
 #include "xl_options.h"
 #include "xpc_units.h"
@@ -172,6 +173,40 @@ static void torture_xl_options_zero_pages_are_sent_exactly(void **state)
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         parse_ok(t[i].line, &o);
         assert_int_equal(o.params.zero_pages, t[i].zero_pages);
+    }
+}
+
+/* A question costs a stock receiver, or a user's transport, a connection. */
+static void torture_xl_options_who_is_asked_for_channels(void **state)
+{
+    static const struct {
+        const char *line;
+        bool known_stock, asked;
+    } t[] = {
+        { "g1 host", false, false },
+        { "--precopy-downtime=1s g1 host", false, true },
+        { "--precopy-downtime=1s g1 host", true, false },
+        { "-s sh --precopy-downtime=1s g1 host", false, false },
+        { "-s sh --precopy-channels=1 g1 host", false, true },
+        { "-s sh --precopy-compress=off g1 host", false, true },
+        { "-s sh --precopy-zero-pages=auto g1 host", true, true },
+        { "--precopy-channels=1 g1 host", true, true },
+        { "--precopy-compress=lz4 g1 host", true, true },
+        { "--precopy-zero-pages=auto g1 host", true, true },
+        { "--precopy-zero-pages=send --precopy-downtime=1s g1 host", false,
+          false },
+        { "--precopy-zero-pages=elide --precopy-channels=1 g1 host", false,
+          false },
+        { "--precopy-zero-pages=send --precopy-channels=2 g1 host", false,
+          true },
+    };
+    struct migrate_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        parse_ok(t[i].line, &o);
+        if (channels_wanted(&o, t[i].known_stock) != t[i].asked)
+            fail_msg("%s", t[i].line);
     }
 }
 
@@ -423,6 +458,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
         cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
         cmocka_unit_test(torture_xl_options_zero_pages_are_sent_exactly),
+        cmocka_unit_test(torture_xl_options_who_is_asked_for_channels),
         cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),
         cmocka_unit_test(torture_xl_options_channels_are_taken),
         cmocka_unit_test(torture_xl_options_history_is_on_unless_told),

@@ -384,10 +384,12 @@ static void torture_xl_report_counts_zero_pages(void **state)
     a_report(&r);
     r.total_pages_sent = 4321;
     r.total_zero_pages = 28463;
+    r.zero_pages_in_full = 1000;
     report_print(f, "g1", &r);
     fclose(f);
     slurp(path, buf, sizeof(buf));
     assert_non_null(strstr(buf, "4321 normal, 28463 duplicate (all zero"));
+    assert_non_null(strstr(buf, "zero pages: 1000, 3.91 MiB, were sent in full"));
     xpc_report_dispose(&r);
 }
 

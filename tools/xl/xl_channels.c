@@ -133,22 +133,43 @@ static struct channels *new_channels(unsigned int nr)
     return NULL;
 }
 
+bool channels_wanted(const struct migrate_options *o, bool known_stock)
+{
+    if (xpc_params_over_channels(&o->params))
+        return true;
+    return o->params.zero_pages == XPC_ZERO_PAGES_AUTO &&
+           (o->asks_receiver || (!o->own_transport && !known_stock));
+}
+
+void channels_settle_plain(struct sender *s)
+{
+    struct xpc_params *p = &s->progress->params;
+
+    if (p->zero_pages != XPC_ZERO_PAGES_AUTO)
+        return;
+    p->zero_pages = XPC_ZERO_PAGES_SEND;
+    s->report->params = *p;
+    s->count_zero_pages = true;
+}
+
 /* As if none had been asked for. */
 static int go_plain(struct sender *s, char *rune, const char *host)
 {
     struct xpc_params *p = &s->progress->params;
 
     progress_break(s->progress);
-    fprintf(stderr, SAY "the receiver at %s has no channels: going on with "
-            "one plain connection\n", host);
+    fprintf(stderr, SAY "the receiver at %s %s: going on with one plain "
+            "connection\n", host, xpc_params_over_channels(p) ?
+            "has no channels" :
+            "is a stock one, whose error here is expected");
     transport_drop(&s->t, 1);
     channels_free(s);
     p->channels = 1;
     p->compress = XPC_COMPRESS_OFF;
     p->compress_level = 0;
-    if (p->zero_pages == XPC_ZERO_PAGES_AUTO)
-        p->zero_pages = XPC_ZERO_PAGES_SEND;
     s->report->params = *p;
+    channels_settle_plain(s);
+    s->stock_receiver = true;
     if (!transport_start(&s->t, rune))
         return 0;
     fprintf(stderr, SAY "can't start the transport: %s\n", strerror(errno));

@@ -11,10 +11,22 @@
 #include "xl_migrate.h"
 
 /*
+ * Is the receiver to be asked for channels? They are needed for more than one
+ * of them, for compression, and for XPC_ZERO_PAGES_AUTO; asking costs a stock
+ * receiver a connection. So where nothing was stated that needs ours, one that
+ * is known to be stock is not asked, and one at the end of a user's transport,
+ * which may serve one connection alone, neither.
+ */
+bool channels_wanted(const struct migrate_options *o, bool known_stock);
+
+/* Without channels, zero pages are sent in full. */
+void channels_settle_plain(struct sender *s);
+
+/*
  * Starts the transport of s->t, as often as its parameters ask for channels,
  * and makes the receiver's acquaintance: s->channels, and s->greeted. If that
- * is a stock one: one plain connection, which it says, and the parameters then
- * say so too. host is for people. Returns 0, or -1: failed, or interrupted.
+ * is a stock one: s->stock_receiver, and one plain connection, which it says,
+ * and the parameters then say so too. host is for people. Returns 0, or -1: failed, or interrupted.
  */
 int channels_connect(struct sender *s, char *rune, const char *host);
 

@@ -31,6 +31,8 @@ struct migration {
     libxl_uuid uuid;
     libxl_precopy_report report;
     size_t learned_from;            /* migrations to the host; 0: nothing */
+    enum history_receiver receiver; /* by the history */
+    enum history_receiver asked;    /* by its own answer */
     time_t start;
 };
 
@@ -93,6 +95,7 @@ static void learn(struct migration *m)
         return;
     /* When it is damaged, keeping the new one will tell. */
     m->learned_from = history_learn(m->o.host, &p->learned, err);
+    m->receiver = history_receiver(m->o.host, time(NULL));
     /* What the user states counts: the report is not to show two. */
     if (p->overhead_ns)
         p->learned.overhead_ns = p->learned.overhead_sd_ns = 0;
@@ -163,14 +166,6 @@ static int stand_in(struct migration *m, struct sender *s, int word)
     return sender_stand_in(s, word);
 }
 
-/* Without channels, zero pages can only be sent in full. */
-static void settle_plain(struct migration *m)
-{
-    if (m->progress.params.zero_pages == XPC_ZERO_PAGES_AUTO)
-        m->progress.params.zero_pages = XPC_ZERO_PAGES_SEND;
-    m->report.params.zero_pages = m->progress.params.zero_pages;
-}
-
 static int migrate(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
@@ -192,12 +187,14 @@ static int migrate(struct migration *m, int interrupt_fd)
     tell_learned(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
-    if (!xpc_params_over_channels(&m->o.params)) {
-        settle_plain(m);
+    if (!channels_wanted(&m->o, m->receiver == RECEIVER_STOCK)) {
+        channels_settle_plain(&s);
         r = transport_open(&s.t, m->rune);
     } else if ((r = channels_connect(&s, m->rune, m->o.host))) {
         return sender_give_up(&s);
     }
+    m->asked = s.stock_receiver ? RECEIVER_STOCK :
+               s.greeted ? RECEIVER_OURS : RECEIVER_UNKNOWN;
     if (!r && !guard_start(&m->guard, &s.t, &word))
         return stand_in(m, &s, word);
     s.guard = m->guard;
@@ -210,6 +207,18 @@ static int migrate(struct migration *m, int interrupt_fd)
     m->ctx = s.ctx;
     m->guard = s.guard;
     return status;
+}
+
+/*
+ * A stock receiver is one that did not answer, and then received over a plain
+ * connection: a host that could not be reached may be of any kind.
+ */
+static void keep_receiver(const struct migration *m)
+{
+    if (m->asked == RECEIVER_STOCK && m->report.total_bytes)
+        history_keep_receiver(stderr, m->o.host, m->start);
+    else if (m->asked == RECEIVER_OURS && m->receiver != RECEIVER_UNKNOWN)
+        history_keep_receiver(stderr, m->o.host, 0);
 }
 
 /* What happened, to everyone who wants to know. */
@@ -232,9 +241,11 @@ static void tell(struct migration *m, int status)
         free(json);
     }
     report_close(&m->file, &m->report);
-    if (m->o.history == HISTORY_ON)
-        history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
-                     m->start, &m->report);
+    if (m->o.history == HISTORY_OFF)
+        return;
+    history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain, m->start,
+                 &m->report);
+    keep_receiver(m);
 }
 
 int cmd_migrate(int argc, char **argv)

@@ -49,6 +49,10 @@ struct migrate_options {
     const char *ignored;            /* the first after them, NULL: none */
     const char *config_file;        /* -C, NULL: the domain's own */
     const char *ssh_command;        /* -s */
+    bool own_transport;             /* -s was given: it may serve one
+                                     * connection alone */
+    bool asks_receiver;             /* something was stated that only our own
+                                     * receiver can do */
     bool foreground, no_monitor;    /* -F, -e: on the target */
     bool paused, preserve_domid, debug;
     int history;                    /* enum history_mode */
@@ -310,6 +314,9 @@ struct sender {
     struct transport t;
     struct channels *channels;      /* that the stream goes over: NULL: t */
     bool greeted;                   /* the receiver's banner is taken */
+    bool stock_receiver;            /* it was asked, and knows no channels */
+    bool count_zero_pages;          /* that are sent in full, for want of
+                                     * channels */
     uint64_t patience_ns;           /* until when to wait; 0: for ever */
     unsigned int further_ms;        /* how long the further connections may
                                      * take; 0: as the receiver has it */

@@ -72,6 +72,7 @@ static int parse_option(int opt, struct migrate_options *o,
         return 0;
     case 's':
         o->ssh_command = optarg;
+        o->own_transport = true;
         return 0;
     case 'F':
         o->foreground = true;
@@ -187,6 +188,9 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     /* With no option at all, every byte is as the stock xl sends it. */
     if (given && !xl_precopy_given(given, XL_OPT_ZERO_PAGES))
         o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    o->asks_receiver = xl_precopy_given(given, XL_OPT_CHANNELS) ||
+                       xl_precopy_given(given, XL_OPT_COMPRESS) ||
+                       xl_precopy_given(given, XL_OPT_ZERO_PAGES);
     in_vain = xl_precopy_in_vain(&o->params, given);
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "

@@ -286,14 +286,17 @@ static int save(struct sender *s)
     };
     int room = OWN_FDS + 8;
     struct pollfd *fds = calloc(room, sizeof(*fds));
+    struct xpc_params params = s->progress->params;
     uint64_t begun_ns = xl_now_ns();
     int rc;
 
     if (!fds)
         return ERROR_NOMEM;
+    /* Which the plug-in takes for "send", and counts them. */
+    if (s->count_zero_pages)
+        params.zero_pages = XPC_ZERO_PAGES_AUTO;
     rc = libxl_domain_live_migrate(s->ctx, s->domid, s->t.send_fd,
-                                   s->suspend_flags, &s->progress->params,
-                                   &v.how);
+                                   s->suspend_flags, &params, &v.how);
     if (rc) goto out;
     watch_open(&v);
     while (!v.done) {

@@ -110,6 +110,13 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
         fprintf(out, "  pages: %"PRIu64" normal, %"PRIu64" duplicate (all "
                 "zero, sent without their data)\n", r->total_pages_sent,
                 r->total_zero_pages);
+    if (r->zero_pages_in_full)
+        fprintf(out, "  zero pages: %"PRIu64", %s, were sent in full; a "
+                "receiver of this package takes them as marks, and "
+                "--precopy-zero-pages=elide leaves them out, if the target's "
+                "Xen scrubs all its free memory: see xl-precopy(1)\n",
+                r->zero_pages_in_full, xpc_format_bytes(a,
+                r->zero_pages_in_full * XPC_PAGE_SIZE));
     if (r->channels)
         fprintf(out, "  channels: %"PRIu64", compression %s, %s on the "
                 "wire\n", r->channels, xpc_compress_names[r->params.compress],
