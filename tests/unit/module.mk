@@ -33,6 +33,8 @@ TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
 TEST_OBJS_torture_xen_stock := $(call objs,tools/libs/guest/xen_stock.c)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
+TEST_OBJS_torture_save_pages := $(call objs,$(addprefix tools/libs/guest/,\
+	save_pages.c save_stream.c save_thread.c save_workers.c))
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
 $(foreach t,torture_save_control torture_save_policy torture_save_strict \
