@@ -30,6 +30,9 @@ TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 TEST_OBJS_torture_xen_lock := $(call objs,$(addprefix tools/libs/guest/,\
 	xen_lock.c xen_run.c))
 TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
+TEST_OBJS_torture_save_helper := $(LIBXLPRECOPY)
+TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
+$(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)
 TEST_OBJS_torture_xen_stock := $(call objs,tools/libs/guest/xen_stock.c)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'

@@ -41,12 +41,15 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
 {
     char err[LIBXL_PRECOPY_ERR_LEN];
     struct xs_handle *xs = NULL;
+    const char *helper;
     int rc;
 
     if (params && xpc_params_check(params, err, sizeof(err))) {
         rc = ERROR_INVAL;
         goto out;
     }
+    rc = libxl__precopy_check_helper(params, err);
+    if (rc) goto out;
     xs = xs_open(0);
     if (!xs) {
         rc = ERROR_FAIL;
@@ -54,7 +57,9 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
     }
     rc = store_prepare(xs, domid, params);
     if (rc) goto out;
-    if (setenv("LIBXL_SAVE_HELPER", libxl_precopy_save_helper(), 0)) {
+    helper = getenv("LIBXL_SAVE_HELPER");
+    if (setenv("LIBXL_SAVE_HELPER", libxl_precopy_save_helper(),
+               !helper || !*helper)) {
         rc = ERROR_NOMEM;
         goto out;
     }

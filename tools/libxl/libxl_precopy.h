@@ -53,10 +53,12 @@ const char *libxl_precopy_json_error(void);
 /*
  * Checks, without touching the guest, all that can be checked before a
  * migration with these parameters: that they make sense, that the domain
- * exists and can be migrated live, that the stock helper and the plug-in are
- * there, that xenstore can be written. Returns 0, or ERROR_INVAL,
- * ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a Xen without
- * shadow paging), ERROR_FAIL, with one line for people in err.
+ * exists, can be migrated live and is not paused, that xenstore can be
+ * written, and that the save helper that libxl will run loads the plug-in,
+ * for which it is run once. A helper that is not ours (LIBXL_SAVE_HELPER) will
+ * do if the parameters ask for nothing that stock does not do. Returns 0, or
+ * ERROR_INVAL, ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a
+ * Xen without shadow paging), ERROR_FAIL, with one line for people in err.
  */
 #define LIBXL_PRECOPY_ERR_LEN 256
 int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
@@ -67,6 +69,9 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * libxl_domain_suspend() with a policy. fd, flags (LIBXL_SUSPEND_LIVE is
  * implied), ao_how and what is returned are as for libxl_domain_suspend().
  * params NULL, or with policy stock: stock's decisions.
+ *
+ * Before anything is written to fd the save helper is tried, as by _check:
+ * ERROR_FAIL if it would not keep to the parameters.
  *
  * A policy that aborts makes libxl return ERROR_GUEST_TIMEDOUT and log
  * "domain did not respond to suspend request", which is false: ask

@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libxl_precopy.h"
+#include "libxl_precopy_internal.h"
 #include "xen_preflight.h"
-#include "xen_stock.h"
+#include "xen_probe.h"
 #include "xen_store.h"
+#include "xpc_types.h"
 
 #define HELPER_NAME "libxl-save-helper"
-#define PLUGIN_NAME "libxenprecopy-save.so"
 
 /* ---- where things are ------------------------------------------------ */
 
@@ -75,31 +75,32 @@ static int refuse(char *err, int rc, const char *fmt, ...)
     return rc;
 }
 
-static int check_helpers(char *err)
+int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
 {
     const char *set = getenv("LIBXL_SAVE_HELPER");
-    const char *helper = set && *set ? set : libxl_precopy_save_helper();
-    const char *slash = strrchr(helper, '/');
-    char plugin[PATH_MAX], stock[PATH_MAX];
+    bool theirs = set && *set;
+    const char *helper = theirs ? set : libxl_precopy_save_helper();
+    const char *name = theirs ? "LIBXL_SAVE_HELPER" :
+                                "XEN_PRECOPY_SAVE_HELPER";
+    char said[2 * LIBXL_PRECOPY_ERR_LEN], *why;
 
-    if (xen_stock_helper(stock))
-        return refuse(err, ERROR_FAIL, "the stock helper %s can't be run: "
-                      "%s: set XEN_PRECOPY_STOCK_HELPER to where it is",
-                      stock, strerror(errno));
     if (access(helper, X_OK))
         return refuse(err, ERROR_FAIL, "the helper %s can't be run: %s: "
                       "reinstall xen-precopy, or set %s to where it is",
-                      helper, strerror(errno), set && *set ?
-                      "LIBXL_SAVE_HELPER" : "XEN_PRECOPY_SAVE_HELPER");
+                      helper, strerror(errno), name);
     /* Somebody else's helper is somebody else's business. */
-    if (set && *set)
+    if (theirs && !(params && xpc_params_ask(params)))
         return 0;
-    snprintf(plugin, sizeof(plugin), "%.*s" PLUGIN_NAME,
-             slash ? (int)(slash + 1 - helper) : 0, helper);
-    if (access(plugin, R_OK))
-        return refuse(err, ERROR_FAIL, "the plug-in %s can't be read: %s: "
-                      "reinstall xen-precopy", plugin, strerror(errno));
-    return 0;
+    if (xen_probe_run(helper, XEN_PROBE_HELPER "ready", false, said,
+                      sizeof(said)))
+        return 0;
+    why = strstr(said, XEN_PROBE_HELPER);
+    if (!why)
+        return refuse(err, ERROR_FAIL, "%s is %s, which does not load the "
+                      "precopy plug-in: unset it", name, helper);
+    why += strlen(XEN_PROBE_HELPER);
+    why[strcspn(why, "\n")] = 0;
+    return refuse(err, ERROR_FAIL, "%s", why);
 }
 
 /* Log-dirty of a PV guest needs shadow paging, which Xen may lack. */
@@ -198,7 +199,7 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
         return ERROR_INVAL;
     rc = check_domain(ctx, domid, params, err);
     if (rc) return rc;
-    rc = check_helpers(err);
+    rc = libxl__precopy_check_helper(params, err);
     if (rc) return rc;
     return check_store(domid, err);
 }

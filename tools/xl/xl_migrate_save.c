@@ -27,6 +27,7 @@ struct save {
     bool given_up;                  /* it has ended */
     bool aborted;                   /* a user has cancelled it */
     unsigned int request_events;
+    bool in_force;                  /* the plug-in has said so, or need not */
     bool done;
     int rc;
 };
@@ -34,6 +35,17 @@ struct save {
 #define LOOK_NS UINT64_C(1000000000)
 /* Of the watch on the request to suspend. */
 #define REQUEST "request"
+
+static int read_report(struct sender *s)
+{
+    int rc;
+
+    if (s->report_read)
+        return 0;
+    rc = libxl_domain_precopy_report(s->ctx, s->domid, s->report);
+    s->report_read = !rc;
+    return rc;
+}
 
 /* ---- progress --------------------------------------------------------- */
 
@@ -198,6 +210,35 @@ static void look_after_guest(struct save *v)
     }
 }
 
+/*
+ * The plug-in says that it is there before libxenguest sends the first page.
+ * That the helper loads it was tried beforehand: this is for a helper that was
+ * replaced since then.
+ */
+static void look_in_force(struct save *v)
+{
+    struct sender *s = v->s;
+    libxl_precopy_active active;
+
+    if (v->in_force || (v->done ? v->rc : !s->progress->iteration))
+        return;
+    v->in_force = true;
+    if (!libxl_domain_precopy_active(s->ctx, s->domid, &active) ||
+        !read_report(s))
+        return;
+    progress_break(s->progress);
+    fprintf(stderr, "migration sender: the save helper does not keep to the "
+            "policy: giving up.\n");
+    free(s->report->text);
+    s->report->text = xl_asprintf("failed: the save helper does not keep to "
+                                  "the policy: reinstall xen-precopy");
+    migrate_logger_hold(s->logger);
+    if (v->done)
+        v->rc = ERROR_FAIL;
+    else
+        libxl_ao_abort(s->ctx, &v->how);
+}
+
 #define OWN_FDS 2
 /* By then libxl has started its helper: see transport_start(). */
 #define START_NS (2 * UINT64_C(1000000000))
@@ -245,6 +286,7 @@ static int poll_once(struct save *v, struct pollfd **fds, int *room)
     if ((*fds)[1].revents)
         watch_fired(v);
     look_after_guest(v);
+    look_in_force(v);
     progress_tick(v->s->progress, v->s->t.pid);
     return 0;
 }
@@ -283,6 +325,7 @@ static int save(struct sender *s)
     struct save v = {
         .s = s,
         .how = { .callback = save_done, .u.for_callback = &v },
+        .in_force = !xpc_params_ask(&s->progress->params),
     };
     int room = OWN_FDS + 8;
     struct pollfd *fds = calloc(room, sizeof(*fds));
@@ -325,17 +368,6 @@ static int save(struct sender *s)
 }
 
 /* ---- the other operations --------------------------------------------- */
-
-static int read_report(struct sender *s)
-{
-    int rc;
-
-    if (s->report_read)
-        return 0;
-    rc = libxl_domain_precopy_report(s->ctx, s->domid, s->report);
-    s->report_read = !rc;
-    return rc;
-}
 
 static int rename_domain(struct sender *s, const char *from, const char *to)
 {

@@ -482,7 +482,7 @@ static void complete_report(struct sender *s, int status)
     else if (status == MIGRATE_FAILED && plugin == XPC_OUTCOME_SENT)
         set_reason(r, "error", "the target could not take the guest over; "
                    "it keeps running on the source");
-    else if (!r->text)
+    else if (!r->text && status != MIGRATE_OK)
         set_reason(r, "error", "failed before the guest was touched");
     if (!s->stuck && !s->ended)
         add_late(s);

@@ -41,7 +41,8 @@ SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
 SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_channels.c \
 	save_control.c \
-	save_orphan.c save_pages.c save_plugin.c save_policy.c save_sampler.c save_still.c save_stream.c \
+	save_orphan.c save_pages.c save_plugin.c save_policy.c save_probe.c \
+	save_sampler.c save_still.c save_stream.c \
 	save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c \
 	save_zero.c)
@@ -65,7 +66,7 @@ $(call objs,tools/libs/guest/xen_stock.c): $(PATHS)
 $(call objs,tools/libs/guest/xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 $(SAVE_HELPER): $(call objs,$(addprefix tools/libs/guest/,save_helper.c \
-		xen_stock.c))
+		xen_probe.c xen_stock.c))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^
 

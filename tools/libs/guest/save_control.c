@@ -146,17 +146,6 @@ static void refuse(struct save_ctx *ctx, const char *why)
     ctx->control.asked = written;
 }
 
-static bool same_params(const struct xpc_params *a, const struct xpc_params *b)
-{
-    char *x = xpc_to_json(&xpc_params_type, a, false);
-    char *y = xpc_to_json(&xpc_params_type, b, false);
-    bool same = x && y && !strcmp(x, y);
-
-    free(x);
-    free(y);
-    return same;
-}
-
 static void change(struct save_ctx *ctx, const struct xpc_params *to)
 {
     ctx->params = *to;
@@ -188,7 +177,7 @@ static void consider(struct save_ctx *ctx)
     to.once = ctx->params.once;
     to.learned = ctx->params.learned;
     save_channels_settle(&to);
-    if (same_params(&to, &ctx->params) && !ctx->control.refused)
+    if (xpc_params_same(&to, &ctx->params) && !ctx->control.refused)
         return;
     if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)))
         refuse(ctx, err);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+#include <string.h>
+
 #include "xenprecopy.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
@@ -82,6 +85,29 @@ const struct xpc_type xpc_params_type = {
     .fields = params_fields, .nr_fields = ARRAY_SIZE(params_fields),
     .strict = true,
 };
+
+bool xpc_params_same(const struct xpc_params *a, const struct xpc_params *b)
+{
+    char *x = xpc_to_json(&xpc_params_type, a, false);
+    char *y = xpc_to_json(&xpc_params_type, b, false);
+    bool same = x && y && !strcmp(x, y);
+
+    free(x);
+    free(y);
+    return same;
+}
+
+bool xpc_params_ask(const struct xpc_params *p)
+{
+    struct xpc_params nothing, asked = *p;
+
+    xpc_params_init(&nothing);
+    nothing.policy = XPC_POLICY_STOCK;
+    /* Neither changes what is done. */
+    asked.once = nothing.once;
+    asked.learned = nothing.learned;
+    return !xpc_params_same(&asked, &nothing);
+}
 
 #define W struct xpc_working_set
 static const struct xpc_field working_set_fields[] = {

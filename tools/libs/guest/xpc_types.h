@@ -28,4 +28,10 @@ extern const char *const xpc_action_names[];
 extern const char *const xpc_reason_names[];
 extern const char *const xpc_outcome_names[];
 
+/* Are they the same when written as JSON? Not if there is no memory for it. */
+bool xpc_params_same(const struct xpc_params *a, const struct xpc_params *b);
+
+/* Do they ask for anything that stock does not do? */
+bool xpc_params_ask(const struct xpc_params *p);
+
 #endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "xen_probe.h"
+
+/* After fork() in a process with threads: system calls alone. */
+static void child(const char *path, int out, bool errors)
+{
+    static const char failed[] = "it can't be executed\n";
+    const struct rlimit no_core = { 0, 0 };
+    char *const argv[] = { (char *)path, (char *)XEN_PROBE_ARG, NULL };
+    int null = open("/dev/null", O_RDWR);
+
+    setpgid(0, 0);
+    /* A stock helper aborts at an argument that it doesn't know. */
+    setrlimit(RLIMIT_CORE, &no_core);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(errors ? out : null, STDERR_FILENO);
+    execv(path, argv);
+    if (write(STDOUT_FILENO, failed, sizeof(failed) - 1) < 0) { /* so be it */ }
+    _exit(127);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+static bool hear(int fd, const char *wanted, char *buf, size_t len)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int64_t end = now_ms() + XEN_PROBE_TIMEOUT_MS, left;
+    size_t have = 0;
+    ssize_t n;
+
+    while (have < len - 1 && !strstr(buf, wanted)) {
+        left = end - now_ms();
+        if (left <= 0)
+            break;
+        if (poll(&p, 1, left) < 1)
+            continue;           /* a signal, or it is over */
+        n = read(fd, buf + have, len - 1 - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        have += n;
+        buf[have] = 0;
+    }
+    return strstr(buf, wanted);
+}
+
+bool xen_probe_run(const char *path, const char *wanted, bool errors,
+                   char *buf, size_t len)
+{
+    int fds[2];
+    bool said;
+    pid_t pid;
+
+    *buf = 0;
+    if (pipe2(fds, O_CLOEXEC))
+        return false;
+    pid = fork();
+    if (!pid)
+        child(path, fds[1], errors);
+    close(fds[1]);
+    said = pid > 0 && hear(fds[0], wanted, buf, len);
+    close(fds[0]);
+    if (pid > 0) {
+        /* Its children too; and it itself, if it has not got that far. */
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    }
+    return said;
+}
