@@ -6,6 +6,7 @@
  */
 #include "torture.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -272,6 +273,34 @@ static void torture_save_helper_foreign_serves_where_nothing_is_asked(
     assert_int_equal(libxl__precopy_check_helper(&p, err), ERROR_FAIL);
 }
 
+static unsigned int reached;        /* how often xenstore was */
+
+struct xs_handle *xs_open(unsigned long flags)
+{
+    (void)flags;
+    reached++;
+    errno = ENOENT;
+    return NULL;
+}
+
+/* The API looks for itself, whether or not its caller has checked. */
+static void torture_save_helper_foreign_gets_nothing_by_the_api(void **state)
+{
+    libxl_precopy_params p;
+
+    (void)state;
+    libxl_precopy_params_init(&p);
+    setenv("LIBXL_SAVE_HELPER", self, 1);
+    reached = 0;
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, -1, 0, &p, NULL),
+                     ERROR_FAIL);
+    assert_int_equal(reached, 0);
+    setenv("LIBXL_SAVE_HELPER", helper, 1);
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, -1, 0, &p, NULL),
+                     ERROR_FAIL);
+    assert_int_equal(reached, 1);
+}
+
 static void torture_save_helper_broken_is_said_with_its_reason(void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
@@ -303,6 +332,7 @@ int main(int argc, char **argv)
         TEST(torture_save_helper_of_ours_is_taken),
         TEST(torture_save_helper_foreign_is_refused_for_a_policy),
         TEST(torture_save_helper_foreign_serves_where_nothing_is_asked),
+        TEST(torture_save_helper_foreign_gets_nothing_by_the_api),
         TEST(torture_save_helper_broken_is_said_with_its_reason),
     };
 
