@@ -19,6 +19,7 @@
 #include <xenguest.h>
 
 #include "libxl_precopy_internal.h"
+#include "xen_probe.h"
 
 /* A use of it, which needs libxenguest. */
 static int (*volatile real_save)(xc_interface *, int, uint32_t, uint32_t,
@@ -251,6 +252,24 @@ static void torture_save_helper_foreign_is_refused_for_a_policy(void **state)
 }
 
 /* Where nothing is asked, all is as it would be without us. */
+/* Whatever program it is: it is not waited for for ever. */
+static void torture_save_helper_that_hangs_is_ended(void **state)
+{
+    char script[128], buf[64];
+
+    (void)state;
+    snprintf(script, sizeof(script), "%s/hangs", dir);
+    sh("printf '#!/bin/sh\necho here\nsleep 3600\n' >%1$s; chmod 755 %1$s",
+       script);
+    assert_false(xen_probe_run(script, "ready", false, 1, buf, sizeof(buf)));
+    /* One that has closed its output, too. */
+    sh("printf '#!/bin/sh\necho here\nexec sleep 3600 >/dev/null 2>&1\n' >%1$s",
+       script);
+    assert_false(xen_probe_run(script, "ready", true, 600000, buf,
+                               sizeof(buf)));
+    assert_string_equal(buf, "here\n");
+}
+
 static void torture_save_helper_foreign_serves_where_nothing_is_asked(
     void **state)
 {
@@ -332,6 +351,7 @@ int main(int argc, char **argv)
         TEST(torture_save_helper_of_ours_is_taken),
         TEST(torture_save_helper_foreign_is_refused_for_a_policy),
         TEST(torture_save_helper_foreign_serves_where_nothing_is_asked),
+        TEST(torture_save_helper_that_hangs_is_ended),
         TEST(torture_save_helper_foreign_gets_nothing_by_the_api),
         TEST(torture_save_helper_broken_is_said_with_its_reason),
     };

@@ -91,8 +91,8 @@ int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
     /* Somebody else's helper is somebody else's business. */
     if (theirs && !(params && xpc_params_ask(params)))
         return 0;
-    if (xen_probe_run(helper, XEN_PROBE_HELPER "ready", false, said,
-                      sizeof(said)))
+    if (xen_probe_run(helper, XEN_PROBE_HELPER "ready", false,
+                      XEN_PROBE_HELPER_MS, said, sizeof(said)))
         return 0;
     why = strstr(said, XEN_PROBE_HELPER);
     if (!why)

@@ -120,7 +120,8 @@ static int prepare(const char *stock, char why[WHY_LEN])
     if (preload(plugin, why))
         return -1;
     setenv(XEN_PROBE_ENV, "1", 1);
-    loaded = xen_probe_run(stock, XEN_PROBE_LOADED, true, said, sizeof(said));
+    loaded = xen_probe_run(stock, XEN_PROBE_LOADED, true, XEN_PROBE_STOCK_MS,
+                           said, sizeof(said));
     /* A save with it would answer, and end. */
     unsetenv(XEN_PROBE_ENV);
     if (is_truncated(plugin))

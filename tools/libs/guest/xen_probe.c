@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +22,8 @@ static void child(const char *path, int out, bool errors)
     int null = open("/dev/null", O_RDWR);
 
     setpgid(0, 0);
+    /* In a group of its own it must not outlive who waits for it. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* A stock helper aborts at an argument that it doesn't know. */
     setrlimit(RLIMIT_CORE, &no_core);
     dup2(null, STDIN_FILENO);
@@ -39,10 +42,11 @@ static int64_t now_ms(void)
     return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
-static bool hear(int fd, const char *wanted, char *buf, size_t len)
+static bool hear(int fd, const char *wanted, int timeout_ms, char *buf,
+                 size_t len)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
-    int64_t end = now_ms() + XEN_PROBE_TIMEOUT_MS, left;
+    int64_t end = now_ms() + timeout_ms, left;
     size_t have = 0;
     ssize_t n;
 
@@ -63,8 +67,18 @@ static bool hear(int fd, const char *wanted, char *buf, size_t len)
     return strstr(buf, wanted);
 }
 
+/* Ends it, unless it has ended. It may have been reaped by another thread. */
+static void end(pid_t pid)
+{
+    if (waitpid(pid, NULL, WNOHANG))
+        return;
+    kill(-pid, SIGKILL);
+    kill(pid, SIGKILL);     /* if it has not got as far as its group */
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
+
 bool xen_probe_run(const char *path, const char *wanted, bool errors,
-                   char *buf, size_t len)
+                   int timeout_ms, char *buf, size_t len)
 {
     int fds[2];
     bool said;
@@ -77,13 +91,9 @@ bool xen_probe_run(const char *path, const char *wanted, bool errors,
     if (!pid)
         child(path, fds[1], errors);
     close(fds[1]);
-    said = pid > 0 && hear(fds[0], wanted, buf, len);
+    said = pid > 0 && hear(fds[0], wanted, timeout_ms, buf, len);
     close(fds[0]);
-    if (pid > 0) {
-        /* Its children too; and it itself, if it has not got that far. */
-        kill(-pid, SIGKILL);
-        kill(pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-    }
+    if (pid > 0)
+        end(pid);
     return said;
 }

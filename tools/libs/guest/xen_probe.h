@@ -20,15 +20,18 @@
 /* What our helper says: "ready" behind it, or why it is not. */
 #define XEN_PROBE_HELPER "xen-precopy helper: "
 
+/* For the stock helper, and for ours, which waits for that one. */
+#define XEN_PROBE_STOCK_MS 10000
+#define XEN_PROBE_HELPER_MS 15000
+
 /*
  * Runs a program with XEN_PROBE_ARG, its standard input empty, until it has
- * closed its standard output, or said wanted, or XEN_PROBE_TIMEOUT_MS are
- * over; then it is killed. buf gets what it wrote there and, with errors, to
- * standard error. Blocks; safe in a process with threads, and whoever reaps
- * the child. Returns whether it said wanted.
+ * closed its standard output, or said wanted, or timeout_ms are over; then it
+ * is killed. buf gets what it wrote there and, with errors, to standard error.
+ * Blocks; safe in a process with threads, and whoever reaps the child. Returns
+ * whether it said wanted.
  */
-#define XEN_PROBE_TIMEOUT_MS 10000
 bool xen_probe_run(const char *path, const char *wanted, bool errors,
-                   char *buf, size_t len);
+                   int timeout_ms, char *buf, size_t len);
 
 #endif
