@@ -30,6 +30,7 @@ static struct {
     unsigned int dirty;     /* what Xen counts */
     int (*script)(void);
     atomic_bool asked_to_suspend, suspended;    /* a thread looks, too */
+    atomic_uint paused;      /* for so many looks */
     char log[1024];
 } w;
 
@@ -97,6 +98,7 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     *info = (xc_dominfo_t){
         .domid = first, .nr_pages = DIRTY, .shutdown = w.suspended,
         .shutdown_reason = SHUTDOWN_suspend, .hvm = 1,
+        .paused = w.paused && w.paused--,
     };
     return 1;
 }

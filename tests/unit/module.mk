@@ -10,8 +10,8 @@ DEPS_TEST += gnuplot-nox
 
 # Objects outside the library that a module's tests need.
 TEST_OBJS_torture_save_orphan := $(call objs,tools/libs/guest/save_orphan.c)
-TEST_OBJS_torture_save_still := $(call objs,tools/libs/guest/save_still.c \
-	tools/libs/guest/save_thread.c)
+TEST_OBJS_torture_save_still := $(call objs,$(addprefix tools/libs/guest/,\
+	save_still.c save_thread.c xen_store.c))
 TEST_OBJS_torture_save_sampler := $(call objs,tools/libs/guest/save_sampler.c \
 	tools/libs/guest/save_thread.c)
 TEST_OBJS_torture_save_watchdog := $(call objs,\

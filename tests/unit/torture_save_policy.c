@@ -2,7 +2,10 @@
 /*
  * What the plug-in tells the engine of an iteration.
  */
+#include <limits.h>
+
 #include "fake_save.h"
+#include "save_still.h"
 #include "xpc_units.h"
 
 #define RECORD (8 + 8 + 4104)
@@ -108,11 +111,71 @@ static void torture_save_policy_zero_pages_take_their_time(void **state)
     xpc_report_dispose(&r);
 }
 
+/* ---- a paused guest ---------------------------------------------------- */
+
+static unsigned int paused_looks;
+static int suspend_result;
+
+static int script_suspends(void)
+{
+    char headers[40] = { 0 };
+
+    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    w.paused = paused_looks;
+    suspend_result = w.cb->suspend(NULL);
+    return suspend_result ? 0 : failed(ETIMEDOUT);
+}
+
+static void save_paused(unsigned int looks, struct xpc_report *r)
+{
+    int fd = open("/dev/null", O_WRONLY);
+
+    paused_looks = looks;
+    save_to(fd, "{\"downtime-ms\":300}", script_suspends, r);
+    close(fd);
+}
+
+/* It could not answer, and libxl would wait for it for a minute. */
+static void torture_save_policy_a_paused_guest_is_not_asked(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    save_still_grace_ns = 0;
+    save_paused(UINT_MAX, &r);
+    assert_int_equal(suspend_result, 0);
+    assert_false(w.asked_to_suspend);
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "paused");
+    assert_non_null(strstr(r.text, "is paused"));
+    assert_int_equal(r.suspend_asked_ns, 0);
+    assert_non_null(strstr(w.log, "stays paused here"));
+    xpc_report_dispose(&r);
+}
+
+/* As while it is being ballooned. */
+static void torture_save_policy_a_short_pause_is_waited_for(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    save_still_grace_ns = 3600 * XPC_S;
+    save_paused(3, &r);
+    assert_int_equal(suspend_result, 1);
+    assert_true(w.asked_to_suspend);
+    assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_policy_holes_are_no_flow),
         cmocka_unit_test(torture_save_policy_zero_pages_take_their_time),
+        cmocka_unit_test(torture_save_policy_a_paused_guest_is_not_asked),
+        cmocka_unit_test(torture_save_policy_a_short_pause_is_waited_for),
     };
 
     return torture_run(argc, argv, tests);

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 
+#include "fake_xenstore.h"
 #include "save_plugin.h"
 #include "save_still.h"
 #include "xpc_units.h"
@@ -16,6 +17,7 @@ static atomic_int looks;
 static int still_at;            /* the look that sees it suspended */
 static uint64_t ran_ns;         /* the domain, when it is */
 static int vcpus;
+static atomic_bool paused;
 static uint64_t running_ns, still_ns;   /* the last look before, and that */
 static int open_handles;
 
@@ -63,6 +65,7 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
         .nr_online_vcpus = vcpus,
         .shutdown = looks >= still_at,
         .shutdown_reason = SHUTDOWN_suspend,
+        .paused = paused,
     };
     return 1;
 }
@@ -141,6 +144,26 @@ static void torture_save_still_a_guest_that_runs_on(void **state)
     assert_int_equal(open_handles, 0);
 }
 
+/* It was paused after it was asked: the toolstack is not to wait for it. */
+static void torture_save_still_a_paused_guest_is_told_once(void **state)
+{
+    static const char leaf[] = "/libxl/7/precopy/overdue";
+    struct save_still *s;
+
+    (void)state;
+    save_still_grace_ns = 0;
+    s = start(INT_MAX, 0);
+    wait_for_looks(3);
+    assert_null(fake_get(leaf));
+    paused = true;
+    wait_for_looks(looks + 20);
+    assert_int_equal(save_still_end(s), 0);
+    paused = false;
+    assert_string_equal(fake_get(leaf), "paused");
+    assert_int_equal(fake.writes, 1);
+    fake_reset();
+}
+
 /* It may be over before the first look. */
 static void torture_save_still_at_once(void **state)
 {
@@ -161,6 +184,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_save_still_its_processors_ran_side_by_side),
         cmocka_unit_test(torture_save_still_a_guest_that_runs_on),
         cmocka_unit_test(torture_save_still_at_once),
+        cmocka_unit_test(torture_save_still_a_paused_guest_is_told_once),
     };
 
     return torture_run(argc, argv, tests);

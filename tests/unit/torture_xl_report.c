@@ -374,6 +374,22 @@ static void torture_xl_report_shows_predicted_beside_actual(void **state)
     xpc_report_dispose(&r);
 }
 
+/* It does not run here, so that is not to be said. */
+static void torture_xl_report_says_that_the_guest_stays_paused(void **state)
+{
+    struct xpc_report r;
+    char buf[4096];
+
+    (void)state;
+    a_report(&r);
+    r.outcome = XPC_OUTCOME_ABORTED;
+    r.decision.reason = XPC_REASON_PAUSED;
+    text_of_report(buf, sizeof(buf), &r);
+    assert_non_null(strstr(buf, "g1: aborted, the guest stays paused here\n"));
+    assert_null(strstr(buf, "runs here"));
+    xpc_report_dispose(&r);
+}
+
 static void torture_xl_report_counts_zero_pages(void **state)
 {
     struct xpc_report r;
@@ -600,6 +616,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_report_unwritable_is_said_before),
         TEST(torture_xl_report_devices_are_written_in_place),
         TEST(torture_xl_report_shows_predicted_beside_actual),
+        TEST(torture_xl_report_says_that_the_guest_stays_paused),
         TEST(torture_xl_report_counts_zero_pages),
         TEST(torture_xl_report_says_where_the_downtime_went),
         TEST(torture_xl_report_says_how_long_an_abort_stood_still),

@@ -125,6 +125,19 @@ static void torture_xl_sender_a_guest_that_does_not_suspend(void **state)
     assert_non_null(strstr(w.report.text, "did not suspend"));
 }
 
+/* Without strict, too: it was paused after it was asked. */
+static void torture_xl_sender_a_guest_that_was_paused(void **state)
+{
+    (void)state;
+    w.save_rc = ERROR_ABORTED;
+    far.outcome = XPC_OUTCOME_FAILED;
+    w.s.broken = XPC_REASON_PAUSED;
+    says(BANNER, strlen(BANNER));
+    run_expect(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save resume");
+    assert_string_equal(w.report.reason, "paused");
+    assert_non_null(strstr(w.report.text, "is paused and can't suspend"));
+}
+
 static void torture_xl_sender_a_nameless_domain_is_not_renamed(void **state)
 {
     (void)state;
@@ -559,6 +572,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_strict_gives_no_late_go),
         TEST(torture_xl_sender_strict_in_time_is_let_go),
         TEST(torture_xl_sender_a_guest_that_does_not_suspend),
+        TEST(torture_xl_sender_a_guest_that_was_paused),
         TEST(torture_xl_sender_a_nameless_domain_is_not_renamed),
         TEST(torture_xl_sender_wrong_banner_touches_nothing),
         TEST(torture_xl_sender_no_banner_touches_nothing),

@@ -168,6 +168,23 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
     return rc;
 }
 
+/* It would be asked to suspend itself, and a minute be waited for that. */
+static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(ctx, &info, domid);
+    if (rc)
+        refuse(err, rc, "there is no domain %"PRIu32" any more", domid);
+    else if (info.paused)
+        rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" is paused and can't "
+                    "suspend itself: unpause it first", domid);
+    libxl_dominfo_dispose(&info);
+    return rc;
+}
+
 static int check_store(uint32_t domid, char *err)
 {
     char path[XPC_STORE_PATH_LEN];
@@ -199,7 +216,10 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
         return ERROR_INVAL;
     rc = check_domain(ctx, domid, params, err);
     if (rc) return rc;
+    rc = check_store(domid, err);
+    if (rc) return rc;
     rc = libxl__precopy_check_helper(params, err);
     if (rc) return rc;
-    return check_store(domid, err);
+    /* Last: the others stay true. */
+    return check_paused(ctx, domid, err);
 }

@@ -86,7 +86,7 @@ static void show_iterations(struct save *v)
     }
 }
 
-/* The plug-in's watchdog: the guest lets the suspend request lie. */
+/* The plug-in has seen that the guest ignores the suspend request. */
 static void look_overdue(struct save *v)
 {
     char path[XPC_STORE_PATH_LEN];
@@ -95,7 +95,8 @@ static void look_overdue(struct save *v)
 
     if (value && !v->s->broken) {
         progress_break(v->s->progress);
-        sender_break(v->s, XPC_REASON_NO_ANSWER);
+        sender_break(v->s, !strcmp(value, xpc_reason_names[XPC_REASON_PAUSED])
+                     ? XPC_REASON_PAUSED : XPC_REASON_NO_ANSWER);
         migrate_logger_hold(v->s->logger);
         libxl_ao_abort(v->s->ctx, &v->how);
     }

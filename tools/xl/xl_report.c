@@ -29,6 +29,9 @@ static const char *outcome_text(const struct xpc_report *r)
                r->outcome == XPC_OUTCOME_INTERRUPTED ?
                "interrupted, the guest may still suspend" :
                "failed, the guest may still suspend";
+    if (r->outcome == XPC_OUTCOME_ABORTED &&
+        r->decision.reason == XPC_REASON_PAUSED)
+        return "aborted, the guest stays paused here";
     return outcome_texts[r->outcome];
 }
 

@@ -390,7 +390,9 @@ static void set_broken(struct sender *s)
     r->decision.reason = s->broken;
     r->broken_off_ns = since_start(r, s->broken_ns);
     xpc_format_time(a, xpc_params_max_downtime(&r->params));
-    if (s->broken == XPC_REASON_NO_ANSWER)
+    if (s->broken == XPC_REASON_PAUSED)
+        xpc_decision_text(&r->params, &r->decision, text, sizeof(text));
+    else if (s->broken == XPC_REASON_NO_ANSWER)
         snprintf(text, sizeof(text), "aborted: the guest did not suspend "
                  "within the maximum downtime of %s after it was asked", a);
     else

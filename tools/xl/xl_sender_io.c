@@ -60,7 +60,8 @@ void sender_break(struct sender *s, int reason)
     s->broken = reason;
     s->broken_ns = xl_now_ns();
     fprintf(stderr, SAY "%s.\n", reason == XPC_REASON_NO_ANSWER ?
-            "the guest does not suspend" :
+            "the guest does not suspend" : reason == XPC_REASON_PAUSED ?
+            "the guest is paused and can't suspend" :
             "the guest would stand still for longer than its maximum "
             "downtime");
 }

@@ -191,7 +191,9 @@ void save_finish(struct save_ctx *ctx)
     }
     if (r->outcome == XPC_OUTCOME_ABORTED || ctx->control.cancelled)
         save_log(ctx, "%s; the guest %s here", r->text, r->suspended_ns ?
-                 "is to be resumed" : "keeps running");
+                 "is to be resumed" :
+                 r->decision.reason == XPC_REASON_PAUSED ? "stays paused" :
+                 "keeps running");
     if (!ctx->xs)
         return;
     if (xpc_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,

@@ -244,6 +244,11 @@ int save_suspend(void *data)
     /* Nobody has asked the guest yet: it runs on. */
     if (ctx->control.cancelled)
         return 0;
+    if (save_still_paused(ctx->xch, ctx->domid)) {
+        ctx->report.decision.action = XPC_ABORT;
+        ctx->report.decision.reason = XPC_REASON_PAUSED;
+        return 0;
+    }
     ctx->live = false;
     ctx->report.predicted_downtime_ns =
         ctx->last.decision.predicted_downtime_ns;

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "save_plugin.h"
 #include "save_still.h"
+#include "xpc_types.h"
 #include "xpc_units.h"
 
 #define INTERVAL_NS XPC_MS
+#define PAUSED_INTERVAL_MS 20
+
+uint64_t save_still_grace_ns = 2 * XPC_S;
 
 struct save_still {
     xc_interface *xch;
@@ -14,14 +20,25 @@ struct save_still {
     uint64_t running_ns;        /* seen running last */
     uint64_t ran_ns;            /* for so long by then, a processor of it */
     uint64_t still_ns;          /* since when it is suspended; 0: it is not */
+    uint64_t paused_ns;         /* since when it is paused; 0: it is not */
+    bool told;                  /* the toolstack, that it stays so */
 };
 
-static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns)
+static bool get_info(xc_interface *xch, uint32_t domid, xc_dominfo_t *info)
+{
+    return xc_domain_getinfo(xch, domid, 1, info) == 1 &&
+           info->domid == domid;
+}
+
+/* *paused is set unless it is suspended. */
+static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns,
+                      bool *paused)
 {
     xc_dominfo_t info;
 
-    if (xc_domain_getinfo(xch, domid, 1, &info) != 1 || info.domid != domid)
+    if (!get_info(xch, domid, &info))
         return false;
+    *paused = info.paused && !info.shutdown;
     /* Summed up over all of them, which may have run at the same time. */
     *ran_ns = info.cpu_time / (info.nr_online_vcpus ? info.nr_online_vcpus : 1);
     return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
@@ -30,8 +47,22 @@ static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns)
 bool save_still_is(xc_interface *xch, uint32_t domid)
 {
     uint64_t ran_ns;
+    bool paused;
 
-    return suspended(xch, domid, &ran_ns);
+    return suspended(xch, domid, &ran_ns, &paused);
+}
+
+bool save_still_paused(xc_interface *xch, uint32_t domid)
+{
+    uint64_t until = save_now_ns() + save_still_grace_ns;
+    xc_dominfo_t info;
+
+    while (get_info(xch, domid, &info) && info.paused && !info.shutdown) {
+        if (save_now_ns() >= until)
+            return true;
+        poll(NULL, 0, PAUSED_INTERVAL_MS);
+    }
+    return false;
 }
 
 /*
@@ -42,14 +73,36 @@ bool save_still_is(xc_interface *xch, uint32_t domid)
 static void look(struct save_still *s)
 {
     uint64_t now = save_now_ns(), ran = s->ran_ns, first;
+    bool paused = false;
 
-    if (!suspended(s->xch, s->domid, &ran)) {
+    if (!suspended(s->xch, s->domid, &ran, &paused)) {
         s->running_ns = now;
         s->ran_ns = ran;
+        s->paused_ns = !paused ? 0 : s->paused_ns ? s->paused_ns : now;
         return;
     }
     first = s->running_ns + (ran - s->ran_ns);
     s->still_ns = first < now ? first + (now - first) / 2 : now;
+}
+
+static bool stays_paused(const struct save_still *s)
+{
+    return s->paused_ns && !s->told &&
+           save_now_ns() - s->paused_ns >= save_still_grace_ns;
+}
+
+/* With a connection of its own: the main thread's is the main thread's. */
+static void tell_paused(uint32_t domid)
+{
+    const char *name = xpc_reason_names[XPC_REASON_PAUSED];
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN];
+
+    if (!xs)
+        return;
+    xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "overdue"), name,
+             strlen(name));
+    xs_close(xs);
 }
 
 static void *look_on(void *arg)
@@ -62,6 +115,13 @@ static void *look_on(void *arg)
         save_cond_wait_until(&s->thread.wake, &s->thread.lock,
                              save_now_ns() + INTERVAL_NS);
         look(s);
+        if (stays_paused(s)) {
+            s->told = true;
+            /* xenstored may take its time: nobody is to wait for it here. */
+            pthread_mutex_unlock(&s->thread.lock);
+            tell_paused(s->domid);
+            pthread_mutex_lock(&s->thread.lock);
+        }
     }
     pthread_mutex_unlock(&s->thread.lock);
     return NULL;

@@ -20,8 +20,9 @@
  *                                         good change removes it
  *                         /report         the report without its iterations
  *                         /cancel         written by a user: stop precopy
- *                         /overdue        with strict: the guest does not
- *                                         suspend, the toolstack is to abort
+ *                         /overdue        the guest does not suspend, the
+ *                                         toolstack is to abort: with strict,
+ *                                         or "paused"
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process of this
  *                                         number waits for the guest to

@@ -227,6 +227,7 @@ enum xpc_reason {
     XPC_REASON_CANCELLED,       /* abort: the user wants it */
     XPC_REASON_OVERRUN,         /* abort: the switchover took too long */
     XPC_REASON_NO_ANSWER,       /* abort: the guest did not suspend in time */
+    XPC_REASON_PAUSED,          /* abort: it is paused, and can't suspend */
 };
 
 /*

@@ -389,6 +389,7 @@ static const char *because(int reason)
         return "the switchover would have passed the maximum downtime";
     case XPC_REASON_NO_ANSWER:
         return "the guest did not suspend within the maximum downtime";
+    case XPC_REASON_PAUSED:       return "the guest is paused";
     default:                      return "stock Xen decides so";
     }
 }
@@ -417,6 +418,11 @@ const char *xpc_decision_text(const struct xpc_params *p,
 
     if (d->reason == XPC_REASON_CANCELLED) {
         snprintf(buf, len, "aborted: it was cancelled");
+        return buf;
+    }
+    if (d->reason == XPC_REASON_PAUSED) {
+        snprintf(buf, len, "aborted: the guest is paused and can't suspend: "
+                 "unpause it and migrate it again");
         return buf;
     }
     n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "
