@@ -21,6 +21,13 @@ $(EXAMPLE): $(call objs,docs/live-migrate-example.c) $(LIBXLPRECOPY) $(LIBXENPRE
 
 all: $(MAN_PAGES) $(EXAMPLE)
 
+## make check-docs         do the tests exist that docs/security.md names?
+.PHONY: check-docs
+check-docs:
+	@docs/check-tests docs/security.md
+
+check-unit: check-docs
+
 .PHONY: install-docs
 install-docs: $(MAN_PAGES) $(EXAMPLE)
 	for f in $(MAN_PAGES); do \
