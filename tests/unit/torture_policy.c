@@ -391,6 +391,27 @@ static void torture_policy_bandwidth_is_of_what_flowed(void **state)
     assert_int_equal(f->e.predict.iteration_ns, 40 * XPC_MS);
 }
 
+static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_observation o = {
+        .now_ns = START + 7 * XPC_S, .dirty_pages = 9000,
+        .pages_sent = 16384, .bytes_sent = 16384 * PAGE_BYTES,
+        .flow_bytes = 16384 * PAGE_BYTES, .flow_ns = 7 * XPC_S,
+    };
+    uint64_t sent;
+
+    xpc_engine_init(&f->e, &f->p, 16384, START);
+    xpc_engine_decide(&f->e, &o, &f->it);
+    o.flow_bytes = 9000 * PAGE_BYTES;
+    o.flow_ns = o.flow_bytes * XPC_S / LINK;
+    o.now_ns += o.flow_ns + 4 * XPC_S;
+    xpc_engine_decide(&f->e, &o, &f->it);
+    sent = xpc_predict_send_ns(&f->e.predict, 9000);
+    assert_true(sent > 4 * XPC_S);
+    assert_int_equal(f->e.state.next_ns, sent);
+}
+
 static void torture_policy_stock_decides_as_stock(void **state)
 {
     struct fixture *f = *state;
@@ -438,6 +459,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_nothing_learned_is_the_default),
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
         TEST(torture_policy_bandwidth_is_of_what_flowed),
+        TEST(torture_policy_an_iteration_costs_its_overhead_once),
         TEST(torture_policy_stock_decides_as_stock),
     };
 

@@ -214,8 +214,7 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
-    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages) +
-                 e->besides_ns;
+    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
     e->working_set = o->working_set;
