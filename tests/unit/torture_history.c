@@ -49,7 +49,9 @@ static struct xpc_report a_report(uint64_t overhead_ns)
     r.predicted_downtime_ns = 200 * XPC_MS;
     r.actual_downtime_ns = 1240 * PAGE_NS + overhead_ns;
     r.total_time_ns = 3 * XPC_S;
-    r.target_ready_ns = 2900 * XPC_MS;
+    r.suspended_ns = 2700 * XPC_MS;
+    r.stream_end_ns = 2800 * XPC_MS;
+    r.target_ready_ns = r.go_ns = 2900 * XPC_MS;
     r.target_started_ns = 2908 * XPC_MS;
     r.total_bytes = 150 << 20;
     return r;
@@ -136,6 +138,38 @@ static void torture_history_a_verify_pass_teaches_nothing(void **state)
     assert_int_equal(h->entries[0].actual_downtime_ns, r.actual_downtime_ns);
     assert_int_equal(h->entries[0].overhead_ns, 0);
     assert_true(isnan(xpc_history_error(&h->entries[0])));
+    assert_int_equal(xpc_history_prior(h, &p), 0);
+}
+
+/*
+ * An xl that was killed after "go": its guard has heard that the guest runs
+ * on the target, and knows nothing of what came before. "Restored to started"
+ * would be the whole migration.
+ */
+static void torture_history_a_killed_xl_teaches_nothing(void **state)
+{
+    static const size_t times[] = {
+        offsetof(struct xpc_report, suspended_ns),
+        offsetof(struct xpc_report, stream_end_ns),
+        offsetof(struct xpc_report, target_ready_ns),
+        offsetof(struct xpc_report, go_ns),
+    };
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        struct xpc_report r = a_report(84 * XPC_MS);
+
+        *(uint64_t *)((char *)&r + times[i]) = 0;
+        assert_int_equal(xpc_history_add(h, &r, i, "g1"), 0);
+        assert_int_equal(h->entries[i].overhead_ns, 0);
+        assert_int_equal(h->entries[i].start_ns, 0);
+    }
+    assert_int_equal(xpc_history_prior(h, &p), 0);
+    /* Neither does one that is out of order. */
+    struct xpc_report r = a_report(84 * XPC_MS);
+    r.go_ns = r.target_started_ns + 1;
+    assert_int_equal(xpc_history_add(h, &r, 0, "g1"), 0);
     assert_int_equal(xpc_history_prior(h, &p), 0);
 }
 
@@ -470,6 +504,7 @@ int main(int argc, char **argv)
         TEST(torture_history_a_cap_is_not_the_link),
         TEST(torture_history_a_slower_switchover_is_no_overhead),
         TEST(torture_history_a_verify_pass_teaches_nothing),
+        TEST(torture_history_a_killed_xl_teaches_nothing),
         TEST(torture_history_suspend_pages_may_be_zero_ones),
         TEST(torture_history_overhead_is_never_below_its_floor),
         TEST(torture_history_only_migrated_ones_teach),

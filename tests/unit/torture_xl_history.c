@@ -42,6 +42,9 @@ static void a_report(struct xpc_report *r)
     r->decision.bandwidth_bytes_per_s = 125000000;
     r->predicted_downtime_ns = 100 * XPC_MS;
     r->actual_downtime_ns = 80 * XPC_MS;
+    r->suspended_ns = 1900 * XPC_MS;
+    r->stream_end_ns = r->target_ready_ns = r->go_ns = 1950 * XPC_MS;
+    r->target_started_ns = 1980 * XPC_MS;
     r->total_bytes = 1 << 27;
     r->total_time_ns = 2 * XPC_S;
 }

@@ -4,6 +4,8 @@
  */
 #include "fake_receiver.h"
 
+#include "xpc_history.h"
+
 static void torture_xl_sender_guard_is_told_each_step(void **state)
 {
     (void)state;
@@ -39,6 +41,29 @@ static void torture_xl_sender_guard_is_told_given_back(void **state)
     says(GO, sizeof(GO));
     run_expect(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
     told_guard("hgh");
+}
+
+/* What the next migration to this target is to take. */
+static uint64_t learned_ns(void)
+{
+    struct xpc_history h = { 0 };
+    struct xpc_prior p;
+
+    w.report.decision.bandwidth_bytes_per_s = 125000000;
+    assert_int_equal(xpc_history_init(&h, "host2"), 0);
+    assert_int_equal(xpc_history_add(&h, &w.report, 0, "g1"), 0);
+    xpc_history_prior(&h, &p);
+    xpc_history_dispose(&h);
+    return p.overhead_ns;
+}
+
+static void torture_xl_sender_guard_xls_own_report_teaches(void **state)
+{
+    (void)state;
+    says_ready();
+    says_result(0);
+    run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+    assert_true(learned_ns() > 0);
 }
 
 static void stand_in_expect(int word, int status, int outcome,
@@ -118,6 +143,8 @@ static void torture_xl_sender_guard_hears_the_answer(void **state)
     says("", 1);
     hangs_up();
     stand_in_expect(GUARD_GO, MIGRATE_OK, XPC_OUTCOME_MIGRATED, "destroy");
+    assert_true(w.report.actual_downtime_ns > 0);
+    assert_int_equal(learned_ns(), 0);
 }
 
 static void torture_xl_sender_guard_is_given_it_back(void **state)
@@ -139,6 +166,7 @@ static void torture_xl_sender_guard_removes_what_has_left(void **state)
     hangs_up();
     stand_in_expect(GUARD_THERE, MIGRATE_OK, XPC_OUTCOME_MIGRATED,
                     "destroy");
+    assert_int_equal(learned_ns(), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -150,6 +178,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_guard_is_told_nothing_untouched),
         TEST(torture_xl_sender_guard_is_told_go_failed),
         TEST(torture_xl_sender_guard_is_told_given_back),
+        TEST(torture_xl_sender_guard_xls_own_report_teaches),
         TEST(torture_xl_sender_guard_touches_nothing_untouched),
         TEST(torture_xl_sender_guard_takes_back),
         TEST(torture_xl_sender_guard_finds_its_name_untouched),

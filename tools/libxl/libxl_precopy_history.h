@@ -12,8 +12,10 @@
  *   libxl_precopy_history_dispose(&h);
  *
  * Only the caller knows the target, and when it said that the guest runs
- * there: before _add, the report must have its outcome and its
- * actual_downtime_ns. Nothing of Xen is needed.
+ * there: before _add, the report must have its outcome, its
+ * actual_downtime_ns, and the times stream_end_ns, target_ready_ns, go_ns and
+ * target_started_ns. Without the times it is kept but nothing is learned from
+ * it. Nothing of Xen is needed.
  *
  * Files are JSON (version, target, migrations: see xpc_history.h), at most
  * XPC_HISTORY_MAX migrations each, and replaced as a whole: a reader sees

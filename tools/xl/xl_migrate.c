@@ -243,8 +243,10 @@ static void tell(struct migration *m, int status)
     report_close(&m->file, &m->report);
     if (m->o.history == HISTORY_OFF)
         return;
-    history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain, m->start,
-                 &m->report);
+    /* With -p the target starts nothing: its answer ends no downtime. */
+    if (!m->o.paused)
+        history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
+                     m->start, &m->report);
     keep_receiver(m);
 }
 

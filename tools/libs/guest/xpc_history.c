@@ -50,6 +50,19 @@ static double switchover_rate(const struct xpc_history_entry *e,
     return cap ? fmin(rate, cap) : rate;
 }
 
+/*
+ * Did one xl see the whole switchover? The guard of an xl that was killed does
+ * not know when its parent sent all and said "go", and may have read the
+ * target's answer late.
+ */
+static bool seen_whole(const struct xpc_report *r)
+{
+    return r->suspended_ns && r->suspended_ns <= r->stream_end_ns &&
+           r->stream_end_ns <= r->target_ready_ns &&
+           r->target_ready_ns <= r->go_ns &&
+           r->go_ns <= r->target_started_ns;
+}
+
 static void fill_switchover(struct xpc_history_entry *e,
                             const struct xpc_report *r)
 {
@@ -63,7 +76,7 @@ static void fill_switchover(struct xpc_history_entry *e,
         return;
     rate = switchover_rate(e, r, held_back);
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
-        !rate)
+        !rate || !seen_whole(r))
         return;
     overhead = e->actual_downtime_ns - e->final_pages * PAGE_BYTES * 1e9 /
                                        rate;

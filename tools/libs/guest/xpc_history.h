@@ -8,7 +8,12 @@
  *                   (at least XPC_HISTORY_OVERHEAD_MIN_NS)
  *   suspend pages = final pages - pages dirty at the decision (at least 0)
  *
- * with the bandwidth that was measured, or if none was, the one that the
+ * if its switchover was timed as a whole, from the guest suspended to the
+ * guest started on the target, by one xl. A killed xl's guard lacks the times
+ * in between, and what was verified (--debug) took another way: such a report
+ * is kept and teaches nothing.
+ *
+ * Used is the bandwidth that was measured, or if none was, the one that the
  * prediction used. What devices and records take is in the overhead; pages
  * that the guest wrote between the decision and its suspension are suspend
  * pages.
