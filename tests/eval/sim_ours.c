@@ -25,7 +25,9 @@ int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
     s->params.duration_ns = c->duration_ns;
     s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
     s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    s->params.guest.device_model = XPC_DEVICE_MODEL_NO;
     s->params.learned = (struct xpc_prior){
+        .guest = s->params.guest,
         .overhead_ns = c->prior.overhead_ns,
         .overhead_sd_ns = c->prior.overhead_sd_ns,
         .suspend_pages = c->prior.suspend_pages,

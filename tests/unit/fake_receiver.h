@@ -46,6 +46,7 @@ static inline int op_read_report(struct sender *s)
     s->report->text = strdup("because");
     s->report->start_monotonic_ns = xl_now_ns() - 1000000000;
     s->report->suspended_ns = 500000000;
+    s->report->params.guest.device_model = XPC_DEVICE_MODEL_NO;
     if (far.strict_ns) {
         s->report->params.strict = XPC_STRICT_ON;
         s->report->params.downtime_ns = far.strict_ns;

@@ -24,6 +24,8 @@
 #define DIRTY (1u << 20)
 #define GPFNS 1024
 
+static const char *guest_type = "pvh";      /* NULL: libxl has not said */
+
 static struct {
     const struct save_callbacks *cb;
     int io_fd;
@@ -231,6 +233,7 @@ static int save_to(int fd, const char *params, int (*script)(void),
     memset(&w, 0, sizeof(w));
     w.script = script;
     w.dirty = DIRTY;
+    fake_set("/libxl/7/type", guest_type);
     fake_set(DIR "params", params);
     rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
                         -1);

@@ -40,6 +40,7 @@ static inline int setup(void **state)
 
     memset(&f, 0, sizeof(f));
     xpc_params_init(&f.p);
+    f.p.guest.device_model = XPC_DEVICE_MODEL_NO;
     f.p.downtime_ns = 200 * XPC_MS;
     f.p.overhead_ns = 50 * XPC_MS;
     f.p.bandwidth_bytes_per_s = LINK;

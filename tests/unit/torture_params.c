@@ -40,8 +40,13 @@ static void torture_params_survive_json(void **state)
     in.channels = 4;
     in.compress = XPC_COMPRESS_LZ4;
     in.compress_level = 9;
-    in.learned = (struct xpc_prior){ 84 * XPC_MS, 9 * XPC_MS, 240, 31,
-                                      7 * XPC_MS };
+    in.guest = (struct xpc_guest){ XPC_DEVICE_MODEL_YES, 2 };
+    in.learned = (struct xpc_prior){
+        .guest = { XPC_DEVICE_MODEL_NO, 1 },
+        .overhead_ns = 84 * XPC_MS, .overhead_sd_ns = 9 * XPC_MS,
+        .suspend_pages = 240, .suspend_pages_sd = 31,
+        .start_ns = 7 * XPC_MS, .at_least_ns = 400 * XPC_MS,
+    };
     in.once = true;
     json = xpc_to_json(&xpc_params_type, &in, false);
     assert_non_null(json);
@@ -63,6 +68,70 @@ static void torture_params_that_are_not_named_keep_their_value(void **state)
     assert_int_equal(p.downtime_ns, XPC_DEFAULT_DOWNTIME_NS);
     assert_int_equal(read_params(&p, "{\"duration-ms\": null}", err), 0);
     assert_int_equal(p.duration_ns, 0);
+}
+
+/* A guest of which nothing is known may be the slowest. */
+static void torture_params_prior_is_of_the_guests_kind(void **state)
+{
+    struct xpc_params p;
+    struct xpc_prior prior;
+
+    (void)state;
+    xpc_params_init(&p);
+    xpc_params_prior(&p, &prior);
+    assert_int_equal(prior.overhead_ns, XPC_DEVICE_MODEL_OVERHEAD_NS);
+    p.guest.device_model = XPC_DEVICE_MODEL_YES;
+    xpc_params_prior(&p, &prior);
+    assert_int_equal(prior.overhead_ns, XPC_DEVICE_MODEL_OVERHEAD_NS);
+    p.guest.device_model = XPC_DEVICE_MODEL_NO;
+    xpc_params_prior(&p, &prior);
+    assert_int_equal(prior.overhead_ns, XPC_DEFAULT_OVERHEAD_NS);
+    p.guest.devices = 3;
+    xpc_params_prior(&p, &prior);
+    assert_int_equal(prior.overhead_ns, XPC_DEFAULT_OVERHEAD_NS +
+                     3 * XPC_DEVICE_OVERHEAD_NS);
+    p.overhead_ns = 20 * XPC_MS;
+    xpc_params_prior(&p, &prior);
+    assert_int_equal(prior.overhead_ns, 20 * XPC_MS);
+}
+
+static void torture_params_prior_believes_its_own_kind_alone(void **state)
+{
+    static const int no = XPC_DEVICE_MODEL_NO, yes = XPC_DEVICE_MODEL_YES,
+                     unknown = XPC_DEVICE_MODEL_UNKNOWN;
+    static const struct { int guest, learned, believed; } t[] = {
+        { no, no, true }, { yes, yes, true }, { no, yes, false },
+        { yes, no, false }, { no, unknown, true }, { yes, unknown, true },
+        { unknown, no, true }, { unknown, yes, true },
+        { unknown, unknown, true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        bool same = t[i].guest == t[i].learned && t[i].guest != unknown;
+        struct xpc_params p;
+        struct xpc_prior prior;
+
+        xpc_params_init(&p);
+        p.guest.device_model = t[i].guest;
+        p.learned = (struct xpc_prior){
+            .guest.device_model = t[i].learned,
+            .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = 3 * XPC_MS,
+            .suspend_pages = 7, .start_ns = 5 * XPC_MS,
+        };
+        xpc_params_prior(&p, &prior);
+        assert_int_equal(prior.overhead_ns, same ? 30 * XPC_MS :
+                         xpc_guest_overhead(&p.guest));
+        assert_int_equal(prior.suspend_pages, t[i].believed ? 7 :
+                         XPC_DEFAULT_SUSPEND_PAGES);
+        assert_int_equal(prior.start_ns, t[i].believed ? 5 * XPC_MS :
+                         prior.overhead_ns / 4);
+        /* What was worse is believed in any case of doubt. */
+        p.learned.overhead_ns = 2 * XPC_S;
+        xpc_params_prior(&p, &prior);
+        assert_int_equal(prior.overhead_ns, t[i].believed ? 2 * XPC_S :
+                         xpc_guest_overhead(&p.guest));
+    }
 }
 
 static void torture_params_malformed_change_nothing(void **state)
@@ -189,6 +258,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_params_survive_json),
         cmocka_unit_test(torture_params_that_are_not_named_keep_their_value),
+        cmocka_unit_test(torture_params_prior_is_of_the_guests_kind),
+        cmocka_unit_test(torture_params_prior_believes_its_own_kind_alone),
         cmocka_unit_test(torture_params_malformed_change_nothing),
         cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
         cmocka_unit_test(

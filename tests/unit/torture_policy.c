@@ -313,6 +313,7 @@ static void torture_policy_rests_on_what_was_learned(void **state)
     f->p.iterations = 1;
     f->p.overhead_ns = 0;
     f->p.learned = (struct xpc_prior){
+        .guest = f->p.guest,
         .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = 10 * XPC_MS,
         .suspend_pages = 100, .suspend_pages_sd = 5,
     };

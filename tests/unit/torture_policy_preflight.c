@@ -125,15 +125,50 @@ static void torture_policy_preflight_says_what_was_learned(void **state)
     char err[256];
 
     f->p.overhead_ns = 0;
+    f->p.learned.guest = f->p.guest;
     f->p.learned.overhead_ns = 300 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
                      -1);
     assert_non_null(strstr(err, "earlier migrations"));
     assert_null(strchr(err, '\n'));
+    f->p.learned.at_least_ns = 250 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "that was broken off"));
+    assert_true(strlen(err) < 230);
     f->p.overhead_ns = 300 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
                      -1);
     assert_null(strstr(err, "earlier migrations"));
+    assert_null(strstr(err, "broken off"));
+}
+
+/* The first migration of an HVM guest to a host. */
+static void torture_policy_preflight_says_what_is_assumed_of_hvm(void **state)
+{
+    struct fixture *f = *state;
+    char err[256];
+
+    f->p.overhead_ns = 0;
+    f->p.downtime_ns = 300 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+    /* What PVH guests took counts for nothing. */
+    f->p.learned = (struct xpc_prior){
+        .guest.device_model = XPC_DEVICE_MODEL_NO,
+        .overhead_ns = 80 * XPC_MS, .overhead_sd_ns = 8 * XPC_MS,
+    };
+    f->p.guest.device_model = XPC_DEVICE_MODEL_YES;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "assumed of a guest with a device model"));
+    assert_null(strstr(err, "earlier migrations"));
+    f->p.guest.device_model = XPC_DEVICE_MODEL_UNKNOWN;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    f->p.learned.overhead_ns = 0;
+    f->p.guest.device_model = XPC_DEVICE_MODEL_UNKNOWN;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
 }
 
 int main(int argc, char **argv)
@@ -146,6 +181,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_preflight_a_change_is_checked),
         TEST(torture_policy_preflight_counts_what_suspending_dirties),
         TEST(torture_policy_preflight_says_what_was_learned),
+        TEST(torture_policy_preflight_says_what_is_assumed_of_hvm),
     };
 
     return torture_run(argc, argv, tests);

@@ -387,6 +387,55 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- the guest ----------------------------------------------------------- */
+
+static struct xpc_params seen;
+
+static int script_look(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    seen = save_active->params;
+    return failed(EIO);
+}
+
+/* Whoever has set the parameters, and whatever they say of the guest. */
+static void torture_save_control_the_guest_is_asked_for(void **state)
+{
+    static const struct {
+        const char *type, *qemu;
+        int device_model;
+    } t[] = {
+        { "hvm", NULL, XPC_DEVICE_MODEL_YES },
+        { "hvm", "running", XPC_DEVICE_MODEL_YES },
+        { "pvh", NULL, XPC_DEVICE_MODEL_NO },
+        { "pv", NULL, XPC_DEVICE_MODEL_NO },
+        { "pvh", "running", XPC_DEVICE_MODEL_YES },
+        { "new", NULL, XPC_DEVICE_MODEL_UNKNOWN },
+        { NULL, NULL, XPC_DEVICE_MODEL_UNKNOWN },
+    };
+    struct xpc_report r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        fake_reset();
+        fake_set("/libxl/7/device/vif", "");
+        fake_set("/libxl/7/device/vif/0", "");
+        fake_set("/libxl/7/device/vif/1", "");
+        fake_set("/libxl/7/device/vbd", "");
+        fake_set("/libxl/7/device/vbd/51712", "");
+        fake_set("/local/domain/0/device-model/7/state", t[i].qemu);
+        guest_type = t[i].type;
+        assert_int_equal(save(PARAMS("\"downtime-ms\":9000,"
+                                     "\"device-model\":\"no\""),
+                              script_look, &r), -1);
+        guest_type = "pvh";
+        assert_int_equal(seen.guest.device_model, t[i].device_model);
+        assert_int_equal(seen.guest.devices, 3);
+        assert_int_equal(r.params.guest.device_model, t[i].device_model);
+        xpc_report_dispose(&r);
+    }
+}
+
 /* ---- the working set --------------------------------------------------- */
 
 /* As libxenguest reads and cleans the bitmap, with pages from..to - 1 dirty. */
@@ -459,6 +508,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
         TEST(torture_save_control_begins_with_nothing_told),
+        TEST(torture_save_control_the_guest_is_asked_for),
         TEST(torture_save_control_the_bitmaps_tell_the_working_set),
     };
 

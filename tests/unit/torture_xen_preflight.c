@@ -33,6 +33,7 @@ static int setup(void **state)
     static struct xpc_params p;
 
     xpc_params_init(&p);
+    p.guest.device_model = XPC_DEVICE_MODEL_NO;
     p.bandwidth_bytes_per_s = 100000000;
     p.duration_ns = 5 * XPC_S;
     p.zero_pages = XPC_ZERO_PAGES_ELIDE;

@@ -20,7 +20,8 @@
 #include "xpc_units.h"
 
 #define DIR "/libxl/7/precopy/"
-#define LIMITS "{\"downtime-ms\":300,\"duration-ms\":60000,\"once\":true}"
+#define LIMITS "{\"downtime-ms\":300,\"duration-ms\":60000,\"once\":true," \
+               "\"device-model\":\"no\"}"
 
 /* The domain, as libxl sees it. */
 static struct {

@@ -34,11 +34,16 @@ static int teardown(void **state)
     return system(command);
 }
 
+static const struct xpc_guest guest = {
+    .device_model = XPC_DEVICE_MODEL_NO,
+};
+
 /* A migration whose overhead is 80 ms, without pages in it. */
 static void a_report(struct xpc_report *r)
 {
     xpc_report_init(r);
     r->outcome = XPC_OUTCOME_MIGRATED;
+    r->params.guest = guest;
     r->decision.bandwidth_bytes_per_s = 125000000;
     r->predicted_downtime_ns = 100 * XPC_MS;
     r->actual_downtime_ns = 80 * XPC_MS;
@@ -67,20 +72,20 @@ static void torture_xl_history_learns_what_was_kept(void **state)
 
     (void)state;
     a_report(&r);
-    assert_int_equal(history_learn("host2", &p, err), 0);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
     keep("host2", &r);
     assert_string_equal(out, "");
-    assert_int_equal(history_learn("host2", &p, err), 1);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 1);
     assert_int_equal(p.overhead_ns, 80 * XPC_MS);
     history_text(text, sizeof(text), "host2", 1, &p);
     assert_string_equal(text, "switchover overhead learned from 1 migration "
                         "to host2: 80.0 ms +- 11.3 ms");
     keep("root@HOST2", &r);
-    assert_int_equal(history_learn("host2", &p, err), 2);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 2);
     history_text(text, sizeof(text), "ho\nst2", 2, &p);
     assert_non_null(strstr(text, "from 2 migrations to ho?st2: "));
-    assert_int_equal(history_learn("host3", &p, err), 0);
+    assert_int_equal(history_learn("host3", &guest, &p, err), 0);
 }
 
 static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
@@ -99,7 +104,7 @@ static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
     r.outcome = XPC_OUTCOME_ABORTED;
     r.total_bytes = 1;
     keep("host2", &r);
-    assert_int_equal(history_learn("host2", &p, err), 0);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     assert_int_equal(access(dir, F_OK), 0);
 }
 
@@ -117,15 +122,15 @@ static void torture_xl_history_trouble_is_one_line(void **state)
     f = fopen(path, "w");
     fputs("{\"version\": 7, \"target\": \"host2\", \"migrations\": []}", f);
     fclose(f);
-    assert_int_equal(history_learn("host2", &p, err), 0);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     assert_non_null(strstr(err, "version"));
     keep("host2", &r);
     assert_non_null(strstr(out, "begun anew, the old one ends in .bad\n"));
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
-    assert_int_equal(history_learn("host2", &p, err), 1);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 1);
 
     setenv(LIBXL_PRECOPY_HISTORY_ENV, "/dev/null/history", 1);
-    assert_int_equal(history_learn("host2", &p, err), 0);
+    assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     keep("host2", &r);
     assert_non_null(strstr(out, "xl migrate: the history is not kept: "));
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);

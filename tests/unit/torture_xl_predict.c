@@ -184,6 +184,7 @@ static void torture_xl_predict_knows_the_target(void **state)
 {
     static const char history[] = "{\"version\": 1, \"target\": \"host2\","
         "\"migrations\": [{\"outcome\": \"migrated\", "
+        "\"device-model\": \"no\", "
         "\"switchover-overhead-us\": 40000, \"suspend-pages\": 500}]}";
     char dir[] = "/tmp/torture_xl_predict.XXXXXX", path[64];
     double usual, known, stated;
@@ -217,6 +218,12 @@ static void torture_xl_predict_knows_the_target(void **state)
                          "--downtime=unlimited", "--target=host3", NULL), 0);
     assert_non_null(strstr(errors, "no migration to host3 is known"));
     assert_true(downtime() == usual);
+    /* Of a guest with a device model more is assumed, and that is not known. */
+    assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
+                         "--downtime=unlimited", "--device-model",
+                         "--target=host2", NULL), 0);
+    assert_non_null(strstr(errors, "no migration to host2 is known"));
+    assert_true(fabs(downtime() - usual - 300) < 0.1);
     unsetenv("XEN_PRECOPY_HISTORY");
     unlink(path);
     rmdir(dir);

@@ -52,7 +52,7 @@ static uint64_t learned_ns(void)
     w.report.decision.bandwidth_bytes_per_s = 125000000;
     assert_int_equal(xpc_history_init(&h, "host2"), 0);
     assert_int_equal(xpc_history_add(&h, &w.report, 0, "g1"), 0);
-    xpc_history_prior(&h, &p);
+    xpc_history_prior(&h, &w.report.params.guest, 0, &p);
     xpc_history_dispose(&h);
     return p.overhead_ns;
 }

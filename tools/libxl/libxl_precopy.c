@@ -113,6 +113,12 @@ static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
                           err);
 }
 
+static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
+{
+    xpc_store_guest(xs, domid, guest);
+    return 0;
+}
+
 static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
 {
     (void)unused;
@@ -124,6 +130,13 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
 {
     (void)ctx;
     return libxl__precopy_store(domid, read_report, report_r);
+}
+
+int libxl_domain_precopy_guest(libxl_ctx *ctx, uint32_t domid,
+                               libxl_precopy_guest *guest_r)
+{
+    (void)ctx;
+    return libxl__precopy_store(domid, read_guest, guest_r);
 }
 
 int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,

@@ -29,6 +29,7 @@ typedef struct xpc_params libxl_precopy_params;
 typedef struct xpc_report libxl_precopy_report;
 typedef struct xpc_iteration libxl_precopy_iteration;
 typedef struct xpc_active libxl_precopy_active;
+typedef struct xpc_guest libxl_precopy_guest;
 
 void libxl_precopy_params_init(libxl_precopy_params *p);
 void libxl_precopy_params_dispose(libxl_precopy_params *p);
@@ -109,6 +110,14 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
                                 libxl_precopy_report *report_r);
 
 /*
+ * What a switchover's overhead depends on, of this domain: for
+ * xpc_history_prior(). What can't be found out is unknown. ERROR_FAIL:
+ * xenstore can't be reached.
+ */
+int libxl_domain_precopy_guest(libxl_ctx *ctx, uint32_t domid,
+                               libxl_precopy_guest *guest_r);
+
+/*
  * The last finished iteration of a migration under way, and the xenstore path
  * to watch for it (96 bytes are enough). ERROR_NOTFOUND: none yet.
  */
@@ -135,8 +144,8 @@ int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
                              libxl_precopy_params *params_r);
 
 /*
- * Other parameters for the migration under way, all of them, but for once and
- * learned, which it keeps. ERROR_NOTFOUND: none is under way. ERROR_INVAL: they
+ * Other parameters for the migration under way, all of them, but for once,
+ * guest and learned, which it keeps. ERROR_NOTFOUND: none is under way. ERROR_INVAL: they
  * make no sense, can't be met, or have another policy, zero_pages, channels,
  * compress or compress_level than those in force; _check tells why in one
  * line, and changes nothing. The save helper checks once more when it takes

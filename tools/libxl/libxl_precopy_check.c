@@ -130,6 +130,7 @@ static int check_pv(libxl_ctx *ctx, uint32_t domid, char *err)
 static int check_domain(libxl_ctx *ctx, uint32_t domid,
                         const libxl_precopy_params *params, char *err)
 {
+    libxl_precopy_params p;
     libxl_dominfo info;
     int rc;
 
@@ -157,10 +158,17 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
         if (rc) goto out;
     }
     rc = 0;
-    if (params && xen_preflight(domid,
-                                info.domain_type != LIBXL_DOMAIN_TYPE_PV,
-                                params, info.current_memkb * 1024 /
-                                XPC_PAGE_SIZE, err, LIBXL_PRECOPY_ERR_LEN))
+    if (!params) goto out;
+    p = *params;
+    rc = libxl_domain_precopy_guest(ctx, domid, &p.guest);
+    if (rc) {
+        refuse(err, rc, "can't read xenstore: is xenstored running, and is "
+               "this run as root?");
+        goto out;
+    }
+    if (xen_preflight(domid, info.domain_type != LIBXL_DOMAIN_TYPE_PV, &p,
+                      info.current_memkb * 1024 / XPC_PAGE_SIZE, err,
+                      LIBXL_PRECOPY_ERR_LEN))
         rc = ERROR_INVAL;
 
  out:

@@ -102,11 +102,11 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
         return -1;
     xpc_params_init(&asked);
     *params_r = a.params;
-    if (!xpc_store_read(xs, domid, "params", &xpc_params_type, &asked, err) &&
-        !xpc_engine_check_change(&a.params, &asked, err, sizeof(err))) {
-        asked.once = a.params.once;
+    if (xpc_store_read(xs, domid, "params", &xpc_params_type, &asked, err))
+        return 0;
+    xpc_engine_settled(&asked, &a.params);
+    if (!xpc_engine_check_change(&a.params, &asked, err, sizeof(err)))
         *params_r = asked;
-    }
     return 0;
 }
 
@@ -126,6 +126,7 @@ int libxl_domain_precopy_set_check(libxl_ctx *ctx, uint32_t domid,
                                    const libxl_precopy_params *params,
                                    char err[LIBXL_PRECOPY_ERR_LEN])
 {
+    libxl_precopy_params p = *params;
     libxl_precopy_active a;
     int rc = libxl_domain_precopy_active(ctx, domid, &a);
 
@@ -136,7 +137,8 @@ int libxl_domain_precopy_set_check(libxl_ctx *ctx, uint32_t domid,
                  "as root?");
         return rc;
     }
-    return xpc_engine_check_change(&a.params, params, err,
+    xpc_engine_settled(&p, &a.params);
+    return xpc_engine_check_change(&a.params, &p, err,
                                    LIBXL_PRECOPY_ERR_LEN) ? ERROR_INVAL : 0;
 }
 
@@ -151,8 +153,7 @@ int libxl_domain_precopy_set(libxl_ctx *ctx, uint32_t domid,
     if (rc) return rc;
     rc = libxl_domain_precopy_get(ctx, domid, &now);
     if (rc) return rc;
-    /* What becomes of them afterwards was settled when it began. */
-    p.once = now.once;
+    xpc_engine_settled(&p, &now);
     return libxl__precopy_store(domid, write_params, &p);
 }
 

@@ -4,9 +4,10 @@
  * migration to it learns its switchover overhead.
  *
  *   libxl_precopy_history h;
+ *   libxl_domain_precopy_guest(ctx, domid, &guest);
  *   libxl_precopy_history_init(&h);
  *   if (!libxl_precopy_history_read(NULL, "host2", &h, err))
- *       xpc_history_prior(&h, &params.learned);
+ *       xpc_history_prior(&h, &guest, time(NULL), &params.learned);
  *   ... libxl_domain_live_migrate(), the report completed ...
  *   libxl_precopy_history_add(NULL, "host2", &report, start, "web1", err);
  *   libxl_precopy_history_dispose(&h);

@@ -47,6 +47,7 @@ void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)
     struct xpc_prior prior;
 
     xpc_params_init(&defaults);
+    defaults.guest.device_model = XPC_DEVICE_MODEL_NO;
     xpc_predict_params_init(p, 0, 0);
     xpc_rule_from_params(&p->rule, &defaults);
     xpc_params_prior(&defaults, &prior);

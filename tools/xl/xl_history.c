@@ -3,11 +3,13 @@
  * What xl migrate learns from earlier migrations to a host, and keeps.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "xl_history.h"
 #include "xpc_units.h"
 
-size_t history_learn(const char *host, struct xpc_prior *learned,
+size_t history_learn(const char *host, const struct xpc_guest *guest,
+                     struct xpc_prior *learned,
                      char err[LIBXL_PRECOPY_ERR_LEN])
 {
     libxl_precopy_history h;
@@ -16,7 +18,7 @@ size_t history_learn(const char *host, struct xpc_prior *learned,
     libxl_precopy_history_init(&h);
     *err = 0;
     libxl_precopy_history_read(NULL, host, &h, err);
-    nr = xpc_history_prior(&h, learned);
+    nr = xpc_history_prior(&h, guest, time(NULL), learned);
     libxl_precopy_history_dispose(&h);
     return nr;
 }
@@ -26,6 +28,13 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
+    if (learned->at_least_ns) {
+        snprintf(buf, len, "switchover overhead %s, as a switchover to %.80s "
+                 "that took more than %s was broken off",
+                 xpc_format_time(a, learned->overhead_ns), host,
+                 xpc_format_time(b, learned->at_least_ns));
+        return xl_plain(buf);
+    }
     snprintf(buf, len, "switchover overhead learned from %zu migration%s to "
              "%.80s: %s +- %s", nr, nr == 1 ? "" : "s", host,
              xpc_format_time(a, learned->overhead_ns),

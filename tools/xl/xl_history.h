@@ -12,11 +12,12 @@
 /* ---- learning and keeping: xl_history.c ------------------------------- */
 
 /*
- * What earlier migrations to the host have taught; all 0 when that is
- * nothing, or can't be read, with one line in err: no migration fails for it.
+ * What earlier migrations to the host have taught for such a guest; all 0 when
+ * that is nothing, or can't be read, with one line in err: no migration fails for it.
  * Returns on how many migrations it rests.
  */
-size_t history_learn(const char *host, struct xpc_prior *learned_r,
+size_t history_learn(const char *host, const struct xpc_guest *guest,
+                     struct xpc_prior *learned_r,
                      char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /* One line for people, without its end. Returns buf. */

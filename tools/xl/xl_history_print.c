@@ -32,19 +32,39 @@ static const char *time_text(char buf[XPC_UNIT_LEN], uint64_t ns)
     return ns ? xpc_format_time(buf, ns) : strcpy(buf, "-");
 }
 
-static void print_learned(FILE *out, const struct xpc_history_summary *s)
+/* For guests of one kind. */
+static void print_kind(FILE *out, const struct xpc_history_learned *l)
 {
+    const struct xpc_prior *p = &l->prior;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    if (!s->migrations) {
+    if (!l->migrations)
+        return;
+    fprintf(out, "  learned from %"PRIu64"%s: switchover overhead %s +- %s",
+            l->migrations, p->guest.device_model == XPC_DEVICE_MODEL_YES ?
+            " with a device model" : "",
+            xpc_format_time(a, p->overhead_ns),
+            xpc_format_time(b, p->overhead_sd_ns));
+    if (p->suspend_pages)
+        fprintf(out, ", %"PRIu64" +- %"PRIu64" suspend pages",
+                p->suspend_pages, p->suspend_pages_sd);
+    if (p->at_least_ns)
+        fprintf(out, "; it was more than %s when a switchover was broken off",
+                xpc_format_time(a, p->at_least_ns));
+    fputc('\n', out);
+}
+
+static void print_learned(FILE *out, const struct xpc_history_summary *s)
+{
+    const struct xpc_history_learned *no = &s->learned[XPC_DEVICE_MODEL_NO],
+                                     *yes = &s->learned[XPC_DEVICE_MODEL_YES];
+
+    if (!no->migrations && !yes->migrations) {
         fputs("  nothing was learned from them\n", out);
         return;
     }
-    fprintf(out, "  learned from %"PRIu64": switchover overhead %s +- %s, "
-            "%"PRIu64" +- %"PRIu64" suspend pages\n", s->migrations,
-            xpc_format_time(a, s->learned.overhead_ns),
-            xpc_format_time(b, s->learned.overhead_sd_ns),
-            s->learned.suspend_pages, s->learned.suspend_pages_sd);
+    print_kind(out, no);
+    print_kind(out, yes);
     if (!isnan(s->error_median))
         fprintf(out, "  predictions were off by %.1f%% (median), %+.1f%% at "
                 "worst\n", s->error_median * 100, s->error_worst * 100);
@@ -53,7 +73,14 @@ static void print_learned(FILE *out, const struct xpc_history_summary *s)
 static void print_entry(FILE *out, const struct xpc_history_entry *e)
 {
     char start[32], predicted[XPC_UNIT_LEN], actual[XPC_UNIT_LEN],
-         limit[XPC_UNIT_LEN], overhead[XPC_UNIT_LEN], total[XPC_UNIT_LEN];
+         limit[XPC_UNIT_LEN], overhead[XPC_UNIT_LEN + 1],
+         total[XPC_UNIT_LEN];
+
+    time_text(overhead, e->overhead_ns);
+    if (e->overhead_at_least_ns) {
+        *overhead = '>';
+        xpc_format_time(overhead + 1, e->overhead_at_least_ns);
+    }
 
     fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n",
             when(start, sizeof(start), e->start_s),
@@ -61,7 +88,7 @@ static void print_entry(FILE *out, const struct xpc_history_entry *e)
             time_text(predicted, e->predicted_downtime_ns),
             time_text(actual, e->actual_downtime_ns),
             time_text(limit, e->limit_ns),
-            time_text(overhead, e->overhead_ns),
+            overhead,
             time_text(total, e->total_time_ns));
 }
 
@@ -93,6 +120,21 @@ void history_print(FILE *out, const struct history_targets *t)
 #define U64(key, m, ...) \
     { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(T, m), \
       __VA_ARGS__ }
+#define LEARNED(prefix, kind) \
+    U64(prefix "learned-from", summary.learned[kind].migrations), \
+    U64(prefix "switchover-overhead-us", \
+        summary.learned[kind].prior.overhead_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "switchover-overhead-sd-us", \
+        summary.learned[kind].prior.overhead_sd_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "switchover-overhead-at-least-us", \
+        summary.learned[kind].prior.at_least_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "suspend-pages", summary.learned[kind].prior.suspend_pages, \
+        .null_zero = true), \
+    U64(prefix "suspend-pages-sd", \
+        summary.learned[kind].prior.suspend_pages_sd, .null_zero = true)
 #define DOUBLE(key, m) \
     { .name = key, .kind = XPC_FIELD_DOUBLE, .offset = offsetof(T, m) }
 
@@ -100,14 +142,8 @@ static const struct xpc_field target_fields[] = {
     { .name = "target", .kind = XPC_FIELD_STRING,
       .offset = offsetof(T, history.target) },
     U64("stock-receiver-s", history.stock_s, .omit_zero = true),
-    U64("learned-from", summary.migrations),
-    U64("switchover-overhead-us", summary.learned.overhead_ns, .scale = 1000,
-        .null_zero = true),
-    U64("switchover-overhead-sd-us", summary.learned.overhead_sd_ns,
-        .scale = 1000, .null_zero = true),
-    U64("suspend-pages", summary.learned.suspend_pages, .null_zero = true),
-    U64("suspend-pages-sd", summary.learned.suspend_pages_sd,
-        .null_zero = true),
+    LEARNED("", XPC_DEVICE_MODEL_NO),
+    LEARNED("device-model-", XPC_DEVICE_MODEL_YES),
     DOUBLE("prediction-error-median", summary.error_median),
     DOUBLE("prediction-error-worst", summary.error_worst),
     { .name = "migrations", .kind = XPC_FIELD_ARRAY,

@@ -94,12 +94,12 @@ static void learn(struct migration *m)
     if (m->o.history == HISTORY_OFF)
         return;
     /* When it is damaged, keeping the new one will tell. */
-    m->learned_from = history_learn(m->o.host, &p->learned, err);
+    m->learned_from = history_learn(m->o.host, &p->guest, &p->learned, err);
     m->receiver = history_receiver(m->o.host, time(NULL));
     /* What the user states counts: the report is not to show two. */
     if (p->overhead_ns)
-        p->learned.overhead_ns = p->learned.overhead_sd_ns = 0;
-    m->report.params = *p;
+        p->learned.overhead_ns = p->learned.overhead_sd_ns =
+            p->learned.at_least_ns = 0;
 }
 
 static void tell_learned(const struct migration *m)
@@ -121,7 +121,6 @@ static int prepare(struct migration *m, char *err)
 
     if (xpc_params_check(&m->o.params, err, XPC_ERR_LEN))
         return -1;
-    learn(m);
     if (open_libxl(m, err))
         return -1;
     if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name)) {
@@ -130,6 +129,10 @@ static int prepare(struct migration *m, char *err)
         xl_plain(err);
         return -1;
     }
+    /* Unknown where xenstore can't be reached, which is found out below. */
+    libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
+    learn(m);
+    m->report.params = m->o.params;
     if (libxl_domain_live_migrate_check(m->ctx, m->domid, &m->o.params,
                                         text)) {
         snprintf(err, XPC_ERR_LEN, "%s", text);

@@ -5,6 +5,7 @@
  */
 #include <getopt.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 
 #include "xl_history.h"
@@ -78,7 +79,7 @@ static void add_target(struct history_targets *t, libxl_precopy_history *h)
     struct history_target *to = &t->list[t->nr++];
 
     to->history = *h;
-    xpc_history_summarize(h, &to->summary);
+    xpc_history_summarize(h, time(NULL), &to->summary);
 }
 
 /* Of the hosts named: each must be known. */

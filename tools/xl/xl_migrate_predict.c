@@ -28,7 +28,7 @@ static void use_target(struct predict_options *o)
     struct xpc_predict_params *p = &o->params;
     struct xpc_prior learned;
     char text[XPC_ERR_LEN];
-    size_t nr = history_learn(o->target, &learned, text);
+    size_t nr = history_learn(o->target, &o->guest, &learned, text);
 
     if (*text) {
         say(text);
@@ -45,7 +45,7 @@ static void use_target(struct predict_options *o)
         p->overhead_sd_ns = learned.overhead_sd_ns;
         say(history_text(text, sizeof(text), o->target, nr, &learned));
     }
-    if (!o->suspend_pages_given) {
+    if (!o->suspend_pages_given && learned.suspend_pages) {
         p->suspend_pages = learned.suspend_pages;
         p->suspend_pages_sd = learned.suspend_pages_sd;
     }

@@ -117,7 +117,8 @@ enum {
 "--precopy-threshold=PAGES    Suspend below so many dirty pages (none).\n" \
 "--precopy-switchover-overhead=TIME\n" \
 "                             What a switchover takes besides the pages\n" \
-"                             (as learned from earlier ones, or 100ms).\n" \
+"                             (as learned from earlier ones, or as is\n" \
+"                             assumed of such a guest).\n" \
 "--precopy-confidence=PERCENT That the downtime stays within the limit:\n" \
 "                             50 to 99 (95).\n" \
 "--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \

@@ -31,6 +31,7 @@ struct predict_options {
     bool json, plot, no_evacuation;
     const char *plot_file;          /* NULL: on the terminal */
     const char *target;             /* NULL: none named */
+    struct xpc_guest guest;
     bool overhead_given, suspend_pages_given;
 };
 

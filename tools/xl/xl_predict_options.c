@@ -14,7 +14,7 @@ enum {
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
-    OPT_MEMORY,
+    OPT_MEMORY, OPT_DEVICE_MODEL,
 };
 
 static const struct option options[] = {
@@ -29,6 +29,7 @@ static const struct option options[] = {
     { "duration", required_argument, NULL, OPT_DURATION },
     { "iterations", required_argument, NULL, OPT_ITERATIONS },
     { "target", required_argument, NULL, OPT_TARGET },
+    { "device-model", no_argument, NULL, OPT_DEVICE_MODEL },
     { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
     { "suspend-pages", required_argument, NULL, OPT_SUSPEND_PAGES },
     { "setup-time", required_argument, NULL, OPT_SETUP },
@@ -74,8 +75,10 @@ const char predict_help[] =
 "--no-evacuation      Leave the plan out.\n"
 "\n"
 "What the prediction rests on:\n"
-"--target=HOST        The next two as learned from migrations to HOST.\n"
-"--switchover-overhead=TIME  Of a switchover besides pages (100ms).\n"
+"--target=HOST        Overhead and suspend pages as learned from migrations to HOST.\n"
+"--device-model       The guest has a device model, as HVM guests do.\n"
+"--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 400ms\n"
+"                     with a device model).\n"
 "--suspend-pages=N    Pages that suspending itself dirties (256).\n"
 "--setup-time=TIME    Before the first byte (0).\n"
 "--iteration-time=TIME  Of an iteration besides sending (0).\n"
@@ -256,6 +259,9 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_TARGET:
         o->target = optarg;
         return 0;
+    case OPT_DEVICE_MODEL:
+        o->guest.device_model = XPC_DEVICE_MODEL_YES;
+        return 0;
     case OPT_CONFIDENCE:
         return xl_parse_count("confidence", optarg, 50, 99,
                               &o->confidence_percent, err);
@@ -273,12 +279,13 @@ static void set_defaults(struct predict_options *o)
     struct xpc_params p;
     struct xpc_prior prior;
 
-    *o = (struct predict_options){ 0 };
+    *o = (struct predict_options){
+        .guest.device_model = XPC_DEVICE_MODEL_NO,
+    };
     xpc_params_init(&p);
     xpc_predict_params_init(&o->params, 0, 0);
     xpc_rule_from_params(&o->params.rule, &p);
     xpc_params_prior(&p, &prior);
-    o->params.overhead_ns = prior.overhead_ns;
     o->params.suspend_pages = prior.suspend_pages;
     for (; o->nr_bandwidths < sizeof(mbit) / sizeof(mbit[0]);
          o->nr_bandwidths++)
@@ -319,6 +326,8 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    if (!o->overhead_given)
+        o->params.overhead_ns = xpc_guest_overhead(&o->guest);
     if (o->confidence_percent)
         xpc_predict_params_live(&o->params, o->confidence_percent);
     return check(o, err);

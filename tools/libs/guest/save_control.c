@@ -170,12 +170,7 @@ static void consider(struct save_ctx *ctx)
         refuse(ctx, err);
         return;
     }
-    /*
-     * What becomes of the leaf afterwards was settled at the start, and so was
-     * what is known of the target.
-     */
-    to.once = ctx->params.once;
-    to.learned = ctx->params.learned;
+    xpc_engine_settled(&to, &ctx->params);
     save_channels_settle(&to);
     if (xpc_params_same(&to, &ctx->params) && !ctx->control.refused)
         return;

@@ -157,6 +157,7 @@ static int prepare(struct save_ctx *ctx)
         return errno == ENOENT ? 0 : refuse(ctx, err);
     ctx->auto_asked = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_channels_settle(&ctx->params);
+    xpc_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
     ctx->report.params = ctx->params;
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
         return refuse(ctx, err);

@@ -293,6 +293,9 @@ static void set_overrun(struct save_ctx *ctx)
     uint64_t max = xpc_params_max_downtime(&ctx->params);
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[512];
 
+    /* The last page was not sent: it is the state that took too long if so. */
+    if (!ctx->pages_done)
+        ctx->report.pages_sent_ns = 0;
     snprintf(text, sizeof(text), "aborted: the switchover would have taken "
              "longer than the maximum downtime of %s: %s after the guest was "
              "suspended, %"PRIu64" of %"PRIu64" pages were sent%s",

@@ -49,6 +49,13 @@ const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
                            const char *leaf);
 
 /*
+ * What libxl's part of xenstore, where no guest can write, tells of a guest.
+ * What it doesn't tell is unknown.
+ */
+void xpc_store_guest(struct xs_handle *xs, uint32_t domid,
+                     struct xpc_guest *guest_r);
+
+/*
  * Writes obj as one line of JSON to a leaf. Returns 0, or -1 with errno
  * (E2BIG: over what xenstore takes).
  */

@@ -78,15 +78,38 @@ enum xpc_switchover {
 };
 
 /*
+ * Does the guest have a device model (QEMU)? The target starts a new one while
+ * the guest stands still. An HVM guest has one, a PV or PVH guest only if one
+ * of its backends is in QEMU.
+ */
+enum xpc_device_model {
+    XPC_DEVICE_MODEL_UNKNOWN,       /* assumed to be there */
+    XPC_DEVICE_MODEL_NO,
+    XPC_DEVICE_MODEL_YES,
+};
+
+/* More vifs and disks are taken for so many. */
+#define XPC_DEVICES_MAX 1024
+
+/* The guest, as far as its switchover overhead depends on it. All 0: unknown. */
+struct xpc_guest {
+    int device_model;               /* enum xpc_device_model */
+    uint64_t devices;               /* its vifs and disks */
+};
+
+/*
  * What earlier migrations to the same target have taught: the mean of the
  * switchover overhead and of the pages that suspending dirties, and how far
  * the next may be from it (standard deviations). 0: nothing is known.
  */
 struct xpc_prior {
+    struct xpc_guest guest;         /* that this was learned for */
     uint64_t overhead_ns, overhead_sd_ns;
     uint64_t suspend_pages, suspend_pages_sd;
     uint64_t start_ns;              /* to be reserved for what comes after
                                      * "go": mean and twice its deviation */
+    uint64_t at_least_ns;           /* a switchover that was broken off had an
+                                     * overhead of more; 0: none counts */
 };
 
 struct xpc_params {
@@ -116,6 +139,8 @@ struct xpc_params {
                                      * to the save helper, else refused */
     int compress;                   /* enum xpc_compress */
     uint64_t compress_level;        /* 0: the least effort */
+    struct xpc_guest guest;         /* the plug-in asks xenstore, whatever
+                                     * is given */
     struct xpc_prior learned;       /* of the target; overhead_ns outweighs
                                      * what is learned of the overhead */
     bool once;                      /* these hold for one migration: the
@@ -125,11 +150,14 @@ struct xpc_params {
 /* The downtime limit where none is given. */
 #define XPC_DEFAULT_DOWNTIME_NS UINT64_C(300000000)
 /*
- * The switchover overhead assumed where none is known, and how many pages
- * suspending itself dirties: with what backends have mapped, a small Linux
- * guest's 240 (tests/lab, scenario fits-downtime).
+ * The switchover overhead assumed where none is known: of a guest without a
+ * device model, of one with it, and for each vif and disk besides. And how many
+ * pages suspending itself dirties: with what backends have mapped, a small
+ * Linux guest's 240 (tests/lab, scenario fits-downtime).
  */
 #define XPC_DEFAULT_OVERHEAD_NS UINT64_C(100000000)
+#define XPC_DEVICE_MODEL_OVERHEAD_NS UINT64_C(400000000)
+#define XPC_DEVICE_OVERHEAD_NS UINT64_C(50000000)
 #define XPC_DEFAULT_SUSPEND_PAGES 256
 #define XPC_DEFAULT_CONFIDENCE_PERCENT 95
 
@@ -159,9 +187,24 @@ uint64_t xpc_compress_level_max(int compress);
 bool xpc_params_over_channels(const struct xpc_params *p);
 /* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
+/* The switchover overhead assumed for such a guest where nothing is known. */
+uint64_t xpc_guest_overhead(const struct xpc_guest *guest);
+/* Can one's switchover be like the other's? Not if one has a device model and
+ * the other has none. */
+bool xpc_guest_alike(const struct xpc_guest *a, const struct xpc_guest *b);
 /*
- * What the switchover is taken to cost: what was stated, else what was
- * learned, else the defaults, of which little is known.
+ * The overhead for a guest, from what it was for another that is alike: more
+ * for the devices that the other lacked, and where one of the two is unknown,
+ * no less than what is assumed for this guest.
+ */
+uint64_t xpc_guest_learned_overhead(const struct xpc_guest *guest,
+                                    const struct xpc_guest *from,
+                                    uint64_t overhead_ns);
+/*
+ * What the switchover is taken to cost: what was stated, else what was learned
+ * from guests of this kind, else the defaults, of which little is known. Where
+ * the kind is not known on either side, what was learned counts for no less
+ * than the default.
  */
 void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior_r);
 

@@ -63,24 +63,37 @@ static bool seen_whole(const struct xpc_report *r)
            r->go_ns <= r->target_started_ns;
 }
 
+/* A switchover that strict broke off with all pages sent. */
+static bool seen_in_part(const struct xpc_report *r)
+{
+    return r->outcome == XPC_OUTCOME_ABORTED &&
+           r->decision.reason == XPC_REASON_OVERRUN && r->pages_sent_ns &&
+           r->suspended_ns && r->suspended_ns < r->broken_off_ns;
+}
+
 static void fill_switchover(struct xpc_history_entry *e,
                             const struct xpc_report *r)
 {
     const struct xpc_decision *d = &r->decision;
     uint64_t sent = xpc_report_wire_rate(r, d->measured_bytes_per_s);
     bool held_back = xpc_params_held_back(&r->params, sent);
-    double overhead, pages, rate;
+    double pages, rate, sending_ns;
 
     /* Nobody knows how long the pages took. */
     if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
         return;
     rate = switchover_rate(e, r, held_back);
-    if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
-        !rate || !seen_whole(r))
+    if (!rate)
         return;
-    overhead = e->actual_downtime_ns - e->final_pages * PAGE_BYTES * 1e9 /
-                                       rate;
-    e->overhead_ns = fmax(overhead, XPC_HISTORY_OVERHEAD_MIN_NS);
+    sending_ns = e->final_pages * PAGE_BYTES * 1e9 / rate;
+    if (seen_in_part(r))
+        e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
+                                       sending_ns, 0);
+    if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
+        !seen_whole(r))
+        return;
+    e->overhead_ns = fmax(e->actual_downtime_ns - sending_ns,
+                          XPC_HISTORY_OVERHEAD_MIN_NS);
     e->start_ns = r->target_started_ns - r->target_ready_ns;
     pages = (double)e->final_pages + r->final_zero_pages - d->dirty_pages;
     e->suspend_pages = fmax(pages, 0);
@@ -100,6 +113,7 @@ static void fill_entry(struct xpc_history_entry *e,
         .predicted_downtime_ns = r->verified ? 0 :
                                  capped(r->predicted_downtime_ns),
         .actual_downtime_ns = capped(r->actual_downtime_ns),
+        .guest = r->params.guest,
         .final_pages = r->final_pages,
         .bandwidth_bytes_per_s = d->measured_bytes_per_s ?
             d->measured_bytes_per_s : d->bandwidth_bytes_per_s,
@@ -128,16 +142,23 @@ static bool teaches(const struct xpc_history_entry *e)
     return e->outcome == XPC_OUTCOME_MIGRATED && e->overhead_ns;
 }
 
-/* The oldest, but not one of those that the next prediction rests on. */
+/*
+ * The oldest, but not one of those that the next prediction rests on, whatever
+ * the guest's kind.
+ */
 static size_t to_drop(const struct xpc_history *h)
 {
-    size_t i = h->nr_entries, kept = 0, drop = 0;
+    size_t i = h->nr_entries, kept[XPC_DEVICE_MODEL_YES + 1] = { 0 }, drop = 0;
 
     while (i--) {
-        if (!teaches(&h->entries[i]) || kept == XPC_HISTORY_LAST)
+        const struct xpc_history_entry *e = &h->entries[i];
+        size_t *nr = &kept[e->guest.device_model];
+
+        if ((!teaches(e) && !e->overhead_at_least_ns) ||
+            *nr == XPC_HISTORY_LAST)
             drop = i;
         else
-            kept++;
+            ++*nr;
     }
     return drop;
 }
@@ -234,33 +255,73 @@ static void foresee(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
                          (PSEUDO + nr - 1) * (1 + 1 / nr)));
 }
 
-size_t xpc_history_prior(const struct xpc_history *h, struct xpc_prior *p)
-{
+/* What counts of the entries for a guest, the latest first. */
+struct lessons {
     double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST],
            starts[XPC_HISTORY_LAST];
-    uint64_t start, sd;
-    size_t n = 0;
+    size_t nr;
+    double bound_ns;            /* no less than this; 0: there is none */
+    size_t nr_bounds;
+};
 
-    *p = (struct xpc_prior){ 0 };
-    for (size_t i = h->nr_entries; i-- && n < XPC_HISTORY_LAST;) {
-        const struct xpc_history_entry *e = &h->entries[i];
+/* A clock that was set back must not keep a bound for years. */
+static bool is_recent(const struct xpc_history_entry *e, uint64_t now_s)
+{
+    return e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
+           now_s <= e->start_s + XPC_HISTORY_BOUND_S;
+}
 
-        if (!teaches(e))
-            continue;
-        overheads[n] = e->overhead_ns;
-        starts[n] = e->start_ns;
-        pages[n++] = e->suspend_pages;
+static void take(struct lessons *l, const struct xpc_history_entry *e,
+                 const struct xpc_guest *guest, uint64_t now_s)
+{
+    if (teaches(e)) {
+        l->overheads[l->nr] =
+            xpc_guest_learned_overhead(guest, &e->guest, e->overhead_ns);
+        l->starts[l->nr] = e->start_ns;
+        l->pages[l->nr++] = e->suspend_pages;
+    } else if (e->overhead_at_least_ns && !l->nr && is_recent(e, now_s)) {
+        l->bound_ns = fmax(l->bound_ns, e->overhead_at_least_ns);
+        l->nr_bounds++;
     }
-    if (!n)
-        return 0;
-    foresee(overheads, n, &p->overhead_ns, &p->overhead_sd_ns);
-    foresee(pages, n, &p->suspend_pages, &p->suspend_pages_sd);
-    foresee(starts, n, &start, &sd);
-    p->start_ns = start + 2 * sd;
-    /* None at all would read as nothing known. */
-    if (!p->suspend_pages)
-        p->suspend_pages = 1;
-    return n;
+}
+
+/* The mean is beyond the bound, by nobody knows how much. */
+static void apply_bound(struct xpc_prior *p, double bound_ns)
+{
+    double mean = XPC_HISTORY_BEYOND * bound_ns;
+
+    p->at_least_ns = bound_ns;
+    if (!p->overhead_ns)
+        p->overhead_ns = xpc_guest_overhead(&p->guest);
+    p->overhead_ns = fmax(p->overhead_ns, llround(mean));
+    p->overhead_sd_ns = fmax(p->overhead_sd_ns,
+                             XPC_UNKNOWN_CV * p->overhead_ns);
+}
+
+size_t xpc_history_prior(const struct xpc_history *h,
+                         const struct xpc_guest *guest, uint64_t now_s,
+                         struct xpc_prior *p)
+{
+    struct lessons l = { .nr = 0 };
+    uint64_t start, sd;
+
+    *p = (struct xpc_prior){ .guest = *guest };
+    for (size_t i = h->nr_entries; i-- && l.nr < XPC_HISTORY_LAST;) {
+        if (xpc_guest_alike(guest, &h->entries[i].guest))
+            take(&l, &h->entries[i], guest, now_s);
+    }
+    if (l.nr) {
+        foresee(l.overheads, l.nr, &p->overhead_ns, &p->overhead_sd_ns);
+        foresee(l.pages, l.nr, &p->suspend_pages, &p->suspend_pages_sd);
+        foresee(l.starts, l.nr, &start, &sd);
+        p->start_ns = start + 2 * sd;
+        /* None at all would read as nothing known. */
+        if (!p->suspend_pages)
+            p->suspend_pages = 1;
+    }
+    if (l.nr_bounds)
+        apply_bound(p, l.bound_ns);
+    return l.nr + l.nr_bounds;
 }
 
 /* ---- how good predictions were ---------------------------------------- */
@@ -273,16 +334,22 @@ double xpc_history_error(const struct xpc_history_entry *e)
     return (double)e->actual_downtime_ns / e->predicted_downtime_ns - 1;
 }
 
-void xpc_history_summarize(const struct xpc_history *h,
+void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
                            struct xpc_history_summary *s)
 {
+    struct xpc_guest guest = { 0 };
     double errors[XPC_HISTORY_MAX], error;
     size_t n = 0;
 
     *s = (struct xpc_history_summary){
         .error_median = NAN, .error_worst = NAN,
     };
-    s->migrations = xpc_history_prior(h, &s->learned);
+    for (int kind = XPC_DEVICE_MODEL_NO; kind <= XPC_DEVICE_MODEL_YES;
+         kind++) {
+        guest.device_model = kind;
+        s->learned[kind].migrations =
+            xpc_history_prior(h, &guest, now_s, &s->learned[kind].prior);
+    }
     for (size_t i = 0; i < h->nr_entries && i < XPC_HISTORY_MAX; i++) {
         error = xpc_history_error(&h->entries[i]);
         if (isnan(error))

@@ -2,21 +2,23 @@
 /*
  * What earlier migrations to a target teach about the next one.
  *
- * Of a migration that has reached its target, the report gives
+ * The report of a migration that has reached its target gives
  *
  *   overhead      = actual downtime - final pages * 4104 / bandwidth
  *                   (at least XPC_HISTORY_OVERHEAD_MIN_NS)
  *   suspend pages = final pages - pages dirty at the decision (at least 0)
  *
- * if its switchover was timed as a whole, from the guest suspended to the
- * guest started on the target, by one xl. A killed xl's guard lacks the times
- * in between, and what was verified (--debug) took another way: such a report
- * is kept and teaches nothing.
- *
- * Used is the bandwidth that was measured, or if none was, the one that the
+ * The bandwidth is the measured one, or if there is none, the one that the
  * prediction used. What devices and records take is in the overhead; pages
  * that the guest wrote between the decision and its suspension are suspend
- * pages.
+ * pages. Nothing is learned from a migration that was verified (--debug), nor
+ * from one whose switchover no single xl has timed as a whole: the guard of an
+ * xl that was killed lacks what came before.
+ *
+ * A guest with a device model and one without teach each other nothing
+ * (xpc_guest_alike()). For devices that the earlier guest did not have, and
+ * where the kind of one of the two is not known, see
+ * xpc_guest_learned_overhead().
  *
  * What the next one takes is predicted from the last XPC_HISTORY_LAST of
  * those, y[0] the latest, with weights w[i] = 2^(-i / 4):
@@ -33,6 +35,17 @@
  * spreads counts as if it were there: one accident is not the rule. Two on the
  * same side are no accident and count in full. A spread is 1.4826 times the
  * median distance from the median, and at least XPC_UNKNOWN_CV of it.
+ *
+ * A switchover that strict broke off after all pages were sent would have
+ * taken longer (a censored observation):
+ *
+ *   overhead > broken off - suspended - final pages * 4104 / bandwidth = b
+ *
+ * By how much is not known. The greatest b that counts raises the mean to at
+ * least XPC_HISTORY_BEYOND * b, and the deviation to XPC_UNKNOWN_CV of that. It
+ * counts for XPC_HISTORY_BOUND_S from the migration's start, so that one slow
+ * evening does not forbid migrations for good, and no longer than until a
+ * migration of such a guest has reached the target: that one tells more.
  */
 #ifndef XPC_HISTORY_H
 #define XPC_HISTORY_H
@@ -46,6 +59,9 @@
 #define XPC_HISTORY_LAST 16
 /* Longer times are written as this: a prediction may be any number. */
 #define XPC_HISTORY_TIME_MAX_NS UINT64_C(86400000000000)
+/* How long, and by what factor, a broken-off switchover counts. */
+#define XPC_HISTORY_BOUND_S UINT64_C(86400)
+#define XPC_HISTORY_BEYOND 1.25
 /* No switchover takes less. */
 #define XPC_HISTORY_OVERHEAD_MIN_NS UINT64_C(1000000)
 
@@ -57,7 +73,10 @@ struct xpc_history_entry {
     uint64_t limit_ns;              /* downtime limit; 0: none (stock) */
     uint64_t predicted_downtime_ns; /* 0: not suspended by a decision */
     uint64_t actual_downtime_ns;    /* 0: not migrated */
+    struct xpc_guest guest;         /* unknown in files of older versions */
     uint64_t overhead_ns;           /* 0: not known */
+    uint64_t overhead_at_least_ns;  /* of a switchover that was broken off;
+                                     * 0: it was not, or shows nothing */
     uint64_t suspend_pages;         /* holds when overhead_ns does */
     uint64_t start_ns;              /* from restored to started; the same */
     uint64_t final_pages;
@@ -77,10 +96,12 @@ struct xpc_history {
     size_t nr_entries;
 };
 
-/* How a target has been so far. */
+/* How a target has been so far, by enum xpc_device_model: no and yes. */
 struct xpc_history_summary {
-    uint64_t migrations;            /* that learned rests on; 0: none */
-    struct xpc_prior learned;
+    struct xpc_history_learned {
+        uint64_t migrations;        /* that this rests on; 0: none */
+        struct xpc_prior prior;
+    } learned[XPC_DEVICE_MODEL_YES + 1];
     /*
      * How far the actual downtimes were from the predicted, as a share of
      * those: median of the absolute values; the greatest, above 0 when it
@@ -113,10 +134,12 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
                     uint64_t start_s, const char *domain);
 
 /*
- * What the next migration will take. Returns on how many migrations that
- * rests; 0: nothing is known, and *prior_r is all 0.
+ * What the next migration will take, of such a guest and at now_s (wall clock,
+ * since 1970). Returns on how many migrations that rests, broken-off ones
+ * included; 0: nothing is known, and *prior_r is all 0 but for its guest.
  */
 size_t xpc_history_prior(const struct xpc_history *h,
+                         const struct xpc_guest *guest, uint64_t now_s,
                          struct xpc_prior *prior_r);
 
 /*
@@ -125,7 +148,7 @@ size_t xpc_history_prior(const struct xpc_history *h,
  */
 bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s);
 
-void xpc_history_summarize(const struct xpc_history *h,
+void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
                            struct xpc_history_summary *s_r);
 
 /* By how much the downtime was longer than predicted; NAN: not known. */

@@ -57,26 +57,58 @@ uint64_t xpc_params_max_downtime(const struct xpc_params *p)
     return p->max_downtime_ns ? p->max_downtime_ns : p->downtime_ns;
 }
 
+uint64_t xpc_guest_overhead(const struct xpc_guest *g)
+{
+    return (g->device_model == XPC_DEVICE_MODEL_NO ?
+            XPC_DEFAULT_OVERHEAD_NS : XPC_DEVICE_MODEL_OVERHEAD_NS) +
+           g->devices * XPC_DEVICE_OVERHEAD_NS;
+}
+
+bool xpc_guest_alike(const struct xpc_guest *a, const struct xpc_guest *b)
+{
+    return a->device_model == b->device_model ||
+           a->device_model == XPC_DEVICE_MODEL_UNKNOWN ||
+           b->device_model == XPC_DEVICE_MODEL_UNKNOWN;
+}
+
+uint64_t xpc_guest_learned_overhead(const struct xpc_guest *g,
+                                    const struct xpc_guest *from,
+                                    uint64_t overhead_ns)
+{
+    uint64_t least = xpc_guest_overhead(g);
+
+    if (g->devices > from->devices)
+        overhead_ns += (g->devices - from->devices) * XPC_DEVICE_OVERHEAD_NS;
+    if (g->device_model == from->device_model &&
+        g->device_model != XPC_DEVICE_MODEL_UNKNOWN)
+        return overhead_ns;
+    return overhead_ns > least ? overhead_ns : least;
+}
+
 void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior)
 {
+    const struct xpc_prior *l = &p->learned;
+    bool alike = xpc_guest_alike(&p->guest, &l->guest);
     uint64_t overhead = p->overhead_ns ? p->overhead_ns :
-                                         XPC_DEFAULT_OVERHEAD_NS;
+                                         xpc_guest_overhead(&p->guest);
 
     *prior = (struct xpc_prior){
+        .guest = p->guest,
         .overhead_ns = overhead,
         .overhead_sd_ns = XPC_UNKNOWN_CV * overhead,
         .suspend_pages = XPC_DEFAULT_SUSPEND_PAGES,
         .suspend_pages_sd = XPC_UNKNOWN_CV * XPC_DEFAULT_SUSPEND_PAGES,
     };
-    if (!p->overhead_ns && p->learned.overhead_ns) {
-        prior->overhead_ns = p->learned.overhead_ns;
-        prior->overhead_sd_ns = p->learned.overhead_sd_ns;
+    if (!p->overhead_ns && l->overhead_ns && alike) {
+        prior->overhead_ns = xpc_guest_learned_overhead(&p->guest, &l->guest,
+                                                        l->overhead_ns);
+        prior->overhead_sd_ns = l->overhead_sd_ns;
     }
-    prior->start_ns = p->learned.start_ns ? p->learned.start_ns :
-                                            prior->overhead_ns / 4;
-    if (p->learned.suspend_pages) {
-        prior->suspend_pages = p->learned.suspend_pages;
-        prior->suspend_pages_sd = p->learned.suspend_pages_sd;
+    prior->start_ns = l->start_ns && alike ? l->start_ns :
+                                             prior->overhead_ns / 4;
+    if (l->suspend_pages && alike) {
+        prior->suspend_pages = l->suspend_pages;
+        prior->suspend_pages_sd = l->suspend_pages_sd;
     }
 }
 

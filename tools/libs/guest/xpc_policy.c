@@ -69,6 +69,20 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->suspend_pages_sd = prior.suspend_pages_sd;
 }
 
+/* Where the switchover overhead comes from: a clause, or nothing. */
+static const char *rests_on(const struct xpc_params *p)
+{
+    if (p->overhead_ns)
+        return "";
+    if (p->learned.overhead_ns &&
+        xpc_guest_alike(&p->guest, &p->learned.guest))
+        return p->learned.at_least_ns ? ", by a switchover to this target "
+               "that was broken off" : ", by earlier migrations to this "
+               "target";
+    return p->guest.device_model == XPC_DEVICE_MODEL_NO ? "" :
+           ", as is assumed of a guest with a device model";
+}
+
 /*
  * Is the switchover alone, with nothing left to send but what suspending
  * dirties, over the limit? A link that is not known yet may be fast.
@@ -80,7 +94,6 @@ static bool switchover_fits(const struct xpc_params *p,
     uint64_t max = xpc_params_max_downtime(p), cautious;
     struct xpc_predict_params pp = *known;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
-    bool learned = !p->overhead_ns && p->learned.overhead_ns;
 
     if (!pp.switchover_bytes_per_s)
         pp.switchover_bytes_per_s = UINT64_MAX;
@@ -88,12 +101,12 @@ static bool switchover_fits(const struct xpc_params *p,
     if (cautious <= max)
         return true;
     snprintf(err, len, "a downtime of %s can't be met: the switchover alone "
-             "takes %s, and %s with the margin for %"PRIu64"%%%s; allow more, "
-             "or state a switchover overhead that you have measured",
+             "takes %s, and %s with the margin for %"PRIu64"%%%s; allow at "
+             "least that, or state a switchover overhead that you measured",
              xpc_format_time(a, max),
              xpc_format_time(b, xpc_predict_switchover(&pp, 0, 0)),
              xpc_format_time(c, cautious), p->confidence_percent,
-             learned ? ", by earlier migrations to this target" : "");
+             rests_on(p));
     return false;
 }
 
@@ -138,6 +151,13 @@ void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
 {
     e->params = *params;
     predict_params(&e->predict, params);
+}
+
+void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now)
+{
+    to->once = now->once;
+    to->guest = now->guest;
+    to->learned = now->learned;
 }
 
 int xpc_engine_check_change(const struct xpc_params *now,

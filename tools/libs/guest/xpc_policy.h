@@ -47,6 +47,12 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
  */
 void xpc_engine_change(struct xpc_engine *e,
                        const struct xpc_params *params);
+/*
+ * What a change can't touch, as it was settled when the migration began: what
+ * becomes of the leaf in xenstore afterwards, what is known of the guest and of
+ * the target.
+ */
+void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now);
 int xpc_engine_check_change(const struct xpc_params *now,
                             const struct xpc_params *to, char *err,
                             size_t len);

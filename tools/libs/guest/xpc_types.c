@@ -11,9 +11,9 @@
 #define U64(t, key, m, ...) \
     { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(t, m), \
       __VA_ARGS__ }
-#define ENUM(t, key, m, n) \
+#define ENUM(t, key, m, n, ...) \
     { .name = key, .kind = XPC_FIELD_ENUM, .offset = offsetof(t, m), \
-      .names = n }
+      .names = n, __VA_ARGS__ }
 #define STRING(t, key, m) \
     { .name = key, .kind = XPC_FIELD_STRING, .offset = offsetof(t, m) }
 #define OBJECT(t, key, m, type) \
@@ -24,6 +24,7 @@ const char *const xpc_policy_names[] = { "limit", "stock", NULL };
 const char *const xpc_on_timeout_names[] = { "abort", "suspend", NULL };
 const char *const xpc_early_abort_names[] = { "on", "off", NULL };
 const char *const xpc_strict_names[] = { "off", "on", NULL };
+const char *const xpc_device_model_names[] = { "unknown", "no", "yes", NULL };
 const char *const xpc_zero_pages_names[] = { "send", "elide", "auto", NULL };
 const char *const xpc_switchover_names[] = { "lifted", "kept", "rate", NULL };
 const char *const xpc_compress_names[] = { "off", "zstd", "lz4", NULL };
@@ -65,6 +66,14 @@ static const struct xpc_field params_fields[] = {
     U64(P, "channels", channels, .min = 1, .max = XPC_CHANNELS_MAX),
     ENUM(P, "compress", compress, xpc_compress_names),
     U64(P, "compress-level", compress_level, .omit_zero = true),
+    ENUM(P, "device-model", guest.device_model, xpc_device_model_names,
+         .omit_zero = true),
+    U64(P, "devices", guest.devices, .max = XPC_DEVICES_MAX,
+        .omit_zero = true),
+    ENUM(P, "learned-device-model", learned.guest.device_model,
+         xpc_device_model_names, .omit_zero = true),
+    U64(P, "learned-devices", learned.guest.devices, .max = XPC_DEVICES_MAX,
+        .omit_zero = true),
     U64(P, "learned-overhead-ms", learned.overhead_ns, .scale = XPC_MS,
         .omit_zero = true),
     U64(P, "learned-overhead-sd-ms", learned.overhead_sd_ns, .scale = XPC_MS,
@@ -74,6 +83,8 @@ static const struct xpc_field params_fields[] = {
     U64(P, "learned-suspend-pages-sd", learned.suspend_pages_sd,
         .omit_zero = true),
     U64(P, "learned-start-ms", learned.start_ns, .scale = XPC_MS,
+        .omit_zero = true),
+    U64(P, "learned-at-least-ms", learned.at_least_ns, .scale = XPC_MS,
         .omit_zero = true),
     { .name = "once", .kind = XPC_FIELD_BOOL, .offset = offsetof(P, once),
       .omit_zero = true },

@@ -21,6 +21,7 @@ extern const struct xpc_type xpc_report_head_type;
 extern const char *const xpc_policy_names[];
 extern const char *const xpc_on_timeout_names[];
 extern const char *const xpc_early_abort_names[], *const xpc_strict_names[];
+extern const char *const xpc_device_model_names[];
 extern const char *const xpc_zero_pages_names[];
 extern const char *const xpc_switchover_names[];
 extern const char *const xpc_compress_names[];
