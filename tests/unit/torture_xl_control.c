@@ -422,6 +422,17 @@ static void torture_xl_control_set_switches_strict(void **state)
     assert_out("g1: strict off -> on\n");
     assert_int_equal(run("migrate-set --precopy-strict=off g1"), CONTROL_OK);
     assert_out("g1: strict on -> off\n");
+    /* A limit enforces nothing by itself: that is said. */
+    assert_int_equal(run("migrate-set --precopy-downtime=2s g1"), CONTROL_OK);
+    assert_out("g1: downtime 300 ms -> 2.00 s\n");
+    assert_out("The downtime is not enforced: add --precopy-strict");
+    assert_int_equal(run("migrate-set --precopy-downtime=3s --precopy-strict "
+                         "g1"), CONTROL_OK);
+    assert_out("strict off -> on\n");
+    assert_null(strstr(out, "not enforced"));
+    assert_int_equal(run("migrate-set --precopy-downtime=4s g1"), CONTROL_OK);
+    assert_null(strstr(out, "not enforced"));
+    assert_null(strstr(out, "strict"));
 }
 
 static void torture_xl_control_set_caps_the_bandwidth(void **state)

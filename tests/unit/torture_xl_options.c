@@ -37,6 +37,37 @@ static void parse_ok(const char *line, struct migrate_options *o)
         fail_msg("%s: %s", line, err);
 }
 
+static void torture_xl_options_a_stated_downtime_is_enforced(void **state)
+{
+    static const struct { const char *line; bool strict, not_enforced; } t[] = {
+        { "a b", false, false },
+        { "--precopy-duration=60s a b", false, false },
+        { "--precopy-downtime=300ms a b", true, false },
+        { "--precopy-max-downtime=300ms --precopy-downtime=100ms a b",
+          true, false },
+        { "--precopy-max-downtime=1s a b", true, false },
+        { "--precopy-downtime=300ms --precopy-strict a b", true, false },
+        { "--precopy-strict=on --precopy-duration=60s a b", true, false },
+        { "--precopy-downtime=300ms --precopy-strict=off a b", false, false },
+        { "--precopy-strict=off --precopy-downtime=300ms a b", false, false },
+        /* The verify pass takes as long as all of memory. */
+        { "--debug --precopy-downtime=300ms a b", false, true },
+        { "--debug --precopy-downtime=300ms --precopy-strict=off a b",
+          false, false },
+        { "--debug a b", false, false },
+    };
+    struct migrate_options o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        parse_ok(t[i].line, &o);
+        if (o.params.strict != t[i].strict ||
+            o.not_enforced != t[i].not_enforced)
+            fail_msg("%s: strict %d, not enforced %d", t[i].line,
+                     o.params.strict, o.not_enforced);
+    }
+}
+
 static void torture_xl_options_stock_ones_are_taken(void **state)
 {
     struct migrate_options o;
@@ -305,6 +336,9 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
 {
     static const struct { const char *line, *says; } bad[] = {
         { "--debug --precopy-strict a b", "leave one of them out" },
+        { "--debug --precopy-downtime=1s --precopy-strict=on a b",
+          "leave one of them out" },
+        { "--precopy-strict=maybe a b", "precopy-strict" },
         { "--precopy-downtime=300 a b",
           "--precopy-downtime=300: a unit is needed, for example 300ms" },
         { "--precopy-downtime=0.3 a b", "a unit is needed" },
@@ -450,6 +484,7 @@ static void torture_xl_options_make_the_command_that_stock_would(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xl_options_a_stated_downtime_is_enforced),
         cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
         cmocka_unit_test(torture_xl_options_behind_the_host_are_ignored),
         cmocka_unit_test(

@@ -114,6 +114,13 @@ static void tell_learned(const struct migration *m)
                              &m->o.params.learned));
 }
 
+static void tell_not_enforced(const struct migration *m)
+{
+    if (m->o.not_enforced && m->o.progress != PROGRESS_NONE)
+        fputs("xl migrate: the downtime is not enforced: --debug sends all "
+              "pages once more while the guest stands still\n", stderr);
+}
+
 /* All that can be known before anything is touched: 0, or -1 and a line. */
 static int prepare(struct migration *m, char *err)
 {
@@ -188,6 +195,7 @@ static int migrate(struct migration *m, int interrupt_fd)
     int word, status, r = 0;
 
     tell_learned(m);
+    tell_not_enforced(m);
     m->start = time(NULL);
     m->rune = transport_rune(&m->o);
     if (!channels_wanted(&m->o, m->receiver == RECEIVER_STOCK)) {

@@ -57,6 +57,7 @@ struct migrate_options {
     bool paused, preserve_domid, debug;
     int history;                    /* enum history_mode */
     struct xpc_params params;
+    bool not_enforced;              /* a downtime is stated, --debug breaks it */
     int progress;                   /* enum progress_mode */
     const char *report_file;        /* NULL: none */
 };

@@ -164,6 +164,18 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
     return 0;
 }
 
+/* A stated downtime is enforced, unless the user says otherwise. */
+static void set_strict(struct migrate_options *o, unsigned int given)
+{
+    if (o->params.policy == XPC_POLICY_STOCK ||
+        xl_precopy_given(given, XL_OPT_STRICT) ||
+        (!xl_precopy_given(given, XL_OPT_DOWNTIME) &&
+         !xl_precopy_given(given, XL_OPT_MAX_DOWNTIME)))
+        return;
+    o->not_enforced = o->debug;
+    o->params.strict = o->debug ? XPC_STRICT_OFF : XPC_STRICT_ON;
+}
+
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN])
 {
@@ -195,6 +207,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
                       "leave one of them out", in_vain);
+    set_strict(o, given);
     if (o->debug && o->params.strict)
         return xl_bad(err, "--debug sends all pages once more while the guest "
                       "stands still, longer than --precopy-strict would let "

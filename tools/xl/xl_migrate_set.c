@@ -15,6 +15,7 @@ struct set_options {
         const char *value;
     } given[GIVEN_MAX];
     size_t nr_given;
+    bool states_downtime;
 };
 
 static const struct option options[] = {
@@ -74,6 +75,8 @@ static int parse(int argc, char **argv, void *options_r,
                           "while the migration runs");
         if (o->nr_given == GIVEN_MAX)
             return xl_bad(err, "too many options");
+        o->states_downtime |= opt == XL_OPT_DOWNTIME ||
+                              opt == XL_OPT_MAX_DOWNTIME;
         o->given[o->nr_given].opt = opt;
         o->given[o->nr_given++].value = optarg;
     }
@@ -118,6 +121,10 @@ static int set(struct control *c, const void *asked)
     else
         printf("%s: %s\nThis takes effect at the end of the iteration under "
                "way.\n", c->name, changes);
+    /* What enforces it does not change unasked. */
+    if (o->states_downtime && !new.strict)
+        printf("The downtime is not enforced: add --precopy-strict to have a "
+               "switchover\nbroken off that would take longer.\n");
     return CONTROL_OK;
 }
 

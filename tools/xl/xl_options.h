@@ -123,7 +123,8 @@ enum {
 "                             50 to 99 (95).\n" \
 "--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \
 "--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
-"                             the maximum downtime (off).\n" \
+"                             the maximum downtime (on where xl migrate is\n" \
+"                             told a downtime or a maximum, else off).\n" \
 "--precopy-max-bandwidth=RATE|none\n" \
 "                             Use no more of the link in precopy (none).\n" \
 "--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
