@@ -223,7 +223,7 @@ static void torture_xl_predict_knows_the_target(void **state)
                          "--downtime=unlimited", "--device-model",
                          "--target=host2", NULL), 0);
     assert_non_null(strstr(errors, "no migration to host2 is known"));
-    assert_true(fabs(downtime() - usual - 300) < 0.1);
+    assert_true(fabs(downtime() - usual - 350) < 0.1);
     unsetenv("XEN_PRECOPY_HISTORY");
     unlink(path);
     rmdir(dir);

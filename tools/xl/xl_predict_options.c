@@ -77,7 +77,7 @@ const char predict_help[] =
 "What the prediction rests on:\n"
 "--target=HOST        Overhead and suspend pages as learned from migrations to HOST.\n"
 "--device-model       The guest has a device model, as HVM guests do.\n"
-"--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 400ms\n"
+"--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 450ms\n"
 "                     with a device model).\n"
 "--suspend-pages=N    Pages that suspending itself dirties (256).\n"
 "--setup-time=TIME    Before the first byte (0).\n"
