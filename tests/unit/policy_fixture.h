@@ -21,7 +21,7 @@
 static inline uint64_t downtime(uint64_t pages, uint64_t bandwidth)
 {
     return (pages + XPC_DEFAULT_SUSPEND_PAGES) * PAGE_BYTES * XPC_S /
-           bandwidth + 50 * XPC_MS;
+           bandwidth + 50 * XPC_MS + xpc_predict_bitmap_ns(16384);
 }
 
 struct fixture {

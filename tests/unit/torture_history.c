@@ -138,6 +138,19 @@ static void torture_history_a_slower_switchover_is_no_overhead(void **state)
     assert_in_range(h->entries[1].overhead_ns, 83 * XPC_MS, 85 * XPC_MS);
 }
 
+/* It grows with the guest, and is predicted for itself. */
+static void torture_history_the_bitmap_is_no_overhead(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_report r = a_report(84 * XPC_MS);
+
+    r.bitmap_ns = 200 * XPC_MS;
+    r.actual_downtime_ns += r.bitmap_ns;
+    assert_int_equal(xpc_history_add(h, &r, NOW, "g1"), 0);
+    assert_in_range(h->entries[0].overhead_ns, 84 * XPC_MS - 2,
+                    84 * XPC_MS + 2);
+}
+
 /* What was verified stood still for as long as all of its memory took. */
 static void torture_history_a_verify_pass_teaches_nothing(void **state)
 {
@@ -377,7 +390,9 @@ static void torture_history_the_unknown_is_no_better_than_the_default(
 
 static void torture_history_more_devices_take_longer(void **state)
 {
-    struct xpc_guest two = { XPC_DEVICE_MODEL_NO, 2 };
+    struct xpc_guest two = {
+        .device_model = XPC_DEVICE_MODEL_NO, .devices = 2,
+    };
     struct xpc_history *h = *state;
     struct xpc_prior p;
 
@@ -636,7 +651,9 @@ static void torture_history_survives_json(void **state)
     char *json;
 
     r.start_monotonic_ns = 7;
-    r.params.guest = (struct xpc_guest){ XPC_DEVICE_MODEL_YES, 3 };
+    r.params.guest = (struct xpc_guest){
+        .device_model = XPC_DEVICE_MODEL_YES, .devices = 3,
+    };
     assert_int_equal(xpc_history_add(h, &r, NOW, "g\x1b\xff\"1"), 0);
     /* A prediction may be any number. */
     r.predicted_downtime_ns = UINT64_MAX;
@@ -770,6 +787,7 @@ int main(int argc, char **argv)
         TEST(torture_history_reserves_time_for_the_start),
         TEST(torture_history_a_cap_is_not_the_link),
         TEST(torture_history_a_slower_switchover_is_no_overhead),
+        TEST(torture_history_the_bitmap_is_no_overhead),
         TEST(torture_history_a_verify_pass_teaches_nothing),
         TEST(torture_history_a_killed_xl_teaches_nothing),
         TEST(torture_history_suspend_pages_may_be_zero_ones),

@@ -40,9 +40,9 @@ static void torture_params_survive_json(void **state)
     in.channels = 4;
     in.compress = XPC_COMPRESS_LZ4;
     in.compress_level = 9;
-    in.guest = (struct xpc_guest){ XPC_DEVICE_MODEL_YES, 2 };
+    in.guest = (struct xpc_guest){ XPC_DEVICE_MODEL_YES, 2, 1 << 20 };
     in.learned = (struct xpc_prior){
-        .guest = { XPC_DEVICE_MODEL_NO, 1 },
+        .guest = { .device_model = XPC_DEVICE_MODEL_NO, .devices = 1 },
         .overhead_ns = 84 * XPC_MS, .overhead_sd_ns = 9 * XPC_MS,
         .suspend_pages = 240, .suspend_pages_sd = 31,
         .start_ns = 7 * XPC_MS, .at_least_ns = 400 * XPC_MS,

@@ -308,7 +308,8 @@ static void torture_policy_rests_on_what_was_learned(void **state)
 {
     struct fixture *f = *state;
     const struct xpc_iteration *it = &f->it;
-    uint64_t data = 3100 * PAGE_BYTES * XPC_S / LINK, margin;
+    uint64_t data = 3100 * PAGE_BYTES * XPC_S / LINK +
+                    xpc_predict_bitmap_ns(16384), margin;
 
     f->p.iterations = 1;
     f->p.overhead_ns = 0;
@@ -413,6 +414,44 @@ static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
     assert_int_equal(f->e.state.next_ns, sent);
 }
 
+/* Of a large guest it takes a while, and nothing is sent meanwhile. */
+static void torture_policy_counts_the_last_bitmap(void **state)
+{
+    struct fixture *f = *state;
+    struct xpc_decision *d = &f->it.decision;
+    struct xpc_observation o = {
+        .dirty_pages = 3000, .pages_sent = 16384,
+        .bytes_sent = 16384 * PAGE_BYTES, .flow_bytes = 16384 * PAGE_BYTES,
+        .flow_ns = 16384 * PAGE_BYTES * XPC_S / LINK,
+    };
+    static const struct { uint64_t took, believed; } t[] = {
+        { 0, 201 }, { 100, 201 }, { 700, 700 }, { 500, 600 }, { 900, 900 },
+    };
+    uint64_t small = downtime(3000, LINK) - xpc_predict_bitmap_ns(16384);
+    char err[256];
+
+    f->p.iterations = 100;
+    f->p.downtime_ns = 3 * XPC_S;
+    f->p.guest.pfns = UINT64_C(1) << 28;            /* 1 TiB */
+    xpc_engine_init(&f->e, &f->p, 16384, START);
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        f->now += o.flow_ns;
+        o.now_ns = f->now;
+        o.bitmap_ns = t[i].took * XPC_MS;
+        xpc_engine_decide(&f->e, &o, &f->it);
+        assert_int_equal((d->bitmap_ns + XPC_MS / 2) / XPC_MS, t[i].believed);
+        assert_in_range(d->predicted_downtime_ns - d->bitmap_ns, small,
+                        small + 100);
+    }
+    /* Before it is measured, it is assumed. */
+    f->p.downtime_ns = 200 * XPC_MS;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
+                     -1);
+    assert_non_null(strstr(err, "switchover alone takes 262 ms"));
+    f->p.guest.pfns = 0;
+    assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
+}
+
 static void torture_policy_stock_decides_as_stock(void **state)
 {
     struct fixture *f = *state;
@@ -461,6 +500,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
         TEST(torture_policy_bandwidth_is_of_what_flowed),
         TEST(torture_policy_an_iteration_costs_its_overhead_once),
+        TEST(torture_policy_counts_the_last_bitmap),
         TEST(torture_policy_stock_decides_as_stock),
     };
 

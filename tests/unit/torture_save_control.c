@@ -431,6 +431,7 @@ static void torture_save_control_the_guest_is_asked_for(void **state)
         guest_type = "pvh";
         assert_int_equal(seen.guest.device_model, t[i].device_model);
         assert_int_equal(seen.guest.devices, 3);
+        assert_int_equal(seen.guest.pfns, GPFNS);
         assert_int_equal(r.params.guest.device_model, t[i].device_model);
         xpc_report_dispose(&r);
     }

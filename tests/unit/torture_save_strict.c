@@ -12,6 +12,7 @@
 
 static int pipe_fd[2];
 static uint64_t write_ns;           /* how long the last write took */
+static uint64_t bitmap_ms;          /* that the last bitmap is to take */
 
 /* Returns 0 or -1. */
 static int put_record(uint32_t type, uint32_t len)
@@ -157,6 +158,42 @@ static void torture_save_strict_too_many_pages_are_not_begun(void **state)
     xpc_report_dispose(&r);
 }
 
+/* ---- a large guest's bitmap ------------------------------------------------ */
+
+/* 160 ms of pages, and of 200 ms less than 50 ms is left for the bitmap. */
+static int script_large_bitmap(void)
+{
+    char headers[40] = { 0 };
+    xc_shadow_op_stats_t stats;
+
+    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    save_active->last.decision.bitmap_ns = bitmap_ms * XPC_MS;
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    w.dirty = 487;
+    assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                         NULL, 0, 0, &stats), 0);
+    return write_all("x", 1) ? failed(errno) : 0;
+}
+
+static void torture_save_strict_counts_the_bits_to_be_tested(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    bitmap_ms = 100;
+    assert_int_equal(save_strict("on", script_large_bitmap, &r), -1);
+    assert_string_equal(r.reason, "overrun");
+    assert_non_null(strstr(r.text, "0 of 487 pages"));
+    assert_int_equal(r.pages_sent_ns, 0);
+    xpc_report_dispose(&r);
+    bitmap_ms = 0;
+    assert_int_equal(save_strict("on", script_large_bitmap, &r), 0);
+    assert_true(r.bitmap_ns > 0);
+    xpc_report_dispose(&r);
+}
+
 /* ---- in time ------------------------------------------------------------- */
 
 /* The pages' share is over, what is set aside for the rest is not. */
@@ -227,6 +264,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_save_strict_a_stalled_stream_is_broken_off),
         cmocka_unit_test(torture_save_strict_counts_what_has_left),
         cmocka_unit_test(torture_save_strict_too_many_pages_are_not_begun),
+        cmocka_unit_test(torture_save_strict_counts_the_bits_to_be_tested),
         cmocka_unit_test(torture_save_strict_state_has_the_time_set_aside),
         cmocka_unit_test(
             torture_save_strict_tells_of_a_guest_that_does_not_suspend),

@@ -55,7 +55,8 @@ static void torture_xl_predict_gives_the_published_table(void **state)
 
     (void)state;
     published_table(table);
-    assert_int_equal(run(MEASUREMENT, "--json",
+    /* It knows no bitmap: one cell is at an iteration's edge. */
+    assert_int_equal(run(MEASUREMENT, "--json", "--bitmap-time=0",
         "--bandwidth=100Mibit,1Gibit,2Gibit,2.5Gibit,5Gibit,10Gibit,25Gibit,"
         "40Gibit", "--downtime=125ms,250ms,500ms,1s,5s,unlimited", NULL), 0);
     xpc_cells_init(&c);

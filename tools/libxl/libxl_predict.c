@@ -51,6 +51,7 @@ void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)
     xpc_predict_params_init(p, 0, 0);
     xpc_rule_from_params(&p->rule, &defaults);
     xpc_params_prior(&defaults, &prior);
+    p->bitmap_ns = XPC_BITMAP_BY_SIZE;
     p->overhead_ns = prior.overhead_ns;
     p->suspend_pages = prior.suspend_pages;
 }

@@ -14,7 +14,7 @@ enum {
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
-    OPT_MEMORY, OPT_DEVICE_MODEL,
+    OPT_MEMORY, OPT_DEVICE_MODEL, OPT_BITMAP,
 };
 
 static const struct option options[] = {
@@ -32,6 +32,7 @@ static const struct option options[] = {
     { "device-model", no_argument, NULL, OPT_DEVICE_MODEL },
     { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
     { "suspend-pages", required_argument, NULL, OPT_SUSPEND_PAGES },
+    { "bitmap-time", required_argument, NULL, OPT_BITMAP },
     { "setup-time", required_argument, NULL, OPT_SETUP },
     { "iteration-time", required_argument, NULL, OPT_ITERATION_TIME },
     { "header-bytes", required_argument, NULL, OPT_HEADER },
@@ -80,6 +81,7 @@ const char predict_help[] =
 "--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 450ms\n"
 "                     with a device model).\n"
 "--suspend-pages=N    Pages that suspending itself dirties (256).\n"
+"--bitmap-time=TIME   Of the last dirty bitmap (0.2 s for each TiB).\n"
 "--setup-time=TIME    Before the first byte (0).\n"
 "--iteration-time=TIME  Of an iteration besides sending (0).\n"
 "--header-bytes=N     A page's cost besides its data (8).\n"
@@ -202,6 +204,8 @@ static int parse_params(int opt, struct xpc_predict_params *p, char *err)
         return parse_time(opt, &p->overhead_ns, err);
     case OPT_SUSPEND_PAGES:
         return parse_count(opt, &p->suspend_pages, err);
+    case OPT_BITMAP:
+        return parse_time(opt, &p->bitmap_ns, err);
     case OPT_SETUP:
         return parse_time(opt, &p->setup_ns, err);
     case OPT_ITERATION_TIME:
@@ -286,6 +290,7 @@ static void set_defaults(struct predict_options *o)
     xpc_predict_params_init(&o->params, 0, 0);
     xpc_rule_from_params(&o->params.rule, &p);
     xpc_params_prior(&p, &prior);
+    o->params.bitmap_ns = XPC_BITMAP_BY_SIZE;
     o->params.suspend_pages = prior.suspend_pages;
     for (; o->nr_bandwidths < sizeof(mbit) / sizeof(mbit[0]);
          o->nr_bandwidths++)

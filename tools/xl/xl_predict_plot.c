@@ -46,7 +46,7 @@ static void sweep(struct series *out, const struct predict_options *o,
     for (int i = 0; i < POINTS; i++) {
         double rate = least * pow(most / least, i / (POINTS - 1.0));
 
-        xpc_cell_params(&p, &o->params, rate, 1);
+        xpc_cell_params(&p, &o->params, c, rate, 1);
         xpc_predict_start(&s, c, &p);
         xpc_predict_run(&r, c, &p, &s, side, NULL);
         if (r.least_downtime_ns >= UINT64_MAX / 2)
@@ -75,7 +75,7 @@ static void rounds(struct series *out, const struct predict_options *o,
     struct xpc_predict_state s;
     struct xpc_prediction end;
 
-    xpc_cell_params(&p, &o->params, bandwidth, 1);
+    xpc_cell_params(&p, &o->params, c, bandwidth, 1);
     xpc_predict_start(&s, c, &p);
     xpc_predict_run(&end, c, &p, &s, 0, &trace);
     for (size_t i = 0; i < trace.nr && i < 20; i++, out->nr++) {

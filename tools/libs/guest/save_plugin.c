@@ -95,6 +95,7 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
         return real(xch, domid, sop, bitmap, pages, mode, stats);
     ctx = save_active;
     save_clean_begins(ctx);
+    save_bitmap_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
     saved = errno;
     save_cleaned(ctx);
@@ -144,6 +145,7 @@ static int prepare(struct save_ctx *ctx)
 {
     char err[XPC_ERR_LEN];
     xc_dominfo_t info;
+    xen_pfn_t last;
 
     xpc_params_init(&ctx->params);
     ctx->xs = xs_open(0);
@@ -158,6 +160,8 @@ static int prepare(struct save_ctx *ctx)
     ctx->auto_asked = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_channels_settle(&ctx->params);
     xpc_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
+    if (!xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last))
+        ctx->params.guest.pfns = last + 1;
     ctx->report.params = ctx->params;
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
         return refuse(ctx, err);

@@ -51,6 +51,9 @@ struct save_ctx {
     struct save_sampler *sampler;           /* NULL: it could not start */
     struct xpc_workset workset;             /* nr_pfns 0: not watched */
     uint64_t clean_ns;                      /* the bitmap's last clean */
+    uint64_t bitmap_begun_ns;   /* it was asked for; 0: its first page, if
+                                 * any, has been found */
+    uint64_t bitmap_ns;         /* between the two, of the last one; 0: none */
     /* The iteration under way began with these. */
     uint64_t iteration_bytes, iteration_pages, iteration_zero_pages;
     uint64_t iteration_wire_bytes;
@@ -95,6 +98,10 @@ int save_suspend(void *data);
 /* Around every clean of the bitmap, and when log-dirty has been enabled. */
 void save_clean_begins(struct save_ctx *ctx);
 void save_cleaned(struct save_ctx *ctx);
+
+/* The bitmap is asked for, and its first page, or none, has been found. */
+void save_bitmap_begins(struct save_ctx *ctx);
+void save_bitmap_ends(struct save_ctx *ctx);
 
 /* len bytes starting in iov have been written to the stream. */
 void save_wrote(struct save_ctx *ctx, const struct iovec *iov, int iovcnt,

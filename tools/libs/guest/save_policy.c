@@ -56,6 +56,21 @@ void save_cleaned(struct save_ctx *ctx)
         save_sampler_cleaned(ctx->sampler);
 }
 
+void save_bitmap_begins(struct save_ctx *ctx)
+{
+    ctx->bitmap_begun_ns = save_now_ns();
+}
+
+void save_bitmap_ends(struct save_ctx *ctx)
+{
+    if (!ctx->bitmap_begun_ns)
+        return;
+    ctx->bitmap_ns = save_now_ns() - ctx->bitmap_begun_ns;
+    ctx->bitmap_begun_ns = 0;
+    if (ctx->report.suspended_ns)
+        ctx->report.bitmap_ns = ctx->bitmap_ns;
+}
+
 /* In the midst of a record with page data? */
 static bool within_pages(const struct save_stream *s)
 {
@@ -187,8 +202,12 @@ static int iteration_ended(struct save_ctx *ctx)
     };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     struct xpc_iteration *it = &ctx->last;
-    bool cancelled = save_control_read(ctx);
+    bool cancelled;
 
+    save_bitmap_ends(ctx);
+    cancelled = save_control_read(ctx);
+
+    o.bitmap_ns = ctx->bitmap_ns;
     /* From here on to a suspend xenstore is left alone, which takes time. */
     if (ctx->sampler)
         o.nr_samples = save_sampler_take(ctx->sampler, samples);

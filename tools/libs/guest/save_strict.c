@@ -56,7 +56,9 @@ void save_strict_suspended(struct save_ctx *ctx)
 
 void save_strict_left(struct save_ctx *ctx, uint64_t pages)
 {
-    uint64_t rate = ctx->last.decision.bandwidth_bytes_per_s;
+    const struct xpc_decision *d = &ctx->last.decision;
+    uint64_t rate = d->bandwidth_bytes_per_s, now = save_now_ns();
+    uint64_t read_ns = now - ctx->bitmap_begun_ns;
     struct xpc_prior prior;
     double send_ns;
 
@@ -64,8 +66,11 @@ void save_strict_left(struct save_ctx *ctx, uint64_t pages)
         return;
     xpc_params_prior(&ctx->params, &prior);
     send_ns = (double)pages * (XPC_PAGE_SIZE + XPC_PAGE_HEADER) * 1e9 / rate;
+    /* Its bits are still to be tested. */
+    if (d->bitmap_ns > read_ns)
+        send_ns += d->bitmap_ns - read_ns;
     ctx->final_dirty = pages;
-    if (save_now_ns() + send_ns > until(ctx, prior.overhead_ns))
+    if (now + send_ns > until(ctx, prior.overhead_ns))
         break_off(ctx);
 }
 

@@ -194,6 +194,7 @@ static ssize_t write_stream(struct save_ctx *ctx, const struct iovec *iov,
     size_t n;
     int r;
 
+    save_bitmap_ends(ctx);
     if (ctx->pages && ctx->channels)
         return write_pieces(ctx, iov, iovcnt);
     count_zero_pages(ctx, iov, iovcnt);

@@ -17,9 +17,12 @@ void xpc_cells_dispose(struct xpc_cells *c)
 
 void xpc_cell_params(struct xpc_predict_params *out,
                      const struct xpc_predict_params *p,
+                     const struct xpc_curve *c,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns)
 {
     *out = *p;
+    if (out->bitmap_ns == XPC_BITMAP_BY_SIZE)
+        out->bitmap_ns = xpc_predict_bitmap_ns(c->total_pages);
     out->bandwidth_bytes_per_s = bandwidth_bytes_per_s;
     out->rule.downtime_ns = downtime_ns;
     if (!downtime_ns) {
@@ -62,7 +65,7 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
     struct xpc_forecast f;
     uint64_t e, l, h;
 
-    xpc_cell_params(&p, params, bandwidth_bytes_per_s, downtime_ns);
+    xpc_cell_params(&p, params, c, bandwidth_bytes_per_s, downtime_ns);
     xpc_predict_start(&s, c, &p);
     xpc_predict_band(&f, c, &p, &s);
     e = f.expected.downtime_ns;
@@ -97,7 +100,7 @@ static int compute_advice(struct xpc_cell_advice *out,
     struct xpc_advice a;
     char text[XPC_ADVICE_LEN];
 
-    xpc_cell_params(&p, params, bandwidth, downtime);
+    xpc_cell_params(&p, params, d->curve, bandwidth, downtime);
     xpc_predict_start(&s, d->curve, &p);
     xpc_advise(&a, d->curve, &p, &s);
     *out = (struct xpc_cell_advice){
@@ -183,7 +186,8 @@ static int compute_plan(struct xpc_cell_plan *plan,
         goto out;
     for (size_t i = 0; i < r->nr_domains; i++) {
         domains[i].curve = r->domains[i].curve;
-        xpc_cell_params(&domains[i].params, &r->params, bandwidth, downtime);
+        xpc_cell_params(&domains[i].params, &r->params, domains[i].curve,
+                        bandwidth, downtime);
     }
     if (xpc_evacuate(&e, steps, domains, r->nr_domains, &p))
         goto out;

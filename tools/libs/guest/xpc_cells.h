@@ -103,9 +103,10 @@ struct xpc_cells_request {
 void xpc_cells_init(struct xpc_cells *c);
 void xpc_cells_dispose(struct xpc_cells *c);
 
-/* The parameters of one cell. */
+/* The parameters of one cell, for the guest whose curve this is. */
 void xpc_cell_params(struct xpc_predict_params *out,
                      const struct xpc_predict_params *p,
+                     const struct xpc_curve *c,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
 /* The cell: domain is left alone. */

@@ -77,7 +77,7 @@ static void fill_switchover(struct xpc_history_entry *e,
     const struct xpc_decision *d = &r->decision;
     uint64_t sent = xpc_report_wire_rate(r, d->measured_bytes_per_s);
     bool held_back = xpc_params_held_back(&r->params, sent);
-    double pages, rate, sending_ns;
+    double pages, rate, pages_ns;
 
     /* Nobody knows how long the pages took. */
     if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
@@ -85,14 +85,14 @@ static void fill_switchover(struct xpc_history_entry *e,
     rate = switchover_rate(e, r, held_back);
     if (!rate)
         return;
-    sending_ns = e->final_pages * PAGE_BYTES * 1e9 / rate;
+    pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate + r->bitmap_ns;
     if (seen_in_part(r))
         e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
-                                       sending_ns, 0);
+                                       pages_ns, 0);
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
         !seen_whole(r))
         return;
-    e->overhead_ns = fmax(e->actual_downtime_ns - sending_ns,
+    e->overhead_ns = fmax(e->actual_downtime_ns - pages_ns,
                           XPC_HISTORY_OVERHEAD_MIN_NS);
     e->start_ns = r->target_started_ns - r->target_ready_ns;
     pages = (double)e->final_pages + r->final_zero_pages - d->dirty_pages;

@@ -4,12 +4,13 @@
  *
  * The report of a migration that has reached its target gives
  *
- *   overhead      = actual downtime - final pages * 4104 / bandwidth
+ *   overhead      = actual downtime - bitmap - final pages * 4104 / bandwidth
  *                   (at least XPC_HISTORY_OVERHEAD_MIN_NS)
  *   suspend pages = final pages - pages dirty at the decision (at least 0)
  *
  * The bandwidth is the measured one, or if there is none, the one that the
- * prediction used. What devices and records take is in the overhead; pages
+ * prediction used. The bitmap's time grows with the guest, and is predicted
+ * apart. What devices and records take is in the overhead; pages
  * that the guest wrote between the decision and its suspension are suspend
  * pages. Nothing is learned from a migration that was verified (--debug), nor
  * from one whose switchover no single xl has timed as a whole: the guard of an
@@ -39,7 +40,8 @@
  * A switchover that strict broke off after all pages were sent would have
  * taken longer (a censored observation):
  *
- *   overhead > broken off - suspended - final pages * 4104 / bandwidth = b
+ *   overhead > broken off - suspended - bitmap
+ *              - final pages * 4104 / bandwidth = b
  *
  * By how much is not known. The greatest b that counts raises the mean to at
  * least XPC_HISTORY_BEYOND * b, and the deviation to XPC_UNKNOWN_CV of that. It

@@ -47,9 +47,15 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
     return XPC_CONTINUE;
 }
 
-/* What predictions rest on; the bandwidth is learned. */
+static uint64_t assumed_bitmap_ns(const struct xpc_params *p,
+                                  uint64_t total_pages)
+{
+    return xpc_predict_bitmap_ns(p->guest.pfns ? p->guest.pfns : total_pages);
+}
+
+/* What predictions rest on; the bandwidth and the bitmap's time are learned. */
 static void predict_params(struct xpc_predict_params *pp,
-                           const struct xpc_params *p)
+                           const struct xpc_params *p, uint64_t total_pages)
 {
     struct xpc_prior prior;
 
@@ -61,6 +67,7 @@ static void predict_params(struct xpc_predict_params *pp,
     xpc_rule_from_params(&pp->rule, p);
     pp->rule.shrinking = LIVE_SHRINKING;
     pp->rule.gain = XPC_LIVE_GAIN;
+    pp->bitmap_ns = assumed_bitmap_ns(p, total_pages);
     pp->overhead_ns = prior.overhead_ns;
     pp->suspend_pages = prior.suspend_pages;
     pp->confidence_z = xpc_confidence_z(p->confidence_percent);
@@ -119,7 +126,7 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
-    predict_params(&pp, p);
+    predict_params(&pp, p, total_pages);
     errno = EINVAL;
     if (!switchover_fits(p, &pp, err, len))
         return -1;
@@ -150,7 +157,7 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
 void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
 {
     e->params = *params;
-    predict_params(&e->predict, params);
+    predict_params(&e->predict, params, e->total_pages);
 }
 
 void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now)
@@ -187,6 +194,22 @@ int xpc_engine_check_change(const struct xpc_params *now,
         return -1;
     /* How far the first copy is, it can't know: as if it were done. */
     return xpc_engine_preflight(to, 0, err, len);
+}
+
+/*
+ * What an iteration tells of the bitmap. More is believed at once, less only
+ * by and by: where many pages are dirty, the first one is found early.
+ */
+static void learn_bitmap(struct xpc_engine *e, const struct xpc_observation *o)
+{
+    uint64_t least;
+
+    if (o->bitmap_ns > e->bitmap_ns)
+        e->bitmap_ns = o->bitmap_ns;
+    else if (o->bitmap_ns)
+        e->bitmap_ns -= (e->bitmap_ns - o->bitmap_ns) / 2;
+    least = assumed_bitmap_ns(&e->params, e->total_pages);
+    e->predict.bitmap_ns = e->bitmap_ns > least ? e->bitmap_ns : least;
 }
 
 /* What an iteration tells of the link, and of itself. */
@@ -364,12 +387,14 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     };
     if (!e->state.iterations && o->zero_pages <= e->total_pages)
         e->first_zero_pages = o->zero_pages;
+    learn_bitmap(e, o);
     learn_link(e, o, it->duration_ns);
     observe(e, o);
     e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;
     d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;
+    d->bitmap_ns = e->predict.bitmap_ns;
     d->bandwidth_bytes_per_s = e->predict.switchover_bytes_per_s;
     d->measured_bytes_per_s = xpc_link_measured(&e->link);
     d->cautious_downtime_ns = e->state.downtime_ns;

@@ -26,6 +26,8 @@ struct xpc_engine {
     struct xpc_link link;
     uint64_t first_zero_pages;      /* of the first copy */
     uint64_t besides_ns;            /* an iteration's time without sending */
+    uint64_t bitmap_ns;             /* what reading and searching the dirty
+                                     * bitmap takes; 0: not measured yet */
 };
 
 /*

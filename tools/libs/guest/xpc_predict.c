@@ -71,12 +71,17 @@ static double final_ns(const struct xpc_predict_params *p, double bytes)
            bytes * 1e9 / p->switchover_bytes_per_s : send_ns(p, bytes);
 }
 
+uint64_t xpc_predict_bitmap_ns(uint64_t pfns)
+{
+    return to_u64((double)pfns * XPC_DEFAULT_PFN_PS / 1000);
+}
+
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero)
 {
     double bytes = bytes_of(p, pages + p->suspend_pages, zero);
 
-    return to_u64(final_ns(p, bytes) + p->overhead_ns);
+    return to_u64(final_ns(p, bytes) + p->bitmap_ns + p->overhead_ns);
 }
 
 uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
@@ -87,7 +92,7 @@ uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
 
     if (p->confidence_z <= 0)
         return to_u64(expected);
-    data = (expected - p->overhead_ns) * p->bandwidth_cv;
+    data = (expected - p->bitmap_ns - p->overhead_ns) * p->bandwidth_cv;
     extra = final_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
     return to_u64(expected + p->confidence_z *
                   sqrt(data * data + extra * extra + overhead * overhead));

@@ -7,7 +7,9 @@
  *   (n (page + header) + z zero_page) / bandwidth + iteration
  * and leaves D of that time dirty. Suspended with n pages dirty the guest is
  * down for
- *   (n + suspend_pages) (page + header) / switchover bandwidth + overhead
+ *   (n + suspend_pages) (page + header) / switchover bandwidth + bitmap
+ *   + overhead
+ * where bitmap is the time to read the last dirty bitmap and to test its bits.
  * An iteration that is under way, clean since s, with r to go and d dirty by
  * now, leaves d + D(s+r) - D(s). When to stop is xpc_rule.h's business.
  */
@@ -21,6 +23,9 @@
 #define XPC_PREDICT_ITERATIONS_MAX 20000
 #define XPC_PREDICT_TIME_MAX_NS (UINT64_C(366) * 86400 * 1000000000)
 
+/* As xpc_predict_bitmap_ns() has it, of each guest. */
+#define XPC_BITMAP_BY_SIZE UINT64_MAX
+
 /* All that a prediction rests on besides the curve. Nothing is owned. */
 struct xpc_predict_params {
     uint64_t bandwidth_bytes_per_s; /* 0: nothing ever arrives */
@@ -32,6 +37,8 @@ struct xpc_predict_params {
     uint64_t setup_ns;              /* before the first byte is sent */
     uint64_t iteration_ns;          /* each iteration besides sending: the
                                      * bitmap is read and cleaned */
+    uint64_t bitmap_ns;             /* the last bitmap, read and searched;
+                                     * for xpc_cells also ..._BY_SIZE */
     uint64_t overhead_ns;           /* switchover overhead */
     uint64_t suspend_pages;         /* dirtied by suspending itself */
     struct xpc_rule rule;
@@ -132,6 +139,9 @@ void xpc_predict_params_init(struct xpc_predict_params *p,
 void xpc_predict_start(struct xpc_predict_state *s,
                        const struct xpc_curve *c,
                        const struct xpc_predict_params *p);
+
+/* What a dirty bitmap of so many pfns is assumed to take. */
+uint64_t xpc_predict_bitmap_ns(uint64_t pfns);
 
 /* The downtime if the guest were suspended with so many pages to send. */
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
