@@ -169,6 +169,32 @@ static void torture_save_policy_a_short_pause_is_waited_for(void **state)
     xpc_report_dispose(&r);
 }
 
+/* ---- a domain that Xen won't log --------------------------------------- */
+
+static int script_never(void)
+{
+    fail();
+    return 0;
+}
+
+static void torture_save_policy_a_passed_through_device_is_refused(
+    void **state)
+{
+    int fd = open("/dev/null", O_WRONLY);
+    struct xpc_report r;
+
+    (void)state;
+    fake_set("/libxl/7/device/pci", "");
+    fake_set("/libxl/7/device/pci/0", "/local/domain/0/backend/pci/7/0");
+    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_never, &r),
+                     -1);
+    close(fd);
+    assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
+    assert_non_null(strstr(r.text, "PCI device"));
+    xpc_report_dispose(&r);
+    fake_reset();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +202,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_save_policy_zero_pages_take_their_time),
         cmocka_unit_test(torture_save_policy_a_paused_guest_is_not_asked),
         cmocka_unit_test(torture_save_policy_a_short_pause_is_waited_for),
+        cmocka_unit_test(
+            torture_save_policy_a_passed_through_device_is_refused),
     };
 
     return torture_run(argc, argv, tests);

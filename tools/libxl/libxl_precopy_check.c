@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xenctrl.h>
+
 #include "libxl_precopy_internal.h"
 #include "xen_preflight.h"
 #include "xen_probe.h"
@@ -176,6 +178,39 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
     return rc;
 }
 
+/* The owner's will, which libxl keeps with the configuration. */
+static int check_config(libxl_ctx *ctx, uint32_t domid, char *err)
+{
+    libxl_domain_config config;
+    int rc = 0;
+
+    libxl_domain_config_init(&config);
+    /* One that has none can be given one (-C). */
+    if (!libxl_retrieve_domain_configuration(ctx, domid, &config, NULL) &&
+        !libxl_defbool_is_default(config.b_info.disable_migrate) &&
+        libxl_defbool_val(config.b_info.disable_migrate))
+        rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" is not to be "
+                    "migrated: nomigrate=1 in its configuration gives it "
+                    "what another host may lack", domid);
+    libxl_domain_config_dispose(&config);
+    return rc;
+}
+
+/* libxl refuses it too, but after the target was told of the domain. */
+static int check_vnuma(uint32_t domid, char *err)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    uint32_t vnodes = 0, ranges = 0, vcpus = 0;
+    bool has = xch && (!xc_domain_getvnuma(xch, domid, &vnodes, &ranges,
+                                           &vcpus, NULL, NULL, NULL) ||
+                       errno == ENOBUFS);
+
+    if (xch)
+        xc_interface_close(xch);
+    return !has ? 0 : refuse(err, ERROR_INVAL, "domain %"PRIu32" has virtual "
+                             "NUMA nodes, which can't be migrated", domid);
+}
+
 /* It would be asked to suspend itself, and a minute be waited for that. */
 static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
 {
@@ -210,6 +245,10 @@ static int check_store(uint32_t domid, char *err)
                     strerror(errno));
     else
         xs_rm(xs, XBT_NULL, path);
+    if (!rc && xpc_store_has_pci(xs, domid))
+        rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" has a PCI device "
+                    "passed through, and Xen does not log the writes of such "
+                    "a domain: xl pci-detach it first", domid);
     xs_close(xs);
     return rc;
 }
@@ -223,6 +262,10 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
     if (params && xpc_params_check(params, err, LIBXL_PRECOPY_ERR_LEN))
         return ERROR_INVAL;
     rc = check_domain(ctx, domid, params, err);
+    if (rc) return rc;
+    rc = check_config(ctx, domid, err);
+    if (rc) return rc;
+    rc = check_vnuma(domid, err);
     if (rc) return rc;
     rc = check_store(domid, err);
     if (rc) return rc;

@@ -163,6 +163,9 @@ static int prepare(struct save_ctx *ctx)
     if (!xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last))
         ctx->params.guest.pfns = last + 1;
     ctx->report.params = ctx->params;
+    if (xpc_store_has_pci(ctx->xs, ctx->domid))
+        return refuse(ctx, "a PCI device is passed through to the domain: "
+                      "detach it first");
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
         return refuse(ctx, err);
     if (xc_domain_getinfo(ctx->xch, ctx->domid, 1, &info) != 1 ||

@@ -21,6 +21,7 @@
 
 #include "source_clock.h"
 #include "xen_source.h"
+#include "xen_store.h"
 #include "xpc_measure.h"
 
 /* So many pfns are mapped in one call. */
@@ -220,6 +221,22 @@ static bool save_is_running(uint32_t domid)
     return found;
 }
 
+/* Xen has one error for both. */
+static int not_logged(struct xen_source *s)
+{
+    struct xs_handle *xs = xs_open(0);
+    bool pci = xs && xpc_store_has_pci(xs, s->domid);
+
+    if (xs)
+        xs_close(xs);
+    return xpc_source_fail(&s->src, EBUSY, pci ? "Xen does not log the writes "
+                           "of domain %"PRIu32", which has a PCI device "
+                           "passed through: use --mode=page-sampling" :
+                           "the writes of domain %"PRIu32" are logged by "
+                           "somebody else already: use "
+                           "--mode=page-sampling", s->domid);
+}
+
 static int xen_track(struct xpc_source *src)
 {
     struct xen_source *s = of(src);
@@ -231,10 +248,7 @@ static int xen_track(struct xpc_source *src)
     if (xc_shadow_control(s->xch, s->domid,
                           XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0)) {
         if (errno == EINVAL)
-            return xpc_source_fail(src, EBUSY, "the writes of domain "
-                                   "%"PRIu32" are logged by somebody else "
-                                   "already: use --mode=page-sampling",
-                                   s->domid);
+            return not_logged(s);
         return xpc_source_fail(src, errno, "the writes of domain %"PRIu32
                                " can't be logged (%s%s): use "
                                "--mode=page-sampling", s->domid,

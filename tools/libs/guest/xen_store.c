@@ -140,6 +140,19 @@ int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
     return read_iterations(xs, domid, report, err);
 }
 
+bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN];
+    unsigned int nr = 0;
+    char **names;
+
+    /* libxl's; it goes with the last of the devices. */
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/pci", domid);
+    names = xs_directory(xs, XBT_NULL, path, &nr);
+    free(names);
+    return names && nr;
+}
+
 /*
  * Writing makes the folders that a path lacks: for a domain that has ended
  * meanwhile, one that nobody else would remove.

@@ -74,6 +74,12 @@ int xpc_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
 int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN]);
 
+/*
+ * Has the domain a PCI device passed through to it? Then Xen refuses to log
+ * its writes, with EINVAL, as it does where they are logged already.
+ */
+bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid);
+
 /* Removes a leaf, or with NULL all of them. A missing one is no error. */
 int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
 
