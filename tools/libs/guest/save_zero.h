@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Zero pages are left out: a page that is all zero and was never sent with
- * data goes as "allocate only" (XALLOC), for which the receiver takes a page
- * that Xen has scrubbed.
+ * Zero pages are elided (XPC_ZERO_PAGES_ELIDE): a page that is all zero and was
+ * never sent with data goes as "allocate only" (XALLOC), for which the receiver
+ * takes a page of its Xen's free memory, whatever that holds.
  *
  * This stands between what libxenguest writes and what leaves. Records keep
  * their order; of a PAGE_DATA record the types, the length and the data of its
