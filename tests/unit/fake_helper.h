@@ -57,7 +57,7 @@ static void fake_helper_kill(pid_t pid)
 }
 
 /* A migration of domain 7 by these parameters (JSON) is under way. */
-static void fake_active(pid_t pid, const char *params)
+static inline void fake_active(pid_t pid, const char *params)
 {
     char value[512];
 

@@ -29,6 +29,7 @@ TEST_OBJS_torture_save_workers := $(call objs,$(addprefix tools/libs/guest/,\
 	save_thread.c save_workers.c))
 TEST_OBJS_torture_xen_lock := $(call objs,$(addprefix tools/libs/guest/,\
 	xen_lock.c xen_run.c))
+TEST_OBJS_torture_xen_saver := $(call objs,tools/libs/guest/xen_saver.c)
 TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
 TEST_OBJS_torture_save_helper := $(LIBXLPRECOPY)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)

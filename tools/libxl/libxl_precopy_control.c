@@ -4,59 +4,16 @@
  * them or to end it.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libxl_precopy_internal.h"
+#include "xen_saver.h"
 #include "xpc_policy.h"
 #include "xpc_types.h"
 
 /* ---- is there one? --------------------------------------------------- */
-
-/* The arguments of a process, each with its NUL. Returns their length. */
-static size_t read_arguments(uint64_t pid, char *buf, size_t len)
-{
-    char path[64];
-    size_t all = 0;
-    ssize_t n;
-    int fd;
-
-    snprintf(path, sizeof(path), "/proc/%"PRIu64"/cmdline", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    while (all < len - 1 && (n = read(fd, buf + all, len - 1 - all)) > 0)
-        all += n;
-    close(fd);
-    buf[all] = 0;
-    return all;
-}
-
-/*
- * Is that the save helper of this domain still? A helper that was killed
- * leaves its word behind, and its number is given to another process some day.
- * The place of the domain among the arguments is libxl's affair.
- */
-static bool is_save_helper(uint64_t pid, uint32_t domid)
-{
-    char args[4096], number[16];
-    size_t len = read_arguments(pid, args, sizeof(args));
-    bool saves = false;
-    const char *a;
-
-    snprintf(number, sizeof(number), "%"PRIu32, domid);
-    for (a = args; a < args + len; a += strlen(a) + 1) {
-        if (!strcmp(a, "--save-domain"))
-            saves = true;
-        else if (saves && !strcmp(a, number))
-            return true;
-    }
-    return false;
-}
 
 static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
 {
@@ -67,7 +24,11 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
     xpc_params_init(&a->params);
     if (xpc_store_read(xs, domid, "active", &xpc_active_type, a, err))
         return -1;
-    if (is_save_helper(a->pid, domid))
+    /*
+     * A helper that was killed leaves the leaf behind, and its number is given
+     * to another process some day.
+     */
+    if (xen_saver_is(a->pid, domid))
         return 0;
     errno = ENOENT;
     return -1;

@@ -8,7 +8,6 @@
  * must not be switched off by us: pages would be lost. So before we do, we
  * look whether a save of this domain is running.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <xenforeignmemory.h>
 
 #include "source_clock.h"
+#include "xen_saver.h"
 #include "xen_source.h"
 #include "xen_store.h"
 #include "xpc_measure.h"
@@ -177,50 +177,6 @@ static void xen_drop(struct xpc_source *src)
 
 /* ---- writes ---------------------------------------------------------- */
 
-/* Is this the command line of a save helper, for that domain? */
-static bool is_save_of(const char *cmdline, size_t len, uint32_t domid)
-{
-    const char *arg = cmdline, *end = cmdline + len;
-    char want[16];
-
-    snprintf(want, sizeof(want), "%"PRIu32, domid);
-    /* helper --save-domain <fd> <fd> <domid> ... */
-    for (int i = 0; arg < end; i++, arg += strlen(arg) + 1) {
-        if (i == 1 && strcmp(arg, "--save-domain"))
-            return false;
-        if (i == 4)
-            return !strcmp(arg, want);
-    }
-    return false;
-}
-
-static bool save_is_running(uint32_t domid)
-{
-    DIR *proc = opendir("/proc");
-    struct dirent *e;
-    bool found = false;
-
-    while (proc && !found && (e = readdir(proc))) {
-        char path[300], cmdline[256];
-        size_t len;
-        FILE *f;
-
-        if (e->d_name[0] < '1' || e->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%s/cmdline", e->d_name);
-        f = fopen(path, "r");
-        if (!f)
-            continue;
-        len = fread(cmdline, 1, sizeof(cmdline) - 1, f);
-        cmdline[len] = 0;
-        fclose(f);
-        found = is_save_of(cmdline, len, domid);
-    }
-    if (proc)
-        closedir(proc);
-    return found;
-}
-
 /* Xen has one error for both. */
 static int not_logged(struct xen_source *s)
 {
@@ -241,7 +197,7 @@ static int xen_track(struct xpc_source *src)
 {
     struct xen_source *s = of(src);
 
-    if (save_is_running(s->domid))
+    if (xen_saver_find(s->domid))
         return xpc_source_fail(src, EBUSY, "domain %"PRIu32" is being "
                                "migrated or saved: measure it afterwards",
                                s->domid);
@@ -289,7 +245,7 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
                                "%"PRIu32": %s", s->domid, strerror(errno));
     }
     /* Only a clean that is not ours makes the count fall. */
-    if (stats.dirty_count < s->last_count || save_is_running(s->domid))
+    if (stats.dirty_count < s->last_count || xen_saver_find(s->domid))
         return lost_tracking(s);
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;
@@ -333,7 +289,7 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     xc_shadow_op_stats_t stats = { 0 };
     long long r;
 
-    if (save_is_running(s->domid))
+    if (xen_saver_find(s->domid))
         return lost_tracking(s);
     bitmap = xc_hypercall_buffer_alloc_pages(s->xch, bitmap, pages);
     if (!bitmap)
@@ -362,7 +318,7 @@ static int xen_untrack(struct xpc_source *src)
     if (!s->tracking)
         return 0;
     s->tracking = false;
-    if (s->taken_over || save_is_running(s->domid))
+    if (s->taken_over || xen_saver_find(s->domid))
         return 0;
     if (!xc_shadow_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL,
                            0) || errno == ESRCH)

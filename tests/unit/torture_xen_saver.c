@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "torture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_xenstore.h"
+#include "fake_helper.h"
+#include "xen_saver.h"
+
+static void torture_xen_saver_is_found_by_its_domain(void **state)
+{
+    pid_t pid = fake_helper_start("32007"), other;
+    char err[XPC_ERR_LEN], who[32];
+
+    (void)state;
+    assert_int_equal(xen_saver_check(32007, err), -1);
+    assert_int_equal(errno, EBUSY);
+    snprintf(who, sizeof(who), "process %d (", (int)pid);
+    assert_non_null(strstr(err, who));
+    assert_int_equal(xen_saver_check(32008, err), 0);
+    assert_true(xen_saver_is(pid, 32007));
+    assert_int_equal(xen_saver_find(32007), pid);
+    /* Neither a prefix, nor the numbers of its descriptors. */
+    assert_false(xen_saver_is(pid, 3200));
+    assert_int_equal(xen_saver_find(3200), 0);
+    assert_false(xen_saver_is(pid, 11));
+    assert_false(xen_saver_is(getpid(), 32007));
+    other = fake_helper_start("32008");
+    assert_int_equal(xen_saver_find(32008), other);
+    fake_helper_kill(other);
+    fake_helper_kill(pid);
+}
+
+static void torture_xen_saver_a_dead_one_saves_nothing(void **state)
+{
+    pid_t pid = fake_helper_start("32007");
+    siginfo_t info;
+
+    (void)state;
+    assert_int_equal(xen_saver_stop(pid), 0);
+    /* A zombie at first, then gone. */
+    assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(info.si_status, SIGTERM);
+    assert_false(xen_saver_is(pid, 32007));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(xen_saver_find(32007), 0);
+}
+
+/* The plug-in looks for others from within one. */
+static void torture_xen_saver_does_not_find_itself(void **state)
+{
+    char *argv[] = { "libxl-save-helper", "--save-domain", "11", "-1",
+                     "32009", "looks", NULL };
+    pid_t pid = fork();
+    int status;
+
+    (void)state;
+    if (!pid) {
+        execv("/proc/self/exe", argv);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* One that looks for others, and exits. */
+static void looking_main(int argc, char **argv)
+{
+    if (argc == 6 && !strcmp(argv[5], "looks"))
+        exit(!xen_saver_is(getpid(), 32009) || xen_saver_find(32009));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_xen_saver_is_found_by_its_domain),
+        cmocka_unit_test(torture_xen_saver_a_dead_one_saves_nothing),
+        cmocka_unit_test(torture_xen_saver_does_not_find_itself),
+    };
+
+    looking_main(argc, argv);
+    fake_helper_main(argc, argv);
+    return torture_run(argc, argv, tests);
+}
