@@ -9,8 +9,7 @@
 
 #include "xen_store.h"
 #include "xl_control.h"
-
-#define AWAY "--migratedaway"
+#include "xl_migrate.h"
 
 int control_fail(const char *command, int status, const char *why)
 {
@@ -52,7 +51,7 @@ static void take(struct control *c, uint32_t domid, char *name)
 
 int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
 {
-    char *away = xl_asprintf("%s" AWAY, what), *name = NULL, *end;
+    char *away = xl_asprintf("%s" MIGRATE_AWAY, what), *name = NULL, *end;
     uint32_t domid;
     int r;
 
@@ -63,8 +62,8 @@ int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
     free(away);
     if (r)
         return xl_bad(err, "there is no domain %.150s: see xl list", what);
-    end = name ? strstr(name, AWAY) : NULL;
-    if (end && !end[strlen(AWAY)])
+    end = name ? strstr(name, MIGRATE_AWAY) : NULL;
+    if (end && !end[strlen(MIGRATE_AWAY)])
         *end = 0;
     take(c, domid, name);
     return 0;

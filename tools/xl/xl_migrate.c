@@ -140,6 +140,8 @@ static int prepare(struct migration *m, char *err)
     libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
     learn(m);
     m->report.params = m->o.params;
+    if (m->name && migrate_check_leftovers(m->ctx, m->name, err))
+        return -1;
     if (libxl_domain_live_migrate_check(m->ctx, m->domid, &m->o.params,
                                         text)) {
         snprintf(err, XPC_ERR_LEN, "%s", text);
@@ -194,6 +196,8 @@ static int migrate(struct migration *m, int interrupt_fd)
     };
     int word, status, r = 0;
 
+    if (m->name)
+        migrate_tell_leftover(m->ctx, m->name);
     tell_learned(m);
     tell_not_enforced(m);
     m->start = time(NULL);

@@ -265,6 +265,22 @@ void report_print(FILE *out, const char *name,
 /* Where the downtime went: xl_downtime.c. Nothing if there was none. */
 void downtime_print(FILE *out, const struct xpc_report *report);
 
+/* ---- leftovers: xl_migrate_leftover.c ---------------------------------- */
+
+/* What a domain is called here once it is suspended, and there until then. */
+#define MIGRATE_AWAY "--migratedaway"
+#define MIGRATE_INCOMING "--incoming"
+
+/*
+ * Is the domain something that an earlier migration left, or is its name for
+ * the switchover taken by one? Returns 0, or -1 with one line in err.
+ */
+int migrate_check_leftovers(libxl_ctx *ctx, const char *name,
+                            char err[XPC_ERR_LEN]);
+
+/* Is there a half-built copy of it on this host? Says so on stderr. */
+void migrate_tell_leftover(libxl_ctx *ctx, const char *name);
+
 /* ---- the configuration: xl_migrate_config.c --------------------------- */
 
 /*

@@ -85,7 +85,7 @@ static int rename_away(struct sender *s)
 {
     if (!s->name)
         return 0;
-    s->away_name = xl_asprintf("%s--migratedaway", s->name);
+    s->away_name = xl_asprintf("%s" MIGRATE_AWAY, s->name);
     if (!s->ops->rename(s, s->name, s->away_name))
         return 0;
     fprintf(stderr, SAY "can't rename the domain to %s\n", s->away_name);
@@ -249,6 +249,11 @@ static int save_failed(struct sender *s, int rc)
         if (s->channels)
             channels_explain(s);
         fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
+        if (s->name)
+            fprintf(stderr, SAY "the target may hold a half-built %s"
+                    MIGRATE_INCOMING ", of this try or an\nearlier one: if "
+                    "it stays, destroy it there before the next.\n",
+                    s->name);
     }
     return take_back(s, status);
 }
@@ -501,8 +506,8 @@ static void say_copy(struct sender *s)
                    !transport_ended_with(&s->t, go, sizeof(go));
     if (s->copy_left && s->name)
         fprintf(stderr, SAY "the target has not said that it destroyed its "
-                "copy: if there is a\n%s--incoming, paused, destroy it "
-                "there.\n", s->name);
+                "copy: if there is a\n%s" MIGRATE_INCOMING ", paused, destroy "
+                "it there.\n", s->name);
 }
 
 /* How long a receiver may take to say the next word, as it ends. */
