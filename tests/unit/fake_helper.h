@@ -64,7 +64,7 @@ static inline void fake_active(pid_t pid, const char *params)
     snprintf(value, sizeof(value), "{\"pid\":%d,\"start-monotonic-us\":1,"
              "\"parameters\":%s}", (int)pid, params);
     fake_set("/libxl/7/precopy/active", value);
-    fake_set("/libxl/7/precopy/params", params);
+    fake_set("/libxl/7/precopy/current", params);
 }
 
 #endif

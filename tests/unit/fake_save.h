@@ -16,6 +16,8 @@
 
 #include "fake_xenstore.h"
 #include "save_plugin.h"
+#include "xen_lock.h"
+#include "xen_saver.h"
 #include "xen_source.h"
 #include "xpc_types.h"
 
@@ -34,6 +36,11 @@ static struct {
     atomic_bool asked_to_suspend, suspended;    /* a thread looks, too */
     atomic_uint paused;      /* for so many looks */
     char log[1024];
+    /* What else there is: a lock held, another helper, its log-dirty. */
+    bool locked, log_is_off;
+    pid_t other, stopped;
+    int locks, cleans, switches;
+    void (*on_clean)(void);
 } w;
 
 /* ---- what the plug-in stands in front of ------------------------------ */
@@ -67,9 +74,24 @@ static long long real_logdirty(xc_interface *xch, uint32_t domid,
     (void)mode;
     assert_true(sop == XEN_DOMCTL_SHADOW_OP_PEEK ||
                 sop == XEN_DOMCTL_SHADOW_OP_CLEAN);
+    w.cleans += sop == XEN_DOMCTL_SHADOW_OP_CLEAN;
+    if (sop == XEN_DOMCTL_SHADOW_OP_CLEAN && w.on_clean)
+        w.on_clean();
     if (stats)
         stats->dirty_count = w.dirty;
     return sop == XEN_DOMCTL_SHADOW_OP_CLEAN ? (long long)pages : 0;
+}
+
+static int real_shadow(xc_interface *xch, uint32_t domid, unsigned int sop,
+                       unsigned int *mb, unsigned int mode)
+{
+    (void)xch;
+    (void)mb;
+    (void)mode;
+    assert_int_equal(domid, 7);
+    w.switches += sop == XEN_DOMCTL_SHADOW_OP_OFF || w.log_is_off;
+    errno = EINVAL;
+    return sop == XEN_DOMCTL_SHADOW_OP_OFF || w.log_is_off ? 0 : -1;
 }
 
 static ssize_t real_write(int fd, const void *buf, size_t len)
@@ -87,6 +109,7 @@ void *__wrap_dlsym(void *handle, const char *name)
 {
     (void)handle;
     return !strcmp(name, "xc_domain_save") ? (void *)real_save :
+           !strcmp(name, "xc_shadow_control") ? (void *)real_shadow :
            !strcmp(name, "xc_logdirty_control") ? (void *)real_logdirty :
            !strcmp(name, "write") ? (void *)real_write :
            !strcmp(name, "writev") ? (void *)real_writev : NULL;
@@ -146,6 +169,50 @@ void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
 
 void save_orphan_watch(void)
 {
+}
+
+/* ---- who else there is -------------------------------------------------- */
+
+int xen_lock_inherited(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    return -1;
+}
+
+int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
+{
+    assert_int_equal(domid, 7);
+    assert_non_null(strstr(doing, "save helper"));
+    snprintf(err, XPC_ERR_LEN, "process 99 has it");
+    errno = EBUSY;
+    if (w.locked)
+        return -1;
+    w.locks++;
+    return 0;
+}
+
+void xen_lock_release(int fd)
+{
+    w.locks -= fd == 0;
+}
+
+pid_t xen_saver_find(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    return w.other;
+}
+
+int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    snprintf(err, XPC_ERR_LEN, "process %d is saving it", (int)w.other);
+    errno = EBUSY;
+    return xen_saver_find(domid) ? -1 : 0;
+}
+
+int xen_saver_stop(pid_t pid)
+{
+    w.stopped = pid;
+    return 0;
 }
 
 /* There is no memory to be looked at. */
@@ -223,7 +290,7 @@ static int failed(int errnoval)
 }
 
 /* The whole of a save to fd, with these parameters; its report in *r. */
-static int save_to(int fd, const char *params, int (*script)(void),
+static inline int save_to(int fd, const char *params, int (*script)(void),
                    struct xpc_report *r)
 {
     struct save_callbacks libxl = { .suspend = libxl_suspend };
@@ -242,6 +309,8 @@ static int save_to(int fd, const char *params, int (*script)(void),
                                            err), 0);
     assert_null(fake_get(DIR "active"));
     assert_null(fake_get(DIR "cancel"));
+    assert_null(fake_get(DIR "current"));
+    assert_int_equal(w.locks, 0);
     return rc;
 }
 

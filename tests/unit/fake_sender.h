@@ -87,6 +87,7 @@ static inline void sender_setup(int (*save)(struct sender *),
         .progress = &w.progress,
         .report = &w.report,
         .domid = 7,
+        .lock_fd = -1,
         .guard = { .fd = -1 },
     };
     assert_true(w.s.interrupt_fd >= 0);

@@ -19,7 +19,7 @@ TEST_OBJS_torture_save_watchdog := $(call objs,\
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
-	save_bucket.c save_channels.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
+	save_bucket.c save_channels.c save_claim.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
 	save_pages.c save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c save_zero.c xen_preflight.c \
 	xen_store.c)) $(call objs,tools/libs/guest/channel_out.c) \
@@ -41,7 +41,7 @@ TEST_OBJS_torture_save_pages := $(call objs,$(addprefix tools/libs/guest/,\
 	save_pages.c save_stream.c save_thread.c save_workers.c))
 TEST_OBJS_torture_save_zero := $(call objs,$(addprefix tools/libs/guest/,\
 	save_stream.c save_thread.c save_workers.c save_zero.c))
-$(foreach t,torture_save_control torture_save_policy torture_save_strict \
+$(foreach t,torture_save_claim torture_save_control torture_save_policy torture_save_strict \
 	torture_save_write torture_save_channels,\
 	$(eval TEST_OBJS_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)))

@@ -5,6 +5,7 @@
 #include "fake_helper.h"
 
 #include "libxl_precopy_internal.h"
+#include "xen_lock.h"
 #include "xpc_types.h"
 #include "xpc_units.h"
 
@@ -108,20 +109,20 @@ static void torture_libxl_precopy_control_get_has_the_last_change(
     libxl_precopy_active a;
 
     (void)state;
-    fake_set(DIR "params", "{\"downtime-ms\":900}");
+    fake_set(DIR "current", "{\"downtime-ms\":900}");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.downtime_ns, 900 * XPC_MS);
     assert_int_equal(p.duration_ns, 0);
     assert_int_equal(libxl_domain_precopy_active(NULL, 7, &a), 0);
     assert_int_equal(a.params.downtime_ns, 300 * XPC_MS);
     /* What the plug-in is going to refuse, or was removed, does not count. */
-    fake_set(DIR "params", "{\"policy\":\"stock\"}");
+    fake_set(DIR "current", "{\"policy\":\"stock\"}");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.downtime_ns, 300 * XPC_MS);
-    fake_set(DIR "params", "nonsense");
+    fake_set(DIR "current", "nonsense");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
-    fake_set(DIR "params", NULL);
+    fake_set(DIR "current", NULL);
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
 }
@@ -136,7 +137,7 @@ static void torture_libxl_precopy_control_set_writes_all(void **state)
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), 0);
     libxl_precopy_params_init(&back);
     assert_int_equal(libxl_precopy_params_from_json(NULL, &back,
-                     fake_get(DIR "params")), 0);
+                     fake_get(DIR "current")), 0);
     assert_int_equal(back.downtime_ns, 2 * XPC_S);
     assert_int_equal(back.duration_ns, 0);
     /* The migration's, not the caller's. */
@@ -149,7 +150,7 @@ static void torture_libxl_precopy_control_set_refuses(void **state)
     libxl_precopy_params p;
 
     (void)state;
-    before = strdup(fake_get(DIR "params"));
+    before = strdup(fake_get(DIR "current"));
     libxl_precopy_params_init(&p);
     p.max_downtime_ns = p.downtime_ns / 2;
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_INVAL);
@@ -159,7 +160,7 @@ static void torture_libxl_precopy_control_set_refuses(void **state)
     libxl_precopy_params_init(&p);
     p.policy = XPC_POLICY_STOCK;
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_INVAL);
-    assert_string_equal(fake_get(DIR "params"), before);
+    assert_string_equal(fake_get(DIR "current"), before);
     free(before);
 }
 
@@ -225,6 +226,8 @@ static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
 }
 
+/* ---- a migration begins ------------------------------------------------ */
+
 /* The helper does as it should: there is no stock one here to try it with. */
 int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
 {
@@ -232,6 +235,10 @@ int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
     (void)err;
     return 0;
 }
+
+static char once[64];           /* what this process leaves for the helper */
+static char found[512];         /* what the helper found there */
+static int suspend_rc;
 
 /* In place of libxl's: what does the plug-in find as it begins? */
 int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
@@ -246,19 +253,51 @@ int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
         const char *path = fake.node[i].path;
 
         if (path && !strncmp(path, DIR, strlen(DIR)) &&
-            strcmp(path, DIR "params"))
+            strcmp(path, DIR "params") && strcmp(path, DIR "once") &&
+            strcmp(path, once))
             fail_msg("%s is left", path);
     }
+    snprintf(found, sizeof(found), "%s", fake_get(once));
+    return suspend_rc;
+}
+
+/* The administrator's parameters, which nothing of ours may change. */
+#define STANDING "{\"downtime-ms\":77}"
+
+static int setup_begin(void **state)
+{
+    static char run[] = "/tmp/torture_libxl_precopy.XXXXXX";
+
+    (void)state;
+    strcpy(run + sizeof(run) - 7, "XXXXXX");
+    if (!mkdtemp(run))
+        return -1;
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    unsetenv(XEN_LOCK_ENV);
+    snprintf(once, sizeof(once), DIR "once/%d", (int)getpid());
+    *found = suspend_rc = 0;
+    fake_set("/libxl/7/type", "pvh");
+    fake_set(DIR "params", STANDING);
     return 0;
+}
+
+static int teardown_begin(void **state)
+{
+    (void)state;
+    if (helper)
+        fake_helper_kill(helper);
+    helper = 0;
+    fake_reset();
+    return rmdir(getenv("XEN_PRECOPY_RUN"));
 }
 
 static void torture_libxl_precopy_control_begins_with_nothing_told(
     void **state)
 {
     static const char *const told[] = {
-        DIR "params", DIR "active", DIR "progress", DIR "iteration",
+        DIR "current", DIR "active", DIR "progress", DIR "iteration",
         DIR "iteration/1", DIR "refused", DIR "report", DIR "cancel",
-        DIR "overdue",
+        DIR "overdue", DIR "once", DIR "once/2147483646",
     };
     libxl_precopy_params p;
 
@@ -267,9 +306,97 @@ static void torture_libxl_precopy_control_begins_with_nothing_told(
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
         fake_set(told[i], "");
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL), 0);
-    assert_non_null(strstr(fake_get(DIR "params"), "\"once\":true"));
+    assert_non_null(strstr(found, "\"once\":true"));
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL), 0);
-    assert_null(fake_get(DIR "params"));
+    assert_string_equal(found, "");
+    assert_string_equal(fake_get(DIR "params"), STANDING);
+}
+
+static void torture_libxl_precopy_control_standing_parameters_stay(
+    void **state)
+{
+    libxl_precopy_params p;
+
+    (void)state;
+    libxl_precopy_params_init(&p);
+    suspend_rc = ERROR_FAIL;
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL),
+                     ERROR_FAIL);
+    assert_null(fake_get(once));
+    assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
+    assert_string_equal(fake_get(DIR "params"), STANDING);
+}
+
+/* Another toolstack's, whose helper has yet to read them. */
+static void torture_libxl_precopy_control_others_parameters_stay(void **state)
+{
+    char other[64];
+
+    (void)state;
+    snprintf(other, sizeof(other), DIR "once/%d", (int)getppid());
+    fake_set(DIR "once", "");
+    fake_set(other, "{}");
+    assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
+    assert_string_equal(fake_get(other), "{}");
+}
+
+static void torture_libxl_precopy_control_a_second_changes_nothing(
+    void **state)
+{
+    libxl_precopy_params p;
+    char err[XPC_ERR_LEN];
+    int lock, rc;
+
+    (void)state;
+    libxl_precopy_params_init(&p);
+    fake_set(DIR "active", "{}");
+    fake_set(DIR "report", "{}");
+    fake.writes = 0;
+    lock = xen_lock_take(7, "the first one", err);
+    assert_true(lock >= 0);
+    rc = libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL);
+    assert_int_equal(rc, ERROR_LOCK_FAIL);
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL),
+                     ERROR_LOCK_FAIL);
+    xen_lock_release(lock);
+    /* A stock helper, which has no lock. */
+    helper = fake_helper_start("7");
+    rc = libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL);
+    assert_int_equal(rc, ERROR_LOCK_FAIL);
+    assert_string_equal(fake_get(DIR "active"), "{}");
+    assert_string_equal(fake_get(DIR "report"), "{}");
+    assert_int_equal(fake.writes, 0);
+    assert_string_equal(found, "");
+}
+
+/* As xl does, which holds it already. */
+static void torture_libxl_precopy_control_a_lock_passed_on_is_no_second(
+    void **state)
+{
+    char err[XPC_ERR_LEN];
+    int lock = xen_lock_take(7, "xl migrate", err);
+
+    (void)state;
+    assert_true(lock >= 0);
+    xen_lock_pass_on(lock, true);
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL), 0);
+    xen_lock_pass_on(lock, false);
+    assert_int_equal(xen_lock_check(7, err), -1);
+    xen_lock_release(lock);
+    assert_int_equal(xen_lock_check(7, err), 0);
+}
+
+static void torture_libxl_precopy_control_no_lock_no_migration(void **state)
+{
+    char *run = strdup(getenv("XEN_PRECOPY_RUN"));
+
+    (void)state;
+    setenv("XEN_PRECOPY_RUN", "/proc/none", 1);
+    assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL),
+                     ERROR_FAIL);
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    assert_null(fake_get(once));
+    free(run);
 }
 
 static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
@@ -288,6 +415,8 @@ static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define BEGIN(name) \
+    cmocka_unit_test_setup_teardown(name, setup_begin, teardown_begin)
     const struct CMUnitTest tests[] = {
         TEST(torture_libxl_precopy_control_active),
         TEST(torture_libxl_precopy_control_nothing_under_way),
@@ -299,7 +428,12 @@ int main(int argc, char **argv)
         TEST(torture_libxl_precopy_control_refused_is_told),
         TEST(torture_libxl_precopy_control_cancel_is_written),
         TEST(torture_libxl_precopy_control_report_and_progress),
-        TEST(torture_libxl_precopy_control_begins_with_nothing_told),
+        BEGIN(torture_libxl_precopy_control_begins_with_nothing_told),
+        BEGIN(torture_libxl_precopy_control_standing_parameters_stay),
+        BEGIN(torture_libxl_precopy_control_others_parameters_stay),
+        BEGIN(torture_libxl_precopy_control_a_second_changes_nothing),
+        BEGIN(torture_libxl_precopy_control_a_lock_passed_on_is_no_second),
+        BEGIN(torture_libxl_precopy_control_no_lock_no_migration),
         TEST(torture_libxl_precopy_control_clear_leaves_no_folder),
         TEST(torture_libxl_precopy_control_clear_keeps_a_domain),
     };

@@ -44,7 +44,7 @@ static int script_raise(void)
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     /* The iteration, twice: what is as it was is no change. */
     assert_int_equal(fake.writes, writes + 2);
-    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(iterate(1), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(active().params.downtime_ns, 3600 * XPC_S);
@@ -81,14 +81,14 @@ static int script_bad(void)
     char err[XPC_ERR_LEN];
 
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "params", bad_text);
+    fake_set(DIR "current", bad_text);
     fake.conflicts = 1;
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
     assert_non_null(fake_get(DIR "refused"));
     assert_null(strchr(fake_get(DIR "refused"), '\n'));
-    assert_string_not_equal(fake_get(DIR "params"), bad_text);
+    assert_string_not_equal(fake_get(DIR "current"), bad_text);
     xpc_params_init(&now);
-    assert_int_equal(xpc_store_read((struct xs_handle *)&fake, 7, "params",
+    assert_int_equal(xpc_store_read((struct xs_handle *)&fake, 7, "current",
                                     &xpc_params_type, &now, err), 0);
     assert_int_equal(now.downtime_ns, 299 * XPC_MS);
     assert_true(now.once);
@@ -96,7 +96,7 @@ static int script_bad(void)
     /* What was written back is no change: it stays refused. */
     assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
     assert_non_null(fake_get(DIR "refused"));
-    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
     assert_int_equal(iterate(3), XGS_POLICY_STOP_AND_COPY);
     assert_null(fake_get(DIR "refused"));
     return w.cb->suspend(NULL) ? 0 : failed(EIO);
@@ -128,14 +128,14 @@ static void torture_save_control_a_bad_change_is_refused(void **state)
 
 static void ask_for_an_hour(void)
 {
-    fake_set(DIR "params", PARAMS("\"downtime-ms\":3600000"));
+    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
 }
 
 /* What was asked for in the very moment is not overwritten. */
 static int script_meanwhile(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "params", "nonsense");
+    fake_set(DIR "current", "nonsense");
     fake.on_transaction = ask_for_an_hour;
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
     assert_null(fake.on_transaction);
@@ -157,9 +157,9 @@ static void torture_save_control_a_later_change_wins(void **state)
 static int script_removed(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "params", NULL);
+    fake_set(DIR "current", NULL);
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_null(fake_get(DIR "params"));
+    assert_null(fake_get(DIR "current"));
     assert_null(fake_get(DIR "refused"));
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     return failed(EIO);
@@ -186,13 +186,13 @@ static int script_deadline(void)
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     begun = save_active->engine.start_ns;
     assert_int_equal(save_active->deadline_ns, 0);
-    fake_set(DIR "params", PLAIN("\"duration-ms\":3600000"));
+    fake_set(DIR "current", PLAIN("\"duration-ms\":3600000"));
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(save_active->deadline_ns, begun + 3600 * XPC_S);
-    fake_set(DIR "params", PLAIN("\"duration-ms\":7200000"));
+    fake_set(DIR "current", PLAIN("\"duration-ms\":7200000"));
     assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(save_active->deadline_ns, begun + 7200 * XPC_S);
-    fake_set(DIR "params", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
+    fake_set(DIR "current", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
                                   "\"suspend\",\"max-downtime-ms\":400"));
     assert_int_equal(iterate(3), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(save_active->deadline_ns, 0);

@@ -55,7 +55,7 @@ static void suspend_with(unsigned int pages)
     xc_shadow_op_stats_t stats;
 
     assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    w.dirty = 10;
+    w.dirty = 1;
     assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(w.cb->suspend(NULL), 1);
     w.dirty = pages;

@@ -226,7 +226,7 @@ static void ends_with(const char *outcome, const char *text)
              "\"text\":\"%s\",\"start-monotonic-us\":1}", outcome, text);
     fake_set(DIR "report", report);
     fake_set(DIR "active", NULL);
-    fake_set(DIR "params", NULL);
+    fake_set(DIR "current", NULL);
 }
 
 static void obeys(void)
@@ -260,7 +260,7 @@ static void torture_xl_control_status_tells_all(void **state)
     (void)state;
     second_iteration();
     fake_set(DIR "refused", "because");
-    fake_set(DIR "params", "{\"downtime-ms\":2000,\"duration-ms\":60000}");
+    fake_set(DIR "current", "{\"downtime-ms\":2000,\"duration-ms\":60000}");
     assert_int_equal(run("migrate-status g1"), CONTROL_OK);
     assert_out("g1: iteration 3, ");
     assert_out(" sent");
@@ -399,8 +399,8 @@ static void torture_xl_control_set_changes_what_is_named(void **state)
     assert_out("at the end of the iteration under way");
     xpc_params_init(&p);
     assert_int_equal(xpc_from_json(&xpc_params_type, &p,
-                                   fake_get(DIR "params"),
-                                   strlen(fake_get(DIR "params")), err), 0);
+                                   fake_get(DIR "current"),
+                                   strlen(fake_get(DIR "current")), err), 0);
     assert_int_equal(p.downtime_ns, 2 * XPC_S);
     assert_int_equal(p.confidence_percent, 80);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
@@ -466,14 +466,14 @@ static void torture_xl_control_set_refuses(void **state)
         { "migrate-set --precopy-downtime=2s nobody",
           "there is no domain nobody", 1 },
     };
-    char *before = strdup(fake_get(DIR "params"));
+    char *before = strdup(fake_get(DIR "current"));
 
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         assert_int_equal(run(t[i].line), t[i].status);
         assert_out(t[i].says);
         assert_int_equal(lines(), 1);
-        assert_string_equal(fake_get(DIR "params"), before);
+        assert_string_equal(fake_get(DIR "current"), before);
     }
     fake_active(helper, "{\"policy\":\"stock\"}");
     assert_int_equal(run("migrate-set --precopy-downtime=2s g1"),
@@ -592,7 +592,7 @@ static void torture_xl_control_no_dry_run_and_help(void **state)
     assert_null(fake_get(DIR "cancel"));
     assert_int_equal(run("migrate-set --precopy-downtime=2s g1"),
                      CONTROL_USAGE);
-    assert_string_equal(fake_get(DIR "params"), LIMITS);
+    assert_string_equal(fake_get(DIR "current"), LIMITS);
     assert_int_equal(run("migrate-status g1"), CONTROL_OK);
 }
 

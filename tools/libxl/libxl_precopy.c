@@ -10,29 +10,50 @@
 #include <string.h>
 
 #include "libxl_precopy_internal.h"
+#include "xen_lock.h"
+#include "xen_saver.h"
 #include "xen_store.h"
 #include "xpc_types.h"
 
 /*
- * Readies xenstore for a migration with these parameters; NULL: none. They
- * hold for this one migration, whoever migrates the domain next.
+ * Puts the parameters for this one migration in xenstore, where the save
+ * helper that libxl starts finds them (NULL: none), and removes what an
+ * earlier migration has left. The domain's lock is held meanwhile, so there
+ * is no migration under way whose nodes these could be.
  */
 static int store_prepare(struct xs_handle *xs, uint32_t domid,
                          const libxl_precopy_params *params)
 {
     struct xpc_params p;
 
-    /* Of the one before it nothing is left. */
-    if (xpc_store_remove(xs, domid, "active") ||
-        xpc_store_forget(xs, domid) ||
-        xpc_store_remove(xs, domid, "cancel"))
+    if (xpc_store_clear(xs, domid))
         return ERROR_FAIL;
-    if (!params)
-        return xpc_store_remove(xs, domid, "params") ? ERROR_FAIL : 0;
-    p = *params;
-    p.once = true;
-    return xpc_store_write(xs, domid, "params", &xpc_params_type, &p) ?
+    if (params) {
+        p = *params;
+        p.once = true;
+    }
+    return xpc_store_write_once(xs, domid, params ? &p : NULL) ?
            ERROR_FAIL : 0;
+}
+
+/*
+ * The save helper takes the lock itself, unless its caller passes one on
+ * (XEN_LOCK_ENV): what follows here may return before the save has ended.
+ */
+static int lock_and_prepare(struct xs_handle *xs, uint32_t domid,
+                            const libxl_precopy_params *params)
+{
+    char err[XPC_ERR_LEN];
+    int lock = xen_lock_inherited(domid), rc;
+
+    if (lock < 0)
+        lock = xen_lock_take(domid, "libxl_domain_live_migrate", err);
+    if (lock < 0)
+        return errno == EBUSY ? ERROR_LOCK_FAIL : ERROR_FAIL;
+    rc = xen_saver_check(domid, err) ? ERROR_LOCK_FAIL :
+         store_prepare(xs, domid, params);
+    xen_lock_release(lock);
+    return rc;
 }
 
 int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
@@ -55,7 +76,7 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
         rc = ERROR_FAIL;
         goto out;
     }
-    rc = store_prepare(xs, domid, params);
+    rc = lock_and_prepare(xs, domid, params);
     if (rc) goto out;
     helper = getenv("LIBXL_SAVE_HELPER");
     if (setenv("LIBXL_SAVE_HELPER", libxl_precopy_save_helper(),
@@ -66,9 +87,9 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
 
     rc = libxl_domain_suspend(ctx, domid, fd, flags | LIBXL_SUSPEND_LIVE,
                               ao_how);
-    /* The plug-in removes them, unless it has never been started. */
-    if (rc && params)
-        xpc_store_remove(xs, domid, "params");
+    /* The save helper removes them, unless it was never started. */
+    if (rc)
+        xpc_store_forget_once(xs, domid);
 
  out:
     if (xs)
@@ -122,7 +143,7 @@ static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
 static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
 {
     (void)unused;
-    return xpc_store_remove(xs, domid, NULL);
+    return xpc_store_clear(xs, domid);
 }
 
 int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,

@@ -54,12 +54,14 @@ const char *libxl_precopy_json_error(void);
 /*
  * Checks, without touching the guest, all that can be checked before a
  * migration with these parameters: that they make sense, that the domain
- * exists, can be migrated live and is not paused, that xenstore can be
- * written, and that the save helper that libxl will run loads the plug-in,
- * for which it is run once. A helper that is not ours (LIBXL_SAVE_HELPER) will
- * do if the parameters ask for nothing that stock does not do. Returns 0, or
- * ERROR_INVAL, ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a
- * Xen without shadow paging), ERROR_FAIL, with one line for people in err.
+ * exists, can be migrated live and is not paused, that nobody is migrating,
+ * saving or measuring it, that xenstore can be written, and that the save
+ * helper that libxl will run loads the plug-in, for which it is run once. A
+ * helper that is not ours (LIBXL_SAVE_HELPER) will do if the parameters ask for
+ * nothing that stock does not do. Returns 0, or ERROR_INVAL,
+ * ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a Xen without
+ * shadow paging), ERROR_LOCK_FAIL (somebody is: err names the process),
+ * ERROR_FAIL, with one line for people in err.
  */
 #define LIBXL_PRECOPY_ERR_LEN 256
 int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
@@ -69,7 +71,14 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
 /*
  * libxl_domain_suspend() with a policy. fd, flags (LIBXL_SUSPEND_LIVE is
  * implied), ao_how and what is returned are as for libxl_domain_suspend().
- * params NULL, or with policy stock: stock's decisions.
+ * params NULL, or with policy stock: stock's decisions. They hold for this one
+ * migration; an administrator's in xenstore don't count for it, and stay.
+ *
+ * ERROR_LOCK_FAIL: the domain is being migrated, saved or measured, as _check
+ * says; nothing has been changed. Whoever saves a domain holds its lock, in
+ * /run/xen-precopy: the save helper takes it. It is refused there when it is
+ * held by then: the call fails as libxl does for a save that failed, with the
+ * line in libxl's log.
  *
  * Before anything is written to fd the save helper is tried, as by _check:
  * ERROR_FAIL if it would not keep to the parameters.
@@ -172,7 +181,10 @@ int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
  */
 int libxl_domain_precopy_cancel(libxl_ctx *ctx, uint32_t domid);
 
-/* Removes parameters, progress and report of a domain from xenstore. */
+/*
+ * Removes what a migration of the domain has left in xenstore, progress and
+ * report. An administrator's parameters for it, "params", stay.
+ */
 int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid);
 
 #endif

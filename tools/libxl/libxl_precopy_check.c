@@ -16,12 +16,16 @@
 #include <xenctrl.h>
 
 #include "libxl_precopy_internal.h"
+#include "xen_lock.h"
 #include "xen_preflight.h"
 #include "xen_probe.h"
+#include "xen_saver.h"
 #include "xen_store.h"
 #include "xpc_types.h"
 
 #define HELPER_NAME "libxl-save-helper"
+
+_Static_assert(LIBXL_PRECOPY_ERR_LEN >= XPC_ERR_LEN, "holds a line of theirs");
 
 /* ---- where things are ------------------------------------------------ */
 
@@ -228,6 +232,14 @@ static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
     return rc;
 }
 
+/* One save at a time; stock's helpers hold no lock. */
+static int check_alone(uint32_t domid, char *err)
+{
+    if (!xen_lock_check(domid, err) && !xen_saver_check(domid, err))
+        return 0;
+    return errno == EBUSY ? ERROR_LOCK_FAIL : ERROR_FAIL;
+}
+
 static int check_store(uint32_t domid, char *err)
 {
     char path[XPC_STORE_PATH_LEN];
@@ -262,6 +274,8 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
     if (params && xpc_params_check(params, err, LIBXL_PRECOPY_ERR_LEN))
         return ERROR_INVAL;
     rc = check_domain(ctx, domid, params, err);
+    if (rc) return rc;
+    rc = check_alone(domid, err);
     if (rc) return rc;
     rc = check_config(ctx, domid, err);
     if (rc) return rc;

@@ -63,7 +63,7 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
         return -1;
     xpc_params_init(&asked);
     *params_r = a.params;
-    if (xpc_store_read(xs, domid, "params", &xpc_params_type, &asked, err))
+    if (xpc_store_read(xs, domid, "current", &xpc_params_type, &asked, err))
         return 0;
     xpc_engine_settled(&asked, &a.params);
     if (!xpc_engine_check_change(&a.params, &asked, err, sizeof(err)))
@@ -73,7 +73,7 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
 
 static int write_params(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    return xpc_store_write(xs, domid, "params", &xpc_params_type, obj);
+    return xpc_store_write(xs, domid, "current", &xpc_params_type, obj);
 }
 
 int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,

@@ -10,6 +10,7 @@
 #include <libxl_utils.h>
 
 #include "libxl_precopy.h"
+#include "xen_lock.h"
 #include "xl_history.h"
 #include "xl_channels.h"
 #include "xl_migrate.h"
@@ -22,6 +23,7 @@ struct migration {
     struct migrate_logger *logger;
     libxl_ctx *ctx;
     uint32_t domid;
+    int lock_fd;                    /* the domain's; -1: not held */
     char *name;
     char *config;
     char *rune;
@@ -44,6 +46,7 @@ static int refuse(const char *why)
 
 static void close_all(struct migration *m)
 {
+    xen_lock_release(m->lock_fd);
     report_close(&m->file, NULL);
     libxl_precopy_report_dispose(&m->report);
     free(m->rune);
@@ -121,6 +124,25 @@ static void tell_not_enforced(const struct migration *m)
               "pages once more while the guest stands still\n", stderr);
 }
 
+/* For people who want to know who has the domain. */
+static char *describe(const struct migration *m, const char *what)
+{
+    return xl_asprintf("%s %s %s", what, m->o.domain, m->o.host);
+}
+
+/*
+ * From here on nobody else migrates, saves or measures the domain. The save
+ * helper and the guard hold the lock as well.
+ */
+static int lock_domain(struct migration *m, char *err)
+{
+    char *doing = describe(m, "xl migrate");
+
+    m->lock_fd = xen_lock_take(m->domid, doing, err);
+    free(doing);
+    return m->lock_fd < 0 ? -1 : 0;
+}
+
 /* All that can be known before anything is touched: 0, or -1 and a line. */
 static int prepare(struct migration *m, char *err)
 {
@@ -147,6 +169,8 @@ static int prepare(struct migration *m, char *err)
         snprintf(err, XPC_ERR_LEN, "%s", text);
         return -1;
     }
+    if (lock_domain(m, err))
+        return -1;
     m->config = migrate_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
@@ -159,8 +183,10 @@ static int stand_in(struct migration *m, struct sender *s, int word)
 {
     /* libxl forbids even to free it, so it is kept where it can be seen. */
     static libxl_ctx *invalid __attribute__((used));
-    char *now;
+    char *now, *doing = describe(m, "the guard of xl migrate");
 
+    xen_lock_sign(m->lock_fd, doing);
+    free(doing);
     libxl_postfork_child_noexec(m->ctx);
     invalid = m->ctx;
     m->ctx = s->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
@@ -191,6 +217,7 @@ static int migrate(struct migration *m, int interrupt_fd)
         .ctx = m->ctx,
         .domid = m->domid,
         .uuid = m->uuid,
+        .lock_fd = m->lock_fd,
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
@@ -267,7 +294,7 @@ static void tell(struct migration *m, int status)
 
 int cmd_migrate(int argc, char **argv)
 {
-    struct migration m = { 0 };
+    struct migration m = { .lock_fd = -1 };
     char err[XPC_ERR_LEN];
     int interrupt_fd, status, r;
 

@@ -367,6 +367,7 @@ struct sender {
     libxl_ctx *ctx;                 /* another one after a failed save() */
     uint32_t domid;
     libxl_uuid uuid;                /* nil: not known */
+    int lock_fd;                    /* the domain's lock, or -1 */
     int suspend_flags;
     struct migrate_logger *logger;
 };

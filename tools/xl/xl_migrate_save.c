@@ -13,6 +13,7 @@
 #include <libxl_event.h>
 
 #include "libxl_precopy.h"
+#include "xen_saver.h"
 #include "xen_store.h"
 #include "xen_suspend.h"
 #include "xl_migrate.h"
@@ -320,6 +321,19 @@ static void after_failure(struct save *v)
     show_iterations(v);
 }
 
+/* Somebody has begun to save the domain since it was looked at. */
+static void set_refused(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char err[XPC_ERR_LEN] = "the domain is being migrated or saved";
+
+    xen_saver_check(s->domid, err);
+    r->outcome = XPC_OUTCOME_REFUSED;
+    r->reason = xl_asprintf("refused");
+    r->text = xl_asprintf("%s", err);
+    s->report_read = true;
+}
+
 static int save(struct sender *s)
 {
     const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
@@ -341,6 +355,8 @@ static int save(struct sender *s)
         params.zero_pages = XPC_ZERO_PAGES_AUTO;
     rc = libxl_domain_live_migrate(s->ctx, s->domid, s->t.send_fd,
                                    s->suspend_flags, &params, &v.how);
+    if (rc == ERROR_LOCK_FAIL)
+        set_refused(s);
     if (rc) goto out;
     watch_open(&v);
     while (!v.done) {

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "xen_lock.h"
 #include "xl_channels.h"
 #include "xl_migrate.h"
 #include "xpc_types.h"
@@ -302,11 +303,13 @@ static int save(struct sender *s)
     int rc;
 
     guard_inherit(&s->guard, true);
+    xen_lock_pass_on(s->lock_fd, true);
     if (s->channels)
         channels_inherit(s, true);
     rc = s->ops->save(s);
     if (s->channels)
         channels_inherit(s, false);
+    xen_lock_pass_on(s->lock_fd, false);
     guard_inherit(&s->guard, false);
     return rc;
 }

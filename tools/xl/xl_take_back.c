@@ -248,7 +248,7 @@ static bool is_others(struct wait *w)
     bool pending = w->xs && !w->ours_pending &&
                    xen_suspend_pending(w->xs, w->s->domid);
     char *name = libxl_domid_to_name(w->s->ctx, w->s->domid);
-    bool away = name && strstr(name, "--migratedaway");
+    bool away = name && strstr(name, MIGRATE_AWAY);
 
     free(name);
     if (pending)
@@ -347,6 +347,9 @@ int sender_take_back(struct sender *s)
 
     if (s->ended || rc < 0)
         return rc;
+    /* Suspended without having been asked by us, it is somebody else's. */
+    if (s->report_read && !s->report->suspend_asked_ns && !s->asked)
+        return 0;
     if (!s->report_read)
         after_killed_helper(s);
     if (!rc)

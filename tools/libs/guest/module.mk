@@ -40,6 +40,7 @@ libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
 SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_channels.c \
+	save_claim.c \
 	save_control.c \
 	save_orphan.c save_pages.c save_plugin.c save_policy.c save_probe.c \
 	save_sampler.c save_still.c save_stream.c \

@@ -28,6 +28,14 @@ static void write_active(struct save_ctx *ctx)
                  strerror(errno));
 }
 
+static char *read_asked(struct save_ctx *ctx, xs_transaction_t t)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    return xs_read(ctx->xs, t, xpc_store_path(path, ctx->domid, "current"),
+                   NULL);
+}
+
 void save_control_begin(struct save_ctx *ctx)
 {
     /*
@@ -35,12 +43,18 @@ void save_control_begin(struct save_ctx *ctx)
      * have been written since this one began.
      */
     xpc_store_forget(ctx->xs, ctx->domid);
+    if (xpc_store_write(ctx->xs, ctx->domid, "current", &xpc_params_type,
+                        &ctx->params))
+        save_log(ctx, "can't write the parameters to xenstore: %s",
+                 strerror(errno));
+    ctx->control.asked = read_asked(ctx, XBT_NULL);
     write_active(ctx);
 }
 
 /* Whoever waits for the end waits for "active", which therefore goes last. */
 void save_control_end(struct save_ctx *ctx)
 {
+    xpc_store_remove(ctx->xs, ctx->domid, "current");
     xpc_store_remove(ctx->xs, ctx->domid, "cancel");
     xpc_store_remove(ctx->xs, ctx->domid, "active");
     free(ctx->control.asked);
@@ -85,14 +99,6 @@ bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns)
 
 /* ---- other parameters ------------------------------------------------ */
 
-static char *read_asked(struct save_ctx *ctx, xs_transaction_t t)
-{
-    char path[XPC_STORE_PATH_LEN];
-
-    return xs_read(ctx->xs, t, xpc_store_path(path, ctx->domid, "params"),
-                   NULL);
-}
-
 static bool write_leaf(struct save_ctx *ctx, xs_transaction_t t,
                        const char *leaf, const char *value)
 {
@@ -120,7 +126,7 @@ static char *write_back(struct save_ctx *ctx, const char *why)
         now = read_asked(ctx, t);
         same = now && !strcmp(now, ctx->control.asked);
         free(now);
-        same = same && write_leaf(ctx, t, "params", json) &&
+        same = same && write_leaf(ctx, t, "current", json) &&
                write_leaf(ctx, t, "refused", why);
         done = xs_transaction_end(ctx->xs, t, !same) && same;
         if (!done && (!same || errno != EAGAIN))

@@ -5,7 +5,7 @@
  * It stands between the helper and libxenguest's xc_domain_save(), fills the
  * policy callback that libxl leaves empty, and passes everything else on.
  * A save that has no parameters in xenstore, or that is not a live migration,
- * goes through untouched.
+ * goes through untouched, but for the lock that every save has to take.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "save_plugin.h"
 #include "save_workers.h"
 #include "xen_preflight.h"
+#include "xen_saver.h"
 #include "xpc_types.h"
 
 /* That look for zero pages besides the main one. */
@@ -94,17 +95,56 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
     if (sop != XEN_DOMCTL_SHADOW_OP_CLEAN || !save_active)
         return real(xch, domid, sop, bitmap, pages, mode, stats);
     ctx = save_active;
+    if (!save_log_is_ours(ctx)) {
+        errno = EBUSY;
+        return -1;
+    }
     save_clean_begins(ctx);
     save_bitmap_begins(ctx);
     rc = real(xch, domid, sop, bitmap, pages, mode, stats);
     saved = errno;
     save_cleaned(ctx);
+    if (rc >= 0 && stats && !save_log_cleaned(ctx, stats->dirty_count)) {
+        errno = EBUSY;
+        return -1;
+    }
     if (ctx->report.suspended_ns && rc >= 0 && stats)
         save_strict_left(ctx, stats->dirty_count);
     if (rc >= 0 && ctx->live)
         save_workset_read(ctx, bitmap, pages);
     errno = saved;
     return rc;
+}
+
+typedef int shadow_fn(xc_interface *, uint32_t, unsigned int, unsigned int *,
+                      unsigned int);
+
+static shadow_fn *real_shadow(void)
+{
+    static _Atomic(void *) found;
+
+    return (shadow_fn *)save_next(&found, "xc_shadow_control");
+}
+
+int save_real_shadow(struct save_ctx *ctx, unsigned int sop)
+{
+    return real_shadow()(ctx->xch, ctx->domid, sop, NULL, 0);
+}
+
+/*
+ * Log-dirty is switched on and off by the main thread, at the save's start
+ * and end: not while it is somebody else's.
+ */
+int xc_shadow_control(xc_interface *xch, uint32_t domid, unsigned int sop,
+                      unsigned int *mb, unsigned int mode)
+{
+    if ((sop == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY ||
+         sop == XEN_DOMCTL_SHADOW_OP_OFF) && save_active &&
+        !save_log_may_switch(save_active)) {
+        errno = EBUSY;
+        return -1;
+    }
+    return real_shadow()(xch, domid, sop, mb, mode);
 }
 
 /* ---- the save -------------------------------------------------------- */
@@ -138,31 +178,67 @@ static int fail_early(struct save_ctx *ctx, const char *why)
 }
 
 /*
+ * Those that our toolstack has left for this save, else an administrator's
+ * for all. Returns 1, 0: there are none, or -1 with one line in err.
+ */
+static int read_params(struct save_ctx *ctx, char err[XPC_ERR_LEN])
+{
+    int rc;
+
+    xpc_params_init(&ctx->params);
+    rc = xpc_store_take_once(ctx->xs, ctx->domid, getppid(), &ctx->params,
+                             err);
+    if (rc >= 0 || errno != ENOENT)
+        return rc;
+    if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
+                       &ctx->params, err))
+        return errno == ENOENT ? 0 : -1;
+    ctx->standing = true;
+    return 1;
+}
+
+/* There is a save without the lock: in xenstore nothing is told of ours. */
+static int refuse_silently(struct save_ctx *ctx, const char *why)
+{
+    save_log(ctx, "refused, the guest was not touched: %s", why);
+    xs_close(ctx->xs);
+    ctx->xs = NULL;
+    errno = EBUSY;
+    return -1;
+}
+
+/*
  * Everything that can be known before log-dirty is on. Returns 1: go on with
  * the policy, 0: no parameters, leave the save alone, -1: refused.
  */
 static int prepare(struct save_ctx *ctx)
 {
-    char err[XPC_ERR_LEN];
+    char err[XPC_ERR_LEN], other[XPC_ERR_LEN];
     xc_dominfo_t info;
     xen_pfn_t last;
+    bool alone;
+    int rc;
 
-    xpc_params_init(&ctx->params);
     ctx->xs = xs_open(0);
     if (!ctx->xs) {
         snprintf(err, sizeof(err), "can't reach xenstore: %s",
                  strerror(errno));
         return refuse(ctx, err);
     }
-    if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
-                       &ctx->params, err))
-        return errno == ENOENT ? 0 : refuse(ctx, err);
+    rc = read_params(ctx, err);
+    if (rc < 0)
+        return refuse(ctx, err);
+    alone = !xen_saver_check(ctx->domid, other);
+    if (!rc)
+        return alone ? 0 : refuse_silently(ctx, other);
     ctx->auto_asked = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_channels_settle(&ctx->params);
     xpc_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
     if (!xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last))
         ctx->params.guest.pfns = last + 1;
     ctx->report.params = ctx->params;
+    if (!alone)
+        return refuse(ctx, other);
     if (xpc_store_has_pci(ctx->xs, ctx->domid))
         return refuse(ctx, "a PCI device is passed through to the domain: "
                       "detach it first");
@@ -207,7 +283,7 @@ void save_finish(struct save_ctx *ctx)
     if (xpc_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
                         r))
         save_log(ctx, "can't write the report: %s", strerror(errno));
-    if (ctx->params.once)
+    if (ctx->params.once && ctx->standing)
         xpc_store_remove(ctx->xs, ctx->domid, "params");
     save_control_end(ctx);
 }
@@ -279,6 +355,59 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     return rc;
 }
 
+static int save_live(struct save_ctx *ctx, domain_save_fn *real,
+                     uint32_t flags, struct save_callbacks *callbacks,
+                     int recv_fd)
+{
+    int rc, saved;
+
+    xpc_report_init(&ctx->report);
+    ctx->report.domid = ctx->domid;
+    ctx->report.start_monotonic_ns = save_now_ns();
+    rc = prepare(ctx);
+    if (rc > 0 && start(ctx))
+        rc = -1;
+    if (rc > 0)
+        rc = save_with_policy(ctx, real, flags, callbacks, recv_fd);
+    else if (!rc)
+        rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, callbacks,
+                  XC_STREAM_PLAIN, recv_fd);
+    else
+        goto done;
+    if (!ctx->stock)
+        goto out;       /* no policy, no report */
+ done:
+    saved = errno;
+    save_finish(ctx);
+    errno = saved;
+ out:
+    saved = errno;
+    if (ctx->xs)
+        xs_close(ctx->xs);
+    xpc_report_dispose(&ctx->report);
+    errno = saved;
+    return rc;
+}
+
+/*
+ * Somebody else holds the domain. What xenstore has of it is theirs, but for
+ * the parameters that were left for us.
+ */
+static int refuse_second(struct save_ctx *ctx, const char *why)
+{
+    struct xs_handle *xs = xs_open(0);
+    char err[XPC_ERR_LEN];
+
+    save_log(ctx, "refused, the guest was not touched: %s", why);
+    if (xs) {
+        xpc_params_init(&ctx->params);
+        xpc_store_take_once(xs, ctx->domid, getppid(), &ctx->params, err);
+        xs_close(xs);
+    }
+    errno = EBUSY;
+    return -1;
+}
+
 int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
                    uint32_t flags, struct save_callbacks *callbacks,
                    xc_stream_type_t stream_type, int recv_fd)
@@ -287,35 +416,17 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t domid,
     domain_save_fn *real = (domain_save_fn *)save_next(&found,
                                                        "xc_domain_save");
     struct save_ctx ctx = { .xch = xch, .domid = domid, .io_fd = io_fd };
+    char err[XPC_ERR_LEN];
     int rc, saved;
 
-    if (!(flags & XCFLAGS_LIVE) || stream_type != XC_STREAM_PLAIN)
-        return real(xch, io_fd, domid, flags, callbacks, stream_type,
-                    recv_fd);
-
-    xpc_report_init(&ctx.report);
-    ctx.report.domid = domid;
-    ctx.report.start_monotonic_ns = save_now_ns();
-    rc = prepare(&ctx);
-    if (rc > 0 && start(&ctx))
-        rc = -1;
-    if (rc > 0)
-        rc = save_with_policy(&ctx, real, flags, callbacks, recv_fd);
-    else if (!rc)
-        rc = real(xch, io_fd, domid, flags, callbacks, stream_type, recv_fd);
+    if (save_claim(&ctx, err))
+        rc = refuse_second(&ctx, err);
+    else if (flags & XCFLAGS_LIVE && stream_type == XC_STREAM_PLAIN)
+        rc = save_live(&ctx, real, flags, callbacks, recv_fd);
     else
-        goto done;
-    if (!ctx.stock)
-        goto out;       /* no policy, no report */
- done:
+        rc = real(xch, io_fd, domid, flags, callbacks, stream_type, recv_fd);
     saved = errno;
-    save_finish(&ctx);
-    errno = saved;
- out:
-    saved = errno;
-    if (ctx.xs)
-        xs_close(ctx.xs);
-    xpc_report_dispose(&ctx.report);
+    save_unclaim(&ctx);
     errno = saved;
     return rc;
 }

@@ -24,8 +24,7 @@
 
 /* What users say meanwhile: save_control.c. */
 struct save_control {
-    char *asked;                /* the params leaf as last seen; NULL: not
-                                 * since the migration began */
+    char *asked;                /* the leaf "current" as last seen */
     uint64_t looked_ns;         /* for a cancel, last */
     bool cancelled;             /* there was one: the save must end */
     bool refused;               /* the leaf "refused" is there */
@@ -36,8 +35,13 @@ struct save_ctx {
     struct xs_handle *xs;
     uint32_t domid;
     int io_fd;
+    int lock_fd;                /* the domain's lock; -1: not held */
+    uint64_t counted;           /* dirty pages at the last count; 0: none
+                                 * since the last clean */
+    char log_lost[128];         /* why log-dirty can't be trusted, else "" */
     bool hvm;                   /* or PVH */
     const struct save_callbacks *stock;     /* libxl's own */
+    bool standing;              /* the parameters are from the leaf "params" */
     struct xpc_params params;
     struct xpc_engine engine;
     struct xpc_report report;
@@ -90,6 +94,26 @@ void save_activate(struct save_ctx *ctx);
  * have run.
  */
 void *save_next(_Atomic(void *) *found, const char *name);
+
+/* libxenctrl's xc_shadow_control(), not the plug-in's. */
+int save_real_shadow(struct save_ctx *ctx, unsigned int sop);
+
+/*
+ * The domain is this save's (save_claim.c). Returns 0, or -1 with errno and
+ * one line in err. In any case to be followed by save_unclaim().
+ */
+int save_claim(struct save_ctx *ctx, char err[XPC_ERR_LEN]);
+void save_unclaim(struct save_ctx *ctx);
+
+/*
+ * Log-dirty is this save's: may it be switched on or off; may it be cleaned;
+ * and, when so many pages were found dirty, by a count and by a clean, was it
+ * undisturbed? Once it was not, log_lost says why.
+ */
+bool save_log_may_switch(struct save_ctx *ctx);
+bool save_log_is_ours(struct save_ctx *ctx);
+bool save_log_counted(struct save_ctx *ctx, uint64_t pages);
+bool save_log_cleaned(struct save_ctx *ctx, uint64_t pages);
 
 /* The two callbacks that libxenguest is given instead of libxl's. */
 int save_policy(struct precopy_stats stats, void *data);

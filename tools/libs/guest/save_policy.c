@@ -218,6 +218,8 @@ static int iteration_ended(struct save_ctx *ctx)
                  "another program?", strerror(errno));
         return XPC_ABORT;
     }
+    if (!save_log_counted(ctx, o.dirty_pages))
+        return XPC_ABORT;
     save_workset_tell(ctx, &o.working_set);
     o.now_ns = save_now_ns();
     o.since_clean_ns = o.now_ns - ctx->clean_ns;
@@ -261,7 +263,7 @@ int save_suspend(void *data)
         iteration_ended(ctx);
     ctx->last_pending = true;
     /* Nobody has asked the guest yet: it runs on. */
-    if (ctx->control.cancelled)
+    if (ctx->control.cancelled || !save_log_is_ours(ctx))
         return 0;
     if (save_still_paused(ctx->xch, ctx->domid)) {
         ctx->report.decision.action = XPC_ABORT;
@@ -326,6 +328,15 @@ static void set_overrun(struct save_ctx *ctx)
     set_abort(ctx, XPC_REASON_OVERRUN, text);
 }
 
+static void set_log_lost(struct save_ctx *ctx)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "aborted: %s: what the guest has written "
+             "meanwhile is not known", ctx->log_lost);
+    set_abort(ctx, XPC_REASON_LOG_LOST, text);
+}
+
 static void set_failure(struct save_ctx *ctx, int errnoval)
 {
     struct xpc_report *r = &ctx->report;
@@ -385,6 +396,8 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     set_text(&r->text, text);
     if (!rc)
         r->outcome = XPC_OUTCOME_SENT;
+    else if (*ctx->log_lost)
+        set_log_lost(ctx);
     else if (ctx->out_of_time)
         set_abort(ctx, XPC_REASON_DURATION, "aborted: the precopy duration "
                   "is over in the middle of an iteration; a longer duration "

@@ -4,12 +4,16 @@
 #include <xenctrl.h>
 
 #include "xen_logdirty.h"
+#include "xen_saver.h"
 
 int xpc_logdirty_off(uint32_t domid)
 {
-    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xc_interface *xch;
     int r, saved;
 
+    if (xen_saver_find(domid))
+        return 0;
+    xch = xc_interface_open(NULL, NULL, 0);
     if (!xch)
         return -1;
     r = xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);

@@ -6,8 +6,9 @@
 
 /*
  * Switches off the log of a domain's writes that a save has left on. For a
- * domain whose save has ended, however it did. Off already, or the domain
- * gone: no error. Returns 0, or -1 with errno.
+ * domain whose save has ended, however it did. Off already, the domain gone, or
+ * another save under way, whose log it is now: no error. Returns 0, or -1 with
+ * errno.
  */
 int xpc_logdirty_off(uint32_t domid);
 

@@ -3,10 +3,14 @@
  * A Xen domain as a source: its pages by foreign mapping, its writes by
  * log-dirty.
  *
- * Log-dirty has no owner in Xen. A migration that begins while we track takes
- * it over (libxenguest switches it off and on again), and from then on it
- * must not be switched off by us: pages would be lost. So before we do, we
- * look whether a save of this domain is running.
+ * Log-dirty has no owner in Xen. Who tracks holds the domain's lock, which
+ * keeps our own migrations out. A stock one may begin all the same: it takes
+ * log-dirty over (libxenguest switches it off and on again), and from then on
+ * it must be neither cleaned nor switched off by us, since Xen would report no
+ * error to the save and the pages would be lost. So a save of this domain is
+ * looked for before we do either. If one shows up right afterwards, it may
+ * have begun in between: it is made to fail, as nobody could tell whether its
+ * copy is complete.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +23,7 @@
 #include <xenforeignmemory.h>
 
 #include "source_clock.h"
+#include "xen_lock.h"
 #include "xen_saver.h"
 #include "xen_source.h"
 #include "xen_store.h"
@@ -45,6 +50,7 @@ struct xen_source {
     const void **page;
     size_t nr_pages;
     bool tracking, taken_over;
+    int lock;                       /* while tracking, else -1 */
     uint64_t last_count;
 };
 
@@ -193,14 +199,10 @@ static int not_logged(struct xen_source *s)
                            "--mode=page-sampling", s->domid);
 }
 
-static int xen_track(struct xpc_source *src)
+static int enable_log(struct xen_source *s)
 {
-    struct xen_source *s = of(src);
+    struct xpc_source *src = &s->src;
 
-    if (xen_saver_find(s->domid))
-        return xpc_source_fail(src, EBUSY, "domain %"PRIu32" is being "
-                               "migrated or saved: measure it afterwards",
-                               s->domid);
     if (xc_shadow_control(s->xch, s->domid,
                           XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0)) {
         if (errno == EINVAL)
@@ -212,10 +214,30 @@ static int xen_track(struct xpc_source *src)
                                "; a PV guest needs a Xen with shadow paging" :
                                "");
     }
+    return 0;
+}
+
+static int xen_track(struct xpc_source *src)
+{
+    struct xen_source *s = of(src);
+    char err[XPC_ERR_LEN];
+
+    s->lock = xen_lock_take(s->domid, "a measurement by log-dirty", err);
+    if (s->lock < 0 || xen_saver_check(s->domid, err)) {
+        xpc_source_fail(src, errno, "%s", err);
+        goto fail;
+    }
+    if (enable_log(s))
+        goto fail;
     s->tracking = true;
     s->taken_over = false;
     s->last_count = 0;
     return 0;
+
+ fail:
+    xen_lock_release(s->lock);
+    s->lock = -1;
+    return -1;
 }
 
 static int lost_tracking(struct xen_source *s)
@@ -279,6 +301,16 @@ static void report_runs(const unsigned long *bitmap, uint64_t nr,
         fn(opaque, start, nr - start);
 }
 
+/* After a clean or a switch: has a save begun meanwhile? Then it must fail. */
+static bool stop_save(struct xen_source *s)
+{
+    pid_t pid = xen_saver_find(s->domid);
+
+    if (pid)
+        xen_saver_stop(pid);
+    return pid;
+}
+
 static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
                     void *opaque)
 {
@@ -308,23 +340,39 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
         s->last_count = clean ? 0 : s->last_count;
     }
     xc_hypercall_buffer_free_pages(s->xch, bitmap, pages);
+    if (clean && stop_save(s))
+        return lost_tracking(s);
     return r < 0 ? -1 : 0;
+}
+
+static int disable_log(struct xen_source *s)
+{
+    int r, saved;
+
+    if (s->taken_over || xen_saver_find(s->domid))
+        return 0;
+    r = xc_shadow_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL,
+                          0);
+    saved = errno;
+    stop_save(s);
+    if (!r || saved == ESRCH)
+        return 0;
+    return xpc_source_fail(&s->src, saved, "can't stop logging the writes of "
+                           "domain %"PRIu32": %s", s->domid, strerror(saved));
 }
 
 static int xen_untrack(struct xpc_source *src)
 {
     struct xen_source *s = of(src);
+    int r;
 
     if (!s->tracking)
         return 0;
     s->tracking = false;
-    if (s->taken_over || xen_saver_find(s->domid))
-        return 0;
-    if (!xc_shadow_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL,
-                           0) || errno == ESRCH)
-        return 0;
-    return xpc_source_fail(src, errno, "can't stop logging the writes of "
-                           "domain %"PRIu32": %s", s->domid, strerror(errno));
+    r = disable_log(s);
+    xen_lock_release(s->lock);
+    s->lock = -1;
+    return r;
 }
 
 /* ---- open and close -------------------------------------------------- */
@@ -404,6 +452,7 @@ struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
     }
     s->src.ops = &xen_source_ops;
     s->src.id = s->domid = domid;
+    s->lock = -1;
     snprintf(s->src.name, sizeof(s->src.name), "domain %"PRIu32, domid);
     if (!open_handles(s) && !look_at_domain(s))
         return &s->src;

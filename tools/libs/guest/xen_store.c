@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "xen_store.h"
 #include "xpc_types.h"
@@ -153,21 +155,26 @@ bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid)
     return names && nr;
 }
 
-/*
- * Writing makes the folders that a path lacks: for a domain that has ended
- * meanwhile, one that nobody else would remove.
- */
-static void remove_empty_folder(struct xs_handle *xs, uint32_t domid)
+static void remove_if_empty(struct xs_handle *xs, const char *path)
 {
-    char path[XPC_STORE_PATH_LEN];
     unsigned int nr = 1;
-    char **names;
+    char **names = xs_directory(xs, XBT_NULL, path, &nr);
 
-    snprintf(path, sizeof(path), "/libxl/%"PRIu32, domid);
-    names = xs_directory(xs, XBT_NULL, path, &nr);
     if (names && !nr)
         xs_rm(xs, XBT_NULL, path);
     free(names);
+}
+
+/*
+ * Writing creates the directories that a path lacks: for a domain that has
+ * ended meanwhile, one that nobody else would remove.
+ */
+static void remove_empty_domain(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32, domid);
+    remove_if_empty(xs, path);
 }
 
 int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
@@ -178,21 +185,115 @@ int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
         errno != ENOENT)
         return -1;
     if (!leaf)
-        remove_empty_folder(xs, domid);
+        remove_empty_domain(xs, domid);
     return 0;
+}
+
+static int remove_leaves(struct xs_handle *xs, uint32_t domid,
+                         const char *const *leaf)
+{
+    int rc = 0;
+
+    for (; *leaf; leaf++) {
+        if (xpc_store_remove(xs, domid, *leaf))
+            rc = -1;
+    }
+    return rc;
 }
 
 int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
 {
     static const char *const told[] = {
         "progress", "iteration", "refused", "report", "overdue",
-        "taking-back",
+        "taking-back", NULL
     };
+
+    return remove_leaves(xs, domid, told);
+}
+
+int xpc_store_clear(struct xs_handle *xs, uint32_t domid)
+{
+    static const char *const rest[] = { "active", "current", "cancel", NULL };
+    char path[XPC_STORE_PATH_LEN];
     int rc = 0;
 
-    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-        if (xpc_store_remove(xs, domid, told[i]))
+    if (xpc_store_forget(xs, domid) || remove_leaves(xs, domid, rest) ||
+        xpc_store_forget_once(xs, domid))
+        rc = -1;
+    remove_if_empty(xs, xpc_store_path(path, domid, NULL));
+    remove_empty_domain(xs, domid);
+    return rc;
+}
+
+/* ---- parameters for one save ------------------------------------------ */
+
+#define ONCE_LEN 32
+
+static const char *once_leaf(char buf[ONCE_LEN], pid_t pid)
+{
+    snprintf(buf, ONCE_LEN, "once/%ld", (long)pid);
+    return buf;
+}
+
+int xpc_store_write_once(struct xs_handle *xs, uint32_t domid,
+                         const struct xpc_params *params)
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+
+    once_leaf(leaf, getpid());
+    if (params)
+        return xpc_store_write(xs, domid, leaf, &xpc_params_type, params);
+    return xs_write(xs, XBT_NULL, xpc_store_path(path, domid, leaf), "", 0) ?
+           0 : -1;
+}
+
+int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
+                        struct xpc_params *params_r, char err[XPC_ERR_LEN])
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    unsigned int len;
+    char *json;
+    int rc;
+
+    json = xs_read(xs, XBT_NULL,
+                   xpc_store_path(path, domid, once_leaf(leaf, pid)), &len);
+    if (!json) {
+        rc = errno;
+        snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path, strerror(rc));
+        errno = rc;
+        return -1;
+    }
+    rc = !len ? 0 :
+         xpc_from_json(&xpc_params_type, params_r, json, len, err) ? -1 : 1;
+    free(json);
+    xpc_store_remove(xs, domid, leaf);
+    xpc_store_forget_once(xs, domid);
+    if (rc < 0)
+        errno = EINVAL;
+    return rc;
+}
+
+/*
+ * A toolstack that was killed leaves its own behind. Those of others that are
+ * alive stay: their save helpers have yet to read them.
+ */
+int xpc_store_forget_once(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    unsigned int nr = 0;
+    int rc = 0;
+    char **names = xs_directory(xs, XBT_NULL,
+                                xpc_store_path(path, domid, "once"), &nr);
+
+    for (unsigned int i = 0; names && i < nr; i++) {
+        pid_t pid = strtol(names[i], NULL, 10);
+
+        if (pid > 0 && pid != getpid() && (!kill(pid, 0) || errno != ESRCH))
+            continue;
+        if (xpc_store_remove(xs, domid, once_leaf(leaf, pid)))
             rc = -1;
     }
+    free(names);
+    remove_if_empty(xs, path);
     return rc;
 }

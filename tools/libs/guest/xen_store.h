@@ -4,10 +4,18 @@
  * of it is under /libxl/<domid>, where only the toolstack may write: a guest
  * can neither see nor change it.
  *
- *   /libxl/<domid>/precopy/params         the parameters: one JSON value.
- *                                         Not there: stock's decisions. A
- *                                         change while a migration runs
- *                                         counts from its next decision on
+ *   /libxl/<domid>/precopy/params         an administrator's parameters for
+ *                                         every migration of the domain: one
+ *                                         JSON value. Not there: stock's
+ *                                         decisions. Nothing here writes it
+ *                         /once/<pid>     in place of params, for the one save
+ *                                         that the toolstack of that pid is
+ *                                         about to start; "": none. The save
+ *                                         helper removes it when it has read
+ *                                         it
+ *                         /current        the parameters of the migration
+ *                                         under way. A change counts from its
+ *                                         next decision on
  *                         /active         a migration with a policy is under
  *                                         way, by these parameters: one JSON
  *                                         value. A helper that was killed
@@ -15,7 +23,7 @@
  *                         /progress       the last iteration: one JSON value
  *                         /iteration/<n>  each iteration (the last
  *                                         XPC_STORE_ITERATIONS are kept)
- *                         /refused        why the last change of params was
+ *                         /refused        why the last change of current was
  *                                         refused: a line of text. The next
  *                                         good change removes it
  *                         /report         the report without its iterations
@@ -35,6 +43,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <xenstore.h>
 
 #include "xenprecopy.h"
@@ -84,10 +93,34 @@ bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid);
 int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
 
 /*
- * Removes what the plug-in has told of a migration: all but params, active,
- * which says that there is one, and cancel, which is a user's word to it.
- * Returns 0, or -1 when something could not be removed.
+ * Removes what the plug-in has told of a migration: all but the parameters,
+ * active, which says that there is one, and cancel, which is a user's word to
+ * it. Returns 0, or -1 when something could not be removed.
  */
 int xpc_store_forget(struct xs_handle *xs, uint32_t domid);
+
+/*
+ * The parameters for the next save that this process starts (NULL: none,
+ * stock's decisions). Returns as xpc_store_write() does.
+ */
+int xpc_store_write_once(struct xs_handle *xs, uint32_t domid,
+                         const struct xpc_params *params);
+
+/*
+ * Reads and removes what the process has written by the above. Returns 1 with
+ * the parameters in *params_r, 0 when there are to be none, or -1 with errno,
+ * ENOENT when it has written nothing, and one line in err.
+ */
+int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
+                        struct xpc_params *params_r, char err[XPC_ERR_LEN]);
+
+/* Removes what this process has written by it, and those that are no more. */
+int xpc_store_forget_once(struct xs_handle *xs, uint32_t domid);
+
+/*
+ * Removes all that a migration leaves, but params. Returns 0, or -1 when
+ * something could not be removed.
+ */
+int xpc_store_clear(struct xs_handle *xs, uint32_t domid);
 
 #endif

@@ -281,6 +281,7 @@ enum xpc_reason {
     XPC_REASON_OVERRUN,         /* abort: the switchover took too long */
     XPC_REASON_NO_ANSWER,       /* abort: the guest did not suspend in time */
     XPC_REASON_PAUSED,          /* abort: it is paused, and can't suspend */
+    XPC_REASON_LOG_LOST,        /* abort: another save has taken log-dirty */
 };
 
 /*

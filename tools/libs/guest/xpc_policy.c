@@ -434,6 +434,8 @@ static const char *because(int reason)
     case XPC_REASON_NO_ANSWER:
         return "the guest did not suspend within the maximum downtime";
     case XPC_REASON_PAUSED:       return "the guest is paused";
+    case XPC_REASON_LOG_LOST:
+        return "another program uses the log of the guest's writes";
     default:                      return "stock Xen decides so";
     }
 }

@@ -34,7 +34,7 @@ const char *const xpc_action_names[] = {
 const char *const xpc_reason_names[] = {
     "converging", "within-limit", "threshold", "duration", "iterations",
     "stalled", "over-maximum", "stock", "cancelled", "overrun", "no-answer",
-    "paused", NULL
+    "paused", "log-lost", NULL
 };
 const char *const xpc_outcome_names[] = {
     "unknown", "refused", "aborted", "interrupted", "failed", "sent",

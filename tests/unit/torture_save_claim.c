@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plug-in beside other saves of the domain, with and without the lock.
+ */
+#include "fake_save.h"
+
+/* No margin for a link that varies: how fast /dev/null is must not matter. */
+#define PARAMS "{\"downtime-ms\":1000,\"duration-ms\":36000000," \
+               "\"bandwidth-bytes-per-s\":12500000," \
+               "\"confidence-percent\":50}"
+#define FIRST "{\"pid\":99}"
+
+static char once[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_reset();
+    snprintf(once, sizeof(once), DIR "once/%d", (int)getppid());
+    memset(&w, 0, sizeof(w));
+    w.dirty = DIRTY;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_reset();
+    return 0;
+}
+
+static int never(void)
+{
+    fail_msg("the save has begun");
+    return -1;
+}
+
+static int succeed(void)
+{
+    assert_int_equal(w.locks, 1);
+    return 0;
+}
+
+/* As the helper does, to /dev/null. */
+static int save(uint32_t flags, xc_stream_type_t type, int (*script)(void))
+{
+    struct save_callbacks libxl = { .suspend = libxl_suspend };
+    int fd = open("/dev/null", O_WRONLY), rc, saved;
+
+    w.script = script;
+    rc = xc_domain_save(NULL, fd, 7, flags, &libxl, type, -1);
+    saved = errno;
+    close(fd);
+    assert_int_equal(w.locks, 0);
+    errno = saved;
+    return rc;
+}
+
+static void read_report(struct xpc_report *r)
+{
+    char err[XPC_ERR_LEN];
+
+    xpc_report_init(r);
+    assert_int_equal(xpc_store_read_report((struct xs_handle *)&fake, 7, r,
+                                           err), 0);
+}
+
+/* ---- the lock ------------------------------------------------------------ */
+
+/* Whatever kind it is, with parameters or without. */
+static void torture_save_claim_every_save_takes_the_lock(void **state)
+{
+    (void)state;
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, succeed), 0);
+    assert_int_equal(save(0, XC_STREAM_PLAIN, succeed), 0);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_REMUS, succeed), 0);
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, succeed), 0);
+}
+
+static void torture_save_claim_the_second_touches_nothing(void **state)
+{
+    static const uint32_t flags[] = { XCFLAGS_LIVE, 0 };
+
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    fake_set(DIR "current", PARAMS);
+    fake_set(DIR "active", FIRST);
+    fake_set(DIR "report", FIRST);
+    fake_set(DIR "cancel", "");
+    w.locked = true;
+    for (size_t i = 0; i < 2; i++) {
+        fake_set(DIR "once", "");
+        fake_set(once, PARAMS);
+        *w.log = 0;
+        assert_int_equal(save(flags[i], XC_STREAM_PLAIN, never), -1);
+        assert_int_equal(errno, EBUSY);
+        assert_string_equal(w.log, "precopy: refused, the guest was not "
+                            "touched: process 99 has it\n");
+        /* But what its own toolstack has left for it. */
+        assert_null(fake_get(once));
+    }
+    assert_string_equal(fake_get(DIR "params"), PARAMS);
+    assert_string_equal(fake_get(DIR "current"), PARAMS);
+    assert_string_equal(fake_get(DIR "active"), FIRST);
+    assert_string_equal(fake_get(DIR "report"), FIRST);
+    assert_non_null(fake_get(DIR "cancel"));
+    assert_int_equal(w.switches + w.cleans, 0);
+}
+
+/* ---- whose parameters ----------------------------------------------------- */
+
+static int script_own(void)
+{
+    assert_int_equal(save_active->params.downtime_ns, 77000000);
+    /* Read once: a save that this one's toolstack starts next has none. */
+    assert_null(fake_get(once));
+    assert_non_null(fake_get(DIR "current"));
+    return failed(EIO);
+}
+
+static void torture_save_claim_the_toolstacks_parameters_count(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    fake_set(DIR "once", "");
+    fake_set(once, "{\"downtime-ms\":77,\"once\":true}");
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_own), -1);
+    assert_string_equal(fake_get(DIR "params"), PARAMS);
+    assert_null(fake_get(DIR "current"));
+    read_report(&r);
+    assert_int_equal(r.params.downtime_ns, 77000000);
+    xpc_report_dispose(&r);
+}
+
+static int script_stock(void)
+{
+    assert_null(save_active);
+    assert_null(w.cb->precopy_policy);
+    return 0;
+}
+
+static void torture_save_claim_none_is_none_beside_standing_ones(void **state)
+{
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    fake_set(DIR "once", "");
+    fake_set(once, "");
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_stock), 0);
+    assert_null(fake_get(once));
+    assert_string_equal(fake_get(DIR "params"), PARAMS);
+    assert_null(fake_get(DIR "report"));
+}
+
+/* Those of another toolstack, that was killed, are nobody's. */
+static void torture_save_claim_stale_parameters_are_not_used(void **state)
+{
+    (void)state;
+    fake_set(DIR "once", "");
+    fake_set(DIR "once/2147483646", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_stock), 0);
+}
+
+/* ---- saves without the lock ------------------------------------------------ */
+
+static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    w.other = 42;
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
+    assert_int_equal(errno, EBUSY);
+    assert_non_null(strstr(w.log, "process 42"));
+    assert_null(fake_get(DIR "report"));
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
+    read_report(&r);
+    assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
+    assert_non_null(strstr(r.text, "process 42"));
+    xpc_report_dispose(&r);
+    assert_int_equal(w.switches, 0);
+    assert_int_equal(w.stopped, 0);
+}
+
+static long long clean(void)
+{
+    xc_shadow_op_stats_t stats;
+
+    return xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN, NULL, 8,
+                               0, &stats);
+}
+
+static int switch_log(unsigned int sop)
+{
+    return xc_shadow_control(NULL, 7, sop, NULL, 0);
+}
+
+/* libxenguest's way out. */
+static int fail_and_clean_up(int errnoval)
+{
+    switch_log(XEN_DOMCTL_SHADOW_OP_OFF);
+    return failed(errnoval);
+}
+
+static void aborted(const char *why)
+{
+    struct xpc_report r;
+
+    read_report(&r);
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "log-lost");
+    if (!strstr(r.text, why))
+        fail_msg("%s", r.text);
+    assert_non_null(strstr(w.log, why));
+    xpc_report_dispose(&r);
+}
+
+/* Before libxenguest has switched it on. */
+static int script_at_the_start(void)
+{
+    w.other = 42;
+    assert_int_equal(switch_log(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), -1);
+    assert_int_equal(switch_log(XEN_DOMCTL_SHADOW_OP_OFF), -1);
+    return fail_and_clean_up(EBUSY);
+}
+
+static int script_in_an_iteration(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(clean(), 8);
+    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    w.other = 42;
+    w.cleans = 0;
+    assert_int_equal(clean(), -1);
+    assert_int_equal(errno, EBUSY);
+    return fail_and_clean_up(errno);
+}
+
+static int script_before_the_suspend(void)
+{
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    w.other = 42;
+    w.cleans = 0;
+    assert_int_equal(w.cb->suspend(NULL), 0);
+    assert_false(w.asked_to_suspend);
+    return fail_and_clean_up(EBUSY);
+}
+
+static int script_while_suspending(void)
+{
+    w.dirty = 10;
+    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(w.cb->suspend(NULL), 1);
+    w.other = 42;
+    w.cleans = 0;
+    assert_int_equal(clean(), -1);
+    return fail_and_clean_up(errno);
+}
+
+/*
+ * Its log-dirty is not touched: neither cleaned, which would take bits away
+ * from it, nor switched off, which Xen would not tell it.
+ */
+static void torture_save_claim_a_stock_save_that_begins_has_the_log(
+    void **state)
+{
+    static int (*const script[])(void) = {
+        script_at_the_start, script_in_an_iteration,
+        script_before_the_suspend, script_while_suspending,
+    };
+
+    for (size_t i = 0; i < sizeof(script) / sizeof(script[0]); i++) {
+        setup(state);
+        fake_set(DIR "params", PARAMS);
+        assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script[i]), -1);
+        aborted("process 42 (libxl-save-helper) saves the domain as well");
+        assert_int_equal(w.cleans, 0);
+        assert_int_equal(w.switches, 0);
+        assert_int_equal(w.stopped, 0);
+    }
+}
+
+static void appears(void)
+{
+    w.other = 42;
+}
+
+static int script_in_the_clean(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    w.on_clean = appears;
+    assert_int_equal(clean(), -1);
+    assert_int_equal(w.cleans, 1);
+    assert_int_equal(w.stopped, 42);
+    return fail_and_clean_up(errno);
+}
+
+/* Then nobody knows whose clean came first. */
+static void torture_save_claim_a_stock_save_within_a_clean_is_stopped(
+    void **state)
+{
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN,
+                          script_in_the_clean), -1);
+    aborted("process 42");
+}
+
+static int script_off(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    w.log_is_off = true;
+    assert_int_equal(clean(), -1);
+    return fail_and_clean_up(errno);
+}
+
+/* It has come and gone: Xen would report a clean bitmap. */
+static void torture_save_claim_a_log_that_is_off_is_lost(void **state)
+{
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_off), -1);
+    aborted("switched off");
+    assert_int_equal(w.cleans, 0);
+    /* What our question has switched on does not stay. */
+    assert_int_equal(w.switches, 2);
+}
+
+static int script_cleared(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    w.dirty--;
+    assert_int_equal(clean(), -1);
+    return fail_and_clean_up(errno);
+}
+
+static void torture_save_claim_a_count_that_falls_is_a_theft(void **state)
+{
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_cleared), -1);
+    aborted("cleared");
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(torture_save_claim_every_save_takes_the_lock),
+        TEST(torture_save_claim_the_second_touches_nothing),
+        TEST(torture_save_claim_the_toolstacks_parameters_count),
+        TEST(torture_save_claim_none_is_none_beside_standing_ones),
+        TEST(torture_save_claim_stale_parameters_are_not_used),
+        TEST(torture_save_claim_a_stock_save_under_way_is_let_be),
+        TEST(torture_save_claim_a_stock_save_that_begins_has_the_log),
+        TEST(torture_save_claim_a_stock_save_within_a_clean_is_stopped),
+        TEST(torture_save_claim_a_log_that_is_off_is_lost),
+        TEST(torture_save_claim_a_count_that_falls_is_a_theft),
+    };
+
+    return torture_run(argc, argv, tests);
+}
