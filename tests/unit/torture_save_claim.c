@@ -330,6 +330,27 @@ static void torture_save_claim_a_log_that_is_off_is_lost(void **state)
     assert_int_equal(w.switches, 2);
 }
 
+static int script_dying(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    w.log_is_off = w.dying = true;
+    assert_int_equal(clean(), 8);
+    return fail_and_clean_up(ESRCH);
+}
+
+/* For it Xen says yes to everything. */
+static void torture_save_claim_a_dying_domain_is_no_theft(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_set(DIR "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_dying), -1);
+    read_report(&r);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    xpc_report_dispose(&r);
+}
+
 static int script_cleared(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
@@ -359,6 +380,7 @@ int main(int argc, char **argv)
         TEST(torture_save_claim_a_stock_save_that_begins_has_the_log),
         TEST(torture_save_claim_a_stock_save_within_a_clean_is_stopped),
         TEST(torture_save_claim_a_log_that_is_off_is_lost),
+        TEST(torture_save_claim_a_dying_domain_is_no_theft),
         TEST(torture_save_claim_a_count_that_falls_is_a_theft),
     };
 

@@ -74,12 +74,22 @@ bool save_log_may_switch(struct save_ctx *ctx)
     return !find_other(ctx);
 }
 
+/* For a dying domain Xen ignores the call and returns success. */
+static bool is_dying(struct save_ctx *ctx)
+{
+    xc_domaininfo_t info;
+
+    return xc_domain_getinfolist(ctx->xch, ctx->domid, 1, &info) != 1 ||
+           info.domain != ctx->domid || info.flags & XEN_DOMINF_dying;
+}
+
 bool save_log_is_ours(struct save_ctx *ctx)
 {
     if (*ctx->log_lost || find_other(ctx))
         return false;
-    /* It is on, so this is refused, and changes nothing. */
-    if (!save_real_shadow(ctx, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY))
+    /* While it is on, this is refused and changes nothing. */
+    if (!save_real_shadow(ctx, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) &&
+        !is_dying(ctx))
         lose(ctx, "another program has switched off the log of its writes");
     return !*ctx->log_lost;
 }

@@ -46,22 +46,28 @@ static int open_file(int dir, uint32_t domid, int flags)
  * Opens the directory and locks it: files are opened, locked and removed only
  * then, so that nobody locks a file that has just been removed.
  */
-static int enter(char err[XPC_ERR_LEN])
+static int enter(uint32_t domid, char err[XPC_ERR_LEN])
 {
-    int dir = xen_run_open(err);
+    char why[XPC_ERR_LEN];
+    int dir = xen_run_open(why), saved;
 
     while (dir >= 0 && flock(dir, LOCK_EX)) {
         if (errno == EINTR)
             continue;
-        snprintf(err, XPC_ERR_LEN, "%.150s: can't lock it: %s",
-                 xen_run_path(), strerror(errno));
-        close(dir);
+        snprintf(why, sizeof(why), "%.150s: %s", xen_run_path(),
+                 strerror(errno));
+        close_fd(dir);
         dir = -1;
     }
+    saved = errno;
+    if (dir < 0)
+        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" can't be locked: %.200s",
+                 domid, why);
+    errno = saved;
     return dir;
 }
 
-static int fail(char err[XPC_ERR_LEN], uint32_t domid)
+static int fail(uint32_t domid, char err[XPC_ERR_LEN])
 {
     int saved = errno;
 
@@ -142,19 +148,19 @@ static int lock(int fd, uint32_t domid, char err[XPC_ERR_LEN])
 {
     if (!flock(fd, LOCK_EX | LOCK_NB))
         return 0;
-    return errno == EWOULDBLOCK ? busy(fd, domid, err) : fail(err, domid);
+    return errno == EWOULDBLOCK ? busy(fd, domid, err) : fail(domid, err);
 }
 
 int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
 {
-    int dir = enter(err), fd;
+    int dir = enter(domid, err), fd;
 
     if (dir < 0)
         return -1;
     remove_unheld(dir);
     fd = open_file(dir, domid, O_CREAT);
     if (fd < 0) {
-        fail(err, domid);
+        fail(domid, err);
     } else if (lock(fd, domid, err)) {
         close_fd(fd);
         fd = -1;
@@ -167,7 +173,7 @@ int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
 
 int xen_lock_check(uint32_t domid, char err[XPC_ERR_LEN])
 {
-    int dir = enter(err), fd, r;
+    int dir = enter(domid, err), fd, r;
 
     if (dir < 0)
         return -1;
@@ -175,7 +181,7 @@ int xen_lock_check(uint32_t domid, char err[XPC_ERR_LEN])
     if (fd >= 0)
         r = lock(fd, domid, err);
     else
-        r = errno == ENOENT ? 0 : fail(err, domid);
+        r = errno == ENOENT ? 0 : fail(domid, err);
     close_fd(fd);
     close_fd(dir);
     return r;
@@ -236,7 +242,7 @@ void xen_lock_release(int fd)
     if (fd < 0)
         return;
     close_fd(fd);
-    dir = enter(err);
+    dir = enter(0, err);
     if (dir >= 0)
         remove_unheld(dir);
     close_fd(dir);
