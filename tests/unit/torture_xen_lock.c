@@ -21,6 +21,9 @@
 
 static char base[] = "/tmp/torture_xen_lock.XXXXXX";
 static char run[64];
+/* Of a test that failed they would stay, and keep its standard output open. */
+static pid_t child[8];
+static size_t nr_children;
 
 static int setup(void **state)
 {
@@ -39,6 +42,8 @@ static int teardown(void **state)
     char command[100];
 
     (void)state;
+    while (nr_children)
+        kill(child[--nr_children], SIGKILL);
     snprintf(command, sizeof(command), "rm -rf %s", base);
     return system(command);
 }
@@ -100,6 +105,7 @@ static pid_t start_child(void (*part)(void))
         for (;;)
             pause();
     }
+    child[nr_children++ % 8] = pid;
     close(fds[1]);
     assert_int_equal(read(fds[0], &c, 1), 1);
     close(fds[0]);
@@ -110,6 +116,7 @@ static void end_child(pid_t pid)
 {
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
+    nr_children--;
 }
 
 /* ---- one at a time -------------------------------------------------------- */
