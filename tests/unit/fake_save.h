@@ -16,6 +16,7 @@
 
 #include "fake_xenstore.h"
 #include "save_plugin.h"
+#include "xen_dm_log.h"
 #include "xen_lock.h"
 #include "xen_saver.h"
 #include "xen_source.h"
@@ -33,6 +34,7 @@ static struct {
     int io_fd;
     unsigned int dirty;     /* what Xen counts */
     int (*script)(void);
+    bool dm_log;            /* the device model's log is on */
     atomic_bool asked_to_suspend, suspended;    /* a thread looks, too */
     atomic_uint paused;      /* for so many looks */
     char log[1024];
@@ -178,6 +180,13 @@ void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
     strncat(w.log, "\n", sizeof(w.log) - strlen(w.log) - 1);
 }
 
+int xen_dm_log_off(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    w.dm_log = false;
+    return 0;
+}
+
 void save_orphan_watch(void)
 {
 }
@@ -270,6 +279,15 @@ static int libxl_suspend(void *data)
     return 1;
 }
 
+static int libxl_switch_qemu_logdirty(uint32_t domid, unsigned int enable,
+                                      void *data)
+{
+    (void)data;
+    assert_int_equal(domid, 7);
+    w.dm_log = enable;
+    return 0;
+}
+
 /* Two megabytes are enough for a bandwidth. Returns 0 or -1. */
 static int send_some(void)
 {
@@ -304,7 +322,10 @@ static int failed(int errnoval)
 static inline int save_to(int fd, const char *params, int (*script)(void),
                    struct xpc_report *r)
 {
-    struct save_callbacks libxl = { .suspend = libxl_suspend };
+    struct save_callbacks libxl = {
+        .suspend = libxl_suspend,
+        .switch_qemu_logdirty = libxl_switch_qemu_logdirty,
+    };
     char err[XPC_ERR_LEN];
     int rc;
 

@@ -16,10 +16,11 @@ TEST_OBJS_torture_save_sampler := $(call objs,tools/libs/guest/save_sampler.c \
 	tools/libs/guest/save_thread.c)
 TEST_OBJS_torture_save_watchdog := $(call objs,\
 	tools/libs/guest/save_thread.c tools/libs/guest/save_watchdog.c)
+TEST_OBJS_torture_xen_dm_log := $(call objs,tools/libs/guest/xen_dm_log.c)
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
 , := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
-	save_bucket.c save_channels.c save_claim.c save_control.c save_plugin.c save_policy.c save_still.c save_stream.c \
+	save_bucket.c save_channels.c save_claim.c save_control.c save_dm_log.c save_plugin.c save_policy.c save_still.c save_stream.c \
 	save_pages.c save_strict.c save_thread.c save_watchdog.c save_workers.c \
 	save_workset.c save_write.c save_zero.c xen_preflight.c \
 	xen_store.c)) $(call objs,tools/libs/guest/channel_out.c) \

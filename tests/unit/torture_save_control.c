@@ -495,6 +495,55 @@ static void torture_save_control_the_bitmaps_tell_the_working_set(
     xpc_report_dispose(&r);
 }
 
+/* ---- the device model's log ----------------------------------------------- */
+
+static int script_dm_log(void)
+{
+    assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
+    assert_true(w.dm_log);
+    assert_non_null(fake_get(DIR "dm-log"));
+    assert_int_equal(w.cb->switch_qemu_logdirty(7, 0, NULL), 0);
+    assert_false(w.dm_log);
+    assert_null(fake_get(DIR "dm-log"));
+    return failed(EPIPE);
+}
+
+/* A helper that leaves in the midst of it. */
+static int script_dm_log_left_on(void)
+{
+    assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
+    save_dm_log_end(save_active);
+    assert_false(w.dm_log);
+    assert_null(fake_get(DIR "dm-log"));
+    return failed(EPIPE);
+}
+
+/* QEMU dies of being told to stop a log that is not on. */
+static int script_dm_log_of_pvh(void)
+{
+    assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
+    assert_null(fake_get(DIR "dm-log"));
+    save_dm_log_end(save_active);
+    assert_true(w.dm_log);
+    return failed(EPIPE);
+}
+
+static void torture_save_control_knows_the_device_models_log(void **state)
+{
+    static int (*const scripts[])(void) = {
+        script_dm_log, script_dm_log_left_on, script_dm_log_of_pvh,
+    };
+    struct xpc_report r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        fake_set("/libxl/7/type", i < 2 ? "hvm" : "pvh");
+        assert_int_equal(save(PARAMS("\"downtime-ms\":300"), scripts[i],
+                              &r), -1);
+        xpc_report_dispose(&r);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
@@ -511,6 +560,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_begins_with_nothing_told),
         TEST(torture_save_control_the_guest_is_asked_for),
         TEST(torture_save_control_the_bitmaps_tell_the_working_set),
+        TEST(torture_save_control_knows_the_device_models_log),
     };
 
     return torture_run(argc, argv, tests);

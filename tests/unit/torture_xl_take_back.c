@@ -453,6 +453,17 @@ static void torture_xl_take_back_without_drivers_is_quick(void **state)
     assert_string_equal(domain.out, "");
 }
 
+/* Known to be on, it is switched off; here there is no QEMU that could. */
+static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
+{
+    (void)state;
+    w.report.suspend_asked_ns = 0;
+    fake_set("/libxl/7/precopy/dm-log", "1");
+    take_back_expect(0, LATE_NO);
+    says("can't switch off the log of the device model's writes");
+    assert_non_null(fake_get("/libxl/7/precopy/dm-log"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -476,6 +487,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_take_back_without_a_report),
         TEST(torture_xl_take_back_when_nobody_knows),
         TEST(torture_xl_take_back_without_drivers_is_quick),
+        TEST(torture_xl_take_back_sees_to_the_device_models_log),
     };
 
     return torture_run(argc, argv, tests);

@@ -19,6 +19,7 @@
 
 #include <libxl_utils.h>
 
+#include "xen_dm_log.h"
 #include "xen_logdirty.h"
 #include "xen_store.h"
 #include "xen_suspend.h"
@@ -341,6 +342,30 @@ static void after_killed_helper(struct sender *s)
                 strerror(errno));
 }
 
+/*
+ * Nor could it ask libxl to switch off the device model's log. The plug-in's
+ * leaf says that it is on.
+ */
+static void switch_off_dm_log(struct sender *s)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN];
+    void *value = NULL;
+
+    if (!xs)
+        return;
+    xpc_store_path(path, s->domid, "dm-log");
+    value = xs_read(xs, XBT_NULL, path, NULL);
+    if (value && !xen_dm_log_off(s->domid))
+        xs_rm(xs, XBT_NULL, path);
+    else if (value)
+        fprintf(stderr, SAY "can't switch off the log of the device model's "
+                "writes: %s: it is slower until the guest is migrated or "
+                "started anew\n", strerror(errno));
+    free(value);
+    xs_close(xs);
+}
+
 int sender_take_back(struct sender *s)
 {
     int rc = sender_is_suspended(s);
@@ -352,6 +377,7 @@ int sender_take_back(struct sender *s)
         return 0;
     if (!s->report_read)
         after_killed_helper(s);
+    switch_off_dm_log(s);
     if (!rc)
         rc = wait_for_suspend(s);
     if (rc <= 0)

@@ -14,7 +14,7 @@ LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 
 XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c) \
 	tools/libs/guest/source_clock.c)
-XEN_SIDE_LIBS := -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
+XEN_SIDE_LIBS := -lyajl -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
 
 # Where measurements come from besides a domain (xen_source.c).
 SOURCE_OBJS := $(call objs,$(wildcard tools/libs/guest/source_*.c))
@@ -41,7 +41,7 @@ SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
 SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_channels.c \
 	save_claim.c \
-	save_control.c \
+	save_control.c save_dm_log.c \
 	save_orphan.c save_pages.c save_plugin.c save_policy.c save_probe.c \
 	save_sampler.c save_still.c save_stream.c \
 	save_strict.c save_thread.c save_watchdog.c save_workers.c \

@@ -328,6 +328,8 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     signal(SIGINT, SIG_IGN);
     callbacks.precopy_policy = save_policy;
     callbacks.suspend = save_suspend;
+    if (stock->switch_qemu_logdirty)
+        callbacks.switch_qemu_logdirty = save_dm_log_switch;
     ctx->stock = stock;
     save_workset_start(ctx);
     save_control_begin(ctx);

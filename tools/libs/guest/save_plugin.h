@@ -73,6 +73,7 @@ struct save_ctx {
     bool overrun;               /* the switchover was broken off */
     bool pages_done;            /* in it, state follows */
     uint64_t final_dirty;       /* pages that it had to send */
+    bool dm_log;                /* the device model's log is on */
     bool orphaned;              /* the toolstack is gone: save_orphan.c */
     bool out_of_time;           /* a write was refused: the duration is over */
     uint64_t deadline_ns;       /* no write begins after it; 0: none */
@@ -195,6 +196,13 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval);
 
 /* Writes the report, and takes away what was for this save alone. */
 void save_finish(struct save_ctx *ctx);
+
+/*
+ * libxl's callback for the device model's log, passed on (save_dm_log.c); and
+ * switches it off when libxl can't be asked to any more.
+ */
+int save_dm_log_switch(uint32_t domid, unsigned int enable, void *data);
+void save_dm_log_end(struct save_ctx *ctx);
 
 /* From now on the save ends when the toolstack does. For one save a process. */
 void save_orphan_watch(void);

@@ -31,6 +31,8 @@
  *                         /overdue        the guest does not suspend, the
  *                                         toolstack is to abort: with strict,
  *                                         or "paused"
+ *                         /dm-log         the log of the device model is on,
+ *                                         see xen_dm_log.h
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process of this
  *                                         number waits for the guest to
