@@ -28,6 +28,7 @@ struct save {
     bool given_up;                  /* it has ended */
     bool aborted;                   /* a user has cancelled it */
     unsigned int request_events;
+    bool other_request;             /* the guest is asked to shut down */
     bool in_force;                  /* the plug-in has said so, or need not */
     bool done;
     int rc;
@@ -133,9 +134,15 @@ static void look_cancelled(struct save *v)
 static void look_at_request(struct save *v)
 {
     struct progress *p = v->s->progress;
-    bool pending = xen_suspend_pending(v->xs, v->s->domid);
+    char path[XEN_SUSPEND_PATH_LEN];
+    char *value = xs_read(v->xs, XBT_NULL,
+                          xen_suspend_path(path, v->s->domid), NULL);
+    bool pending = value && !strcmp(value, "suspend");
+    bool other = value && *value && !pending, was_other = v->other_request;
 
-    if (!v->request_events++ && !pending)
+    free(value);
+    v->other_request = other;
+    if ((!v->request_events++ && !pending) || other || (was_other && !pending))
         return;
     if (!v->s->asked) {
         v->s->asked = true;

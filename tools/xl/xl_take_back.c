@@ -120,11 +120,12 @@ static uint64_t how_long(struct wait *w)
 {
     struct sender *s = w->s;
     const struct xpc_report *r = s->report;
-    bool known = s->report_read || !s->orphaned;
+    bool asked = s->report_read ? r->suspend_asked_ns && !r->suspended_ns :
+                                  s->asked;
+    bool known = s->report_read || s->asked || !s->orphaned;
     int withdrawn;
 
-    if (known && !s->asked &&
-        !(s->report_read && r->suspend_asked_ns && !r->suspended_ns))
+    if (known && !asked)
         return 0;
     withdrawn = w->xs ? xen_suspend_withdraw(w->xs, s->domid) : -1;
     if (withdrawn > 0)
@@ -132,9 +133,7 @@ static uint64_t how_long(struct wait *w)
     w->ours_pending = withdrawn < 0;
     if (suspends_by_call(s))
         return TRIGGERED_NS;
-    if (!known && !s->asked)
-        return UNKNOWN_NS;
-    return ACKNOWLEDGED_NS;
+    return known ? ACKNOWLEDGED_NS : UNKNOWN_NS;
 }
 
 /* ---- waiting ----------------------------------------------------------- */
@@ -181,7 +180,7 @@ static void tell_waiting(struct wait *w)
     progress_break(w->s->progress);
     fprintf(stderr, SAY "the guest has %s the request to suspend and may still "
             "suspend;\nwaiting up to %s to resume it then%s.\n",
-            w->s->orphaned && !w->s->asked ? "perhaps acknowledged" :
+            w->bound_ns == UNKNOWN_NS ? "perhaps acknowledged" :
             "acknowledged", xpc_format_time(time, w->bound_ns),
             can_leave(w->s) ? "; an interrupt leaves that to a process in "
             "the background" : "");
