@@ -196,6 +196,8 @@ static int stand_in(struct migration *m, struct sender *s, int word)
         return MIGRATE_UNKNOWN;
     }
     m->handed_over = word == GUARD_LATE;
+    if (m->handed_over)
+        m->file = (struct report_file){ 0 };    /* xl writes it */
     now = libxl_domid_to_name(m->ctx, m->domid);
     if (now && m->name && strcmp(now, m->name))
         s->away_name = now;
