@@ -541,6 +541,8 @@ int main(int argc, char **argv)
         return 2;
     }
     parse(argv[1]);
+    if (opt.freeze_late_ms)
+        freeze_late(opt.freeze_late_ms);
     hot_pages = (opt.mib ? opt.mib : 1) * PAGES_PER_MIB;
     all_pages = hot_pages + opt.cold_mib * PAGES_PER_MIB;
     memory = mmap(NULL, all_pages * PAGE_WORDS * sizeof(*memory),
@@ -559,8 +561,6 @@ int main(int argc, char **argv)
         make_page(i);
     if (opt.pattern == ZIPF)
         make_zipf();
-    if (opt.freeze_late_ms)
-        freeze_late(opt.freeze_late_ms);
     written = 0;
     work(xenstore);
     return 0;
