@@ -537,7 +537,7 @@ static void torture_save_control_knows_the_device_models_log(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-        fake_set("/libxl/7/type", i < 2 ? "hvm" : "pvh");
+        guest_type = i < 2 ? "hvm" : "pvh";
         assert_int_equal(save(PARAMS("\"downtime-ms\":300"), scripts[i],
                               &r), -1);
         xpc_report_dispose(&r);

@@ -246,6 +246,15 @@ static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
     assert_string_equal(domain.out, "");
 }
 
+static void torture_xl_take_back_leaves_one_that_others_suspended(void **state)
+{
+    (void)state;
+    w.report.suspend_asked_ns = 0;
+    domain.suspended = true;
+    take_back_expect(0, LATE_NO);
+    assert_int_equal(domain.resumed, 0);
+}
+
 static void torture_xl_take_back_resumes_a_suspended_one(void **state)
 {
     (void)state;
@@ -457,6 +466,7 @@ static void torture_xl_take_back_without_drivers_is_quick(void **state)
 static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
 {
     (void)state;
+    w.s.report_read = false;
     w.report.suspend_asked_ns = 0;
     fake_set("/libxl/7/precopy/dm-log", "1");
     take_back_expect(0, LATE_NO);
@@ -470,6 +480,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_take_back_leaves_one_that_was_not_asked),
+        TEST(torture_xl_take_back_leaves_one_that_others_suspended),
         TEST(torture_xl_take_back_resumes_a_suspended_one),
         TEST(torture_xl_take_back_waits_for_a_late_one),
         TEST(torture_xl_take_back_says_that_it_waits),

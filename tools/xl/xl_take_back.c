@@ -329,22 +329,7 @@ static int wait_for_suspend(struct sender *s)
 
 /* ---- taking back ------------------------------------------------------- */
 
-/*
- * A helper that ended without a report was killed, and libxenguest could not
- * clean up: Xen still logs the guest's writes.
- */
-static void after_killed_helper(struct sender *s)
-{
-    if (xpc_logdirty_off(s->domid))
-        fprintf(stderr, SAY "can't switch off the log of the guest's writes: "
-                "%s: it is slower until it is migrated or started anew\n",
-                strerror(errno));
-}
-
-/*
- * Nor could it ask libxl to switch off the device model's log. The plug-in's
- * leaf says that it is on.
- */
+/* The plug-in's leaf says that it is on. */
 static void switch_off_dm_log(struct sender *s)
 {
     struct xs_handle *xs = xs_open(0);
@@ -365,6 +350,19 @@ static void switch_off_dm_log(struct sender *s)
     xs_close(xs);
 }
 
+/*
+ * A helper that ended without a report was killed, and libxenguest could not
+ * clean up: Xen still logs the guest's writes, and so does the device model.
+ */
+static void after_killed_helper(struct sender *s)
+{
+    if (xpc_logdirty_off(s->domid))
+        fprintf(stderr, SAY "can't switch off the log of the guest's writes: "
+                "%s: it is slower until it is migrated or started anew\n",
+                strerror(errno));
+    switch_off_dm_log(s);
+}
+
 int sender_take_back(struct sender *s)
 {
     int rc = sender_is_suspended(s);
@@ -376,7 +374,6 @@ int sender_take_back(struct sender *s)
         return 0;
     if (!s->report_read)
         after_killed_helper(s);
-    switch_off_dm_log(s);
     if (!rc)
         rc = wait_for_suspend(s);
     if (rc <= 0)
