@@ -248,7 +248,8 @@ static bool is_others(struct wait *w)
     bool pending = w->xs && !w->ours_pending &&
                    xen_suspend_pending(w->xs, w->s->domid);
     char *name = libxl_domid_to_name(w->s->ctx, w->s->domid);
-    bool away = name && strstr(name, MIGRATE_AWAY);
+    bool away = name && strstr(name, MIGRATE_AWAY) &&
+                (!w->s->name || strcmp(name, w->s->name));
 
     free(name);
     if (pending)
