@@ -153,9 +153,10 @@ struct xpc_params {
 #define XPC_DEFAULT_DOWNTIME_NS UINT64_C(300000000)
 /*
  * The switchover overhead assumed where none is known: of a guest without a
- * device model, of one with it, and for each vif and disk besides. And how many
- * pages suspending itself dirties: with what backends have mapped, a small
- * Linux guest's 240 (tests/lab, scenario fits-downtime).
+ * device model, of one with it (417 ms by make lab SCENARIO=hvm-first, in its
+ * last line), and for each vif and disk besides, of which no figure was taken.
+ * And how many pages suspending itself dirties: with what backends have mapped,
+ * a small Linux guest's 240 (tests/lab, scenario fits-downtime).
  */
 #define XPC_DEFAULT_OVERHEAD_NS UINT64_C(100000000)
 #define XPC_DEVICE_MODEL_OVERHEAD_NS UINT64_C(450000000)
