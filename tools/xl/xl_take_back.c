@@ -370,8 +370,11 @@ int sender_take_back(struct sender *s)
 
     if (s->ended || rc < 0)
         return rc;
-    /* Suspended without having been asked by us, it is somebody else's. */
-    if (s->report_read && !s->report->suspend_asked_ns && !s->asked)
+    /*
+     * Our save has not asked it to suspend: if it is suspended, or is asked
+     * to, that is another toolstack's doing.
+     */
+    if (s->report_read && !s->report->suspend_asked_ns)
         return 0;
     if (!s->report_read)
         after_killed_helper(s);

@@ -231,6 +231,27 @@ wait_active() {
         fail "during: no migration was ever under way"
 }
 
+# second NAME COMMAND...: another command, while the step's own one runs.
+second() {
+    local name=$1
+    shift
+    "$@" >"$step/$name.out" 2>&1
+    echo $? >"$step/$name.status"
+}
+
+# second_ended NAME STATUS REGEX: how it ended, and what it said.
+second_ended() {
+    check "$1: status $2" [ "$(cat "$step/$1.status")" = "$2" ]
+    check "$1: it says '$3'" grep -q -E -e "$3" "$step/$1.out"
+}
+
+# A receiver for a second migration, /tmp/receive2.
+second_receiver() {
+    printf '#!/bin/sh\nexec %s migrate-receive -e 2>>%s/receiver2.log\n' \
+        $stock_xl "$step" >/tmp/receive2
+    chmod 755 /tmp/receive2
+}
+
 # ------------------------------------------------------------ the link
 
 # A receiver that hears nothing any more ends after five seconds.
