@@ -52,6 +52,11 @@ lab-list:
 check-lab: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/check.list
 
+## make check-lab-slow     those of tests/lab/slow.list, which make check leaves out
+.PHONY: check-lab-slow
+check-lab-slow: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/check tests/lab/slow.list
+
 ## make lab-asan           scenarios with the sanitizers in; SCENARIO=".."
 .PHONY: lab-asan
 lab-asan:
