@@ -77,6 +77,8 @@ static void fill_switchover(struct xpc_history_entry *e,
     const struct xpc_decision *d = &r->decision;
     uint64_t sent = xpc_report_wire_rate(r, d->measured_bytes_per_s);
     bool held_back = xpc_params_held_back(&r->params, sent);
+    uint64_t pfns = r->params.guest.pfns ? r->params.guest.pfns :
+                                           r->total_pages;
     double pages, rate, pages_ns;
 
     /* Nobody knows how long the pages took. */
@@ -85,7 +87,8 @@ static void fill_switchover(struct xpc_history_entry *e,
     rate = switchover_rate(e, r, held_back);
     if (!rate)
         return;
-    pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate + r->bitmap_ns;
+    pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate +
+               xpc_predict_bitmap_part(r->bitmap_ns, pfns);
     if (seen_in_part(r))
         e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
                                        pages_ns, 0);

@@ -47,10 +47,15 @@ int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
     return XPC_CONTINUE;
 }
 
+static uint64_t nr_pfns(const struct xpc_params *p, uint64_t total_pages)
+{
+    return p->guest.pfns ? p->guest.pfns : total_pages;
+}
+
 static uint64_t assumed_bitmap_ns(const struct xpc_params *p,
                                   uint64_t total_pages)
 {
-    return xpc_predict_bitmap_ns(p->guest.pfns ? p->guest.pfns : total_pages);
+    return xpc_predict_bitmap_ns(nr_pfns(p, total_pages));
 }
 
 /* What predictions rest on; the bandwidth and the bitmap's time are learned. */
@@ -202,12 +207,15 @@ int xpc_engine_check_change(const struct xpc_params *now,
  */
 static void learn_bitmap(struct xpc_engine *e, const struct xpc_observation *o)
 {
+    uint64_t took = xpc_predict_bitmap_part(o->bitmap_ns,
+                                            nr_pfns(&e->params,
+                                                    e->total_pages));
     uint64_t least;
 
-    if (o->bitmap_ns > e->bitmap_ns)
-        e->bitmap_ns = o->bitmap_ns;
-    else if (o->bitmap_ns)
-        e->bitmap_ns -= (e->bitmap_ns - o->bitmap_ns) / 2;
+    if (took > e->bitmap_ns)
+        e->bitmap_ns = took;
+    else if (took)
+        e->bitmap_ns -= (e->bitmap_ns - took) / 2;
     least = assumed_bitmap_ns(&e->params, e->total_pages);
     e->predict.bitmap_ns = e->bitmap_ns > least ? e->bitmap_ns : least;
 }

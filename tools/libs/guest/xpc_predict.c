@@ -76,6 +76,13 @@ uint64_t xpc_predict_bitmap_ns(uint64_t pfns)
     return to_u64((double)pfns * XPC_DEFAULT_PFN_PS / 1000);
 }
 
+uint64_t xpc_predict_bitmap_part(uint64_t measured_ns, uint64_t pfns)
+{
+    uint64_t most = 4 * xpc_predict_bitmap_ns(pfns);
+
+    return measured_ns < most ? measured_ns : most;
+}
+
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero)
 {
