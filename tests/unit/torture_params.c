@@ -228,6 +228,22 @@ static void torture_params_check_refuses_what_contradicts_itself(void **state)
 }
 
 /* Parameters of the API, of libvirt and in xenstore. */
+static void torture_params_what_is_known_asks_nothing(void **state)
+{
+    struct xpc_params p;
+
+    (void)state;
+    xpc_params_init(&p);
+    p.policy = XPC_POLICY_STOCK;
+    p.once = true;
+    p.guest.device_model = XPC_DEVICE_MODEL_YES;
+    p.guest.pfns = 1;
+    p.learned.overhead_ns = XPC_MS;
+    assert_false(xpc_params_ask(&p));
+    p.downtime_ns++;
+    assert_true(xpc_params_ask(&p));
+}
+
 static void torture_params_send_zero_pages_unless_stated(void **state)
 {
     struct xpc_params p;
@@ -264,6 +280,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
         cmocka_unit_test(
             torture_params_check_refuses_what_contradicts_itself),
+        cmocka_unit_test(torture_params_what_is_known_asks_nothing),
         cmocka_unit_test(torture_params_send_zero_pages_unless_stated),
         cmocka_unit_test(torture_params_maximum_defaults_to_the_limit),
     };

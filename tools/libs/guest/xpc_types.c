@@ -115,9 +115,10 @@ bool xpc_params_ask(const struct xpc_params *p)
 
     xpc_params_init(&nothing);
     nothing.policy = XPC_POLICY_STOCK;
-    /* Neither changes what is done. */
+    /* What is known is nothing that was asked for. */
     asked.once = nothing.once;
     asked.learned = nothing.learned;
+    asked.guest = nothing.guest;
     return !xpc_params_same(&asked, &nothing);
 }
 
