@@ -257,7 +257,7 @@ second_receiver() {
 # give_back: a second guest, "dirty", whose kernel does not clear the pages that
 # it gives back, fills all memory with its own and then returns most of it.
 dirty=dirty
-dirty_least=80
+dirty_least=100
 
 free_memory() {
     $stock_xl info | sed -n 's/^free_memory *: //p'
