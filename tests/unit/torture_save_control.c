@@ -352,6 +352,27 @@ static void torture_save_control_cancel_in_the_last_moment(void **state)
     xpc_report_dispose(&r);
 }
 
+/* The toolstack, which has seen the cancel, does not suspend the guest. */
+static int script_cancel_while_suspending(void)
+{
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    /* It was only just looked for. */
+    save_active->control.looked_ns = save_now_ns() + XPC_S;
+    fake_set(DIR "cancel", "");
+    return failed(EINTR);
+}
+
+static void torture_save_control_cancel_while_the_guest_suspends(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
+                          script_cancel_while_suspending, &r), -1);
+    assert_cancelled(&r);
+    xpc_report_dispose(&r);
+}
+
 /* ---- the rest ---------------------------------------------------------- */
 
 static int script_begins(void)
@@ -557,6 +578,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_cancel_before_the_first_iteration),
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
+        TEST(torture_save_control_cancel_while_the_guest_suspends),
         TEST(torture_save_control_begins_with_nothing_told),
         TEST(torture_save_control_the_guest_is_asked_for),
         TEST(torture_save_control_the_bitmaps_tell_the_working_set),

@@ -75,7 +75,7 @@ void save_control_deadline(struct save_ctx *ctx)
 
 /* ---- a cancel -------------------------------------------------------- */
 
-static bool look(struct save_ctx *ctx)
+bool save_control_look(struct save_ctx *ctx)
 {
     char path[XPC_STORE_PATH_LEN];
     void *value = xs_read(ctx->xs, XBT_NULL,
@@ -94,7 +94,7 @@ bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns)
     if (c->cancelled || now_ns < c->looked_ns + LOOK_NS)
         return c->cancelled;
     c->looked_ns = now_ns;
-    return look(ctx);
+    return save_control_look(ctx);
 }
 
 /* ---- other parameters ------------------------------------------------ */
@@ -191,7 +191,7 @@ bool save_control_read(struct save_ctx *ctx)
     struct save_control *c = &ctx->control;
     char *asked;
 
-    if (look(ctx))
+    if (save_control_look(ctx))
         return true;
     asked = read_asked(ctx, XBT_NULL);
     if (!asked || (c->asked && !strcmp(asked, c->asked))) {

@@ -41,8 +41,6 @@ static void exiting(void)
     ctx->orphaned = true;
     xpc_logdirty_off(ctx->domid);
     save_dm_log_end(ctx);
-    /* The toolstack may have ended it because it was cancelled. */
-    save_control_cancelled(ctx, save_now_ns());
     save_conclude(ctx, -1, EPIPE);
     save_finish(ctx);
 }

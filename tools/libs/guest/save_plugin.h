@@ -168,6 +168,9 @@ bool save_control_read(struct save_ctx *ctx);
 /* Has it been cancelled? Looks only now and then, for use at every write. */
 bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns);
 
+/* The same, looking whatever the time is. */
+bool save_control_look(struct save_ctx *ctx);
+
 /* From when on no write may begin, by the parameters. */
 void save_control_deadline(struct save_ctx *ctx);
 

@@ -387,9 +387,8 @@ void save_conclude(struct save_ctx *ctx, int rc, int errnoval)
     count_sent(ctx);
     if (ctx->last_pending)
         publish(ctx, &ctx->last);
-    /* It may have come while the guest was waited for to suspend. */
-    if (ctx->control.cancelled ||
-        (rc && save_control_cancelled(ctx, save_now_ns()))) {
+    /* A cancel may have come while the guest was waited for to suspend. */
+    if (ctx->control.cancelled || (rc && save_control_look(ctx))) {
         r->decision.action = XPC_ABORT;
         r->decision.reason = XPC_REASON_CANCELLED;
     }
