@@ -24,7 +24,10 @@ libexecdir := $(PREFIX)/libexec/xen-precopy
 includedir := $(PREFIX)/include
 mandir := $(PREFIX)/share/man
 
-CC ?= gcc
+# make presets CC, so that ?= would have no effect.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CFLAGS ?= -O2 -g
 # What the sources need whatever the user puts in CFLAGS.
 XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
@@ -50,11 +53,36 @@ install:
 # $(call objs,sources): the objects of some sources.
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
+# $(eval $(call stamp,file,VARIABLE)): a file with the variable's value, which
+# is written again when that has changed. What depends on the file is then
+# rebuilt.
+define stamp
+ifneq ($$(strip $$(file <$(1))),$$(strip $$($(2))))
+$(1): FORCE
+endif
+$(1):
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$$($(2)))' >$$@
+endef
+.PHONY: FORCE
+
+# What every object is compiled with. LDFLAGS is in it, because what is linked
+# is made of objects. The values are those given to make, without what a
+# module adds for one object.
+FLAGS := $(BUILD)/gen/flags
+FLAGS_TEXT := $(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(XP_LDFLAGS) $(LDFLAGS)
+$(eval $(call stamp,$(FLAGS),FLAGS_TEXT))
+
+# The paths and versions that some objects and files contain.
+PATHS := $(BUILD)/gen/paths
+PATHS_TEXT := $(PREFIX) $(XEN_VERSION) $(VERSION)
+$(eval $(call stamp,$(PATHS),PATHS_TEXT))
+
 include tools/libs/guest/module.mk
 include $(wildcard tools/libxl/module.mk tools/xl/module.mk)
 include $(wildcard tests/*/module.mk docs/module.mk)
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 

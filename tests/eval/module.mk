@@ -15,7 +15,7 @@ $(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
 	$(EVAL_LINK)
 
 # Into programs of others it goes without the sanitizers.
-$(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h
+$(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -g -shared $(XP_LDFLAGS) -o $@ $<
 
@@ -28,7 +28,7 @@ eval-record: $(EVAL)/record-trace $(EVAL)/trace_preload.so
 
 EVAL_TESTS := $(EVAL)/known-writer $(EVAL)/check-writes
 
-$(EVAL)/known-writer: tests/eval/known_writer.c
+$(EVAL)/known-writer: tests/eval/known_writer.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -g $(XP_LDFLAGS) -o $@ $<
 

@@ -24,7 +24,7 @@ FUZZ_LIBS_channel := $(CHANNEL_LIBS)
 
 .SECONDEXPANSION:
 $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
-		$(wildcard tools/libs/guest/*.h tests/unit/*.h)
+		$(wildcard tools/libs/guest/*.h tests/unit/*.h) $(FLAGS)
 	@mkdir -p $(@D)
 	clang $(XP_CFLAGS) -O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=fuzzer,address,undefined \

@@ -10,19 +10,19 @@ CHECKS += check-lab
 
 LAB := $(BUILD)/lab
 
-$(LAB)/writer: tests/lab/guest/writer.c
+$(LAB)/writer: tests/lab/guest/writer.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $< -lm
 
-$(LAB)/domtool: tests/lab/dom0/domtool.c
+$(LAB)/domtool: tests/lab/dom0/domtool.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
 
-$(LAB)/gate: tests/lab/dom0/gate.c
+$(LAB)/gate: tests/lab/dom0/gate.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl -lxenstore
 
-$(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c
+$(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
 

@@ -36,6 +36,7 @@ TEST_OBJS_torture_save_helper := $(LIBXLPRECOPY)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
 $(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)
 TEST_OBJS_torture_xen_stock := $(call objs,tools/libs/guest/xen_stock.c)
+$(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 TEST_OBJS_torture_save_pages := $(call objs,$(addprefix tools/libs/guest/,\

@@ -7,6 +7,7 @@ LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
 
+# make install may be given another PREFIX than make was.
 $(call objs,tools/libxl/libxl_precopy_check.c): $(PATHS)
 $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'

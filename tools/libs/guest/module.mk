@@ -27,15 +27,6 @@ CHANNEL_IN_OBJS := $(call objs,tools/libs/guest/channel_in.c) $(CHANNEL_OBJS)
 CHANNEL_OUT_OBJS := $(call objs,tools/libs/guest/channel_out.c \
 	tools/libs/guest/save_bucket.c) $(CHANNEL_OBJS)
 
-# What has paths in it is made anew when they change: make install may be given
-# another PREFIX than make was.
-PATHS := $(BUILD)/gen/paths
-.PHONY: FORCE
-$(PATHS): FORCE
-	@mkdir -p $(@D)
-	@echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' | cmp -s - $@ || \
-	  echo '$(PREFIX) $(XEN_VERSION) $(VERSION)' > $@
-
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
