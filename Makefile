@@ -50,6 +50,7 @@ install:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
+, := ,
 # $(call objs,sources): the objects of some sources.
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 

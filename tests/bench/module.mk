@@ -18,11 +18,10 @@ $(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
 $(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl
 DEPS_TEST += openssh-client openssh-server
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBXENPRECOPY)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ENGINE)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
-	  -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy $(ENGINE_LIBS) \
-	  $(BENCH_LIBS)
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) \
+	  $(ENGINE_LIBS) $(BENCH_LIBS)
 
 ## make bench              figures of what things cost, into build/bench.json
 .PHONY: bench

@@ -5,12 +5,11 @@
 
 EVAL := $(BUILD)/eval
 
-EVAL_CFLAGS := $(filter-out -fPIC,$(XP_CFLAGS)) -Itests/eval
-EVAL_LINK = $(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-	-L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) -lxenprecopy -lm
+EVAL_LINK = $(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) \
+	$(ENGINE_LIBS)
 
 $(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
-	track.c trace_file.c)) $(LIBXENPRECOPY)
+	track.c trace_file.c)) $(ENGINE)
 	@mkdir -p $(@D)
 	$(EVAL_LINK)
 
@@ -33,7 +32,7 @@ $(EVAL)/known-writer: tests/eval/known_writer.c $(FLAGS)
 	$(CC) $(XP_CFLAGS) -O2 -g $(XP_LDFLAGS) -o $@ $<
 
 $(EVAL)/check-writes: $(call objs,tests/eval/check_writes.c \
-	tests/eval/trace_file.c) $(LIBXENPRECOPY)
+	tests/eval/trace_file.c) $(ENGINE)
 	@mkdir -p $(@D)
 	$(EVAL_LINK)
 
@@ -48,9 +47,9 @@ EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
 	sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
 
 $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
-	$(EVAL_SIM) $(LIBXENPRECOPY)
+	$(EVAL_SIM) $(ENGINE)
 	@mkdir -p $(@D)
-	$(EVAL_LINK) -lxxhash
+	$(EVAL_LINK)
 
 # The kept traces, those that were recorded here, and the synthetic writers;
 # or, given on the command line, these alone.

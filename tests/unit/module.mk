@@ -18,7 +18,6 @@ TEST_OBJS_torture_save_watchdog := $(call objs,\
 	tools/libs/guest/save_thread.c tools/libs/guest/save_watchdog.c)
 TEST_OBJS_torture_xen_dm_log := $(call objs,tools/libs/guest/xen_dm_log.c)
 TEST_OBJS_torture_save_stream := $(call objs,tools/libs/guest/save_stream.c)
-, := ,
 SAVE_TESTED := $(call objs,$(addprefix tools/libs/guest/,\
 	save_bucket.c save_channels.c save_claim.c save_control.c save_dm_log.c save_plugin.c save_policy.c save_still.c save_stream.c \
 	save_pages.c save_strict.c save_thread.c save_watchdog.c save_workers.c \
@@ -32,7 +31,7 @@ TEST_OBJS_torture_xen_lock := $(call objs,$(addprefix tools/libs/guest/,\
 	xen_lock.c xen_run.c))
 TEST_OBJS_torture_xen_saver := $(call objs,tools/libs/guest/xen_saver.c)
 TEST_OBJS_torture_xen_preflight := $(call objs,tools/libs/guest/xen_preflight.c)
-TEST_OBJS_torture_save_helper := $(LIBXLPRECOPY)
+TEST_OBJS_torture_save_helper := $(ADDON)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
 $(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)
 TEST_OBJS_torture_xen_stock := $(call objs,tools/libs/guest/xen_stock.c)
@@ -76,11 +75,11 @@ TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
 	xl_channels_broken xl_receive xl_receive_meet)
 
 .SECONDEXPANSION:
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIBXENPRECOPY) $$(TEST_OBJS_$$*)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ENGINE) $$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) \
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) $(ENGINE) \
 	  -L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) \
-	  -lxenprecopy $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
+	  $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
 
 ## make check-unit         the unit tests alone (no Xen, no root)
 .PHONY: check-unit

@@ -229,7 +229,10 @@ static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
 /* ---- a migration begins ------------------------------------------------ */
 
 /* The helper does as it should: there is no stock one here to try it with. */
-int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
+int __wrap_libxl__precopy_check_helper(const libxl_precopy_params *params,
+                                       char *err);
+int __wrap_libxl__precopy_check_helper(const libxl_precopy_params *params,
+                                       char *err)
 {
     (void)params;
     (void)err;

@@ -6,18 +6,27 @@ LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
 LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
+LIBXL_HEADERS := $(addprefix tools/libxl/,libxl_precopy.h libxl_predict.h \
+	libxl_dirty_rate.h libxl_precopy_history.h)
 
 # make install may be given another PREFIX than make was.
 $(call objs,tools/libxl/libxl_precopy_check.c): $(PATHS)
 $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
-$(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) $(LIBXENPRECOPY)
+$(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \
+		tools/libxl/libxlprecopy.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 \
-	  $(filter %.o,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
+	$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
+	  -o $@.0 $(filter %.o,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
 	  $(LIBXL_LIBS) -lxxhash
 	ln -sf $(@F).0 $@
+
+# The add-on with all its names, for the tests.
+ADDON := $(BUILD)/obj/addon.a
+$(ADDON): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 # For those who build against the two libraries.
 PC_FILES := $(BUILD)/lib/pkgconfig/libxenprecopy.pc \
@@ -32,8 +41,9 @@ all: $(LIBXLPRECOPY) $(PC_FILES)
 
 TEST_OBJS_torture_libxl_precopy := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_precopy := $(LIBXL_LIBS)
-TEST_OBJS_torture_libxl_precopy_control := $(LIBXLPRECOPY)
-TEST_LIBS_torture_libxl_precopy_control := $(LIBXL_LIBS)
+TEST_OBJS_torture_libxl_precopy_control := $(ADDON)
+TEST_LIBS_torture_libxl_precopy_control := \
+	-Wl,--wrap=libxl__precopy_check_helper $(LIBXL_LIBS)
 TEST_OBJS_torture_libxl_dirty_rate := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_dirty_rate := $(LIBXL_LIBS)
 TEST_OBJS_torture_libxl_history := $(LIBXLPRECOPY)
@@ -45,7 +55,5 @@ install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	install -m 644 $(LIBXLPRECOPY).0 $(DESTDIR)$(libdir)/
 	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
 	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
-	install -m 644 tools/libxl/libxl_precopy.h tools/libxl/libxl_predict.h \
-	  tools/libxl/libxl_dirty_rate.h tools/libxl/libxl_precopy_history.h \
-	  $(DESTDIR)$(includedir)/
+	install -m 644 $(LIBXL_HEADERS) $(DESTDIR)$(includedir)/
 install: install-libxl

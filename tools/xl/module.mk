@@ -5,7 +5,7 @@
 XL_OBJS := $(call objs,$(wildcard tools/xl/*.c))
 XL := $(BUILD)/bin/xl
 
-$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(XEN_SIDE_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
+$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
 	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
@@ -15,7 +15,6 @@ all: $(XL)
 
 # The unit tests of a front end's parts link all of it but main().
 XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(CHANNEL_IN_OBJS) \
-	$(XEN_SIDE_OBJS) \
 	$(LIBXLPRECOPY)
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \

@@ -11,6 +11,11 @@ PUBLIC_HEADERS := xenprecopy.h xpc_advice.h xpc_cells.h xpc_curve.h \
 	xpc_evacuate.h xpc_history.h xpc_json.h xpc_measure.h xpc_meter.h \
 	xpc_predict.h xpc_rule.h xpc_sample.h xpc_source.h xpc_workset.h
 LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
+# The engine with all its names, for the tests.
+ENGINE := $(BUILD)/obj/engine.a
+
+# What a library's recipe needs to export what its .map names and no more.
+VERSION_SCRIPT = $(addprefix -Wl$(,)--version-script=,$(filter %.map,$^))
 
 XEN_SIDE_OBJS := $(call objs,$(wildcard tools/libs/guest/xen_*.c) \
 	tools/libs/guest/source_clock.c)
@@ -39,18 +44,23 @@ SAVE_PLUGIN_SRCS := $(addprefix tools/libs/guest/,save_bucket.c save_channels.c 
 	save_workset.c save_write.c \
 	save_zero.c)
 
-$(LIBXENPRECOPY): $(call objs,$(ENGINE_SRCS))
+$(LIBXENPRECOPY): $(call objs,$(ENGINE_SRCS)) tools/libs/guest/libxenprecopy.map
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(@F).0 $(XP_LDFLAGS) $(LDFLAGS) -o $@.0 $^ \
-	  $(ENGINE_LIBS)
+	$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
+	  -o $@.0 $(filter %.o,$^) $(ENGINE_LIBS)
 	ln -sf $(@F).0 $@
+
+$(ENGINE): $(call objs,$(ENGINE_SRCS))
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 # It calls what the helper has loaded anyway, and must not bring a second
 # libxenguest: hence no -lxenguest.
 $(SAVE_PLUGIN): $(sort $(call objs,$(SAVE_PLUGIN_SRCS)) $(CHANNEL_OUT_OBJS)) \
-		$(XEN_SIDE_OBJS) $(LIBXENPRECOPY)
+		$(XEN_SIDE_OBJS) tools/libs/guest/libxenprecopy-save.map \
+		$(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) -shared $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(CC) -shared $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	  -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy \
 	  $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
