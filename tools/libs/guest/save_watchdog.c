@@ -68,7 +68,8 @@ static void *watch(void *arg)
         } else {
             if (w->writes)
                 pthread_kill(w->main, SIGNAL);
-            save_cond_wait_until(&w->thread.wake, &w->thread.lock, now + AGAIN_NS);
+            save_cond_wait_until(&w->thread.wake, &w->thread.lock,
+                                 now + AGAIN_NS);
         }
     }
     pthread_mutex_unlock(&w->thread.lock);

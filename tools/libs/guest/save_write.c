@@ -224,4 +224,3 @@ ssize_t write(int fd, const void *buf, size_t len)
         return write_stream(save_active, &iov, 1);
     return ((write_fn *)save_next(&found, "write"))(fd, buf, len);
 }
-
