@@ -54,7 +54,7 @@ int xl_parse_word(const char *name, const char *s, const char *const *names,
  * is to go to, NULL: the terminal. The last one counts.
  */
 int xl_parse_plot(const char *s, const char **file_r, char *err);
-/* On the terminal it can't be together with JSON. 0, or -1 with a line in err. */
+/* Refuses a plot on the terminal beside JSON. 0, or -1 with a line in err. */
 int xl_check_plot(bool plot, const char *file, bool json, char *err);
 
 /*
