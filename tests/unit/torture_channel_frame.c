@@ -230,7 +230,7 @@ static void torture_channel_frame_unpacks_only_where_it_was_said(void **state)
     channel_frame_dispose(&f);
 }
 
-/* ---- runs of zeros --------------------------------------------------------- */
+/* ---- runs of zeros ------------------------------------------------------ */
 
 /* What a frame's pieces come to, by the walk of a receiver. */
 static struct {
@@ -335,7 +335,10 @@ static void torture_channel_frame_runs_at_their_limits(void **state)
 /* What a hostile source may try: a good check, and runs that must not be. */
 static void torture_channel_frame_runs_of_nonsense(void **state)
 {
-    static const struct { struct channel_run run[2]; const char *why; } bad[] = {
+    static const struct {
+        struct channel_run run[2];
+        const char *why;
+    } bad[] = {
         { { { 0, 0 }, { 1, 1 } }, "makes no sense" },
         { { { 5, 4096 }, { 5, 4096 } }, "makes no sense" },
         { { { 6, 4096 }, { 5, 4096 } }, "makes no sense" },

@@ -250,7 +250,7 @@ static void all_of_it_in_order(unsigned int nr, int codec)
     assert_string_equal((char *)w.stock.p + at, GO);
 }
 
-/* ---- zeros, as runs -------------------------------------------------------- */
+/* ---- zeros, as runs ----------------------------------------------------- */
 
 #define PARTS 30000
 

@@ -39,7 +39,8 @@ static double linear(double s)     { return 1000 * s; }
 static double power(double s)      { return 1000 * pow(s, 0.6); }
 static double saturating(double s) { return 5000 * (1 - exp(-s)); }
 
-#define at(c, seconds, side) xpc_curve_pages(&(c), &model, (seconds) * 1e9, side)
+#define at(c, seconds, side) \
+    xpc_curve_pages(&(c), &model, (seconds) * 1e9, side)
 #define assert_near(a, b, share) \
     assert_true(fabs((a) - (b)) <= (share) * fabs((double)(b)) + 1e-9)
 

@@ -251,7 +251,8 @@ static void torture_eval_sim_deadline(void **state)
     static const uint64_t dirty[5] = { 1000, 1000, 1000, 1000, 1000 };
     static const uint64_t downtime[5] = { 9999, 9999, 9999, 9999, 9999 };
     struct sim_case c = { .limit_ns = 200 * MS, .duration_ns = XPC_S - 1,
-                          .prior = { .overhead_ns = 10e6 }, .total_pages = 1000 };
+                          .prior = { .overhead_ns = 10e6 },
+                          .total_pages = 1000 };
     struct fixed_path f;
     struct sim_result r;
 

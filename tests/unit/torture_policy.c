@@ -367,7 +367,7 @@ static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
                     LINK * 110 / 100);
 }
 
-/* What an iteration takes besides sending is the iteration's, not the link's. */
+/* The time an iteration takes besides sending does not count for the link. */
 static void torture_policy_bandwidth_is_of_what_flowed(void **state)
 {
     struct fixture *f = *state;

@@ -134,7 +134,7 @@ static void torture_save_strict_counts_what_has_left(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- more to send than was foreseen --------------------------------------- */
+/* ---- more to send than was foreseen ------------------------------------- */
 
 static int script_too_much(void)
 {
@@ -158,7 +158,7 @@ static void torture_save_strict_too_many_pages_are_not_begun(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- a large guest's bitmap ------------------------------------------------ */
+/* ---- a large guest's bitmap --------------------------------------------- */
 
 /* 160 ms of pages, and of 200 ms less than 50 ms is left for the bitmap. */
 static int script_large_bitmap(void)
@@ -229,7 +229,7 @@ static void torture_save_strict_state_has_the_time_set_aside(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- a guest that does not suspend ---------------------------------------- */
+/* ---- a guest that does not suspend -------------------------------------- */
 
 static int script_no_answer(void)
 {

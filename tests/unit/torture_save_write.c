@@ -130,7 +130,7 @@ static void torture_save_write_auto_counts_what_it_sends_in_full(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- in a sparse guest ----------------------------------------------------- */
+/* ---- in a sparse guest -------------------------------------------------- */
 
 static uint64_t took_ns, flow_ns;
 
@@ -217,7 +217,7 @@ static void torture_save_write_a_slow_link_is_not_flattered(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- under a cap ---------------------------------------------------------- */
+/* ---- under a cap -------------------------------------------------------- */
 
 static uint64_t begun_ns, precopy_ns, final_rate;
 

@@ -119,7 +119,7 @@ static void end_child(pid_t pid)
     nr_children--;
 }
 
-/* ---- one at a time -------------------------------------------------------- */
+/* ---- one at a time ------------------------------------------------------ */
 
 static void takes_seven(void)
 {
@@ -190,7 +190,7 @@ static void torture_xen_lock_leaves_no_files(void **state)
     assert_int_equal(nr_files(), 0);
 }
 
-/* ---- passed on ------------------------------------------------------------ */
+/* ---- passed on ---------------------------------------------------------- */
 
 static int held = -1;
 
@@ -326,7 +326,7 @@ static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
     close(opened);
 }
 
-/* ---- the directory -------------------------------------------------------- */
+/* ---- the directory ------------------------------------------------------ */
 
 static void torture_xen_lock_without_a_directory_there_is_none(void **state)
 {

@@ -114,7 +114,7 @@ void libxl_dominfo_list_free(libxl_dominfo *list, int nr)
     free(list);
 }
 
-/* ---- running a command ---------------------------------------------------- */
+/* ---- running a command -------------------------------------------------- */
 
 static int saved[2];                /* the real outputs; 0: they are in use */
 
@@ -207,7 +207,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- what happens meanwhile ------------------------------------------------ */
+/* ---- what happens meanwhile --------------------------------------------- */
 
 static void second_iteration(void)
 {
@@ -253,7 +253,7 @@ static void comes_back(void)
     domain.suspended = false;
 }
 
-/* ---- migrate-status -------------------------------------------------------- */
+/* ---- migrate-status ----------------------------------------------------- */
 
 static void torture_xl_control_status_tells_all(void **state)
 {
@@ -385,7 +385,7 @@ static void torture_xl_control_watch_json_is_a_line_a_change(void **state)
                "\"sent\"");
 }
 
-/* ---- migrate-set ----------------------------------------------------------- */
+/* ---- migrate-set -------------------------------------------------------- */
 
 static void torture_xl_control_set_changes_what_is_named(void **state)
 {
@@ -488,7 +488,7 @@ static void torture_xl_control_set_refuses(void **state)
     free(before);
 }
 
-/* ---- migrate-cancel -------------------------------------------------------- */
+/* ---- migrate-cancel ----------------------------------------------------- */
 
 static void torture_xl_control_cancel_waits_for_the_end(void **state)
 {
