@@ -271,9 +271,13 @@ int main(void)
         if (bytes)
             tries += run(i, bytes, errors, &nr);
     }
-    qsort(errors, nr, sizeof(errors[0]), ascending);
-    figure("dirty rate, median error (2 is allowed)", errors[nr / 2], "%", 2);
-    figure("dirty rate, worst error (5 is allowed)", errors[nr - 1], "%", 5);
+    if (nr) {
+        qsort(errors, nr, sizeof(errors[0]), ascending);
+        figure("dirty rate, median error (2 is allowed)", errors[nr / 2], "%",
+               2);
+        figure("dirty rate, worst error (5 is allowed)", errors[nr - 1], "%",
+               5);
+    }
     figure("dirty rate, runs that the machine disturbed, made again", tries,
            "runs", 3 * TRIES);
     figures_end();

@@ -152,7 +152,7 @@ static const void *page[MEMORY_PAGES];
 static bool zero[MEMORY_PAGES];
 static uint64_t sink_of_sums;
 
-/* Reads it all, with the widest vectors, and does as little as can be with it. */
+/* Reads it all with the widest vectors and does as little else as possible. */
 #ifdef __x86_64__
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
