@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 #
 # From the files that a scenario left to its result as JSON. Sourced by run.
 
