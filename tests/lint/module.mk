@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What is found in the sources without running them.
+
+DEPS_TEST += clang-format clang-tidy cppcheck git groff-base jq perl shellcheck
+
+LINT := $(BUILD)/lint
+C_FILES := $(shell tests/lint/files .c)
+MODULES := Makefile $(shell tests/lint/files module.mk)
+C_LIST := $(BUILD)/gen/c-files
+$(eval $(call stamp,$(C_LIST),C_FILES))
+
+.PHONY: objects
+objects: $(call objs,$(C_FILES))
+
+# From make's own commands, so that what a module adds for one object is there.
+## make compile_commands.json  for clangd and clang-tidy
+compile_commands.json: $(MODULES) $(C_LIST) $(FLAGS) $(PATHS)
+	@$(MAKE) -nB --no-print-directory objects | jq -Rn --arg dir '$(CURDIR)' \
+	  -f tests/lint/compile-commands.jq >$@.new
+	@mv $@.new $@
+
+# A file is looked at again when its object has been built again.
+TIDY := $(patsubst %.c,$(LINT)/%.tidy,$(C_FILES))
+$(LINT)/%.tidy: $(BUILD)/obj/%.o .clang-tidy | compile_commands.json
+	@mkdir -p $(@D)
+	@clang-tidy -p . --quiet $*.c 2>$@.err || { cat $@.err; exit 1; }
+	@rm $@.err; touch $@
+
+.PHONY: lint-tidy lint-cppcheck lint-exports lint-man lint-scripts lint-text \
+	lint-includes
+lint-tidy: $(TIDY)
+
+lint-cppcheck: compile_commands.json
+	@mkdir -p $(LINT)/cppcheck
+	@cppcheck --quiet --project=$< --cppcheck-build-dir=$(LINT)/cppcheck \
+	  --enable=warning,performance,portability --error-exitcode=1 \
+	  --suppressions-list=tests/lint/suppressions
+
+lint-exports: $(LIBXENPRECOPY) $(LIBXLPRECOPY) $(SAVE_PLUGIN) $(XL)
+	@CC='$(CC) $(XP_CFLAGS)' tests/lint/exports $^ -- \
+	  $(addprefix tools/libs/guest/,$(PUBLIC_HEADERS)) $(LIBXL_HEADERS)
+
+lint-man: $(MAN_PAGES)
+	@tests/lint/man $(wildcard docs/man/*.pod) -- $^
+
+lint-scripts lint-text lint-includes: lint-%:
+	@tests/lint/$*
+
+## make lint               the sources, checked without running them
+LINTS := lint-tidy lint-cppcheck lint-scripts lint-exports lint-man lint-text \
+	lint-includes
+.PHONY: lint
+lint:
+	@$(MAKE) --no-print-directory -k $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \
+	  $(LINTS)
+# Before the slower ones.
+CHECKS := lint $(CHECKS)
+
+## make format-check       the style of what differs from BASE=main
+BASE ?= main
+.PHONY: format-check
+format-check:
+	@git clang-format --diff $(BASE)
