@@ -48,7 +48,7 @@ static int read_number(const char *root, const char *name)
     return number;
 }
 
-/* Returns whether the running Xen's version is known; else it is XEN_VERSION. */
+/* Whether the running Xen's version is known; else it is XEN_VERSION. */
 static bool find_version(const char *root, char *buf, size_t len)
 {
     int major = read_number(root, "major"), minor = read_number(root, "minor");
