@@ -27,8 +27,8 @@ $(LINT)/%.tidy: $(BUILD)/obj/%.o .clang-tidy | compile_commands.json
 	@clang-tidy -p . --quiet $*.c 2>$@.err || { cat $@.err; exit 1; }
 	@rm $@.err; touch $@
 
-.PHONY: lint-tidy lint-cppcheck lint-exports lint-man lint-scripts lint-text \
-	lint-includes
+.PHONY: lint-tidy lint-cppcheck lint-exports lint-flags lint-man lint-scripts \
+	lint-text lint-includes
 lint-tidy: $(TIDY)
 
 lint-cppcheck: compile_commands.json
@@ -41,6 +41,14 @@ lint-exports: $(LIBXENPRECOPY) $(LIBXLPRECOPY) $(SAVE_PLUGIN) $(XL)
 	@CC='$(CC) $(XP_CFLAGS)' tests/lint/exports $^ -- \
 	  $(addprefix tools/libs/guest/,$(PUBLIC_HEADERS)) $(LIBXL_HEADERS)
 
+# What is built is up to date, and no longer when a flag changes.
+lint-flags: $(SAVE_HELPER)
+	@$(MAKE) --no-print-directory -q $< || { echo "$< is built each time" >&2; exit 1; }
+	@for v in CC=other CFLAGS=-Dother CPPFLAGS=-Dother LDFLAGS=-Dother; do \
+	  $(MAKE) --no-print-directory -q $$v $< || [ $$? != 1 ] || continue; \
+	  echo "$$v does not rebuild $<" >&2; exit 1; \
+	done
+
 lint-man: $(MAN_PAGES)
 	@tests/lint/man $(wildcard docs/man/*.pod) -- $^
 
@@ -48,8 +56,8 @@ lint-scripts lint-text lint-includes: lint-%:
 	@tests/lint/$*
 
 ## make lint               the sources, checked without running them
-LINTS := lint-tidy lint-cppcheck lint-scripts lint-exports lint-man lint-text \
-	lint-includes
+LINTS := lint-tidy lint-cppcheck lint-scripts lint-exports lint-flags lint-man \
+	lint-text lint-includes
 .PHONY: lint
 lint:
 	@$(MAKE) --no-print-directory -k $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \
