@@ -348,7 +348,8 @@ static int script_of_a_last_round(void)
     assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(w.cb->suspend(NULL), 1);
     for (int i = 0; i < NR; i++)
-        before[i] = __atomic_load_n(&each[i].len, __ATOMIC_RELAXED);
+        before[i] = atomic_load_explicit(&each[i].len,
+                                         memory_order_relaxed);
     for (int i = 0; i < LAST_ROUND && !r; i++)
         r = send_guest();
     return r || put(end, 8);
