@@ -154,11 +154,11 @@ int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
 
 /*
  * Other parameters for the migration under way, all of them, but for once,
- * guest and learned, which it keeps. ERROR_NOTFOUND: none is under way. ERROR_INVAL: they
- * make no sense, can't be met, or have another policy, zero_pages, channels,
- * compress or compress_level than those in force; _check tells why in one
- * line, and changes nothing. The save helper checks once more when it takes
- * them in: see _refused.
+ * guest and learned, which it keeps. ERROR_NOTFOUND: none is under way.
+ * ERROR_INVAL: they make no sense, can't be met, or have another policy,
+ * zero_pages, channels, compress or compress_level than those in force; _check
+ * tells why in one line, and changes nothing. The save helper checks once more
+ * when it takes them in: see _refused.
  */
 int libxl_domain_precopy_set(libxl_ctx *ctx, uint32_t domid,
                              const libxl_precopy_params *params);

@@ -26,7 +26,8 @@ void channels_settle_plain(struct sender *s);
  * Starts the transport of s->t, as often as its parameters ask for channels,
  * and makes the receiver's acquaintance: s->channels, and s->greeted. If that
  * is a stock one: s->stock_receiver, and one plain connection, which it says,
- * and the parameters then say so too. host is for people. Returns 0, or -1: failed, or interrupted.
+ * and the parameters then say so too. host is for people. Returns 0, or -1:
+ * failed, or interrupted.
  */
 int channels_connect(struct sender *s, char *rune, const char *host);
 

@@ -13,8 +13,8 @@
 
 /*
  * What earlier migrations to the host have taught for such a guest; all 0 when
- * that is nothing, or can't be read, with one line in err: no migration fails for it.
- * Returns on how many migrations it rests.
+ * that is nothing, or can't be read, with one line in err: no migration fails
+ * for it. Returns on how many migrations it rests.
  */
 size_t history_learn(const char *host, const struct xpc_guest *guest,
                      struct xpc_prior *learned_r,

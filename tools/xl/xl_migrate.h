@@ -57,7 +57,7 @@ struct migrate_options {
     bool paused, preserve_domid, debug;
     int history;                    /* enum history_mode */
     struct xpc_params params;
-    bool not_enforced;              /* a downtime is stated, --debug breaks it */
+    bool not_enforced;              /* downtime stated, but --debug */
     int progress;                   /* enum progress_mode */
     const char *report_file;        /* NULL: none */
 };
@@ -163,9 +163,9 @@ struct guard {
 /*
  * Forks the guard. Returns 1 in the parent, or -1 with errno. In the guard it
  * returns 0 and the last word, if and when the parent and its save helper
- * have ended without guard_end(), or at once after GUARD_LATE; the guard has the parent's memory as it was,
- * of the transport what the receiver says (NULL: there is none), and is to
- * exit.
+ * have ended without guard_end(), or at once after GUARD_LATE. It has the
+ * parent's memory as it was and, of the transport (NULL: there is none), what
+ * the receiver says. It is to exit.
  */
 int guard_start(struct guard *g, struct transport *t, int *word_r);
 

@@ -91,7 +91,7 @@ enum xpc_device_model {
 /* More vifs and disks are taken for so many. */
 #define XPC_DEVICES_MAX 1024
 
-/* The guest, as far as its switchover overhead depends on it. All 0: unknown. */
+/* What a guest's switchover overhead depends on. All 0: unknown. */
 struct xpc_guest {
     int device_model;               /* enum xpc_device_model */
     uint64_t devices;               /* its vifs and disks */
