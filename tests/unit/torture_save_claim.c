@@ -108,7 +108,7 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
     assert_int_equal(w.switches + w.cleans, 0);
 }
 
-/* ---- whose parameters ----------------------------------------------------- */
+/* ---- whose parameters ---------------------------------------------------- */
 
 static int script_own(void)
 {
@@ -163,7 +163,7 @@ static void torture_save_claim_stale_parameters_are_not_used(void **state)
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_stock), 0);
 }
 
-/* ---- saves without the lock ------------------------------------------------ */
+/* ---- saves without the lock ---------------------------------------------- */
 
 static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
 {

@@ -516,7 +516,7 @@ static void torture_save_control_the_bitmaps_tell_the_working_set(
     xpc_report_dispose(&r);
 }
 
-/* ---- the device model's log ----------------------------------------------- */
+/* ---- the device model's log ---------------------------------------------- */
 
 static int script_dm_log(void)
 {

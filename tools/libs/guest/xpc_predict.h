@@ -145,8 +145,8 @@ uint64_t xpc_predict_bitmap_ns(uint64_t pfns);
 
 /*
  * How much of what was measured, from reading the bitmap to the first page, is
- * the bitmap's: at most four times what is assumed (0.7 s for a TiB were seen on
- * a loaded machine, where 0.2 s are assumed). The rest, such as mapping the
+ * the bitmap's: at most four times what is assumed (0.7 s for a TiB were seen
+ * on a loaded machine, where 0.2 s are assumed). The rest, such as mapping the
  * first pages, does not grow with the guest: it is overhead.
  */
 uint64_t xpc_predict_bitmap_part(uint64_t measured_ns, uint64_t pfns);
