@@ -31,8 +31,10 @@ endif
 CFLAGS ?= -O2 -g
 # What the sources need whatever the user puts in CFLAGS.
 XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wpointer-arith -fPIC -pthread \
-	-Itools/libs/guest -Itools/libxl -Itools/xl -I$(BUILD)/gen
+	-Wmissing-prototypes -Wpointer-arith -Werror=implicit-function-declaration \
+	-fPIC -pthread
+# The public headers, <xenprecopy/...>: every part may include them.
+PUBLIC_INCLUDE := -Itools/libs/guest/include
 XP_LDFLAGS := -pthread -Wl,-z,defs
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liblz4-dev libxxhash-dev \
@@ -79,13 +81,29 @@ PATHS := $(BUILD)/gen/paths
 PATHS_TEXT := $(PREFIX) $(XEN_VERSION) $(VERSION)
 $(eval $(call stamp,$(PATHS),PATHS_TEXT))
 
+# $(eval $(call part,NAME,FOLDER,PARTS,OPTIONS)): the sources under FOLDER may
+# include the headers of PARTS, as "PART/header.h", besides the public ones, and
+# no others of ours: with anything else they do not compile. OPTIONS are added.
+define part
+$(BUILD)/obj/$(2)/%.o: INCLUDES = $(4) -I$(BUILD)/parts/$(1)
+$(BUILD)/parts/$(1): Makefile $(filter-out Makefile,$(MAKEFILE_LIST))
+	@rm -rf $$@ && mkdir -p $$@
+	@ln -s $(addprefix $(abspath tools/libs/guest)/,$(3)) $$@/
+PART_DIRS += $(BUILD)/parts/$(1)
+endef
+
 include tools/libs/guest/module.mk
 include $(wildcard tools/libxl/module.mk tools/xl/module.mk)
 include $(wildcard tests/*/module.mk docs/module.mk)
 
-$(BUILD)/obj/%.o: %.c $(FLAGS)
+# Tests, benchmarks and the like may look into everything.
+ALL_INCLUDES := -Itools/libs/guest -Itools/libxl -Itools/xl -Itests
+INCLUDES = $(ALL_INCLUDES)
+COMPILE = $(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(INCLUDES) $(CFLAGS) $(CPPFLAGS)
+
+$(BUILD)/obj/%.o: %.c $(FLAGS) | $(PART_DIRS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

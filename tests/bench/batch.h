@@ -11,9 +11,10 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "save_iov.h"
-#include "save_zero.h"
-#include "xenprecopy.h"
+#include <xenprecopy/xenprecopy.h>
+
+#include "base/iov.h"
+#include "save/stream/zero.h"
 
 #define BATCH SAVE_ZERO_BATCH
 

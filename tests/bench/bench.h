@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
 
 /*
  * The next figure, beside what it is to be compared with. It is written at

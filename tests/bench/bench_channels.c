@@ -22,12 +22,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
+#include "base/workers.h"
 #include "batch.h"
 #include "bench.h"
-#include "channel_frame.h"
-#include "channel_out.h"
-#include "save_thread.h"
-#include "save_workers.h"
+#include "channels/frame.h"
+#include "channels/out.h"
 
 /* 1 GiB: there are over a hundred streams, and make bench has ten minutes. */
 #define STREAM_PAGES (UINT64_C(1) << 18)
@@ -241,11 +242,11 @@ static struct outcome run_plain(const char *way)
     uint64_t begun;
 
     open_connection(&c, way);
-    begun = save_now_ns();
+    begun = clock_now_ns();
     for (uint64_t pfn = 0; pfn < STREAM_PAGES; pfn += BATCH)
         batch_put(write_plain, &c.to, memory, MEMORY_PAGES, pfn);
     close_connection(&c);
-    o.pages_per_s = STREAM_PAGES * 1e9 / (save_now_ns() - begun);
+    o.pages_per_s = STREAM_PAGES * 1e9 / (clock_now_ns() - begun);
     return o;
 }
 
@@ -270,7 +271,7 @@ static size_t write_channels(void *to, struct iovec *iov, int iovcnt)
             if (n < 0)
                 err(1, "channels");
             if (!n)
-                channel_out_wait(t->out, save_now_ns() + XPC_S);
+                channel_out_wait(t->out, clock_now_ns() + XPC_S);
             part.iov_len = n;
             save_stream_written(&t->s, &part, 1, n);
             left.iov_base = (char *)left.iov_base + n;
@@ -307,7 +308,7 @@ static uint64_t send_all(struct target *t, const struct connection *c,
         batch_put(write_channels, t, memory, MEMORY_PAGES, pfn);
     channel_out_flush(t->out);
     while (!channel_out_left(t->out))
-        channel_out_wait(t->out, save_now_ns() + XPC_S);
+        channel_out_wait(t->out, clock_now_ns() + XPC_S);
     channel_out_counts(t->out, &count, &wire);
     write_end(c, channel_out_sequence(t->out), token);
     return wire;
@@ -325,7 +326,7 @@ static struct outcome run(const char *way, unsigned int nr, int codec,
     int fds[CHANNELS_MAX];
     uint64_t begun;
 
-    *(uint64_t *)(void *)h.token = save_now_ns();
+    *(uint64_t *)(void *)h.token = clock_now_ns();
     for (h.index = 0; h.index < nr; h.index++) {
         open_connection(&c[h.index], way);
         say_hello(&c[h.index], &h);
@@ -337,11 +338,11 @@ static struct outcome run(const char *way, unsigned int nr, int codec,
     t.out = channel_out_start(&how);
     if (!t.out)
         err(1, "channels");
-    begun = save_now_ns();
+    begun = clock_now_ns();
     o.bytes = send_all(&t, &c[0], h.token);
     for (unsigned int i = 0; i < nr; i++)
         close_connection(&c[i]);
-    o.pages_per_s = STREAM_PAGES * 1e9 / (save_now_ns() - begun);
+    o.pages_per_s = STREAM_PAGES * 1e9 / (clock_now_ns() - begun);
     channel_out_stop(t.out);
     save_zero_stop(t.z);
     return o;

@@ -66,7 +66,7 @@ static void bench_hashing(const char *mem)
 
 /*
  * A domain's pages are mapped for sampling one behind the other, wherever they
- * are, up to 1024 in a call (xen_source.c). This does the same with the pages
+ * are, up to 1024 in a call (xen/source.c). This does the same with the pages
  * of a file, of 2 GiB for want of 24: a sample of 48 MiB is too much for the
  * cache, as it would be in 24 GiB of its own. What is next to each other in the
  * file is not in memory (fill()), so that a call can map it as Xen's does. What

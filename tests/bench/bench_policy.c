@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
 #include "bench.h"
-#include "save_plugin.h"
-#include "xpc_units.h"
+#include "save/session.h"
 
 #define TIB_PAGES (UINT64_C(1) << 28)
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)

@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <xenprecopy/cells.h>
+#include <xenprecopy/units.h>
+
 #include "bench.h"
-#include "xpc_cells.h"
-#include "xpc_units.h"
 
 #define CELLS 10000
 

@@ -15,13 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xenprecopy/xenprecopy.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "base/workers.h"
 #include "batch.h"
 #include "bench.h"
-#include "save_thread.h"
-#include "save_workers.h"
-#include "save_zero.h"
-#include "xenprecopy.h"
-#include "xpc_zero.h"
+#include "core/zero.h"
+#include "save/stream/zero.h"
 
 #define STREAM_PAGES (UINT64_C(4) << 18)        /* 4 GiB */
 #define MEMORY_PAGES (UINT64_C(1) << 18)        /* sent again and again */
@@ -110,14 +112,14 @@ static struct outcome run(int threads)
     struct outcome o = { .bytes = STREAM_PAGES * (XPC_PAGE_SIZE + 8) };
     struct save_stream s;
     struct way way = { .fd = sink.fd, .z = z, .s = &s };
-    uint64_t begun = save_now_ns();
+    uint64_t begun = clock_now_ns();
 
     save_stream_init(&s);
     s.skip = 0;                 /* batches, without the stream's headers */
     for (uint64_t pfn = 0; pfn < STREAM_PAGES; pfn += BATCH)
         batch_put(write_some, &way, memory, MEMORY_PAGES, pfn);
     close_sink(&sink);
-    o.pages_per_s = STREAM_PAGES * 1e9 / (save_now_ns() - begun);
+    o.pages_per_s = STREAM_PAGES * 1e9 / (clock_now_ns() - begun);
     if (z)
         o.bytes = s.bytes;
     save_zero_stop(z);
@@ -184,9 +186,9 @@ static double gb_per_s(struct save_workers *w, save_work_fn *fn)
     uint64_t begun, ns, best = UINT64_MAX;
 
     for (int i = 0; i < 2 * TRIES; i++) {
-        begun = save_now_ns();
+        begun = clock_now_ns();
         save_workers_run(w, fn, NULL, MEMORY_PAGES, 64);
-        ns = save_now_ns() - begun;
+        ns = clock_now_ns() - begun;
         if (ns < best)
             best = ns;
     }

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "xenprecopy.h"
-#include "xpc_meter.h"
-#include "xpc_units.h"
+#include <xenprecopy/meter.h>
+#include <xenprecopy/units.h>
+#include <xenprecopy/xenprecopy.h>
 
 struct mapped_source {
     struct xpc_source src;

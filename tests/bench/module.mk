@@ -8,19 +8,19 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/be
 
 # What is measured there and is not in the library.
 $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
-	save_sampler.c save_stream.c save_thread.c save_workset.c))
+	save/sampler.c save/stream/parse.c save/workset.c))
 $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
-	save_stream.c save_thread.c save_workers.c save_zero.c))
+	save/stream/parse.c save/stream/zero.c))
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
-	save_stream.c save_workers.c save_zero.c)) $(CHANNEL_OUT_OBJS)
+	save/stream/parse.c save/stream/zero.c)) $(CHANNEL_OUT_OBJS)
 $(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
 # Its receiver, and for what it has over ssh.
 $(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl
 DEPS_TEST += openssh-client openssh-server
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ENGINE)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ENGINE) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) \
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) $(BASE) \
 	  $(ENGINE_LIBS) $(BENCH_LIBS)
 
 ## make bench              figures of what things cost, into build/bench.json

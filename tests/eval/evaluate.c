@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "sim.h"
 #include "sim_report.h"
-#include "xpc_units.h"
 
 /* The grid: a trace has all combinations. */
 static const double bandwidths[] = { 50e6, 125e6, 312.5e6, 625e6 };

@@ -21,9 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
 #include "trace_file.h"
 #include "track.h"
-#include "xpc_units.h"
 
 /* Before recording begins nothing hangs on the intervals. */
 #define WARM_UP_INTERVAL_NS (200 * XPC_MS)

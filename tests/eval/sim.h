@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "xpc_policy.h"
+#include "core/policy.h"
 
 /* ---- pseudo-random numbers ------------------------------------------- */
 

@@ -3,9 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include <xenprecopy/units.h>
+#include <xenprecopy/workset.h>
+
 #include "sim.h"
-#include "xpc_workset.h"
-#include "xpc_units.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 

@@ -2,9 +2,10 @@
 /* The policies that are compared, and the oracle. */
 #include <stdio.h>
 
+#include <xenprecopy/units.h>
+
+#include "json/migration.h"
 #include "sim.h"
-#include "xpc_types.h"
-#include "xpc_units.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 

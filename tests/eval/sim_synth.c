@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "sim.h"
-#include "xpc_units.h"
 
 #define INTERVAL_NS (25 * XPC_MS)
 #define LENGTH_NS (75 * XPC_S)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Traces in files: the callbacks that xpc_trace.h asks for. */
+/* Traces in files: the callbacks that trace/trace.h asks for. */
 #ifndef TRACE_FILE_H
 #define TRACE_FILE_H
 
 #include <stdio.h>
 
-#include "xpc_trace.h"
+#include "trace/trace.h"
 
 /* f stays the caller's. */
 struct xpc_trace_sink trace_sink(FILE *f);

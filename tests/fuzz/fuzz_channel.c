@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_frame.h"
+#include "channels/frame.h"
 
 #define NR_MAX 4
 #define SEQUENCES 256
@@ -249,7 +249,7 @@ static void pass_on(unsigned int i)
     channel_order_done(&t.order, i, h);
 }
 
-/* Those whose turn it is, as channel_in.c has it. false: it is over. */
+/* Those whose turn it is, as channels/in.c has it. false: it is over. */
 static bool pass_all(void)
 {
     for (unsigned int i = 0; i < t.order.nr; i++) {

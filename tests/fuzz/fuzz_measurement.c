@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xpc_cells.h"
-#include "xpc_measure.h"
+#include <xenprecopy/cells.h>
+#include <xenprecopy/forms.h>
+#include <xenprecopy/measure.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

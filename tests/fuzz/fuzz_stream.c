@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "../unit/stream_reader.h"
-#include "save_zero.h"
+#include "save/stream/zero.h"
 
 #define PIECES 512
 

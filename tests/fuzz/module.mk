@@ -15,18 +15,18 @@ FUZZ_SECONDS ?= 600
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # What a target needs outside the engine, and the longest input it is given.
-FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save_stream.c save_thread.c \
-	save_workers.c save_zero.c)
+FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save/stream/parse.c \
+	save/stream/zero.c base/thread.c base/workers.c)
 FUZZ_LEN_stream := 65536
-FUZZ_SRCS_channel := $(addprefix tools/libs/guest/,channel_codec.c \
-	channel_frame.c channel_wire.c)
+FUZZ_SRCS_channel := $(addprefix tools/libs/guest/,channels/codec.c \
+	channels/frame.c channels/wire.c)
 FUZZ_LIBS_channel := $(CHANNEL_LIBS)
 
 .SECONDEXPANSION:
 $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
-		$(wildcard tools/libs/guest/*.h tests/unit/*.h) $(FLAGS)
+		$(wildcard tools/libs/guest/*/*.h tools/libs/guest/*/*/*.h tests/support/*.h) $(FLAGS)
 	@mkdir -p $(@D)
-	clang $(XP_CFLAGS) -O1 -g -fno-omit-frame-pointer \
+	clang $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(ALL_INCLUDES) -O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(ENGINE_LIBS) \
 	  $(FUZZ_LIBS_$*)

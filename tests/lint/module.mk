@@ -27,8 +27,8 @@ $(LINT)/%.tidy: $(BUILD)/obj/%.o .clang-tidy | compile_commands.json
 	@clang-tidy -p . --quiet $*.c 2>$@.err || { cat $@.err; exit 1; }
 	@rm $@.err; touch $@
 
-.PHONY: lint-tidy lint-cppcheck lint-exports lint-flags lint-man lint-scripts \
-	lint-text lint-includes
+.PHONY: lint-tidy lint-cppcheck lint-exports lint-flags lint-man lint-parts \
+	lint-scripts lint-text lint-includes
 lint-tidy: $(TIDY)
 
 lint-cppcheck: compile_commands.json
@@ -38,8 +38,11 @@ lint-cppcheck: compile_commands.json
 	  --suppressions-list=tests/lint/suppressions
 
 lint-exports: $(LIBXENPRECOPY) $(LIBXLPRECOPY) $(SAVE_PLUGIN) $(XL)
-	@CC='$(CC) $(XP_CFLAGS)' tests/lint/exports $^ -- \
-	  $(addprefix tools/libs/guest/,$(PUBLIC_HEADERS)) $(LIBXL_HEADERS)
+	@CC='$(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) -Itools/libxl' tests/lint/exports $^ -- \
+	  $(PUBLIC_HEADERS) $(LIBXL_HEADERS)
+
+lint-parts: compile_commands.json | $(PART_DIRS)
+	@CC='$(CC)' tests/lint/parts $(BUILD)/parts $<
 
 # What is built is up to date, and no longer when a flag changes.
 lint-flags: $(SAVE_HELPER)
@@ -57,7 +60,7 @@ lint-scripts lint-text lint-includes: lint-%:
 
 ## make lint               the sources, checked without running them
 LINTS := lint-tidy lint-cppcheck lint-scripts lint-exports lint-flags lint-man \
-	lint-text lint-includes
+	lint-text lint-includes lint-parts
 .PHONY: lint
 lint:
 	@$(MAKE) --no-print-directory -k $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <string.h>
 
-#include "random_curve.h"
-#include "published.h"
-#include "xpc_advice.h"
+#include <xenprecopy/advice.h>
+
+#include "support/published.h"
+#include "support/random_curve.h"
+#include "support/torture.h"
 
 #define CURVES 3000
 

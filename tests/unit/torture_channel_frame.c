@@ -3,12 +3,11 @@
  * One frame after the other, as it is on the wire: made, read back, and
  * refused.
  */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel_frame.h"
+#include "channels/frame.h"
+#include "support/torture.h"
 
 static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 static const uint8_t other[CHANNEL_TOKEN] = "of another one.";

@@ -2,8 +2,6 @@
 /*
  * The sending end alone, of many channels, and a far end that has its moods.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,10 +11,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "channel_frame.h"
-#include "channel_out.h"
-#include "save_thread.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "channels/frame.h"
+#include "channels/out.h"
+#include "support/torture.h"
 
 #define NR CHANNELS_MAX
 #define CAP 20000000
@@ -76,17 +77,17 @@ static void torture_channel_out_a_stall_is_broken_off(void **state)
     (void)state;
     while (channel_out_put(w.out, some, sizeof(some)) > 0) {}
     assert_int_equal(channel_out_left(w.out), 0);
-    begun = save_now_ns();
+    begun = clock_now_ns();
     channel_out_wait(w.out, begun + 20 * XPC_MS);
-    assert_true(save_now_ns() - begun >= 20 * XPC_MS);
-    begun = save_now_ns();
+    assert_true(clock_now_ns() - begun >= 20 * XPC_MS);
+    begun = clock_now_ns();
     channel_out_break(w.out);
     assert_int_equal(channel_out_left(w.out), -1);
     assert_int_equal(errno, ECANCELED);
     assert_int_equal(channel_out_put(w.out, some, 1), -1);
     channel_out_stop(w.out);
     w.out = NULL;
-    assert_true(save_now_ns() - begun < 500 * XPC_MS);
+    assert_true(clock_now_ns() - begun < 500 * XPC_MS);
 }
 
 /*
@@ -95,7 +96,7 @@ static void torture_channel_out_a_stall_is_broken_off(void **state)
  */
 static void torture_channel_out_an_idle_one_that_dies_is_noticed(void **state)
 {
-    uint64_t begun = save_now_ns();
+    uint64_t begun = clock_now_ns();
     int busy = NR, held, r;
 
     (void)state;
@@ -111,8 +112,8 @@ static void torture_channel_out_an_idle_one_that_dies_is_noticed(void **state)
     close(w.received[!busy]);
     w.received[!busy] = -1;
     while (!(r = channel_out_left(w.out)) &&
-           save_now_ns() < begun + 20 * XPC_S)
-        channel_out_wait(w.out, save_now_ns() + 5 * XPC_MS);
+           clock_now_ns() < begun + 20 * XPC_S)
+        channel_out_wait(w.out, clock_now_ns() + 5 * XPC_MS);
     assert_int_equal(r, -1);
     assert_int_equal(errno, EPIPE);
 }
@@ -129,7 +130,7 @@ static void read_all(const struct pollfd *fds)
         if (fds[i].revents && (n = read(fds[i].fd, buf, sizeof(buf))) > 0)
             bytes += n;
     }
-    w.at[w.nr].ns = save_now_ns();
+    w.at[w.nr].ns = clock_now_ns();
     w.at[w.nr++].bytes = bytes;
 }
 
@@ -168,15 +169,15 @@ static uint64_t most_in_a_second(void)
 /* However many channels were held up by it. */
 static void torture_channel_out_keeps_the_cap_after_a_stall(void **state)
 {
-    uint64_t until = save_now_ns() + STALL_NS + 1500 * XPC_MS;
+    uint64_t until = clock_now_ns() + STALL_NS + 1500 * XPC_MS;
     pthread_t thread;
 
     (void)state;
     channel_out_rate(w.out, CAP);
     assert_int_equal(pthread_create(&thread, NULL, stall_and_read, NULL), 0);
-    while (save_now_ns() < until) {
+    while (clock_now_ns() < until) {
         if (!channel_out_put(w.out, some, sizeof(some)))
-            channel_out_wait(w.out, save_now_ns() + 5 * XPC_MS);
+            channel_out_wait(w.out, clock_now_ns() + 5 * XPC_MS);
     }
     __atomic_store_n(&w.stop, true, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);

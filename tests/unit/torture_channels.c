@@ -2,8 +2,6 @@
 /*
  * Both ends of a migration over several channels, through real pipes.
  */
-#include "pipe_reader.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,11 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel_frame.h"
-#include "channel_in.h"
-#include "channel_out.h"
-#include "save_thread.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "channels/frame.h"
+#include "channels/in.h"
+#include "channels/out.h"
+#include "support/pipe_reader.h"
 
 #define NR 4
 #define GO "you are cleared"
@@ -152,7 +153,7 @@ static int put(const void *p, size_t len)
         if (n < 0)
             return -1;
         if (!n)
-            channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+            channel_out_wait(w.out, clock_now_ns() + 10 * XPC_S);
     }
     return 0;
 }
@@ -163,7 +164,7 @@ static int drain(void)
 
     channel_out_flush(w.out);
     while (!(r = channel_out_left(w.out)))
-        channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+        channel_out_wait(w.out, clock_now_ns() + 10 * XPC_S);
     return r < 0 ? -1 : 0;
 }
 
@@ -274,7 +275,7 @@ static int put_zeros(size_t len)
         if (n < 0)
             return -1;
         if (!n)
-            channel_out_wait(w.out, save_now_ns() + 10 * XPC_S);
+            channel_out_wait(w.out, clock_now_ns() + 10 * XPC_S);
     }
     return 0;
 }
@@ -393,7 +394,7 @@ static void torture_channels_one_that_dies_is_the_end(void **state)
 static void torture_channels_share_the_cap(void **state)
 {
     static uint8_t some[1 << 20];
-    uint64_t begun = save_now_ns(), ns;
+    uint64_t begun = clock_now_ns(), ns;
 
     (void)state;
     start_both(NR, CHANNEL_PLAIN, 0, 0);
@@ -401,7 +402,7 @@ static void torture_channels_share_the_cap(void **state)
     for (int i = 0; i < 8; i++)
         assert_int_equal(put(some, 1000000), 0);
     assert_int_equal(drain(), 0);
-    ns = save_now_ns() - begun;
+    ns = clock_now_ns() - begun;
     assert_true(ns >= 170 * XPC_MS);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "xpc_curve.h"
-#include "xpc_units.h"
+#include <xenprecopy/curve.h>
+#include <xenprecopy/units.h>
+
+#include "support/torture.h"
 
 #define TOTAL 1000000
 #define TENTH UINT64_C(100000000)   /* of a second, in ns */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
-#include "random_curve.h"
-#include "xpc_evacuate.h"
-#include "xpc_units.h"
+#include <xenprecopy/evacuate.h>
+#include <xenprecopy/units.h>
+
+#include "support/random_curve.h"
+#include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define LINK (UINT64_C(100000) * PAGE_BYTES)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The evaluation's simulator against migrations worked out by hand. */
-#include "torture.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "../eval/sim.h"
-#include "xpc_units.h"
+#include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define MS XPC_MS

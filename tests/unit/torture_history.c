@@ -2,17 +2,18 @@
 /*
  * What earlier migrations teach: the entries, and the prediction from them.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xpc_history.h"
-#include "xpc_predict.h"
-#include "xpc_units.h"
+#include <xenprecopy/forms.h>
+#include <xenprecopy/history.h>
+#include <xenprecopy/predict.h>
+#include <xenprecopy/units.h>
+
+#include "support/torture.h"
 
 #define LINK UINT64_C(100000000)    /* bytes per second */
 #define PAGE_NS (UINT64_C(4104) * XPC_S / LINK)

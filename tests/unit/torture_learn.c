@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <math.h>
 #include <string.h>
 
-#include "xpc_learn.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "core/learn.h"
+#include "support/torture.h"
 
 #define TOTAL 100000
 

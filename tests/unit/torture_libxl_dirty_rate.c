@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What can be tested of libxl_domain_dirty_rate() where there is no Xen. */
-#include "torture.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libxl_dirty_rate.h"
 #include "libxl_precopy.h"
+#include "support/torture.h"
 
 static void torture_libxl_dirty_rate_json(void **state)
 {

@@ -2,8 +2,6 @@
 /*
  * The files of the history: names, damage, and several writers at once.
  */
-#include "torture.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,8 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
 #include "libxl_precopy_history.h"
-#include "xpc_units.h"
+#include "support/torture.h"
 
 static char top[64], dir[96];
 static char err[LIBXL_PRECOPY_ERR_LEN];

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,7 +6,8 @@
 #include <unistd.h>
 
 #include "libxl_precopy.h"
-#include "xen_store.h"
+#include "support/torture.h"
+#include "xen/store.h"
 
 static void torture_libxl_precopy_params_round_trip(void **state)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
+#include <xenprecopy/units.h>
 
-#include "fake_xenstore.h"
-#include "fake_helper.h"
-
+#include "json/migration.h"
 #include "libxl_precopy_internal.h"
-#include "xen_lock.h"
-#include "xpc_types.h"
-#include "xpc_units.h"
+#include "support/fake_helper.h"
+#include "support/fake_xenstore.h"
+#include "support/torture.h"
+#include "xen/lock.h"
 
 #define DIR "/libxl/7/precopy/"
 

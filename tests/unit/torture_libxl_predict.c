@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libxl_precopy.h"
 #include "libxl_predict.h"
+#include "support/torture.h"
 
 static char json[4096];
 

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "torture.h"
+#include <xenprecopy/forms.h>
+#include <xenprecopy/measure.h>
+#include <xenprecopy/units.h>
+#include <xenprecopy/xenprecopy.h>
 
-#include "xenprecopy.h"
-#include "xpc_measure.h"
-#include "xpc_units.h"
+#include "support/torture.h"
 
 /* As QEMU writes it. */
 static const char qemu[] =

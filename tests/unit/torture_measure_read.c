@@ -3,16 +3,17 @@
  * Measurements as people have them: tests/data/measurements, and what is made
  * of these here.
  */
-#include "torture.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenprecopy.h"
-#include "xpc_measure.h"
-#include "xpc_units.h"
+#include <xenprecopy/forms.h>
+#include <xenprecopy/measure.h>
+#include <xenprecopy/units.h>
+#include <xenprecopy/xenprecopy.h>
+
+#include "support/torture.h"
 
 #define MIB (1048576 / XPC_PAGE_SIZE)
 #define GIB (1024 * MIB)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The meter against a source whose truth is known. */
-#include "torture.h"
-
 #include <stdio.h>
 
-#include "fake_source.h"
-#include "xpc_meter.h"
-#include "xpc_units.h"
+#include <xenprecopy/meter.h>
+#include <xenprecopy/units.h>
+
+#include "support/fake_source.h"
+#include "support/torture.h"
 
 /* Hot, warm and untouched pages, with a hole in every hole_every pfns. */
 static struct fake_source *mixed(uint64_t nr, uint64_t seed,

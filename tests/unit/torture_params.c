@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenprecopy.h"
-#include "xpc_types.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+#include <xenprecopy/xenprecopy.h>
+
+#include "json/migration.h"
+#include "support/torture.h"
 
 static int read_params(struct xpc_params *p, const char *json, char *err)
 {

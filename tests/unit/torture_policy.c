@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "policy_fixture.h"
+#include "support/policy_fixture.h"
 
 static void torture_policy_stops_within_the_limit(void **state)
 {

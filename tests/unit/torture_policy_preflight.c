@@ -2,7 +2,7 @@
 /*
  * What is refused before the first copy, and what may be changed after it.
  */
-#include "policy_fixture.h"
+#include "support/policy_fixture.h"
 
 static void torture_policy_preflight_refuses_the_impossible(void **state)
 {

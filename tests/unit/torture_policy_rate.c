@@ -2,12 +2,12 @@
 /*
  * What the policy takes the link for, when not all that could leave does.
  */
-#include "torture.h"
-
 #include <string.h>
 
-#include "xpc_policy.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "core/policy.h"
+#include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define LINK UINT64_C(100000000)    /* bytes per second */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
+#include <xenprecopy/predict.h>
 
-#include "published.h"
-#include "xpc_predict.h"
+#include "support/published.h"
+#include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 

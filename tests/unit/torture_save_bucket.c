@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
+#include <xenprecopy/units.h>
 
-#include "save_bucket.h"
-#include "xpc_units.h"
+#include "base/rate_limiter.h"
+#include "support/torture.h"
 
 #define SECONDS 10
 #define LATE_MAX 4000001

@@ -3,16 +3,17 @@
  * What leaves the plug-in over channels, as a stock receiver sees it behind
  * them.
  */
-#include "fake_guest.h"
-#include "pipe_reader.h"
-
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "channel_frame.h"
-#include "channel_in.h"
-#include "channel_lend.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "channels/frame.h"
+#include "channels/handover.h"
+#include "channels/in.h"
+#include "support/fake_guest.h"
+#include "support/pipe_reader.h"
 
 #define NR 3
 #define FIRST "what the toolstack has sent before"
@@ -297,13 +298,13 @@ static int script_capped(void)
 {
     char headers[40] = { 0 };
     uint32_t end[2] = { 0, 0 };
-    uint64_t begun_ns = save_now_ns();
+    uint64_t begun_ns = clock_now_ns();
 
     memset(guest, 1, sizeof(guest));
     assert_int_equal(put(headers, 40), 0);
     w.dirty = 10;
     assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
-    precopy_ns = save_now_ns() - begun_ns;
+    precopy_ns = clock_now_ns() - begun_ns;
     /* All that was written has left, and the decision knows how fast. */
     assert_in_range(save_active->flow_bytes, BATCH * PAGE,
                     BATCH * (PAGE + 9));
@@ -405,7 +406,7 @@ static int script_stalls(void)
         .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(w.cb->suspend(NULL), 1);
     rc = send_guest() || send_guest() ? failed(errno) : 0;
-    failed_ns = save_now_ns();
+    failed_ns = clock_now_ns();
     return rc;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The plug-in beside other saves of the domain, with and without the lock.
  */
-#include "fake_save.h"
+#include "support/fake_save.h"
 
 /* No margin for a link that varies: how fast /dev/null is must not matter. */
 #define PARAMS "{\"downtime-ms\":1000,\"duration-ms\":36000000," \

@@ -2,8 +2,10 @@
 /*
  * The save plug-in under control, through xenstore.
  */
-#include "fake_save.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "support/fake_save.h"
 
 /*
  * How fast /dev/null is must not matter: no margin for a link that varies, and
@@ -283,7 +285,7 @@ static int script_cancel_within(void)
     assert_int_equal(send_some(), 0);
     assert_true(save_active->control.looked_ns > 0);
     /* It was only just looked for. */
-    save_active->control.looked_ns = save_now_ns() + XPC_S;
+    save_active->control.looked_ns = clock_now_ns() + XPC_S;
     reads = fake.reads;
     fake_set(DIR "cancel", "");
     assert_int_equal(send_some(), 0);
@@ -357,7 +359,7 @@ static int script_cancel_while_suspending(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     /* It was only just looked for. */
-    save_active->control.looked_ns = save_now_ns() + XPC_S;
+    save_active->control.looked_ns = clock_now_ns() + XPC_S;
     fake_set(DIR "cancel", "");
     return failed(EINTR);
 }

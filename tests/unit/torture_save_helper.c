@@ -4,8 +4,6 @@
  * plug-in are those that were built; this program itself, run again, is the
  * stock helper.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -19,7 +17,8 @@
 #include <xenguest.h>
 
 #include "libxl_precopy_internal.h"
-#include "xen_probe.h"
+#include "support/torture.h"
+#include "xen/probe.h"
 
 /* A use of it, which needs libxenguest. */
 static int (*volatile real_save)(xc_interface *, int, uint32_t, uint32_t,

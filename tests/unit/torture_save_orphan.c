@@ -3,8 +3,6 @@
  * A save that loses its toolstack. Processes of the test have the parts of
  * toolstack and helper; what happens comes back over a pipe, a letter each.
  */
-#include "torture.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "save_plugin.h"
-#include "xen_logdirty.h"
+#include "base/clock.h"
+#include "save/session.h"
+#include "support/torture.h"
+#include "xen/logdirty.h"
 
 struct save_ctx *save_active;
 static struct save_ctx ctx = { .domid = 7 };

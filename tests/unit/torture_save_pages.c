@@ -2,12 +2,11 @@
 /*
  * Zero pages found in what libxenguest writes, however it cuts it up.
  */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "save_pages.h"
+#include "save/pages.h"
+#include "support/torture.h"
 
 #define PAGE 4096
 #define NR 8

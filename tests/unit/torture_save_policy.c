@@ -4,9 +4,11 @@
  */
 #include <limits.h>
 
-#include "fake_save.h"
-#include "save_still.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "save/suspend_time.h"
+#include "support/fake_save.h"
 
 #define RECORD (8 + 8 + 4104)
 
@@ -46,7 +48,7 @@ static int script_holes(void)
     put_page(true);
     assert_int_equal(save_active->flow_bytes, 2 * RECORD);
     assert_true(save_active->flow_ns > 0);
-    assert_true(save_active->flow_ns + 150 * XPC_MS <= save_now_ns() -
+    assert_true(save_active->flow_ns + 150 * XPC_MS <= clock_now_ns() -
                 save_active->engine.start_ns);
     s.dirty_count = -1;
     w.cb->precopy_policy(s, NULL);

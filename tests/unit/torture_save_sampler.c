@@ -4,12 +4,11 @@
  * With the main thread doing what the save loop does, it is what
  * make check-tsan watches.
  */
-#include "torture.h"
-
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "save_plugin.h"
+#include "save/session.h"
+#include "support/torture.h"
 
 static atomic_ullong asked;
 static atomic_bool cleaning, overlapped, gone;

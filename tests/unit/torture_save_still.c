@@ -3,15 +3,16 @@
  * Since when the guest stands still, with a domain that has suspended itself
  * when it is looked at for the nth time.
  */
-#include "torture.h"
-
 #include <limits.h>
 #include <stdatomic.h>
 
-#include "fake_xenstore.h"
-#include "save_plugin.h"
-#include "save_still.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "save/session.h"
+#include "save/suspend_time.h"
+#include "support/fake_xenstore.h"
+#include "support/torture.h"
 
 static atomic_int looks;
 static int still_at;            /* the look that sees it suspended */
@@ -56,9 +57,9 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     if (looks == still_at - 1)
         wait_ms(20);
     if (looks < still_at)
-        running_ns = save_now_ns();
+        running_ns = clock_now_ns();
     else
-        still_ns = save_now_ns();
+        still_ns = clock_now_ns();
     *info = (xc_dominfo_t){
         .domid = first,
         .cpu_time = looks >= still_at ? ran_ns : 0,
@@ -105,7 +106,7 @@ static void torture_save_still_not_when_it_is_answered(void **state)
     wait_ms(50);
     ns = save_still_end(s);
     assert_true(ns <= still_ns - 10 * XPC_MS);
-    assert_true(ns + 50 * XPC_MS <= save_now_ns());
+    assert_true(ns + 50 * XPC_MS <= clock_now_ns());
     assert_int_equal(looks, 5);
     assert_int_equal(open_handles, 0);
 }
@@ -167,12 +168,12 @@ static void torture_save_still_a_paused_guest_is_told_once(void **state)
 /* It may be over before the first look. */
 static void torture_save_still_at_once(void **state)
 {
-    uint64_t before = save_now_ns();
+    uint64_t before = clock_now_ns();
     struct save_still *s = start(1, XPC_S);
     uint64_t ns = save_still_end(s);
 
     (void)state;
-    assert_in_range(ns, before, save_now_ns());
+    assert_in_range(ns, before, clock_now_ns());
     assert_int_equal(save_still_end(NULL), 0);
 }
 

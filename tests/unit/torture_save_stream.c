@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "save_stream.h"
-#include "xenprecopy.h"
+#include <xenprecopy/xenprecopy.h>
+
+#include "save/stream/parse.h"
+#include "support/torture.h"
 
 #define PFNS 3
 #define WITH_DATA 2

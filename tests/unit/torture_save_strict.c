@@ -2,8 +2,10 @@
 /*
  * The promise kept through the switchover, by the plug-in.
  */
-#include "fake_save.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "support/fake_save.h"
 
 /* 3,045 pages a second, and half of the maximum set aside. */
 #define PARAMS "{\"downtime-ms\":400,\"bandwidth-bytes-per-s\":12500000," \
@@ -29,14 +31,14 @@ static int put_record(uint32_t type, uint32_t len)
 /* As libxenguest does: again, when a call was interrupted. */
 static int write_all(const char *p, size_t len)
 {
-    uint64_t begun = save_now_ns();
+    uint64_t begun = clock_now_ns();
 
     while (len) {
         ssize_t n = write(w.io_fd, p, len);
 
         if (n < 0 && errno == EINTR)
             continue;
-        write_ns = save_now_ns() - begun;
+        write_ns = clock_now_ns() - begun;
         if (n < 0)
             return -1;
         p += n;

@@ -3,8 +3,6 @@
  * The watchdog's thread against the main one, with a xenstore that takes one
  * leaf.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,10 +14,13 @@
 
 #include <xenstore.h>
 
-#include "save_thread.h"
-#include "save_watchdog.h"
-#include "xen_store.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "save/watchdog.h"
+#include "support/torture.h"
+#include "xen/store.h"
 
 static atomic_int told, other;
 /* With it xenstored does not answer before `answers` is posted. */
@@ -82,7 +83,7 @@ static void torture_save_watchdog_breaks_off_a_write(void **state)
     ssize_t n;
 
     assert_int_equal(pipe(fd), 0);
-    save_watchdog_set(*state, save_now_ns() + 20 * XPC_MS, false);
+    save_watchdog_set(*state, clock_now_ns() + 20 * XPC_MS, false);
     assert_false(told);
     do {
         save_watchdog_writes(*state, true);
@@ -105,7 +106,7 @@ static void torture_save_watchdog_tells_once_a_deadline(void **state)
             sched_yield();
         assert_true(save_watchdog_passed(*state));
     }
-    save_watchdog_set(*state, save_now_ns() + 3600 * XPC_S, true);
+    save_watchdog_set(*state, clock_now_ns() + 3600 * XPC_S, true);
     assert_false(save_watchdog_passed(*state));
     save_watchdog_set(*state, 0, true);
     assert_false(save_watchdog_passed(*state));
@@ -124,7 +125,7 @@ static void torture_save_watchdog_holds_no_lock_over_xenstore(void **state)
     while (sem_wait(&asked)) {}
     save_watchdog_writes(*state, true);
     save_watchdog_writes(*state, false);
-    save_watchdog_set(*state, save_now_ns() + 3600 * XPC_S, false);
+    save_watchdog_set(*state, clock_now_ns() + 3600 * XPC_S, false);
     assert_false(save_watchdog_passed(*state));
     stalls = false;
     sem_post(&answers);

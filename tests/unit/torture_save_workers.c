@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdatomic.h>
 #include <string.h>
 
-#include "save_workers.h"
+#include "base/workers.h"
+#include "support/torture.h"
 
 #define ITEMS 1000
 

@@ -2,9 +2,11 @@
 /*
  * What leaves the plug-in, through a real pipe, as the receiver sees it.
  */
-#include "fake_guest.h"
-#include "pipe_reader.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "support/fake_guest.h"
+#include "support/pipe_reader.h"
 
 /* ---- the other end of the pipe ----------------------------------------- */
 
@@ -148,14 +150,14 @@ static int script_sparse(void)
     memset(guest, 1, sizeof(guest));
     assert_int_equal(put(headers, 40), 0);
     w.cb->precopy_policy(s, NULL);
-    begun = save_now_ns();
+    begun = clock_now_ns();
     assert_int_equal(send_guest(), 0);
-    took_ns = save_now_ns() - begun;
+    took_ns = clock_now_ns() - begun;
     nanosleep(&search, NULL);
     assert_int_equal(writev_exact(iov, 2), 0);
-    begun = save_now_ns();
+    begun = clock_now_ns();
     assert_int_equal(send_guest(), 0);
-    took_ns += save_now_ns() - begun;
+    took_ns += clock_now_ns() - begun;
     flow_ns = save_active->flow_ns;
     return -1;
 }
@@ -228,14 +230,14 @@ static int script_capped(void)
     int action;
 
     memset(guest, 1, sizeof(guest));
-    begun_ns = save_now_ns();
+    begun_ns = clock_now_ns();
     assert_int_equal(put(headers, 40), 0);
     w.dirty = 10;
     action = copy_guest(0);
-    precopy_ns = save_now_ns() - begun_ns;
+    precopy_ns = clock_now_ns() - begun_ns;
     assert_int_equal(action, XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(w.cb->suspend(NULL), 1);
-    begun_ns = save_now_ns();
+    begun_ns = clock_now_ns();
     if (send_guest() || put(end, 8))
         return -1;
     final_rate = save_active->bucket.rate;
@@ -263,7 +265,7 @@ static void torture_save_write_a_cap_holds_back_what_it_should(void **state)
         assert_int_equal(r.total_bytes, far.len);
         assert_true(precopy_ns >= 190 * XPC_MS);
         if (how[i].kept)
-            assert_true(save_now_ns() - begun_ns >= 190 * XPC_MS);
+            assert_true(clock_now_ns() - begun_ns >= 190 * XPC_MS);
         assert_int_equal(final_rate, how[i].kept ? 20000000 : 0);
         xpc_report_dispose(&r);
     }

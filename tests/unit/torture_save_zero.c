@@ -3,14 +3,13 @@
  * Zero pages left out: what the receiver makes of a stream is what it would
  * have made of the original.
  */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "save_iov.h"
-#include "save_zero.h"
-#include "stream_reader.h"
+#include "base/iov.h"
+#include "save/stream/zero.h"
+#include "support/stream_reader.h"
+#include "support/torture.h"
 
 #define PAGE READER_PAGE
 #define XTAB (UINT64_C(15) << 60)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs: several sources, one timer; queries and cancels from outside. */
-#include "torture.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "fake_source.h"
-#include "source_clock.h"
-#include "source_job.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "sources/clock.h"
+#include "sources/job.h"
+#include "support/fake_source.h"
+#include "support/torture.h"
 
 static struct xpc_source_ops real_ops;
 

@@ -3,8 +3,6 @@
  * A process as a source: a child that writes what it is told. Tracking needs
  * Linux 6.7 and the right to ptrace; without them those tests are skipped.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,11 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "source_process.h"
-#include "source_trace.h"
-#include "xenprecopy.h"
-#include "xpc_meter.h"
-#include "xpc_units.h"
+#include <xenprecopy/meter.h>
+#include <xenprecopy/units.h>
+#include <xenprecopy/xenprecopy.h>
+
+#include "sources/process/process.h"
+#include "sources/trace.h"
+#include "support/torture.h"
 
 #define PAGES 4096
 

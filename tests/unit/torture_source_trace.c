@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A source recorded, and the recording in the place of the source. */
-#include "torture.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fake_source.h"
-#include "source_trace.h"
-#include "xpc_meter.h"
-#include "xpc_units.h"
+#include <xenprecopy/meter.h>
+#include <xenprecopy/units.h>
+
+#include "sources/trace.h"
+#include "support/fake_source.h"
+#include "support/torture.h"
 
 static char path[64];
 

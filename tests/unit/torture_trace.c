@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
 
-#include "xpc_trace.h"
-#include "xpc_trace_bytes.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "support/torture.h"
+#include "trace/bytes.h"
+#include "trace/trace.h"
 
 #define PAGES 3000u
 #define INTERVALS 40u

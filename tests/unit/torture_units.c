@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <errno.h>
 
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "support/torture.h"
 
 static void torture_units_time_takes_every_unit(void **state)
 {

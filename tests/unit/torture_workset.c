@@ -2,9 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "torture.h"
+#include <xenprecopy/workset.h>
 
-#include "xpc_workset.h"
+#include "support/torture.h"
 
 #define S UINT64_C(1000000000)
 

@@ -2,8 +2,6 @@
 /*
  * The device model's log, with a process of the test in the part of QEMU.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xen_dm_log.h"
+#include "support/torture.h"
+#include "xen/dm_log.h"
 
 #define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 7}}}}\r\n"
 #define EVENT "{\"timestamp\": {}, \"event\": \"RESUME\", " \

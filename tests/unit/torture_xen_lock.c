@@ -3,8 +3,6 @@
  * The lock of a domain, in a directory of the test's own. Other processes are
  * children that say over a pipe when they hold it.
  */
-#include "torture.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xen_lock.h"
-#include "xen_run.h"
+#include "support/torture.h"
+#include "xen/lock.h"
+#include "xen/run.h"
 
 static char base[] = "/tmp/torture_xen_lock.XXXXXX";
 static char run[64];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
+#include <xenprecopy/units.h>
 
-#include "fake_source.h"
-#include "xen_preflight.h"
-#include "xen_source.h"
-#include "xpc_units.h"
+#include "support/fake_source.h"
+#include "support/torture.h"
+#include "xen/preflight.h"
+#include "xen/source.h"
 
 /* 1 GiB: at 100 MB/s 10.8 s with all its pages. */
 #define PAGES 262144

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_xenstore.h"
-#include "fake_helper.h"
-#include "xen_saver.h"
+#include "support/fake_helper.h"
+#include "support/fake_xenstore.h"
+#include "support/torture.h"
+#include "xen/saver.h"
 
 static void torture_xen_saver_is_found_by_its_domain(void **state)
 {

@@ -2,8 +2,6 @@
 /*
  * Which of the tools installed are the running Xen's, in a root made for it.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "xen_stock.h"
+#include "support/torture.h"
+#include "xen/stock.h"
 
 static char root[64];
 

@@ -3,7 +3,7 @@
  * xl migrate over several connections, to our own xl migrate-receive in front
  * of a stock xl that is a script, or to that alone.
  */
-#include "fake_migration.h"
+#include "support/fake_migration.h"
 
 static void torture_xl_channels_migrate(void **state)
 {

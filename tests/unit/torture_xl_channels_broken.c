@@ -3,7 +3,7 @@
  * xl migrate over several connections that break, or a target that does, or a
  * user who has thought better of it: from the first byte of the stream on.
  */
-#include "fake_migration.h"
+#include "support/fake_migration.h"
 
 static void torture_xl_channels_broken_a_receiver_that_dies(void **state)
 {

@@ -3,21 +3,20 @@
  * xl migrate-status, migrate-set and migrate-cancel, with a xenstore and a
  * libxl of which only the answers exist.
  */
-#include "torture.h"
-
 #include <fcntl.h>
 #include <stdio_ext.h>
-
-#include "fake_xenstore.h"
-#include "fake_helper.h"
 
 #include <libxl_event.h>
 #include <libxl_utils.h>
 
-#include "xl_control.h"
-#include "xl_migrate.h"
-#include "xpc_types.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "control/xl_control.h"
+#include "json/migration.h"
+#include "migrate/xl_migrate.h"
+#include "support/fake_helper.h"
+#include "support/fake_xenstore.h"
+#include "support/torture.h"
 
 #define DIR "/libxl/7/precopy/"
 #define LIMITS "{\"downtime-ms\":300,\"duration-ms\":60000,\"once\":true," \

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xl dirty-rate: its options, and what it prints of a recorded trace. */
-#include "torture.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "fake_source.h"
-#include "source_trace.h"
-#include "xl_dirty_rate.h"
-#include "xpc_units.h"
+#include <xenprecopy/forms.h>
+#include <xenprecopy/units.h>
+
+#include "measure/xl_dirty_rate.h"
+#include "sources/trace.h"
+#include "support/fake_source.h"
+#include "support/torture.h"
 
 static char trace[64], out[65536];
 

@@ -3,8 +3,6 @@
  * The guard, with a child of the test in the part of xl: how it ends, and
  * what the guard then has to say.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl_migrate.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 /* The part of xl: ends by SIGKILL unless it exits. */
 typedef void part_fn(struct guard *g);

@@ -2,17 +2,17 @@
 /*
  * What xl migrate learns and keeps, and xl migrate-history as a user runs it.
  */
-#include "torture.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture.h"
-#include "xl_history.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "history/xl_history.h"
+#include "support/capture.h"
+#include "support/torture.h"
 
 static char dir[64];
 

@@ -3,8 +3,6 @@
  * Which signals interrupt a migration. Each test has a process of its own,
  * since what it blocks stays blocked.
  */
-#include "torture.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl_migrate.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 /* Runs fn in a child that begins with the usual dispositions. */
 static void in_child(void (*fn)(void))

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <string.h>
 
 #include <libxl_utils.h>
 
-#include "capture.h"
-#include "xl_migrate.h"
+#include "migrate/xl_migrate.h"
+#include "support/capture.h"
+#include "support/torture.h"
 
 static const char *there;       /* the one domain that there is */
 

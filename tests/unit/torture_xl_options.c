@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "xl_channels.h"
-#include "xl_migrate.h"
-#include "xl_options.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "common/xl_options.h"
+#include "migrate/xl_channels.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 #define MAX_ARGS 16
 

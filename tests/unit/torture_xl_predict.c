@@ -2,8 +2,6 @@
 /*
  * xl migrate-predict as a user runs it: its output is read back.
  */
-#include "torture.h"
-
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,9 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "capture.h"
-#include "published.h"
-#include "xl_predict.h"
+#include <xenprecopy/forms.h>
+
+#include "predict/xl_predict.h"
+#include "support/capture.h"
+#include "support/published.h"
+#include "support/torture.h"
 
 #define MEASUREMENT "--from=tests/data/calc-dirty-rate-32g.json"
 

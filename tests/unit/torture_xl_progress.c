@@ -2,8 +2,6 @@
 /*
  * What is shown meanwhile, and the child that carries the stream.
  */
-#include "torture.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl_migrate.h"
-#include "xpc_types.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "json/migration.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 static char path[64], out[4096];
 static int saved[2];
@@ -192,14 +193,14 @@ static void torture_xl_progress_waits_for_the_suspend(void **state)
 
     (void)state;
     progress_frames(&p, 2, 100, 100);
-    p.asked_ns = xl_now_ns() - 12 * XPC_S;
+    p.asked_ns = clock_now_ns() - 12 * XPC_S;
     p.last_ns = 0;
     capture();
     progress_tick(&p, 0);
     release();
     assert_string_equal(out, "waiting for the guest to acknowledge the "
                         "request to suspend: 12 s of 60\n");
-    p.acknowledged_ns = xl_now_ns() - 7 * XPC_S;
+    p.acknowledged_ns = clock_now_ns() - 7 * XPC_S;
     capture();
     progress_tick(&p, 0);           /* not due */
     p.last_ns = 0;

@@ -3,7 +3,7 @@
  * xl migrate-receive, as processes that real pipes lead to, in front of a stock
  * xl that keeps what it is given.
  */
-#include "fake_connections.h"
+#include "support/fake_connections.h"
 
 /* ---- a stock source ------------------------------------------------------ */
 

@@ -3,9 +3,9 @@
  * Where the connections of a migration meet on the target, and who else comes
  * there.
  */
-#include "fake_connections.h"
-
 #include <sys/un.h>
+
+#include "support/fake_connections.h"
 
 /* ---- the directory ------------------------------------------------------- */
 

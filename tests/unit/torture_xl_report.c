@@ -2,8 +2,6 @@
 /*
  * The report's file and text, and what is held back of libxl's log.
  */
-#include "torture.h"
-
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,8 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl_migrate.h"
-#include "xpc_types.h"
+#include "json/migration.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 static char dir[64], path[128];
 

@@ -3,11 +3,12 @@
  * The sender's side of the migrate protocol, against a receiver of which only
  * the messages exist, and a libxl that only takes notes.
  */
-#include "fake_receiver.h"
-
 #include <sys/wait.h>
 
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "support/fake_receiver.h"
 
 static void torture_xl_sender_migrates(void **state)
 {
@@ -73,7 +74,7 @@ static void torture_xl_sender_the_report_ends_the_downtime(void **state)
     }
     run_expect(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     assert_true(r->start_monotonic_ns + r->target_started_ns + 250000000 <=
-                xl_now_ns());
+                clock_now_ns());
     waitpid(pid, NULL, 0);
 }
 
@@ -531,7 +532,7 @@ static void torture_xl_sender_reports_a_late_guest(void **state)
     says(BANNER, strlen(BANNER));
     w.save_rc = ERROR_ABORTED;
     far.save_signal = SIGINT;
-    w.report.start_monotonic_ns = xl_now_ns() - 3 * XPC_S;
+    w.report.start_monotonic_ns = clock_now_ns() - 3 * XPC_S;
     w.report.suspend_asked_ns = XPC_S;
     w.late = LATE_RESUMED;
     run_expect(MIGRATE_INTERRUPTED, XPC_OUTCOME_INTERRUPTED, "save resume");

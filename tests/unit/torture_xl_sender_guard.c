@@ -2,9 +2,9 @@
 /*
  * What the guard of a sender is told, and does when that is gone.
  */
-#include "fake_receiver.h"
+#include <xenprecopy/history.h>
 
-#include "xpc_history.h"
+#include "support/fake_receiver.h"
 
 static void torture_xl_sender_guard_is_told_each_step(void **state)
 {

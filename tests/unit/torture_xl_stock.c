@@ -2,8 +2,6 @@
 /*
  * Commands that are not ours go to the stock xl as they are.
  */
-#include "torture.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl.h"
+#include "common/xl.h"
+#include "support/torture.h"
 
 static char script[64];
 

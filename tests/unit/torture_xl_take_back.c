@@ -4,18 +4,17 @@
  * the answers exist. What the guest does is a script: a step before each look
  * at it.
  */
-#include "fake_sender.h"
-
 #include <signal.h>
-
 #include <poll.h>
 #include <time.h>
 
 #include <libxl_utils.h>
 #include <xenctrl.h>
 
-#include "fake_xenstore.h"
-#include "xpc_units.h"
+#include <xenprecopy/units.h>
+
+#include "support/fake_sender.h"
+#include "support/fake_xenstore.h"
 
 #define REQUEST "/local/domain/7/control/shutdown"
 #define WAITER "/libxl/7/precopy/taking-back"

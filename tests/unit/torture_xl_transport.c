@@ -2,8 +2,6 @@
 /*
  * The transport's child: what of its end is noticed, and when.
  */
-#include "torture.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,7 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "xl_migrate.h"
+#include "base/clock.h"
+#include "migrate/xl_migrate.h"
+#include "support/torture.h"
 
 static char rune_that_ends[] = "exit 0";
 static char rune_that_stays[] = "exec sleep 600";
@@ -104,9 +104,9 @@ static void torture_xl_transport_dropped_all_at_once(void **state)
                                                 rune_that_will_not_end), 0);
         pid[i] = t[i].pid;
     }
-    begun_ns = xl_now_ns();
+    begun_ns = clock_now_ns();
     transport_drop(t, 15);
-    assert_true(xl_now_ns() - begun_ns < UINT64_C(10000000000));
+    assert_true(clock_now_ns() - begun_ns < UINT64_C(10000000000));
     for (int i = 0; i < 15; i++) {
         assert_true(is_gone(pid[i]));
         assert_int_equal(t[i].pid, 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "torture.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenprecopy.h"
-#include "xpc_zero.h"
+#include <xenprecopy/xenprecopy.h>
+
+#include "core/zero.h"
+#include "support/torture.h"
 
 #define PAGES 8
 

@@ -7,10 +7,12 @@
 
 #include <libxl_utils.h>
 
+#include <xenprecopy/forms.h>
+
 #include "libxl_dirty_rate.h"
 #include "libxl_precopy_internal.h"
-#include "source_job.h"
-#include "xen_source.h"
+#include "sources/job.h"
+#include "xen/source.h"
 
 struct libxl__dirty_rate_job {
     struct source_job *job;

@@ -23,9 +23,10 @@
 #define LIBXL_DIRTY_RATE_H
 
 #include <libxl.h>
-#include <xpc_meter.h>
 
-/* The members are described in xpc_meter.h and xpc_measure.h; times: ns. */
+#include <xenprecopy/meter.h>
+
+/* xenprecopy/meter.h and xenprecopy/measure.h describe the members. */
 typedef struct xpc_meter_request libxl_dirty_rate_params;
 typedef struct xpc_measurement libxl_dirty_rate;
 typedef struct libxl__dirty_rate_job libxl_dirty_rate_job;

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/migration.h"
 #include "libxl_precopy_internal.h"
-#include "xen_lock.h"
-#include "xen_saver.h"
-#include "xen_store.h"
-#include "xpc_types.h"
+#include "xen/lock.h"
+#include "xen/saver.h"
+#include "xen/store.h"
 
 /*
  * Puts the parameters for this one migration in xenstore, where the save

@@ -16,13 +16,14 @@
 #define LIBXL_PRECOPY_H
 
 #include <libxl.h>
-#include <xenprecopy.h>
+
+#include <xenprecopy/xenprecopy.h>
 
 /*
- * The members are described in xenprecopy.h. Both are plain structures:
- * _init before use, _dispose after, each as often as you like. The strings
- * that _to_json return are malloc()ed; _from_json returns ERROR_INVAL when
- * the document does not fit, and then changes nothing. ctx is not used, and
+ * xenprecopy/xenprecopy.h describes the members. Both are plain structures:
+ * call _init before use and _dispose after it, each as often as you like. The
+ * strings that _to_json returns are malloc()ed. _from_json returns ERROR_INVAL
+ * if the document does not fit, and then changes nothing. ctx is not used and
  * may be NULL.
  */
 typedef struct xpc_params libxl_precopy_params;
@@ -91,7 +92,7 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * the report's suspended_ns is set: with params->strict an abort may come
  * after the suspend. Keeping the clock from then to the target's start is the
  * caller's too, and so is to abort a call whose guest does not suspend (the
- * leaf "overdue"): see STRICT in the man page; tools/xl/xl_sender.c and
+ * leaf "overdue"): see STRICT in the man page; tools/xl/migrate/xl_sender.c and
  * xl_take_back.c do it.
  *
  * More than one channel, and compression, are refused by the save helper

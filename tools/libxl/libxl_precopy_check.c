@@ -15,13 +15,13 @@
 
 #include <xenctrl.h>
 
+#include "json/migration.h"
 #include "libxl_precopy_internal.h"
-#include "xen_lock.h"
-#include "xen_preflight.h"
-#include "xen_probe.h"
-#include "xen_saver.h"
-#include "xen_store.h"
-#include "xpc_types.h"
+#include "xen/lock.h"
+#include "xen/preflight.h"
+#include "xen/probe.h"
+#include "xen/saver.h"
+#include "xen/store.h"
 
 #define HELPER_NAME "libxl-save-helper"
 

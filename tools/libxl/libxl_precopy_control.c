@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/policy.h"
+#include "json/migration.h"
 #include "libxl_precopy_internal.h"
-#include "xen_saver.h"
-#include "xpc_policy.h"
-#include "xpc_types.h"
+#include "xen/saver.h"
 
 /* ---- is there one? --------------------------------------------------- */
 

@@ -16,7 +16,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
 #include <xxhash.h>
+
+#include <xenprecopy/forms.h>
 
 #include "libxl_precopy_history.h"
 

@@ -18,10 +18,10 @@
  * target_started_ns. Without the times it is kept but nothing is learned from
  * it. Nothing of Xen is needed.
  *
- * Files are JSON (version, target, migrations: see xpc_history.h), at most
- * XPC_HISTORY_MAX migrations each, and replaced as a whole: a reader sees
- * the old one or the new one, a writer that dies leaves the old one, and
- * several writers wait for each other.
+ * Files are JSON (version, target, migrations: see xenprecopy/history.h) with
+ * at most XPC_HISTORY_MAX migrations each. They are replaced as a whole: a
+ * reader sees the old one or the new one, a writer that dies leaves the old
+ * one, and several writers wait for each other.
  */
 #ifndef LIBXL_PRECOPY_HISTORY_H
 #define LIBXL_PRECOPY_HISTORY_H
@@ -29,13 +29,14 @@
 #include <time.h>
 
 #include <libxl_precopy.h>
-#include <xpc_history.h>
+
+#include <xenprecopy/history.h>
 
 /* Where the files are when dir is NULL, unless the environment says. */
 #define LIBXL_PRECOPY_HISTORY_DIR "/var/lib/xen-precopy/history"
 #define LIBXL_PRECOPY_HISTORY_ENV "XEN_PRECOPY_HISTORY"
 
-/* The members are described in xpc_history.h. */
+/* The members are described in xenprecopy/history.h. */
 typedef struct xpc_history libxl_precopy_history;
 
 /* _init before use, _dispose after, each as often as you like. */

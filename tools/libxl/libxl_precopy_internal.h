@@ -4,7 +4,7 @@
 #define LIBXL_PRECOPY_INTERNAL_H
 
 #include "libxl_precopy.h"
-#include "xen_store.h"
+#include "xen/store.h"
 
 /* Returns 0, or -1 with errno. */
 typedef int libxl__precopy_store_fn(struct xs_handle *xs, uint32_t domid,
@@ -19,7 +19,7 @@ int libxl__precopy_store(uint32_t domid, libxl__precopy_store_fn *fn,
 
 /*
  * Will the save helper that libxl is going to run keep to these parameters?
- * It is run to find out, see xen_probe.h. Nothing is asked of a foreign one
+ * It is run to find out, see xen/probe.h. Nothing is asked of a foreign one
  * (LIBXL_SAVE_HELPER) if the parameters, or NULL, ask for nothing that stock
  * does not do. Returns 0, or ERROR_FAIL with one line in err
  * (LIBXL_PRECOPY_ERR_LEN).

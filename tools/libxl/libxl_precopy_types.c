@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json/migration.h"
 #include "libxl_precopy_internal.h"
-#include "xpc_types.h"
 
 static _Thread_local char json_error[XPC_ERR_LEN];
 

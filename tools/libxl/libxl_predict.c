@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenprecopy/forms.h>
+#include <xenprecopy/measure.h>
+
 #include "libxl_precopy_internal.h"
 #include "libxl_predict.h"
-#include "xpc_measure.h"
 
 static int code(void)
 {

@@ -19,11 +19,12 @@
 #define LIBXL_PREDICT_H
 
 #include <libxl.h>
-#include <xpc_cells.h>
 
-/* The members are described in xpc_cells.h, times are ns. */
+#include <xenprecopy/cells.h>
+
+/* The members are described in xenprecopy/cells.h, times are ns. */
 typedef struct xpc_cells libxl_migrate_prediction;
-/* What a prediction rests on, described in xpc_predict.h. */
+/* What a prediction rests on, described in xenprecopy/predict.h. */
 typedef struct xpc_predict_params libxl_migrate_predict_params;
 
 /* _init before use, _dispose after, each as often as you like. */

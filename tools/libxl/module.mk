@@ -2,6 +2,8 @@
 #
 # libxlprecopy: the libxl add-on.
 
+$(eval $(call part,libxl,tools/libxl,xen sources json core base,-Itools/libxl))
+
 LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
 LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
@@ -15,16 +17,16 @@ $(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \
-		tools/libxl/libxlprecopy.map $(LIBXENPRECOPY)
+		$(BASE) tools/libxl/libxlprecopy.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
-	  -o $@.0 $(filter %.o,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
+	  -o $@.0 $(filter %.o %.a,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
 	  $(LIBXL_LIBS) -lxxhash
 	ln -sf $(@F).0 $@
 
 # The add-on with all its names, for the tests.
 ADDON := $(BUILD)/obj/addon.a
-$(ADDON): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS)
+$(ADDON): $(call objs,$(LIBXL_SRCS) $(call guest_srcs,base)) $(LIBXL_SIDE_OBJS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 

@@ -2,12 +2,16 @@
 #
 # xl, with the commands of tools/xl/xl_cmdtable.c; the others are stock xl's.
 
-XL_OBJS := $(call objs,$(wildcard tools/xl/*.c))
+$(eval $(call part,xl,tools/xl,channels xen sources json core base,\
+	-Itools/xl -Itools/libxl))
+
+XL_OBJS := $(call objs,$(wildcard tools/xl/*.c tools/xl/*/*.c))
 XL := $(BUILD)/bin/xl
 
-$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
+$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(BASE) \
+		$(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib \
+	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
 	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
 	  $(CHANNEL_LIBS) -lm
 
@@ -15,7 +19,7 @@ all: $(XL)
 
 # The unit tests of a front end's parts link all of it but main().
 XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(CHANNEL_IN_OBJS) \
-	$(LIBXLPRECOPY)
+	$(BASE) $(LIBXLPRECOPY)
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
 	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS) $(CHANNEL_LIBS)))

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "xl.h"
+#include "common/xl.h"
 
 /* Returns 0, or -1 at an option that only the stock xl may know. */
 static int parse_globals(int argc, char **argv)

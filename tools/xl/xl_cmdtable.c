@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "xl.h"
-#include "xl_control.h"
-#include "xl_dirty_rate.h"
-#include "xl_history.h"
-#include "xl_migrate.h"
-#include "xl_predict.h"
+#include "common/xl.h"
+#include "control/xl_control.h"
+#include "history/xl_history.h"
+#include "measure/xl_dirty_rate.h"
+#include "migrate/xl_migrate.h"
+#include "predict/xl_predict.h"
 
 const struct xl_command xl_commands[] = {
     { "migrate", cmd_migrate,

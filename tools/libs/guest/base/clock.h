@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one monotonic clock. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC, in ns. */
+uint64_t clock_now_ns(void);
+
+/*
+ * Sleeps until that time. Returns 0, or an errno value: EINTR when a signal
+ * came first.
+ */
+int clock_sleep_until(uint64_t until_ns);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What writev() has left to do.
+ */
+#ifndef BASE_IOV_H
+#define BASE_IOV_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+/* Takes n bytes off the begin of *iov, and what is empty there. */
+static inline void save_iov_advance(struct iovec **iov, int *iovcnt, size_t n)
+{
+    while (*iovcnt && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*iovcnt)--;
+    }
+    if (*iovcnt) {
+        (*iov)->iov_base = (char *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <xenprecopy/units.h>
+
+#include "base/rate_limiter.h"
+
+/*
+ * What was not used in time may be made up for, as far as this: a sleep that
+ * ends late costs nothing. It and a piece are how much a second can be over.
+ */
+#define CATCH_UP_NS (10 * XPC_MS)
+#define PIECE_NS (5 * XPC_MS)
+
+void save_bucket_rate(struct save_bucket *b, uint64_t rate, uint64_t now_ns)
+{
+    if (b->rate == rate)
+        return;
+    b->rate = rate;
+    b->due_ns = now_ns;
+}
+
+uint64_t save_bucket_wait(const struct save_bucket *b, uint64_t now_ns)
+{
+    return b->rate && b->due_ns > now_ns ? b->due_ns - now_ns : 0;
+}
+
+size_t save_bucket_piece(const struct save_bucket *b)
+{
+    double bytes = (double)b->rate * PIECE_NS / XPC_S;
+
+    if (!b->rate || bytes >= SIZE_MAX / 2)
+        return SIZE_MAX / 2;
+    return bytes > 1 ? bytes : 1;
+}
+
+void save_bucket_take(struct save_bucket *b, size_t bytes, uint64_t now_ns)
+{
+    if (!b->rate)
+        return;
+    if (b->due_ns + CATCH_UP_NS < now_ns)
+        b->due_ns = now_ns - CATCH_UP_NS;
+    b->due_ns += (double)bytes * XPC_S / b->rate;
+}

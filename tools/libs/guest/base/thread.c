@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <time.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/thread.h"
+
+int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t all, old;
+    int r;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = pthread_create(thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return r;
+}
+
+void save_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+                          uint64_t ns)
+{
+    struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
+
+    pthread_cond_timedwait(cond, lock, &ts);
+}
+
+int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg)
+{
+    int r;
+
+    t->quit = false;
+    pthread_mutex_init(&t->lock, NULL);
+    save_cond_init(&t->wake);
+    r = save_thread_start(&t->id, fn, arg);
+    if (r) {
+        pthread_cond_destroy(&t->wake);
+        pthread_mutex_destroy(&t->lock);
+    }
+    return r;
+}
+
+void save_thread_end(struct save_thread *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->quit = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    pthread_join(t->id, NULL);
+    pthread_cond_destroy(&t->wake);
+    pthread_mutex_destroy(&t->lock);
+}

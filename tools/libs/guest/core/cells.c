@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/cells.h>
+
+void xpc_cells_init(struct xpc_cells *c)
+{
+    *c = (struct xpc_cells){ .version = 1 };
+}
+
+static void dispose_plan(struct xpc_cell_plan *p)
+{
+    for (size_t i = 0; i < p->nr_steps; i++)
+        free(p->steps[i].domain);
+    free(p->steps);
+}
+
+void xpc_cells_dispose(struct xpc_cells *c)
+{
+    for (size_t i = 0; i < c->nr_cells; i++)
+        free(c->cells[i].domain);
+    free(c->cells);
+    for (size_t i = 0; i < c->nr_advice; i++) {
+        free(c->advice[i].domain);
+        free(c->advice[i].text);
+        free(c->advice[i].options);
+    }
+    free(c->advice);
+    for (size_t i = 0; i < c->nr_plans; i++)
+        dispose_plan(&c->plans[i]);
+    free(c->plans);
+    memset(c, 0, sizeof(*c));
+}
+
+void xpc_cell_params(struct xpc_predict_params *out,
+                     const struct xpc_predict_params *p,
+                     const struct xpc_curve *c,
+                     uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns)
+{
+    *out = *p;
+    if (out->bitmap_ns == XPC_BITMAP_BY_SIZE)
+        out->bitmap_ns = xpc_predict_bitmap_ns(c->total_pages);
+    out->bandwidth_bytes_per_s = bandwidth_bytes_per_s;
+    out->rule.downtime_ns = downtime_ns;
+    if (!downtime_ns) {
+        /* Anything is within the limit: the guest is suspended at once. */
+        out->rule.downtime_ns = XPC_NO_LIMIT;
+        out->rule.min_iterations = 0;
+        out->rule.gain = 0;
+    }
+    out->rule.max_downtime_ns = out->rule.downtime_ns;
+    out->rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+}
+
+/* What takes centuries is no number: 0. */
+static uint64_t known(uint64_t ns)
+{
+    return ns == UINT64_MAX ? 0 : ns;
+}
+
+static uint64_t total_of(const struct xpc_prediction *p)
+{
+    return p->converges ? known(p->total_time_ns) : 0;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
+                      const struct xpc_predict_params *params,
+                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns)
+{
+    struct xpc_predict_params p;
+    struct xpc_predict_state s;
+    struct xpc_forecast f;
+    uint64_t e, l, h;
+
+    xpc_cell_params(&p, params, c, bandwidth_bytes_per_s, downtime_ns);
+    xpc_predict_start(&s, c, &p);
+    xpc_predict_band(&f, c, &p, &s);
+    e = f.expected.downtime_ns;
+    l = f.low.downtime_ns;
+    h = f.high.downtime_ns;
+    *cell = (struct xpc_cell){
+        .domain = cell->domain,
+        .bandwidth_bits_per_s = bandwidth_bytes_per_s * 8,
+        .downtime_ns = downtime_ns,
+        .converges = f.expected.converges && known(e),
+        .marginal = f.marginal,
+        .reason = f.expected.reason,
+        .total_ns = total_of(&f.expected),
+        .total_low_ns = total_of(&f.low),
+        .total_high_ns = total_of(&f.high),
+        .iterations = f.expected.iterations,
+        .bytes = f.expected.bytes,
+        .predicted_ns = known(e),
+        .predicted_low_ns = known(least(e, least(l, h))),
+        .predicted_high_ns = known(most(e, most(l, h))),
+    };
+}
+
+/* Fills one piece of advice. Returns 0, or -1 when out of memory. */
+static int compute_advice(struct xpc_cell_advice *out,
+                          const struct xpc_domain *d,
+                          const struct xpc_predict_params *params,
+                          uint64_t bandwidth, uint64_t downtime)
+{
+    struct xpc_predict_params p;
+    struct xpc_predict_state s;
+    struct xpc_advice a;
+    char text[XPC_ADVICE_LEN];
+
+    xpc_cell_params(&p, params, d->curve, bandwidth, downtime);
+    xpc_predict_start(&s, d->curve, &p);
+    xpc_advise(&a, d->curve, &p, &s);
+    *out = (struct xpc_cell_advice){
+        .domain = strdup(d->name),
+        .bandwidth_bits_per_s = bandwidth * 8,
+        .downtime_ns = downtime,
+        .converges = a.as_asked.expected.converges,
+        .marginal = a.as_asked.marginal,
+        .least_downtime_ns = a.least_downtime_ns == UINT64_MAX ? 0 :
+                             a.least_downtime_ns,
+        .least_bandwidth_bits_per_s = a.least_bandwidth_bytes_per_s * 8,
+        .cpu_percent = a.cpu_share * 100,
+        .text = strdup(xpc_advice_text(&a, &p, text)),
+    };
+    if (*xpc_advice_options(&a.params, text)) {
+        out->options = strdup(text);
+        if (!out->options)
+            return -1;
+    }
+    return out->domain && out->text ? 0 : -1;
+}
+
+/* ---- evacuation ----------------------------------------------------- */
+
+static int fill_step(struct xpc_cell_step *out,
+                     const struct xpc_evacuation_step *s,
+                     const struct xpc_domain *d, uint64_t downtime)
+{
+    *out = (struct xpc_cell_step){
+        .domain = strdup(d->name),
+        .possible = s->possible,
+        .start_ns = s->start_ns,
+        .end_ns = s->end_ns,
+        .concurrency = s->concurrency,
+        .bandwidth_bits_per_s = s->bandwidth_bytes_per_s * 8,
+        .downtime_ns = downtime,
+        .predicted_ns = s->prediction.downtime_ns,
+        .at_once_converges = s->all_at_once.converges,
+        .at_once_ns = s->all_at_once.downtime_ns,
+    };
+    return out->domain ? 0 : -1;
+}
+
+static int fill_plan(struct xpc_cell_plan *plan,
+                     const struct xpc_cells_request *r,
+                     const struct xpc_evacuation *e,
+                     const struct xpc_evacuation_step *steps)
+{
+    plan->concurrency = e->concurrency;
+    plan->total_ns = e->total_time_ns;
+    plan->at_once_total_ns = e->at_once_total_time_ns;
+    plan->at_once_over_limit = e->at_once_over_limit;
+    plan->steps = calloc(r->nr_domains, sizeof(*plan->steps));
+    if (!plan->steps)
+        return -1;
+    for (size_t i = 0; i < r->nr_domains; i++) {
+        plan->at_once_sum_ns += steps[i].all_at_once.downtime_ns;
+        plan->nr_steps++;
+        if (fill_step(&plan->steps[i], &steps[i],
+                      &r->domains[steps[i].domain], plan->downtime_ns))
+            return -1;
+    }
+    return 0;
+}
+
+static int compute_plan(struct xpc_cell_plan *plan,
+                        const struct xpc_cells_request *r,
+                        uint64_t bandwidth, uint64_t downtime)
+{
+    struct xpc_evacuate_params p = r->evacuate_params;
+    struct xpc_evacuation_step *steps = NULL;
+    struct xpc_evacuee *domains = NULL;
+    struct xpc_evacuation e;
+    int rc = -1;
+
+    *plan = (struct xpc_cell_plan){
+        .bandwidth_bits_per_s = bandwidth * 8, .downtime_ns = downtime,
+    };
+    p.link_bytes_per_s = bandwidth;
+    steps = calloc(r->nr_domains, sizeof(*steps));
+    domains = calloc(r->nr_domains, sizeof(*domains));
+    if (!steps || !domains)
+        goto out;
+    for (size_t i = 0; i < r->nr_domains; i++) {
+        domains[i].curve = r->domains[i].curve;
+        xpc_cell_params(&domains[i].params, &r->params, domains[i].curve,
+                        bandwidth, downtime);
+    }
+    if (xpc_evacuate(&e, steps, domains, r->nr_domains, &p))
+        goto out;
+    rc = fill_plan(plan, r, &e, steps);
+
+ out:
+    free(steps);
+    free(domains);
+    return rc;
+}
+
+/* ---- all of it ------------------------------------------------------ */
+
+static int compute_domain(struct xpc_cells *c,
+                          const struct xpc_cells_request *r,
+                          const struct xpc_domain *d)
+{
+    for (size_t i = 0; i < r->nr_bandwidths * r->nr_downtimes; i++) {
+        uint64_t bandwidth = r->bandwidths[i / r->nr_downtimes];
+        uint64_t downtime = r->downtimes[i % r->nr_downtimes];
+        struct xpc_cell *cell = &c->cells[c->nr_cells];
+
+        cell->domain = strdup(d->name);
+        if (!cell->domain)
+            return -1;
+        c->nr_cells++;
+        xpc_cell_compute(cell, d->curve, &r->params, bandwidth, downtime);
+        if (r->advice && downtime &&
+            compute_advice(&c->advice[c->nr_advice++], d, &r->params,
+                           bandwidth, downtime))
+            return -1;
+    }
+    return 0;
+}
+
+static int compute_plans(struct xpc_cells *c,
+                         const struct xpc_cells_request *r)
+{
+    for (size_t i = 0; i < r->nr_bandwidths * r->nr_downtimes; i++) {
+        uint64_t downtime = r->downtimes[i % r->nr_downtimes];
+
+        if (downtime &&
+            compute_plan(&c->plans[c->nr_plans++], r,
+                         r->bandwidths[i / r->nr_downtimes], downtime))
+            return -1;
+    }
+    return 0;
+}
+
+static int compute_all(struct xpc_cells *c, const struct xpc_cells_request *r)
+{
+    size_t table = r->nr_bandwidths * r->nr_downtimes;
+
+    c->cells = calloc(table * r->nr_domains, sizeof(*c->cells));
+    c->advice = calloc(table * r->nr_domains, sizeof(*c->advice));
+    c->plans = calloc(table, sizeof(*c->plans));
+    if (!c->cells || !c->advice || !c->plans)
+        return -1;
+    for (size_t i = 0; i < r->nr_domains; i++) {
+        if (compute_domain(c, r, &r->domains[i]))
+            return -1;
+    }
+    return r->evacuate ? compute_plans(c, r) : 0;
+}
+
+int xpc_cells_compute(struct xpc_cells *c, const struct xpc_cells_request *r)
+{
+    xpc_cells_dispose(c);
+    xpc_cells_init(c);
+    if (!r->nr_domains || !r->nr_bandwidths || !r->nr_downtimes ||
+        r->nr_domains > XPC_EVACUATE_MAX ||
+        r->nr_bandwidths > XPC_CELLS_MAX || r->nr_downtimes > XPC_CELLS_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (compute_all(c, r)) {
+        xpc_cells_dispose(c);
+        xpc_cells_init(c);
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * D(t): reading it off between its points and outside of them, and making
+ * curves of curves. The formulas are in xenprecopy/curve.h.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <xenprecopy/curve.h>
+
+/* How fast what a doubling of the time adds may die away: 2^-4 a doubling. */
+#define DECAY_MAX -4.0
+#define DEFAULT_VARIATION 0.05
+/* The standard deviations on either side that a 95% interval spans. */
+#define Z95 1.959964
+
+void xpc_curve_model_init(struct xpc_curve_model *m)
+{
+    *m = (struct xpc_curve_model){
+        .interpolation = XPC_INTERPOLATE_LOGLOG,
+        .below = { XPC_BELOW_ORIGIN, XPC_BELOW_POWER, XPC_BELOW_OFFSET },
+        .beyond = { XPC_BEYOND_FLAT, XPC_BEYOND_SATURATING,
+                    XPC_BEYOND_LINE },
+        .variation = DEFAULT_VARIATION,
+    };
+}
+
+/* ---- evaluation ----------------------------------------------------- */
+
+static double value(const struct xpc_curve_point *p,
+                    const struct xpc_curve_model *m, enum xpc_band band)
+{
+    switch (band) {
+    case XPC_BAND_LOW:  return fmin(p->low, p->pages * (1 - m->variation));
+    case XPC_BAND_HIGH: return fmax(p->high, p->pages * (1 + m->variation));
+    default:            return p->pages;
+    }
+}
+
+/* The exponent of the power law through two points. */
+static double exponent(double t1, double v1, double t2, double v2)
+{
+    return log(v2 / v1) / log(t2 / t1);
+}
+
+static double between(const struct xpc_curve *c,
+                      const struct xpc_curve_model *m, size_t i, double t,
+                      enum xpc_band band)
+{
+    double t1 = c->pt[i].t_ns, v1 = value(&c->pt[i], m, band);
+    double t2 = c->pt[i + 1].t_ns, v2 = value(&c->pt[i + 1], m, band);
+    double a;
+
+    if (t == t1 || v1 == v2)
+        return v1;
+    a = v1 > 0 ? exponent(t1, v1, t2, v2) : INFINITY;
+    if (m->interpolation == XPC_INTERPOLATE_LOGLOG && a <= 1)
+        return v1 * pow(t / t1, a);
+    return v1 + (v2 - v1) * (t - t1) / (t2 - t1);
+}
+
+static double below(const struct xpc_curve *c,
+                    const struct xpc_curve_model *m, double t,
+                    enum xpc_band band)
+{
+    double t1 = c->pt[0].t_ns, v1 = value(&c->pt[0], m, band);
+    double origin = v1 * t / t1, t2, v2;
+
+    if (m->below[band] == XPC_BELOW_ORIGIN || v1 <= 0)
+        return origin;
+    if (c->nr < 2)
+        return m->below[band] == XPC_BELOW_OFFSET ? v1 : origin;
+    t2 = c->pt[1].t_ns;
+    v2 = value(&c->pt[1], m, band);
+    if (m->below[band] == XPC_BELOW_OFFSET)
+        return fmax(origin, v1 - (t1 - t) * (v2 - v1) / (t2 - t1));
+    return v1 * pow(t / t1, fmin(exponent(t1, v1, t2, v2), 1));
+}
+
+/* D(t) up to the last point. */
+static double within(const struct xpc_curve *c,
+                     const struct xpc_curve_model *m, double t,
+                     enum xpc_band band)
+{
+    size_t lo = 0, hi = c->nr - 1;
+
+    if (t < c->pt[0].t_ns)
+        return below(c, m, t, band);
+    if (!hi)
+        return value(&c->pt[0], m, band);
+    while (hi - lo > 1) {
+        size_t mid = (lo + hi) / 2;
+
+        if (c->pt[mid].t_ns <= t)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return between(c, m, lo, t, band);
+}
+
+/*
+ * What is added beyond T if every doubling adds r times what the one before
+ * did, x = t/T, the last one having added 1.
+ */
+static double add_power(double x, double r)
+{
+    double a = fmax(fmin(log2(r), 1), DECAY_MAX);
+
+    return fabs(a) < 1e-6 ? log2(x) : (pow(x, a) - 1) / (1 - exp2(-a));
+}
+
+/*
+ * The same if a working set fills up, S (1 - exp(-k t/T)). There
+ * r = y + y^2 with y = exp(-k/4).
+ */
+static double add_filling(double x, double r)
+{
+    double k = -4 * log((sqrt(1 + 4 * r) - 1) / 2);
+
+    return -expm1(-k * (x - 1)) / expm1(k / 2);
+}
+
+/* r of the doubling before, if a working set fills up. */
+static double filling_before(double r)
+{
+    double y = sqrt((sqrt(1 + 4 * r) - 1) / 2);
+
+    return y + y * y;
+}
+
+/* D(t) for chords that bound what follows: not raised below the points. */
+static double chord(const struct xpc_curve *c,
+                    const struct xpc_curve_model *m, double t,
+                    enum xpc_band band)
+{
+    if (band == XPC_BAND_HIGH && t < c->pt[0].t_ns)
+        return value(&c->pt[0], m, band) * t / c->pt[0].t_ns;
+    return within(c, m, t, band);
+}
+
+static double beyond(const struct xpc_curve *c,
+                     const struct xpc_curve_model *m, double t,
+                     enum xpc_band band)
+{
+    double last = c->pt[c->nr - 1].t_ns, x = t / last;
+    double i[3], at = value(&c->pt[c->nr - 1], m, band), v = at;
+    double r, before, filling;
+
+    if (m->beyond[band] == XPC_BEYOND_FLAT)
+        return v;
+    for (int n = 0; n < 3; n++) {
+        double half = chord(c, m, last / (2 << n), band);
+
+        i[n] = at - half;
+        at = half;
+    }
+    if (i[0] <= 0)
+        return v;
+    r = i[1] > 0 ? i[0] / i[1] : 2;
+    if (m->beyond[band] == XPC_BEYOND_LINE || r >= 2)
+        return v + i[0] * 2 * (x - 1);
+    before = i[2] > 0 ? i[1] / i[2] : 2;
+    filling = filling_before(r);
+    filling = fmax(fmin((before - r) / (filling - r), 1), 0);
+    return v + i[0] * ((1 - filling) * add_power(x, r) +
+                       filling * add_filling(x, r));
+}
+
+static double saturation(const struct xpc_curve *c,
+                         const struct xpc_curve_model *m)
+{
+    double total = c->total_pages;
+
+    return m->saturation_pages > 0 ? fmin(m->saturation_pages, total) : total;
+}
+
+static double evaluate(const struct xpc_curve *c,
+                       const struct xpc_curve_model *m, double t,
+                       enum xpc_band band)
+{
+    bool over = t > c->pt[c->nr - 1].t_ns;
+    double v = over ? beyond(c, m, t, band) : within(c, m, t, band);
+
+    /* Outside of the points each has its own rule: keep them in order. */
+    if (band == XPC_BAND_LOW && (over || t < c->pt[0].t_ns))
+        return fmin(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
+    if (band == XPC_BAND_HIGH && (over || t < c->pt[0].t_ns))
+        return fmax(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
+    return v;
+}
+
+double xpc_curve_pages(const struct xpc_curve *c,
+                       const struct xpc_curve_model *m, double t_ns,
+                       double side)
+{
+    double limit = saturation(c, m), share = fabs(side), bound, v;
+
+    if (!(t_ns > 0))
+        return 0;
+    if (!c->nr)
+        return limit;
+    if (side == 0)
+        return fmin(evaluate(c, m, t_ns, XPC_BAND_EXPECTED), limit);
+    bound = evaluate(c, m, t_ns, side < 0 ? XPC_BAND_LOW : XPC_BAND_HIGH);
+    if (share == 1)
+        return fmin(bound, limit);
+    v = evaluate(c, m, t_ns, XPC_BAND_EXPECTED);
+    return fmax(fmin(v + share * (bound - v), limit), 0);
+}
+
+/* ---- making curves -------------------------------------------------- */
+
+int xpc_curve_add(struct xpc_curve *c, uint64_t t_ns, double pages,
+                  double low, double high)
+{
+    const struct xpc_curve_point *last = c->nr ? &c->pt[c->nr - 1] : NULL;
+    double total = c->total_pages;
+
+    if (!isfinite(pages) || !isfinite(low) || !isfinite(high) ||
+        t_ns <= (last ? last->t_ns : 0)) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (c->nr == XPC_CURVE_MAX) {
+        errno = ENOSPC;
+        return -1;
+    }
+    pages = fmin(fmax(pages, last ? last->pages : 0), total);
+    low = fmin(fmin(fmax(low, last ? last->low : 0), pages), total);
+    high = fmin(fmax(fmax(high, last ? last->high : 0), pages), total);
+    c->pt[c->nr++] = (struct xpc_curve_point){
+        .t_ns = t_ns, .pages = pages, .low = low, .high = high,
+    };
+    return 0;
+}
+
+/* What is wrong with a point that follows prev (NULL: the first)? */
+static const char *point_fault(const struct xpc_curve *c,
+                               const struct xpc_curve_point *p,
+                               const struct xpc_curve_point *prev)
+{
+    if (!(p->low >= 0 && p->low <= p->pages && p->pages <= p->high))
+        return "its interval does not hold its pages";
+    if (!(p->high <= c->total_pages))
+        return "more pages than the guest has";
+    if (p->t_ns <= (prev ? prev->t_ns : 0))
+        return "its period is not longer than the one before";
+    if (prev && (p->pages < prev->pages || p->low < prev->low ||
+                 p->high < prev->high))
+        return "fewer pages than in a shorter period";
+    return NULL;
+}
+
+int xpc_curve_check(const struct xpc_curve *c, char *err, size_t len)
+{
+    const char *fault;
+
+    errno = EINVAL;
+    if (!c->nr || c->nr > XPC_CURVE_MAX) {
+        snprintf(err, len, "curve: %zu points, 1 to %d are needed", c->nr,
+                 XPC_CURVE_MAX);
+        return -1;
+    }
+    if (!c->total_pages || c->zero_pages > c->total_pages) {
+        snprintf(err, len, "curve: %"PRIu64" zero pages of %"PRIu64
+                 " in all", c->zero_pages, c->total_pages);
+        return -1;
+    }
+    for (size_t i = 0; i < c->nr; i++) {
+        fault = point_fault(c, &c->pt[i], i ? &c->pt[i - 1] : NULL);
+        if (fault) {
+            snprintf(err, len, "curve: point %zu: %s", i + 1, fault);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void xpc_curve_throttle(struct xpc_curve *out, const struct xpc_curve *c,
+                        double share)
+{
+    if (out != c)
+        *out = *c;
+    for (size_t i = 0; i < out->nr; i++)
+        out->pt[i].t_ns = fmin(out->pt[i].t_ns / share, 0x1p62);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/*
+ * The periods of all curves that none has to be extrapolated for, sorted,
+ * each once; at most XPC_CURVE_MAX, of which the longest is one.
+ */
+static size_t common_times(uint64_t times[XPC_CURVE_MAX],
+                           const struct xpc_curve *const curves[], size_t nr)
+{
+    uint64_t all[XPC_CURVE_MAX * 4], last = UINT64_MAX;
+    size_t n = 0, keep, room = sizeof(all) / sizeof(all[0]) / nr;
+
+    for (size_t i = 0; i < nr; i++) {
+        const struct xpc_curve *c = curves[i];
+
+        if (c->nr && c->pt[c->nr - 1].t_ns < last)
+            last = c->pt[c->nr - 1].t_ns;
+    }
+    for (size_t i = 0; i < nr; i++) {
+        const struct xpc_curve *c = curves[i];
+        size_t step = room && c->nr > room ? (c->nr + room - 1) / room : 1;
+
+        for (size_t j = c->nr; room && j > 0; j -= j < step ? j : step) {
+            if (c->pt[j - 1].t_ns <= last)
+                all[n++] = c->pt[j - 1].t_ns;
+        }
+    }
+    qsort(all, n, sizeof(all[0]), compare_times);
+    keep = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!keep || all[keep - 1] != all[i])
+            all[keep++] = all[i];
+    }
+    n = keep > XPC_CURVE_MAX ? XPC_CURVE_MAX : keep;
+    for (size_t i = 0; i < n; i++)
+        times[i] = all[(i + 1) * keep / n - 1];
+    return n;
+}
+
+/* Weighted mean and band of all curves at t. */
+static void mix(struct xpc_curve *out, const struct xpc_curve *const curves[],
+                const double weights[], size_t nr,
+                const struct xpc_curve_model *m, uint64_t t)
+{
+    double sum = 0, mean = 0, spread = 0, down = 0, up = 0;
+
+    for (size_t i = 0; i < nr; i++) {
+        sum += weights[i];
+        mean += weights[i] * xpc_curve_pages(curves[i], m, t, 0);
+    }
+    mean /= sum;
+    for (size_t i = 0; i < nr; i++) {
+        double w = weights[i] / sum;
+        double v = xpc_curve_pages(curves[i], m, t, 0);
+        double low = w * (v - xpc_curve_pages(curves[i], m, t, -1));
+        double high = w * (xpc_curve_pages(curves[i], m, t, 1) - v);
+
+        spread += w * (v - mean) * (v - mean);
+        down += low * low;
+        up += high * high;
+    }
+    spread *= Z95 * Z95;
+    xpc_curve_add(out, t, mean, mean - sqrt(down + spread),
+                  mean + sqrt(up + spread));
+}
+
+void xpc_curve_combine(struct xpc_curve *out,
+                       const struct xpc_curve *const curves[],
+                       const double weights[], size_t nr,
+                       const struct xpc_curve_model *m)
+{
+    struct xpc_curve result = {
+        .total_pages = curves[nr - 1]->total_pages,
+        .zero_pages = curves[nr - 1]->zero_pages,
+    };
+    uint64_t times[XPC_CURVE_MAX];
+    size_t n = common_times(times, curves, nr);
+
+    for (size_t i = 0; i < n; i++)
+        mix(&result, curves, weights, nr, m, times[i]);
+    *out = result;
+}

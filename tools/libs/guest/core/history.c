@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What earlier migrations to a target teach. Formulas: xenprecopy/history.h.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/history.h>
+#include <xenprecopy/predict.h>
+
+#define PAGE_BYTES ((double)(XPC_PAGE_SIZE + XPC_PAGE_HEADER))
+#define HALF_LIFE 4.0       /* migrations */
+#define PSEUDO 2.0          /* observations */
+#define OUTLIER 3.0         /* spreads from the median */
+#define MAD_TO_SD 1.4826    /* of a normal distribution */
+#define STOCK_HOLDS_S (7 * 86400u)
+
+/* ---- what a report tells ---------------------------------------------- */
+
+/* A copy in which nothing can spoil a terminal's line or a JSON document. */
+static char *plain_copy(const char *s)
+{
+    char *copy = strdup(s ? s : "");
+
+    for (char *p = copy; p && *p; p++) {
+        if (*p < 0x20 || *p >= 0x7f)
+            *p = '?';
+    }
+    return copy;
+}
+
+static uint64_t capped(uint64_t ns)
+{
+    return ns < XPC_HISTORY_TIME_MAX_NS ? ns : XPC_HISTORY_TIME_MAX_NS;
+}
+
+/* What the stream had while the guest stood still. */
+static double switchover_rate(const struct xpc_history_entry *e,
+                              const struct xpc_report *r, bool held_back)
+{
+    double rate = held_back ? r->decision.bandwidth_bytes_per_s :
+                              e->bandwidth_bytes_per_s;
+    double cap = xpc_params_switchover_cap(&r->params);
+
+    /* The cap is of what is really sent. */
+    if (r->wire_bytes)
+        cap *= (double)r->total_bytes / r->wire_bytes;
+    return cap ? fmin(rate, cap) : rate;
+}
+
+/*
+ * Did one xl see the whole switchover? The guard of an xl that was killed does
+ * not know when its parent sent all and said "go", and may have read the
+ * target's answer late.
+ */
+static bool seen_whole(const struct xpc_report *r)
+{
+    return r->suspended_ns && r->suspended_ns <= r->stream_end_ns &&
+           r->stream_end_ns <= r->target_ready_ns &&
+           r->target_ready_ns <= r->go_ns &&
+           r->go_ns <= r->target_started_ns;
+}
+
+/* A switchover that strict broke off with all pages sent. */
+static bool seen_in_part(const struct xpc_report *r)
+{
+    return r->outcome == XPC_OUTCOME_ABORTED &&
+           r->decision.reason == XPC_REASON_OVERRUN && r->pages_sent_ns &&
+           r->suspended_ns && r->suspended_ns < r->broken_off_ns;
+}
+
+static void fill_switchover(struct xpc_history_entry *e,
+                            const struct xpc_report *r)
+{
+    const struct xpc_decision *d = &r->decision;
+    uint64_t sent = xpc_report_wire_rate(r, d->measured_bytes_per_s);
+    bool held_back = xpc_params_held_back(&r->params, sent);
+    uint64_t pfns = r->params.guest.pfns ? r->params.guest.pfns :
+                                           r->total_pages;
+    double pages, rate, pages_ns;
+
+    /* Nobody knows how long the pages took. */
+    if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
+        return;
+    rate = switchover_rate(e, r, held_back);
+    if (!rate)
+        return;
+    pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate +
+               xpc_predict_bitmap_part(r->bitmap_ns, pfns);
+    if (seen_in_part(r))
+        e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
+                                       pages_ns, 0);
+    if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
+        !seen_whole(r))
+        return;
+    e->overhead_ns = fmax(e->actual_downtime_ns - pages_ns,
+                          XPC_HISTORY_OVERHEAD_MIN_NS);
+    e->start_ns = r->target_started_ns - r->target_ready_ns;
+    pages = (double)e->final_pages + r->final_zero_pages - d->dirty_pages;
+    e->suspend_pages = fmax(pages, 0);
+}
+
+static void fill_entry(struct xpc_history_entry *e,
+                       const struct xpc_report *r, uint64_t start_s)
+{
+    const struct xpc_decision *d = &r->decision;
+
+    *e = (struct xpc_history_entry){
+        .start_s = start_s,
+        .outcome = r->outcome,
+        .limit_ns = r->params.policy == XPC_POLICY_STOCK ? 0 :
+                    capped(r->params.downtime_ns),
+        /* No prediction is for what a verify pass takes. */
+        .predicted_downtime_ns = r->verified ? 0 :
+                                 capped(r->predicted_downtime_ns),
+        .actual_downtime_ns = capped(r->actual_downtime_ns),
+        .guest = r->params.guest,
+        .final_pages = r->final_pages,
+        .bandwidth_bytes_per_s = d->measured_bytes_per_s ?
+            d->measured_bytes_per_s : d->bandwidth_bytes_per_s,
+        .total_time_ns = capped(r->total_time_ns),
+        .total_bytes = r->total_bytes,
+        .iterations = r->nr_iterations,
+        .total_pages = r->total_pages,
+    };
+    fill_switchover(e, r);
+}
+
+/* ---- keeping ---------------------------------------------------------- */
+
+int xpc_history_init(struct xpc_history *h, const char *target)
+{
+    *h = (struct xpc_history){
+        .version = XPC_HISTORY_VERSION,
+        .target = plain_copy(target),
+    };
+    return h->target ? 0 : -1;
+}
+
+void xpc_history_dispose(struct xpc_history *h)
+{
+    for (size_t i = 0; i < h->nr_entries; i++)
+        free(h->entries[i].domain);
+    free(h->entries);
+    free(h->target);
+    memset(h, 0, sizeof(*h));
+}
+
+/* Is the next prediction made of such entries? */
+static bool teaches(const struct xpc_history_entry *e)
+{
+    return e->outcome == XPC_OUTCOME_MIGRATED && e->overhead_ns;
+}
+
+/*
+ * The oldest, but not one of those that the next prediction rests on, whatever
+ * the guest's kind.
+ */
+static size_t to_drop(const struct xpc_history *h)
+{
+    size_t i = h->nr_entries, kept[XPC_DEVICE_MODEL_YES + 1] = { 0 }, drop = 0;
+
+    while (i--) {
+        const struct xpc_history_entry *e = &h->entries[i];
+        size_t *nr = &kept[e->guest.device_model];
+
+        if ((!teaches(e) && !e->overhead_at_least_ns) ||
+            *nr == XPC_HISTORY_LAST)
+            drop = i;
+        else
+            ++*nr;
+    }
+    return drop;
+}
+
+static void drop_entry(struct xpc_history *h, size_t i)
+{
+    free(h->entries[i].domain);
+    h->nr_entries--;
+    memmove(&h->entries[i], &h->entries[i + 1],
+            (h->nr_entries - i) * sizeof(*h->entries));
+}
+
+int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
+                    uint64_t start_s, const char *domain)
+{
+    struct xpc_history_entry *grown, e;
+
+    fill_entry(&e, r, start_s);
+    grown = realloc(h->entries, (h->nr_entries + 1) * sizeof(*grown));
+    if (!grown)
+        return -1;
+    h->entries = grown;
+    e.domain = plain_copy(domain);
+    if (!e.domain)
+        return -1;
+    h->entries[h->nr_entries++] = e;
+    if (h->nr_entries > XPC_HISTORY_MAX)
+        drop_entry(h, to_drop(h));
+    return 0;
+}
+
+/* ---- what the next one takes ------------------------------------------ */
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Sorts them. */
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof(*v), ascending);
+    return (v[(n - 1) / 2] + v[n / 2]) / 2;
+}
+
+/* A single one far off on a side is taken nearer. */
+static void tame_outlier(double *y, size_t n)
+{
+    double v[XPC_HISTORY_LAST], middle, reach, low, high;
+    size_t below = 0, above = 0;
+
+    if (n < 3)
+        return;
+    memcpy(v, y, n * sizeof(*v));
+    middle = median(v, n);
+    for (size_t i = 0; i < n; i++)
+        v[i] = fabs(y[i] - middle);
+    reach = OUTLIER * fmax(MAD_TO_SD * median(v, n), XPC_UNKNOWN_CV * middle);
+    low = middle - reach;
+    high = middle + reach;
+    for (size_t i = 0; i < n; i++) {
+        below += y[i] < low;
+        above += y[i] > high;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (y[i] < low && below == 1)
+            y[i] = low;
+        if (y[i] > high && above == 1)
+            y[i] = high;
+    }
+}
+
+/* The next of y, latest first: its mean and standard deviation. */
+static void foresee(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
+{
+    double sum = 0, weights = 0, squares = 0, off = 0, w, mean, unknown, nr;
+
+    tame_outlier(y, n);
+    for (size_t i = 0; i < n; i++) {
+        w = exp2(-(double)i / HALF_LIFE);
+        sum += w * y[i];
+        weights += w;
+        squares += w * w;
+    }
+    mean = sum / weights;
+    for (size_t i = 0; i < n; i++)
+        off += exp2(-(double)i / HALF_LIFE) * (y[i] - mean) * (y[i] - mean);
+    nr = weights * weights / squares;
+    unknown = XPC_UNKNOWN_CV * mean;
+    *mean_r = llround(mean);
+    *sd_r = llround(sqrt((PSEUDO * unknown * unknown + nr * off / weights) /
+                         (PSEUDO + nr - 1) * (1 + 1 / nr)));
+}
+
+/* What counts of the entries for a guest, the latest first. */
+struct lessons {
+    double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST],
+           starts[XPC_HISTORY_LAST];
+    size_t nr;
+    double bound_ns;            /* no less than this; 0: there is none */
+    size_t nr_bounds;
+};
+
+/* A clock that was set back must not keep a bound for years. */
+static bool is_recent(const struct xpc_history_entry *e, uint64_t now_s)
+{
+    return e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
+           now_s <= e->start_s + XPC_HISTORY_BOUND_S;
+}
+
+static void take(struct lessons *l, const struct xpc_history_entry *e,
+                 const struct xpc_guest *guest, uint64_t now_s)
+{
+    if (teaches(e)) {
+        l->overheads[l->nr] =
+            xpc_guest_learned_overhead(guest, &e->guest, e->overhead_ns);
+        l->starts[l->nr] = e->start_ns;
+        l->pages[l->nr++] = e->suspend_pages;
+    } else if (e->overhead_at_least_ns && !l->nr && is_recent(e, now_s)) {
+        l->bound_ns = fmax(l->bound_ns, e->overhead_at_least_ns);
+        l->nr_bounds++;
+    }
+}
+
+/* The mean is beyond the bound, by nobody knows how much. */
+static void apply_bound(struct xpc_prior *p, double bound_ns)
+{
+    double mean = XPC_HISTORY_BEYOND * bound_ns;
+
+    p->at_least_ns = bound_ns;
+    if (!p->overhead_ns)
+        p->overhead_ns = xpc_guest_overhead(&p->guest);
+    p->overhead_ns = fmax(p->overhead_ns, llround(mean));
+    p->overhead_sd_ns = fmax(p->overhead_sd_ns,
+                             XPC_UNKNOWN_CV * p->overhead_ns);
+}
+
+size_t xpc_history_prior(const struct xpc_history *h,
+                         const struct xpc_guest *guest, uint64_t now_s,
+                         struct xpc_prior *p)
+{
+    struct lessons l = { .nr = 0 };
+    uint64_t start, sd;
+
+    *p = (struct xpc_prior){ .guest = *guest };
+    for (size_t i = h->nr_entries; i-- && l.nr < XPC_HISTORY_LAST;) {
+        if (xpc_guest_alike(guest, &h->entries[i].guest))
+            take(&l, &h->entries[i], guest, now_s);
+    }
+    if (l.nr) {
+        foresee(l.overheads, l.nr, &p->overhead_ns, &p->overhead_sd_ns);
+        foresee(l.pages, l.nr, &p->suspend_pages, &p->suspend_pages_sd);
+        foresee(l.starts, l.nr, &start, &sd);
+        p->start_ns = start + 2 * sd;
+        /* None at all would read as nothing known. */
+        if (!p->suspend_pages)
+            p->suspend_pages = 1;
+    }
+    if (l.nr_bounds)
+        apply_bound(p, l.bound_ns);
+    return l.nr + l.nr_bounds;
+}
+
+/* ---- how good predictions were ---------------------------------------- */
+
+double xpc_history_error(const struct xpc_history_entry *e)
+{
+    if (e->outcome != XPC_OUTCOME_MIGRATED || !e->predicted_downtime_ns ||
+        !e->actual_downtime_ns)
+        return NAN;
+    return (double)e->actual_downtime_ns / e->predicted_downtime_ns - 1;
+}
+
+void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
+                           struct xpc_history_summary *s)
+{
+    struct xpc_guest guest = { 0 };
+    double errors[XPC_HISTORY_MAX], error;
+    size_t n = 0;
+
+    *s = (struct xpc_history_summary){
+        .error_median = NAN, .error_worst = NAN,
+    };
+    for (int kind = XPC_DEVICE_MODEL_NO; kind <= XPC_DEVICE_MODEL_YES;
+         kind++) {
+        guest.device_model = kind;
+        s->learned[kind].migrations =
+            xpc_history_prior(h, &guest, now_s, &s->learned[kind].prior);
+    }
+    for (size_t i = 0; i < h->nr_entries && i < XPC_HISTORY_MAX; i++) {
+        error = xpc_history_error(&h->entries[i]);
+        if (isnan(error))
+            continue;
+        if (!n || fabs(error) > fabs(s->error_worst))
+            s->error_worst = error;
+        errors[n++] = fabs(error);
+    }
+    if (n)
+        s->error_median = median(errors, n);
+}
+
+/* A clock that was set back tells nothing. */
+bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s)
+{
+    return h->stock_s && now_s >= h->stock_s &&
+           now_s - h->stock_s < STOCK_HOLDS_S;
+}

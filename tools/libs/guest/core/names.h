@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The names of enum values in options, messages and JSON, indexed by value.
+ * NULL ends each table.
+ */
+#ifndef CORE_NAMES_H
+#define CORE_NAMES_H
+
+extern const char *const xpc_policy_names[];
+extern const char *const xpc_on_timeout_names[];
+extern const char *const xpc_early_abort_names[], *const xpc_strict_names[];
+extern const char *const xpc_device_model_names[];
+extern const char *const xpc_zero_pages_names[];
+extern const char *const xpc_switchover_names[];
+extern const char *const xpc_compress_names[];
+extern const char *const xpc_action_names[];
+extern const char *const xpc_reason_names[];
+extern const char *const xpc_outcome_names[];
+
+#endif

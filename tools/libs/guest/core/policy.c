@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The policy: what to do when an iteration's pages have been sent.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <xenprecopy/advice.h>
+#include <xenprecopy/units.h>
+
+#include "core/policy.h"
+
+/* What stock Xen's save loop does when nobody gives it a policy. */
+#define STOCK_ITERATIONS 5
+#define STOCK_THRESHOLD 50
+
+/* Of a guest that lives, no two rounds are the same. */
+#define LIVE_SHRINKING 0.95
+
+/*
+ * Without hope, precopy ends after three iterations that did not help, but
+ * not before a share of the duration: the guest may have a lull. Of a steady
+ * guest that is less to be expected: its iterations were all within STEADY of
+ * each other, and most of its pages were dirty the time before.
+ */
+#define PATIENCE 0.95
+#define PATIENCE_STEADY 0.4
+#define STEADY 1.05
+#define STEADY_REPEAT_PERCENT 50
+/* A working set that gets so many new pages, at most, has been seen whole. */
+#define CONVERGED_NEW_PERCENT 2
+/* With hope but no duration given, it ends after so many. */
+#define HOPEFUL_ITERATIONS 30
+
+int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
+                     long dirty_pages)
+{
+    uint64_t iterations = p->iterations ? p->iterations : STOCK_ITERATIONS;
+    uint64_t threshold = p->threshold_pages ? p->threshold_pages
+                                            : STOCK_THRESHOLD;
+
+    if ((dirty_pages >= 0 && (uint64_t)dirty_pages < threshold) ||
+        iteration >= iterations)
+        return XPC_STOP_AND_COPY;
+    return XPC_CONTINUE;
+}
+
+static uint64_t nr_pfns(const struct xpc_params *p, uint64_t total_pages)
+{
+    return p->guest.pfns ? p->guest.pfns : total_pages;
+}
+
+static uint64_t assumed_bitmap_ns(const struct xpc_params *p,
+                                  uint64_t total_pages)
+{
+    return xpc_predict_bitmap_ns(nr_pfns(p, total_pages));
+}
+
+/* What predictions rest on; the bandwidth and the bitmap's time are learned. */
+static void predict_params(struct xpc_predict_params *pp,
+                           const struct xpc_params *p, uint64_t total_pages)
+{
+    struct xpc_prior prior;
+
+    xpc_params_prior(p, &prior);
+    xpc_predict_params_init(pp, xpc_link_stated(p, p->max_bytes_per_s),
+                            p->downtime_ns);
+    pp->switchover_bytes_per_s =
+        xpc_link_stated(p, xpc_params_switchover_cap(p));
+    xpc_rule_from_params(&pp->rule, p);
+    pp->rule.shrinking = LIVE_SHRINKING;
+    pp->rule.gain = XPC_LIVE_GAIN;
+    pp->bitmap_ns = assumed_bitmap_ns(p, total_pages);
+    pp->overhead_ns = prior.overhead_ns;
+    pp->suspend_pages = prior.suspend_pages;
+    pp->confidence_z = xpc_confidence_z(p->confidence_percent);
+    pp->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
+    pp->overhead_sd_ns = prior.overhead_sd_ns;
+    pp->suspend_pages_sd = prior.suspend_pages_sd;
+}
+
+/* Where the switchover overhead comes from: a clause, or nothing. */
+static const char *rests_on(const struct xpc_params *p)
+{
+    if (p->overhead_ns)
+        return "";
+    if (p->learned.overhead_ns &&
+        xpc_guest_alike(&p->guest, &p->learned.guest))
+        return p->learned.at_least_ns ? ", by a switchover to this target "
+               "that was broken off" : ", by earlier migrations to this "
+               "target";
+    return p->guest.device_model == XPC_DEVICE_MODEL_NO ? "" :
+           ", as is assumed of a guest with a device model";
+}
+
+/*
+ * Is the switchover alone, with nothing left to send but what suspending
+ * dirties, over the limit? A link that is not known yet may be fast.
+ */
+static bool switchover_fits(const struct xpc_params *p,
+                            const struct xpc_predict_params *known, char *err,
+                            size_t len)
+{
+    uint64_t max = xpc_params_max_downtime(p), cautious;
+    struct xpc_predict_params pp = *known;
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+
+    if (!pp.switchover_bytes_per_s)
+        pp.switchover_bytes_per_s = UINT64_MAX;
+    cautious = xpc_predict_cautious(&pp, 0, 0);
+    if (cautious <= max)
+        return true;
+    snprintf(err, len, "a downtime of %s can't be met: the switchover alone "
+             "takes %s, and %s with the margin for %"PRIu64"%%%s; allow at "
+             "least that, or state a switchover overhead that you measured",
+             xpc_format_time(a, max),
+             xpc_format_time(b, xpc_predict_switchover(&pp, 0, 0)),
+             xpc_format_time(c, cautious), p->confidence_percent,
+             rests_on(p));
+    return false;
+}
+
+int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
+                         char *err, size_t len)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    struct xpc_predict_params pp;
+    uint64_t first;
+
+    if (p->policy == XPC_POLICY_STOCK)
+        return 0;
+    predict_params(&pp, p, total_pages);
+    errno = EINVAL;
+    if (!switchover_fits(p, &pp, err, len))
+        return -1;
+    /* How much compression leaves of the first copy is not known yet. */
+    if (!p->duration_ns || !pp.bandwidth_bytes_per_s ||
+        p->compress != XPC_COMPRESS_OFF)
+        return 0;
+    first = xpc_predict_send_ns(&pp, total_pages);
+    if (first > p->duration_ns) {
+        snprintf(err, len, "a precopy duration of %s can't be met: the first "
+                 "copy alone takes %s at %s", xpc_format_time(a,
+                 p->duration_ns), xpc_format_time(b, first),
+                 xpc_format_bandwidth(c, pp.bandwidth_bytes_per_s));
+        return -1;
+    }
+    return 0;
+}
+
+void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
+                     uint64_t total_pages, uint64_t now_ns)
+{
+    *e = (struct xpc_engine){
+        .total_pages = total_pages, .start_ns = now_ns, .last_ns = now_ns,
+    };
+    xpc_engine_change(e, params);
+}
+
+void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
+{
+    e->params = *params;
+    predict_params(&e->predict, params, e->total_pages);
+}
+
+void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now)
+{
+    to->once = now->once;
+    to->guest = now->guest;
+    to->learned = now->learned;
+}
+
+int xpc_engine_check_change(const struct xpc_params *now,
+                            const struct xpc_params *to, char *err,
+                            size_t len)
+{
+    if (to->policy != now->policy) {
+        snprintf(err, len, "the policy can't be changed while the migration "
+                 "runs: cancel it and begin another");
+        errno = EINVAL;
+        return -1;
+    }
+    if (to->zero_pages != now->zero_pages) {
+        snprintf(err, len, "how zero pages are sent can't be changed while "
+                 "the migration runs: which were sent is not known later");
+        errno = EINVAL;
+        return -1;
+    }
+    if (to->channels != now->channels || to->compress != now->compress ||
+        to->compress_level != now->compress_level) {
+        snprintf(err, len, "the channels and their compression can't be "
+                 "changed while the migration runs: they are open already");
+        errno = EINVAL;
+        return -1;
+    }
+    if (xpc_params_check(to, err, len))
+        return -1;
+    /* How far the first copy is, it can't know: as if it were done. */
+    return xpc_engine_preflight(to, 0, err, len);
+}
+
+/*
+ * What an iteration tells of the bitmap. More is believed at once, less only
+ * by and by: where many pages are dirty, the first one is found early.
+ */
+static void learn_bitmap(struct xpc_engine *e, const struct xpc_observation *o)
+{
+    uint64_t took = xpc_predict_bitmap_part(o->bitmap_ns,
+                                            nr_pfns(&e->params,
+                                                    e->total_pages));
+    uint64_t least;
+
+    if (took > e->bitmap_ns)
+        e->bitmap_ns = took;
+    else if (took)
+        e->bitmap_ns -= (e->bitmap_ns - took) / 2;
+    least = assumed_bitmap_ns(&e->params, e->total_pages);
+    e->predict.bitmap_ns = e->bitmap_ns > least ? e->bitmap_ns : least;
+}
+
+/* What an iteration tells of the link, and of itself. */
+static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
+                       uint64_t duration_ns)
+{
+    if (o->flow_ns) {
+        xpc_link_learn(&e->link, o->flow_bytes, o->flow_ns);
+        /* The first one has holes to look for, the others have not. */
+        if (e->state.iterations && duration_ns > o->flow_ns)
+            e->besides_ns = duration_ns - o->flow_ns;
+    } else if (!o->zero_pages) {
+        xpc_link_learn(&e->link, o->bytes_sent, duration_ns);
+    }
+    if (o->wire_bytes)
+        xpc_link_learn_wire(&e->link, o->bytes_sent, o->wire_bytes);
+    e->predict.bandwidth_bytes_per_s = xpc_link_precopy(&e->link, &e->params);
+    e->predict.switchover_bytes_per_s = xpc_link_switchover(&e->link,
+                                                            &e->params);
+    e->predict.bandwidth_cv = xpc_link_cv(&e->link);
+    e->predict.iteration_ns = e->besides_ns;
+}
+
+/* Where the migration stands, for the simulation. */
+static struct xpc_predict_state here(const struct xpc_engine *e)
+{
+    return (struct xpc_predict_state){
+        .elapsed_ns = e->state.elapsed_ns,
+        .iterations = e->state.iterations,
+        .dirty_pages = e->state.dirty_pages,
+    };
+}
+
+static bool converged(const struct xpc_working_set *w)
+{
+    return w->pages && w->new_percent <= CONVERGED_NEW_PERCENT;
+}
+
+/* The state that the rule judges by, but for what is to come. */
+static void observe(struct xpc_engine *e, const struct xpc_observation *o)
+{
+    struct xpc_rule_state *s = &e->state;
+
+    s->elapsed_ns = o->now_ns - e->start_ns;
+    s->iterations++;
+    s->dirty_pages = o->dirty_pages;
+    s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
+    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
+    s->later_downtime_ns = UINT64_MAX;
+    xpc_rule_watch(&e->predict.rule, s);
+    e->working_set = o->working_set;
+    /* However long an iteration, it leaves no pages that are never written. */
+    e->predict.model.saturation_pages = converged(&o->working_set) ?
+        fmax(o->working_set.pages, o->dirty_pages) : 0;
+    xpc_learn_add(&e->learn, o->samples, o->nr_samples,
+                  o->since_clean_ns ? o->since_clean_ns : o->now_ns -
+                  e->last_ns, o->dirty_pages);
+}
+
+/*
+ * Within the limit, is that at stake if it goes on? Not if the next iteration
+ * would leave it there with the guest at its busiest that was seen.
+ */
+static bool at_stake(const struct xpc_engine *e, const struct xpc_curve *c)
+{
+    double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns, 1);
+
+    return xpc_predict_cautious(&e->predict, pages, 0) >
+           e->params.downtime_ns;
+}
+
+/* The least downtime that copying on reaches in the time left. */
+static uint64_t best_to_come(const struct xpc_engine *e,
+                             const struct xpc_curve *c, double side)
+{
+    struct xpc_predict_state s = here(e);
+
+    return xpc_predict_least(c, &e->predict, &s, side);
+}
+
+static double patience(const struct xpc_engine *e, const struct xpc_curve *c)
+{
+    const struct xpc_curve_point *last = &c->pt[c->nr - 1];
+    const struct xpc_working_set *w = &e->working_set;
+
+    if (w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT)
+        return PATIENCE;
+    return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
+}
+
+/*
+ * Precopy ends for want of progress only when there is no hope: not even at
+ * its quietest does the guest come within the limit, and it was watched for
+ * long enough to have shown a lull.
+ */
+static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
+                        struct xpc_rule_state *s)
+{
+    const struct xpc_params *p = &e->params;
+    bool hope;
+
+    /* Not even with nothing left to send: no lull will help. */
+    if (xpc_predict_cautious(&e->predict, 0, 0) > xpc_params_max_downtime(p)) {
+        s->stalled = e->predict.rule.stall_iterations;
+        return;
+    }
+    if (s->stalled < e->predict.rule.stall_iterations)
+        return;
+    hope = best_to_come(e, c, -1) <= p->downtime_ns;
+    if (!p->duration_ns) {
+        if (hope && s->stalled < HOPEFUL_ITERATIONS)
+            s->stalled = 0;
+        return;
+    }
+    if (hope || s->elapsed_ns < patience(e, c) * p->duration_ns ||
+        (p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
+         p->early_abort == XPC_EARLY_ABORT_OFF))
+        s->stalled = 0;
+}
+
+/* Asks the rule, with what is to come as the simulation sees it. */
+static void choose(struct xpc_engine *e, struct xpc_decision *d)
+{
+    struct xpc_rule rule = e->predict.rule;
+    struct xpc_rule_state s = e->state;
+    struct xpc_curve curve;
+
+    d->best_downtime_ns = s.downtime_ns;
+    if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
+        d->best_downtime_ns = best_to_come(e, &curve, 0);
+        judge_stall(e, &curve, &s);
+        if (!at_stake(e, &curve))
+            s.later_downtime_ns = d->best_downtime_ns;
+    }
+    d->action = xpc_rule_decide(&rule, &s, &d->reason);
+}
+
+/* What would have been enough, for a user whose migration is aborted. */
+static void advise(const struct xpc_engine *e, struct xpc_decision *d)
+{
+    struct xpc_predict_params pp = e->predict;
+    struct xpc_predict_state s = here(e);
+    struct xpc_curve curve;
+    struct xpc_advice a;
+
+    if (xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
+        return;
+    /* For a migration like this one, begun anew. */
+    s = (struct xpc_predict_state){
+        .pages = e->total_pages - e->first_zero_pages,
+        .zero_pages = e->first_zero_pages,
+    };
+    if (e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND)
+        pp.rule.downtime_ns = pp.rule.max_downtime_ns;
+    xpc_advise(&a, &curve, &pp, &s);
+    if (a.least_downtime_ns != UINT64_MAX)
+        d->enough_downtime_ns = a.least_downtime_ns;
+    d->enough_bandwidth_bytes_per_s = a.least_bandwidth_bytes_per_s;
+}
+
+int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
+                      struct xpc_iteration *it)
+{
+    const struct xpc_params *p = &e->params;
+    struct xpc_decision *d = &it->decision;
+
+    *it = (struct xpc_iteration){
+        .number = e->state.iterations + 1,
+        .pages = o->pages_sent,
+        .zero_pages = o->zero_pages,
+        .bytes = o->bytes_sent,
+        .start_ns = e->last_ns - e->start_ns,
+        .duration_ns = o->now_ns - e->last_ns,
+        .dirty_pages = o->dirty_pages,
+    };
+    if (!e->state.iterations && o->zero_pages <= e->total_pages)
+        e->first_zero_pages = o->zero_pages;
+    learn_bitmap(e, o);
+    learn_link(e, o, it->duration_ns);
+    observe(e, o);
+    e->last_ns = o->now_ns;
+    d->dirty_pages = o->dirty_pages;
+    d->working_set = o->working_set;
+    d->overhead_ns = e->predict.overhead_ns;
+    d->bitmap_ns = e->predict.bitmap_ns;
+    d->bandwidth_bytes_per_s = e->predict.switchover_bytes_per_s;
+    d->measured_bytes_per_s = xpc_link_measured(&e->link);
+    d->cautious_downtime_ns = e->state.downtime_ns;
+    d->predicted_downtime_ns =
+        xpc_predict_switchover(&e->predict, o->dirty_pages, 0);
+    if (p->duration_ns > e->state.elapsed_ns)
+        d->time_left_ns = p->duration_ns - e->state.elapsed_ns;
+
+    if (p->policy == XPC_POLICY_STOCK) {
+        d->reason = XPC_REASON_STOCK;
+        d->action = xpc_stock_decide(p, it->number, -1);
+        return d->action;
+    }
+    choose(e, d);
+    if (d->action == XPC_ABORT)
+        advise(e, d);
+    return d->action;
+}
+
+/* The clause that says why, without its numbers. */
+static const char *because(int reason)
+{
+    switch (reason) {
+    case XPC_REASON_CONVERGING:   return "copying on helps";
+    case XPC_REASON_WITHIN_LIMIT: return "the downtime limit can be met";
+    case XPC_REASON_THRESHOLD:    return "few pages are left";
+    case XPC_REASON_DURATION:     return "the precopy duration is over";
+    case XPC_REASON_ITERATIONS:   return "the iterations are used up";
+    case XPC_REASON_STALLED:
+        return "the guest writes as fast as the link carries: "
+               "copying on does not help";
+    case XPC_REASON_OVER_MAXIMUM:
+        return "even the maximum downtime can't be met";
+    case XPC_REASON_CANCELLED:    return "it was cancelled";
+    case XPC_REASON_OVERRUN:
+        return "the switchover would have passed the maximum downtime";
+    case XPC_REASON_NO_ANSWER:
+        return "the guest did not suspend within the maximum downtime";
+    case XPC_REASON_PAUSED:       return "the guest is paused";
+    case XPC_REASON_LOG_LOST:
+        return "another program uses the log of the guest's writes";
+    default:                      return "stock Xen decides so";
+    }
+}
+
+/* Whether the guest keeps to what it has written to, for an abort's text. */
+static size_t add_working_set(const struct xpc_working_set *w, char *buf,
+                              size_t len)
+{
+    if (!w->pages)
+        return 0;
+    if (converged(w))
+        return snprintf(buf, len, "; it writes to the same %"PRIu64" pages "
+                        "again and again", w->pages);
+    return snprintf(buf, len, "; it moves on: %"PRIu64"%% of the pages that "
+                    "it dirties are new", w->new_percent);
+}
+
+const char *xpc_decision_text(const struct xpc_params *p,
+                              const struct xpc_decision *d, char *buf,
+                              size_t len)
+{
+    static const char *const verbs[] = { "continuing", "suspending",
+                                         "aborted" };
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    size_t n;
+
+    if (d->reason == XPC_REASON_CANCELLED) {
+        snprintf(buf, len, "aborted: it was cancelled");
+        return buf;
+    }
+    if (d->reason == XPC_REASON_PAUSED) {
+        snprintf(buf, len, "aborted: the guest is paused and can't suspend: "
+                 "unpause it and migrate it again");
+        return buf;
+    }
+    n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "
+                 "would be %s, the limit is %s)", verbs[d->action],
+                 because(d->reason), d->dirty_pages,
+                 xpc_format_bandwidth(a, d->bandwidth_bytes_per_s),
+                 xpc_format_time(b, d->predicted_downtime_ns),
+                 xpc_format_time(c, d->reason == XPC_REASON_OVER_MAXIMUM ?
+                                    xpc_params_max_downtime(p) :
+                                    p->downtime_ns));
+    if (d->action != XPC_ABORT || n >= len)
+        return buf;
+    n += add_working_set(&d->working_set, buf + n, len - n);
+    if (n >= len)
+        return buf;
+    n += snprintf(buf + n, len - n, "; a downtime of %s",
+                  xpc_format_time(a, d->enough_downtime_ns));
+    if (d->enough_bandwidth_bytes_per_s && n < len)
+        n += snprintf(buf + n, len - n, " or a bandwidth of %s",
+                      xpc_format_bandwidth(a,
+                                           d->enough_bandwidth_bytes_per_s));
+    if (n < len)
+        snprintf(buf + n, len - n, " would have been enough");
+    return buf;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The forward simulation of a live migration. Formulas: xenprecopy/predict.h.
+ */
+#include <math.h>
+
+#include <xenprecopy/predict.h>
+
+/* Fewer expected pages than this are none. */
+#define NO_PAGES 0.5
+
+struct run {
+    const struct xpc_curve *c;
+    const struct xpc_predict_params *p;
+    double side;
+    struct xpc_prediction *r;
+    struct xpc_predict_trace *trace;
+    double elapsed, bytes;          /* ns; from here on */
+    double pages, zero;             /* of the iteration to be sent */
+    double dirty, since_clean;      /* by now, and since when */
+    struct xpc_rule_state rule;
+};
+
+void xpc_predict_params_init(struct xpc_predict_params *p,
+                             uint64_t bandwidth_bytes_per_s,
+                             uint64_t downtime_ns)
+{
+    *p = (struct xpc_predict_params){
+        .bandwidth_bytes_per_s = bandwidth_bytes_per_s,
+        .page_bytes = XPC_PAGE_SIZE,
+        .header_bytes = XPC_PAGE_HEADER,
+        .zero_page_bytes = XPC_PAGE_HEADER,
+        .overhead_ns = XPC_DEFAULT_OVERHEAD_NS,
+    };
+    xpc_rule_init(&p->rule, downtime_ns);
+    xpc_curve_model_init(&p->model);
+}
+
+void xpc_predict_start(struct xpc_predict_state *s, const struct xpc_curve *c,
+                       const struct xpc_predict_params *p)
+{
+    *s = (struct xpc_predict_state){
+        .elapsed_ns = p->setup_ns,
+        .pages = c->total_pages - c->zero_pages,
+        .zero_pages = c->zero_pages,
+    };
+}
+
+/* A double of nanoseconds or bytes as an integer, saturating. */
+static uint64_t to_u64(double v)
+{
+    return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
+}
+
+static double bytes_of(const struct xpc_predict_params *p, double pages,
+                       double zero)
+{
+    return pages * (p->page_bytes + p->header_bytes) +
+           zero * p->zero_page_bytes;
+}
+
+static double send_ns(const struct xpc_predict_params *p, double bytes)
+{
+    return bytes > 0 ? bytes * 1e9 / p->bandwidth_bytes_per_s : 0;
+}
+
+/* The same, with the guest suspended. */
+static double final_ns(const struct xpc_predict_params *p, double bytes)
+{
+    return p->switchover_bytes_per_s && bytes > 0 ?
+           bytes * 1e9 / p->switchover_bytes_per_s : send_ns(p, bytes);
+}
+
+uint64_t xpc_predict_bitmap_ns(uint64_t pfns)
+{
+    return to_u64((double)pfns * XPC_DEFAULT_PFN_PS / 1000);
+}
+
+uint64_t xpc_predict_bitmap_part(uint64_t measured_ns, uint64_t pfns)
+{
+    uint64_t most = 4 * xpc_predict_bitmap_ns(pfns);
+
+    return measured_ns < most ? measured_ns : most;
+}
+
+uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
+                                double pages, double zero)
+{
+    double bytes = bytes_of(p, pages + p->suspend_pages, zero);
+
+    return to_u64(final_ns(p, bytes) + p->bitmap_ns + p->overhead_ns);
+}
+
+uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
+                              double pages, double zero)
+{
+    double expected = xpc_predict_switchover(p, pages, zero);
+    double data, extra, overhead = p->overhead_sd_ns;
+
+    if (p->confidence_z <= 0)
+        return to_u64(expected);
+    data = (expected - p->bitmap_ns - p->overhead_ns) * p->bandwidth_cv;
+    extra = final_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
+    return to_u64(expected + p->confidence_z *
+                  sqrt(data * data + extra * extra + overhead * overhead));
+}
+
+double xpc_confidence_z(uint64_t percent)
+{
+    /* Abramowitz and Stegun, 26.2.23: error under 4.5e-4. */
+    double t = sqrt(-2 * log(1 - percent / 100.0));
+
+    return fmax(0, t - (2.515517 + t * (0.802853 + t * 0.010328)) /
+                (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))));
+}
+
+void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent)
+{
+    p->confidence_z = xpc_confidence_z(percent);
+    p->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
+    p->overhead_sd_ns = XPC_UNKNOWN_CV * p->overhead_ns;
+    p->suspend_pages_sd = XPC_UNKNOWN_CV * p->suspend_pages;
+    p->rule.gain = XPC_LIVE_GAIN;
+}
+
+uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
+{
+    return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
+}
+
+static double iteration_ns(const struct run *run)
+{
+    return send_ns(run->p, bytes_of(run->p, run->pages, run->zero)) +
+           run->p->iteration_ns;
+}
+
+/* What will be dirty when the iteration at hand has taken another ns. */
+static double dirty_after(const struct run *run, double ns)
+{
+    const struct xpc_curve_model *m = &run->p->model;
+    double then, now, dirty, total = run->c->total_pages;
+
+    then = xpc_curve_pages(run->c, m, run->since_clean + ns, run->side);
+    now = xpc_curve_pages(run->c, m, run->since_clean, run->side);
+    dirty = fmin(run->dirty + fmax(then - now, 0), total);
+    return dirty < NO_PAGES ? 0 : dirty;
+}
+
+/* Notes how the guest could be suspended now, with these still to send. */
+static void look(struct run *run, double pages, double zero)
+{
+    struct xpc_rule_state *s = &run->rule;
+    struct xpc_prediction *r = run->r;
+
+    s->elapsed_ns = to_u64(run->elapsed);
+    s->dirty_pages = pages + zero;
+    s->downtime_ns = xpc_predict_cautious(run->p, pages, zero);
+    s->later_downtime_ns = UINT64_MAX;
+    if (s->iterations < run->p->rule.min_iterations ||
+        s->downtime_ns >= r->least_downtime_ns)
+        return;
+    r->least_downtime_ns = s->downtime_ns;
+    r->least_at_ns = s->elapsed_ns;
+    r->least_iteration = s->iterations;
+}
+
+static void store_round(struct run *run, double ns, double pages)
+{
+    struct xpc_predict_trace *t = run->trace;
+
+    if (!t || t->nr == t->max)
+        return;
+    t->rounds[t->nr++] = (struct xpc_predict_round){
+        .number = run->rule.iterations,
+        .start_ns = to_u64(run->elapsed - ns),
+        .duration_ns = to_u64(ns),
+        .pages = pages,
+        .dirty_pages = run->dirty,
+        .downtime_ns = run->rule.downtime_ns,
+    };
+}
+
+/* Sends what the iteration at hand has to send. */
+static void send(struct run *run)
+{
+    double ns = iteration_ns(run), pages = run->pages + run->zero;
+
+    run->dirty = dirty_after(run, ns);
+    run->since_clean += ns;
+    run->elapsed += ns;
+    run->bytes += bytes_of(run->p, run->pages, run->zero);
+    run->pages = run->zero = 0;
+    run->rule.iterations++;
+    look(run, run->dirty, 0);
+    xpc_rule_watch(&run->p->rule, &run->rule);
+    store_round(run, ns, pages);
+}
+
+/* The bitmap is read and cleaned: what was dirty is the next iteration. */
+static void clean(struct run *run)
+{
+    run->pages = run->dirty;
+    run->dirty = run->since_clean = 0;
+}
+
+/* Where the run stands, with the next iteration ready to be sent. */
+static struct xpc_predict_state standing(const struct run *run)
+{
+    return (struct xpc_predict_state){
+        .elapsed_ns = run->rule.elapsed_ns,
+        .iterations = run->rule.iterations,
+        .pages = run->pages,
+    };
+}
+
+/* The rule's word at the end of an iteration. Leaves the next one ready. */
+static int decide(struct run *run)
+{
+    struct xpc_rule_state *s = &run->rule;
+    struct xpc_predict_state here;
+    double left = run->dirty;
+
+    clean(run);
+    s->next_ns = to_u64(iteration_ns(run));
+    here = standing(run);
+    if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns)
+        s->later_downtime_ns = xpc_predict_least(run->c, run->p, &here,
+                                                 run->side);
+    run->r->dirty_pages = left;
+    run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
+    if (run->r->action == XPC_CONTINUE &&
+        (s->iterations >= XPC_PREDICT_ITERATIONS_MAX ||
+         s->elapsed_ns >= XPC_PREDICT_TIME_MAX_NS)) {
+        run->r->action = XPC_ABORT;
+        run->r->reason = XPC_REASON_STALLED;
+    }
+    return run->r->action;
+}
+
+/*
+ * Everything is still to be sent and the rule allows to suspend at once: the
+ * guest is copied while it stands still.
+ */
+static bool stop_at_once(struct run *run)
+{
+    struct xpc_rule_state *s = &run->rule;
+
+    if (s->iterations || run->p->rule.min_iterations)
+        return false;
+    look(run, run->pages + run->dirty, run->zero);
+    s->next_ns = to_u64(iteration_ns(run));
+    run->r->dirty_pages = run->pages + run->dirty + run->zero;
+    run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
+    return run->r->action != XPC_CONTINUE;
+}
+
+static void finish(struct run *run, double pages, double zero)
+{
+    struct xpc_prediction *r = run->r;
+
+    r->converges = r->action == XPC_STOP_AND_COPY;
+    r->iterations = run->rule.iterations;
+    r->downtime_ns = r->least_downtime_ns;
+    if (r->converges) {
+        r->downtime_ns = xpc_predict_switchover(run->p, pages, zero);
+        run->elapsed += r->downtime_ns;
+        run->bytes += bytes_of(run->p, pages + run->p->suspend_pages, zero);
+    }
+    r->total_time_ns = to_u64(run->elapsed);
+    r->bytes = to_u64(run->bytes);
+}
+
+void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
+                     const struct xpc_predict_params *p,
+                     const struct xpc_predict_state *s, double side,
+                     struct xpc_predict_trace *trace)
+{
+    struct run run = {
+        .c = c, .p = p, .side = side, .r = r, .trace = trace,
+        .elapsed = s->elapsed_ns,
+        .pages = s->pages, .zero = s->zero_pages,
+        .dirty = s->dirty_pages, .since_clean = s->since_clean_ns,
+        .rule = {
+            .iterations = s->iterations,
+            .best_dirty_pages = s->best_dirty_pages,
+            .stalled = s->stalled,
+        },
+    };
+
+    *r = (struct xpc_prediction){ .least_downtime_ns = UINT64_MAX };
+    if (stop_at_once(&run)) {
+        finish(&run, run.pages + run.dirty, run.zero);
+        return;
+    }
+    if (run.pages + run.zero > 0)
+        send(&run);
+    else
+        look(&run, run.dirty, 0);
+    while (decide(&run) == XPC_CONTINUE)
+        send(&run);
+    finish(&run, r->dirty_pages, 0);
+}
+
+uint64_t xpc_predict_least(const struct xpc_curve *c,
+                           const struct xpc_predict_params *p,
+                           const struct xpc_predict_state *s, double side)
+{
+    struct xpc_predict_params pp = *p;
+    struct xpc_prediction r;
+
+    /*
+     * Never satisfied: it goes on for as long as copying on helps. Not when
+     * what is left is next to nothing beside what suspending itself dirties.
+     */
+    pp.rule.downtime_ns = 0;
+    pp.rule.max_downtime_ns = XPC_NO_LIMIT;
+    pp.rule.gain = 0;
+    pp.rule.threshold_pages = pp.suspend_pages / 16;
+    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    xpc_predict_run(&r, c, &pp, s, side, NULL);
+    return r.least_downtime_ns;
+}
+
+void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,
+                      const struct xpc_predict_params *p,
+                      const struct xpc_predict_state *s)
+{
+    xpc_predict_run(&f->expected, c, p, s, 0, NULL);
+    xpc_predict_run(&f->low, c, p, s, -1, NULL);
+    xpc_predict_run(&f->high, c, p, s, 1, NULL);
+    f->marginal = f->low.converges != f->expected.converges ||
+                  f->high.converges != f->expected.converges;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <xenprecopy/rule.h>
+
+/*
+ * A simulation's rounds fall without noise: any that helps, helps. A coarser
+ * value makes the verdict depend on where the three rounds happen to begin,
+ * so that a faster link could be told to fail where a slower one does not.
+ */
+#define DEFAULT_SHRINKING 0.999
+#define DEFAULT_STALL_ITERATIONS 3
+/* Of an iteration that ends within the duration with a tenth to spare. */
+#define TO_SPARE 10
+
+void xpc_rule_init(struct xpc_rule *r, uint64_t downtime_ns)
+{
+    *r = (struct xpc_rule){
+        .downtime_ns = downtime_ns,
+        .max_downtime_ns = downtime_ns,
+        .on_timeout = XPC_ON_TIMEOUT_ABORT,
+        .min_iterations = 1,
+        .shrinking = DEFAULT_SHRINKING,
+        .stall_iterations = DEFAULT_STALL_ITERATIONS,
+    };
+}
+
+void xpc_rule_from_params(struct xpc_rule *r, const struct xpc_params *p)
+{
+    xpc_rule_init(r, p->downtime_ns);
+    r->max_downtime_ns = xpc_params_max_downtime(p);
+    r->on_timeout = p->on_timeout;
+    r->duration_ns = p->duration_ns;
+    r->iterations = p->iterations;
+    r->threshold_pages = p->threshold_pages;
+}
+
+void xpc_rule_watch(const struct xpc_rule *r, struct xpc_rule_state *s)
+{
+    bool first = !s->best_dirty_pages;
+
+    /* With nothing dirty there is nothing that could get better. */
+    if (s->dirty_pages > 0 &&
+        (first || s->dirty_pages < s->best_dirty_pages * r->shrinking)) {
+        s->best_dirty_pages = s->dirty_pages;
+        s->stalled = 0;
+    } else {
+        s->stalled++;
+    }
+}
+
+/* Would the next iteration end after the duration? */
+static bool no_time(const struct xpc_rule *r, const struct xpc_rule_state *s)
+{
+    return r->duration_ns && (s->elapsed_ns > r->duration_ns ||
+                              s->next_ns > r->duration_ns - s->elapsed_ns);
+}
+
+static bool no_iterations(const struct xpc_rule *r,
+                          const struct xpc_rule_state *s)
+{
+    return r->iterations && s->iterations >= r->iterations;
+}
+
+/* Within the limit: is it worth it to go on? */
+static bool worth_it(const struct xpc_rule *r, const struct xpc_rule_state *s)
+{
+    struct xpc_rule_state slow = *s;
+
+    /* What can be had is not lost to a link that is slower for a moment. */
+    slow.next_ns += s->next_ns / TO_SPARE;
+    return s->later_downtime_ns < s->downtime_ns &&
+           s->later_downtime_ns <= s->downtime_ns * r->gain &&
+           !no_time(r, &slow) && !no_iterations(r, s);
+}
+
+/* Why precopy should not go on, or XPC_REASON_CONVERGING. */
+static int why_end(const struct xpc_rule *r, const struct xpc_rule_state *s)
+{
+    if (no_time(r, s))
+        return XPC_REASON_DURATION;
+    if (no_iterations(r, s))
+        return XPC_REASON_ITERATIONS;
+    if (r->stall_iterations && s->stalled >= r->stall_iterations)
+        return XPC_REASON_STALLED;
+    return XPC_REASON_CONVERGING;
+}
+
+int xpc_rule_decide(const struct xpc_rule *r, const struct xpc_rule_state *s,
+                    int *reason_r)
+{
+    bool bearable = s->downtime_ns <= r->max_downtime_ns;
+
+    *reason_r = XPC_REASON_CONVERGING;
+    if (s->iterations < r->min_iterations)
+        return XPC_CONTINUE;
+    if (s->downtime_ns <= r->downtime_ns) {
+        if (worth_it(r, s))
+            return XPC_CONTINUE;
+        *reason_r = XPC_REASON_WITHIN_LIMIT;
+        return XPC_STOP_AND_COPY;
+    }
+    if (bearable && s->dirty_pages < r->threshold_pages) {
+        *reason_r = XPC_REASON_THRESHOLD;
+        return XPC_STOP_AND_COPY;
+    }
+    *reason_r = why_end(r, s);
+    if (*reason_r == XPC_REASON_CONVERGING)
+        return XPC_CONTINUE;
+    if (r->on_timeout == XPC_ON_TIMEOUT_SUSPEND) {
+        if (bearable)
+            return XPC_STOP_AND_COPY;
+        *reason_r = XPC_REASON_OVER_MAXIMUM;
+    }
+    return XPC_ABORT;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "json/migration.h"
+#include "save/session.h"
+#include "save/suspend_time.h"
+
+#define INTERVAL_NS XPC_MS
+#define PAUSED_INTERVAL_MS 20
+
+uint64_t save_still_grace_ns = 2 * XPC_S;
+
+struct save_still {
+    xc_interface *xch;
+    uint32_t domid;
+    struct save_thread thread;
+    uint64_t running_ns;        /* seen running last */
+    uint64_t ran_ns;            /* for so long by then, a processor of it */
+    uint64_t still_ns;          /* since when it is suspended; 0: it is not */
+    uint64_t paused_ns;         /* since when it is paused; 0: it is not */
+    bool told;                  /* the toolstack, that it stays so */
+};
+
+static bool get_info(xc_interface *xch, uint32_t domid, xc_dominfo_t *info)
+{
+    return xc_domain_getinfo(xch, domid, 1, info) == 1 &&
+           info->domid == domid;
+}
+
+/* *paused is set unless it is suspended. */
+static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns,
+                      bool *paused)
+{
+    xc_dominfo_t info;
+
+    if (!get_info(xch, domid, &info))
+        return false;
+    *paused = info.paused && !info.shutdown;
+    /* Summed up over all of them, which may have run at the same time. */
+    *ran_ns = info.cpu_time / (info.nr_online_vcpus ? info.nr_online_vcpus : 1);
+    return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
+}
+
+bool save_still_is(xc_interface *xch, uint32_t domid)
+{
+    uint64_t ran_ns;
+    bool paused;
+
+    return suspended(xch, domid, &ran_ns, &paused);
+}
+
+bool save_still_paused(xc_interface *xch, uint32_t domid)
+{
+    uint64_t until = clock_now_ns() + save_still_grace_ns;
+    xc_dominfo_t info;
+
+    while (get_info(xch, domid, &info) && info.paused && !info.shutdown) {
+        if (clock_now_ns() >= until)
+            return true;
+        poll(NULL, 0, PAUSED_INTERVAL_MS);
+    }
+    return false;
+}
+
+/*
+ * Between the last look and this one it has stopped. They are far apart when
+ * something else had our processor, be it the guest itself: so first take off
+ * what it ran since then, and of what is left the middle.
+ */
+static void look(struct save_still *s)
+{
+    uint64_t now = clock_now_ns(), ran = s->ran_ns, first;
+    bool paused = false;
+
+    if (!suspended(s->xch, s->domid, &ran, &paused)) {
+        s->running_ns = now;
+        s->ran_ns = ran;
+        s->paused_ns = !paused ? 0 : s->paused_ns ? s->paused_ns : now;
+        return;
+    }
+    first = s->running_ns + (ran - s->ran_ns);
+    s->still_ns = first < now ? first + (now - first) / 2 : now;
+}
+
+static bool stays_paused(const struct save_still *s)
+{
+    return s->paused_ns && !s->told &&
+           clock_now_ns() - s->paused_ns >= save_still_grace_ns;
+}
+
+/* With a connection of its own: the main thread's is the main thread's. */
+static void tell_paused(uint32_t domid)
+{
+    const char *name = xpc_reason_names[XPC_REASON_PAUSED];
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN];
+
+    if (!xs)
+        return;
+    xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "overdue"), name,
+             strlen(name));
+    xs_close(xs);
+}
+
+static void *look_on(void *arg)
+{
+    struct save_still *s = arg;
+
+    pthread_mutex_lock(&s->thread.lock);
+    look(s);
+    while (!s->thread.quit && !s->still_ns) {
+        save_cond_wait_until(&s->thread.wake, &s->thread.lock,
+                             clock_now_ns() + INTERVAL_NS);
+        look(s);
+        if (stays_paused(s)) {
+            s->told = true;
+            /* xenstored may take its time: nobody is to wait for it here. */
+            pthread_mutex_unlock(&s->thread.lock);
+            tell_paused(s->domid);
+            pthread_mutex_lock(&s->thread.lock);
+        }
+    }
+    pthread_mutex_unlock(&s->thread.lock);
+    return NULL;
+}
+
+static void dispose(struct save_still *s)
+{
+    xc_interface_close(s->xch);
+    free(s);
+}
+
+struct save_still *save_still_start(uint32_t domid)
+{
+    struct save_still *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->domid = domid;
+    s->running_ns = clock_now_ns();
+    s->xch = xc_interface_open(NULL, NULL, 0);
+    if (!s->xch) {
+        free(s);
+        return NULL;
+    }
+    if (!save_thread_run(&s->thread, look_on, s))
+        return s;
+    dispose(s);
+    return NULL;
+}
+
+uint64_t save_still_end(struct save_still *s)
+{
+    uint64_t ns;
+
+    if (!s)
+        return 0;
+    save_thread_end(&s->thread);
+    ns = s->still_ns;
+    dispose(s);
+    return ns;
+}

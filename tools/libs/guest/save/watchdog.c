@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "save/session.h"
+#include "save/watchdog.h"
+
+/* A signal that comes just before the write blocks is lost: send another. */
+#define AGAIN_NS (5 * XPC_MS)
+/* libxl's own children use no real-time signal. */
+#define SIGNAL (SIGRTMIN + 3)
+
+struct save_watchdog {
+    uint32_t domid;
+    pthread_t main;
+    struct save_thread thread;
+    atomic_ullong deadline_ns;
+    bool tell, told;
+    bool writes;
+};
+
+static void nothing(int sig)
+{
+    (void)sig;      /* it is the interrupted call that counts */
+}
+
+/*
+ * Called and returns with the lock held, but releases it meanwhile: xenstored
+ * may be slow to answer, and the main thread takes the lock with the guest
+ * suspended. The connection is its own, since the other one is the main
+ * thread's.
+ */
+static void tell(struct save_watchdog *w)
+{
+    char path[XPC_STORE_PATH_LEN];
+    struct xs_handle *xs;
+
+    w->told = true;
+    pthread_mutex_unlock(&w->thread.lock);
+    xs = xs_open(0);
+    if (xs) {
+        xs_write(xs, XBT_NULL, xpc_store_path(path, w->domid, "overdue"), "1",
+                 1);
+        xs_close(xs);
+    }
+    pthread_mutex_lock(&w->thread.lock);
+}
+
+static void *watch(void *arg)
+{
+    struct save_watchdog *w = arg;
+    uint64_t now, deadline;
+
+    pthread_mutex_lock(&w->thread.lock);
+    while (!w->thread.quit) {
+        deadline = atomic_load(&w->deadline_ns);
+        now = clock_now_ns();
+        if (!deadline || w->told) {
+            pthread_cond_wait(&w->thread.wake, &w->thread.lock);
+        } else if (now < deadline) {
+            save_cond_wait_until(&w->thread.wake, &w->thread.lock, deadline);
+        } else if (w->tell) {
+            tell(w);
+        } else {
+            if (w->writes)
+                pthread_kill(w->main, SIGNAL);
+            save_cond_wait_until(&w->thread.wake, &w->thread.lock,
+                                 now + AGAIN_NS);
+        }
+    }
+    pthread_mutex_unlock(&w->thread.lock);
+    return NULL;
+}
+
+struct save_watchdog *save_watchdog_start(uint32_t domid)
+{
+    struct sigaction sa = { .sa_handler = nothing };    /* no SA_RESTART */
+    struct save_watchdog *w = calloc(1, sizeof(*w));
+    int r;
+
+    if (!w)
+        return NULL;
+    w->domid = domid;
+    w->main = pthread_self();
+    sigaction(SIGNAL, &sa, NULL);
+    r = save_thread_run(&w->thread, watch, w);
+    if (!r)
+        return w;
+    free(w);
+    errno = r;
+    return NULL;
+}
+
+void save_watchdog_stop(struct save_watchdog *w)
+{
+    if (!w)
+        return;
+    save_thread_end(&w->thread);
+    free(w);
+}
+
+void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
+                       bool tell_it)
+{
+    pthread_mutex_lock(&w->thread.lock);
+    atomic_store(&w->deadline_ns, deadline_ns);
+    w->tell = tell_it;
+    w->told = false;
+    pthread_cond_signal(&w->thread.wake);
+    pthread_mutex_unlock(&w->thread.lock);
+}
+
+/* Under the lock: the signal is for the write, and nothing that comes after. */
+void save_watchdog_writes(struct save_watchdog *w, bool writes)
+{
+    pthread_mutex_lock(&w->thread.lock);
+    w->writes = writes;
+    pthread_mutex_unlock(&w->thread.lock);
+}
+
+bool save_watchdog_passed(const struct save_watchdog *w)
+{
+    uint64_t deadline = atomic_load(&w->deadline_ns);
+
+    return deadline && clock_now_ns() >= deadline;
+}

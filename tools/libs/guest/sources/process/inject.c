@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A system call made in the name of another process: stop it, point it at a
+ * SYSCALL instruction that it has anyway, let it do that one instruction, and
+ * put everything back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sources/process/process.h"
+
+#ifdef __x86_64__
+
+/* Linux's flag for a handler of user-mode faults only: needs no privilege. */
+#define USER_MODE_ONLY 1
+
+/* A SYSCALL instruction in the process's vDSO. 0: none found. */
+static uint64_t find_syscall(pid_t pid)
+{
+    uint64_t start, end, at = 0;
+    char line[256], path[64], code[16384];
+    FILE *maps;
+    ssize_t len;
+    int mem;
+
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+    maps = fopen(path, "re");
+    if (!maps)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+    mem = open(path, O_RDONLY | O_CLOEXEC);
+    while (mem >= 0 && !at && fgets(line, sizeof(line), maps)) {
+        if (!strstr(line, "[vdso]") ||
+            sscanf(line, "%"SCNx64"-%"SCNx64, &start, &end) != 2)
+            continue;
+        len = pread(mem, code, sizeof(code), start);
+        for (ssize_t i = 0; i + 1 < len && !at; i++) {
+            if (!memcmp(code + i, "\x0f\x05", 2))
+                at = start + i;
+        }
+    }
+    if (mem >= 0)
+        close(mem);
+    fclose(maps);
+    return at;
+}
+
+/* Waits for a stop. A signal meant for the process is kept for it. */
+static int wait_stop(pid_t pid, int *signal_r)
+{
+    int status;
+
+    for (;;) {
+        if (waitpid(pid, &status, __WALL) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        if (!WIFSTOPPED(status)) {
+            errno = ESRCH;
+            return -1;
+        }
+        if (WSTOPSIG(status) == SIGTRAP)
+            return 0;
+        *signal_r = WSTOPSIG(status);
+        if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0))
+            return -1;
+    }
+}
+
+/* One system call in the stopped process. -1 with errno as it gave it. */
+static long call(pid_t pid, const struct user_regs_struct *saved,
+                 uint64_t at, long nr, long arg, int *signal_r)
+{
+    struct user_regs_struct regs = *saved;
+
+    regs.rip = at;
+    regs.rax = nr;
+    regs.rdi = arg;
+    /* Or the kernel would restart the call that the stop interrupted. */
+    regs.orig_rax = -1;
+    if (ptrace(PTRACE_SETREGS, pid, 0, &regs) ||
+        ptrace(PTRACE_SINGLESTEP, pid, 0, 0) || wait_stop(pid, signal_r) ||
+        ptrace(PTRACE_GETREGS, pid, 0, &regs))
+        return -1;
+    if ((long)regs.rax < 0 && (long)regs.rax > -4096) {
+        errno = -(long)regs.rax;
+        return -1;
+    }
+    return regs.rax;
+}
+
+static int inject(pid_t pid, int pidfd, uint64_t at, int *signal_r)
+{
+    struct user_regs_struct saved;
+    int fd = -1, err;
+    long theirs;
+
+    if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) || wait_stop(pid, signal_r) ||
+        ptrace(PTRACE_GETREGS, pid, 0, &saved))
+        return -1;
+    theirs = call(pid, &saved, at, SYS_userfaultfd,
+                  O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY, signal_r);
+    err = errno;
+    if (theirs >= 0) {
+        fd = syscall(SYS_pidfd_getfd, pidfd, (int)theirs, 0);
+        err = errno;
+        call(pid, &saved, at, SYS_close, theirs, signal_r);
+    }
+    ptrace(PTRACE_SETREGS, pid, 0, &saved);
+    errno = err;
+    return fd;
+}
+
+int process_inject_uffd(pid_t pid, int pidfd)
+{
+    uint64_t at = find_syscall(pid);
+    int fd, sig = 0, err;
+
+    if (!at) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0))
+        return -1;
+    fd = inject(pid, pidfd, at, &sig);
+    err = errno;
+    ptrace(PTRACE_DETACH, pid, 0, (void *)(uintptr_t)sig);
+    errno = err;
+    return fd;
+}
+
+#else
+
+int process_inject_uffd(pid_t pid, int pidfd)
+{
+    (void)pid;
+    (void)pidfd;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+#endif

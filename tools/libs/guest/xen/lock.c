@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xen/lock.h"
+#include "xen/run.h"
+
+#define SUFFIX ".lock"
+
+/* Keeps errno. */
+static void close_fd(int fd)
+{
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+}
+
+/* Never one of the standard descriptors, which a child would lose. */
+static int open_file(int dir, uint32_t domid, int flags)
+{
+    char name[32];
+    int fd, moved;
+
+    snprintf(name, sizeof(name), "%"PRIu32 SUFFIX, domid);
+    fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+    if (fd < 0)
+        return -1;
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close_fd(fd);
+    return moved;
+}
+
+/*
+ * Opens the directory and locks it: files are opened, locked and removed only
+ * then, so that nobody locks a file that has just been removed.
+ */
+static int enter(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    char why[XPC_ERR_LEN];
+    int dir = xen_run_open(why), saved;
+
+    while (dir >= 0 && flock(dir, LOCK_EX)) {
+        if (errno == EINTR)
+            continue;
+        snprintf(why, sizeof(why), "%.150s: %s", xen_run_path(),
+                 strerror(errno));
+        close_fd(dir);
+        dir = -1;
+    }
+    saved = errno;
+    if (dir < 0)
+        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" can't be locked: %.200s",
+                 domid, why);
+    errno = saved;
+    return dir;
+}
+
+static int fail(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    int saved = errno;
+
+    snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" can't be locked: "
+             "%.150s/%"PRIu32 SUFFIX": %s", domid, xen_run_path(), domid,
+             strerror(saved));
+    errno = saved;
+    return -1;
+}
+
+/* Says who holds it: "1234 xl migrate". Returns -1 with EBUSY. */
+static int busy(int fd, uint32_t domid, char err[XPC_ERR_LEN])
+{
+    char text[128] = "", *end, *newline;
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    long pid;
+
+    text[n > 0 ? n : 0] = 0;
+    newline = strchr(text, '\n');
+    if (newline)
+        *newline = 0;
+    xpc_plain_line(text);
+    pid = strtol(text, &end, 10);
+    if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" is being migrated, "
+                 "saved or measured: process %ld (%.80s) has ended, but its "
+                 "guard or save helper has not: try again when it has",
+                 domid, pid, end + (*end == ' '));
+    else
+        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" is being migrated, "
+                 "saved or measured by process %ld (%.80s): try again when "
+                 "it has ended", domid, pid, end + (*end == ' '));
+    errno = EBUSY;
+    return -1;
+}
+
+/* Removes the files that nobody holds. The directory is locked. */
+static void remove_unheld(int dir)
+{
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    struct dirent *e;
+
+    if (copy >= 0 && !d)
+        close(copy);
+    while (d && (e = readdir(d))) {
+        size_t len = strspn(e->d_name, "0123456789");
+        int fd;
+
+        if (!len || strcmp(e->d_name + len, SUFFIX))
+            continue;
+        fd = openat(dir, e->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (!flock(fd, LOCK_EX | LOCK_NB))
+            unlinkat(dir, e->d_name, 0);
+        close(fd);
+    }
+    if (d)
+        closedir(d);
+}
+
+void xen_lock_sign(int fd, const char *doing)
+{
+    char text[128];
+    int n = snprintf(text, sizeof(text) - 1, "%ld %s", (long)getpid(), doing);
+
+    if (n > (int)sizeof(text) - 2)
+        n = sizeof(text) - 2;
+    text[n++] = '\n';
+    /* For people: that it can't be written does not matter to the lock. */
+    if (ftruncate(fd, 0) || pwrite(fd, text, n, 0) != n)
+        return;
+}
+
+/* Returns 0, or -1 with errno and one line in err. */
+static int lock(int fd, uint32_t domid, char err[XPC_ERR_LEN])
+{
+    if (!flock(fd, LOCK_EX | LOCK_NB))
+        return 0;
+    return errno == EWOULDBLOCK ? busy(fd, domid, err) : fail(domid, err);
+}
+
+int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
+{
+    int dir = enter(domid, err), fd;
+
+    if (dir < 0)
+        return -1;
+    remove_unheld(dir);
+    fd = open_file(dir, domid, O_CREAT);
+    if (fd < 0) {
+        fail(domid, err);
+    } else if (lock(fd, domid, err)) {
+        close_fd(fd);
+        fd = -1;
+    } else {
+        xen_lock_sign(fd, doing);
+    }
+    close_fd(dir);
+    return fd;
+}
+
+int xen_lock_check(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    int dir = enter(domid, err), fd, r;
+
+    if (dir < 0)
+        return -1;
+    fd = open_file(dir, domid, 0);
+    if (fd >= 0)
+        r = lock(fd, domid, err);
+    else
+        r = errno == ENOENT ? 0 : fail(domid, err);
+    close_fd(fd);
+    close_fd(dir);
+    return r;
+}
+
+/* Is that the file of this domain's lock? */
+static bool is_lock_of(int fd, uint32_t domid)
+{
+    char err[XPC_ERR_LEN];
+    struct stat ours, its;
+    int dir = xen_run_open(err);
+    int file = dir >= 0 ? open_file(dir, domid, 0) : -1;
+    bool same = file >= 0 && !fstat(fd, &ours) && !fstat(file, &its) &&
+                ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+
+    close_fd(file);
+    close_fd(dir);
+    return same;
+}
+
+int xen_lock_inherited(uint32_t domid)
+{
+    const char *env = getenv(XEN_LOCK_ENV);
+    char *end;
+    long fd;
+
+    if (!env || !*env)
+        return -1;
+    errno = 0;
+    fd = strtol(env, &end, 10);
+    if (errno || *end || fd < 0 || fd > INT_MAX || !is_lock_of(fd, domid))
+        return -1;
+    /* To the descriptor that holds the lock this changes nothing. */
+    if (flock(fd, LOCK_EX | LOCK_NB))
+        return -1;
+    return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+void xen_lock_pass_on(int fd, bool on)
+{
+    char number[16];
+
+    if (fd < 0)
+        return;
+    snprintf(number, sizeof(number), "%d", fd);
+    fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC);
+    if (on)
+        setenv(XEN_LOCK_ENV, number, 1);
+    else
+        unsetenv(XEN_LOCK_ENV);
+}
+
+void xen_lock_release(int fd)
+{
+    char err[XPC_ERR_LEN];
+    int dir;
+
+    if (fd < 0)
+        return;
+    close_fd(fd);
+    dir = enter(0, err);
+    if (dir >= 0)
+        remove_unheld(dir);
+    close_fd(dir);
+}

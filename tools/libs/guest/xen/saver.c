@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "xen/saver.h"
+
+/* Long enough for what is looked at; the rest of a longer line is not read. */
+#define CMDLINE_LEN 4096
+
+/* The arguments of a process, each with its NUL. Returns their length. */
+static size_t read_cmdline(pid_t pid, char buf[CMDLINE_LEN])
+{
+    char path[64];
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    n = read(fd, buf, CMDLINE_LEN - 1);
+    close(fd);
+    n = n > 0 ? n : 0;
+    buf[n] = 0;
+    return n;
+}
+
+/* helper --save-domain <stream fd> <back channel fd> <domid> ... */
+bool xen_saver_is(pid_t pid, uint32_t domid)
+{
+    char cmdline[CMDLINE_LEN], want[16];
+    size_t len = read_cmdline(pid, cmdline);
+    const char *arg = cmdline;
+
+    snprintf(want, sizeof(want), "%"PRIu32, domid);
+    for (int i = 0; arg < cmdline + len; i++, arg += strlen(arg) + 1) {
+        if (i == 1 && strcmp(arg, "--save-domain"))
+            return false;
+        if (i == 4)
+            return !strcmp(arg, want);
+    }
+    return false;
+}
+
+pid_t xen_saver_find(uint32_t domid)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *e;
+    pid_t found = 0;
+
+    while (proc && !found && (e = readdir(proc))) {
+        pid_t pid = strtol(e->d_name, NULL, 10);
+
+        if (pid > 0 && pid != getpid() && xen_saver_is(pid, domid))
+            found = pid;
+    }
+    if (proc)
+        closedir(proc);
+    return found;
+}
+
+int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    pid_t pid = xen_saver_find(domid);
+
+    if (!pid)
+        return 0;
+    snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" is being migrated or saved "
+             "by process %ld (libxl-save-helper): try again when it has "
+             "ended", domid, (long)pid);
+    errno = EBUSY;
+    return -1;
+}
+
+int xen_saver_stop(pid_t pid)
+{
+    return kill(pid, SIGTERM);
+}

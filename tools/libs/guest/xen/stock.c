@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "xen/stock.h"
+
+/* Where the tools of a version are (Debian). */
+#define VERSIONED "%s/usr/lib/xen-%s/bin/%s"
+
+/* Where other distributions, and Xen's own makefiles, put them. */
+static const char *const places[] = {
+    "/usr/sbin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin",
+    "/usr/local/sbin", "/usr/local/libexec/xen/bin",
+    "/usr/local/lib/xen/bin",
+};
+
+bool xen_stock_is_self(const char *path)
+{
+    struct stat self, other;
+
+    return !stat("/proc/self/exe", &self) && !stat(path, &other) &&
+           self.st_dev == other.st_dev && self.st_ino == other.st_ino;
+}
+
+static bool usable(const char *path)
+{
+    return !access(path, X_OK) && !xen_stock_is_self(path);
+}
+
+/* One number of the running Xen's version; -1: not known. */
+static int read_number(const char *root, const char *name)
+{
+    char path[PATH_MAX];
+    int number = -1;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/sys/hypervisor/version/%s", root, name);
+    f = fopen(path, "re");
+    if (!f)
+        return -1;
+    if (fscanf(f, "%d", &number) != 1)
+        number = -1;
+    fclose(f);
+    return number;
+}
+
+/* Whether the running Xen's version is known; else it is XEN_VERSION. */
+static bool find_version(const char *root, char *buf, size_t len)
+{
+    int major = read_number(root, "major"), minor = read_number(root, "minor");
+    bool known = major >= 0 && minor >= 0;
+
+    if (known)
+        snprintf(buf, len, "%d.%d", major, minor);
+    else
+        snprintf(buf, len, "%s", XEN_VERSION);
+    return known;
+}
+
+int xen_stock_tool(const char *root, const char *name, char buf[PATH_MAX])
+{
+    char version[32];
+    bool known = find_version(root, version, sizeof(version));
+
+    snprintf(buf, PATH_MAX, VERSIONED, root, version, name);
+    if (known && usable(buf))
+        return 0;
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(buf, PATH_MAX, "%s%s/%s", root, places[i], name);
+        if (usable(buf))
+            return 0;
+    }
+    snprintf(buf, PATH_MAX, VERSIONED, root, version, name);
+    if (!known && usable(buf))
+        return 0;
+    errno = ENOENT;
+    return -1;
+}
+
+int xen_stock_helper(char buf[PATH_MAX])
+{
+    const char *path = getenv("XEN_PRECOPY_STOCK_HELPER");
+
+    if (!path || !*path)
+        return xen_stock_tool("", "libxl-save-helper", buf);
+    snprintf(buf, PATH_MAX, "%s", path);
+    if (!xen_stock_is_self(path))
+        return access(path, X_OK);
+    errno = ELOOP;
+    return -1;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json/migration.h"
+#include "xen/store.h"
+
+const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
+                           const char *leaf)
+{
+    snprintf(buf, XPC_STORE_PATH_LEN, "/libxl/%"PRIu32"/precopy%s%s", domid,
+             leaf ? "/" : "", leaf ? leaf : "");
+    return buf;
+}
+
+__attribute__((format(printf, 2, 3)))
+static char *read_path(struct xs_handle *xs, const char *fmt, ...)
+{
+    char path[XPC_STORE_PATH_LEN];
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(path, sizeof(path), fmt, al);
+    va_end(al);
+    return xs_read(xs, XBT_NULL, path, NULL);
+}
+
+static unsigned int count_devices(struct xs_handle *xs, uint32_t domid,
+                                  const char *kind)
+{
+    char path[XPC_STORE_PATH_LEN];
+    unsigned int nr = 0;
+
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/%s", domid, kind);
+    free(xs_directory(xs, XBT_NULL, path, &nr));
+    return nr;
+}
+
+void xpc_store_guest(struct xs_handle *xs, uint32_t domid,
+                     struct xpc_guest *guest)
+{
+    char *type = read_path(xs, "/libxl/%"PRIu32"/type", domid);
+    /* Of a PV or PVH guest with a backend in QEMU. */
+    char *qemu = read_path(xs, "/local/domain/0/device-model/%"PRIu32"/state",
+                           domid);
+
+    *guest = (struct xpc_guest){
+        .devices = count_devices(xs, domid, "vif") +
+                   count_devices(xs, domid, "vbd"),
+    };
+    if (guest->devices > XPC_DEVICES_MAX)
+        guest->devices = XPC_DEVICES_MAX;
+    if (qemu || (type && !strcmp(type, "hvm")))
+        guest->device_model = XPC_DEVICE_MODEL_YES;
+    else if (type && (!strcmp(type, "pv") || !strcmp(type, "pvh")))
+        guest->device_model = XPC_DEVICE_MODEL_NO;
+    free(type);
+    free(qemu);
+}
+
+int xpc_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
+                    const struct xpc_type *type, const void *obj)
+{
+    char path[XPC_STORE_PATH_LEN];
+    char *json = xpc_to_json(type, obj, false);
+    int rc = -1, saved;
+
+    if (!json)
+        return -1;
+    if (strlen(json) > XPC_STORE_VALUE_MAX)
+        errno = E2BIG;
+    else if (xs_write(xs, XBT_NULL, xpc_store_path(path, domid, leaf), json,
+                      strlen(json)))
+        rc = 0;
+    saved = errno;
+    free(json);
+    errno = saved;
+    return rc;
+}
+
+int xpc_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
+                   const struct xpc_type *type, void *obj,
+                   char err[XPC_ERR_LEN])
+{
+    char path[XPC_STORE_PATH_LEN];
+    unsigned int len;
+    char *json;
+    int rc, saved;
+
+    json = xs_read(xs, XBT_NULL, xpc_store_path(path, domid, leaf), &len);
+    if (!json) {
+        saved = errno;
+        snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path,
+                 strerror(saved));
+        errno = saved;
+        return -1;
+    }
+    rc = xpc_from_json(type, obj, json, len, err);
+    saved = rc ? EINVAL : 0;
+    free(json);
+    errno = saved;
+    return rc;
+}
+
+/* The iterations kept, in their order, behind what report has already. */
+static int read_iterations(struct xs_handle *xs, uint32_t domid,
+                           struct xpc_report *report, char err[XPC_ERR_LEN])
+{
+    char leaf[64];
+    uint64_t last = 0;
+    struct xpc_iteration it = { 0 };
+
+    if (!xpc_store_read(xs, domid, "progress", &xpc_iteration_type, &it, err))
+        last = it.number;
+    report->iterations = calloc(XPC_STORE_ITERATIONS,
+                                sizeof(*report->iterations));
+    if (!report->iterations)
+        return -1;
+    for (uint64_t n = last > XPC_STORE_ITERATIONS ?
+                      last - XPC_STORE_ITERATIONS + 1 : 1; n <= last; n++) {
+        snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
+        if (!xpc_store_read(xs, domid, leaf, &xpc_iteration_type, &it, err))
+            report->iterations[report->nr_iterations++] = it;
+        else if (errno != ENOENT)
+            return -1;
+    }
+    return 0;
+}
+
+int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
+                          struct xpc_report *report, char err[XPC_ERR_LEN])
+{
+    if (xpc_store_read(xs, domid, "report", &xpc_report_head_type, report,
+                       err))
+        return -1;
+    return read_iterations(xs, domid, report, err);
+}
+
+bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN];
+    unsigned int nr = 0;
+    char **names;
+
+    /* libxl's; it goes with the last of the devices. */
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/pci", domid);
+    names = xs_directory(xs, XBT_NULL, path, &nr);
+    free(names);
+    return names && nr;
+}
+
+static void remove_if_empty(struct xs_handle *xs, const char *path)
+{
+    unsigned int nr = 1;
+    char **names = xs_directory(xs, XBT_NULL, path, &nr);
+
+    if (names && !nr)
+        xs_rm(xs, XBT_NULL, path);
+    free(names);
+}
+
+/*
+ * Writing creates the directories that a path lacks: for a domain that has
+ * ended meanwhile, one that nobody else would remove.
+ */
+static void remove_empty_domain(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    snprintf(path, sizeof(path), "/libxl/%"PRIu32, domid);
+    remove_if_empty(xs, path);
+}
+
+int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    if (!xs_rm(xs, XBT_NULL, xpc_store_path(path, domid, leaf)) &&
+        errno != ENOENT)
+        return -1;
+    if (!leaf)
+        remove_empty_domain(xs, domid);
+    return 0;
+}
+
+static int remove_leaves(struct xs_handle *xs, uint32_t domid,
+                         const char *const *leaf)
+{
+    int rc = 0;
+
+    for (; *leaf; leaf++) {
+        if (xpc_store_remove(xs, domid, *leaf))
+            rc = -1;
+    }
+    return rc;
+}
+
+int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
+{
+    static const char *const told[] = {
+        "progress", "iteration", "refused", "report", "overdue",
+        "taking-back", NULL
+    };
+
+    return remove_leaves(xs, domid, told);
+}
+
+int xpc_store_clear(struct xs_handle *xs, uint32_t domid)
+{
+    static const char *const rest[] = { "active", "current", "cancel", NULL };
+    char path[XPC_STORE_PATH_LEN];
+    int rc = 0;
+
+    if (xpc_store_forget(xs, domid) || remove_leaves(xs, domid, rest) ||
+        xpc_store_forget_once(xs, domid))
+        rc = -1;
+    remove_if_empty(xs, xpc_store_path(path, domid, NULL));
+    remove_empty_domain(xs, domid);
+    return rc;
+}
+
+/* ---- parameters for one save ------------------------------------------ */
+
+#define ONCE_LEN 32
+
+static const char *once_leaf(char buf[ONCE_LEN], pid_t pid)
+{
+    snprintf(buf, ONCE_LEN, "once/%ld", (long)pid);
+    return buf;
+}
+
+int xpc_store_write_once(struct xs_handle *xs, uint32_t domid,
+                         const struct xpc_params *params)
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+
+    once_leaf(leaf, getpid());
+    if (params)
+        return xpc_store_write(xs, domid, leaf, &xpc_params_type, params);
+    return xs_write(xs, XBT_NULL, xpc_store_path(path, domid, leaf), "", 0) ?
+           0 : -1;
+}
+
+int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
+                        struct xpc_params *params_r, char err[XPC_ERR_LEN])
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    unsigned int len;
+    char *json;
+    int rc;
+
+    json = xs_read(xs, XBT_NULL,
+                   xpc_store_path(path, domid, once_leaf(leaf, pid)), &len);
+    if (!json) {
+        rc = errno;
+        snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path, strerror(rc));
+        errno = rc;
+        return -1;
+    }
+    rc = !len ? 0 :
+         xpc_from_json(&xpc_params_type, params_r, json, len, err) ? -1 : 1;
+    free(json);
+    xpc_store_remove(xs, domid, leaf);
+    xpc_store_forget_once(xs, domid);
+    if (rc < 0)
+        errno = EINVAL;
+    return rc;
+}
+
+/*
+ * A toolstack that was killed leaves its own behind. Those of others that are
+ * alive stay: their save helpers have yet to read them.
+ */
+int xpc_store_forget_once(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    unsigned int nr = 0;
+    int rc = 0;
+    char **names = xs_directory(xs, XBT_NULL,
+                                xpc_store_path(path, domid, "once"), &nr);
+
+    for (unsigned int i = 0; names && i < nr; i++) {
+        pid_t pid = strtol(names[i], NULL, 10);
+
+        if (pid > 0 && pid != getpid() && (!kill(pid, 0) || errno != ESRCH))
+            continue;
+        if (xpc_store_remove(xs, domid, once_leaf(leaf, pid)))
+            rc = -1;
+    }
+    free(names);
+    remove_if_empty(xs, path);
+    return rc;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libxl_utils.h>
+
+#include <xenprecopy/json.h>
+
+#include "common/xl.h"
+
+struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
+
+uint64_t xl_bytes_written(pid_t pid)
+{
+    char path[64], line[128];
+    uint64_t bytes = 0;
+    FILE *io;
+
+    snprintf(path, sizeof(path), "/proc/%ld/io", (long)pid);
+    io = fopen(path, "re");
+    while (io && fgets(line, sizeof(line), io))
+        sscanf(line, "wchar: %"SCNu64, &bytes);
+    if (io)
+        fclose(io);
+    return bytes;
+}
+
+char *xl_asprintf(const char *fmt, ...)
+{
+    char *s;
+    va_list al;
+    int r;
+
+    va_start(al, fmt);
+    r = vasprintf(&s, fmt, al);
+    va_end(al);
+    if (r < 0) {
+        fputs("xl: out of memory\n", stderr);
+        exit(1);
+    }
+    return s;
+}
+
+char *xl_plain(char *s)
+{
+    xpc_plain_line(s);
+    return s;
+}
+
+libxl_ctx *xl_open_ctx(xentoollog_logger *lg)
+{
+    /*
+     * libxl reaps its own children and no others: the transport is ours.
+     */
+    static const libxl_childproc_hooks hooks = {
+        .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
+    };
+    libxl_ctx *ctx;
+
+    if (libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, lg))
+        return NULL;
+    libxl_childproc_setmode(ctx, &hooks, NULL);
+    return ctx;
+}
+
+int xl_find_domain(libxl_ctx *ctx, const char *what, uint32_t *domid_r,
+                   char **name_r)
+{
+    if (libxl_domain_qualifier_to_domid(ctx, what, domid_r))
+        return -1;
+    *name_r = libxl_domid_to_name(ctx, *domid_r);
+    return 0;
+}

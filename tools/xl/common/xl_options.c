@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/meter.h>
+#include <xenprecopy/units.h>
+
+#include "common/xl.h"
+#include "common/xl_options.h"
+
+#define TIMES "a number with us, ms, s, m or h"
+#define RATES "a number with kbit, Mbit, Gbit, Kibit, Mibit, Gibit, kB, MB, " \
+              "GB, KiB, MiB or GiB, per second"
+
+int xl_bad(char *err, const char *fmt, ...)
+{
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(err, XPC_ERR_LEN, fmt, al);
+    va_end(al);
+    xl_plain(err);
+    return -1;
+}
+
+static const struct option *find(const struct option *options, int val)
+{
+    const struct option *o;
+
+    for (o = options; o->name && o->val != val; o++) {}
+    return o;
+}
+
+const char *xl_option_name(const struct option *options, int val)
+{
+    const char *name = find(options, val)->name;
+
+    return name ? name : "?";
+}
+
+int xl_bad_option(const char *command, const struct option *options, int opt,
+                  char *const *argv, char *err)
+{
+    const struct option *o = find(options, optopt);
+
+    if (!optopt)
+        return xl_bad(err, "%.80s is no option, or short for several: see xl "
+                      "%s --help", argv[optind - 1], command);
+    if (o->name)
+        return xl_bad(err, "--%s %s", o->name, opt == ':' ? "needs a value" :
+                      "takes no value");
+    if (opt == ':')
+        return xl_bad(err, "-%c needs a value", optopt);
+    return xl_bad(err, "-%c is no option: see xl %s --help", optopt, command);
+}
+
+/* Is s a number to which only a unit is missing? */
+static bool is_bare_number(const char *s)
+{
+    size_t n = strspn(s, "0123456789.");
+
+    const char *dot = strchr(s, '.');
+
+    return n && !s[n] && strspn(s, ".") != n && !(dot && strchr(dot + 1, '.'));
+}
+
+int xl_parse_time(const char *name, const char *s, uint64_t *ns_r, char *err)
+{
+    if (!xpc_parse_time(s, ns_r))
+        return 0;
+    if (errno == ERANGE)
+        return xl_bad(err, "--%s=%.80s: too long", name, s);
+    if (is_bare_number(s))
+        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
+                      "%.80sms", name, s, s);
+    return xl_bad(err, "--%s=%.80s: not a time: " TIMES " is accepted, for "
+                  "example 300ms", name, s);
+}
+
+int xl_parse_limit(const char *name, const char *s, uint64_t *ns_r, char *err)
+{
+    uint64_t ns;
+
+    if (xl_parse_time(name, s, &ns, err))
+        return -1;
+    if (!ns)
+        return xl_bad(err, "--%s=%.80s: more than 0 is needed, for example "
+                      "300ms", name, s);
+    *ns_r = ns;
+    return 0;
+}
+
+int xl_parse_bandwidth(const char *name, const char *s, uint64_t *rate_r,
+                       char *err)
+{
+    if (!xpc_parse_bandwidth(s, rate_r))
+        return 0;
+    if (errno == ERANGE)
+        return xl_bad(err, "--%s=%.80s: out of range: from 1 byte to 8 EiB per "
+                      "second are possible", name, s);
+    if (is_bare_number(s) && strspn(s, "0.") != strlen(s))
+        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
+                      "%.80sMbit", name, s, s);
+    return xl_bad(err, "--%s=%.80s: not a bandwidth: " RATES " is accepted, "
+                  "for example 10Gbit", name, s);
+}
+
+int xl_parse_count(const char *name, const char *s, uint64_t least,
+                   uint64_t most, uint64_t *count_r, char *err)
+{
+    uint64_t count;
+
+    if (!xpc_parse_count(s, &count) && count >= least && count <= most) {
+        *count_r = count;
+        return 0;
+    }
+    if (most == UINT64_MAX)
+        return xl_bad(err, "--%s=%.80s: a whole number from %"PRIu64" on is "
+                      "accepted", name, s, least);
+    return xl_bad(err, "--%s=%.80s: a whole number from %"PRIu64" to %"PRIu64
+                  " is accepted", name, s, least, most);
+}
+
+int xl_parse_word(const char *name, const char *s, const char *const *names,
+                  int *value_r, char *err)
+{
+    char known[96] = "";
+    size_t len = 0;
+    int i;
+
+    for (i = 0; names[i]; i++) {
+        if (!strcmp(s, names[i])) {
+            *value_r = i;
+            return 0;
+        }
+        len += snprintf(known + len, sizeof(known) - len, "%s%s",
+                        !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
+    }
+    return xl_bad(err, "--%s=%.80s: %s is accepted", name, s, known);
+}
+
+int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err)
+{
+    uint64_t ns;
+
+    if (xl_parse_time("calc-time", s, &ns, err))
+        return -1;
+    if (ns < XPC_PERIOD_MIN_NS || ns > XPC_PERIOD_MAX_NS)
+        return xl_bad(err, "--calc-time=%.80s: from 50ms to 60s are possible",
+                      s);
+    *ns_r = ns;
+    return 0;
+}
+
+int xl_parse_file(const char *name, const char *s, const char **file_r,
+                  char *err)
+{
+    if (!*s)
+        return xl_bad(err, "--%s=: the name of a file is needed", name);
+    *file_r = s;
+    return 0;
+}
+
+int xl_parse_plot(const char *s, const char **file_r, char *err)
+{
+    const char *dot = s ? strrchr(s, '.') : NULL;
+
+    *file_r = NULL;
+    if (!s || !strcmp(s, "ascii"))
+        return 0;
+    if (!dot || (strcmp(dot, ".svg") && strcmp(dot, ".png")))
+        return xl_bad(err, "--plot=%.80s: ascii, or a name that ends with "
+                      ".svg or .png", s);
+    *file_r = s;
+    return 0;
+}
+
+int xl_check_plot(bool plot, const char *file, bool json, char *err)
+{
+    if (!plot || file || !json)
+        return 0;
+    return xl_bad(err, "--plot and --json both want standard output: give "
+                  "--plot=FILE");
+}
+
+int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err)
+{
+    char *copy = xl_asprintf("%s", list), *rest = copy, *item;
+    int rc = 0;
+
+    while (!rc && (item = strsep(&rest, ",")))
+        rc = fn(opaque, item, err);
+    free(copy);
+    return rc;
+}

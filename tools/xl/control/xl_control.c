@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "control/xl_control.h"
+#include "migrate/xl_migrate.h"
+#include "xen/store.h"
+
+int control_fail(const char *command, int status, const char *why)
+{
+    char *line = xl_plain(xl_asprintf("%s", why));
+
+    fprintf(stderr, "xl %s: %s\n", command, line);
+    free(line);
+    return status;
+}
+
+int control_none(const char *command, const struct control *c)
+{
+    fprintf(stderr, "xl %s: no migration of %s with a policy is under way\n",
+            command, c->name);
+    return CONTROL_NONE;
+}
+
+/* ---- libxl and the domain --------------------------------------------- */
+
+/* Returns 0, or -1 with one line in err; then close it too. */
+static int open_libxl(struct control *c, char err[XPC_ERR_LEN])
+{
+    *c = (struct control){ 0 };
+    c->lg = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr,
+                                                              XTL_CRITICAL, 0);
+    if (c->lg)
+        c->ctx = xl_open_ctx(c->lg);
+    if (c->ctx)
+        return 0;
+    return xl_bad(err, "can't reach Xen: is this run as root in domain 0?");
+}
+
+static void take(struct control *c, uint32_t domid, char *name)
+{
+    free(c->name);
+    c->domid = domid;
+    c->name = xl_plain(name ? name : xl_asprintf("domain %"PRIu32, domid));
+}
+
+int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
+{
+    char *away = xl_asprintf("%s" MIGRATE_AWAY, what), *name = NULL, *end;
+    uint32_t domid;
+    int r;
+
+    r = xl_find_domain(c->ctx, what, &domid, &name);
+    /* At the very end of its migration it is called that. */
+    if (r)
+        r = xl_find_domain(c->ctx, away, &domid, &name);
+    free(away);
+    if (r)
+        return xl_bad(err, "there is no domain %.150s: see xl list", what);
+    end = name ? strstr(name, MIGRATE_AWAY) : NULL;
+    if (end && !end[strlen(MIGRATE_AWAY)])
+        *end = 0;
+    take(c, domid, name);
+    return 0;
+}
+
+static void close_libxl(struct control *c)
+{
+    if (c->watch)
+        xs_close(c->watch);
+    if (c->ctx)
+        libxl_ctx_free(c->ctx);
+    if (c->lg)
+        xtl_logger_destroy(c->lg);
+    free(c->name);
+    *c = (struct control){ 0 };
+}
+
+/* ---- a command --------------------------------------------------------- */
+
+int control_one_domain(const char *command, int argc, char **argv,
+                       const char **domain_r, char *err)
+{
+    if (argc - optind != 1)
+        return xl_bad(err, "a domain is needed: xl %s %s", command,
+                      xl_find_command(command)->usage);
+    *domain_r = argv[optind];
+    return 0;
+}
+
+int control_run(const struct control_command *cmd, int argc, char **argv,
+                void *options)
+{
+    const char *domain = NULL;
+    char err[XPC_ERR_LEN];
+    struct control c;
+    int rc;
+
+    rc = cmd->parse(argc, argv, options, &domain, err);
+    if (rc > 0) {
+        xl_help(xl_find_command(cmd->name), stdout);
+        return CONTROL_OK;
+    }
+    if (rc)
+        return control_fail(cmd->name, CONTROL_USAGE, err);
+    if (cmd->no_dry_run && xl_globals.dryrun)
+        return control_fail(cmd->name, CONTROL_USAGE,
+                            "the command has no dry run (-N)");
+    if (open_libxl(&c, err) || (domain && control_find(&c, domain, err)))
+        rc = control_fail(cmd->name, CONTROL_FAILED, err);
+    else
+        rc = cmd->run(&c, options);
+    close_libxl(&c);
+    if (cmd->must_print && (fflush(stdout) || ferror(stdout)))
+        rc = control_fail(cmd->name, CONTROL_FAILED,
+                          "standard output can't be written");
+    return rc;
+}
+
+/* ---- what is to be seen ------------------------------------------------ */
+
+void control_state_dispose(struct control_state *st)
+{
+    free(st->refused);
+    libxl_precopy_report_dispose(&st->report);
+    *st = (struct control_state){ 0 };
+}
+
+static void look_at_domain(struct control *c, struct control_state *st)
+{
+    libxl_dominfo info;
+
+    libxl_dominfo_init(&info);
+    if (libxl_domain_info(c->ctx, &info, c->domid) || info.dying) {
+        st->phase = PHASE_GONE;
+    } else {
+        st->runs = !info.shutdown;
+        st->suspended = info.shutdown && info.shutdown_reason ==
+                        LIBXL_SHUTDOWN_REASON_SUSPEND;
+    }
+    libxl_dominfo_dispose(&info);
+}
+
+/* Returns false when there is none. */
+static bool look_at_migration(struct control *c, struct control_state *st)
+{
+    if (libxl_domain_precopy_active(c->ctx, c->domid, &st->active))
+        return false;
+    st->phase = st->suspended ? PHASE_SUSPENDED : PHASE_PRECOPY;
+    st->elapsed_ns = clock_now_ns() - st->active.start_monotonic_ns;
+    st->total_bytes = xl_bytes_written(st->active.pid);
+    st->asked = st->active.params;
+    libxl_domain_precopy_get(c->ctx, c->domid, &st->asked);
+    if (libxl_domain_precopy_refused(c->ctx, c->domid, &st->refused))
+        st->refused = NULL;
+    if (st->refused)
+        xl_plain(st->refused);
+    return true;
+}
+
+/* Does the process that was to wait for the guest to suspend live? */
+static bool is_taken_back(const struct control *c)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN], *value = NULL;
+    long pid;
+
+    if (xs) {
+        value = xs_read(xs, XBT_NULL, xpc_store_path(path, c->domid,
+                                                     "taking-back"), NULL);
+        xs_close(xs);
+    }
+    pid = value ? strtol(value, NULL, 10) : 0;
+    free(value);
+    return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+}
+
+void control_look(struct control *c, struct control_state *st)
+{
+    control_state_dispose(st);
+    look_at_domain(c, st);
+    libxl_precopy_report_init(&st->report);
+    if (st->phase == PHASE_GONE)
+        return;
+    st->reported = !libxl_domain_precopy_report(c->ctx, c->domid,
+                                                &st->report);
+    libxl_domain_precopy_progress(c->ctx, c->domid, &st->last);
+    if (look_at_migration(c, st))
+        return;
+    if (st->reported && st->suspended &&
+        st->report.outcome == XPC_OUTCOME_SENT)
+        st->phase = PHASE_HANDOVER;
+    else if (is_taken_back(c))
+        st->phase = PHASE_TAKING_BACK;
+}
+
+uint64_t control_iteration(const struct control_state *st)
+{
+    return st->last.number + 1;
+}
+
+/* The report of the migration that was under way, not of one before it. */
+static const struct xpc_report *report_of(const struct control_state *last,
+                                          const struct control_state *end)
+{
+    uint64_t start = last->active.start_monotonic_ns;
+
+    if (end->reported && (!start || end->report.start_monotonic_ns == start))
+        return &end->report;
+    if (last->reported && (!start ||
+                           last->report.start_monotonic_ns == start))
+        return &last->report;
+    return NULL;
+}
+
+void control_keep_report(struct control_state *last,
+                         struct control_state *end)
+{
+    if (end->reported || !report_of(last, end))
+        return;
+    end->report = last->report;
+    end->reported = true;
+    libxl_precopy_report_init(&last->report);
+    last->reported = false;
+}
+
+const char *control_end_text(const struct control *c,
+                             const struct control_state *last,
+                             const struct control_state *end, char *buf,
+                             size_t len)
+{
+    const struct xpc_report *r = report_of(last, end);
+    bool sent = last->phase == PHASE_HANDOVER ||
+                (r && r->outcome == XPC_OUTCOME_SENT);
+
+    if (end->phase == PHASE_GONE)
+        snprintf(buf, len, sent ? "%s has been handed over to the target: it "
+                 "is not on this host any more" : "%s is not on this host any "
+                 "more: look for it on the target", c->name);
+    else if (!end->runs)
+        snprintf(buf, len, "the migration of %s has ended, and the guest does "
+                 "not run here: see xl list", c->name);
+    else if (sent)
+        snprintf(buf, len, "the target did not take %s over: it runs here",
+                 c->name);
+    else
+        snprintf(buf, len, "%s runs here%s%s", c->name,
+                 r && r->text ? "; its migration: " : "",
+                 r && r->text ? r->text : "");
+    xl_plain(buf);
+    return buf;
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static void open_watch(struct control *c)
+{
+    char path[XPC_STORE_PATH_LEN];
+
+    c->watch = xs_open(0);
+    if (!c->watch)
+        return;
+    libxl_domain_precopy_path(c->domid, path, sizeof(path));
+    if (!xs_watch(c->watch, path, "precopy")) {
+        xs_close(c->watch);
+        c->watch = NULL;
+    }
+}
+
+void control_wait(struct control *c, int timeout_ms)
+{
+    struct pollfd p = { .events = POLLIN };
+    char **event;
+
+    if (!c->watch)
+        open_watch(c);
+    p.fd = c->watch ? xs_fileno(c->watch) : -1;
+    poll(&p, 1, timeout_ms);
+    while (c->watch && (event = xs_check_watch(c->watch)))
+        free(event);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-cancel: ends a migration under way; the guest stays here.
+ */
+#include <string.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "control/xl_control.h"
+
+#define COMMAND "migrate-cancel"
+#define TIMEOUT_NS (60 * XPC_S)
+/* After so long it says that it waits. */
+#define PATIENT_NS (2 * XPC_S)
+/* The domain is looked at as often as this, when xenstore has no news. */
+#define LOOK_MS 200
+
+enum { OPT_TIMEOUT = 0x100 };
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "timeout", required_argument, NULL, OPT_TIMEOUT },
+    { 0 }
+};
+
+const char migrate_cancel_help[] =
+"-h, --help      Print this help.\n"
+"--timeout=TIME  Wait for its end at most so long: a number with us, ms, s, m\n"
+"                (or min) or h (60s).\n"
+"\n"
+"Exit status: 0 the migration has ended and the guest runs here; 1 failed, or\n"
+"it has not ended in time; 2 the options make no sense; 6 no migration is\n"
+"under way; 7 too late, the guest is not on this host any more.  More in\n"
+"xl-migrate-status(1).";
+
+static int parse(int argc, char **argv, void *timeout_ns_r,
+                 const char **domain_r, char *err)
+{
+    int opt;
+
+    *(uint64_t *)timeout_ns_r = TIMEOUT_NS;
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        if (opt == 'h')
+            return 1;
+        if (opt == '?' || opt == ':')
+            return xl_bad_option(COMMAND, options, opt, argv, err);
+        if (xl_parse_time("timeout", optarg, timeout_ns_r, err))
+            return -1;
+    }
+    return control_one_domain(COMMAND, argc, argv, domain_r, err);
+}
+
+/* It has not ended in time: what can be said, and what can be done? */
+static int timed_out(const struct control *c, const struct control_state *st)
+{
+    char why[XPC_ERR_LEN];
+
+    if (st->phase == PHASE_PRECOPY)
+        snprintf(why, sizeof(why), "the migration of %.80s has not ended yet: "
+                 "it will as soon as the link takes anything; or interrupt "
+                 "its xl migrate with Ctrl-C", c->name);
+    else if (st->phase == PHASE_TAKING_BACK)
+        snprintf(why, sizeof(why), "the migration of %.80s has ended, but the "
+                 "guest may still suspend: it is waited for, to be resumed "
+                 "then", c->name);
+    else
+        snprintf(why, sizeof(why), "%.80s is suspended on this host, and its "
+                 "migration has not ended yet: see what its xl migrate says",
+                 c->name);
+    return control_fail(COMMAND, CONTROL_FAILED, why);
+}
+
+/* Ended: the guest runs, or has shut down, or is not here. */
+static bool has_ended(const struct control_state *st)
+{
+    return st->phase == PHASE_GONE ||
+           (st->phase == PHASE_NONE && !st->suspended);
+}
+
+static int wait_end(struct control *c, struct control_state *last,
+                    struct control_state *st, uint64_t timeout_ns)
+{
+    uint64_t begun = clock_now_ns(), waited;
+    bool said = false;
+    char text[512];
+
+    for (;;) {
+        control_look(c, st);
+        if (has_ended(st))
+            break;
+        /* What was seen last: this look's, which makes room for the next. */
+        control_state_dispose(last);
+        *last = *st;
+        *st = (struct control_state){ 0 };
+        waited = clock_now_ns() - begun;
+        if (waited >= timeout_ns)
+            return timed_out(c, last);
+        if (waited > PATIENT_NS && !said) {
+            fprintf(stderr, "xl " COMMAND ": waiting for the migration of %s "
+                    "to end\n", c->name);
+            said = true;
+        }
+        control_wait(c, LOOK_MS);
+    }
+    control_end_text(c, last, st, text, sizeof(text));
+    if (st->phase == PHASE_GONE) {
+        fprintf(stderr, "xl " COMMAND ": too late: %s\n", text);
+        return CONTROL_GONE;
+    }
+    if (!st->runs)
+        return control_fail(COMMAND, CONTROL_FAILED, text);
+    printf("%s\n", text);
+    return CONTROL_OK;
+}
+
+static int cancel(struct control *c, const void *timeout_ns)
+{
+    struct control_state last = { 0 }, st = { 0 };
+    int status, rc;
+
+    control_look(c, &last);
+    rc = libxl_domain_precopy_cancel(c->ctx, c->domid);
+    if (rc && rc != ERROR_NOTFOUND) {
+        status = control_fail(COMMAND, CONTROL_FAILED, "can't write to "
+                              "xenstore: is this run as root in domain 0?");
+    } else if (rc && last.phase == PHASE_NONE) {
+        status = control_none(COMMAND, c);
+    } else {
+        status = wait_end(c, &last, &st, *(const uint64_t *)timeout_ns);
+    }
+    control_state_dispose(&last);
+    control_state_dispose(&st);
+    return status;
+}
+
+/* It has done its work whether or not it can tell of it. */
+static const struct control_command command = {
+    .name       = COMMAND,
+    .no_dry_run = true,
+    .parse      = parse,
+    .run        = cancel,
+};
+
+int cmd_migrate_cancel(int argc, char **argv)
+{
+    uint64_t timeout_ns;
+
+    return control_run(&command, argc, argv, &timeout_ns);
+}

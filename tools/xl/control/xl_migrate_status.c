@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-status: how far is a migration under way?
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/xl_status.h"
+
+#define COMMAND "migrate-status"
+#define REDRAW_MS 500
+
+enum { OPT_WATCH = 0x100, OPT_JSON };
+
+struct status_options {
+    bool watch, json;
+};
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "watch", no_argument, NULL, OPT_WATCH },
+    { "json", no_argument, NULL, OPT_JSON },
+    { 0 }
+};
+
+const char migrate_status_help[] =
+"-h, --help  Print this help.\n"
+"--watch     Follow it until it ends: one line redrawn on a terminal, a line\n"
+"            for every change otherwise. Ctrl-C leaves the migration alone.\n"
+"--json      Print an object of JSON a domain; with --watch for every change.\n"
+"\n"
+"Without a domain: all migrations under way.\n"
+"\n"
+"Exit status: 0 a migration is under way, or was when --watch began; 1\n"
+"failed, or there is no such domain; 2 the options make no sense; 6 none is\n"
+"under way.\n"
+"More in xl-migrate-status(1).";
+
+static int parse(int argc, char **argv, void *options_r,
+                 const char **domain_r, char *err)
+{
+    struct status_options *o = options_r;
+    int opt;
+
+    *o = (struct status_options){ 0 };
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        switch (opt) {
+        case 'h':
+            return 1;
+        case OPT_WATCH:
+            o->watch = true;
+            break;
+        case OPT_JSON:
+            o->json = true;
+            break;
+        default:
+            return xl_bad_option(COMMAND, options, opt, argv, err);
+        }
+    }
+    if (argc - optind > 1)
+        return xl_bad(err, "one domain, or none for all: xl " COMMAND " %s",
+                      xl_find_command(COMMAND)->usage);
+    *domain_r = argv[optind];
+    return 0;
+}
+
+static bool under_way(const struct control_state *st)
+{
+    return st->phase != PHASE_NONE && st->phase != PHASE_GONE;
+}
+
+/* ---- watching ---------------------------------------------------------- */
+
+struct watcher {
+    bool json, redraw;
+    bool open;                      /* a line stands there */
+    char *shown;                    /* what the last one was about */
+};
+
+static void show(struct watcher *w, const struct control *c,
+                 const struct control_state *st)
+{
+    char line[512], *key = status_key(st);
+    bool news = !w->shown || strcmp(key, w->shown);
+
+    free(w->shown);
+    w->shown = key;
+    if (w->json && news) {
+        status_print_json(stdout, c, st);
+    } else if (w->redraw) {
+        printf("\r%s\033[K", status_line(c, st, line, sizeof(line)));
+        w->open = true;
+    } else if (!w->json && news) {
+        puts(status_line(c, st, line, sizeof(line)));
+    }
+    fflush(stdout);
+}
+
+/* Until it ends. st is the first look. */
+static int watch(struct control *c, struct control_state *st,
+                 const struct status_options *o)
+{
+    struct watcher w = {
+        .json = o->json,
+        .redraw = !o->json && (xl_globals.progress_cr ||
+                               isatty(STDOUT_FILENO)),
+    };
+    struct control_state last = { 0 };
+    char text[512];
+
+    while (under_way(st)) {
+        show(&w, c, st);
+        control_state_dispose(&last);
+        last = *st;
+        *st = (struct control_state){ 0 };
+        control_wait(c, REDRAW_MS);
+        control_look(c, st);
+    }
+    if (w.open)
+        putchar('\n');
+    control_keep_report(&last, st);
+    if (o->json)
+        status_print_json(stdout, c, st);
+    else
+        puts(control_end_text(c, &last, st, text, sizeof(text)));
+    free(w.shown);
+    control_state_dispose(&last);
+    return CONTROL_OK;
+}
+
+/* ---- once -------------------------------------------------------------- */
+
+static int show_once(struct control *c, struct control_state *st,
+                     const struct status_options *o)
+{
+    if (o->json)
+        status_print_json(stdout, c, st);
+    else
+        status_print(stdout, c, st);
+    return under_way(st) ? CONTROL_OK : CONTROL_NONE;
+}
+
+static int status_of(struct control *c, const struct status_options *o)
+{
+    struct control_state st = { 0 };
+    int status;
+
+    control_look(c, &st);
+    if (o->watch && under_way(&st))
+        status = watch(c, &st, o);
+    else
+        status = show_once(c, &st, o);
+    control_state_dispose(&st);
+    return status;
+}
+
+/* Of all domains those that are being migrated. */
+static size_t find_all(struct control *c, uint32_t *domids, size_t room)
+{
+    struct control_state st = { 0 };
+    libxl_dominfo *list;
+    int nr = 0, i;
+    size_t n = 0;
+
+    list = libxl_list_domain(c->ctx, &nr);
+    for (i = 0; i < nr && n < room; i++) {
+        c->domid = list[i].domid;
+        control_look(c, &st);
+        if (under_way(&st))
+            domids[n++] = c->domid;
+    }
+    control_state_dispose(&st);
+    if (list)
+        libxl_dominfo_list_free(list, nr);
+    return n;
+}
+
+static int status_of_all(struct control *c, const struct status_options *o)
+{
+    uint32_t domids[256];
+    size_t nr = find_all(c, domids, sizeof(domids) / sizeof(domids[0])), i;
+    int status = CONTROL_NONE;
+    char err[XPC_ERR_LEN], number[16];
+
+    if (o->watch && nr > 1)
+        return control_fail(COMMAND, CONTROL_USAGE, "several migrations are "
+                            "under way: name the domain to watch");
+    if (!nr && !o->json)
+        puts("No migration with a policy is under way.");
+    for (i = 0; i < nr; i++) {
+        snprintf(number, sizeof(number), "%u", domids[i]);
+        /* It may have gone in this very moment. */
+        if (!control_find(c, number, err) && !status_of(c, o))
+            status = CONTROL_OK;
+    }
+    return status;
+}
+
+static int run(struct control *c, const void *options_given)
+{
+    return c->name ? status_of(c, options_given) :
+                     status_of_all(c, options_given);
+}
+
+static const struct control_command command = {
+    .name       = COMMAND,
+    .must_print = true,
+    .parse      = parse,
+    .run        = run,
+};
+
+int cmd_migrate_status(int argc, char **argv)
+{
+    struct status_options o;
+
+    return control_run(&command, argc, argv, &o);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-history --plot: actual downtimes over predicted ones. What is
+ * above the diagonal took longer than predicted.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "common/xl_gnuplot.h"
+#include "common/xl_options.h"
+#include "history/xl_history.h"
+
+#define WIDTH 64
+#define HEIGHT 20
+
+/* Both axes, in ms; all points are within. */
+struct range {
+    double low, high;
+};
+
+struct plot {
+    const struct history_targets *t;
+    struct range range;
+};
+
+static bool has_point(const struct xpc_history_entry *e)
+{
+    return !isnan(xpc_history_error(e));
+}
+
+/* The nth target's mark. */
+static char mark(size_t n)
+{
+    return n < 26 ? 'a' + n : '*';
+}
+
+/* False: there is nothing to draw. */
+static bool find_range(const struct history_targets *t, struct range *r)
+{
+    *r = (struct range){ INFINITY, 0 };
+    for (size_t i = 0; i < t->nr; i++) {
+        const libxl_precopy_history *h = &t->list[i].history;
+
+        for (size_t j = 0; j < h->nr_entries; j++) {
+            double predicted = h->entries[j].predicted_downtime_ns / 1e6;
+            double actual = h->entries[j].actual_downtime_ns / 1e6;
+
+            if (!has_point(&h->entries[j]))
+                continue;
+            r->low = fmin(r->low, fmin(predicted, actual));
+            r->high = fmax(r->high, fmax(predicted, actual));
+        }
+    }
+    r->low *= 0.8;
+    r->high *= 1.25;
+    return r->high > 0;
+}
+
+/* ---- on the terminal -------------------------------------------------- */
+
+static int place(const struct range *r, double ms, int cells)
+{
+    double share = log(ms / r->low) / log(r->high / r->low);
+
+    return fmin(fmax(lround(share * (cells - 1)), 0), cells - 1);
+}
+
+static double at(const struct range *r, double share)
+{
+    return r->low * pow(r->high / r->low, share);
+}
+
+static void fill(char (*cell)[WIDTH], const struct plot *p)
+{
+    memset(cell, ' ', HEIGHT * WIDTH);
+    for (int x = 0; x < WIDTH; x++)
+        cell[place(&p->range, at(&p->range, x / (WIDTH - 1.0)), HEIGHT)][x] =
+            '.';
+    for (size_t i = 0; i < p->t->nr; i++) {
+        const libxl_precopy_history *h = &p->t->list[i].history;
+
+        for (size_t j = 0; j < h->nr_entries; j++) {
+            const struct xpc_history_entry *e = &h->entries[j];
+
+            if (has_point(e))
+                cell[place(&p->range, e->actual_downtime_ns / 1e6, HEIGHT)]
+                    [place(&p->range, e->predicted_downtime_ns / 1e6,
+                           WIDTH)] = mark(i);
+        }
+    }
+}
+
+static void draw(FILE *out, const struct plot *p)
+{
+    char cell[HEIGHT][WIDTH];
+
+    fill(cell, p);
+    fputs("\nActual downtime over predicted; . as predicted\n        ms\n",
+          out);
+    for (int y = HEIGHT - 1; y >= 0; y--) {
+        if (y % 5 == 4 || !y)
+            fprintf(out, "%10.4g |%.*s\n", at(&p->range, y / (HEIGHT - 1.0)),
+                    WIDTH, cell[y]);
+        else
+            fprintf(out, "%10s |%.*s\n", "", WIDTH, cell[y]);
+    }
+    fprintf(out, "%10s +", "");
+    for (int x = 0; x < WIDTH; x++)
+        fputc('-', out);
+    fprintf(out, "\n%12s%-*.4g%.4g ms\n", "", WIDTH - 6, p->range.low,
+            p->range.high);
+    for (size_t i = 0; i < p->t->nr; i++)
+        fprintf(out, "%12s%c %s\n", "", mark(i),
+                p->t->list[i].history.target);
+}
+
+/* ---- by gnuplot ------------------------------------------------------- */
+
+static void feed_points(FILE *f, const libxl_precopy_history *h)
+{
+    for (size_t j = 0; j < h->nr_entries; j++) {
+        const struct xpc_history_entry *e = &h->entries[j];
+
+        if (has_point(e))
+            fprintf(f, "%.6f %.6f\n", e->predicted_downtime_ns / 1e6,
+                    e->actual_downtime_ns / 1e6);
+    }
+}
+
+/* Of a target without a point, gnuplot would make an error. */
+static bool has_points(const struct history_target *t)
+{
+    return !isnan(t->summary.error_median);
+}
+
+static void feed(FILE *f, const struct plot *p)
+{
+    fprintf(f, "set title 'Downtime'\nset xlabel 'predicted (ms)'\n"
+            "set ylabel 'actual (ms)'\nset key top left\nset logscale xy 2\n"
+            "set xrange [%.6f:%.6f]\nset yrange [%.6f:%.6f]\n", p->range.low,
+            p->range.high, p->range.low, p->range.high);
+    for (size_t i = 0; i < p->t->nr; i++) {
+        if (!has_points(&p->t->list[i]))
+            continue;
+        fprintf(f, "$d%zu << EOD\n", i);
+        feed_points(f, &p->t->list[i].history);
+        fputs("EOD\n", f);
+    }
+    fputs("plot x with lines dashtype 2 lc rgb '#888888' title 'as "
+          "predicted'", f);
+    for (size_t i = 0; i < p->t->nr; i++) {
+        if (!has_points(&p->t->list[i]))
+            continue;
+        fprintf(f, ", $d%zu using 1:2 with points pt 7 title ", i);
+        gnuplot_string(f, p->t->list[i].history.target);
+        fputs(" noenhanced", f);
+    }
+    fputc('\n', f);
+}
+
+int history_plot(FILE *out, const char *file,
+                 const struct history_targets *t, char err[XPC_ERR_LEN])
+{
+    struct plot p = { .t = t };
+    FILE *g;
+
+    if (!find_range(t, &p.range))
+        return xl_bad(err, "--plot: no migration that was predicted has ended "
+                      "well: nothing to draw");
+    if (!file) {
+        draw(out, &p);
+        return 0;
+    }
+    g = gnuplot_open(file, 700, 700, err);
+    if (!g)
+        return -1;
+    feed(g, &p);
+    return gnuplot_close(g, file, err);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-history: its tables and its JSON.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <xenprecopy/forms.h>
+#include <xenprecopy/units.h>
+
+#include "history/xl_history.h"
+#include "json/migration.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- for people ------------------------------------------------------- */
+
+static const char *when(char *buf, size_t len, uint64_t start_s)
+{
+    time_t t = start_s;
+    struct tm tm;
+
+    if (!localtime_r(&t, &tm) || !strftime(buf, len, "%F %R", &tm))
+        snprintf(buf, len, "?");
+    return buf;
+}
+
+/* What is not known is a dash. */
+static const char *time_text(char buf[XPC_UNIT_LEN], uint64_t ns)
+{
+    return ns ? xpc_format_time(buf, ns) : strcpy(buf, "-");
+}
+
+/* For guests of one kind. */
+static void print_kind(FILE *out, const struct xpc_history_learned *l)
+{
+    const struct xpc_prior *p = &l->prior;
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    if (!l->migrations)
+        return;
+    fprintf(out, "  learned from %"PRIu64"%s: switchover overhead %s +- %s",
+            l->migrations, p->guest.device_model == XPC_DEVICE_MODEL_YES ?
+            " with a device model" : "",
+            xpc_format_time(a, p->overhead_ns),
+            xpc_format_time(b, p->overhead_sd_ns));
+    if (p->suspend_pages)
+        fprintf(out, ", %"PRIu64" +- %"PRIu64" suspend pages",
+                p->suspend_pages, p->suspend_pages_sd);
+    if (p->at_least_ns)
+        fprintf(out, "; it was more than %s when a switchover was broken off",
+                xpc_format_time(a, p->at_least_ns));
+    fputc('\n', out);
+}
+
+static void print_learned(FILE *out, const struct xpc_history_summary *s)
+{
+    const struct xpc_history_learned *no = &s->learned[XPC_DEVICE_MODEL_NO],
+                                     *yes = &s->learned[XPC_DEVICE_MODEL_YES];
+
+    if (!no->migrations && !yes->migrations) {
+        fputs("  nothing was learned from them\n", out);
+        return;
+    }
+    print_kind(out, no);
+    print_kind(out, yes);
+    if (!isnan(s->error_median))
+        fprintf(out, "  predictions were off by %.1f%% (median), %+.1f%% at "
+                "worst\n", s->error_median * 100, s->error_worst * 100);
+}
+
+static void print_entry(FILE *out, const struct xpc_history_entry *e)
+{
+    char start[32], predicted[XPC_UNIT_LEN], actual[XPC_UNIT_LEN],
+         limit[XPC_UNIT_LEN], overhead[XPC_UNIT_LEN + 1],
+         total[XPC_UNIT_LEN];
+
+    time_text(overhead, e->overhead_ns);
+    if (e->overhead_at_least_ns) {
+        *overhead = '>';
+        xpc_format_time(overhead + 1, e->overhead_at_least_ns);
+    }
+
+    fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n",
+            when(start, sizeof(start), e->start_s),
+            e->domain ? e->domain : "", xpc_outcome_names[e->outcome],
+            time_text(predicted, e->predicted_downtime_ns),
+            time_text(actual, e->actual_downtime_ns),
+            time_text(limit, e->limit_ns),
+            overhead,
+            time_text(total, e->total_time_ns));
+}
+
+void history_print(FILE *out, const struct history_targets *t)
+{
+    if (!t->nr)
+        fputs("No migrations are known.\n", out);
+    for (size_t i = 0; i < t->nr; i++) {
+        char start[32];
+        const libxl_precopy_history *h = &t->list[i].history;
+
+        fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "", h->target,
+                h->nr_entries, h->nr_entries == 1 ? "" : "s");
+        print_learned(out, &t->list[i].summary);
+        if (h->stock_s)
+            fprintf(out, "  its receiver was a stock one on %s\n",
+                    when(start, sizeof(start), h->stock_s));
+        fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n", "when",
+                "domain", "outcome", "predicted", "actual", "limit",
+                "overhead", "total");
+        for (size_t j = 0; j < h->nr_entries; j++)
+            print_entry(out, &h->entries[j]);
+    }
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+#define T struct history_target
+#define U64(key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(T, m), \
+      __VA_ARGS__ }
+#define LEARNED(prefix, kind) \
+    U64(prefix "learned-from", summary.learned[kind].migrations), \
+    U64(prefix "switchover-overhead-us", \
+        summary.learned[kind].prior.overhead_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "switchover-overhead-sd-us", \
+        summary.learned[kind].prior.overhead_sd_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "switchover-overhead-at-least-us", \
+        summary.learned[kind].prior.at_least_ns, .scale = 1000, \
+        .null_zero = true), \
+    U64(prefix "suspend-pages", summary.learned[kind].prior.suspend_pages, \
+        .null_zero = true), \
+    U64(prefix "suspend-pages-sd", \
+        summary.learned[kind].prior.suspend_pages_sd, .null_zero = true)
+#define DOUBLE(key, m) \
+    { .name = key, .kind = XPC_FIELD_DOUBLE, .offset = offsetof(T, m) }
+
+static const struct xpc_field target_fields[] = {
+    { .name = "target", .kind = XPC_FIELD_STRING,
+      .offset = offsetof(T, history.target) },
+    U64("stock-receiver-s", history.stock_s, .omit_zero = true),
+    LEARNED("", XPC_DEVICE_MODEL_NO),
+    LEARNED("device-model-", XPC_DEVICE_MODEL_YES),
+    DOUBLE("prediction-error-median", summary.error_median),
+    DOUBLE("prediction-error-worst", summary.error_worst),
+    { .name = "migrations", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(T, history.entries),
+      .count_offset = offsetof(T, history.nr_entries),
+      .elem = &xpc_history_entry_type },
+};
+
+static const struct xpc_type target_type = {
+    .name = "target", .size = sizeof(T),
+    .fields = target_fields, .nr_fields = ARRAY_SIZE(target_fields),
+};
+
+static const struct xpc_field targets_fields[] = {
+    { .name = "targets", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(struct history_targets, list),
+      .count_offset = offsetof(struct history_targets, nr),
+      .elem = &target_type },
+};
+
+static const struct xpc_type targets_type = {
+    .name = "migration history", .size = sizeof(struct history_targets),
+    .fields = targets_fields, .nr_fields = ARRAY_SIZE(targets_fields),
+};
+
+int history_print_json(FILE *out, const struct history_targets *t)
+{
+    char *json = xpc_to_json(&targets_type, t, true);
+
+    if (!json)
+        return -1;
+    fputs(json, out);
+    free(json);
+    return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-history: what was migrated where, how good the predictions were,
+ * and what was learned of each target.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <time.h>
+#include <string.h>
+
+#include "common/xl_options.h"
+#include "history/xl_history.h"
+
+enum { OPT_JSON = 0x100, OPT_PLOT };
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "plot", optional_argument, NULL, OPT_PLOT },
+    { 0 }
+};
+
+const char history_help[] =
+"-h, --help  Print this help.\n"
+"--json      Print JSON.\n"
+"--plot[=ascii|FILE.svg|FILE.png]\n"
+"            Plot the actual downtimes over the predicted ones, on the\n"
+"            terminal or, by gnuplot, to a file.\n"
+"\n"
+"Without a host: all of them.  More in xl-migrate-history(1).";
+
+struct history_options {
+    bool json, plot;
+    const char *plot_file;          /* NULL: on the terminal */
+    char **hosts;                   /* in argv */
+    size_t nr_hosts;
+};
+
+static int fail(const char *why)
+{
+    fprintf(stderr, "xl migrate-history: %s\n", why);
+    return 1;
+}
+
+/* ---- options ---------------------------------------------------------- */
+
+/* Returns 0, 1 when help is wanted, or -1 with one line in err. */
+static int parse_options(int argc, char **argv, struct history_options *o,
+                         char *err)
+{
+    int opt;
+
+    *o = (struct history_options){ 0 };
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+        if (opt == 'h')
+            return 1;
+        if (opt == '?' || opt == ':')
+            return xl_bad_option("migrate-history", options, opt, argv, err);
+        if (opt == OPT_JSON) {
+            o->json = true;
+            continue;
+        }
+        o->plot = true;
+        if (xl_parse_plot(optarg, &o->plot_file, err))
+            return -1;
+    }
+    o->hosts = argv + optind;
+    o->nr_hosts = argc - optind;
+    return xl_check_plot(o->plot, o->plot_file, o->json, err);
+}
+
+/* ---- the targets ------------------------------------------------------ */
+
+/* Takes what h owns. */
+static void add_target(struct history_targets *t, libxl_precopy_history *h)
+{
+    struct history_target *to = &t->list[t->nr++];
+
+    to->history = *h;
+    xpc_history_summarize(h, time(NULL), &to->summary);
+}
+
+/* Of the hosts named: each must be known. */
+static int read_hosts(struct history_targets *t,
+                      const struct history_options *o)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history h;
+    int rc, status = 0;
+
+    for (size_t i = 0; i < o->nr_hosts; i++) {
+        libxl_precopy_history_init(&h);
+        rc = libxl_precopy_history_read(NULL, o->hosts[i], &h, err);
+        if (rc == ERROR_NOTFOUND)
+            xl_bad(err, "no migration to %.150s is known", o->hosts[i]);
+        if (rc)
+            status = fail(err);
+        else
+            add_target(t, &h);
+    }
+    return status;
+}
+
+static int read_all(struct history_targets *t)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history *list;
+    size_t nr;
+
+    if (libxl_precopy_history_list(NULL, &list, &nr, err))
+        return fail(err);
+    t->list = calloc(nr + 1, sizeof(*t->list));
+    for (size_t i = 0; t->list && i < nr; i++)
+        add_target(t, &list[i]);
+    if (!t->list) {
+        libxl_precopy_history_list_free(list, nr);
+        return fail("out of memory");
+    }
+    free(list);     /* what is in it is ours now */
+    return *err ? fail(err) : 0;
+}
+
+static int show(const struct history_targets *t,
+                const struct history_options *o)
+{
+    char err[XPC_ERR_LEN];
+
+    if (o->json && history_print_json(stdout, t))
+        return fail("out of memory");
+    if (!o->json)
+        history_print(stdout, t);
+    if (o->plot && history_plot(stdout, o->plot_file, t, err))
+        return fail(err);
+    if (fflush(stdout) || ferror(stdout))
+        return fail("standard output can't be written");
+    return 0;
+}
+
+int cmd_migrate_history(int argc, char **argv)
+{
+    struct history_targets t = { 0 };
+    struct history_options o;
+    char err[XPC_ERR_LEN];
+    int rc, status;
+
+    rc = parse_options(argc, argv, &o, err);
+    if (rc > 0) {
+        xl_help(xl_find_command("migrate-history"), stdout);
+        return 0;
+    }
+    if (rc) {
+        fail(err);
+        return 2;
+    }
+    if (o.nr_hosts) {
+        t.list = calloc(o.nr_hosts, sizeof(*t.list));
+        status = t.list ? read_hosts(&t, &o) : fail("out of memory");
+    } else {
+        status = read_all(&t);
+    }
+    /* What can be shown is shown. */
+    if (!status || t.nr)
+        status |= show(&t, &o);
+    for (size_t i = 0; i < t.nr; i++)
+        xpc_history_dispose(&t.list[i].history);
+    free(t.list);
+    return status;
+}

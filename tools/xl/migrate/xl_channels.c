@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which receiver is it? Found out before the guest is touched, by what a stock
+ * one takes for a stream that it does not know; then the other connections.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "channels/wire.h"
+#include "json/migration.h"
+#include "migrate/xl_channels.h"
+
+/* How long a receiver may take to answer. */
+#define PATIENCE_NS (30 * XPC_S)
+/* sshd's MaxStartups: it drops some of more than ten that are not in yet. */
+#define AT_ONCE 8
+
+/* ---- one connection ------------------------------------------------------ */
+
+/*
+ * The first one takes as long as it takes: there may be a user who has to give
+ * a password.
+ */
+static int take_banner(struct sender *s, struct transport *t)
+{
+    return sender_expect(s, t->recv_fd, MIGRATE_BANNER,
+                         strlen(MIGRATE_BANNER), "banner");
+}
+
+/* Says hello. 0: it was answered; what is wrong is not said. */
+static int greet(struct sender *s, struct transport *t, unsigned int index)
+{
+    uint8_t hello[CHANNEL_HELLO_SIZE], answer[CHANNEL_ANSWER_SIZE];
+    struct channel_hello h = {
+        .nr = s->channels->nr, .index = index,
+        .codec = s->progress->params.compress,
+    };
+    uint64_t patience_ns = s->patience_ns;
+    int r;
+
+    memcpy(h.token, s->channels->token, sizeof(h.token));
+    channel_hello_put(hello, &h);
+    if (!patience_ns)
+        s->patience_ns = clock_now_ns() + PATIENCE_NS;
+    r = sender_write(s, t->send_fd, hello, sizeof(hello), NULL) ||
+        sender_read(s, t->recv_fd, answer, sizeof(answer), NULL) ||
+        !channel_answer_is(answer);
+    s->patience_ns = patience_ns;
+    return r ? -1 : 0;
+}
+
+static int start(struct transport *t, char *rune)
+{
+    if (!transport_start(t, rune)) {
+        transport_let_go(t);
+        return 0;
+    }
+    fprintf(stderr, SAY "can't start the transport: %s\n", strerror(errno));
+    return -1;
+}
+
+/* ---- all of them --------------------------------------------------------- */
+
+/* All of them: the receiver's time begins with its first answer, too. */
+static uint64_t further_ns(const struct sender *s)
+{
+    return s->further_ms ? s->further_ms * XPC_MS : PATIENCE_NS;
+}
+
+static int start_further(struct sender *s, unsigned int i, char *rune)
+{
+    struct channels *c = s->channels;
+
+    if (start(&c->further[i], rune))
+        return -1;
+    s->t.further = c->further;
+    s->t.nr_further = i + 1;
+    return 0;
+}
+
+static int meet_further(struct sender *s, unsigned int i)
+{
+    struct transport *t = &s->channels->further[i];
+    bool came = !take_banner(s, t);
+    char a[XPC_UNIT_LEN];
+
+    if (came && !greet(s, t, i + 1))
+        return 0;
+    if (s->interrupted)
+        return -1;
+    if (clock_now_ns() >= s->patience_ns)
+        fprintf(stderr, SAY "channel %u has not come within %s\n", i + 1,
+                xpc_format_time(a, further_ns(s)));
+    else if (came)
+        fprintf(stderr, SAY "channel %u was not accepted: do all "
+                "connections lead to the same host?\n", i + 1);
+    return -1;
+}
+
+/* They come up side by side, and are greeted one after the other. */
+static int connect_further(struct sender *s, char *rune)
+{
+    unsigned int nr = s->channels->nr - 1;
+
+    for (unsigned int i = 0; i < nr + AT_ONCE; i++) {
+        if (i >= AT_ONCE && meet_further(s, i - AT_ONCE))
+            return -1;
+        if (i < nr && start_further(s, i, rune))
+            return -1;
+    }
+    return 0;
+}
+
+static struct channels *new_channels(unsigned int nr)
+{
+    struct channels *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->nr = nr;
+    c->fd = c->pipe_fd = c->lend_fd = c->borrow_fd = -1;
+    c->stop_fd = c->done_fd = -1;
+    c->further = calloc(nr, sizeof(*c->further));
+    if (c->further && getrandom(c->token, sizeof(c->token), 0) ==
+                      sizeof(c->token))
+        return c;
+    free(c->further);
+    free(c);
+    return NULL;
+}
+
+bool channels_wanted(const struct migrate_options *o, bool known_stock)
+{
+    if (xpc_params_over_channels(&o->params))
+        return true;
+    return o->params.zero_pages == XPC_ZERO_PAGES_AUTO &&
+           (o->asks_receiver || (!o->own_transport && !known_stock));
+}
+
+void channels_settle_plain(struct sender *s)
+{
+    struct xpc_params *p = &s->progress->params;
+
+    if (p->zero_pages != XPC_ZERO_PAGES_AUTO)
+        return;
+    p->zero_pages = XPC_ZERO_PAGES_SEND;
+    s->report->params = *p;
+    s->count_zero_pages = true;
+}
+
+/* As if none had been asked for. */
+static int go_plain(struct sender *s, char *rune, const char *host)
+{
+    struct xpc_params *p = &s->progress->params;
+
+    progress_break(s->progress);
+    fprintf(stderr, SAY "the receiver at %s %s: going on with one plain "
+            "connection\n", host, xpc_params_over_channels(p) ?
+            "has no channels" :
+            "is a stock one, whose error here is expected");
+    transport_drop(&s->t, 1);
+    channels_free(s);
+    p->channels = 1;
+    p->compress = XPC_COMPRESS_OFF;
+    p->compress_level = 0;
+    s->report->params = *p;
+    channels_settle_plain(s);
+    s->stock_receiver = true;
+    if (!transport_start(&s->t, rune))
+        return 0;
+    fprintf(stderr, SAY "can't start the transport: %s\n", strerror(errno));
+    return -1;
+}
+
+int channels_connect(struct sender *s, char *rune, const char *host)
+{
+    int r;
+
+    s->channels = new_channels(s->progress->params.channels);
+    if (!s->channels) {
+        fprintf(stderr, SAY "can't open channels: %s\n", strerror(errno));
+        return -1;
+    }
+    if (start(&s->t, rune) || take_banner(s, &s->t))
+        return -1;
+    if (greet(s, &s->t, 0))
+        return s->interrupted ? -1 : go_plain(s, rune, host);
+    s->greeted = true;
+    s->patience_ns = clock_now_ns() + further_ns(s);
+    r = connect_further(s, rune);
+    s->patience_ns = 0;
+    return r;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is written at this end goes through the channels by a thread: our
+ * header, and what libxl writes before and after its save helper. The helper
+ * borrows the channels for its own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+#include "channels/frame.h"
+#include "channels/handover.h"
+#include "migrate/xl_channels.h"
+
+/* A single write takes it, and libxl's part is short. */
+#define PIECE (64 * 1024)
+
+/* ---- the thread ---------------------------------------------------------- */
+
+/* Waits for either, -1: not for that. Returns 0, 1, or -1: it is to stop. */
+static int wait_either(const struct channels *c, int a, short events, int b)
+{
+    struct pollfd fds[3] = {
+        { .fd = c->stop_fd, .events = POLLIN },
+        { .fd = a, .events = events },
+        { .fd = b, .events = POLLIN },
+    };
+
+    for (;;) {
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+            return -1;
+        if (fds[0].revents)
+            return -1;
+        /* Whoever borrows them has first say: see lend(). */
+        if (fds[2].revents)
+            return 1;
+        if (fds[1].revents)
+            return 0;
+    }
+}
+
+static int write_all(struct channels *c, const void *data, size_t len)
+{
+    const char *p = data;
+    ssize_t n;
+
+    while (len) {
+        if (wait_either(c, c->fd, POLLOUT, -1))
+            return -1;
+        n = write(c->fd, p, len);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            c->error = errno;
+            return -1;
+        }
+        if (n > 0) {
+            p += n;
+            len -= n;
+        }
+    }
+    return 0;
+}
+
+static int send_frame(struct channels *c, int kind, const void *p, size_t len)
+{
+    struct channel_frame f = { 0 };
+    struct iovec iov[2];
+
+    channel_frame_make(&f, kind, c->sequence++, p, len, 0, NULL, c->token,
+                       iov);
+    return write_all(c, iov[0].iov_base, iov[0].iov_len) ||
+           write_all(c, iov[1].iov_base, iov[1].iov_len) ? -1 : 0;
+}
+
+/* What is in the pipe. 1: that is all for now; 0: all there will ever be. */
+static int pass_on(struct channels *c)
+{
+    char buf[PIECE];
+    ssize_t n;
+
+    while ((n = read(c->pipe_fd, buf, sizeof(buf))) != 0) {
+        if (n < 0 && errno == EAGAIN)
+            return 1;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 || send_frame(c, CHANNEL_DATA, buf, n))
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * What libxl wrote before it started its helper is in the pipe, all of it: it
+ * goes first. Then the channels are the helper's until they come back.
+ */
+static int lend(struct channels *c)
+{
+    struct channel_lend m;
+
+    if (recv(c->lend_fd, &m, sizeof(m), 0) != sizeof(m) ||
+        m.word != CHANNEL_ASK || pass_on(c) < 0)
+        return -1;
+    m = (struct channel_lend){ .word = CHANNEL_LEND, .sequence = c->sequence };
+    memcpy(m.token, c->token, sizeof(m.token));
+    if (send(c->lend_fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m) ||
+        wait_either(c, -1, 0, c->lend_fd) != 1 ||
+        recv(c->lend_fd, &m, sizeof(m), 0) != sizeof(m) ||
+        m.word != CHANNEL_BACK || m.sequence < c->sequence)
+        return -1;
+    c->sequence = m.sequence;
+    return 0;
+}
+
+static void *relay(void *arg)
+{
+    struct channels *c = arg;
+    int r = 1;
+
+    while (r > 0) {
+        r = wait_either(c, c->pipe_fd, POLLIN, c->lend_fd);
+        if (r > 0)
+            r = lend(c) ? -1 : 1;
+        else if (!r)
+            r = pass_on(c);
+    }
+    c->ok = !r && !send_frame(c, CHANNEL_END, NULL, 0);
+    if (!c->ok && !c->error)
+        c->error = EPROTO;
+    eventfd_write(c->done_fd, 1);
+    /* If it has failed, whoever writes is to know, and whoever asks. */
+    close(c->pipe_fd);
+    c->pipe_fd = -1;
+    if (!c->ok)
+        shutdown(c->lend_fd, SHUT_RDWR);
+    return NULL;
+}
+
+/* ---- its life ------------------------------------------------------------ */
+
+static int make_nonblocking(int fd)
+{
+    return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+/* Never a standard descriptor: those of a child are its own. */
+static int moved_up(int fd)
+{
+    int to = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    close(fd);
+    return to;
+}
+
+/* The descriptors. 0, or -1 with errno. */
+static int open_all(struct sender *s, int *send_fd_r)
+{
+    struct channels *c = s->channels;
+    int pipe_fds[2], pair[2];
+
+    c->fd = s->t.send_fd;
+    s->t.send_fd = -1;
+    if (pipe2(pipe_fds, O_CLOEXEC))
+        return -1;
+    c->pipe_fd = moved_up(pipe_fds[0]);
+    *send_fd_r = moved_up(pipe_fds[1]);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        return -1;
+    c->lend_fd = moved_up(pair[0]);
+    c->borrow_fd = moved_up(pair[1]);
+    c->stop_fd = eventfd(0, EFD_CLOEXEC);
+    c->done_fd = eventfd(0, EFD_CLOEXEC);
+    /* As long as the transport's own: libxl must not notice too early. */
+    s->t.spare_fd = fcntl(c->pipe_fd, F_DUPFD_CLOEXEC, 3);
+    return c->stop_fd < 0 || c->done_fd < 0 || make_nonblocking(c->fd) ||
+           make_nonblocking(c->pipe_fd) ? -1 : 0;
+}
+
+int channels_begin(struct sender *s)
+{
+    struct channels *c = s->channels;
+
+    s->t.further_silent = true;
+    if (!open_all(s, &s->t.send_fd) &&
+        !(errno = save_thread_start(&c->thread, relay, c))) {
+        c->running = true;
+        return 0;
+    }
+    fprintf(stderr, SAY "can't use the channels: %s\n", strerror(errno));
+    return -1;
+}
+
+void channels_inherit(struct sender *s, bool children_too)
+{
+    int flags = children_too ? 0 : FD_CLOEXEC;
+    struct channels *c = s->channels;
+    char env[16 * (1 + CHANNELS_MAX)];
+    int n;
+
+    fcntl(c->borrow_fd, F_SETFD, flags);
+    fcntl(c->fd, F_SETFD, flags);
+    n = snprintf(env, sizeof(env), "%d,%d", c->borrow_fd, c->fd);
+    for (unsigned int i = 0; i + 1 < c->nr; i++) {
+        fcntl(c->further[i].send_fd, F_SETFD, flags);
+        n += snprintf(env + n, sizeof(env) - n, ",%d",
+                      c->further[i].send_fd);
+    }
+    if (children_too)
+        setenv(CHANNEL_LEND_ENV, env, 1);
+    else
+        unsetenv(CHANNEL_LEND_ENV);
+}
+
+/* libxl has written all that it will, and so have we. */
+int channels_finish(struct sender *s)
+{
+    struct channels *c = s->channels;
+
+    transport_let_go(&s->t);
+    close(s->t.send_fd);
+    s->t.send_fd = -1;
+    if (sender_wait(s, c->done_fd, POLLIN))
+        return -1;
+    pthread_join(c->thread, NULL);
+    c->running = false;
+    if (c->ok)
+        return 0;
+    fprintf(stderr, SAY "the stream could not be sent to its end: %s\n",
+            strerror(c->error));
+    return -1;
+}
+
+void channels_explain(struct sender *s)
+{
+    struct channels *c = s->channels;
+    struct pollfd done = { .fd = c->done_fd, .events = POLLIN };
+
+    if (!c->running || poll(&done, 1, 0) != 1)
+        return;
+    pthread_join(c->thread, NULL);
+    c->running = false;
+    if (!c->ok)
+        fprintf(stderr, SAY "the connection to the receiver has broken: %s\n",
+                strerror(c->error));
+}
+
+int channels_go(struct sender *s, const void *go, size_t len)
+{
+    struct channels *c = s->channels;
+    uint8_t bytes[CHANNEL_HEAD_SIZE + 64];
+    struct channel_head h = {
+        .kind = CHANNEL_GO, .sequence = c->sequence, .raw_len = len,
+        .wire_len = len,
+    };
+
+    /* In one piece, as it is given whole or not at all. */
+    channel_head_put(bytes, &h, c->token, go);
+    memcpy(bytes + CHANNEL_HEAD_SIZE, go, len);
+    return sender_write(s, c->fd, bytes, CHANNEL_HEAD_SIZE + len,
+                        "permission to start");
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void channels_close(struct sender *s)
+{
+    struct channels *c = s->channels;
+
+    if (!c)
+        return;
+    if (c->running) {
+        eventfd_write(c->stop_fd, 1);
+        pthread_join(c->thread, NULL);
+        c->running = false;
+    }
+    close_fd(&c->fd);
+    close_fd(&c->pipe_fd);
+    close_fd(&c->lend_fd);
+    close_fd(&c->borrow_fd);
+    close_fd(&c->stop_fd);
+    close_fd(&c->done_fd);
+    for (unsigned int i = 0; i + 1 < c->nr; i++) {
+        if (c->further[i].pid)
+            close_fd(&c->further[i].send_fd);
+    }
+}
+
+void channels_free(struct sender *s)
+{
+    struct channels *c = s->channels;
+
+    if (!c)
+        return;
+    channels_close(s);
+    transport_drop(c->further, s->t.nr_further);
+    s->t.further = NULL;
+    s->t.nr_further = 0;
+    free(c->further);
+    free(c);
+    s->channels = NULL;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "migrate/xl_migrate.h"
+
+#define HELD_MAX 64
+
+struct held {
+    xentoollog_level level;
+    int errnoval;
+    char *context, *text;
+};
+
+struct migrate_logger {
+    xentoollog_logger xtl;          /* first: it is cast back */
+    xentoollog_logger *out;
+    struct progress *progress;
+    bool hold_errors;
+    struct held held[HELD_MAX];
+    size_t nr_held;
+};
+
+/* What the plug-in logs on the way; nobody else says it here. */
+#define REFUSED "precopy: other parameters were refused"
+
+/*
+ * libxl concludes from an abort by the policy that the guest did not respond,
+ * which is false; and what the plug-in logs for other toolstacks, xl says
+ * itself. An interruption makes the stream fail, and everyone complains.
+ */
+static bool to_hold(const struct migrate_logger *l, xentoollog_level level,
+                    const char *text)
+{
+    return strstr(text, "did not respond to suspend request") ||
+           (strstr(text, "precopy: ") && !strstr(text, REFUSED)) ||
+           strstr(text, "Operation canceled") ||
+           (l->hold_errors && level >= XTL_ERROR);
+}
+
+static bool hold(struct migrate_logger *l, xentoollog_level level,
+                 int errnoval, const char *context, const char *text)
+{
+    struct held *h = &l->held[l->nr_held];
+
+    if (l->nr_held == HELD_MAX)
+        return false;
+    h->level = level;
+    h->errnoval = errnoval;
+    h->context = context ? strdup(context) : NULL;
+    h->text = strdup(text);
+    if (h->text)
+        l->nr_held++;
+    return h->text;
+}
+
+__attribute__((format(printf, 5, 0)))
+static void vmessage(xentoollog_logger *xtl, xentoollog_level level,
+                     int errnoval, const char *context, const char *format,
+                     va_list al)
+{
+    struct migrate_logger *l = (struct migrate_logger *)xtl;
+    char text[1024];
+
+    vsnprintf(text, sizeof(text), format, al);
+    if (to_hold(l, level, text) &&
+        hold(l, level, errnoval, context, text))
+        return;
+    if (level >= xl_globals.level)
+        progress_break(l->progress);
+    xtl_log(l->out, level, errnoval, context, "%s", text);
+}
+
+/*
+ * Called in the helper's rhythm: "Frames iteration <n>", from 0, and how
+ * many of its frames are done.
+ */
+static void report_progress(xentoollog_logger *xtl, const char *context,
+                            const char *doing_what, int percent,
+                            unsigned long done, unsigned long total)
+{
+    struct migrate_logger *l = (struct migrate_logger *)xtl;
+    unsigned int iteration;
+
+    (void)context;
+    (void)percent;
+    if (sscanf(doing_what, "Frames iteration %u", &iteration) == 1)
+        progress_frames(l->progress, iteration + 1, done, total);
+}
+
+static void destroy(xentoollog_logger *xtl)
+{
+    (void)xtl;      /* migrate_logger_close() */
+}
+
+struct migrate_logger *migrate_logger_open(struct progress *p)
+{
+    struct migrate_logger *l = calloc(1, sizeof(*l));
+    unsigned int flags = XTL_STDIOSTREAM_HIDE_PROGRESS;
+
+    if (!l)
+        return NULL;
+    if (xl_globals.timestamps)
+        flags |= XTL_STDIOSTREAM_SHOW_DATE | XTL_STDIOSTREAM_SHOW_PID;
+    l->out = (xentoollog_logger *)
+        xtl_createlogger_stdiostream(stderr, xl_globals.level, flags);
+    if (!l->out) {
+        free(l);
+        return NULL;
+    }
+    l->progress = p;
+    l->xtl.vmessage = vmessage;
+    l->xtl.progress = report_progress;
+    l->xtl.destroy = destroy;
+    return l;
+}
+
+void migrate_logger_hold(struct migrate_logger *l)
+{
+    l->hold_errors = true;
+}
+
+const char *migrate_logger_last(const struct migrate_logger *l)
+{
+    static char line[XPC_ERR_LEN];
+    const struct held *h;
+    const char *text;
+
+    if (!l->nr_held)
+        return NULL;
+    h = &l->held[l->nr_held - 1];
+    /* libxl puts file, line and function before what it has to say. */
+    text = strrchr(h->text, ':');
+    text = text && text[1] == ' ' ? text + 2 : h->text;
+    snprintf(line, sizeof(line), "%.120s%s%s", text,
+             h->errnoval > 0 ? ": " : "",
+             h->errnoval > 0 ? strerror(h->errnoval) : "");
+    return line;
+}
+
+void migrate_logger_forget(struct migrate_logger *l, const char *part)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < l->nr_held; i++) {
+        if (strstr(l->held[i].text, part)) {
+            free(l->held[i].context);
+            free(l->held[i].text);
+        } else {
+            l->held[kept++] = l->held[i];
+        }
+    }
+    l->nr_held = kept;
+}
+
+void migrate_logger_release(struct migrate_logger *l, bool show)
+{
+    size_t i;
+
+    l->hold_errors = false;
+    for (i = 0; i < l->nr_held; i++) {
+        struct held *h = &l->held[i];
+
+        if (show)
+            xtl_log(l->out, h->level, h->errnoval, h->context, "%s", h->text);
+        free(h->context);
+        free(h->text);
+    }
+    l->nr_held = 0;
+}
+
+xentoollog_logger *migrate_logger_xtl(struct migrate_logger *l)
+{
+    return &l->xtl;
+}
+
+void migrate_logger_close(struct migrate_logger *l)
+{
+    if (!l)
+        return;
+    migrate_logger_release(l, true);
+    xtl_logger_destroy(l->out);
+    free(l);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate: copies a domain to another host and hands it over.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+
+#include "history/xl_history.h"
+#include "json/migration.h"
+#include "libxl_precopy.h"
+#include "migrate/xl_channels.h"
+#include "migrate/xl_migrate.h"
+#include "xen/lock.h"
+
+/* Everything of one migration; close_all() frees it. */
+struct migration {
+    struct migrate_options o;
+    struct progress progress;
+    struct migrate_logger *logger;
+    libxl_ctx *ctx;
+    uint32_t domid;
+    int lock_fd;                    /* the domain's; -1: not held */
+    char *name;
+    char *config;
+    char *rune;
+    struct report_file file;
+    struct guard guard;
+    bool handed_over;               /* we are the guard, xl has told the rest */
+    libxl_uuid uuid;
+    libxl_precopy_report report;
+    size_t learned_from;            /* migrations to the host; 0: nothing */
+    enum history_receiver receiver; /* by the history */
+    enum history_receiver asked;    /* by its own answer */
+    time_t start;
+};
+
+static int refuse(const char *why)
+{
+    fprintf(stderr, "xl migrate: %s\n", why);
+    return MIGRATE_REFUSED;
+}
+
+static void close_all(struct migration *m)
+{
+    xen_lock_release(m->lock_fd);
+    report_close(&m->file, NULL);
+    libxl_precopy_report_dispose(&m->report);
+    free(m->rune);
+    free(m->config);
+    free(m->name);
+    if (m->ctx)
+        libxl_ctx_free(m->ctx);
+    migrate_logger_close(m->logger);
+}
+
+/* A refusal is one line: what libxl has to say is held back meanwhile. */
+static int open_libxl(struct migration *m, char *err)
+{
+    const char *cause = NULL;
+
+    progress_init(&m->progress, &m->o);
+    m->logger = migrate_logger_open(&m->progress);
+    if (m->logger) {
+        migrate_logger_hold(m->logger);
+        m->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
+        cause = migrate_logger_last(m->logger);
+    }
+    if (m->ctx)
+        return 0;
+    snprintf(err, XPC_ERR_LEN, "can't reach Xen: %s: is this run as root in "
+             "domain 0?", cause ? cause : "no reason given");
+    return -1;
+}
+
+static void learn_domain(struct migration *m)
+{
+    libxl_dominfo info;
+
+    libxl_dominfo_init(&info);
+    if (!libxl_domain_info(m->ctx, &info, m->domid))
+        m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
+                                  (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
+    m->uuid = info.uuid;            /* nil if that has failed */
+    libxl_dominfo_dispose(&info);
+}
+
+/* What is known of the host, for the policy. */
+static void learn(struct migration *m)
+{
+    struct xpc_params *p = &m->o.params;
+    char err[LIBXL_PRECOPY_ERR_LEN];
+
+    if (m->o.history == HISTORY_OFF)
+        return;
+    /* When it is damaged, keeping the new one will tell. */
+    m->learned_from = history_learn(m->o.host, &p->guest, &p->learned, err);
+    m->receiver = history_receiver(m->o.host, time(NULL));
+    /* What the user states counts: the report is not to show two. */
+    if (p->overhead_ns)
+        p->learned.overhead_ns = p->learned.overhead_sd_ns =
+            p->learned.at_least_ns = 0;
+}
+
+static void tell_learned(const struct migration *m)
+{
+    char text[XPC_ERR_LEN];
+
+    if (m->learned_from && m->o.params.learned.overhead_ns &&
+        m->o.params.policy != XPC_POLICY_STOCK &&
+        m->o.progress != PROGRESS_NONE)
+        fprintf(stderr, "xl migrate: %s\n",
+                history_text(text, sizeof(text), m->o.host, m->learned_from,
+                             &m->o.params.learned));
+}
+
+static void tell_not_enforced(const struct migration *m)
+{
+    if (m->o.not_enforced && m->o.progress != PROGRESS_NONE)
+        fputs("xl migrate: the downtime is not enforced: --debug sends all "
+              "pages once more while the guest stands still\n", stderr);
+}
+
+/* For people who want to know who has the domain. */
+static char *describe(const struct migration *m, const char *what)
+{
+    return xl_asprintf("%s %s %s", what, m->o.domain, m->o.host);
+}
+
+/*
+ * From here on nobody else migrates, saves or measures the domain. The save
+ * helper and the guard hold the lock as well.
+ */
+static int lock_domain(struct migration *m, char *err)
+{
+    char *doing = describe(m, "xl migrate");
+
+    m->lock_fd = xen_lock_take(m->domid, doing, err);
+    free(doing);
+    return m->lock_fd < 0 ? -1 : 0;
+}
+
+/* All that can be known before anything is touched: 0, or -1 and a line. */
+static int prepare(struct migration *m, char *err)
+{
+    char text[XPC_ERR_LEN];
+
+    if (xpc_params_check(&m->o.params, err, XPC_ERR_LEN))
+        return -1;
+    if (open_libxl(m, err))
+        return -1;
+    if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name)) {
+        snprintf(err, XPC_ERR_LEN, "there is no domain %.150s: see xl list",
+                 m->o.domain);
+        xl_plain(err);
+        return -1;
+    }
+    /* Unknown where xenstore can't be reached, which is found out below. */
+    libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
+    learn(m);
+    m->report.params = m->o.params;
+    if (m->name && migrate_check_leftovers(m->ctx, m->name, err))
+        return -1;
+    if (libxl_domain_live_migrate_check(m->ctx, m->domid, &m->o.params,
+                                        text)) {
+        snprintf(err, XPC_ERR_LEN, "%s", text);
+        return -1;
+    }
+    if (lock_domain(m, err))
+        return -1;
+    m->config = migrate_config(m->ctx, m->domid, &m->o, err);
+    if (!m->config)
+        return -1;
+    learn_domain(m);
+    return report_open(&m->file, m->o.report_file, err);
+}
+
+/* In the guard: xl was killed. The context was the dead xl's. */
+static int stand_in(struct migration *m, struct sender *s, int word)
+{
+    /* libxl forbids even to free it, so it is kept where it can be seen. */
+    static libxl_ctx *invalid __attribute__((used));
+    char *now, *doing = describe(m, "the guard of xl migrate");
+
+    xen_lock_sign(m->lock_fd, doing);
+    free(doing);
+    libxl_postfork_child_noexec(m->ctx);
+    invalid = m->ctx;
+    m->ctx = s->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
+    if (!m->ctx) {
+        fprintf(stderr, "xl migrate: xl was killed, and its guard can't reach "
+                "Xen: look after %s at both ends\n", m->o.domain);
+        return MIGRATE_UNKNOWN;
+    }
+    m->handed_over = word == GUARD_LATE;
+    if (m->handed_over)
+        m->file = (struct report_file){ 0 };    /* xl writes it */
+    now = libxl_domid_to_name(m->ctx, m->domid);
+    if (now && m->name && strcmp(now, m->name))
+        s->away_name = now;
+    else
+        free(now);
+    return sender_stand_in(s, word);
+}
+
+static int migrate(struct migration *m, int interrupt_fd)
+{
+    struct sender s = {
+        .ops = &libxl_sender_ops,
+        .t = { .send_fd = -1, .recv_fd = -1 },
+        .name = m->name,
+        .config = m->config,
+        .interrupt_fd = interrupt_fd,
+        .progress = &m->progress,
+        .report = &m->report,
+        .ctx = m->ctx,
+        .domid = m->domid,
+        .uuid = m->uuid,
+        .lock_fd = m->lock_fd,
+        .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
+        .logger = m->logger,
+    };
+    int word, status, r = 0;
+
+    if (m->name)
+        migrate_tell_leftover(m->ctx, m->name);
+    tell_learned(m);
+    tell_not_enforced(m);
+    m->start = time(NULL);
+    m->rune = transport_rune(&m->o);
+    if (!channels_wanted(&m->o, m->receiver == RECEIVER_STOCK)) {
+        channels_settle_plain(&s);
+        r = transport_open(&s.t, m->rune);
+    } else if ((r = channels_connect(&s, m->rune, m->o.host))) {
+        return sender_give_up(&s);
+    }
+    m->asked = s.stock_receiver ? RECEIVER_STOCK :
+               s.greeted ? RECEIVER_OURS : RECEIVER_UNKNOWN;
+    if (!r && !guard_start(&m->guard, &s.t, &word))
+        return stand_in(m, &s, word);
+    s.guard = m->guard;
+    if (r || (!s.t.pid && transport_run(&s.t))) {
+        fprintf(stderr, "xl migrate: can't start the transport: %s\n",
+                strerror(errno));
+        return MIGRATE_FAILED;
+    }
+    status = sender_run(&s);
+    m->ctx = s.ctx;
+    m->guard = s.guard;
+    return status;
+}
+
+/*
+ * A stock receiver is one that did not answer, and then received over a plain
+ * connection: a host that could not be reached may be of any kind.
+ */
+static void keep_receiver(const struct migration *m)
+{
+    if (m->asked == RECEIVER_STOCK && m->report.total_bytes)
+        history_keep_receiver(stderr, m->o.host, m->start);
+    else if (m->asked == RECEIVER_OURS && m->receiver != RECEIVER_UNKNOWN)
+        history_keep_receiver(stderr, m->o.host, 0);
+}
+
+/* What happened, to everyone who wants to know. */
+static void tell(struct migration *m, int status)
+{
+    char *json;
+
+    progress_break(&m->progress);
+    /* libxl concludes that from every failure before the suspension. */
+    if (!m->report.suspend_asked_ns)
+        migrate_logger_forget(m->logger, "did not respond to suspend");
+    /* What libxl logged of it is only of use when nobody meant it. */
+    migrate_logger_release(m->logger, status == MIGRATE_FAILED ||
+                                      status == MIGRATE_UNKNOWN);
+    report_print(stderr, m->name ? m->name : m->o.domain, &m->report);
+    if (m->o.progress == PROGRESS_JSON) {
+        json = xpc_to_json(&xpc_report_type, &m->report, false);
+        if (json)
+            printf("{\"event\":\"report\",%s\n", json + 1);
+        free(json);
+    }
+    report_close(&m->file, &m->report);
+    if (m->o.history == HISTORY_OFF)
+        return;
+    /* With -p the target starts nothing: its answer ends no downtime. */
+    if (!m->o.paused)
+        history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
+                     m->start, &m->report);
+    keep_receiver(m);
+}
+
+int cmd_migrate(int argc, char **argv)
+{
+    struct migration m = { .lock_fd = -1 };
+    char err[XPC_ERR_LEN];
+    int interrupt_fd, status, r;
+
+    r = migrate_parse_options(argc, argv, &m.o, err);
+    if (r > 0) {
+        xl_help(xl_find_command("migrate"), stdout);
+        return MIGRATE_OK;
+    }
+    if (r < 0)
+        return refuse(err);
+    if (xl_globals.dryrun)
+        return refuse("the command has no dry run (-N)");
+
+    if (m.o.ignored)
+        fprintf(stderr, "xl migrate: what follows the host is ignored, as by "
+                "the stock xl: %s\n", m.o.ignored);
+    libxl_precopy_report_init(&m.report);
+    m.report.params = m.o.params;
+    r = prepare(&m, err);
+    if (m.logger)
+        migrate_logger_release(m.logger, !r || xl_globals.level <
+                                               XL_LEVEL_DEFAULT);
+    if (r) {
+        status = refuse(err);
+        goto out;
+    }
+    interrupt_fd = interrupt_open();
+    status = migrate(&m, interrupt_fd);
+    if (!m.handed_over)
+        tell(&m, status);
+    /*
+     * It was for us, or is for the guard; where both ends must be looked at it
+     * may yet help.
+     */
+    if (status != MIGRATE_UNKNOWN && !m.guard.late)
+        libxl_domain_precopy_clear(m.ctx, m.domid);
+    guard_end(&m.guard);
+    if (interrupt_fd >= 0)
+        close(interrupt_fd);
+
+ out:
+    close_all(&m);
+    return status;
+}

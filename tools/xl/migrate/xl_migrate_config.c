@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The domain's configuration, as the target's xl wants it: JSON.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/xl_migrate.h"
+
+static char *own_config(libxl_ctx *ctx, uint32_t domid, bool preserve_domid,
+                        char *err)
+{
+    libxl_domain_config config;
+    char *json = NULL;
+    int rc;
+
+    libxl_domain_config_init(&config);
+    rc = libxl_retrieve_domain_configuration(ctx, domid, &config, NULL);
+    if (rc) {
+        snprintf(err, XPC_ERR_LEN, "the domain's configuration can't be "
+                 "retrieved (error %d): supply one with -C", rc);
+        goto out;
+    }
+    config.c_info.domid = preserve_domid ? domid : 0;
+    json = libxl_domain_config_to_json(ctx, &config);
+    if (!json)
+        snprintf(err, XPC_ERR_LEN, "the domain's configuration can't be "
+                 "converted to JSON");
+
+ out:
+    libxl_domain_config_dispose(&config);
+    return json;
+}
+
+/* All that fd gives, malloc()ed. */
+static char *read_to_end(int fd)
+{
+    size_t len = 0, room = 65536;
+    char *buf = malloc(room);
+    ssize_t n;
+
+    while (buf) {
+        n = read(fd, buf + len, room - len - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len += n;
+        if (len == room - 1) {
+            char *grown = realloc(buf, room *= 2);
+
+            if (!grown)
+                free(buf);
+            buf = grown;
+        }
+    }
+    if (buf)
+        buf[len] = 0;
+    return buf;
+}
+
+/* Runs a program and returns what it prints; NULL when it fails. */
+static char *output_of(char *const *argv)
+{
+    int fds[2], status;
+    char *text;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC))
+        return NULL;
+    pid = fork();
+    if (!pid) {
+        dup2(fds[1], STDOUT_FILENO);
+        execv(argv[0], argv);
+        perror(argv[0]);
+        _exit(127);
+    }
+    close(fds[1]);
+    text = pid > 0 ? read_to_end(fds[0]) : NULL;
+    close(fds[0]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (pid > 0 && status) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/*
+ * Of the file, the stock xl knows the syntax: its dry run prints the JSON
+ * that its migration would send.
+ */
+static char *file_config(libxl_ctx *ctx, const char *file, char *err)
+{
+    const char *stock = xl_stock_path(err, XPC_ERR_LEN);
+    char *const argv[] = {
+        (char *)stock, "create", "--dryrun", "-q", (char *)file, NULL
+    };
+    libxl_domain_config config;
+    char *text, *json = NULL;
+
+    if (!stock)
+        return NULL;
+    if (access(file, R_OK)) {
+        snprintf(err, XPC_ERR_LEN, "-C %.150s: %s", file, strerror(errno));
+        return NULL;
+    }
+    text = output_of(argv);
+    libxl_domain_config_init(&config);
+    /* Through libxl's own type, so that nothing else can get in. */
+    if (text && *text && !libxl_domain_config_from_json(ctx, &config, text))
+        json = libxl_domain_config_to_json(ctx, &config);
+    if (!json)
+        snprintf(err, XPC_ERR_LEN, "-C %.150s: xl create --dryrun can't make "
+                 "JSON of it (in xl.conf, output_format must not be sxp)",
+                 file);
+    libxl_domain_config_dispose(&config);
+    free(text);
+    return json;
+}
+
+char *migrate_config(libxl_ctx *ctx, uint32_t domid,
+                     const struct migrate_options *o, char err[XPC_ERR_LEN])
+{
+    return o->config_file ? file_config(ctx, o->config_file, err) :
+           own_config(ctx, domid, o->preserve_domid, err);
+}

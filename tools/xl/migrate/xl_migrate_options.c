@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate's options: the stock ones and those of the precopy policy.
+ */
+#include <string.h>
+
+#include "common/xl_options.h"
+#include "migrate/xl_migrate.h"
+
+enum {
+    OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT, OPT_HISTORY,
+};
+
+static const struct option options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "debug", no_argument, NULL, OPT_DEBUG },
+    { "live", no_argument, NULL, OPT_LIVE },
+    { "progress", required_argument, NULL, OPT_PROGRESS },
+    { "report", required_argument, NULL, OPT_REPORT },
+    { "precopy-history", required_argument, NULL, OPT_HISTORY },
+    XL_PRECOPY_OPTIONS,
+    { 0 }
+};
+
+const char migrate_help[] =
+"-h, --help      Print this help.\n"
+"-C <config>     Send <config> instead of config file from creation.\n"
+"-s <sshcommand> Use <sshcommand> instead of ssh.  String will be passed\n"
+"                to sh. If empty, run <host> instead of ssh <host> xl\n"
+"                migrate-receive [-d -e]\n"
+"-e              Do not wait in the background (on <host>) for the death\n"
+"                of the domain.\n"
+"-F              As -e.\n"
+"-p              Do not unpause domain after migrating it.\n"
+"-D              Preserve the domain id.\n"
+"--debug         Verify the pages on the target, and log a lot.\n"
+"--live          Ignored: every migration is live.\n"
+"\n"
+"The precopy policy. Without any of these options decisions are stock's;\n"
+"--precopy-zero-pages, -max-bandwidth, -switchover-bandwidth, -channels and\n"
+"-compress don't count.\n"
+XL_UNITS_HELP
+"\n"
+XL_PRECOPY_HELP
+XL_PRECOPY_FIXED_HELP
+"--precopy-policy=limit|stock Keep to the limits, or decide as stock xl.\n"
+"\n"
+"--progress=auto|plain|json|none\n"
+"                             One line redrawn on a terminal and lines\n"
+"                             otherwise; lines; JSON lines to standard\n"
+"                             output; nothing (auto).\n"
+"--report=FILE                Write what happened to FILE, as JSON.\n"
+"--precopy-history=on|off     Learn from earlier migrations to the host, and\n"
+"                             keep this one for later ones (on).\n"
+"\n"
+"Exit status: 0 migrated; 1 failed; 2 refused, nothing was touched; 3 aborted\n"
+"by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
+"With 1, 2, 3 and 5 the guest runs on this host, unless it has ended.  More in\n"
+"xl-precopy(1).";
+
+static int parse_option(int opt, struct migrate_options *o,
+                        unsigned int *given, char *err)
+{
+    static const char *const progress_names[] = {
+        "auto", "plain", "json", "none", NULL
+    };
+    static const char *const history_names[] = { "on", "off", NULL };
+
+    switch (opt) {
+    case 'C':
+        o->config_file = optarg;
+        return 0;
+    case 's':
+        o->ssh_command = optarg;
+        o->own_transport = true;
+        return 0;
+    case 'F':
+        o->foreground = true;
+        return 0;
+    case 'e':
+        o->no_monitor = true;
+        return 0;
+    case 'p':
+        o->paused = true;
+        return 0;
+    case 'D':
+        o->preserve_domid = true;
+        return 0;
+    case OPT_DEBUG:
+        o->debug = true;
+        return 0;
+    case OPT_HISTORY:
+        return xl_parse_word("precopy-history", optarg, history_names,
+                             &o->history, err);
+    case OPT_LIVE:      /* what xm had */
+        return 0;
+    case OPT_PROGRESS:
+        return xl_parse_word("progress", optarg, progress_names,
+                             &o->progress, err);
+    case OPT_REPORT:
+        return xl_parse_file("report", optarg, &o->report_file, err);
+    default:
+        return xl_parse_precopy(opt, optarg, &o->params, given, err);
+    }
+}
+
+/* What xl had with some distributions' patches, and what is ours. */
+static int parse_unknown(const char *arg, int opt, char *const *argv,
+                         char *err)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } old[] = {
+        { "--max_iters", "precopy-iterations" },
+        { "--max_factor", "precopy-duration" },
+        { "--min_remain", "precopy-threshold" },
+        { "--abort_if_busy", "precopy-on-timeout=abort" },
+    };
+
+    for (size_t i = 0; !optopt && i < sizeof(old) / sizeof(old[0]); i++) {
+        if (!strncmp(arg, old[i].theirs, strlen(old[i].theirs)))
+            return xl_bad(err, "%.80s is an option of another xl: use --%s",
+                          arg, old[i].ours);
+    }
+    return xl_bad_option("migrate", options, opt, argv, err);
+}
+
+/* Is it an option, or the beginning of one, that stock does not have? */
+static bool is_our_option(const char *arg)
+{
+    const struct option *o;
+    size_t len;
+
+    if (strncmp(arg, "--", 2))
+        return false;
+    arg += 2;
+    len = strcspn(arg, "=");
+    for (o = options; len && o->name; o++) {
+        if (o->val != 'h' && o->val != OPT_DEBUG && o->val != OPT_LIVE &&
+            !strncmp(o->name, arg, len))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Stock stops looking for options at the domain, and ignores what follows the
+ * host. What of ours stands there must not be without effect in silence.
+ */
+static int parse_arguments(char *const *argv, struct migrate_options *o,
+                           char *err)
+{
+    o->domain = argv[0];
+    o->host = argv[1];
+    o->ignored = argv[2];
+    if (*o->host == '-')
+        return xl_bad(err, "the host can't be %.80s: options come before the "
+                      "domain", o->host);
+    for (argv += 2; *argv; argv++) {
+        if (is_our_option(*argv))
+            return xl_bad(err, "%.80s has no effect behind the host: options "
+                          "come before the domain", *argv);
+    }
+    return 0;
+}
+
+/* A stated downtime is enforced, unless the user says otherwise. */
+static void set_strict(struct migrate_options *o, unsigned int given)
+{
+    if (o->params.policy == XPC_POLICY_STOCK ||
+        xl_precopy_given(given, XL_OPT_STRICT) ||
+        (!xl_precopy_given(given, XL_OPT_DOWNTIME) &&
+         !xl_precopy_given(given, XL_OPT_MAX_DOWNTIME)))
+        return;
+    o->not_enforced = o->debug;
+    o->params.strict = o->debug ? XPC_STRICT_OFF : XPC_STRICT_ON;
+}
+
+int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
+                          char err[XPC_ERR_LEN])
+{
+    unsigned int given = 0;
+    const char *in_vain;
+    int opt;
+
+    *o = (struct migrate_options){ .ssh_command = "ssh" };
+    xpc_params_init(&o->params);
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "+:hFC:s:epD", options, NULL)) >= 0) {
+        if (opt == 'h')
+            return 1;
+        if (opt == '?' || opt == ':')
+            return parse_unknown(argv[optind - 1], opt, argv, err);
+        if (parse_option(opt, o, &given, err))
+            return -1;
+    }
+    if (!xl_precopy_asks_policy(given))
+        o->params.policy = XPC_POLICY_STOCK;
+    /* With no option at all, every byte is as the stock xl sends it. */
+    if (given && !xl_precopy_given(given, XL_OPT_ZERO_PAGES))
+        o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    o->asks_receiver = xl_precopy_given(given, XL_OPT_CHANNELS) ||
+                       xl_precopy_given(given, XL_OPT_COMPRESS) ||
+                       xl_precopy_given(given, XL_OPT_ZERO_PAGES);
+    in_vain = xl_precopy_in_vain(&o->params, given);
+    if (in_vain)
+        return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
+                      "leave one of them out", in_vain);
+    set_strict(o, given);
+    if (o->debug && o->params.strict)
+        return xl_bad(err, "--debug sends all pages once more while the guest "
+                      "stands still, longer than --precopy-strict would let "
+                      "it: leave one of them out");
+    if (argc - optind < 2)
+        return xl_bad(err, "a domain and a host are needed: xl migrate %s",
+                   xl_find_command("migrate")->usage);
+    return parse_arguments(argv + optind, o, err);
+}

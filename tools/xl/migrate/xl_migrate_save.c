@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the sender needs of libxl, with libxl behind it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <libxl_event.h>
+
+#include "base/clock.h"
+#include "json/migration.h"
+#include "libxl_precopy.h"
+#include "migrate/xl_migrate.h"
+#include "xen/saver.h"
+#include "xen/store.h"
+#include "xen/suspend.h"
+
+/* A libxl operation and what else is waited for meanwhile. */
+struct save {
+    struct sender *s;
+    struct xs_handle *xs;           /* NULL: no progress */
+    libxl_asyncop_how how;
+    uint64_t looked_ns;             /* when the guest was last looked at */
+    bool given_up;                  /* it has ended */
+    bool aborted;                   /* a user has cancelled it */
+    unsigned int request_events;
+    bool other_request;             /* the guest is asked to shut down */
+    bool in_force;                  /* the plug-in has said so, or need not */
+    bool done;
+    int rc;
+};
+
+#define LOOK_NS UINT64_C(1000000000)
+/* Of the watch on the request to suspend. */
+#define REQUEST "request"
+
+static int read_report(struct sender *s)
+{
+    int rc;
+
+    if (s->report_read)
+        return 0;
+    rc = libxl_domain_precopy_report(s->ctx, s->domid, s->report);
+    s->report_read = !rc;
+    return rc;
+}
+
+/* ---- progress --------------------------------------------------------- */
+
+static void watch_open(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN], request[XEN_SUSPEND_PATH_LEN];
+
+    v->xs = xs_open(0);
+    if (!v->xs)
+        return;
+    libxl_domain_precopy_path(v->s->domid, path, sizeof(path));
+    if (!xs_watch(v->xs, path, "precopy") ||
+        !xs_watch(v->xs, xen_suspend_path(request, v->s->domid),
+                  REQUEST)) {
+        xs_close(v->xs);
+        v->xs = NULL;
+    }
+}
+
+/* Several iterations may have ended since the last look. */
+static void show_iterations(struct save *v)
+{
+    struct progress *p = v->s->progress;
+    struct xpc_iteration it = { 0 };
+    char leaf[64], err[XPC_ERR_LEN];
+    uint64_t last, n;
+
+    if (xpc_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
+                       &it, err))
+        return;
+    last = it.number;
+    n = last > XPC_STORE_ITERATIONS ? last - XPC_STORE_ITERATIONS : 0;
+    for (n = n > p->shown ? n + 1 : p->shown + 1; n <= last; n++) {
+        snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
+        if (!xpc_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
+                            &it, err))
+            progress_iteration(p, &it);
+    }
+}
+
+/* The plug-in has seen that the guest ignores the suspend request. */
+static void look_overdue(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN];
+    void *value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+                                                          "overdue"), NULL);
+
+    if (value && !v->s->broken) {
+        progress_break(v->s->progress);
+        sender_break(v->s, !strcmp(value, xpc_reason_names[XPC_REASON_PAUSED])
+                     ? XPC_REASON_PAUSED : XPC_REASON_NO_ANSWER);
+        migrate_logger_hold(v->s->logger);
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+    free(value);
+}
+
+/*
+ * Somebody has cancelled the migration after the guest was asked to suspend:
+ * the plug-in waits for libxl then, and can't see it.
+ */
+static void look_cancelled(struct save *v)
+{
+    char path[XPC_STORE_PATH_LEN];
+    void *value;
+
+    if (!v->s->asked || v->s->progress->suspended || v->aborted)
+        return;
+    value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+                                                    "cancel"), NULL);
+    if (value) {
+        v->aborted = true;
+        migrate_logger_hold(v->s->logger);
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+    free(value);
+}
+
+/*
+ * libxl asks the guest to suspend by writing to a node that the guest clears
+ * to acknowledge it. An event with the node empty, which is not the watch's
+ * first, means that both have happened.
+ */
+static void look_at_request(struct save *v)
+{
+    struct progress *p = v->s->progress;
+    char path[XEN_SUSPEND_PATH_LEN];
+    char *value = xs_read(v->xs, XBT_NULL,
+                          xen_suspend_path(path, v->s->domid), NULL);
+    bool pending = value && !strcmp(value, "suspend");
+    bool other = value && *value && !pending, was_other = v->other_request;
+
+    free(value);
+    v->other_request = other;
+    if ((!v->request_events++ && !pending) || other || (was_other && !pending))
+        return;
+    if (!v->s->asked) {
+        v->s->asked = true;
+        guard_tell(&v->s->guard, GUARD_ASKED);
+        p->asked_ns = clock_now_ns();
+    }
+    if (!pending && !p->acknowledged_ns)
+        p->acknowledged_ns = clock_now_ns();
+}
+
+static void watch_fired(struct save *v)
+{
+    libxl_precopy_active active;
+    bool any = false;
+    char **event;
+
+    while ((event = xs_check_watch(v->xs))) {
+        if (event[XS_WATCH_TOKEN] &&
+            !strcmp(event[XS_WATCH_TOKEN], REQUEST))
+            look_at_request(v);
+        else
+            any = true;
+        free(event);
+    }
+    look_cancelled(v);
+    if (!any)
+        return;
+    if (!libxl_domain_precopy_active(v->s->ctx, v->s->domid, &active))
+        progress_params(v->s->progress, &active.params);
+    show_iterations(v);
+    look_overdue(v);
+}
+
+/* ---- the loop --------------------------------------------------------- */
+
+static void save_done(libxl_ctx *ctx, int rc, void *user)
+{
+    struct save *v = user;
+
+    (void)ctx;
+    v->rc = rc;
+    v->done = true;
+}
+
+static void on_signal(struct save *v)
+{
+    while (interrupt_take(v->s->interrupt_fd)) {
+        progress_break(v->s->progress);
+        if (!sender_signal(v->s))
+            continue;
+        migrate_logger_hold(v->s->logger);
+        /* Not found: it is done, and so taken back afterwards. */
+        libxl_ao_abort(v->s->ctx, &v->how);
+    }
+}
+
+/*
+ * What Xen says of the guest: are these the last pages? And a guest that has
+ * ended will never suspend, for which libxl would wait a minute.
+ */
+static void look_after_guest(struct save *v)
+{
+    struct sender *s = v->s;
+
+    if (clock_now_ns() - v->looked_ns < LOOK_NS && !progress_due(s->progress))
+        return;
+    v->looked_ns = clock_now_ns();
+    s->progress->suspended = sender_is_suspended(s) == 1;
+    if (s->ended && !v->given_up) {
+        v->given_up = true;
+        progress_break(s->progress);
+        migrate_logger_hold(s->logger);
+        libxl_ao_abort(s->ctx, &v->how);
+    }
+}
+
+/*
+ * The plug-in says that it is there before libxenguest sends the first page.
+ * That the helper loads it was tried beforehand: this is for a helper that was
+ * replaced since then.
+ */
+static void look_in_force(struct save *v)
+{
+    struct sender *s = v->s;
+    libxl_precopy_active active;
+
+    if (v->in_force || (v->done ? v->rc : !s->progress->iteration))
+        return;
+    v->in_force = true;
+    if (!libxl_domain_precopy_active(s->ctx, s->domid, &active) ||
+        !read_report(s))
+        return;
+    progress_break(s->progress);
+    fprintf(stderr, "migration sender: the save helper does not keep to the "
+            "policy: giving up.\n");
+    free(s->report->text);
+    s->report->text = xl_asprintf("failed: the save helper does not keep to "
+                                  "the policy: reinstall xen-precopy");
+    migrate_logger_hold(s->logger);
+    if (v->done)
+        v->rc = ERROR_FAIL;
+    else
+        libxl_ao_abort(s->ctx, &v->how);
+}
+
+#define OWN_FDS 2
+/* By then libxl has started its helper: see transport_start(). */
+#define START_NS (2 * UINT64_C(1000000000))
+
+/*
+ * One round: waits for libxl, a signal or news of the progress. *fds grows
+ * as libxl wants. Returns 0 or a libxl error.
+ */
+static int poll_once(struct save *v, struct pollfd **fds, int *room)
+{
+    struct timeval now;
+    int nr, timeout, rc, r;
+
+    do {
+        nr = *room - OWN_FDS;
+        timeout = 500;
+        gettimeofday(&now, NULL);
+        rc = libxl_osevent_beforepoll(v->s->ctx, &nr, *fds + OWN_FDS,
+                                      &timeout, now);
+        if (rc == ERROR_BUFFERFULL) {
+            struct pollfd *grown = realloc(*fds, (nr + OWN_FDS) *
+                                                 sizeof(**fds));
+            if (!grown)
+                return ERROR_NOMEM;
+            *fds = grown;
+            *room = nr + OWN_FDS;
+        }
+    } while (rc == ERROR_BUFFERFULL);
+    if (rc) return rc;
+
+    (*fds)[0] = (struct pollfd){ .fd = v->s->interrupt_fd, .events = POLLIN };
+    (*fds)[1] = (struct pollfd){ .fd = v->xs ? xs_fileno(v->xs) : -1,
+                                 .events = POLLIN };
+    r = poll(*fds, nr + OWN_FDS, timeout);
+    if (r < 0 && errno != EINTR)
+        return ERROR_FAIL;
+    if (r <= 0) {
+        for (int i = 0; i < nr + OWN_FDS; i++)
+            (*fds)[i].revents = 0;
+    }
+    gettimeofday(&now, NULL);
+    libxl_osevent_afterpoll(v->s->ctx, nr, *fds + OWN_FDS, now);
+    if ((*fds)[0].revents)
+        on_signal(v);
+    if ((*fds)[1].revents)
+        watch_fired(v);
+    look_after_guest(v);
+    look_in_force(v);
+    progress_tick(v->s->progress, v->s->t.pid);
+    return 0;
+}
+
+/*
+ * When the save helper dies while libxl waits for the guest to suspend, libxl
+ * (4.17) leaves its watch and its timer registered, in memory that it has
+ * freed: no event may be waited for in that context any more, nor may it be
+ * freed. It is kept where a leak checker can see it.
+ */
+static void renew_ctx(struct sender *s)
+{
+    static libxl_ctx *spoilt __attribute__((used));
+    libxl_ctx *ctx = xl_open_ctx(migrate_logger_xtl(s->logger));
+
+    if (!ctx)
+        return;
+    spoilt = s->ctx;
+    s->ctx = ctx;
+}
+
+/*
+ * What has come meanwhile: a request to suspend must not be missed. xenstored
+ * sends what has happened before it answers.
+ */
+static void after_failure(struct save *v)
+{
+    xen_suspend_pending(v->xs, v->s->domid);
+    watch_fired(v);
+    show_iterations(v);
+}
+
+/* Somebody has begun to save the domain since it was looked at. */
+static void set_refused(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char err[XPC_ERR_LEN] = "the domain is being migrated or saved";
+
+    xen_saver_check(s->domid, err);
+    r->outcome = XPC_OUTCOME_REFUSED;
+    r->reason = xl_asprintf("refused");
+    r->text = xl_asprintf("%s", err);
+    s->report_read = true;
+}
+
+static int save(struct sender *s)
+{
+    const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
+    struct save v = {
+        .s = s,
+        .how = { .callback = save_done, .u.for_callback = &v },
+        .in_force = !xpc_params_ask(&s->progress->params),
+    };
+    int room = OWN_FDS + 8;
+    struct pollfd *fds = calloc(room, sizeof(*fds));
+    struct xpc_params params = s->progress->params;
+    uint64_t begun_ns = clock_now_ns();
+    int rc;
+
+    if (!fds)
+        return ERROR_NOMEM;
+    /* Which the plug-in takes for "send", and counts them. */
+    if (s->count_zero_pages)
+        params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    rc = libxl_domain_live_migrate(s->ctx, s->domid, s->t.send_fd,
+                                   s->suspend_flags, &params, &v.how);
+    if (rc == ERROR_LOCK_FAIL)
+        set_refused(s);
+    if (rc) goto out;
+    watch_open(&v);
+    while (!v.done) {
+        /*
+         * Out of memory, it can only be: the operation goes on without us and
+         * can't be left alone, so try again.
+         */
+        if (poll_once(&v, &fds, &room))
+            nanosleep(&step, NULL);
+        if (clock_now_ns() - begun_ns > START_NS)
+            transport_let_go(&s->t);
+    }
+    rc = v.rc;
+    if (v.xs && rc)
+        after_failure(&v);
+    if (rc)
+        renew_ctx(s);
+
+ out:
+    transport_let_go(&s->t);
+    progress_break(s->progress);
+    if (v.xs)
+        xs_close(v.xs);
+    free(fds);
+    return rc;
+}
+
+/* ---- the other operations --------------------------------------------- */
+
+static int rename_domain(struct sender *s, const char *from, const char *to)
+{
+    return libxl_domain_rename(s->ctx, s->domid, from, to);
+}
+
+static void look(struct sender *s)
+{
+    sender_is_suspended(s);
+}
+
+static int destroy(struct sender *s)
+{
+    return libxl_domain_destroy(s->ctx, s->domid, NULL);
+}
+
+const struct sender_ops libxl_sender_ops = {
+    .look           = look,
+    .save           = save,
+    .read_report    = read_report,
+    .rename         = rename_domain,
+    .take_back      = sender_take_back,
+    .destroy        = destroy,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a user sees while the guest is being copied.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "common/xl_options.h"
+#include "json/migration.h"
+#include "migrate/xl_migrate.h"
+
+/* A long iteration says how far it is as often as this. */
+#define TICK_NS UINT64_C(2000000000)
+#define TICK_REDRAW_NS UINT64_C(500000000)
+
+#define LINE_LEN 256
+
+void progress_init(struct progress *p, const struct migrate_options *o)
+{
+    *p = (struct progress){
+        .mode = o->progress == PROGRESS_AUTO ? PROGRESS_PLAIN : o->progress,
+        .redraw = o->progress == PROGRESS_AUTO &&
+                  (xl_globals.progress_cr || isatty(STDERR_FILENO)),
+        .params = o->params,
+        .begun_ns = clock_now_ns(),
+        .last_ns = clock_now_ns(),
+    };
+}
+
+void progress_break(struct progress *p)
+{
+    if (p->open)
+        fputc('\n', stderr);
+    p->open = false;
+}
+
+/* final: the line stays when the next one comes. */
+static void show(struct progress *p, const char *line, bool final)
+{
+    if (p->redraw)
+        fprintf(stderr, "\r%s\033[K", line);
+    else
+        fprintf(stderr, "%s\n", line);
+    p->open = p->redraw;
+    if (final)
+        progress_break(p);
+    fflush(stderr);
+    p->last_ns = clock_now_ns();
+}
+
+/* One line of JSON: an event's name and the members of an object. */
+static void show_json(struct progress *p, const char *event, char *object)
+{
+    if (object)
+        printf("{\"event\":\"%s\",%s\n", event, object + 1);
+    fflush(stdout);
+    free(object);
+    p->last_ns = clock_now_ns();
+}
+
+static uint64_t time_left(const struct progress *p)
+{
+    uint64_t elapsed = clock_now_ns() - p->begun_ns;
+
+    return elapsed < p->params.duration_ns ?
+           p->params.duration_ns - elapsed : 0;
+}
+
+/* ", 42.0 s left", or nothing when there is no limit. */
+static const char *left_text(const struct progress *p, char *buf, size_t len,
+                             uint64_t left_ns)
+{
+    char t[XPC_UNIT_LEN];
+
+    *buf = 0;
+    if (p->params.duration_ns)
+        snprintf(buf, len, ", %s left", xpc_format_time(t, left_ns));
+    return buf;
+}
+
+void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
+                     uint64_t total)
+{
+    if (!p->iteration)
+        p->begun_ns = clock_now_ns();
+    p->iteration = iteration;
+    p->done = done;
+    p->total = total;
+}
+
+void progress_iteration(struct progress *p, const struct xpc_iteration *it)
+{
+    char bytes[XPC_UNIT_LEN], took[XPC_UNIT_LEN], rate[XPC_UNIT_LEN],
+         predicted[XPC_UNIT_LEN], left[64], line[LINE_LEN];
+
+    p->shown = it->number;
+    if (p->mode == PROGRESS_NONE)
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "iteration", xpc_to_json(&xpc_iteration_type, it, false));
+        return;
+    }
+    xpc_format_bandwidth(rate, it->duration_ns ?
+                         (double)it->bytes * 1e9 / it->duration_ns : 0);
+    snprintf(line, sizeof(line), "iteration %"PRIu64": %"PRIu64" pages, %s in "
+             "%s (%s); %"PRIu64" dirty, predicted downtime %s%s", it->number,
+             it->pages, xpc_format_bytes(bytes, it->bytes),
+             xpc_format_time(took, it->duration_ns), rate, it->dirty_pages,
+             xpc_format_time(predicted, it->decision.predicted_downtime_ns),
+             left_text(p, left, sizeof(left), it->decision.time_left_ns));
+    show(p, line, false);
+}
+
+void progress_params(struct progress *p, const struct xpc_params *params)
+{
+    char changes[XL_PRECOPY_TEXT_LEN], line[XL_PRECOPY_TEXT_LEN + 32];
+
+    xl_precopy_changes(&p->params, params, changes, sizeof(changes));
+    p->params = *params;
+    if (!*changes || p->mode == PROGRESS_NONE)
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "parameters",
+                  xpc_to_json(&xpc_params_type, params, false));
+        return;
+    }
+    progress_break(p);
+    snprintf(line, sizeof(line), "changed: %s", changes);
+    show(p, line, true);
+}
+
+/* ---- the middle of an iteration --------------------------------------- */
+
+/*
+ * Bytes written so far by the save helper: our last child, which is not the
+ * transport. 0: not known.
+ */
+static uint64_t helper_bytes(pid_t not_helper)
+{
+    long pid, last = 0;
+    char path[64];
+    FILE *children;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%ld/children",
+             (long)getpid());
+    children = fopen(path, "re");
+    if (!children)
+        return 0;
+    while (fscanf(children, "%ld", &pid) == 1) {
+        if (pid != not_helper)
+            last = pid;
+    }
+    fclose(children);
+    return last ? xl_bytes_written(last) : 0;
+}
+
+/*
+ * How far the iteration is, in percent. In the first one libxenguest counts
+ * all of the guest's address space, holes and all, and bytes tell better,
+ * unless most pages are zero and left out.
+ */
+static unsigned int percent(const struct progress *p, uint64_t bytes)
+{
+    double part = (double)p->done / p->total;
+
+    if (p->iteration <= 1 && p->total_bytes &&
+        part < (double)bytes / p->total_bytes)
+        part = (double)bytes / p->total_bytes;
+
+    return part < 1 ? part * 100 : 100;
+}
+
+/* libxl gives the guest so long to acknowledge, and again to suspend. */
+#define LIBXL_PATIENCE_NS UINT64_C(60000000000)
+
+/* Since when, then, the guest is waited for; 0: it is not. */
+static uint64_t waits_since(const struct progress *p)
+{
+    return p->suspended ? 0 :
+           p->acknowledged_ns ? p->acknowledged_ns : p->asked_ns;
+}
+
+static void tick_waiting(struct progress *p)
+{
+    uint64_t waited = clock_now_ns() - waits_since(p);
+    char line[LINE_LEN];
+
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "suspending", xl_asprintf(
+            "{\"acknowledged\":%s,\"elapsed-us\":%"PRIu64",\"limit-us\":"
+            "%"PRIu64"}", p->acknowledged_ns ? "true" : "false",
+            waited / 1000, LIBXL_PATIENCE_NS / 1000));
+        return;
+    }
+    snprintf(line, sizeof(line), "waiting for the guest to %s: %"PRIu64" s of "
+             "%"PRIu64"", p->acknowledged_ns ? "suspend" :
+             "acknowledge the request to suspend", waited / 1000000000,
+             LIBXL_PATIENCE_NS / 1000000000);
+    show(p, line, false);
+}
+
+void progress_taking_back(struct progress *p, uint64_t waited_ns,
+                          uint64_t left_ns)
+{
+    char waited[XPC_UNIT_LEN], left[XPC_UNIT_LEN], line[LINE_LEN];
+
+    if (p->mode == PROGRESS_NONE ||
+        clock_now_ns() < p->last_ns + (p->redraw ? TICK_REDRAW_NS : TICK_NS))
+        return;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "taking-back", xl_asprintf(
+            "{\"elapsed-us\":%"PRIu64",\"left-us\":%"PRIu64"}",
+            waited_ns / 1000, left_ns / 1000));
+        return;
+    }
+    snprintf(line, sizeof(line), "waiting for the guest to suspend, to resume "
+             "it: %s, %s left", xpc_format_time(waited, waited_ns),
+             xpc_format_time(left, left_ns));
+    show(p, line, false);
+}
+
+static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
+{
+    char sent[XPC_UNIT_LEN + 16] = "", unit[XPC_UNIT_LEN],
+         time[XPC_UNIT_LEN], left[64], line[LINE_LEN];
+
+    xpc_format_time(time, elapsed);
+    left_text(p, left, sizeof(left), time_left(p));
+    if (bytes)
+        snprintf(sent, sizeof(sent), ", %s in all",
+                 xpc_format_bytes(unit, bytes));
+    if (p->suspended)
+        snprintf(line, sizeof(line), "suspended, copying the rest: %u%% "
+                 "sent%s, %s", percent(p, bytes), sent, time);
+    else
+        snprintf(line, sizeof(line), "iteration %"PRIu64": %u%% sent%s, "
+                 "%s%s", p->iteration, percent(p, bytes), sent, time, left);
+    show(p, line, false);
+}
+
+bool progress_due(const struct progress *p)
+{
+    uint64_t tick_ns = p->redraw ? TICK_REDRAW_NS : TICK_NS;
+
+    return p->mode != PROGRESS_NONE && p->total &&
+           clock_now_ns() >= p->last_ns + tick_ns;
+}
+
+void progress_tick(struct progress *p, pid_t not_helper)
+{
+    uint64_t elapsed = clock_now_ns() - p->begun_ns, bytes;
+
+    if (!progress_due(p))
+        return;
+    if (waits_since(p)) {
+        tick_waiting(p);
+        return;
+    }
+    bytes = helper_bytes(not_helper);
+    if (p->mode != PROGRESS_JSON) {
+        tick_text(p, elapsed, bytes);
+        return;
+    }
+    show_json(p, "sending", xl_asprintf(
+        "{\"iteration\":%"PRIu64",\"percent\":%u,\"total-bytes\":%"PRIu64
+        ",\"elapsed-us\":%"PRIu64",\"suspended\":%s}", p->iteration,
+        percent(p, bytes), bytes, elapsed / 1000,
+        p->suspended ? "true" : "false"));
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report of a migration as a file for programs.
+ *
+ * A regular file appears, or is replaced, whole, under the name that symbolic
+ * links lead to and with the mode and the owner that it had. All else is
+ * written to and stays what it is: devices, pipes, and descriptors of ours by
+ * a name such as /dev/stdout.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "json/migration.h"
+#include "migrate/xl_migrate.h"
+
+#define LINKS_MAX 40
+
+/* dir/name, or name alone where that begins at the root. malloc()ed. */
+static char *join(const char *dir, const char *name)
+{
+    if (*name == '/')
+        return xl_asprintf("%s", name);
+    return xl_asprintf("%s%s%s", dir, strcmp(dir, "/") ? "/" : "", name);
+}
+
+/* The number of a descriptor of ours that has this name; -1: it is none. */
+static int own_fd(const char *dir, const char *name)
+{
+    char fds[64];
+
+    snprintf(fds, sizeof(fds), "/proc/%ld/fd", (long)getpid());
+    if (strcmp(dir, fds) || !isdigit((unsigned char)*name))
+        return -1;
+    return atoi(name);
+}
+
+/*
+ * Follows path, link by link, to the file that is meant, which need not exist.
+ * Returns its path, malloc()ed, with *fd_r the descriptor of ours that it is,
+ * or -1. NULL with errno when it leads nowhere.
+ */
+static char *follow(const char *path, int *fd_r)
+{
+    char *now = xl_asprintf("%s", path), *slash, *next;
+    char dir[PATH_MAX], target[PATH_MAX];
+    int links = LINKS_MAX;
+    ssize_t n;
+
+    while (links--) {
+        slash = strrchr(now, '/');
+        if (slash && !slash[1])
+            return now;         /* a directory, or an error when opened */
+        if (slash)
+            *slash = 0;
+        if (!realpath(!slash ? "." : *now ? now : "/", dir)) {
+            free(now);
+            return NULL;
+        }
+        next = join(dir, slash ? slash + 1 : now);
+        *fd_r = own_fd(dir, slash ? slash + 1 : now);
+        free(now);
+        now = next;
+        n = *fd_r >= 0 ? -1 : readlink(now, target, sizeof(target) - 1);
+        if (n < 0)
+            return now;
+        target[n] = 0;
+        next = join(dir, target);
+        free(now);
+        now = next;
+    }
+    free(now);
+    errno = ELOOP;
+    return NULL;
+}
+
+/*
+ * A file beside the one wanted: of a new one the usual mode, else all that
+ * the old one has. -1 where that can't be.
+ */
+static int open_beside(struct report_file *rf, const struct stat *old)
+{
+    mode_t mask = umask(077);
+    int fd;
+
+    umask(mask);
+    rf->tmp = xl_asprintf("%s.XXXXXX", rf->target);
+    fd = mkostemp(rf->tmp, O_CLOEXEC);
+    if (fd >= 0 &&
+        (!old || !fchown(fd, old->st_uid, old->st_gid)) &&
+        !fchmod(fd, old ? old->st_mode & 07777 : 0666 & ~mask))
+        return fd;
+    if (fd >= 0) {
+        close(fd);
+        unlink(rf->tmp);
+    }
+    free(rf->tmp);
+    rf->tmp = NULL;
+    return -1;
+}
+
+static int open_target(struct report_file *rf)
+{
+    struct stat st;
+    int fd = -1, own = -1;
+    bool there;
+
+    rf->target = follow(rf->path, &own);
+    if (!rf->target)
+        return -1;
+    if (own >= 0)
+        return fcntl(own, F_DUPFD_CLOEXEC, 3);
+    there = !stat(rf->target, &st);
+    if (there && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    /* Another name of the same file is to show the same. */
+    if (!there || (S_ISREG(st.st_mode) && st.st_nlink == 1))
+        fd = open_beside(rf, there ? &st : NULL);
+    if (fd >= 0 || !there)
+        return fd;
+    rf->truncate = S_ISREG(st.st_mode);
+    return open(rf->target, O_WRONLY | O_CLOEXEC);
+}
+
+int report_open(struct report_file *rf, const char *path,
+                char err[XPC_ERR_LEN])
+{
+    int fd;
+
+    *rf = (struct report_file){ .path = path };
+    if (!path)
+        return 0;
+    fd = open_target(rf);
+    if (fd >= 0) {
+        rf->f = fdopen(fd, "w");
+        return 0;
+    }
+    snprintf(err, XPC_ERR_LEN, "--report=%.150s: can't be written: %s", path,
+             strerror(errno));
+    xl_plain(err);
+    free(rf->target);
+    *rf = (struct report_file){ 0 };
+    return -1;
+}
+
+int report_close(struct report_file *rf, const struct xpc_report *report)
+{
+    char *json = NULL;
+    bool ok = false;
+
+    if (!rf->path)
+        return 0;
+    if (report)
+        json = xpc_to_json(&xpc_report_type, report, true);
+    if (json) {
+        /* It may be where our standard output goes. */
+        fflush(stdout);
+        ok = (!rf->truncate || !ftruncate(fileno(rf->f), 0)) &&
+             fputs(json, rf->f) >= 0;
+    }
+    if (fclose(rf->f))
+        ok = false;
+    if (ok && rf->tmp)
+        ok = !rename(rf->tmp, rf->target);
+    if (report && !ok)
+        fprintf(stderr, "xl migrate: the report can't be written to %s: %s\n",
+                rf->path, strerror(errno));
+    if (!ok && rf->tmp)
+        unlink(rf->tmp);
+    free(json);
+    free(rf->tmp);
+    free(rf->target);
+    *rf = (struct report_file){ 0 };
+    return report && !ok ? -1 : 0;
+}

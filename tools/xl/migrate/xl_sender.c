@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sender's side of the xl migrate protocol, for a stock xl
+ * migrate-receive.
+ *
+ *   receiver: banner
+ *   sender:   header, configuration, libxl's migration stream
+ *   receiver: ready
+ *   sender:   go                     from here on the target may run it
+ *   receiver: report, one byte       0: runs on the target
+ *   receiver: go                     after a failure: the sender may have it
+ *
+ * Over channels (xl_channels.h) the sender's part of it, from the header on,
+ * is in their frames.
+ *
+ * Until all of "go" is written the guest can be taken back, afterwards only
+ * when the receiver gives it back.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "json/migration.h"
+#include "migrate/xl_channels.h"
+#include "migrate/xl_migrate.h"
+#include "xen/lock.h"
+
+/* These three are sent with their NUL. */
+static const char ready[] = "domain received, ready to unpause";
+static const char go[] = "domain is yours, you are cleared to unpause";
+static const char report[] = "my copy unpause results are as follows";
+
+struct save_header {
+    char magic[32];
+    uint32_t byteorder;
+    uint32_t mandatory_flags;
+    uint32_t optional_flags;
+    uint32_t optional_len;      /* of what follows: length, configuration */
+};
+_Static_assert(sizeof(struct save_header) == MIGRATE_HEADER_SIZE, "on the wire");
+#define HEADER_MAGIC "Xen saved domain, xl format\n \0 \r"
+#define HEADER_BYTEORDER 0x01020304u
+#define HEADER_JSON 1u
+#define HEADER_STREAM_V2 2u
+
+/* ---- the steps -------------------------------------------------------- */
+
+static int send_header(struct sender *s)
+{
+    uint32_t len = strlen(s->config) + 1;
+    struct save_header h = {
+        .magic = HEADER_MAGIC,
+        .byteorder = HEADER_BYTEORDER,
+        .mandatory_flags = HEADER_JSON | HEADER_STREAM_V2,
+        .optional_len = sizeof(len) + len,
+    };
+
+    if (sender_write(s, s->t.send_fd, &h, sizeof(h), "header") ||
+        sender_write(s, s->t.send_fd, &len, sizeof(len), "header") ||
+        sender_write(s, s->t.send_fd, s->config, len, "configuration"))
+        return -1;
+    fprintf(stderr, "Saving to migration stream new xl format (info "
+            "0x%x/0x%x/%u)\n", h.mandatory_flags, h.optional_flags,
+            h.optional_len);
+    return 0;
+}
+
+static void rename_back(struct sender *s)
+{
+    if (s->away_name && s->ops->rename(s, s->away_name, s->name))
+        fprintf(stderr, SAY "can't rename the domain back: it is %s here\n",
+                s->away_name);
+    free(s->away_name);
+    s->away_name = NULL;
+}
+
+/*
+ * The guest is suspended here and the target is restoring: use the time. It
+ * must have another name before the target may take this one.
+ */
+static int rename_away(struct sender *s)
+{
+    if (!s->name)
+        return 0;
+    s->away_name = xl_asprintf("%s" MIGRATE_AWAY, s->name);
+    if (!s->ops->rename(s, s->name, s->away_name))
+        return 0;
+    fprintf(stderr, SAY "can't rename the domain to %s\n", s->away_name);
+    free(s->away_name);
+    s->away_name = NULL;
+    return -1;
+}
+
+/* Has the receiver left after its last word? Then it can't take anything. */
+static bool hung_up(const struct sender *s)
+{
+    struct pollfd fd = { .fd = s->t.recv_fd, .events = POLLIN };
+
+    if (poll(&fd, 1, 0) < 1 || fd.revents & POLLIN)
+        return sender_further_ended(s);
+    fprintf(stderr, SAY "the receiver has ended.\n");
+    return true;
+}
+
+static int send_go(struct sender *s)
+{
+    if (s->channels)
+        return channels_go(s, go, sizeof(go));
+    return sender_write(s, s->t.send_fd, go, sizeof(go),
+                        "permission to start");
+}
+
+/*
+ * Gives the guest away. A "go" of which the last byte could not be written
+ * was never given: the receiver takes nothing less than all of it.
+ */
+static int give_go(struct sender *s)
+{
+    if (sender_take_signals(s) || s->interrupted || hung_up(s))
+        return -1;
+    guard_tell(&s->guard, GUARD_GO);
+    fprintf(stderr, SAY "Giving target permission to start.\n");
+    s->go_ns = clock_now_ns();
+    if (!send_go(s)) {
+        s->told_to_go = true;
+        s->deadline_ns = 0;     /* from here on there is no way back */
+        return 0;
+    }
+    guard_tell(&s->guard, GUARD_HERE);
+    s->go_ns = 0;
+    return -1;
+}
+
+static bool has_ended(const struct sender *s)
+{
+    if (s->ended)
+        fprintf(stderr, SAY "the guest %s: there is nothing to migrate any "
+                "more.\n", s->ended);
+    return s->ended;
+}
+
+/* The target has not got it and never will: it runs on here. */
+static int take_back(struct sender *s, int status)
+{
+    int rc;
+
+    s->ops->read_report(s);
+    rename_back(s);
+    rc = s->ops->take_back(s);
+    if (has_ended(s))
+        return MIGRATE_FAILED;
+    if (!rc) {
+        s->resumed_ns = clock_now_ns();
+        if (s->late == LATE_RESUMED)
+            fprintf(stderr, SAY "the guest runs here again.\n");
+        return status;
+    }
+    s->stuck = true;
+    fprintf(stderr, SAY "resuming the domain failed (rc=%d): it is still "
+            "suspended on this host.\n", rc);
+    return MIGRATE_UNKNOWN;
+}
+
+static int unknown(struct sender *s)
+{
+    s->ops->read_report(s);
+    fprintf(stderr,
+            "** Migration failed during final handshake **\n"
+            "The state of the domain is now unknown!\n"
+            "CHECK AT BOTH ENDS for running instances before renaming and\n"
+            "resuming one of them, and no more than one: two instances of\n"
+            "the domain running at once would most likely DESTROY ITS DATA.\n"
+            "Here it is %s, suspended.\n",
+            s->away_name ? s->away_name : "nameless");
+    return MIGRATE_UNKNOWN;
+}
+
+/* The target could not start it: has it given it back? */
+static int target_failed(struct sender *s, int code)
+{
+    int status;
+
+    fprintf(stderr, SAY "Target reports startup failure (status code %d).\n",
+            code);
+    if (sender_expect(s, s->t.recv_fd, go, sizeof(go),
+                      "permission for sender to resume"))
+        return unknown(s);
+    s->told_to_go = false;
+    guard_tell(&s->guard, GUARD_HERE);
+    fprintf(stderr, SAY "Trying to resume at our end.\n");
+    status = take_back(s, MIGRATE_FAILED);
+    if (status == MIGRATE_FAILED)
+        fprintf(stderr, SAY "Resumed OK.\n");
+    fprintf(stderr, "Migration failed due to problems at target.\n");
+    return status;
+}
+
+/* It runs on the target: here is nothing of worth. */
+static void gone_over(struct sender *s)
+{
+    s->ops->read_report(s);     /* it goes with the domain */
+    if (s->ops->destroy(s))
+        fprintf(stderr, SAY "can't destroy the domain here: destroy %s by "
+                "hand, and never resume it.\n",
+                s->away_name ? s->away_name : "it");
+}
+
+static int after_go(struct sender *s)
+{
+    signed char code;
+    uint64_t started_ns;
+
+    if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
+                      "success/failure report message"))
+        return unknown(s);
+    /*
+     * It has been tried by now. How it went is a byte of its own, which TCP may
+     * hold back for 40 ms until that message is acknowledged.
+     */
+    started_ns = clock_now_ns();
+    if (sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
+        return unknown(s);
+    if (code)
+        return target_failed(s, code);
+    s->started_ns = started_ns;
+    guard_tell(&s->guard, GUARD_THERE);
+    fprintf(stderr, SAY "Target reports successful startup.\n");
+    gone_over(s);
+    fprintf(stderr, "Migration successful.\n");
+    return MIGRATE_OK;
+}
+
+/* libxl could not do it: whose will was that? */
+static int save_failed(struct sender *s, int rc)
+{
+    int status;
+
+    s->ops->read_report(s);
+    status = s->interrupted ? MIGRATE_INTERRUPTED :
+             s->broken ? MIGRATE_ABORTED :
+             s->report->outcome == XPC_OUTCOME_ABORTED ? MIGRATE_ABORTED :
+             s->report->outcome == XPC_OUTCOME_REFUSED ? MIGRATE_REFUSED :
+             s->report->outcome == XPC_OUTCOME_INTERRUPTED ?
+             MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+    if (status == MIGRATE_FAILED) {
+        if (s->channels)
+            channels_explain(s);
+        fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
+        if (s->name)
+            fprintf(stderr, SAY "the target may hold a half-built %s"
+                    MIGRATE_INCOMING ", of this try or an\nearlier one: if "
+                    "it stays, destroy it there before the next.\n",
+                    s->name);
+    }
+    return take_back(s, status);
+}
+
+/*
+ * Until when the target may be told to go: afterwards it would start the guest
+ * too late. The plug-in's report knows since when the guest stands still; no
+ * report, no promise. Reading it takes no time from the guest, for which the
+ * target is not ready yet.
+ */
+static void set_deadline(struct sender *s)
+{
+    const struct xpc_report *r = s->report;
+    struct xpc_prior prior;
+    uint64_t max;
+
+    if (s->ops->read_report(s) || !r->params.strict || !r->suspended_ns)
+        return;
+    xpc_params_prior(&r->params, &prior);
+    max = xpc_params_max_downtime(&r->params);
+    s->deadline_ns = r->start_monotonic_ns + r->suspended_ns +
+                     (max > prior.start_ns ? max - prior.start_ns : 0);
+}
+
+/* To a receiver that says that it is one. */
+static int begin(struct sender *s)
+{
+    if (!s->greeted &&
+        sender_expect(s, s->t.recv_fd, MIGRATE_BANNER,
+                      strlen(MIGRATE_BANNER), "banner"))
+        return -1;
+    if (s->channels && channels_begin(s))
+        return -1;
+    /*
+     * libxl can't begin with a guest that has ended meanwhile, and a receiver
+     * (4.17) that has the header and then no stream at all crashes.
+     */
+    s->ops->look(s);
+    if (has_ended(s))
+        return -1;
+    return send_header(s);
+}
+
+static int save(struct sender *s)
+{
+    int rc;
+
+    guard_inherit(&s->guard, true);
+    xen_lock_pass_on(s->lock_fd, true);
+    if (s->channels)
+        channels_inherit(s, true);
+    rc = s->ops->save(s);
+    if (s->channels)
+        channels_inherit(s, false);
+    xen_lock_pass_on(s->lock_fd, false);
+    guard_inherit(&s->guard, false);
+    return rc;
+}
+
+static int run(struct sender *s)
+{
+    int status = MIGRATE_FAILED;
+    int rc;
+
+    if (begin(s))
+        return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
+
+    guard_tell(&s->guard, GUARD_HERE);
+    rc = save(s);
+    if (rc)
+        return save_failed(s, rc);
+
+    /* The guest is suspended. */
+    s->saved_ns = clock_now_ns();
+    if (s->interrupted || s->broken || rename_away(s))
+        goto back;
+    set_deadline(s);
+    if (s->channels && channels_finish(s))
+        goto back;
+    if (sender_expect(s, s->t.recv_fd, ready, sizeof(ready), "ready message"))
+        goto back;
+    s->ready_ns = clock_now_ns();
+    fprintf(stderr, SAY "Target has acknowledged transfer.\n");
+    if (give_go(s))
+        goto back;
+    return after_go(s);
+
+ back:
+    s->deadline_ns = 0;
+    s->copy_left = true;
+    if (s->interrupted)
+        status = MIGRATE_INTERRUPTED;
+    else if (s->broken)
+        status = MIGRATE_ABORTED;
+    fprintf(stderr, SAY "resuming the domain on this host.\n");
+    return take_back(s, status);
+}
+
+/* ---- the report ------------------------------------------------------- */
+
+static uint64_t since_start(const struct xpc_report *r, uint64_t t_ns)
+{
+    return t_ns > r->start_monotonic_ns && r->start_monotonic_ns ?
+           t_ns - r->start_monotonic_ns : 0;
+}
+
+static void set_reason(struct xpc_report *r, const char *reason,
+                       const char *text)
+{
+    free(r->reason);
+    free(r->text);
+    r->reason = xl_asprintf("%s", reason);
+    r->text = xl_asprintf("%s", text);
+}
+
+/* How long the guest stood still, wherever it runs now. */
+static void set_downtime(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    uint64_t end = r->target_started_ns;
+
+    if (s->late == LATE_RESUMED && !r->suspended_ns)
+        r->suspended_ns = since_start(r, s->late_ns);
+    if (!r->suspended_ns)
+        return;
+    if (!end)
+        end = r->resumed_ns = since_start(r, s->resumed_ns);
+    if (r->resumed_ns > r->total_time_ns)
+        r->total_time_ns = r->resumed_ns;
+    if (end > r->suspended_ns)
+        r->actual_downtime_ns = end - r->suspended_ns;
+}
+
+/* A promise that could not be kept, as the front end saw it. */
+static void set_broken(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char a[XPC_UNIT_LEN], text[256];
+
+    r->decision.action = XPC_ABORT;
+    r->decision.reason = s->broken;
+    r->broken_off_ns = since_start(r, s->broken_ns);
+    xpc_format_time(a, xpc_params_max_downtime(&r->params));
+    if (s->broken == XPC_REASON_PAUSED)
+        xpc_decision_text(&r->params, &r->decision, text, sizeof(text));
+    else if (s->broken == XPC_REASON_NO_ANSWER)
+        snprintf(text, sizeof(text), "aborted: the guest did not suspend "
+                 "within the maximum downtime of %s after it was asked", a);
+    else
+        snprintf(text, sizeof(text), "aborted: the switchover would have "
+                 "taken longer than the maximum downtime of %s: all was sent, "
+                 "and the target was %s", a, s->ready_ns ?
+                 "ready too late" : "not ready");
+    set_reason(r, xpc_reason_names[s->broken], text);
+}
+
+/* What became of a guest that was slow to suspend, or may become of it. */
+static void add_late(struct sender *s)
+{
+    struct xpc_report *r = s->report;
+    char time[XPC_UNIT_LEN], *more, *text = r->text;
+
+    switch (s->late) {
+    case LATE_RESUMED:
+        more = xl_asprintf("; it suspended%s%s, and was resumed",
+                           r->suspend_asked_ns ? " after " : "",
+                           r->suspend_asked_ns ? xpc_format_time(time,
+                           r->suspended_ns - r->suspend_asked_ns) : "");
+        break;
+    case LATE_NEVER:
+        more = xl_asprintf("; it has acknowledged the request to suspend, and "
+                           "not suspended since");
+        break;
+    case LATE_LEFT:
+        free(r->reason);
+        r->reason = xl_asprintf(XL_REASON_SUSPEND_PENDING);
+        more = xl_asprintf("; it has acknowledged the request to suspend and "
+                           "may still suspend: process %ld waits to resume it",
+                           (long)s->guard.pid);
+        break;
+    case LATE_OTHERS:
+        more = xl_asprintf("; another program has asked it to suspend "
+                           "meanwhile");
+        break;
+    default:
+        return;
+    }
+    r->text = xl_asprintf("%s%s", text, more);
+    free(text);
+    free(more);
+}
+
+/* What only the sender knows. */
+static void complete_report(struct sender *s, int status)
+{
+    static const int outcomes[] = {
+        [MIGRATE_OK] = XPC_OUTCOME_MIGRATED,
+        [MIGRATE_FAILED] = XPC_OUTCOME_FAILED,
+        [MIGRATE_REFUSED] = XPC_OUTCOME_REFUSED,
+        [MIGRATE_ABORTED] = XPC_OUTCOME_ABORTED,
+        [MIGRATE_UNKNOWN] = XPC_OUTCOME_UNKNOWN,
+        [MIGRATE_INTERRUPTED] = XPC_OUTCOME_INTERRUPTED,
+    };
+    struct xpc_report *r = s->report;
+    int plugin = r->outcome;
+
+    r->outcome = outcomes[status];
+    r->domid = s->domid;
+    r->stream_end_ns = since_start(r, s->saved_ns);
+    r->target_ready_ns = since_start(r, s->ready_ns);
+    r->go_ns = since_start(r, s->go_ns);
+    r->target_started_ns = since_start(r, s->started_ns);
+    if (r->target_started_ns)
+        r->total_time_ns = r->target_started_ns;
+    set_downtime(s);
+    if (s->ended) {
+        free(r->reason);
+        free(r->text);
+        r->reason = xl_asprintf("guest-ended");
+        r->text = xl_asprintf("the guest %s while it was migrated",
+                              s->ended);
+    } else if (s->stuck)
+        set_reason(r, "error", "the guest could not be resumed: it is "
+                   "suspended on the source");
+    else if (s->broken)
+        set_broken(s);
+    else if (s->orphaned && status == MIGRATE_FAILED)
+        set_reason(r, "killed", "xl was killed: the guest keeps running on "
+                   "the source");
+    else if (status == MIGRATE_INTERRUPTED && s->interrupted)
+        set_reason(r, "interrupted", "interrupted: the guest keeps running "
+                   "on the source");
+    else if (status == MIGRATE_UNKNOWN)
+        set_reason(r, "error", "the final handshake failed: check both ends");
+    else if (status == MIGRATE_FAILED && plugin == XPC_OUTCOME_SENT)
+        set_reason(r, "error", "the target could not take the guest over; "
+                   "it keeps running on the source");
+    else if (!r->text && status != MIGRATE_OK)
+        set_reason(r, "error", "failed before the guest was touched");
+    if (!s->stuck && !s->ended)
+        add_late(s);
+}
+
+/*
+ * Taken back when the target had it all, or was about to: it destroys its copy
+ * and then gives us its "go". A stock receiver that can't speak to us any more
+ * exits instead, and leaves the copy.
+ */
+static void say_copy(struct sender *s)
+{
+    s->copy_left = s->copy_left &&
+                   !transport_ended_with(&s->t, go, sizeof(go));
+    if (s->copy_left && s->name)
+        fprintf(stderr, SAY "the target has not said that it destroyed its "
+                "copy: if there is a\n%s" MIGRATE_INCOMING ", paused, destroy "
+                "it there.\n", s->name);
+}
+
+/* How long a receiver may take to say the next word, as it ends. */
+#define LEAVE_MS (60 * 1000)
+
+int sender_stand_in(struct sender *s, int word)
+{
+    int status;
+
+    s->orphaned = true;
+    switch (word) {
+    case GUARD_UNTOUCHED:
+        fprintf(stderr, SAY "xl was killed before the domain was touched.\n");
+        status = MIGRATE_FAILED;
+        break;
+    case GUARD_GO:
+        fprintf(stderr, SAY "xl was killed as the target was told to "
+                "start the domain.\nWaiting for its answer.\n");
+        s->told_to_go = true;
+        status = after_go(s);
+        break;
+    case GUARD_THERE:
+        fprintf(stderr, SAY "xl was killed: removing the domain here, it "
+                "runs on the target.\n");
+        gone_over(s);
+        status = MIGRATE_OK;
+        break;
+    case GUARD_LATE:
+        /* xl does, or has done, all else. */
+        s->asked = true;
+        return take_back(s, MIGRATE_FAILED);
+    default:
+        s->asked = word == GUARD_ASKED;
+        fprintf(stderr, SAY "xl was killed: the domain stays on this "
+                "host.\n");
+        status = take_back(s, MIGRATE_FAILED);
+        s->copy_left = s->report->outcome == XPC_OUTCOME_SENT;
+    }
+    complete_report(s, status);
+    transport_hear_out(&s->t, LEAVE_MS);
+    say_copy(s);
+    free(s->away_name);
+    s->away_name = NULL;
+    return status;
+}
+
+/* Tells of it, and ends what leads to the target. */
+static int end(struct sender *s, int status)
+{
+    bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
+
+    complete_report(s, status);
+    channels_close(s);
+    transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
+    channels_free(s);
+    say_copy(s);
+    free(s->away_name);
+    s->away_name = NULL;
+    return status;
+}
+
+int sender_run(struct sender *s)
+{
+    return end(s, run(s));
+}
+
+int sender_give_up(struct sender *s)
+{
+    return end(s, s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Takes the guest back when a migration has failed: it runs on here, resumed
+ * if it was suspended.
+ *
+ * A guest that was asked to suspend may do so after the migration was broken
+ * off. Linux acknowledges the request first and only then freezes its
+ * processes, which may take more than twenty seconds, and there is no way to
+ * call back a request that was acknowledged. So somebody waits for the guest
+ * to suspend and resumes it then: xl, or the guard if xl is interrupted or
+ * killed meanwhile.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libxl_utils.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "migrate/xl_migrate.h"
+#include "xen/dm_log.h"
+#include "xen/logdirty.h"
+#include "xen/store.h"
+#include "xen/suspend.h"
+
+/*
+ * How long the guest is waited for. A guest whose freeze has failed never
+ * suspends, and does not say so: hence a bound, five times what libxl gives it.
+ */
+#define ACKNOWLEDGED_NS (300 * XPC_S)
+/* xl and its helper were both killed, and nobody knows if it was asked. */
+#define UNKNOWN_NS (60 * XPC_S)
+/* It was asked without xenstore, and suspends at once or never. */
+#define TRIGGERED_NS (2 * XPC_S)
+/* Not every kernel reads and clears the request in one transaction. */
+#define WITHDRAWN_NS (500 * XPC_MS)
+
+/* Most guests suspend within this: no need to say anything. */
+#define SILENT_NS XPC_S
+/* The guest is looked at as often as this when xenstore has no news. */
+#define LOOK_MS 500
+
+struct wait {
+    struct sender *s;
+    struct xs_handle *xs;           /* NULL: xenstore can't be reached */
+    uint64_t begun_ns, bound_ns;
+    bool said;                      /* that the guest is waited for */
+    bool ours_pending;              /* our request could not be withdrawn */
+    bool asked_again;               /* another program has asked it, too */
+};
+
+/* ---- the guest --------------------------------------------------------- */
+
+/* How a guest ends, in words that follow "the guest". */
+static const char *end_text(const libxl_dominfo *info)
+{
+    if (!info->shutdown)
+        return "is gone from this host";
+    switch (info->shutdown_reason) {
+    case LIBXL_SHUTDOWN_REASON_POWEROFF:    return "has shut down";
+    case LIBXL_SHUTDOWN_REASON_REBOOT:      return "is rebooting";
+    case LIBXL_SHUTDOWN_REASON_CRASH:       return "has crashed";
+    default:                                return "has ended";
+    }
+}
+
+/* Has the number been given to another domain? */
+static bool is_another(const struct sender *s, const libxl_dominfo *info)
+{
+    return !libxl_uuid_is_nil(&s->uuid) &&
+           libxl_uuid_compare(&s->uuid, &info->uuid);
+}
+
+int sender_is_suspended(struct sender *s)
+{
+    libxl_dominfo info;
+    bool suspended;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(s->ctx, &info, s->domid);
+    if (!rc && is_another(s, &info)) {
+        rc = ERROR_DOMAIN_NOTFOUND;
+        info.shutdown = false;
+    }
+    suspended = !rc && info.shutdown &&
+                info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+    if (rc == ERROR_DOMAIN_NOTFOUND ||
+        (!rc && !suspended && (info.shutdown || info.dying))) {
+        s->ended = end_text(&info);
+        rc = 0;
+    }
+    libxl_dominfo_dispose(&info);
+    return rc ? rc : suspended;
+}
+
+/* ---- may it suspend? --------------------------------------------------- */
+
+/*
+ * libxl suspends an HVM guest without PV drivers by a call to Xen: there is no
+ * request that the guest could be slow to carry out.
+ */
+static bool suspends_by_call(struct sender *s)
+{
+    libxl_dominfo info;
+    bool hvm;
+
+    libxl_dominfo_init(&info);
+    hvm = !libxl_domain_info(s->ctx, &info, s->domid) &&
+          info.domain_type == LIBXL_DOMAIN_TYPE_HVM;
+    libxl_dominfo_dispose(&info);
+    return hvm && !xen_has_callback(s->domid);
+}
+
+/* For how long it may still suspend; 0: it can't. */
+static uint64_t how_long(struct wait *w)
+{
+    struct sender *s = w->s;
+    const struct xpc_report *r = s->report;
+    bool asked = s->report_read ? r->suspend_asked_ns && !r->suspended_ns :
+                                  s->asked;
+    bool known = s->report_read || s->asked || !s->orphaned;
+    int withdrawn;
+
+    if (known && !asked)
+        return 0;
+    withdrawn = w->xs ? xen_suspend_withdraw(w->xs, s->domid) : -1;
+    if (withdrawn > 0)
+        return WITHDRAWN_NS;
+    w->ours_pending = withdrawn < 0;
+    if (suspends_by_call(s))
+        return TRIGGERED_NS;
+    return known ? ACKNOWLEDGED_NS : UNKNOWN_NS;
+}
+
+/* ---- waiting ----------------------------------------------------------- */
+
+static void open_watches(struct wait *w)
+{
+    char path[XEN_SUSPEND_PATH_LEN];
+
+    if (!w->xs)
+        return;
+    xs_watch(w->xs, "@releaseDomain", "domain");
+    xs_watch(w->xs, xen_suspend_path(path, w->s->domid), "request");
+}
+
+/* xl migrate-status and migrate-cancel look for it. */
+static void publish(struct wait *w, bool waiting)
+{
+    char path[XPC_STORE_PATH_LEN], pid[16];
+
+    if (!w->xs)
+        return;
+    xpc_store_path(path, w->s->domid, "taking-back");
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    if (waiting)
+        xs_write(w->xs, XBT_NULL, path, pid, strlen(pid));
+    else
+        xs_rm(w->xs, XBT_NULL, path);
+}
+
+static uint64_t waited_ns(const struct wait *w)
+{
+    return clock_now_ns() - w->begun_ns;
+}
+
+static bool can_leave(const struct sender *s)
+{
+    return s->guard.pid && !s->orphaned;
+}
+
+static void tell_waiting(struct wait *w)
+{
+    char time[XPC_UNIT_LEN];
+
+    progress_break(w->s->progress);
+    fprintf(stderr, SAY "the guest has %s the request to suspend and may still "
+            "suspend;\nwaiting up to %s to resume it then%s.\n",
+            w->bound_ns == UNKNOWN_NS ? "perhaps acknowledged" :
+            "acknowledged", xpc_format_time(time, w->bound_ns),
+            can_leave(w->s) ? "; an interrupt leaves that to a process in "
+            "the background" : "");
+    w->said = true;
+    publish(w, true);
+}
+
+static void tell_progress(struct wait *w)
+{
+    uint64_t waited = waited_ns(w);
+
+    if (w->bound_ns <= TRIGGERED_NS || waited < SILENT_NS)
+        return;
+    if (!w->said)
+        tell_waiting(w);
+    else if (!w->s->orphaned)
+        progress_taking_back(w->s->progress, waited,
+                             w->bound_ns > waited ? w->bound_ns - waited : 0);
+}
+
+/* A signal: from now on it is the guard that waits. Returns true then. */
+static bool leave(struct wait *w)
+{
+    struct sender *s = w->s;
+
+    if (s->orphaned)
+        return false;
+    progress_break(s->progress);
+    if (!can_leave(s)) {
+        fprintf(stderr, SAY "there is no process that could wait instead. "
+                "Please wait.\n");
+        return false;
+    }
+    guard_tell(&s->guard, GUARD_LATE);
+    fprintf(stderr, SAY "interrupted: process %ld waits instead, to resume "
+            "the guest when it has suspended.\n", (long)s->guard.pid);
+    return true;
+}
+
+/* Returns true when a signal ends the waiting. */
+static bool wait_news(struct wait *w)
+{
+    struct pollfd fds[] = {
+        { .fd = w->s->interrupt_fd, .events = POLLIN },
+        { .fd = w->xs ? xs_fileno(w->xs) : -1, .events = POLLIN },
+    };
+    bool stop = false;
+    char **event;
+
+    poll(fds, 2, LOOK_MS);
+    while (w->xs && (event = xs_check_watch(w->xs)))
+        free(event);
+    while (interrupt_take(w->s->interrupt_fd))
+        stop = true;
+    return stop && leave(w);
+}
+
+/*
+ * Whoever asks a guest to suspend has it to himself. A request of another
+ * program that the guest has acknowledged means that ours is done with, and a
+ * guest that is suspended from then on is suspended for that program.
+ */
+static bool is_others(struct wait *w)
+{
+    bool pending = w->xs && !w->ours_pending &&
+                   xen_suspend_pending(w->xs, w->s->domid);
+    char *name = libxl_domid_to_name(w->s->ctx, w->s->domid);
+    bool away = name && strstr(name, MIGRATE_AWAY) &&
+                (!w->s->name || strcmp(name, w->s->name));
+
+    free(name);
+    if (pending)
+        w->asked_again = true;
+    return away || (w->asked_again && !pending);
+}
+
+/* Until it is known what becomes of the guest (enum late), or time is up. */
+static enum late wait_end(struct wait *w)
+{
+    struct sender *s = w->s;
+    int suspended;
+
+    for (;;) {
+        suspended = sender_is_suspended(s);
+        if (s->ended)
+            return LATE_ENDED;
+        if (is_others(w))
+            return LATE_OTHERS;
+        if (suspended == 1)
+            return LATE_RESUMED;
+        if (waited_ns(w) >= w->bound_ns)
+            return LATE_NEVER;
+        tell_progress(w);
+        if (wait_news(w))
+            return LATE_LEFT;
+    }
+}
+
+static void tell_end(struct wait *w)
+{
+    struct sender *s = w->s;
+    char time[XPC_UNIT_LEN];
+
+    if (!w->said && s->late != LATE_OTHERS)
+        return;
+    progress_break(s->progress);
+    xpc_format_time(time, waited_ns(w));
+    switch (s->late) {
+    case LATE_RESUMED:
+        fprintf(stderr, SAY "the guest has suspended after %s: resuming "
+                "it.\n", time);
+        break;
+    case LATE_NEVER:
+        fprintf(stderr, SAY "the guest has not suspended for %s: it runs "
+                "here, and is waited for no longer.\n", time);
+        break;
+    case LATE_OTHERS:
+        fprintf(stderr, SAY "another program has asked the guest to suspend: "
+                "leaving it to that.\n");
+        break;
+    default:
+        break;
+    }
+}
+
+/* Returns as sender_is_suspended(), 0 also when that is not ours to end. */
+static int wait_for_suspend(struct sender *s)
+{
+    struct wait w = { .s = s, .xs = xs_open(0), .begun_ns = clock_now_ns() };
+
+    w.bound_ns = how_long(&w);
+    if (w.bound_ns) {
+        open_watches(&w);
+        s->late = wait_end(&w);
+        if (s->late == LATE_RESUMED)
+            s->late_ns = clock_now_ns();
+        if (s->late == LATE_NEVER && w.bound_ns == WITHDRAWN_NS)
+            s->late = LATE_NO;
+        tell_end(&w);
+        if (w.said && s->late != LATE_LEFT)
+            publish(&w, false);
+    }
+    if (w.xs)
+        xs_close(w.xs);
+    return s->late == LATE_RESUMED;
+}
+
+/* ---- taking back ------------------------------------------------------- */
+
+/* The plug-in's leaf says that it is on. */
+static void switch_off_dm_log(struct sender *s)
+{
+    struct xs_handle *xs = xs_open(0);
+    char path[XPC_STORE_PATH_LEN];
+    void *value = NULL;
+
+    if (!xs)
+        return;
+    xpc_store_path(path, s->domid, "dm-log");
+    value = xs_read(xs, XBT_NULL, path, NULL);
+    if (value && !xen_dm_log_off(s->domid))
+        xs_rm(xs, XBT_NULL, path);
+    else if (value)
+        fprintf(stderr, SAY "can't switch off the log of the device model's "
+                "writes: %s: it is slower until the guest is migrated or "
+                "started anew\n", strerror(errno));
+    free(value);
+    xs_close(xs);
+}
+
+/*
+ * A helper that ended without a report was killed, and libxenguest could not
+ * clean up: Xen still logs the guest's writes, and so does the device model.
+ */
+static void after_killed_helper(struct sender *s)
+{
+    if (xpc_logdirty_off(s->domid))
+        fprintf(stderr, SAY "can't switch off the log of the guest's writes: "
+                "%s: it is slower until it is migrated or started anew\n",
+                strerror(errno));
+    switch_off_dm_log(s);
+}
+
+int sender_take_back(struct sender *s)
+{
+    int rc = sender_is_suspended(s);
+
+    if (s->ended || rc < 0)
+        return rc;
+    /*
+     * Our save has not asked it to suspend: if it is suspended, or is asked
+     * to, that is another toolstack's doing.
+     */
+    if (s->report_read && !s->report->suspend_asked_ns)
+        return 0;
+    if (!s->report_read)
+        after_killed_helper(s);
+    if (!rc)
+        rc = wait_for_suspend(s);
+    if (rc <= 0)
+        return rc;
+    return libxl_domain_resume(s->ctx, s->domid, 1, NULL);
+}

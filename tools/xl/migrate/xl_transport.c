@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The child that carries the stream to the receiver: ssh, or what the user
+ * gave instead.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/xl_migrate.h"
+
+/* How long a late target may take to come to its end. */
+#define LATE_S 30
+
+char *transport_rune(const struct migrate_options *o)
+{
+    char verbose[XTL_NUM_LEVELS + 4] = "";
+    int nr_v = XL_LEVEL_DEFAULT - xl_globals.level;
+    bool tty = xl_globals.progress_cr || isatty(STDERR_FILENO);
+
+    if (!o->ssh_command[0])
+        return xl_asprintf("%s", o->host);
+    if (nr_v > 0) {
+        strcpy(verbose, " -");
+        memset(verbose + 2, 'v', nr_v);
+    }
+    return xl_asprintf("exec %s %s xl%s%s%s migrate-receive%s%s%s",
+                       o->ssh_command, o->host, tty ? " -t" : "",
+                       xl_globals.timestamps ? " -T" : "", verbose,
+                       o->foreground || o->no_monitor ? " -e" : "",
+                       o->debug ? " -d" : "", o->paused ? " -p" : "");
+}
+
+/*
+ * A Ctrl-C is for us, who abort in good order, not for the transport under
+ * us: SIGINT and SIGHUP stay blocked and are ignored. A process group of its
+ * own would keep them away too, but also keep ssh from asking for a password.
+ */
+static void child(const char *rune, int in, int out)
+{
+    sigset_t set;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
+        execlp("sh", "sh", "-c", rune, (char *)NULL);
+    perror("xl migrate: can't run sh");
+    _exit(127);
+}
+
+/* Moved up, so that no end is one of the child's standard descriptors. */
+static int open_pipe(int fds[2])
+{
+    int raw[2], i;
+
+    if (pipe2(raw, O_CLOEXEC))
+        return -1;
+    for (i = 0; i < 2; i++) {
+        fds[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, 3);
+        close(raw[i]);
+    }
+    return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
+}
+
+int transport_open(struct transport *t, char *rune)
+{
+    int send[2], recv[2];
+
+    *t = (struct transport){ .rune = rune, .send_fd = -1, .recv_fd = -1 };
+    if (open_pipe(send) || open_pipe(recv))
+        return -1;
+    t->spare_fd = send[0];
+    t->send_fd = send[1];
+    t->recv_fd = recv[0];
+    t->out_fd = recv[1];
+    return 0;
+}
+
+int transport_run(struct transport *t)
+{
+    fflush(NULL);
+    t->pid = fork();
+    if (t->pid < 0) {
+        t->pid = 0;
+        return -1;
+    }
+    if (!t->pid)
+        child(t->rune, t->spare_fd, t->out_fd);
+    close(t->out_fd);
+    t->out_fd = 0;
+    /* A receiver that dies is an error to handle, not the end of us. */
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+int transport_start(struct transport *t, char *rune)
+{
+    return transport_open(t, rune) || transport_run(t) ? -1 : 0;
+}
+
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void transport_only_listen(struct transport *t)
+{
+    for (unsigned int i = 0; i < t->nr_further; i++) {
+        transport_only_listen(&t->further[i]);
+        close_end(&t->further[i].recv_fd);
+    }
+    transport_let_go(t);
+    if (t->out_fd)
+        close(t->out_fd);
+    t->out_fd = 0;
+    close_end(&t->send_fd);
+}
+
+static void say_status(const struct transport *t, int status)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status))
+        fprintf(stderr, "migration transport process [%ld] exited with error "
+                "status %d\n", (long)t->pid, WEXITSTATUS(status));
+    else if (WIFSIGNALED(status))
+        fprintf(stderr, "migration transport process [%ld] died due to "
+                "signal %d\n", (long)t->pid, WTERMSIG(status));
+}
+
+/*
+ * Gives the child seconds; with an interrupt_fd that is known, until a signal
+ * says that it is enough. Returns what waitpid() does.
+ */
+static pid_t wait_child(pid_t pid, int *status, int seconds, int interrupt_fd)
+{
+    struct pollfd fd = { .fd = interrupt_fd, .events = POLLIN };
+    pid_t r;
+    int i;
+
+    for (i = 0; i < 50 * seconds; i++) {
+        r = waitpid(pid, status, WNOHANG);
+        if (r || interrupt_take(interrupt_fd))
+            return r;
+        poll(&fd, 1, 20);
+    }
+    return 0;
+}
+
+void transport_let_go(struct transport *t)
+{
+    if (t->spare_fd)
+        close(t->spare_fd);
+    t->spare_fd = 0;
+}
+
+void transport_hear_out(struct transport *t, int patience_ms)
+{
+    struct pollfd fd = { .fd = t->recv_fd, .events = POLLIN };
+    char buf[sizeof(t->last)];
+    size_t keep;
+    ssize_t n;
+
+    while (poll(&fd, 1, patience_ms) == 1) {
+        n = read(t->recv_fd, buf, sizeof(buf));
+        if (n <= 0)
+            break;
+        keep = sizeof(t->last) - n;
+        if (keep > t->last_len)
+            keep = t->last_len;
+        memmove(t->last, t->last + t->last_len - keep, keep);
+        memcpy(t->last + keep, buf, n);
+        t->last_len = keep + n;
+    }
+}
+
+bool transport_ended_with(const struct transport *t, const void *msg,
+                          size_t len)
+{
+    return t->last_len >= len &&
+           !memcmp(t->last + t->last_len - len, msg, len);
+}
+
+/* One second for all of them. Has each come to its end? */
+static bool wait_all(struct transport *t, unsigned int nr)
+{
+    unsigned int left = nr;
+
+    for (int i = 0; i < 50 && left; i++) {
+        if (i)
+            poll(NULL, 0, 20);
+        left = 0;
+        for (unsigned int j = 0; j < nr; j++) {
+            if (t[j].pid && waitpid(t[j].pid, NULL, WNOHANG))
+                t[j].pid = 0;
+            left += t[j].pid != 0;
+        }
+    }
+    return !left;
+}
+
+/* Nothing is left of them, whatever they think of it. */
+static void kill_all(struct transport *t, unsigned int nr)
+{
+    static const int sigs[] = { SIGTERM, SIGKILL };
+
+    for (int i = 0; i < 2; i++) {
+        for (unsigned int j = 0; j < nr; j++) {
+            if (t[j].pid)
+                kill(t[j].pid, sigs[i]);
+        }
+        if (wait_all(t, nr))
+            return;
+    }
+}
+
+void transport_end(struct transport *t, bool kill_it, bool late,
+                   int interrupt_fd)
+{
+    int status;
+    pid_t r;
+
+    transport_let_go(t);
+    close_end(&t->send_fd);     /* the receiver's end of the stream */
+    if (t->pid) {
+        r = wait_child(t->pid, &status, 2, -1);
+        if (!r && late) {
+            fprintf(stderr, "migration sender: waiting for the target to "
+                    "remove its copy; an interrupt ends this.\n");
+            r = wait_child(t->pid, &status, LATE_S, interrupt_fd);
+        }
+        if (r > 0)
+            say_status(t, status);
+        if (!r && kill_it) {
+            fprintf(stderr, "migration transport process [%ld] not exiting, "
+                    "ending it\n", (long)t->pid);
+            kill_all(t, 1);
+        }
+    }
+    if (t->recv_fd >= 0)
+        transport_hear_out(t, 0);
+    close_end(&t->recv_fd);
+    t->pid = 0;
+}
+
+void transport_drop(struct transport *t, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++) {
+        transport_let_go(&t[i]);
+        close_end(&t[i].send_fd);
+        close_end(&t[i].recv_fd);
+    }
+    if (!wait_all(t, nr))
+        kill_all(t, nr);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where xl migrate-predict's curves come from: files, or xl dirty-rate run
+ * for each domain at the same time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xenprecopy/forms.h>
+
+#include "predict/xl_predict.h"
+
+void predict_source_dispose(struct predict_source *s)
+{
+    free(s->name);
+    *s = (struct predict_source){ 0 };
+}
+
+/*
+ * All there is to read from fd, or one byte more than can be a measurement.
+ * NULL with errno when that fails.
+ */
+static char *slurp(int fd, size_t *len_r)
+{
+    size_t len = 0, size = 16384;
+    char *buf = malloc(size), *p;
+    ssize_t n;
+
+    while (buf) {
+        n = read(fd, buf + len, size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            free(buf);
+            return NULL;
+        }
+        len += n;
+        if (!n || len > XPC_JSON_MAX_BYTES)
+            break;
+        if (len == size) {
+            p = realloc(buf, size *= 2);
+            if (!p)
+                free(buf);
+            buf = p;
+        }
+    }
+    *len_r = len;
+    return buf;
+}
+
+/* Puts what it is about before the line in err. */
+static int blame(char err[XPC_ERR_LEN], const char *what)
+{
+    char line[XPC_ERR_LEN];
+
+    snprintf(line, sizeof(line), "%s", err);
+    snprintf(err, XPC_ERR_LEN, "%.80s: %.170s", what, line);
+    xl_plain(err);
+    return -1;
+}
+
+/* ---- measurements ----------------------------------------------------- */
+
+static int use(struct predict_source *s, const struct xpc_measurement *m,
+               const char *name, char err[XPC_ERR_LEN])
+{
+    *s = (struct predict_source){
+        .name = xl_plain(xl_asprintf("%s", m->name && *m->name ? m->name :
+                                     name)),
+        .rate_mib = m->dirty_rate,
+        .paused = m->paused, .late = m->late, .ballooned = m->ballooned,
+    };
+    if (xpc_measurement_curve(m, &s->curve, err) ||
+        xpc_curve_check(&s->curve, err, XPC_ERR_LEN))
+        return -1;
+    s->longest_ns = m->period_ns[m->nr_periods - 1];
+    return 0;
+}
+
+/* All that there are in a text, each a domain. */
+static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
+                     const char *what, const char *name, const char *text,
+                     size_t len, const struct predict_options *o,
+                     char err[XPC_ERR_LEN])
+{
+    struct xpc_measurement *list;
+    size_t nr;
+    int rc = 0;
+
+    if (xpc_measurements_read(&list, &nr, text, len, o->memory_pages, err))
+        return blame(err, what);
+    if (nr > max) {
+        snprintf(err, XPC_ERR_LEN, "at most %d domains", XPC_EVACUATE_MAX);
+        rc = -1;
+    }
+    for (size_t i = 0; i < nr && !rc; i++)
+        rc = use(&s[(*nr_r)++], &list[i], name, err);
+    xpc_measurements_free(list, nr);
+    return rc ? blame(err, what) : 0;
+}
+
+/* ---- xl dirty-rate ---------------------------------------------------- */
+
+struct child {
+    pid_t pid;
+    int out;
+};
+
+/* Of a domain, or of what was recorded in a trace. */
+static void exec_dirty_rate(const char *domain, const char *trace,
+                            const char *calc_time)
+{
+    const char *args[8] = { "xl", "dirty-rate", "--json" };
+    int n = 3;
+
+    if (calc_time)
+        args[n++] = xl_asprintf("--calc-time=%s", calc_time);
+    if (trace)
+        args[n++] = xl_asprintf("--trace=%s", trace);
+    args[n++] = "--";
+    args[n] = domain;
+    execv("/proc/self/exe", (char **)args);
+    _exit(127);
+}
+
+static int start_child(struct child *c, const char *domain,
+                       const char *trace, const char *calc_time)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC))
+        return -1;
+    c->pid = fork();
+    if (!c->pid) {
+        dup2(fds[1], STDOUT_FILENO);
+        exec_dirty_rate(domain, trace, calc_time);
+    }
+    close(fds[1]);
+    c->out = fds[0];
+    if (c->pid > 0)
+        return 0;
+    close(fds[0]);
+    return -1;
+}
+
+/*
+ * What a child printed, as a curve. What it had to complain of is on stderr:
+ * then err is empty.
+ */
+static int finish_child(struct predict_source *s, struct child *c,
+                        const char *domain, const struct predict_options *o,
+                        char err[XPC_ERR_LEN])
+{
+    size_t len = 0, nr = 0;
+    char *json = slurp(c->out, &len);
+    int status = -1, rc = -1;
+
+    close(c->out);
+    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    *err = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) &&
+        WEXITSTATUS(status) != 127) {
+        rc = -1;
+    } else if (status || !json || !len) {
+        snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
+        blame(err, domain);
+    } else {
+        rc = parse_all(s, 1, &nr, domain, domain, json, len, o, err);
+    }
+    free(json);
+    return rc;
+}
+
+/* Is this a recorded trace? docs/trace-format.md */
+static bool is_trace(const char *file)
+{
+    char magic[8] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool yes = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+               !memcmp(magic, "XPCTRACE", sizeof(magic));
+
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+static int read_trace(struct predict_source *s, const char *file,
+                      const struct predict_options *o, char err[XPC_ERR_LEN])
+{
+    struct child c;
+
+    if (!start_child(&c, NULL, file, NULL))
+        return finish_child(s, &c, file, o, err);
+    snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
+             strerror(errno));
+    return -1;
+}
+
+int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
+                 const char *file, const struct predict_options *o,
+                 char err[XPC_ERR_LEN])
+{
+    bool is_stdin = !strcmp(file, "-");
+    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC), rc;
+    const char *slash = strrchr(file, '/');
+    char *json = NULL;
+    size_t len;
+
+    *nr_r = 0;
+    if (max && fd >= 0 && !is_stdin && is_trace(file)) {
+        close(fd);
+        *nr_r = 1;
+        *s = (struct predict_source){ 0 };
+        return read_trace(s, file, o, err);
+    }
+    if (fd >= 0)
+        json = slurp(fd, &len);
+    if (!json) {
+        snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
+        rc = blame(err, file);
+    } else {
+        rc = parse_all(s, max, nr_r, is_stdin ? "standard input" : file,
+                       is_stdin ? "stdin" : slash ? slash + 1 : file, json,
+                       len, o, err);
+    }
+    if (fd >= 0 && !is_stdin)
+        close(fd);
+    free(json);
+    return rc;
+}
+
+int predict_measure(struct predict_source *s, const struct predict_options *o,
+                    char err[XPC_ERR_LEN])
+{
+    char *const *domains = o->domains;
+    size_t nr = o->nr_domains;
+    struct child children[XPC_EVACUATE_MAX];
+    char line[XPC_ERR_LEN];
+    size_t started;
+    int rc = 0;
+
+    for (started = 0; started < nr; started++) {
+        if (start_child(&children[started], domains[started], NULL,
+                        o->calc_time)) {
+            snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
+                     strerror(errno));
+            rc = -1;
+            break;
+        }
+    }
+    /* All are waited for; the first error is the one told. */
+    for (size_t i = 0; i < started; i++) {
+        s[i] = (struct predict_source){ 0 };
+        if (finish_child(&s[i], &children[i], domains[i], o,
+                         rc ? line : err))
+            rc = -1;
+    }
+    for (size_t i = 0; rc && i < started; i++)
+        predict_source_dispose(&s[i]);
+    return rc;
+}

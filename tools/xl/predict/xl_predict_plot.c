@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-predict --plot: on the terminal by ourselves, to a file by
+ * gnuplot.
+ */
+#include <math.h>
+#include <string.h>
+
+#include <xenprecopy/units.h>
+
+#include "common/xl_gnuplot.h"
+#include "predict/xl_predict.h"
+
+#define POINTS 64
+#define WIDTH 64
+#define HEIGHT 16
+
+struct series {
+    double x[POINTS], y[POINTS];
+    int nr;
+    char mark;                      /* '-': a line across, a limit */
+    char name[XPC_UNIT_LEN + 16];
+};
+
+struct chart {
+    const char *title, *x_name, *y_name;
+    bool log_x;
+    struct series *series;
+    int nr;
+};
+
+/* The least downtime in ms at bandwidths around those asked for. */
+static void sweep(struct series *out, const struct predict_options *o,
+                  const struct xpc_curve *c, double side)
+{
+    double least = INFINITY, most = 0;
+    struct xpc_predict_params p;
+    struct xpc_predict_state s;
+    struct xpc_prediction r;
+
+    for (size_t i = 0; i < o->nr_bandwidths; i++) {
+        least = fmin(least, o->bandwidths[i]);
+        most = fmax(most, o->bandwidths[i]);
+    }
+    least /= 2;
+    most *= 2;
+    for (int i = 0; i < POINTS; i++) {
+        double rate = least * pow(most / least, i / (POINTS - 1.0));
+
+        xpc_cell_params(&p, &o->params, c, rate, 1);
+        xpc_predict_start(&s, c, &p);
+        xpc_predict_run(&r, c, &p, &s, side, NULL);
+        if (r.least_downtime_ns >= UINT64_MAX / 2)
+            continue;
+        out->x[out->nr] = rate * 8 / 1e6;
+        out->y[out->nr++] = r.least_downtime_ns / 1e6;
+    }
+}
+
+/* A limit is a line across. */
+static void level(struct series *out, double y, double x1, double x2)
+{
+    for (int i = 0; i < POINTS; i++, out->nr++) {
+        out->x[i] = x1 * pow(x2 / x1, i / (POINTS - 1.0));
+        out->y[i] = y;
+    }
+}
+
+/* What is dirty in MiB after each iteration at a bandwidth. */
+static void rounds(struct series *out, const struct predict_options *o,
+                   const struct xpc_curve *c, uint64_t bandwidth)
+{
+    struct xpc_predict_round r[POINTS];
+    struct xpc_predict_trace trace = { r, POINTS, 0 };
+    struct xpc_predict_params p;
+    struct xpc_predict_state s;
+    struct xpc_prediction end;
+
+    xpc_cell_params(&p, &o->params, c, bandwidth, 1);
+    xpc_predict_start(&s, c, &p);
+    xpc_predict_run(&end, c, &p, &s, 0, &trace);
+    for (size_t i = 0; i < trace.nr && i < 20; i++, out->nr++) {
+        out->x[i] = i + 1;
+        out->y[i] = fmax(r[i].dirty_pages * XPC_PAGE_SIZE / 1048576, 0.01);
+    }
+}
+
+/* ---- on the terminal -------------------------------------------------- */
+
+struct range {
+    double low, high;
+};
+
+static struct range range_of(const struct chart *c, bool y)
+{
+    struct range r = { INFINITY, -INFINITY };
+
+    for (int i = 0; i < c->nr; i++) {
+        for (int j = 0; j < c->series[i].nr; j++) {
+            double v = y ? c->series[i].y[j] : c->series[i].x[j];
+
+            r.low = fmin(r.low, v);
+            r.high = fmax(r.high, v);
+        }
+    }
+    if (!(r.high > r.low))
+        r.high = r.low * 2;
+    return r;
+}
+
+static int place(double v, struct range r, bool logarithmic, int cells)
+{
+    double share = logarithmic ? log(v / r.low) / log(r.high / r.low) :
+                                 (v - r.low) / (r.high - r.low);
+
+    return fmin(fmax(lround(share * (cells - 1)), 0), cells - 1);
+}
+
+static void draw(FILE *out, const struct chart *c)
+{
+    struct range x = range_of(c, false), y = range_of(c, true);
+    char grid[HEIGHT][WIDTH + 1];
+
+    memset(grid, ' ', sizeof(grid));
+    for (int i = 0; i < c->nr; i++) {
+        const struct series *s = &c->series[i];
+
+        for (int j = 0; j < s->nr; j++)
+            grid[HEIGHT - 1 - place(s->y[j], y, true, HEIGHT)]
+                [place(s->x[j], x, c->log_x, WIDTH)] = s->mark;
+    }
+    fprintf(out, "\n%s\n%10s\n", c->title, c->y_name);
+    for (int row = 0; row < HEIGHT; row++) {
+        double share = 1 - row / (HEIGHT - 1.0);
+
+        grid[row][WIDTH] = 0;
+        if (row % 5 == 0)
+            fprintf(out, "%10.4g |%s\n", y.low * pow(y.high / y.low, share),
+                    grid[row]);
+        else
+            fprintf(out, "%10s |%s\n", "", grid[row]);
+    }
+    fprintf(out, "%10s +", "");
+    for (int i = 0; i < WIDTH; i++)
+        fputc('-', out);
+    fprintf(out, "\n%12s%-*.4g%.4g %s\n", "", WIDTH - 4, x.low, x.high,
+            c->x_name);
+    for (int i = 0; i < c->nr; i++)
+        fprintf(out, "%12s%c %s\n", "", c->series[i].mark,
+                c->series[i].name);
+}
+
+/* ---- by gnuplot ------------------------------------------------------- */
+
+static void feed_chart(FILE *g, const struct chart *c)
+{
+    fprintf(g, "set title '%s'\nset xlabel '%s'\nset ylabel '%s'\n"
+            "set logscale y\n%s logscale x\nplot ", c->title, c->x_name,
+            c->y_name, c->log_x ? "set" : "unset");
+    for (int i = 0; i < c->nr; i++)
+        fprintf(g, "%s'-' with %s title '%s'", i ? ", " : "",
+                c->series[i].mark == '-' ? "lines dashtype 2" : "linespoints",
+                c->series[i].name);
+    fputc('\n', g);
+    for (int i = 0; i < c->nr; i++) {
+        for (int j = 0; j < c->series[i].nr; j++)
+            fprintf(g, "%.9g %.9g\n", c->series[i].x[j], c->series[i].y[j]);
+        fputs("e\n", g);
+    }
+}
+
+static int plot_file(const char *file, const struct chart *charts, int nr,
+                     char err[XPC_ERR_LEN])
+{
+    FILE *g = gnuplot_open(file, 900, 1000, err);
+
+    if (!g)
+        return -1;
+    fprintf(g, "set multiplot layout %d,1\n", nr);
+    for (int i = 0; i < nr; i++)
+        feed_chart(g, &charts[i]);
+    fputs("unset multiplot\n", g);
+    return gnuplot_close(g, file, err);
+}
+
+/* ---- both ------------------------------------------------------------- */
+
+int predict_plot(FILE *out, const struct predict_options *o,
+                 const struct predict_source *s, char err[XPC_ERR_LEN])
+{
+    static struct series downtime[PREDICT_LIST_MAX + 3];
+    static struct series left[PREDICT_LIST_MAX];
+    struct chart charts[] = {
+        { .title = "Least downtime over bandwidth", .x_name = "Mbit/s",
+          .y_name = "ms", .log_x = true, .series = downtime },
+        { .title = "Dirty after each iteration, by bandwidth",
+          .x_name = "iteration", .y_name = "MiB", .series = left },
+    };
+    struct series *d = downtime;
+    char text[XPC_UNIT_LEN];
+
+    memset(downtime, 0, sizeof(downtime));
+    memset(left, 0, sizeof(left));
+    for (int side = -1; side <= 1; side += 2, d++) {
+        d->mark = '.';
+        strcpy(d->name, side < 0 ? "low" : "high");
+        sweep(d, o, &s->curve, side);
+    }
+    for (size_t i = 0; i < o->nr_downtimes; i++) {
+        if (!o->downtimes[i] || !downtime[0].nr)
+            continue;
+        d->mark = '-';
+        snprintf(d->name, sizeof(d->name), "limit %s",
+                 xpc_format_time(text, o->downtimes[i]));
+        level(d++, o->downtimes[i] / 1e6, downtime[0].x[0],
+              downtime[0].x[downtime[0].nr - 1]);
+    }
+    d->mark = '*';
+    strcpy(d->name, "expected");
+    sweep(d++, o, &s->curve, 0);
+    charts[0].nr = d - downtime;
+    for (size_t i = 0; i < o->nr_bandwidths; i++) {
+        left[i].mark = i < 26 ? 'a' + i : '*';
+        snprintf(left[i].name, sizeof(left[i].name), "%s",
+                 xpc_format_bandwidth(text, o->bandwidths[i]));
+        rounds(&left[i], o, &s->curve, o->bandwidths[i]);
+    }
+    charts[1].nr = o->nr_bandwidths;
+    if (o->plot_file)
+        return plot_file(o->plot_file, charts, 2, err);
+    draw(out, &charts[0]);
+    draw(out, &charts[1]);
+    return 0;
+}

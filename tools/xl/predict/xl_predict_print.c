@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-predict's output for people.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/units.h>
+
+#include "predict/xl_predict.h"
+
+#define COLUMN 9
+
+/* Rounded up, as nobody minds when it is over sooner: "4.3s", "1m41s". */
+static const char *total_text(char buf[XPC_UNIT_LEN], uint64_t ns)
+{
+    uint64_t s = (ns + XPC_S - 1) / XPC_S;
+
+    if (ns < 99 * XPC_S / 10)
+        snprintf(buf, XPC_UNIT_LEN, "%.1fs", ceil(ns / 1e8) / 10);
+    else if (s < 60)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"s", s);
+    else if (s < 3600)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"m%02"PRIu64"s", s / 60, s % 60);
+    else
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"h%02"PRIu64"m", s / 3600,
+                 s % 3600 / 60);
+    return buf;
+}
+
+static void print_source(FILE *out, const struct predict_source *s)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+    uint64_t bytes = s->curve.total_pages * XPC_PAGE_SIZE;
+
+    fprintf(out, "%s: %s, %.0f%% of it zero, %.1f MiB/s dirtied over %s\n",
+            s->name, xpc_format_bytes(a, bytes),
+            100.0 * s->curve.zero_pages / s->curve.total_pages, s->rate_mib,
+            xpc_format_time(b, s->longest_ns));
+}
+
+void predict_print_marks(FILE *out, const char *before,
+                         const struct predict_source *s)
+{
+    if (s->paused)
+        fprintf(out, "%s: %s was paused for a part of its measurement: it "
+                "writes more than this when it runs\n", before, s->name);
+    if (s->late)
+        fprintf(out, "%s: a period of %s was over 10%% late: the machine was "
+                "busy, and may have held the guest up\n", before, s->name);
+    if (s->ballooned)
+        fprintf(out, "%s: the memory of %s grew or shrank while it was "
+                "measured\n", before, s->name);
+}
+
+static void print_head(FILE *out, const struct predict_options *o)
+{
+    char t[XPC_UNIT_LEN];
+
+    fprintf(out, "%12s ", "Downtime>");
+    for (size_t i = 0; i < o->nr_downtimes; i++)
+        fprintf(out, " %*s", COLUMN, o->downtimes[i] ?
+                xpc_format_time(t, o->downtimes[i]) : "unlimited");
+    fprintf(out, "  %s\n", "least downtime");
+}
+
+static void print_cell(FILE *out, const struct xpc_cell *cell)
+{
+    char t[XPC_UNIT_LEN], marked[XPC_UNIT_LEN + 2];
+
+    snprintf(marked, sizeof(marked), "%s%s", cell->converges ?
+             total_text(t, cell->total_ns) : "-", cell->marginal ? "~" : "");
+    fprintf(out, " %*s", COLUMN, marked);
+}
+
+/* The advice for a cell that has a limit; they come in the cells' order. */
+static const struct xpc_cell_advice *advice_of(const struct xpc_cells *c,
+                                               const struct predict_options *o,
+                                               size_t domain, size_t row,
+                                               size_t column)
+{
+    size_t limits = 0, before = 0;
+
+    for (size_t i = 0; i < o->nr_downtimes; i++) {
+        before += i < column && o->downtimes[i];
+        limits += !!o->downtimes[i];
+    }
+    return &c->advice[(domain * o->nr_bandwidths + row) * limits + before];
+}
+
+/* The column with the strictest limit, or nr_downtimes. */
+static size_t strictest(const struct predict_options *o)
+{
+    size_t best = o->nr_downtimes;
+
+    for (size_t i = 0; i < o->nr_downtimes; i++) {
+        if (o->downtimes[i] && (best == o->nr_downtimes ||
+                                o->downtimes[i] < o->downtimes[best]))
+            best = i;
+    }
+    return best;
+}
+
+static void print_needs(FILE *out, const struct xpc_cells *c,
+                        const struct predict_options *o, size_t domain)
+{
+    char t[XPC_UNIT_LEN];
+
+    fprintf(out, "%12s ", "least Mbit/s");
+    for (size_t i = 0; i < o->nr_downtimes; i++) {
+        uint64_t least = o->downtimes[i] ?
+            advice_of(c, o, domain, 0, i)->least_bandwidth_bits_per_s : 0;
+
+        snprintf(t, sizeof(t), least ? "%.0f" : "-", ceil(least / 1e6));
+        fprintf(out, " %*s", COLUMN, t);
+    }
+    fputc('\n', out);
+}
+
+static void print_table(FILE *out, const struct xpc_cells *c,
+                        const struct predict_options *o, size_t domain)
+{
+    size_t limit = strictest(o), columns = o->nr_downtimes;
+    char b[XPC_UNIT_LEN];
+    uint64_t least;
+
+    print_head(out, o);
+    for (size_t row = 0; row < o->nr_bandwidths; row++) {
+        fprintf(out, "%12s ", xpc_format_bandwidth(b, o->bandwidths[row]));
+        for (size_t i = 0; i < columns; i++)
+            print_cell(out, &c->cells[(domain * o->nr_bandwidths + row) *
+                                      columns + i]);
+        if (limit < columns) {
+            least = advice_of(c, o, domain, row, limit)->least_downtime_ns;
+            fprintf(out, "  %s", least ? xpc_format_time(b, least) : "-");
+        }
+        fputc('\n', out);
+    }
+    if (limit < columns)
+        print_needs(out, c, o, domain);
+}
+
+static void print_advice(FILE *out, const struct xpc_cells *c,
+                         const struct predict_options *o, size_t domain)
+{
+    size_t limit = strictest(o);
+    char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN];
+
+    if (limit == o->nr_downtimes)
+        return;
+    for (size_t row = 0; row < o->nr_bandwidths; row++) {
+        const struct xpc_cell_advice *a = advice_of(c, o, domain, row, limit);
+
+        fprintf(out, "At %s, limit %s: %s.\n",
+                xpc_format_bandwidth(b, o->bandwidths[row]),
+                xpc_format_time(t, o->downtimes[limit]), a->text);
+        if (a->options)
+            fprintf(out, "    xl migrate %s\n", a->options);
+    }
+}
+
+static void print_step(FILE *out, const struct xpc_cell_step *s)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], d[XPC_UNIT_LEN], x[XPC_UNIT_LEN];
+    char r[XPC_UNIT_LEN];
+
+    fprintf(out, "  %-20s ", s->domain);
+    if (s->possible)
+        fprintf(out, "%9s %9s %6"PRIu64" %11s %10s", total_text(a,
+                s->start_ns), total_text(b, s->end_ns), s->concurrency,
+                xpc_format_bandwidth(r, s->bandwidth_bits_per_s / 8),
+                xpc_format_time(d, s->predicted_ns));
+    else
+        fprintf(out, "%9s %9s %6s %11s %10s", "-", "-", "-",
+                xpc_format_bandwidth(r, s->bandwidth_bits_per_s / 8),
+                "-");
+    fprintf(out, " %12s%s\n", xpc_format_time(x, s->at_once_ns),
+            s->at_once_converges ? "" : " over the limit");
+}
+
+static void print_plan(FILE *out, const struct xpc_cell_plan *p)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], d[XPC_UNIT_LEN];
+    size_t hopeless = 0;
+
+    for (size_t i = 0; i < p->nr_steps; i++)
+        hopeless += !p->steps[i].possible;
+    fprintf(out, "\nEvacuation of %zu domains over %s within %s of downtime "
+            "each: %s, at most %"PRIu64" at once", p->nr_steps,
+            xpc_format_bandwidth(a, p->bandwidth_bits_per_s / 8),
+            xpc_format_time(b, p->downtime_ns), total_text(d, p->total_ns),
+            p->concurrency);
+    fprintf(out, hopeless ? "; %zu can't be moved within it\n" : "\n",
+            hopeless);
+    fprintf(out, "  %-20s %9s %9s %6s %11s %10s %12s\n", "domain", "start",
+            "end", "share", "bandwidth", "downtime", "all at once");
+    for (size_t i = 0; i < p->nr_steps; i++)
+        print_step(out, &p->steps[i]);
+    fprintf(out, "  All at once would take %s of downtime in all; %"PRIu64
+            " would be over the limit.\n",
+            xpc_format_time(a, p->at_once_sum_ns), p->at_once_over_limit);
+}
+
+void predict_print(FILE *out, const struct xpc_cells *c,
+                   const struct predict_options *o,
+                   const struct predict_source *sources, size_t nr)
+{
+    bool marginal = false;
+
+    for (size_t i = 0; i < nr; i++) {
+        if (i)
+            fputc('\n', out);
+        print_source(out, &sources[i]);
+        print_table(out, c, o, i);
+        print_advice(out, c, o, i);
+        predict_print_marks(out, "Caution", &sources[i]);
+    }
+    for (size_t i = 0; i < c->nr_cells; i++)
+        marginal = marginal || c->cells[i].marginal;
+    fprintf(out, "\n-: does not converge.%s\n", marginal ? " ~: within the "
+            "uncertainty of the measurement it could turn out the other "
+            "way." : "");
+    for (size_t i = 0; i < c->nr_plans; i++)
+        print_plan(out, &c->plans[i]);
+}

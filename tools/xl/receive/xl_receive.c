@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-receive: the stock one, behind what puts several connections
+ * together.
+ *
+ * The source is shown the stock banner. If it then begins as a stock source
+ * does, everything goes to a stock receiver unchanged. If it says hello
+ * (channels/wire.h), the stock receiver is given what the channels carry.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "migrate/xl_migrate.h"
+#include "receive/xl_receive.h"
+
+/* So much says which it is: the header of a stock source. */
+#define BEGIN MIGRATE_HEADER_SIZE
+#define AT_ONCE (1u << 20)
+
+/* ---- reading and writing ------------------------------------------------- */
+
+/* 0, or -1 with errno. */
+static int wait_for(int fd, uint64_t deadline_ns)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    uint64_t now;
+    int r;
+
+    for (;;) {
+        now = clock_now_ns();
+        if (deadline_ns && now >= deadline_ns) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        r = poll(&p, 1, deadline_ns ? (int)((deadline_ns - now) / 1000000) + 1
+                                    : -1);
+        if (r > 0)
+            return 0;
+        if (r < 0 && errno != EINTR)
+            return -1;
+    }
+}
+
+int receive_read(int fd, void *to, size_t len, uint64_t deadline_ns)
+{
+    char *p = to;
+    ssize_t n;
+
+    while (len) {
+        if (wait_for(fd, deadline_ns))
+            return -1;
+        n = read(fd, p, len);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (!n)
+            errno = EPIPE;
+        if (n <= 0)
+            return -1;
+        p += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int receive_write(int fd, const void *data, size_t len)
+{
+    struct pollfd room = { .fd = fd, .events = POLLOUT };
+    const char *p = data;
+    ssize_t n;
+
+    while (len) {
+        n = write(fd, p, len);
+        if (n < 0 && errno == EAGAIN)
+            poll(&room, 1, -1);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return -1;
+        if (n > 0) {
+            p += n;
+            len -= n;
+        }
+    }
+    return 0;
+}
+
+/* ---- a stock source ------------------------------------------------------ */
+
+static bool is_pipe(int fd)
+{
+    struct stat st;
+
+    return !fstat(fd, &st) && S_ISFIFO(st.st_mode);
+}
+
+/*
+ * Without a copy from a pipe. From a socket, which sshd has, the kernel would
+ * wait for more with the other pipe locked, and what is in it could not be
+ * read. Returns as read() does.
+ */
+static ssize_t pass_some(bool from_pipe, int to)
+{
+    static char buf[AT_ONCE / 4];
+    ssize_t n;
+
+    if (from_pipe)
+        return splice(STDIN_FILENO, NULL, to, NULL, AT_ONCE, SPLICE_F_MOVE);
+    n = read(STDIN_FILENO, buf, sizeof(buf));
+    return n > 0 && receive_write(to, buf, n) ? -1 : n;
+}
+
+static void *pass_on(void *arg)
+{
+    bool from_pipe = is_pipe(STDIN_FILENO);
+    int to = (intptr_t)arg;
+    ssize_t n;
+
+    do {
+        n = pass_some(from_pipe, to);
+        if (n < 0 && errno == EAGAIN)
+            wait_for(STDIN_FILENO, 0);
+    } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+    close(to);
+    return NULL;
+}
+
+static int receive_plain(const uint8_t *begin)
+{
+    struct stock s;
+    pthread_t thread;
+
+    if (stock_start(&s))
+        return EXIT_FAILURE;
+    if (receive_write(s.in, begin, BEGIN) ||
+        pthread_create(&thread, NULL, pass_on, (void *)(intptr_t)s.in)) {
+        fprintf(stderr, RECEIVE_SAY "can't speak to the stock receiver: %s\n",
+                strerror(errno));
+        close(s.in);
+    }
+    /* The thread outlives this function, and ends with the process. */
+    stock_speaks(&s, -1);
+    return stock_end(&s);
+}
+
+/* ---- the command --------------------------------------------------------- */
+
+/* What is not the receiving end of a migration is none of our business. */
+static bool is_ours(int argc, char **argv)
+{
+    static const struct option none[] = { { 0 } };
+    int opt;
+
+    optind = 0;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "Fedp", none, NULL)) >= 0) {
+        if (opt == '?')
+            return false;
+    }
+    return optind == argc;
+}
+
+static const char *why(void)
+{
+    return errno == EPIPE ? "the source has closed the connection" :
+                            strerror(errno);
+}
+
+static int receive(void)
+{
+    uint8_t begin[CHANNEL_HELLO_SIZE];
+
+    if (receive_write(STDOUT_FILENO, MIGRATE_BANNER,
+                      strlen(MIGRATE_BANNER)) ||
+        /* As patient as the stock one: there may be a user at the source. */
+        receive_read(STDIN_FILENO, begin, BEGIN, 0)) {
+        fprintf(stderr, RECEIVE_SAY "no migration has come: %s\n", why());
+        return EXIT_FAILURE;
+    }
+    if (!channel_hello_is(begin))
+        return receive_plain(begin);
+    if (receive_read(STDIN_FILENO, begin + BEGIN, sizeof(begin) - BEGIN,
+                     clock_now_ns() + RECEIVE_PATIENCE_MS * XPC_MS)) {
+        fprintf(stderr, RECEIVE_SAY "hello ended in its middle: %s\n",
+                why());
+        return EXIT_FAILURE;
+    }
+    return receive_channels(begin);
+}
+
+int cmd_migrate_receive(int argc, char **argv)
+{
+    char err[512];
+
+    if (!is_ours(argc, argv))
+        return xl_exec_stock(xl_globals.argv);
+    if (!xl_stock_path(err, sizeof(err))) {
+        fprintf(stderr, "xl: %s\n", err);
+        return 127;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);   /* whatever it was: we have a child */
+    return receive();
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl migrate-receive over several connections.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "channels/in.h"
+#include "receive/xl_receive.h"
+
+struct receiver {
+    struct channel_hello hello;
+    struct meeting meeting;
+    struct stock stock;
+    int in[CHANNELS_MAX], keeper[CHANNELS_MAX];     /* -1: not there yet */
+};
+
+static int answer(int fd)
+{
+    uint8_t bytes[CHANNEL_ANSWER_SIZE];
+
+    channel_answer_put(bytes);
+    if (!receive_write(fd, bytes, sizeof(bytes)))
+        return 0;
+    fprintf(stderr, RECEIVE_SAY "can't answer: %s\n", strerror(errno));
+    return -1;
+}
+
+/* What one says that has the token can't be by chance: then all is over. */
+static int seat(struct receiver *r, struct arrival *g)
+{
+    unsigned int i = g->hello.index;
+
+    if (g->hello.nr != r->hello.nr || g->hello.codec != r->hello.codec ||
+        r->in[i] >= 0) {
+        fprintf(stderr, RECEIVE_SAY "connection %u is none of ours, or has "
+                "come before\n", i);
+        close(g->out);
+        close(g->in);
+        close(g->keeper);
+        return -1;
+    }
+    r->in[i] = g->in;
+    r->keeper[i] = g->keeper;
+    i = answer(g->out);
+    close(g->out);
+    return i;
+}
+
+static int gather(struct receiver *r)
+{
+    uint64_t deadline_ns = clock_now_ns() +
+                           RECEIVE_PATIENCE_MS * UINT64_C(1000000);
+    struct arrival g;
+
+    for (unsigned int n = 1; n < r->hello.nr; n++) {
+        if (meeting_wait(&r->meeting, &r->hello, &g, deadline_ns))
+            return -1;
+        if (n + 1 == r->hello.nr)
+            meeting_close(&r->meeting);
+        if (seat(r, &g))
+            return -1;
+    }
+    return 0;
+}
+
+/* The stream, and what follows. Returns the exit status. */
+static int run(struct receiver *r)
+{
+    struct channel_in *in = channel_in_start(r->in, r->hello.nr,
+                                             r->hello.token, r->hello.codec,
+                                             r->stock.in);
+    const char *error = NULL;
+    int status;
+
+    if (!in) {
+        fprintf(stderr, RECEIVE_SAY "can't receive: %s\n", strerror(errno));
+        close(r->stock.in);
+        stock_end(&r->stock);
+        return EXIT_FAILURE;
+    }
+    if (stock_speaks(&r->stock, channel_in_done_fd(in)) > 0) {
+        error = channel_in_error(in);
+        if (error)
+            fprintf(stderr, RECEIVE_SAY "%s\n", error);
+        stock_speaks(&r->stock, -1);
+    }
+    status = stock_end(&r->stock);
+    if (error && !status)
+        status = EXIT_FAILURE;
+    channel_in_stop(in);
+    return status;
+}
+
+static int receive_first(struct receiver *r)
+{
+    int status;
+
+    if (r->hello.nr > 1 && meeting_open(&r->meeting, r->hello.token))
+        return EXIT_FAILURE;
+    if (stock_start(&r->stock)) {
+        meeting_close(&r->meeting);
+        return EXIT_FAILURE;
+    }
+    r->in[0] = STDIN_FILENO;
+    if (answer(STDOUT_FILENO) || gather(r)) {
+        meeting_close(&r->meeting);
+        close(r->stock.in);
+        stock_speaks(&r->stock, -1);
+        status = stock_end(&r->stock);
+        return status ? status : EXIT_FAILURE;
+    }
+    return run(r);
+}
+
+int receive_channels(const uint8_t *hello)
+{
+    struct receiver r = { .meeting.fd = -1 };
+    const char *why = channel_hello_get(&r.hello, hello);
+
+    if (why) {
+        fprintf(stderr, RECEIVE_SAY "refused: %s\n", why);
+        return EXIT_FAILURE;
+    }
+    if (r.hello.index)
+        return meeting_join(hello, r.hello.token);
+    for (int i = 0; i < CHANNELS_MAX; i++)
+        r.in[i] = r.keeper[i] = -1;
+    return receive_first(&r);
+}
