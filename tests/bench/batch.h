@@ -48,7 +48,7 @@ static inline void batch_write(batch_write_fn *write, void *to,
                                struct iovec *iov, int iovcnt)
 {
     while (iovcnt) {
-        save_iov_advance(&iov, &iovcnt,
+        iov_advance(&iov, &iovcnt,
                          write(to, iov, iovcnt < 1024 ? iovcnt : 1024));
     }
 }

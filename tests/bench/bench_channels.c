@@ -368,7 +368,7 @@ static void row(const char *way, unsigned int share, unsigned int threads,
 static void table(const char *way, unsigned int share)
 {
     struct outcome plain = run_plain(way);
-    unsigned int spare = save_workers_spare(1);
+    unsigned int spare = workers_spare(1);
     /* What the threads are worth is seen best where the way is fastest. */
     unsigned int first = strcmp(way, "pipe") ? spare : 0;
 

@@ -93,7 +93,7 @@ static size_t write_some(void *to, struct iovec *iov, int iovcnt)
         if (n <= 0)
             err(1, "writev");
         save_stream_written(w->s, o, z->nr_out, n);
-        save_iov_advance(&o, &z->nr_out, n);
+        iov_advance(&o, &z->nr_out, n);
     }
     return taken;
 }
@@ -181,13 +181,13 @@ static void look(void *arg, size_t begin, size_t end)
     xpc_zero_pages(page + begin, end - begin, zero + begin);
 }
 
-static double gb_per_s(struct save_workers *w, save_work_fn *fn)
+static double gb_per_s(struct workers *w, workers_fn *fn)
 {
     uint64_t begun, ns, best = UINT64_MAX;
 
     for (int i = 0; i < 2 * TRIES; i++) {
         begun = clock_now_ns();
-        save_workers_run(w, fn, NULL, MEMORY_PAGES, 64);
+        workers_run(w, fn, NULL, MEMORY_PAGES, 64);
         ns = clock_now_ns() - begun;
         if (ns < best)
             best = ns;
@@ -197,19 +197,19 @@ static double gb_per_s(struct save_workers *w, save_work_fn *fn)
 
 static void bandwidth(unsigned int threads)
 {
-    struct save_workers *w = save_workers_start(threads);
+    struct workers *w = workers_start(threads);
     double memory_gb = gb_per_s(w, just_read);
     char name[100];
 
     snprintf(name, sizeof(name), "stream: looking at zero pages, %u threads",
              1 + threads);
     figure(name, gb_per_s(w, look), "GB/s", memory_gb);
-    save_workers_stop(w);
+    workers_stop(w);
 }
 
 int main(void)
 {
-    unsigned int spare = save_workers_spare(THREADS_MAX - 1);
+    unsigned int spare = workers_spare(THREADS_MAX - 1);
 
     memory = mmap(NULL, MEMORY_PAGES * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

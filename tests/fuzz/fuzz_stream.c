@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../unit/stream_reader.h"
+#include "support/stream_reader.h"
 #include "save/stream/zero.h"
 
 #define PIECES 512

@@ -29,7 +29,7 @@ static int writev_exact(struct iovec *iov, int iovcnt)
             continue;
         if (n < 0)
             return -1;
-        save_iov_advance(&iov, &iovcnt, n);
+        iov_advance(&iov, &iovcnt, n);
     }
     return 0;
 }

@@ -66,7 +66,7 @@ static inline void put(struct channel_out *out, const unsigned char *p,
 }
 
 /* 0, or -1: they can't be had. */
-static inline int borrow(int fd, struct channel_lend *m)
+static inline int borrow(int fd, struct channel_handover *m)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -83,8 +83,8 @@ static inline int over_channels(size_t len)
 {
     struct channel_out_how how = { .level = 1,
                                    .codec = w.progress.params.compress };
-    char *p = getenv(CHANNEL_LEND_ENV);
-    struct channel_lend m = { 0 };
+    char *p = getenv(CHANNEL_HANDOVER_ENV);
+    struct channel_handover m = { 0 };
     int fd[1 + CHANNELS_MAX], nr = 0, r;
     struct channel_out *out;
 
@@ -105,7 +105,7 @@ static inline int over_channels(size_t len)
     channel_out_flush(out);
     while (!(r = channel_out_left(out)))
         wait_a_while(out);
-    m = (struct channel_lend){ .word = CHANNEL_BACK,
+    m = (struct channel_handover){ .word = CHANNEL_BACK,
                                .sequence = channel_out_sequence(out) };
     if (r > 0 && !w.save_rc)
         send(fd[0], &m, sizeof(m), 0);
@@ -179,7 +179,7 @@ static inline int teardown(void **state)
     (void)state;
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_null(w.s.channels);
-    assert_null(getenv(CHANNEL_LEND_ENV));
+    assert_null(getenv(CHANNEL_HANDOVER_ENV));
     sender_teardown();
     assert_int_equal(nr_files("/proc/self/fd"), t.open_files);
     while (nr_files(stock.run) && clock_now_ns() < until)

@@ -186,7 +186,7 @@ int xen_dm_log_off(uint32_t domid)
     return 0;
 }
 
-void save_orphan_watch(void)
+void save_toolstack_watch(void)
 {
 }
 
@@ -336,7 +336,7 @@ static inline int save_to(int fd, const char *params, int (*script)(void),
     rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
                         -1);
     xpc_report_init(r);
-    assert_int_equal(xpc_store_read_report((struct xs_handle *)&fake, 7, r,
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, r,
                                            err), 0);
     assert_null(fake_get(DIR "active"));
     assert_null(fake_get(DIR "cancel"));

@@ -10,8 +10,8 @@ DEPS_TEST += gnuplot-nox
 
 # Objects outside the engine and base that a module's tests need.
 needs = $(eval TEST_OBJS_torture_$(1) += $(call objs,$(addprefix $(guest)/,$(2))))
-$(call needs,save_orphan,save/toolstack_watch.c)
-$(call needs,save_still,save/suspend_time.c xen/store.c)
+$(call needs,toolstack_watch,save/toolstack_watch.c)
+$(call needs,suspend_time,save/suspend_time.c xen/store.c)
 $(call needs,save_sampler,save/sampler.c)
 $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
@@ -59,8 +59,8 @@ TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
 # Those in which threads run beside each other.
 TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
-	save_channels save_control save_policy save_sampler save_still \
-	save_watchdog save_workers save_write save_zero xl_channels \
+	save_channels save_control save_policy save_sampler suspend_time \
+	save_watchdog workers save_write save_zero xl_channels \
 	xl_channels_broken xl_receive xl_receive_meet)
 
 .SECONDEXPANSION:

@@ -141,7 +141,7 @@ static void torture_libxl_precopy_helper_from_the_environment(void **state)
 
 static void torture_libxl_precopy_path_is_the_toolstacks(void **state)
 {
-    char path[XPC_STORE_PATH_LEN], small[8];
+    char path[XEN_STORE_PATH_LEN], small[8];
 
     (void)state;
     libxl_domain_precopy_path(42, path, sizeof(path));

@@ -46,7 +46,7 @@ static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
 /* Lends the channels, and ends the stream when they come back. */
 static void *lend(void *arg)
 {
-    struct channel_lend m;
+    struct channel_handover m;
 
     (void)arg;
     if (recv(far.lend[0], &m, sizeof(m), 0) != sizeof(m) ||
@@ -57,7 +57,7 @@ static void *lend(void *arg)
         return NULL;
     }
     write_frame(CHANNEL_DATA, 0, FIRST, sizeof(FIRST));
-    m = (struct channel_lend){ .word = CHANNEL_LEND, .sequence = 1 };
+    m = (struct channel_handover){ .word = CHANNEL_LEND, .sequence = 1 };
     memcpy(m.token, token, sizeof(token));
     send(far.lend[0], &m, sizeof(m), MSG_NOSIGNAL);
     if (recv(far.lend[0], &m, sizeof(m), 0) == sizeof(m) &&
@@ -85,7 +85,7 @@ static int setup(void **state)
         far.sent[i] = fd[1];
         sprintf(env + strlen(env), ",%d", fd[1]);
     }
-    setenv(CHANNEL_LEND_ENV, env, 1);
+    setenv(CHANNEL_HANDOVER_ENV, env, 1);
     assert_int_equal(pthread_create(&far.toolstack, NULL, lend, NULL), 0);
     return 0;
 }
@@ -134,7 +134,7 @@ static int teardown(void **state)
     channel_in_stop(far.in);
     for (int i = 0; i < NR; i++)
         close(far.received[i]);
-    unsetenv(CHANNEL_LEND_ENV);
+    unsetenv(CHANNEL_HANDOVER_ENV);
     pipe_reader_dispose(&far.stock);
     return 0;
 }
@@ -554,7 +554,7 @@ static void torture_save_channels_are_needed_where_asked_for(void **state)
     struct xpc_report r;
 
     (void)state;
-    unsetenv(CHANNEL_LEND_ENV);
+    unsetenv(CHANNEL_HANDOVER_ENV);
     assert_int_equal(save_to(null, "{\"compress\":\"zstd\"}",
                              script_is_stopped, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);

@@ -61,7 +61,7 @@ static void read_report(struct xpc_report *r)
     char err[XPC_ERR_LEN];
 
     xpc_report_init(r);
-    assert_int_equal(xpc_store_read_report((struct xs_handle *)&fake, 7, r,
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, r,
                                            err), 0);
 }
 

@@ -145,7 +145,7 @@ static void torture_save_policy_a_paused_guest_is_not_asked(void **state)
     struct xpc_report r;
 
     (void)state;
-    save_still_grace_ns = 0;
+    domain_pause_grace_ns = 0;
     save_paused(UINT_MAX, &r);
     assert_int_equal(suspend_result, 0);
     assert_false(w.asked_to_suspend);
@@ -163,7 +163,7 @@ static void torture_save_policy_a_short_pause_is_waited_for(void **state)
     struct xpc_report r;
 
     (void)state;
-    save_still_grace_ns = 3600 * XPC_S;
+    domain_pause_grace_ns = 3600 * XPC_S;
     save_paused(3, &r);
     assert_int_equal(suspend_result, 1);
     assert_true(w.asked_to_suspend);

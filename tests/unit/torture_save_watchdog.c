@@ -55,10 +55,10 @@ bool xs_write(struct xs_handle *xs, xs_transaction_t t, const char *path,
     return true;
 }
 
-const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
+const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,
                            const char *leaf)
 {
-    snprintf(buf, XPC_STORE_PATH_LEN, "%u/%s", domid, leaf);
+    snprintf(buf, XEN_STORE_PATH_LEN, "%u/%s", domid, leaf);
     return buf;
 }
 

@@ -61,7 +61,7 @@ static void write_iov(struct iovec *iov, int iovcnt)
         size_t n = call(iov, iovcnt < t.iov_max ? iovcnt : t.iov_max);
 
         assert_true(n > 0);
-        save_iov_advance(&iov, &iovcnt, n);
+        iov_advance(&iov, &iovcnt, n);
     }
 }
 

@@ -26,13 +26,13 @@ static int store_prepare(struct xs_handle *xs, uint32_t domid,
 {
     struct xpc_params p;
 
-    if (xpc_store_clear(xs, domid))
+    if (xen_store_clear(xs, domid))
         return ERROR_FAIL;
     if (params) {
         p = *params;
         p.once = true;
     }
-    return xpc_store_write_once(xs, domid, params ? &p : NULL) ?
+    return xen_store_write_once(xs, domid, params ? &p : NULL) ?
            ERROR_FAIL : 0;
 }
 
@@ -89,7 +89,7 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
                               ao_how);
     /* The save helper removes them, unless it was never started. */
     if (rc)
-        xpc_store_forget_once(xs, domid);
+        xen_store_forget_once(xs, domid);
 
  out:
     if (xs)
@@ -123,27 +123,27 @@ static int read_report(struct xs_handle *xs, uint32_t domid, void *report)
 {
     char err[XPC_ERR_LEN];
 
-    return xpc_store_read_report(xs, domid, report, err);
+    return xen_store_read_report(xs, domid, report, err);
 }
 
 static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
 {
     char err[XPC_ERR_LEN];
 
-    return xpc_store_read(xs, domid, "progress", &xpc_iteration_type, it,
+    return xen_store_read(xs, domid, "progress", &xpc_iteration_type, it,
                           err);
 }
 
 static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
 {
-    xpc_store_guest(xs, domid, guest);
+    xen_store_guest(xs, domid, guest);
     return 0;
 }
 
 static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
 {
     (void)unused;
-    return xpc_store_clear(xs, domid);
+    return xen_store_clear(xs, domid);
 }
 
 int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
@@ -169,9 +169,9 @@ int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
 
 void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
-    snprintf(buf, len, "%s", xpc_store_path(path, domid, NULL));
+    snprintf(buf, len, "%s", xen_store_path(path, domid, NULL));
 }
 
 int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid)

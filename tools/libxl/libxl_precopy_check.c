@@ -242,7 +242,7 @@ static int check_alone(uint32_t domid, char *err)
 
 static int check_store(uint32_t domid, char *err)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     struct xs_handle *xs = xs_open(0);
     int rc = 0;
 
@@ -257,7 +257,7 @@ static int check_store(uint32_t domid, char *err)
                     strerror(errno));
     else
         xs_rm(xs, XBT_NULL, path);
-    if (!rc && xpc_store_has_pci(xs, domid))
+    if (!rc && xen_store_has_pci(xs, domid))
         rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" has a PCI device "
                     "passed through, and Xen does not log the writes of such "
                     "a domain: xl pci-detach it first", domid);

@@ -22,7 +22,7 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
 
     *a = (libxl_precopy_active){ 0 };
     xpc_params_init(&a->params);
-    if (xpc_store_read(xs, domid, "active", &xpc_active_type, a, err))
+    if (xen_store_read(xs, domid, "active", &xpc_active_type, a, err))
         return -1;
     /*
      * A helper that was killed leaves the leaf behind, and its number is given
@@ -63,7 +63,7 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
         return -1;
     xpc_params_init(&asked);
     *params_r = a.params;
-    if (xpc_store_read(xs, domid, "current", &xpc_params_type, &asked, err))
+    if (xen_store_read(xs, domid, "current", &xpc_params_type, &asked, err))
         return 0;
     xpc_engine_settled(&asked, &a.params);
     if (!xpc_engine_check_change(&a.params, &asked, err, sizeof(err)))
@@ -73,7 +73,7 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
 
 static int write_params(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    return xpc_store_write(xs, domid, "current", &xpc_params_type, obj);
+    return xen_store_write(xs, domid, "current", &xpc_params_type, obj);
 }
 
 int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
@@ -120,9 +120,9 @@ int libxl_domain_precopy_set(libxl_ctx *ctx, uint32_t domid,
 
 static int read_refused(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    char path[XPC_STORE_PATH_LEN], **why_r = obj;
+    char path[XEN_STORE_PATH_LEN], **why_r = obj;
 
-    *why_r = xs_read(xs, XBT_NULL, xpc_store_path(path, domid, "refused"),
+    *why_r = xs_read(xs, XBT_NULL, xen_store_path(path, domid, "refused"),
                      NULL);
     return *why_r ? 0 : -1;
 }
@@ -138,13 +138,13 @@ int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
 
 static int write_cancel(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     libxl_precopy_active a;
 
     (void)obj;
     if (read_active(xs, domid, &a))
         return -1;
-    return xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "cancel"), "",
+    return xs_write(xs, XBT_NULL, xen_store_path(path, domid, "cancel"), "",
                     0) ? 0 : -1;
 }
 

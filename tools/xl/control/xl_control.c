@@ -168,11 +168,11 @@ static bool look_at_migration(struct control *c, struct control_state *st)
 static bool is_taken_back(const struct control *c)
 {
     struct xs_handle *xs = xs_open(0);
-    char path[XPC_STORE_PATH_LEN], *value = NULL;
+    char path[XEN_STORE_PATH_LEN], *value = NULL;
     long pid;
 
     if (xs) {
-        value = xs_read(xs, XBT_NULL, xpc_store_path(path, c->domid,
+        value = xs_read(xs, XBT_NULL, xen_store_path(path, c->domid,
                                                      "taking-back"), NULL);
         xs_close(xs);
     }
@@ -261,7 +261,7 @@ const char *control_end_text(const struct control *c,
 
 static void open_watch(struct control *c)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
     c->watch = xs_open(0);
     if (!c->watch)

@@ -101,12 +101,14 @@ static int pass_on(struct channels *c)
  */
 static int lend(struct channels *c)
 {
-    struct channel_lend m;
+    struct channel_handover m;
 
     if (recv(c->lend_fd, &m, sizeof(m), 0) != sizeof(m) ||
         m.word != CHANNEL_ASK || pass_on(c) < 0)
         return -1;
-    m = (struct channel_lend){ .word = CHANNEL_LEND, .sequence = c->sequence };
+    m = (struct channel_handover){
+        .word = CHANNEL_LEND, .sequence = c->sequence,
+    };
     memcpy(m.token, c->token, sizeof(m.token));
     if (send(c->lend_fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m) ||
         wait_either(c, -1, 0, c->lend_fd) != 1 ||
@@ -187,7 +189,7 @@ int channels_begin(struct sender *s)
 
     s->t.further_silent = true;
     if (!open_all(s, &s->t.send_fd) &&
-        !(errno = save_thread_start(&c->thread, relay, c))) {
+        !(errno = thread_start(&c->thread, relay, c))) {
         c->running = true;
         return 0;
     }
@@ -211,9 +213,9 @@ void channels_inherit(struct sender *s, bool children_too)
                       c->further[i].send_fd);
     }
     if (children_too)
-        setenv(CHANNEL_LEND_ENV, env, 1);
+        setenv(CHANNEL_HANDOVER_ENV, env, 1);
     else
-        unsetenv(CHANNEL_LEND_ENV);
+        unsetenv(CHANNEL_HANDOVER_ENV);
 }
 
 /* libxl has written all that it will, and so have we. */

@@ -54,7 +54,7 @@ static int read_report(struct sender *s)
 
 static void watch_open(struct save *v)
 {
-    char path[XPC_STORE_PATH_LEN], request[XEN_SUSPEND_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN], request[XEN_SUSPEND_PATH_LEN];
 
     v->xs = xs_open(0);
     if (!v->xs)
@@ -76,14 +76,14 @@ static void show_iterations(struct save *v)
     char leaf[64], err[XPC_ERR_LEN];
     uint64_t last, n;
 
-    if (xpc_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
+    if (xen_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
                        &it, err))
         return;
     last = it.number;
-    n = last > XPC_STORE_ITERATIONS ? last - XPC_STORE_ITERATIONS : 0;
+    n = last > XEN_STORE_ITERATIONS ? last - XEN_STORE_ITERATIONS : 0;
     for (n = n > p->shown ? n + 1 : p->shown + 1; n <= last; n++) {
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
-        if (!xpc_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
+        if (!xen_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
                             &it, err))
             progress_iteration(p, &it);
     }
@@ -92,8 +92,8 @@ static void show_iterations(struct save *v)
 /* The plug-in has seen that the guest ignores the suspend request. */
 static void look_overdue(struct save *v)
 {
-    char path[XPC_STORE_PATH_LEN];
-    void *value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+    char path[XEN_STORE_PATH_LEN];
+    void *value = xs_read(v->xs, XBT_NULL, xen_store_path(path, v->s->domid,
                                                           "overdue"), NULL);
 
     if (value && !v->s->broken) {
@@ -112,12 +112,12 @@ static void look_overdue(struct save *v)
  */
 static void look_cancelled(struct save *v)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     void *value;
 
     if (!v->s->asked || v->s->progress->suspended || v->aborted)
         return;
-    value = xs_read(v->xs, XBT_NULL, xpc_store_path(path, v->s->domid,
+    value = xs_read(v->xs, XBT_NULL, xen_store_path(path, v->s->domid,
                                                     "cancel"), NULL);
     if (value) {
         v->aborted = true;

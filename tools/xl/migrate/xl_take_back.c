@@ -153,11 +153,11 @@ static void open_watches(struct wait *w)
 /* xl migrate-status and migrate-cancel look for it. */
 static void publish(struct wait *w, bool waiting)
 {
-    char path[XPC_STORE_PATH_LEN], pid[16];
+    char path[XEN_STORE_PATH_LEN], pid[16];
 
     if (!w->xs)
         return;
-    xpc_store_path(path, w->s->domid, "taking-back");
+    xen_store_path(path, w->s->domid, "taking-back");
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     if (waiting)
         xs_write(w->xs, XBT_NULL, path, pid, strlen(pid));
@@ -336,12 +336,12 @@ static int wait_for_suspend(struct sender *s)
 static void switch_off_dm_log(struct sender *s)
 {
     struct xs_handle *xs = xs_open(0);
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     void *value = NULL;
 
     if (!xs)
         return;
-    xpc_store_path(path, s->domid, "dm-log");
+    xen_store_path(path, s->domid, "dm-log");
     value = xs_read(xs, XBT_NULL, path, NULL);
     if (value && !xen_dm_log_off(s->domid))
         xs_rm(xs, XBT_NULL, path);
@@ -359,7 +359,7 @@ static void switch_off_dm_log(struct sender *s)
  */
 static void after_killed_helper(struct sender *s)
 {
-    if (xpc_logdirty_off(s->domid))
+    if (xen_logdirty_off(s->domid))
         fprintf(stderr, SAY "can't switch off the log of the guest's writes: "
                 "%s: it is slower until it is migrated or started anew\n",
                 strerror(errno));

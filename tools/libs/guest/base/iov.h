@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 
 /* Takes n bytes off the begin of *iov, and what is empty there. */
-static inline void save_iov_advance(struct iovec **iov, int *iovcnt, size_t n)
+static inline void iov_advance(struct iovec **iov, int *iovcnt, size_t n)
 {
     while (*iovcnt && n >= (*iov)->iov_len) {
         n -= (*iov)->iov_len;

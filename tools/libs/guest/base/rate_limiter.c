@@ -10,7 +10,7 @@
 #define CATCH_UP_NS (10 * XPC_MS)
 #define PIECE_NS (5 * XPC_MS)
 
-void save_bucket_rate(struct save_bucket *b, uint64_t rate, uint64_t now_ns)
+void rate_limiter_set(struct rate_limiter *b, uint64_t rate, uint64_t now_ns)
 {
     if (b->rate == rate)
         return;
@@ -18,12 +18,12 @@ void save_bucket_rate(struct save_bucket *b, uint64_t rate, uint64_t now_ns)
     b->due_ns = now_ns;
 }
 
-uint64_t save_bucket_wait(const struct save_bucket *b, uint64_t now_ns)
+uint64_t rate_limiter_wait_ns(const struct rate_limiter *b, uint64_t now_ns)
 {
     return b->rate && b->due_ns > now_ns ? b->due_ns - now_ns : 0;
 }
 
-size_t save_bucket_piece(const struct save_bucket *b)
+size_t rate_limiter_piece(const struct rate_limiter *b)
 {
     double bytes = (double)b->rate * PIECE_NS / XPC_S;
 
@@ -32,7 +32,7 @@ size_t save_bucket_piece(const struct save_bucket *b)
     return bytes > 1 ? bytes : 1;
 }
 
-void save_bucket_take(struct save_bucket *b, size_t bytes, uint64_t now_ns)
+void rate_limiter_take(struct rate_limiter *b, size_t bytes, uint64_t now_ns)
 {
     if (!b->rate)
         return;

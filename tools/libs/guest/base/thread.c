@@ -6,7 +6,7 @@
 
 #include "base/thread.h"
 
-int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
+int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
     sigset_t all, old;
     int r;
@@ -18,7 +18,7 @@ int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
     return r;
 }
 
-void save_cond_init(pthread_cond_t *cond)
+void cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
 
@@ -28,7 +28,7 @@ void save_cond_init(pthread_cond_t *cond)
     pthread_condattr_destroy(&attr);
 }
 
-void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                           uint64_t ns)
 {
     struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
@@ -36,14 +36,14 @@ void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
     pthread_cond_timedwait(cond, lock, &ts);
 }
 
-int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg)
+int thread_run(struct thread *t, void *(*fn)(void *), void *arg)
 {
     int r;
 
     t->quit = false;
     pthread_mutex_init(&t->lock, NULL);
-    save_cond_init(&t->wake);
-    r = save_thread_start(&t->id, fn, arg);
+    cond_init(&t->wake);
+    r = thread_start(&t->id, fn, arg);
     if (r) {
         pthread_cond_destroy(&t->wake);
         pthread_mutex_destroy(&t->lock);
@@ -51,7 +51,7 @@ int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg)
     return r;
 }
 
-void save_thread_end(struct save_thread *t)
+void thread_end(struct thread *t)
 {
     pthread_mutex_lock(&t->lock);
     t->quit = true;

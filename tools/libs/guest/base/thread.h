@@ -11,17 +11,17 @@
  * pthread_create() for a thread that takes no signals: the toolstack ends a
  * save by one that interrupts the main thread's write.
  */
-int save_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
+int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
 /* A condition that is waited on by CLOCK_MONOTONIC, until ns at most. */
-void save_cond_init(pthread_cond_t *cond);
-void save_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
+void cond_init(pthread_cond_t *cond);
+void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
                           uint64_t ns);
 
 /*
  * A thread beside the main one, which runs fn(arg) until it finds quit set.
  * The lock guards quit and what the two share; wake says that it has changed.
  */
-struct save_thread {
+struct thread {
     pthread_t id;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -29,7 +29,7 @@ struct save_thread {
 };
 
 /* 0, or an errno value: then there is nothing to end. */
-int save_thread_run(struct save_thread *t, void *(*fn)(void *), void *arg);
-void save_thread_end(struct save_thread *t);
+int thread_run(struct thread *t, void *(*fn)(void *), void *arg);
+void thread_end(struct thread *t);
 
 #endif

@@ -8,14 +8,14 @@
 #include "base/thread.h"
 #include "base/workers.h"
 
-struct save_workers {
+struct workers {
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
     unsigned int round;         /* of work, counted */
     unsigned int busy;          /* threads in it */
     bool quit;
     /* The work of this round. */
-    save_work_fn *fn;
+    workers_fn *fn;
     void *arg;
     size_t nr, block;
     atomic_size_t next;         /* item that nobody has taken */
@@ -23,7 +23,7 @@ struct save_workers {
     pthread_t thread[];
 };
 
-static void work(struct save_workers *w)
+static void work(struct workers *w)
 {
     size_t first, end;
 
@@ -35,7 +35,7 @@ static void work(struct save_workers *w)
 
 static void *worker(void *arg)
 {
-    struct save_workers *w = arg;
+    struct workers *w = arg;
     unsigned int seen = 0;
 
     pthread_mutex_lock(&w->lock);
@@ -56,9 +56,9 @@ static void *worker(void *arg)
     return NULL;
 }
 
-struct save_workers *save_workers_start(unsigned int threads)
+struct workers *workers_start(unsigned int threads)
 {
-    struct save_workers *w = calloc(1, sizeof(*w) +
+    struct workers *w = calloc(1, sizeof(*w) +
                                     threads * sizeof(w->thread[0]));
 
     if (!w)
@@ -67,12 +67,12 @@ struct save_workers *save_workers_start(unsigned int threads)
     pthread_cond_init(&w->wake, NULL);
     pthread_cond_init(&w->idle, NULL);
     while (w->threads < threads &&
-           !save_thread_start(&w->thread[w->threads], worker, w))
+           !thread_start(&w->thread[w->threads], worker, w))
         w->threads++;
     return w;
 }
 
-unsigned int save_workers_spare(unsigned int most)
+unsigned int workers_spare(unsigned int most)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned int spare = processors > 1 ? processors - 1 : 0;
@@ -80,7 +80,7 @@ unsigned int save_workers_spare(unsigned int most)
     return spare < most ? spare : most;
 }
 
-void save_workers_stop(struct save_workers *w)
+void workers_stop(struct workers *w)
 {
     if (!w)
         return;
@@ -96,7 +96,7 @@ void save_workers_stop(struct save_workers *w)
     free(w);
 }
 
-static void wait_idle(struct save_workers *w)
+static void wait_idle(struct workers *w)
 {
     while (w->busy)
         pthread_cond_wait(&w->idle, &w->lock);
@@ -106,7 +106,7 @@ static void wait_idle(struct save_workers *w)
  * A thread that wakes late, maybe after the round, finds nothing left to take;
  * but while it looks, the next round's work must not be put in its place.
  */
-void save_workers_run(struct save_workers *w, save_work_fn *fn, void *arg,
+void workers_run(struct workers *w, workers_fn *fn, void *arg,
                       size_t nr, size_t block)
 {
     if (!w || !w->threads || nr <= block) {

@@ -17,7 +17,7 @@
 #include "channels/wire.h"
 
 /* The helper's end of the socket, and the channels: "7,8,9,10". */
-#define CHANNEL_LEND_ENV "XEN_PRECOPY_CHANNELS"
+#define CHANNEL_HANDOVER_ENV "XEN_PRECOPY_CHANNELS"
 
 enum {
     CHANNEL_ASK = 'a',
@@ -25,7 +25,7 @@ enum {
     CHANNEL_BACK = 'b',
 };
 
-struct channel_lend {
+struct channel_handover {
     uint32_t word;
     uint64_t sequence;              /* of the next frame */
     uint8_t token[CHANNEL_TOKEN];   /* with CHANNEL_LEND */

@@ -137,7 +137,7 @@ static int write_pieces(struct channel_in *in, struct iovec *iov, int nr)
             continue;
         if (n < 0)
             return -1;
-        save_iov_advance(&iov, &nr, n);
+        iov_advance(&iov, &nr, n);
     }
     return 0;
 }
@@ -275,7 +275,7 @@ static int run(struct channel_in *in)
     while (in->nr < in->order.nr && !r) {
         struct channel *c = &in->channel[in->nr];
 
-        r = save_thread_start(&c->thread, receive, c);
+        r = thread_start(&c->thread, receive, c);
         in->nr += !r;
     }
     return r;

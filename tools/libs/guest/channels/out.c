@@ -55,7 +55,7 @@ struct channel_out {
     uint64_t wire_bytes, sequence;
     unsigned int under_way;         /* queued, or leaving */
     pthread_mutex_t paying;         /* who has it pays, and none other */
-    struct save_bucket bucket;
+    struct rate_limiter bucket;
     int error;                      /* errno; ECANCELED: broken off */
     bool quit;
     int stop_fd;                    /* readable: nothing leaves any more */
@@ -116,7 +116,7 @@ static ssize_t write_paid(struct channel *c, const struct iovec *iov, int nr,
                           size_t len, uint64_t *wait_r)
 {
     struct channel_out *out = c->out;
-    struct save_bucket *b = &out->bucket;
+    struct rate_limiter *b = &out->bucket;
     size_t piece;
     ssize_t n = 0;
 
@@ -126,12 +126,12 @@ static ssize_t write_paid(struct channel *c, const struct iovec *iov, int nr,
         *wait_r = 0;
         return write_some(c->fd, iov, nr, len);
     }
-    *wait_r = save_bucket_wait(b, clock_now_ns());
+    *wait_r = rate_limiter_wait_ns(b, clock_now_ns());
     if (!*wait_r) {
-        piece = save_bucket_piece(b);
+        piece = rate_limiter_piece(b);
         n = write_some(c->fd, iov, nr, len < piece ? len : piece);
         if (n > 0)
-            save_bucket_take(b, n, clock_now_ns());
+            rate_limiter_take(b, n, clock_now_ns());
     }
     pthread_mutex_unlock(&out->paying);
     return n;
@@ -153,7 +153,7 @@ static int write_all(struct channel *c, struct iovec *iov)
             return errno;
         if (n > 0) {
             len -= n;
-            save_iov_advance(&iov, &nr, n);
+            iov_advance(&iov, &nr, n);
         }
     }
     return 0;
@@ -392,7 +392,7 @@ void channel_out_wait(struct channel_out *out, uint64_t until_ns)
     before = out->under_way;
     while (before && out->under_way == before && !out->error &&
            clock_now_ns() < until_ns)
-        save_cond_wait_until(&out->news, &out->lock, until_ns);
+        cond_wait_until(&out->news, &out->lock, until_ns);
     stalls = before && out->under_way == before;
     pthread_mutex_unlock(&out->lock);
     if (stalls)
@@ -402,7 +402,7 @@ void channel_out_wait(struct channel_out *out, uint64_t until_ns)
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
 {
     pthread_mutex_lock(&out->paying);
-    save_bucket_rate(&out->bucket, bytes_per_s, clock_now_ns());
+    rate_limiter_set(&out->bucket, bytes_per_s, clock_now_ns());
     pthread_mutex_unlock(&out->paying);
 }
 
@@ -467,7 +467,7 @@ static bool init(struct channel_out *out, const struct channel_out_how *how)
     pthread_mutex_init(&out->lock, NULL);
     pthread_mutex_init(&out->paying, NULL);
     pthread_cond_init(&out->work, NULL);
-    save_cond_init(&out->news);
+    cond_init(&out->news);
     out->queue_end = &out->queue;
     out->sequence = how->sequence;
     out->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -501,7 +501,7 @@ struct channel_out *channel_out_start(const struct channel_out_how *how)
     while (out->nr < how->nr && !r) {
         struct channel *c = &out->channel[out->nr];
 
-        r = save_thread_start(&c->thread, sender, c);
+        r = thread_start(&c->thread, sender, c);
         out->nr += !r;
     }
     if (!r)

@@ -24,16 +24,16 @@ static void write_active(struct save_ctx *ctx)
         .params = ctx->params,
     };
 
-    if (xpc_store_write(ctx->xs, ctx->domid, "active", &xpc_active_type, &a))
+    if (xen_store_write(ctx->xs, ctx->domid, "active", &xpc_active_type, &a))
         save_log(ctx, "can't tell xenstore of the migration: %s",
                  strerror(errno));
 }
 
 static char *read_asked(struct save_ctx *ctx, xs_transaction_t t)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
-    return xs_read(ctx->xs, t, xpc_store_path(path, ctx->domid, "current"),
+    return xs_read(ctx->xs, t, xen_store_path(path, ctx->domid, "current"),
                    NULL);
 }
 
@@ -43,8 +43,8 @@ void save_control_begin(struct save_ctx *ctx)
      * Of an earlier migration, of whatever toolstack. A cancel stays: it may
      * have been written since this one began.
      */
-    xpc_store_forget(ctx->xs, ctx->domid);
-    if (xpc_store_write(ctx->xs, ctx->domid, "current", &xpc_params_type,
+    xen_store_forget(ctx->xs, ctx->domid);
+    if (xen_store_write(ctx->xs, ctx->domid, "current", &xpc_params_type,
                         &ctx->params))
         save_log(ctx, "can't write the parameters to xenstore: %s",
                  strerror(errno));
@@ -55,9 +55,9 @@ void save_control_begin(struct save_ctx *ctx)
 /* Whoever waits for the end waits for "active", which therefore goes last. */
 void save_control_end(struct save_ctx *ctx)
 {
-    xpc_store_remove(ctx->xs, ctx->domid, "current");
-    xpc_store_remove(ctx->xs, ctx->domid, "cancel");
-    xpc_store_remove(ctx->xs, ctx->domid, "active");
+    xen_store_remove(ctx->xs, ctx->domid, "current");
+    xen_store_remove(ctx->xs, ctx->domid, "cancel");
+    xen_store_remove(ctx->xs, ctx->domid, "active");
     free(ctx->control.asked);
     ctx->control.asked = NULL;
 }
@@ -78,9 +78,9 @@ void save_control_deadline(struct save_ctx *ctx)
 
 bool save_control_look(struct save_ctx *ctx)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     void *value = xs_read(ctx->xs, XBT_NULL,
-                          xpc_store_path(path, ctx->domid, "cancel"), NULL);
+                          xen_store_path(path, ctx->domid, "cancel"), NULL);
 
     if (value)
         ctx->control.cancelled = true;
@@ -103,9 +103,9 @@ bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns)
 static bool write_leaf(struct save_ctx *ctx, xs_transaction_t t,
                        const char *leaf, const char *value)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
-    return xs_write(ctx->xs, t, xpc_store_path(path, ctx->domid, leaf), value,
+    return xs_write(ctx->xs, t, xen_store_path(path, ctx->domid, leaf), value,
                     strlen(value));
 }
 
@@ -161,7 +161,7 @@ static void change(struct save_ctx *ctx, const struct xpc_params *to)
     save_control_deadline(ctx);
     write_active(ctx);
     if (ctx->control.refused)
-        xpc_store_remove(ctx->xs, ctx->domid, "refused");
+        xen_store_remove(ctx->xs, ctx->domid, "refused");
     ctx->control.refused = false;
 }
 

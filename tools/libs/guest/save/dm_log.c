@@ -14,20 +14,20 @@
 
 static void mark(struct save_ctx *ctx, bool on)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
     ctx->dm_log = on;
-    xpc_store_path(path, ctx->domid, "dm-log");
+    xen_store_path(path, ctx->domid, "dm-log");
     if (on)
         xs_write(ctx->xs, XBT_NULL, path, "1", 1);
     else
-        xpc_store_remove(ctx->xs, ctx->domid, "dm-log");
+        xen_store_remove(ctx->xs, ctx->domid, "dm-log");
 }
 
 /* To libxenguest a PVH guest is an HVM guest, too; libxl knows better. */
 static bool has_device_model(struct save_ctx *ctx)
 {
-    char path[XPC_STORE_PATH_LEN], *type;
+    char path[XEN_STORE_PATH_LEN], *type;
     bool hvm;
 
     snprintf(path, sizeof(path), "/libxl/%"PRIu32"/type", ctx->domid);

@@ -187,11 +187,11 @@ static int read_params(struct save_ctx *ctx, char err[XPC_ERR_LEN])
     int rc;
 
     xpc_params_init(&ctx->params);
-    rc = xpc_store_take_once(ctx->xs, ctx->domid, getppid(), &ctx->params,
+    rc = xen_store_take_once(ctx->xs, ctx->domid, getppid(), &ctx->params,
                              err);
     if (rc >= 0 || errno != ENOENT)
         return rc;
-    if (xpc_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
+    if (xen_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
                        &ctx->params, err))
         return errno == ENOENT ? 0 : -1;
     ctx->standing = true;
@@ -234,13 +234,13 @@ static int prepare(struct save_ctx *ctx)
         return alone ? 0 : refuse_silently(ctx, other);
     ctx->auto_asked = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_channels_settle(&ctx->params);
-    xpc_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
+    xen_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
     if (!xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last))
         ctx->params.guest.pfns = last + 1;
     ctx->report.params = ctx->params;
     if (!alone)
         return refuse(ctx, other);
-    if (xpc_store_has_pci(ctx->xs, ctx->domid))
+    if (xen_store_has_pci(ctx->xs, ctx->domid))
         return refuse(ctx, "a PCI device is passed through to the domain: "
                       "detach it first");
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
@@ -281,11 +281,11 @@ void save_finish(struct save_ctx *ctx)
                  "keeps running");
     if (!ctx->xs)
         return;
-    if (xpc_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
+    if (xen_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
                         r))
         save_log(ctx, "can't write the report: %s", strerror(errno));
     if (ctx->params.once && ctx->standing)
-        xpc_store_remove(ctx->xs, ctx->domid, "params");
+        xen_store_remove(ctx->xs, ctx->domid, "params");
     save_control_end(ctx);
 }
 
@@ -301,9 +301,9 @@ static int start(struct save_ctx *ctx)
     if (r)
         return r < 0 ? refuse(ctx, err) : fail_early(ctx, err);
     ctx->zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
-                                save_workers_spare(ZERO_THREADS));
+                                workers_spare(ZERO_THREADS));
     if (ctx->auto_asked)
-        ctx->pages = save_pages_start(save_workers_spare(ZERO_THREADS));
+        ctx->pages = save_pages_start(workers_spare(ZERO_THREADS));
     if (!ctx->zero || (ctx->auto_asked && !ctx->pages))
         return refuse(ctx, "out of memory");
     save_stream_init(&ctx->stream);
@@ -334,7 +334,7 @@ static int save_with_policy(struct save_ctx *ctx, domain_save_fn *real,
     ctx->stock = stock;
     save_workset_start(ctx);
     save_control_begin(ctx);
-    save_orphan_watch();
+    save_toolstack_watch();
     save_activate(ctx);
     rc = real(ctx->xch, ctx->io_fd, ctx->domid, flags, &callbacks,
               XC_STREAM_PLAIN, recv_fd);
@@ -404,7 +404,7 @@ static int refuse_second(struct save_ctx *ctx, const char *why)
     save_log(ctx, "refused, the guest was not touched: %s", why);
     if (xs) {
         xpc_params_init(&ctx->params);
-        xpc_store_take_once(xs, ctx->domid, getppid(), &ctx->params, err);
+        xen_store_take_once(xs, ctx->domid, getppid(), &ctx->params, err);
         xs_close(xs);
     }
     errno = EBUSY;

@@ -20,7 +20,7 @@ struct save_pages {
     uint16_t of[PIECES];
     bool zero[PIECES];
     size_t nr_pages;
-    struct save_workers *workers;
+    struct workers *workers;
 };
 
 /* The part of the stream that begins at p, of at most len bytes. */
@@ -84,7 +84,7 @@ size_t save_pages_cut(struct save_pages *s, const struct save_stream *stream,
             p += s->piece[s->nr - 1].len;
         }
     }
-    save_workers_run(s->workers, look, s, s->nr_pages, BLOCK);
+    workers_run(s->workers, look, s, s->nr_pages, BLOCK);
     for (size_t i = 0; i < s->nr_pages; i++)
         s->piece[s->of[i]].zero = s->zero[i];
     join(s);
@@ -115,7 +115,7 @@ struct save_pages *save_pages_start(unsigned int threads)
     struct save_pages *s = calloc(1, sizeof(*s));
 
     if (s)
-        s->workers = save_workers_start(threads);
+        s->workers = workers_start(threads);
     return s;
 }
 
@@ -123,6 +123,6 @@ void save_pages_stop(struct save_pages *s)
 {
     if (!s)
         return;
-    save_workers_stop(s->workers);
+    workers_stop(s->workers);
     free(s);
 }

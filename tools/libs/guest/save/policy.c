@@ -142,12 +142,12 @@ static void publish(struct save_ctx *ctx, const struct xpc_iteration *it)
     char leaf[64], old[64];
 
     snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, it->number);
-    xpc_store_write(ctx->xs, ctx->domid, leaf, &xpc_iteration_type, it);
-    xpc_store_write(ctx->xs, ctx->domid, "progress", &xpc_iteration_type, it);
-    if (it->number > XPC_STORE_ITERATIONS) {
+    xen_store_write(ctx->xs, ctx->domid, leaf, &xpc_iteration_type, it);
+    xen_store_write(ctx->xs, ctx->domid, "progress", &xpc_iteration_type, it);
+    if (it->number > XEN_STORE_ITERATIONS) {
         snprintf(old, sizeof(old), "iteration/%"PRIu64,
-                 it->number - XPC_STORE_ITERATIONS);
-        xpc_store_remove(ctx->xs, ctx->domid, old);
+                 it->number - XEN_STORE_ITERATIONS);
+        xen_store_remove(ctx->xs, ctx->domid, old);
     }
 }
 
@@ -255,7 +255,7 @@ int save_suspend(void *data)
 {
     struct save_ctx *ctx = save_active;
     uint64_t answered_ns, still_ns;
-    struct save_still *still;
+    struct suspend_time *still;
     int ok;
 
     if (save_channels_drain(ctx))
@@ -267,7 +267,7 @@ int save_suspend(void *data)
     /* Nobody has asked the guest yet: it runs on. */
     if (ctx->control.cancelled || !save_log_is_ours(ctx))
         return 0;
-    if (save_still_paused(ctx->xch, ctx->domid)) {
+    if (domain_stays_paused(ctx->xch, ctx->domid)) {
         ctx->report.decision.action = XPC_ABORT;
         ctx->report.decision.reason = XPC_REASON_PAUSED;
         return 0;
@@ -279,14 +279,14 @@ int save_suspend(void *data)
     ctx->suspend_pages = ctx->stream.pages;
     ctx->suspend_zero_pages = save_zero_pages(ctx);
     ctx->suspend_page_bytes = ctx->stream.page_bytes;
-    still = save_still_start(ctx->domid);
+    still = suspend_time_start(ctx->domid);
     ctx->report.suspend_asked_ns = since_start(ctx);
     save_strict_asked(ctx);
     ok = ctx->stock->suspend(data);
     answered_ns = clock_now_ns();
-    still_ns = save_still_end(still);
+    still_ns = suspend_time_end(still);
     /* libxl reports success for a guest that did not answer: ask Xen. */
-    if (ok && save_still_is(ctx->xch, ctx->domid))
+    if (ok && domain_is_suspended(ctx->xch, ctx->domid))
         ctx->report.suspended_ns = (still_ns ? still_ns : answered_ns) -
                                    ctx->report.start_monotonic_ns;
     save_strict_suspended(ctx);

@@ -19,7 +19,7 @@
 struct save_sampler {
     xc_interface *xch;
     uint32_t domid;
-    struct save_thread thread;
+    struct thread thread;
     bool running;
     uint64_t clean_ns;          /* the bitmap was last clean then */
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
@@ -87,7 +87,7 @@ static void *sampler(void *arg)
         }
         due = next_sample_ns(s);
         if (clock_now_ns() < due)
-            save_cond_wait_until(&s->thread.wake, &s->thread.lock, due);
+            cond_wait_until(&s->thread.wake, &s->thread.lock, due);
         else
             count(s);
     }
@@ -108,7 +108,7 @@ struct save_sampler *save_sampler_start(uint32_t domid)
         free(s);
         return NULL;
     }
-    r = save_thread_run(&s->thread, sampler, s);
+    r = thread_run(&s->thread, sampler, s);
     if (r) {
         xc_interface_close(s->xch);
         free(s);
@@ -157,7 +157,7 @@ void save_sampler_stop(struct save_sampler *s)
 {
     if (!s)
         return;
-    save_thread_end(&s->thread);
+    thread_end(&s->thread);
     xc_interface_close(s->xch);
     free(s);
 }

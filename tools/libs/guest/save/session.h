@@ -51,7 +51,7 @@ struct save_ctx {
     struct save_zero *zero;
     bool auto_asked;            /* XPC_ZERO_PAGES_AUTO was... */
     struct save_pages *pages;   /* ... so zero pages are looked for; or NULL */
-    struct save_bucket bucket;  /* the cap on what leaves */
+    struct rate_limiter bucket;  /* the cap on what leaves */
     struct save_channels *channels;     /* that it leaves by; NULL: io_fd */
     struct save_control control;
     struct save_sampler *sampler;           /* NULL: it could not start */
@@ -210,7 +210,7 @@ int save_dm_log_switch(uint32_t domid, unsigned int enable, void *data);
 void save_dm_log_end(struct save_ctx *ctx);
 
 /* From now on the save ends when the toolstack does. For one save a process. */
-void save_orphan_watch(void);
+void save_toolstack_watch(void);
 
 /* One line where stock libxl's users see it: the toolstack's log. */
 __attribute__((format(printf, 2, 3)))

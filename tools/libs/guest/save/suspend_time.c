@@ -13,12 +13,12 @@
 #define INTERVAL_NS XPC_MS
 #define PAUSED_INTERVAL_MS 20
 
-uint64_t save_still_grace_ns = 2 * XPC_S;
+uint64_t domain_pause_grace_ns = 2 * XPC_S;
 
-struct save_still {
+struct suspend_time {
     xc_interface *xch;
     uint32_t domid;
-    struct save_thread thread;
+    struct thread thread;
     uint64_t running_ns;        /* seen running last */
     uint64_t ran_ns;            /* for so long by then, a processor of it */
     uint64_t still_ns;          /* since when it is suspended; 0: it is not */
@@ -46,7 +46,7 @@ static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns,
     return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
 }
 
-bool save_still_is(xc_interface *xch, uint32_t domid)
+bool domain_is_suspended(xc_interface *xch, uint32_t domid)
 {
     uint64_t ran_ns;
     bool paused;
@@ -54,9 +54,9 @@ bool save_still_is(xc_interface *xch, uint32_t domid)
     return suspended(xch, domid, &ran_ns, &paused);
 }
 
-bool save_still_paused(xc_interface *xch, uint32_t domid)
+bool domain_stays_paused(xc_interface *xch, uint32_t domid)
 {
-    uint64_t until = clock_now_ns() + save_still_grace_ns;
+    uint64_t until = clock_now_ns() + domain_pause_grace_ns;
     xc_dominfo_t info;
 
     while (get_info(xch, domid, &info) && info.paused && !info.shutdown) {
@@ -72,7 +72,7 @@ bool save_still_paused(xc_interface *xch, uint32_t domid)
  * something else had our processor, be it the guest itself: so first take off
  * what it ran since then, and of what is left the middle.
  */
-static void look(struct save_still *s)
+static void look(struct suspend_time *s)
 {
     uint64_t now = clock_now_ns(), ran = s->ran_ns, first;
     bool paused = false;
@@ -87,10 +87,10 @@ static void look(struct save_still *s)
     s->still_ns = first < now ? first + (now - first) / 2 : now;
 }
 
-static bool stays_paused(const struct save_still *s)
+static bool stays_paused(const struct suspend_time *s)
 {
     return s->paused_ns && !s->told &&
-           clock_now_ns() - s->paused_ns >= save_still_grace_ns;
+           clock_now_ns() - s->paused_ns >= domain_pause_grace_ns;
 }
 
 /* With a connection of its own: the main thread's is the main thread's. */
@@ -98,23 +98,23 @@ static void tell_paused(uint32_t domid)
 {
     const char *name = xpc_reason_names[XPC_REASON_PAUSED];
     struct xs_handle *xs = xs_open(0);
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
     if (!xs)
         return;
-    xs_write(xs, XBT_NULL, xpc_store_path(path, domid, "overdue"), name,
+    xs_write(xs, XBT_NULL, xen_store_path(path, domid, "overdue"), name,
              strlen(name));
     xs_close(xs);
 }
 
 static void *look_on(void *arg)
 {
-    struct save_still *s = arg;
+    struct suspend_time *s = arg;
 
     pthread_mutex_lock(&s->thread.lock);
     look(s);
     while (!s->thread.quit && !s->still_ns) {
-        save_cond_wait_until(&s->thread.wake, &s->thread.lock,
+        cond_wait_until(&s->thread.wake, &s->thread.lock,
                              clock_now_ns() + INTERVAL_NS);
         look(s);
         if (stays_paused(s)) {
@@ -129,15 +129,15 @@ static void *look_on(void *arg)
     return NULL;
 }
 
-static void dispose(struct save_still *s)
+static void dispose(struct suspend_time *s)
 {
     xc_interface_close(s->xch);
     free(s);
 }
 
-struct save_still *save_still_start(uint32_t domid)
+struct suspend_time *suspend_time_start(uint32_t domid)
 {
-    struct save_still *s = calloc(1, sizeof(*s));
+    struct suspend_time *s = calloc(1, sizeof(*s));
 
     if (!s)
         return NULL;
@@ -148,19 +148,19 @@ struct save_still *save_still_start(uint32_t domid)
         free(s);
         return NULL;
     }
-    if (!save_thread_run(&s->thread, look_on, s))
+    if (!thread_run(&s->thread, look_on, s))
         return s;
     dispose(s);
     return NULL;
 }
 
-uint64_t save_still_end(struct save_still *s)
+uint64_t suspend_time_end(struct suspend_time *s)
 {
     uint64_t ns;
 
     if (!s)
         return 0;
-    save_thread_end(&s->thread);
+    thread_end(&s->thread);
     ns = s->still_ns;
     dispose(s);
     return ns;

@@ -17,28 +17,28 @@
 
 #include <xenctrl.h>
 
-struct save_still;
+struct suspend_time;
 
 /* Has it suspended itself? */
-bool save_still_is(xc_interface *xch, uint32_t domid);
+bool domain_is_suspended(xc_interface *xch, uint32_t domid);
 
 /*
  * A paused guest can't answer a request to suspend. Toolstacks pause a domain
  * for a moment, as when they balloon it: that is waited for, for as long as
  * this.
  */
-extern uint64_t save_still_grace_ns;
+extern uint64_t domain_pause_grace_ns;
 
 /* Is it paused, and stays so? Blocks for the grace at most. */
-bool save_still_paused(xc_interface *xch, uint32_t domid);
+bool domain_stays_paused(xc_interface *xch, uint32_t domid);
 
 /* NULL: it could not start. */
-struct save_still *save_still_start(uint32_t domid);
+struct suspend_time *suspend_time_start(uint32_t domid);
 
 /*
  * Ends the looking and frees s, which may be NULL. Since when the domain stands
  * still (CLOCK_MONOTONIC, to half a millisecond); 0: it was not seen to.
  */
-uint64_t save_still_end(struct save_still *s);
+uint64_t suspend_time_end(struct suspend_time *s);
 
 #endif

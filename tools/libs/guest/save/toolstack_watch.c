@@ -39,13 +39,13 @@ static void exiting(void)
     save_activate(NULL);
     /* A word to the toolstack would make the helper exit in its exit. */
     ctx->orphaned = true;
-    xpc_logdirty_off(ctx->domid);
+    xen_logdirty_off(ctx->domid);
     save_dm_log_end(ctx);
     save_conclude(ctx, -1, EPIPE);
     save_finish(ctx);
 }
 
-void save_orphan_watch(void)
+void save_toolstack_watch(void)
 {
     /*
      * When it was only a thread, nothing is to be noticed of it; and a stream

@@ -19,7 +19,7 @@
 struct save_watchdog {
     uint32_t domid;
     pthread_t main;
-    struct save_thread thread;
+    struct thread thread;
     atomic_ullong deadline_ns;
     bool tell, told;
     bool writes;
@@ -38,14 +38,14 @@ static void nothing(int sig)
  */
 static void tell(struct save_watchdog *w)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     struct xs_handle *xs;
 
     w->told = true;
     pthread_mutex_unlock(&w->thread.lock);
     xs = xs_open(0);
     if (xs) {
-        xs_write(xs, XBT_NULL, xpc_store_path(path, w->domid, "overdue"), "1",
+        xs_write(xs, XBT_NULL, xen_store_path(path, w->domid, "overdue"), "1",
                  1);
         xs_close(xs);
     }
@@ -64,13 +64,13 @@ static void *watch(void *arg)
         if (!deadline || w->told) {
             pthread_cond_wait(&w->thread.wake, &w->thread.lock);
         } else if (now < deadline) {
-            save_cond_wait_until(&w->thread.wake, &w->thread.lock, deadline);
+            cond_wait_until(&w->thread.wake, &w->thread.lock, deadline);
         } else if (w->tell) {
             tell(w);
         } else {
             if (w->writes)
                 pthread_kill(w->main, SIGNAL);
-            save_cond_wait_until(&w->thread.wake, &w->thread.lock,
+            cond_wait_until(&w->thread.wake, &w->thread.lock,
                                  now + AGAIN_NS);
         }
     }
@@ -89,7 +89,7 @@ struct save_watchdog *save_watchdog_start(uint32_t domid)
     w->domid = domid;
     w->main = pthread_self();
     sigaction(SIGNAL, &sa, NULL);
-    r = save_thread_run(&w->thread, watch, w);
+    r = thread_run(&w->thread, watch, w);
     if (!r)
         return w;
     free(w);
@@ -101,7 +101,7 @@ void save_watchdog_stop(struct save_watchdog *w)
 {
     if (!w)
         return;
-    save_thread_end(&w->thread);
+    thread_end(&w->thread);
     free(w);
 }
 

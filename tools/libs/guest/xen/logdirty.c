@@ -6,7 +6,7 @@
 #include "xen/logdirty.h"
 #include "xen/saver.h"
 
-int xpc_logdirty_off(uint32_t domid)
+int xen_logdirty_off(uint32_t domid)
 {
     xc_interface *xch;
     int r, saved;

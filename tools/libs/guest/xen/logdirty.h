@@ -10,6 +10,6 @@
  * another save under way, whose log it is now: no error. Returns 0, or -1 with
  * errno.
  */
-int xpc_logdirty_off(uint32_t domid);
+int xen_logdirty_off(uint32_t domid);
 
 #endif

@@ -188,7 +188,7 @@ static void xen_drop(struct xpc_source *src)
 static int not_logged(struct xen_source *s)
 {
     struct xs_handle *xs = xs_open(0);
-    bool pci = xs && xpc_store_has_pci(xs, s->domid);
+    bool pci = xs && xen_store_has_pci(xs, s->domid);
 
     if (xs)
         xs_close(xs);

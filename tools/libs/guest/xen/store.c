@@ -11,10 +11,10 @@
 #include "json/migration.h"
 #include "xen/store.h"
 
-const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
+const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,
                            const char *leaf)
 {
-    snprintf(buf, XPC_STORE_PATH_LEN, "/libxl/%"PRIu32"/precopy%s%s", domid,
+    snprintf(buf, XEN_STORE_PATH_LEN, "/libxl/%"PRIu32"/precopy%s%s", domid,
              leaf ? "/" : "", leaf ? leaf : "");
     return buf;
 }
@@ -22,7 +22,7 @@ const char *xpc_store_path(char buf[XPC_STORE_PATH_LEN], uint32_t domid,
 __attribute__((format(printf, 2, 3)))
 static char *read_path(struct xs_handle *xs, const char *fmt, ...)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     va_list al;
 
     va_start(al, fmt);
@@ -34,7 +34,7 @@ static char *read_path(struct xs_handle *xs, const char *fmt, ...)
 static unsigned int count_devices(struct xs_handle *xs, uint32_t domid,
                                   const char *kind)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     unsigned int nr = 0;
 
     snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/%s", domid, kind);
@@ -42,7 +42,7 @@ static unsigned int count_devices(struct xs_handle *xs, uint32_t domid,
     return nr;
 }
 
-void xpc_store_guest(struct xs_handle *xs, uint32_t domid,
+void xen_store_guest(struct xs_handle *xs, uint32_t domid,
                      struct xpc_guest *guest)
 {
     char *type = read_path(xs, "/libxl/%"PRIu32"/type", domid);
@@ -64,18 +64,18 @@ void xpc_store_guest(struct xs_handle *xs, uint32_t domid,
     free(qemu);
 }
 
-int xpc_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
+int xen_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
                     const struct xpc_type *type, const void *obj)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     char *json = xpc_to_json(type, obj, false);
     int rc = -1, saved;
 
     if (!json)
         return -1;
-    if (strlen(json) > XPC_STORE_VALUE_MAX)
+    if (strlen(json) > XEN_STORE_VALUE_MAX)
         errno = E2BIG;
-    else if (xs_write(xs, XBT_NULL, xpc_store_path(path, domid, leaf), json,
+    else if (xs_write(xs, XBT_NULL, xen_store_path(path, domid, leaf), json,
                       strlen(json)))
         rc = 0;
     saved = errno;
@@ -84,16 +84,16 @@ int xpc_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
     return rc;
 }
 
-int xpc_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
+int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
                    const struct xpc_type *type, void *obj,
                    char err[XPC_ERR_LEN])
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     unsigned int len;
     char *json;
     int rc, saved;
 
-    json = xs_read(xs, XBT_NULL, xpc_store_path(path, domid, leaf), &len);
+    json = xs_read(xs, XBT_NULL, xen_store_path(path, domid, leaf), &len);
     if (!json) {
         saved = errno;
         snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path,
@@ -116,16 +116,16 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
     uint64_t last = 0;
     struct xpc_iteration it = { 0 };
 
-    if (!xpc_store_read(xs, domid, "progress", &xpc_iteration_type, &it, err))
+    if (!xen_store_read(xs, domid, "progress", &xpc_iteration_type, &it, err))
         last = it.number;
-    report->iterations = calloc(XPC_STORE_ITERATIONS,
+    report->iterations = calloc(XEN_STORE_ITERATIONS,
                                 sizeof(*report->iterations));
     if (!report->iterations)
         return -1;
-    for (uint64_t n = last > XPC_STORE_ITERATIONS ?
-                      last - XPC_STORE_ITERATIONS + 1 : 1; n <= last; n++) {
+    for (uint64_t n = last > XEN_STORE_ITERATIONS ?
+                      last - XEN_STORE_ITERATIONS + 1 : 1; n <= last; n++) {
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
-        if (!xpc_store_read(xs, domid, leaf, &xpc_iteration_type, &it, err))
+        if (!xen_store_read(xs, domid, leaf, &xpc_iteration_type, &it, err))
             report->iterations[report->nr_iterations++] = it;
         else if (errno != ENOENT)
             return -1;
@@ -133,18 +133,18 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
     return 0;
 }
 
-int xpc_store_read_report(struct xs_handle *xs, uint32_t domid,
+int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN])
 {
-    if (xpc_store_read(xs, domid, "report", &xpc_report_head_type, report,
+    if (xen_store_read(xs, domid, "report", &xpc_report_head_type, report,
                        err))
         return -1;
     return read_iterations(xs, domid, report, err);
 }
 
-bool xpc_store_has_pci(struct xs_handle *xs, uint32_t domid)
+bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     unsigned int nr = 0;
     char **names;
 
@@ -171,17 +171,17 @@ static void remove_if_empty(struct xs_handle *xs, const char *path)
  */
 static void remove_empty_domain(struct xs_handle *xs, uint32_t domid)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
     snprintf(path, sizeof(path), "/libxl/%"PRIu32, domid);
     remove_if_empty(xs, path);
 }
 
-int xpc_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
+int xen_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
 {
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
 
-    if (!xs_rm(xs, XBT_NULL, xpc_store_path(path, domid, leaf)) &&
+    if (!xs_rm(xs, XBT_NULL, xen_store_path(path, domid, leaf)) &&
         errno != ENOENT)
         return -1;
     if (!leaf)
@@ -195,13 +195,13 @@ static int remove_leaves(struct xs_handle *xs, uint32_t domid,
     int rc = 0;
 
     for (; *leaf; leaf++) {
-        if (xpc_store_remove(xs, domid, *leaf))
+        if (xen_store_remove(xs, domid, *leaf))
             rc = -1;
     }
     return rc;
 }
 
-int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
+int xen_store_forget(struct xs_handle *xs, uint32_t domid)
 {
     static const char *const told[] = {
         "progress", "iteration", "refused", "report", "overdue",
@@ -211,16 +211,16 @@ int xpc_store_forget(struct xs_handle *xs, uint32_t domid)
     return remove_leaves(xs, domid, told);
 }
 
-int xpc_store_clear(struct xs_handle *xs, uint32_t domid)
+int xen_store_clear(struct xs_handle *xs, uint32_t domid)
 {
     static const char *const rest[] = { "active", "current", "cancel", NULL };
-    char path[XPC_STORE_PATH_LEN];
+    char path[XEN_STORE_PATH_LEN];
     int rc = 0;
 
-    if (xpc_store_forget(xs, domid) || remove_leaves(xs, domid, rest) ||
-        xpc_store_forget_once(xs, domid))
+    if (xen_store_forget(xs, domid) || remove_leaves(xs, domid, rest) ||
+        xen_store_forget_once(xs, domid))
         rc = -1;
-    remove_if_empty(xs, xpc_store_path(path, domid, NULL));
+    remove_if_empty(xs, xen_store_path(path, domid, NULL));
     remove_empty_domain(xs, domid);
     return rc;
 }
@@ -235,28 +235,28 @@ static const char *once_leaf(char buf[ONCE_LEN], pid_t pid)
     return buf;
 }
 
-int xpc_store_write_once(struct xs_handle *xs, uint32_t domid,
+int xen_store_write_once(struct xs_handle *xs, uint32_t domid,
                          const struct xpc_params *params)
 {
-    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN];
 
     once_leaf(leaf, getpid());
     if (params)
-        return xpc_store_write(xs, domid, leaf, &xpc_params_type, params);
-    return xs_write(xs, XBT_NULL, xpc_store_path(path, domid, leaf), "", 0) ?
+        return xen_store_write(xs, domid, leaf, &xpc_params_type, params);
+    return xs_write(xs, XBT_NULL, xen_store_path(path, domid, leaf), "", 0) ?
            0 : -1;
 }
 
-int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
+int xen_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
                         struct xpc_params *params_r, char err[XPC_ERR_LEN])
 {
-    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN];
     unsigned int len;
     char *json;
     int rc;
 
     json = xs_read(xs, XBT_NULL,
-                   xpc_store_path(path, domid, once_leaf(leaf, pid)), &len);
+                   xen_store_path(path, domid, once_leaf(leaf, pid)), &len);
     if (!json) {
         rc = errno;
         snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path, strerror(rc));
@@ -266,8 +266,8 @@ int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
     rc = !len ? 0 :
          xpc_from_json(&xpc_params_type, params_r, json, len, err) ? -1 : 1;
     free(json);
-    xpc_store_remove(xs, domid, leaf);
-    xpc_store_forget_once(xs, domid);
+    xen_store_remove(xs, domid, leaf);
+    xen_store_forget_once(xs, domid);
     if (rc < 0)
         errno = EINVAL;
     return rc;
@@ -277,20 +277,20 @@ int xpc_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
  * A toolstack that was killed leaves its own behind. Those of others that are
  * alive stay: their save helpers have yet to read them.
  */
-int xpc_store_forget_once(struct xs_handle *xs, uint32_t domid)
+int xen_store_forget_once(struct xs_handle *xs, uint32_t domid)
 {
-    char path[XPC_STORE_PATH_LEN], leaf[ONCE_LEN];
+    char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN];
     unsigned int nr = 0;
     int rc = 0;
     char **names = xs_directory(xs, XBT_NULL,
-                                xpc_store_path(path, domid, "once"), &nr);
+                                xen_store_path(path, domid, "once"), &nr);
 
     for (unsigned int i = 0; names && i < nr; i++) {
         pid_t pid = strtol(names[i], NULL, 10);
 
         if (pid > 0 && pid != getpid() && (!kill(pid, 0) || errno != ESRCH))
             continue;
-        if (xpc_store_remove(xs, domid, once_leaf(leaf, pid)))
+        if (xen_store_remove(xs, domid, once_leaf(leaf, pid)))
             rc = -1;
     }
     free(names);

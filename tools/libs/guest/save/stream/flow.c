@@ -120,26 +120,26 @@ static void nap(uint64_t ns)
 /* All of it, which is used up. Returns 0, or -1: it may not, or it can't. */
 static int write_all(struct save_ctx *ctx, struct iovec *iov, int iovcnt)
 {
-    struct save_bucket *b = &ctx->bucket;
+    struct rate_limiter *b = &ctx->bucket;
     uint64_t wait;
     ssize_t n;
 
-    save_iov_advance(&iov, &iovcnt, 0);
+    iov_advance(&iov, &iovcnt, 0);
     while (iovcnt) {
         if (!save_may_write(ctx, save_stream_pages_next(&ctx->stream, iov)))
             return -1;
-        save_bucket_rate(b, save_cap(ctx), clock_now_ns());
-        wait = save_bucket_wait(b, clock_now_ns());
+        rate_limiter_set(b, save_cap(ctx), clock_now_ns());
+        wait = rate_limiter_wait_ns(b, clock_now_ns());
         if (wait) {
             nap(wait);
             continue;
         }
-        n = write_piece(ctx, iov, iovcnt, save_bucket_piece(b));
+        n = write_piece(ctx, iov, iovcnt, rate_limiter_piece(b));
         if (n <= 0 && (!n || errno != EINTR))
             return -1;
         if (n > 0) {
-            save_bucket_take(b, n, clock_now_ns());
-            save_iov_advance(&iov, &iovcnt, n);
+            rate_limiter_take(b, n, clock_now_ns());
+            iov_advance(&iov, &iovcnt, n);
         }
     }
     return 0;

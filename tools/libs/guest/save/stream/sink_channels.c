@@ -59,14 +59,14 @@ static int parse(const char *s, struct save_channels *c)
 /* 0, or -1 with errno. */
 static int say(const struct save_channels *c, int word, uint64_t sequence)
 {
-    struct channel_lend m = { .word = word, .sequence = sequence };
+    struct channel_handover m = { .word = word, .sequence = sequence };
 
     return send(c->lend_fd, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 0 : -1;
 }
 
 /* What was written before has to leave first, however long that takes. */
 static int borrow(struct save_ctx *ctx, struct save_channels *c,
-                  struct channel_lend *m)
+                  struct channel_handover *m)
 {
     struct pollfd fd = { .fd = c->lend_fd, .events = POLLIN };
     int r;
@@ -86,7 +86,7 @@ static int borrow(struct save_ctx *ctx, struct save_channels *c,
 }
 
 static int start_out(struct save_ctx *ctx, struct save_channels *c,
-                     const struct channel_lend *m)
+                     const struct channel_handover *m)
 {
     const struct xpc_params *p = &ctx->params;
     struct channel_out_how how = {
@@ -102,7 +102,7 @@ static int start_out(struct save_ctx *ctx, struct save_channels *c,
 /* NULL: none were lent. */
 static const char *lent(void)
 {
-    const char *env = getenv(CHANNEL_LEND_ENV);
+    const char *env = getenv(CHANNEL_HANDOVER_ENV);
 
     return env && *env ? env : NULL;
 }
@@ -117,7 +117,7 @@ int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
 {
     const char *env = lent();
     struct save_channels *c;
-    struct channel_lend m;
+    struct channel_handover m;
 
     if (!env) {
         if (!xpc_params_over_channels(&ctx->params))
@@ -128,7 +128,7 @@ int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
     }
     c = calloc(1, sizeof(*c));
     if (!c || parse(env, c)) {
-        snprintf(err, len, "can't make out "CHANNEL_LEND_ENV"=%.60s", env);
+        snprintf(err, len, "can't make out "CHANNEL_HANDOVER_ENV"=%.60s", env);
         free(c);
         return -1;
     }

@@ -257,7 +257,7 @@ static size_t rewrite(struct save_zero *z, const struct iovec *iov,
         return done;
     put(z, &z->head, head_size(z));
     nr = choose(z, c);
-    save_workers_run(z->workers, look, z, nr, BLOCK);
+    workers_run(z->workers, look, z, nr, BLOCK);
     done += pass_pages(z, &c, nr);
     mark_sent(z);
     return done + pass(z, &c, size - done);
@@ -297,7 +297,7 @@ struct save_zero *save_zero_start(uint64_t nr_pfns, unsigned int threads)
         free(z);
         return NULL;
     }
-    z->workers = z->off ? NULL : save_workers_start(threads);
+    z->workers = z->off ? NULL : workers_start(threads);
     return z;
 }
 
@@ -305,7 +305,7 @@ void save_zero_stop(struct save_zero *z)
 {
     if (!z)
         return;
-    save_workers_stop(z->workers);
+    workers_stop(z->workers);
     free(z->sent);
     free(z);
 }

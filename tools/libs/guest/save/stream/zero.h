@@ -42,7 +42,7 @@ struct save_zero {
     bool zero[SAVE_ZERO_BATCH];             /* ... and found so */
     uint8_t *sent;          /* with data: a bit a pfn */
     uint64_t nr_pfns;
-    struct save_workers *workers;
+    struct workers *workers;
 };
 
 /*

@@ -17,62 +17,62 @@ static void count(void *arg, size_t first, size_t end)
         atomic_fetch_add(&done[i], 1);
 }
 
-static void run(struct save_workers *w, size_t nr, size_t block)
+static void run(struct workers *w, size_t nr, size_t block)
 {
     memset(done, 0, sizeof(done));
     calls = 0;
-    save_workers_run(w, count, done, nr, block);
+    workers_run(w, count, done, nr, block);
     for (size_t i = 0; i < ITEMS; i++)
         assert_int_equal(done[i], i < nr);
 }
 
-static void torture_save_workers_every_item_is_done_once(void **state)
+static void torture_workers_every_item_is_done_once(void **state)
 {
     (void)state;
     for (unsigned int threads = 0; threads < 4; threads++) {
-        struct save_workers *w = save_workers_start(threads);
+        struct workers *w = workers_start(threads);
 
         assert_non_null(w);
         /* Round after round, so that threads wake late now and then. */
         for (size_t nr = 0; nr <= ITEMS; nr++)
             run(w, nr, 1 + nr % 7);
-        save_workers_stop(w);
+        workers_stop(w);
     }
 }
 
-static void torture_save_workers_little_is_done_by_the_caller(void **state)
+static void torture_workers_little_is_done_by_the_caller(void **state)
 {
-    struct save_workers *w = save_workers_start(2);
+    struct workers *w = workers_start(2);
 
     (void)state;
     run(w, 64, 64);
     assert_int_equal(calls, 1);
-    save_workers_stop(w);
+    workers_stop(w);
 }
 
-static void torture_save_workers_none_is_allowed(void **state)
+static void torture_workers_none_is_allowed(void **state)
 {
     (void)state;
     run(NULL, ITEMS, 64);
     assert_int_equal(calls, 1);
-    save_workers_stop(NULL);
+    workers_stop(NULL);
 }
 
-static void torture_save_workers_spare_leaves_one(void **state)
+static void torture_workers_spare_leaves_one(void **state)
 {
     (void)state;
-    assert_int_equal(save_workers_spare(0), 0);
-    assert_true(save_workers_spare(1) <= 1);
-    assert_true(save_workers_spare(1000000) < 1000000);
+    assert_int_equal(workers_spare(0), 0);
+    assert_true(workers_spare(1) <= 1);
+    assert_true(workers_spare(1000000) < 1000000);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_save_workers_every_item_is_done_once),
-        cmocka_unit_test(torture_save_workers_little_is_done_by_the_caller),
-        cmocka_unit_test(torture_save_workers_none_is_allowed),
-        cmocka_unit_test(torture_save_workers_spare_leaves_one),
+        cmocka_unit_test(torture_workers_every_item_is_done_once),
+        cmocka_unit_test(torture_workers_little_is_done_by_the_caller),
+        cmocka_unit_test(torture_workers_none_is_allowed),
+        cmocka_unit_test(torture_workers_spare_leaves_one),
     };
 
     return torture_run(argc, argv, tests);

@@ -19,20 +19,20 @@ static struct {
 static size_t run(uint64_t rate, uint64_t write_ns, uint64_t late_ns)
 {
     uint64_t now = 12345, start = now, wait, sent = 0, rng = 1;
-    struct save_bucket b = { 0 };
+    struct rate_limiter b = { 0 };
     size_t nr = 0;
 
-    save_bucket_rate(&b, rate, now);
+    rate_limiter_set(&b, rate, now);
     while (now < start + SECONDS * XPC_S) {
-        wait = save_bucket_wait(&b, now);
+        wait = rate_limiter_wait_ns(&b, now);
         if (wait) {
             rng = rng * 6364136223846793005u + 1;
             now += wait + (late_ns ? (rng >> 33) % late_ns : 0);
             continue;
         }
         now += write_ns;
-        sent += save_bucket_piece(&b);
-        save_bucket_take(&b, save_bucket_piece(&b), now);
+        sent += rate_limiter_piece(&b);
+        rate_limiter_take(&b, rate_limiter_piece(&b), now);
         assert_true(nr < sizeof(at) / sizeof(at[0]));
         at[nr].ns = now;
         at[nr++].bytes = sent;
@@ -58,7 +58,7 @@ static void check_seconds(size_t nr, uint64_t rate)
     assert_true(seconds > 100);
 }
 
-static void torture_save_bucket_every_second_has_the_rate(void **state)
+static void torture_rate_limiter_every_second_has_the_rate(void **state)
 {
     static const uint64_t rate[] = {
         1000, 125000, 12500000, 1250000000, 12500000000,
@@ -72,57 +72,57 @@ static void torture_save_bucket_every_second_has_the_rate(void **state)
     }
 }
 
-static void torture_save_bucket_a_pause_is_not_made_up_for(void **state)
+static void torture_rate_limiter_a_pause_is_not_made_up_for(void **state)
 {
-    struct save_bucket b = { 0 };
+    struct rate_limiter b = { 0 };
     uint64_t now = XPC_S, sent = 0;
 
     (void)state;
-    save_bucket_rate(&b, 1000000, now);
-    save_bucket_take(&b, 1000000, now);
-    assert_int_equal(save_bucket_wait(&b, now), XPC_S);
+    rate_limiter_set(&b, 1000000, now);
+    rate_limiter_take(&b, 1000000, now);
+    assert_int_equal(rate_limiter_wait_ns(&b, now), XPC_S);
     now += 100 * XPC_S;
-    while (!save_bucket_wait(&b, now)) {
-        sent += save_bucket_piece(&b);
-        save_bucket_take(&b, save_bucket_piece(&b), now);
+    while (!rate_limiter_wait_ns(&b, now)) {
+        sent += rate_limiter_piece(&b);
+        rate_limiter_take(&b, rate_limiter_piece(&b), now);
     }
     assert_true(sent <= 20000);
 }
 
-static void torture_save_bucket_without_a_rate_nothing_waits(void **state)
+static void torture_rate_limiter_without_a_rate_nothing_waits(void **state)
 {
-    struct save_bucket b = { 0 };
+    struct rate_limiter b = { 0 };
 
     (void)state;
-    save_bucket_take(&b, 1 << 30, 0);
-    assert_int_equal(save_bucket_wait(&b, 0), 0);
-    assert_true(save_bucket_piece(&b) > UINT32_MAX);
+    rate_limiter_take(&b, 1 << 30, 0);
+    assert_int_equal(rate_limiter_wait_ns(&b, 0), 0);
+    assert_true(rate_limiter_piece(&b) > UINT32_MAX);
 }
 
-static void torture_save_bucket_a_lifted_rate_counts_at_once(void **state)
+static void torture_rate_limiter_a_lifted_rate_counts_at_once(void **state)
 {
-    struct save_bucket b = { 0 };
+    struct rate_limiter b = { 0 };
 
     (void)state;
-    save_bucket_rate(&b, 1000, 0);
-    save_bucket_take(&b, 1000000, 0);
-    assert_true(save_bucket_wait(&b, 0) > 900 * XPC_S);
-    save_bucket_rate(&b, 1000, XPC_S);      /* the same: it is still due */
-    assert_true(save_bucket_wait(&b, XPC_S) > 900 * XPC_S);
-    save_bucket_rate(&b, 2000, XPC_S);
-    assert_int_equal(save_bucket_wait(&b, XPC_S), 0);
-    save_bucket_take(&b, 1000000, XPC_S);
-    save_bucket_rate(&b, 0, XPC_S);
-    assert_int_equal(save_bucket_wait(&b, XPC_S), 0);
+    rate_limiter_set(&b, 1000, 0);
+    rate_limiter_take(&b, 1000000, 0);
+    assert_true(rate_limiter_wait_ns(&b, 0) > 900 * XPC_S);
+    rate_limiter_set(&b, 1000, XPC_S);      /* the same: it is still due */
+    assert_true(rate_limiter_wait_ns(&b, XPC_S) > 900 * XPC_S);
+    rate_limiter_set(&b, 2000, XPC_S);
+    assert_int_equal(rate_limiter_wait_ns(&b, XPC_S), 0);
+    rate_limiter_take(&b, 1000000, XPC_S);
+    rate_limiter_set(&b, 0, XPC_S);
+    assert_int_equal(rate_limiter_wait_ns(&b, XPC_S), 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_save_bucket_every_second_has_the_rate),
-        cmocka_unit_test(torture_save_bucket_a_pause_is_not_made_up_for),
-        cmocka_unit_test(torture_save_bucket_without_a_rate_nothing_waits),
-        cmocka_unit_test(torture_save_bucket_a_lifted_rate_counts_at_once),
+        cmocka_unit_test(torture_rate_limiter_every_second_has_the_rate),
+        cmocka_unit_test(torture_rate_limiter_a_pause_is_not_made_up_for),
+        cmocka_unit_test(torture_rate_limiter_without_a_rate_nothing_waits),
+        cmocka_unit_test(torture_rate_limiter_a_lifted_rate_counts_at_once),
     };
 
     return torture_run(argc, argv, tests);

@@ -30,7 +30,7 @@ static void note(char c)
         abort();
 }
 
-int xpc_logdirty_off(uint32_t domid)
+int xen_logdirty_off(uint32_t domid)
 {
     note(domid == 7 ? 'o' : '?');
     return 0;
@@ -86,14 +86,14 @@ static const char *noted(void (*part)(void))
 
 static void exits_in_a_save(void)
 {
-    save_orphan_watch();
+    save_toolstack_watch();
     save_active = &ctx;
     exit(255);
 }
 
 static void exits_after_a_save(void)
 {
-    save_orphan_watch();
+    save_toolstack_watch();
     save_active = &ctx;
     save_active = NULL;
     exit(0);
@@ -102,7 +102,7 @@ static void exits_after_a_save(void)
 /* The helper says that it watches by closing the other pipe. */
 static void helper(int ready)
 {
-    save_orphan_watch();
+    save_toolstack_watch();
     close(ready);
     /* A signal ends it early. */
     usleep(10 * 1000 * 1000);
@@ -137,7 +137,7 @@ static void *starts_a_helper(void *arg)
     helper_pid = fork();
     if (!helper_pid) {
         close(started[0]);
-        save_orphan_watch();
+        save_toolstack_watch();
         close(started[1]);
         /* As stock's helper waits for a word: an EINTR would be its end. */
         note(read(word[0], &c, 1) == 1 ? 'w' : '?');
@@ -164,25 +164,25 @@ static void thread_of_the_toolstack_ends(void)
     waitpid(helper_pid, NULL, 0);
 }
 
-static void torture_save_orphan_an_exit_cleans_up(void **state)
+static void torture_toolstack_watch_cleans_up_at_exit(void **state)
 {
     (void)state;
     assert_string_equal(noted(exits_in_a_save), "oqcf");
 }
 
-static void torture_save_orphan_an_exit_after_the_save_does_not(void **state)
+static void torture_toolstack_watch_is_quiet_after_the_save(void **state)
 {
     (void)state;
     assert_string_equal(noted(exits_after_a_save), "");
 }
 
-static void torture_save_orphan_a_dead_toolstack_ends_the_save(void **state)
+static void torture_toolstack_watch_ends_a_save_without_toolstack(void **state)
 {
     (void)state;
     assert_string_equal(noted(toolstack_dies), "T");
 }
 
-static void torture_save_orphan_a_thread_is_not_the_toolstack(void **state)
+static void torture_toolstack_watch_ignores_a_thread_that_ends(void **state)
 {
     (void)state;
     assert_string_equal(noted(thread_of_the_toolstack_ends), "w");
@@ -191,10 +191,10 @@ static void torture_save_orphan_a_thread_is_not_the_toolstack(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_save_orphan_an_exit_cleans_up),
-        cmocka_unit_test(torture_save_orphan_an_exit_after_the_save_does_not),
-        cmocka_unit_test(torture_save_orphan_a_dead_toolstack_ends_the_save),
-        cmocka_unit_test(torture_save_orphan_a_thread_is_not_the_toolstack),
+        cmocka_unit_test(torture_toolstack_watch_cleans_up_at_exit),
+        cmocka_unit_test(torture_toolstack_watch_is_quiet_after_the_save),
+        cmocka_unit_test(torture_toolstack_watch_ends_a_save_without_toolstack),
+        cmocka_unit_test(torture_toolstack_watch_ignores_a_thread_that_ends),
     };
 
     return torture_run(argc, argv, tests);

@@ -71,15 +71,15 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
     return 1;
 }
 
-static struct save_still *start_smp(int at, uint64_t ran, int nr)
+static struct suspend_time *start_smp(int at, uint64_t ran, int nr)
 {
-    struct save_still *s;
+    struct suspend_time *s;
 
     looks = 0;
     vcpus = nr;
     ran_ns = ran;
     still_at = at;
-    s = save_still_start(7);
+    s = suspend_time_start(7);
     assert_non_null(s);
     return s;
 }
@@ -90,21 +90,21 @@ static void wait_for_looks(int n)
         wait_ms(1);
 }
 
-static struct save_still *start(int at, uint64_t ran)
+static struct suspend_time *start(int at, uint64_t ran)
 {
     return start_smp(at, ran, 1);
 }
 
 /* The answer comes long after the guest has stopped. */
-static void torture_save_still_not_when_it_is_answered(void **state)
+static void torture_suspend_time_not_when_it_is_answered(void **state)
 {
-    struct save_still *s = start(5, 0);
+    struct suspend_time *s = start(5, 0);
     uint64_t ns;
 
     (void)state;
     wait_for_looks(5);
     wait_ms(50);
-    ns = save_still_end(s);
+    ns = suspend_time_end(s);
     assert_true(ns <= still_ns - 10 * XPC_MS);
     assert_true(ns + 50 * XPC_MS <= clock_now_ns());
     assert_int_equal(looks, 5);
@@ -112,53 +112,53 @@ static void torture_save_still_not_when_it_is_answered(void **state)
 }
 
 /* It ran all the time between the looks. */
-static void torture_save_still_not_while_it_ran(void **state)
+static void torture_suspend_time_not_while_it_ran(void **state)
 {
-    struct save_still *s = start(5, 60 * XPC_S);
+    struct suspend_time *s = start(5, 60 * XPC_S);
     uint64_t ns;
 
     (void)state;
     wait_for_looks(5);
-    ns = save_still_end(s);
+    ns = suspend_time_end(s);
     assert_in_range(ns, running_ns, still_ns);
 }
 
 /* Four processors ran for 5 ms each, of the 20 ms between the looks. */
-static void torture_save_still_its_processors_ran_side_by_side(void **state)
+static void torture_suspend_time_its_processors_ran_side_by_side(void **state)
 {
-    struct save_still *s = start_smp(5, 20 * XPC_MS, 4);
+    struct suspend_time *s = start_smp(5, 20 * XPC_MS, 4);
     uint64_t ns;
 
     (void)state;
     wait_for_looks(5);
-    ns = save_still_end(s);
+    ns = suspend_time_end(s);
     assert_true(ns + 5 * XPC_MS <= still_ns);
 }
 
-static void torture_save_still_a_guest_that_runs_on(void **state)
+static void torture_suspend_time_a_guest_that_runs_on(void **state)
 {
-    struct save_still *s = start(INT_MAX, 0);
+    struct suspend_time *s = start(INT_MAX, 0);
 
     (void)state;
     wait_for_looks(3);
-    assert_int_equal(save_still_end(s), 0);
+    assert_int_equal(suspend_time_end(s), 0);
     assert_int_equal(open_handles, 0);
 }
 
 /* It was paused after it was asked: the toolstack is not to wait for it. */
-static void torture_save_still_a_paused_guest_is_told_once(void **state)
+static void torture_suspend_time_a_paused_guest_is_told_once(void **state)
 {
     static const char leaf[] = "/libxl/7/precopy/overdue";
-    struct save_still *s;
+    struct suspend_time *s;
 
     (void)state;
-    save_still_grace_ns = 0;
+    domain_pause_grace_ns = 0;
     s = start(INT_MAX, 0);
     wait_for_looks(3);
     assert_null(fake_get(leaf));
     paused = true;
     wait_for_looks(looks + 20);
-    assert_int_equal(save_still_end(s), 0);
+    assert_int_equal(suspend_time_end(s), 0);
     paused = false;
     assert_string_equal(fake_get(leaf), "paused");
     assert_int_equal(fake.writes, 1);
@@ -166,26 +166,26 @@ static void torture_save_still_a_paused_guest_is_told_once(void **state)
 }
 
 /* It may be over before the first look. */
-static void torture_save_still_at_once(void **state)
+static void torture_suspend_time_at_once(void **state)
 {
     uint64_t before = clock_now_ns();
-    struct save_still *s = start(1, XPC_S);
-    uint64_t ns = save_still_end(s);
+    struct suspend_time *s = start(1, XPC_S);
+    uint64_t ns = suspend_time_end(s);
 
     (void)state;
     assert_in_range(ns, before, clock_now_ns());
-    assert_int_equal(save_still_end(NULL), 0);
+    assert_int_equal(suspend_time_end(NULL), 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_save_still_not_when_it_is_answered),
-        cmocka_unit_test(torture_save_still_not_while_it_ran),
-        cmocka_unit_test(torture_save_still_its_processors_ran_side_by_side),
-        cmocka_unit_test(torture_save_still_a_guest_that_runs_on),
-        cmocka_unit_test(torture_save_still_at_once),
-        cmocka_unit_test(torture_save_still_a_paused_guest_is_told_once),
+        cmocka_unit_test(torture_suspend_time_not_when_it_is_answered),
+        cmocka_unit_test(torture_suspend_time_not_while_it_ran),
+        cmocka_unit_test(torture_suspend_time_its_processors_ran_side_by_side),
+        cmocka_unit_test(torture_suspend_time_a_guest_that_runs_on),
+        cmocka_unit_test(torture_suspend_time_at_once),
+        cmocka_unit_test(torture_suspend_time_a_paused_guest_is_told_once),
     };
 
     return torture_run(argc, argv, tests);
