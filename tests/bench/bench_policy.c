@@ -142,13 +142,13 @@ static double private_kib(void)
 }
 
 /*
- * All that the plug-in takes for a guest: save_ctx with the engine and the
+ * All that the plug-in takes for a guest: save_session with the engine and the
  * stream's state, the sampler with its thread's stack, and the sketch. Not
  * the bitmap, which libxenguest has anyway.
  */
 static double memory_kib(void)
 {
-    static struct save_ctx ctx;
+    static struct save_session s;
     xc_hypercall_buffer_t bitmap = { .hbuf = malloc(TIB_PAGES / 8) };
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     double before, kib;
@@ -157,25 +157,25 @@ static double memory_kib(void)
     if (!bitmap.hbuf)
         abort();
     memset(bitmap.hbuf, 0xff, TIB_PAGES / 8);
-    xpc_params_init(&ctx.params);
+    xpc_params_init(&s.ctx.params);
     before = private_kib();
-    ctx.sampler = save_sampler_start(0);
-    save_workset_start(&ctx);
-    save_stream_init(&ctx.stream);
-    xpc_engine_init(&ctx.engine, &ctx.params, TIB_PAGES, 0);
-    if (!ctx.sampler || !ctx.workset.nr_pfns)
+    s.sampler = save_sampler_start(0);
+    save_workset_start(&s.workset, NULL, 0);
+    save_stream_init(&s.flow.stream);
+    xpc_engine_init(&s.ctx.engine, &s.ctx.params, TIB_PAGES, 0);
+    if (!s.sampler || !s.workset.nr_pfns)
         abort();
     for (int i = 0; i < 10; i++) {
-        save_sampler_clean_begins(ctx.sampler);
-        save_sampler_cleaned(ctx.sampler);
-        save_workset_read(&ctx, &bitmap, TIB_PAGES);
+        save_sampler_clean_begins(s.sampler);
+        save_sampler_cleaned(s.sampler);
+        save_workset_read(&s.workset, &bitmap, TIB_PAGES);
         usleep(30000);
-        save_sampler_take(ctx.sampler, samples);
-        decide(&ctx.engine, &now, XPC_S, 20000000);
+        save_sampler_take(s.sampler, samples);
+        decide(&s.ctx.engine, &now, XPC_S, 20000000);
     }
     kib = private_kib() - before;
-    save_sampler_stop(ctx.sampler);
-    xpc_workset_dispose(&ctx.workset);
+    save_sampler_stop(s.sampler);
+    xpc_workset_dispose(&s.workset);
     free(bitmap.hbuf);
     return kib;
 }

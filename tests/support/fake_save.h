@@ -13,13 +13,18 @@
 #include <sys/uio.h>
 
 #include "json/migration.h"
+#include "save/interpose.h"
 #include "save/session.h"
+#include "save/toolstack_watch.h"
+#include "support/fake_clock.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"
 #include "xen/dm_log.h"
 #include "xen/lock.h"
+#include "xen/logdirty.h"
 #include "xen/saver.h"
 #include "xen/source.h"
+#include "xen/store.h"
 
 #define DIR "/libxl/7/precopy/"
 /* 4 GiB: at 100 Mbit/s no limit of less than 343 s is met. */
@@ -42,6 +47,8 @@ static struct {
     pid_t other, stopped;
     int locks, cleans, switches;
     void (*on_clean)(void);
+    void (*at_exit)(void);      /* what the exit of the process calls */
+    bool log_dirty_off;         /* it was switched off for a dead save */
 } w;
 
 /* ---- what the plug-in stands in front of ------------------------------ */
@@ -179,6 +186,13 @@ void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
     strncat(w.log, "\n", sizeof(w.log) - strlen(w.log) - 1);
 }
 
+int xen_logdirty_off(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    w.log_dirty_off = true;
+    return 0;
+}
+
 int xen_dm_log_off(uint32_t domid)
 {
     assert_int_equal(domid, 7);
@@ -186,8 +200,9 @@ int xen_dm_log_off(uint32_t domid)
     return 0;
 }
 
-void save_toolstack_watch(void)
+void save_toolstack_watch(void (*at_exit)(void))
 {
+    w.at_exit = at_exit;
 }
 
 /* ---- who else there is -------------------------------------------------- */
@@ -267,6 +282,12 @@ size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
     (void)to;
     assert_non_null(s);
     return 0;
+}
+
+/* The save under way. */
+static inline struct save_session *session(void)
+{
+    return interpose_owner();
 }
 
 /* ---- the save loop ----------------------------------------------------- */

@@ -15,7 +15,7 @@ $(call needs,suspend_time,save/suspend_time.c xen/store.c)
 $(call needs,save_sampler,save/sampler.c)
 $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
-$(call needs,save_pages,save/pages.c save/stream/parse.c)
+$(call needs,save_pages,save/stream/pages.c save/stream/parse.c)
 $(call needs,save_zero,save/stream/parse.c save/stream/zero.c)
 $(call needs,xen_dm_log,xen/dm_log.c)
 $(call needs,xen_lock,xen/lock.c xen/run.c)
@@ -29,7 +29,8 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 # The plug-in, but for what a test has in its place: tests/support/fake_save.h.
 SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
-	$(call objs,$(addprefix $(guest)/xen/,preflight.c store.c))
+	$(call objs,$(addprefix $(guest)/xen/,preflight.c store.c) \
+	tests/support/fake_clock.c)
 $(foreach t,claim control policy strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)))

@@ -268,9 +268,9 @@ static int script_capped_sparse(void)
         assert_int_equal(send_guest(), 0);
     assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
         .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
-    assert_in_range(save_active->flow_bytes, BATCH * PAGE,
+    assert_in_range(session()->flow.bytes, BATCH * PAGE,
                     BATCH * (PAGE + 4 * 9));
-    assert_in_range(save_active->report.decision.measured_bytes_per_s,
+    assert_in_range(session()->ctx.report.decision.measured_bytes_per_s,
                     15000000, 25000000);
     assert_int_equal(w.cb->suspend(NULL), 1);
     return send_guest() || put(end, 8);
@@ -306,9 +306,9 @@ static int script_capped(void)
     assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     precopy_ns = clock_now_ns() - begun_ns;
     /* All that was written has left, and the decision knows how fast. */
-    assert_in_range(save_active->flow_bytes, BATCH * PAGE,
+    assert_in_range(session()->flow.bytes, BATCH * PAGE,
                     BATCH * (PAGE + 9));
-    assert_in_range(save_active->report.decision.measured_bytes_per_s,
+    assert_in_range(session()->ctx.report.decision.measured_bytes_per_s,
                     15000000, 25000000);
     assert_int_equal(w.cb->suspend(NULL), 1);
     return send_guest() || put(end, 8);

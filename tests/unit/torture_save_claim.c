@@ -112,7 +112,7 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
 
 static int script_own(void)
 {
-    assert_int_equal(save_active->params.downtime_ns, 77000000);
+    assert_int_equal(session()->ctx.params.downtime_ns, 77000000);
     /* Read once: a save that this one's toolstack starts next has none. */
     assert_null(fake_get(once));
     assert_non_null(fake_get(DIR "current"));
@@ -137,7 +137,7 @@ static void torture_save_claim_the_toolstacks_parameters_count(void **state)
 
 static int script_stock(void)
 {
-    assert_null(save_active);
+    assert_null(interpose_owner());
     assert_null(w.cb->precopy_policy);
     return 0;
 }

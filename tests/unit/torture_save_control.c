@@ -21,6 +21,7 @@ static int save(const char *params, int (*script)(void),
 {
     int fd = open("/dev/null", O_WRONLY), rc = save_to(fd, params, script, r);
 
+    fake_clock_run();
     close(fd);
     return rc;
 }
@@ -186,18 +187,18 @@ static int script_deadline(void)
     uint64_t begun;
 
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    begun = save_active->engine.start_ns;
-    assert_int_equal(save_active->deadline_ns, 0);
+    begun = session()->ctx.engine.start_ns;
+    assert_int_equal(session()->gate.deadline_ns, 0);
     fake_set(DIR "current", PLAIN("\"duration-ms\":3600000"));
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_int_equal(save_active->deadline_ns, begun + 3600 * XPC_S);
+    assert_int_equal(session()->gate.deadline_ns, begun + 3600 * XPC_S);
     fake_set(DIR "current", PLAIN("\"duration-ms\":7200000"));
     assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_int_equal(save_active->deadline_ns, begun + 7200 * XPC_S);
+    assert_int_equal(session()->gate.deadline_ns, begun + 7200 * XPC_S);
     fake_set(DIR "current", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
                                   "\"suspend\",\"max-downtime-ms\":400"));
     assert_int_equal(iterate(3), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_int_equal(save_active->deadline_ns, 0);
+    assert_int_equal(session()->gate.deadline_ns, 0);
     return failed(EIO);
 }
 
@@ -227,8 +228,6 @@ static void assert_cancelled(const struct xpc_report *r)
 static int script_cancel_at_the_end(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    /* No write is to notice it. */
-    save_active->control.looked_ns = UINT64_MAX / 2;
     fake_set(DIR "cancel", "");
     assert_int_equal(iterate(1), XGS_POLICY_ABORT);
     return failed(ECANCELED);
@@ -276,6 +275,7 @@ static int script_cancel_within(void)
     struct iovec iov = { .iov_base = "x", .iov_len = 1 };
     unsigned int reads;
 
+    fake_clock_stop();
     /* Before the first iteration nothing is looked for. */
     reads = fake.reads;
     assert_int_equal(send_some(), 0);
@@ -283,15 +283,13 @@ static int script_cancel_within(void)
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(send_some(), 0);
-    assert_true(save_active->control.looked_ns > 0);
-    /* It was only just looked for. */
-    save_active->control.looked_ns = clock_now_ns() + XPC_S;
+    /* A cancel was looked for only just before. */
     reads = fake.reads;
     fake_set(DIR "cancel", "");
     assert_int_equal(send_some(), 0);
     assert_int_equal(fake.reads, reads);
     /* Now it is time to. */
-    save_active->control.looked_ns -= 3 * XPC_S;
+    fake_clock_advance(XPC_S / 4);
     errno = 0;
     assert_int_equal(send_some(), -1);
     assert_int_equal(errno, ECANCELED);
@@ -334,7 +332,6 @@ static int script_cancel_before_suspend(void)
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(send_some(), 0);
-    save_active->control.looked_ns = UINT64_MAX / 2;
     fake_set(DIR "cancel", "");
     assert_int_equal(w.cb->suspend(NULL), 0);
     return failed(ECANCELED);
@@ -357,9 +354,9 @@ static void torture_save_control_cancel_in_the_last_moment(void **state)
 /* The toolstack, which has seen the cancel, does not suspend the guest. */
 static int script_cancel_while_suspending(void)
 {
+    fake_clock_stop();
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    /* It was only just looked for. */
-    save_active->control.looked_ns = clock_now_ns() + XPC_S;
+    /* A cancel was looked for only just before. */
     fake_set(DIR "cancel", "");
     return failed(EINTR);
 }
@@ -372,6 +369,44 @@ static void torture_save_control_cancel_while_the_guest_suspends(void **state)
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
                           script_cancel_while_suspending, &r), -1);
     assert_cancelled(&r);
+    xpc_report_dispose(&r);
+}
+
+/* ---- an exit ------------------------------------------------------------- */
+
+static int script_exits(void)
+{
+    struct xpc_report r;
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
+    w.at_exit();
+    assert_null(interpose_owner());
+    assert_true(w.log_dirty_off);
+    xpc_report_init(&r);
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, &r,
+                                           err), 0);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    xpc_report_dispose(&r);
+    assert_null(fake_get(DIR "active"));
+    /* A second time, after the save: nothing is left to be done. */
+    w.log_dirty_off = false;
+    w.at_exit();
+    assert_false(w.log_dirty_off);
+    return failed(EPIPE);
+}
+
+static void torture_save_control_an_exit_in_the_save_cleans_up(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_exits, &r),
+                     -1);
+    assert_non_null(w.at_exit);
+    w.at_exit();
+    assert_false(w.log_dirty_off);
     xpc_report_dispose(&r);
 }
 
@@ -417,7 +452,7 @@ static struct xpc_params seen;
 static int script_look(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    seen = save_active->params;
+    seen = session()->ctx.params;
     return failed(EIO);
 }
 
@@ -482,7 +517,7 @@ static void read_bitmap(unsigned int from, unsigned int to)
 static int script_workset(void)
 {
     const struct xpc_working_set *known =
-        &save_active->last.decision.working_set;
+        &session()->last.decision.working_set;
 
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     read_bitmap(0, 400);
@@ -502,7 +537,7 @@ static int script_workset(void)
     assert_int_equal(w.cb->suspend(NULL), 1);
     /* Of a guest that stands still nothing is to be learned. */
     read_bitmap(600, 700);
-    assert_int_equal(save_active->workset.intervals, 3);
+    assert_int_equal(session()->workset.intervals, 3);
     return 0;
 }
 
@@ -535,7 +570,7 @@ static int script_dm_log(void)
 static int script_dm_log_left_on(void)
 {
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
-    save_dm_log_end(save_active);
+    save_dm_log_end(&session()->dm_log);
     assert_false(w.dm_log);
     assert_null(fake_get(DIR "dm-log"));
     return failed(EPIPE);
@@ -546,7 +581,7 @@ static int script_dm_log_of_pvh(void)
 {
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
     assert_null(fake_get(DIR "dm-log"));
-    save_dm_log_end(save_active);
+    save_dm_log_end(&session()->dm_log);
     assert_true(w.dm_log);
     return failed(EPIPE);
 }
@@ -581,6 +616,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_in_the_last_moment),
         TEST(torture_save_control_cancel_while_the_guest_suspends),
+        TEST(torture_save_control_an_exit_in_the_save_cleans_up),
         TEST(torture_save_control_begins_with_nothing_told),
         TEST(torture_save_control_the_guest_is_asked_for),
         TEST(torture_save_control_the_bitmaps_tell_the_working_set),

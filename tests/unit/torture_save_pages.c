@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "save/pages.h"
+#include "save/stream/pages.h"
 #include "support/torture.h"
 
 #define PAGE 4096

@@ -23,13 +23,6 @@ static void put_page(bool data)
     assert_int_equal(write(w.io_fd, record, len), len);
 }
 
-static void take_a_while(void)
-{
-    struct timespec t = { .tv_nsec = 50 * XPC_MS };
-
-    nanosleep(&t, NULL);
-}
-
 /* Pages flow, then a stretch of holes that takes its time, then pages. */
 static int script_holes(void)
 {
@@ -39,25 +32,25 @@ static int script_holes(void)
     assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
-    take_a_while();         /* as for a bitmap */
+    fake_clock_advance(50 * XPC_MS);         /* as for a bitmap */
     put_page(true);
-    take_a_while();
+    fake_clock_advance(50 * XPC_MS);
     put_page(false);
-    take_a_while();
+    fake_clock_advance(50 * XPC_MS);
     put_page(false);
     put_page(true);
-    assert_int_equal(save_active->flow_bytes, 2 * RECORD);
-    assert_true(save_active->flow_ns > 0);
-    assert_true(save_active->flow_ns + 150 * XPC_MS <= clock_now_ns() -
-                save_active->engine.start_ns);
+    assert_int_equal(session()->flow.bytes, 2 * RECORD);
+    assert_true(session()->flow.ns > 0);
+    assert_true(session()->flow.ns + 150 * XPC_MS <= clock_now_ns() -
+                session()->ctx.engine.start_ns);
     s.dirty_count = -1;
     w.cb->precopy_policy(s, NULL);
     /* Of the next iteration nothing has flowed yet. */
     s.iteration = 1;
     s.dirty_count = DIRTY;
     w.cb->precopy_policy(s, NULL);
-    assert_int_equal(save_active->flow_bytes, 0);
-    assert_int_equal(save_active->flow_ns, 0);
+    assert_int_equal(session()->flow.bytes, 0);
+    assert_int_equal(session()->flow.ns, 0);
     return failed(EIO);
 }
 
@@ -84,19 +77,21 @@ static int script_zero(void)
     uint32_t head[4] = { 1, sizeof(record) - 8, 4, 0 };
     uint64_t pfns[4] = { 1, 2, 3, 4 };      /* 0 has been sent */
     char headers[40] = { 0 };
+    uint64_t flow_ns;
 
     assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     put_page(true);
-    assert_int_equal(save_active->flow_bytes, RECORD);
-    save_active->flow_ns = 0;
-    save_active->wrote_ns -= 400 * XPC_MS;
+    assert_int_equal(session()->flow.bytes, RECORD);
+    flow_ns = session()->flow.ns;
+    fake_clock_advance(400 * XPC_MS);
     memcpy(record, head, sizeof(head));
     memcpy(record + 16, pfns, sizeof(pfns));
     assert_int_equal(write(w.io_fd, record, sizeof(record)), sizeof(record));
-    assert_int_equal(save_active->zero->pages, 3);
-    assert_in_range(save_active->flow_ns, 400 * XPC_MS, 450 * XPC_MS);
+    assert_int_equal(session()->writer.zero->pages, 3);
+    assert_in_range(session()->flow.ns - flow_ns, 400 * XPC_MS,
+                    450 * XPC_MS);
     return failed(EIO);
 }
 

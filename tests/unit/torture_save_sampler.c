@@ -4,10 +4,11 @@
  * With the main thread doing what the save loop does, it is what
  * make check-tsan watches.
  */
+#include <xenctrl.h>
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "save/session.h"
+#include "save/sampler.h"
 #include "support/torture.h"
 
 static atomic_ullong asked;

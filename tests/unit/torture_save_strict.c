@@ -2,6 +2,8 @@
 /*
  * The promise kept through the switchover, by the plug-in.
  */
+#include <time.h>
+
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
@@ -171,7 +173,7 @@ static int script_large_bitmap(void)
     assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
     w.dirty = 10;
     assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
-    save_active->last.decision.bitmap_ns = bitmap_ms * XPC_MS;
+    session()->last.decision.bitmap_ns = bitmap_ms * XPC_MS;
     assert_int_equal(w.cb->suspend(NULL), 1);
     w.dirty = 487;
     assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
@@ -202,8 +204,7 @@ static void torture_save_strict_counts_the_bits_to_be_tested(void **state)
 static void let_share_pass(void)
 {
     suspend_with(1);
-    save_active->report.start_monotonic_ns -= 250 * XPC_MS;
-    save_strict_suspended(save_active);
+    fake_clock_advance(250 * XPC_MS);
 }
 
 static int script_page_late(void)
@@ -240,8 +241,8 @@ static int script_no_answer(void)
     w.dirty = 10;
     assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
     /* libxl's answer to the request: the guest lets it lie. */
-    save_active->live = false;
-    save_strict_asked(save_active);
+    session()->ctx.live = false;
+    save_switchover_asked(&session()->switchover);
     assert_null(fake_get(DIR "overdue"));
     for (int i = 0; i < 10000 && !fake_get(DIR "overdue"); i++)
         nanosleep(&ms, NULL);

@@ -158,7 +158,7 @@ static int script_sparse(void)
     begun = clock_now_ns();
     assert_int_equal(send_guest(), 0);
     took_ns += clock_now_ns() - begun;
-    flow_ns = save_active->flow_ns;
+    flow_ns = session()->flow.ns;
     return -1;
 }
 
@@ -201,8 +201,8 @@ static int script_mostly_zero(void)
         nanosleep(&look, NULL);
         assert_int_equal(send_guest(), 0);
     }
-    took_ns = save_active->flow_bytes * XPC_S / SLOW_LINK;
-    flow_ns = save_active->flow_ns;
+    took_ns = session()->flow.bytes * XPC_S / SLOW_LINK;
+    flow_ns = session()->flow.ns;
     return -1;
 }
 
@@ -240,7 +240,7 @@ static int script_capped(void)
     begun_ns = clock_now_ns();
     if (send_guest() || put(end, 8))
         return -1;
-    final_rate = save_active->bucket.rate;
+    final_rate = save_gate_rate(&session()->gate);
     return 0;
 }
 

@@ -3,13 +3,13 @@
  * Since when the guest stands still, with a domain that has suspended itself
  * when it is looked at for the nth time.
  */
+#include <time.h>
 #include <limits.h>
 #include <stdatomic.h>
 
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "save/session.h"
 #include "save/suspend_time.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"

@@ -10,46 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "save/session.h"
+#include "save/toolstack_watch.h"
 #include "support/torture.h"
-#include "xen/logdirty.h"
 
-struct save_ctx *save_active;
-static struct save_ctx ctx = { .domid = 7 };
 static int out;
-
-void save_activate(struct save_ctx *c)
-{
-    save_active = c;
-}
 
 static void note(char c)
 {
     if (write(out, &c, 1) != 1)
         abort();
-}
-
-int xen_logdirty_off(uint32_t domid)
-{
-    note(domid == 7 ? 'o' : '?');
-    return 0;
-}
-
-/* Both come after the log-dirty of Xen and before the report. */
-void save_dm_log_end(struct save_ctx *c)
-{
-    note(c == &ctx ? 'q' : '?');
-}
-
-void save_conclude(struct save_ctx *c, int rc, int errnoval)
-{
-    note(c == &ctx && rc && errnoval ? 'c' : '?');
-}
-
-void save_finish(struct save_ctx *c)
-{
-    note(c->orphaned ? 'f' : '?');
 }
 
 static void on_term(int sig)
@@ -84,25 +53,21 @@ static const char *noted(void (*part)(void))
     return buf;
 }
 
-static void exits_in_a_save(void)
+static void clean_up(void)
 {
-    save_toolstack_watch();
-    save_active = &ctx;
-    exit(255);
+    note('c');
 }
 
-static void exits_after_a_save(void)
+static void exits(void)
 {
-    save_toolstack_watch();
-    save_active = &ctx;
-    save_active = NULL;
-    exit(0);
+    save_toolstack_watch(clean_up);
+    exit(255);
 }
 
 /* The helper says that it watches by closing the other pipe. */
 static void helper(int ready)
 {
-    save_toolstack_watch();
+    save_toolstack_watch(clean_up);
     close(ready);
     /* A signal ends it early. */
     usleep(10 * 1000 * 1000);
@@ -137,7 +102,7 @@ static void *starts_a_helper(void *arg)
     helper_pid = fork();
     if (!helper_pid) {
         close(started[0]);
-        save_toolstack_watch();
+        save_toolstack_watch(clean_up);
         close(started[1]);
         /* As stock's helper waits for a word: an EINTR would be its end. */
         note(read(word[0], &c, 1) == 1 ? 'w' : '?');
@@ -167,13 +132,7 @@ static void thread_of_the_toolstack_ends(void)
 static void torture_toolstack_watch_cleans_up_at_exit(void **state)
 {
     (void)state;
-    assert_string_equal(noted(exits_in_a_save), "oqcf");
-}
-
-static void torture_toolstack_watch_is_quiet_after_the_save(void **state)
-{
-    (void)state;
-    assert_string_equal(noted(exits_after_a_save), "");
+    assert_string_equal(noted(exits), "c");
 }
 
 static void torture_toolstack_watch_ends_a_save_without_toolstack(void **state)
@@ -192,7 +151,6 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_toolstack_watch_cleans_up_at_exit),
-        cmocka_unit_test(torture_toolstack_watch_is_quiet_after_the_save),
         cmocka_unit_test(torture_toolstack_watch_ends_a_save_without_toolstack),
         cmocka_unit_test(torture_toolstack_watch_ignores_a_thread_that_ends),
     };

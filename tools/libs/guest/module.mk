@@ -40,7 +40,8 @@ SOURCE_OBJS := $(call objs,$(call guest_srcs,sources sources/process))
 CHANNEL_LIBS := -llz4 -lzstd -lxxhash
 CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c wire.c))
 CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)
-CHANNEL_OUT_OBJS := $(call objs,$(guest)/channels/out.c) $(CHANNEL_OBJS)
+CHANNEL_OUT_OBJS := $(call objs,$(addprefix $(guest)/channels/,handover.c out.c)) \
+	$(CHANNEL_OBJS)
 
 libexec := $(BUILD)/libexec/xen-precopy
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so

@@ -31,4 +31,7 @@ struct channel_handover {
     uint8_t token[CHANNEL_TOKEN];   /* with CHANNEL_LEND */
 };
 
+/* The value of CHANNEL_HANDOVER_ENV, or NULL: no channels are handed over. */
+const char *channel_handover_env(void);
+
 #endif

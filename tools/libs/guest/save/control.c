@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The plug-in under control: other parameters and a cancel, through xenstore
- * (xen/store.h), while the migration runs.
- */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +7,15 @@
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
-#include "save/session.h"
+#include "save/control.h"
+#include "xen/store.h"
 
 /* Within an iteration a cancel is looked for as often as this. */
 #define LOOK_NS (250 * XPC_MS)
 
-static void write_active(struct save_ctx *ctx)
+static void write_active(struct save_control *c)
 {
+    struct save_context *ctx = c->ctx;
     struct xpc_active a = {
         .pid = getpid(),
         .start_monotonic_ns = ctx->report.start_monotonic_ns,
@@ -29,16 +27,19 @@ static void write_active(struct save_ctx *ctx)
                  strerror(errno));
 }
 
-static char *read_asked(struct save_ctx *ctx, xs_transaction_t t)
+static char *read_asked(struct save_control *c, xs_transaction_t t)
 {
+    struct save_context *ctx = c->ctx;
     char path[XEN_STORE_PATH_LEN];
 
     return xs_read(ctx->xs, t, xen_store_path(path, ctx->domid, "current"),
                    NULL);
 }
 
-void save_control_begin(struct save_ctx *ctx)
+void save_control_begin(struct save_control *c)
 {
+    struct save_context *ctx = c->ctx;
+
     /*
      * Of an earlier migration, of whatever toolstack. A cancel stays: it may
      * have been written since this one began.
@@ -48,61 +49,51 @@ void save_control_begin(struct save_ctx *ctx)
                         &ctx->params))
         save_log(ctx, "can't write the parameters to xenstore: %s",
                  strerror(errno));
-    ctx->control.asked = read_asked(ctx, XBT_NULL);
-    write_active(ctx);
+    c->asked = read_asked(c, XBT_NULL);
+    write_active(c);
 }
 
 /* Whoever waits for the end waits for "active", which therefore goes last. */
-void save_control_end(struct save_ctx *ctx)
+void save_control_end(struct save_control *c)
 {
+    struct save_context *ctx = c->ctx;
+
     xen_store_remove(ctx->xs, ctx->domid, "current");
     xen_store_remove(ctx->xs, ctx->domid, "cancel");
     xen_store_remove(ctx->xs, ctx->domid, "active");
-    free(ctx->control.asked);
-    ctx->control.asked = NULL;
-}
-
-void save_control_deadline(struct save_ctx *ctx)
-{
-    const struct xpc_params *p = &ctx->params;
-
-    ctx->deadline_ns = 0;
-    if (p->policy == XPC_POLICY_LIMIT && p->duration_ns &&
-        p->on_timeout == XPC_ON_TIMEOUT_ABORT)
-        ctx->deadline_ns = ctx->engine.start_ns + p->duration_ns;
-    /* A write that hangs then is broken off. */
-    save_watchdog_set(ctx->watchdog, ctx->deadline_ns, false);
+    free(c->asked);
+    c->asked = NULL;
 }
 
 /* ---- a cancel -------------------------------------------------------- */
 
-bool save_control_look(struct save_ctx *ctx)
+bool save_control_check_cancel(struct save_control *c)
 {
+    struct save_context *ctx = c->ctx;
     char path[XEN_STORE_PATH_LEN];
     void *value = xs_read(ctx->xs, XBT_NULL,
                           xen_store_path(path, ctx->domid, "cancel"), NULL);
 
     if (value)
-        ctx->control.cancelled = true;
+        c->cancelled = true;
     free(value);
-    return ctx->control.cancelled;
+    return c->cancelled;
 }
 
-bool save_control_cancelled(struct save_ctx *ctx, uint64_t now_ns)
+bool save_control_cancelled(struct save_control *c, uint64_t now_ns)
 {
-    struct save_control *c = &ctx->control;
-
     if (c->cancelled || now_ns < c->looked_ns + LOOK_NS)
         return c->cancelled;
     c->looked_ns = now_ns;
-    return save_control_look(ctx);
+    return save_control_check_cancel(c);
 }
 
 /* ---- other parameters ------------------------------------------------ */
 
-static bool write_leaf(struct save_ctx *ctx, xs_transaction_t t,
+static bool write_leaf(struct save_control *c, xs_transaction_t t,
                        const char *leaf, const char *value)
 {
+    struct save_context *ctx = c->ctx;
     char path[XEN_STORE_PATH_LEN];
 
     return xs_write(ctx->xs, t, xen_store_path(path, ctx->domid, leaf), value,
@@ -114,8 +105,9 @@ static bool write_leaf(struct save_ctx *ctx, xs_transaction_t t,
  * asked for meanwhile: those are for the next decision. Returns the text
  * written, malloc()ed, or NULL.
  */
-static char *write_back(struct save_ctx *ctx, const char *why)
+static char *write_back(struct save_control *c, const char *why)
 {
+    struct save_context *ctx = c->ctx;
     char *json = xpc_to_json(&xpc_params_type, &ctx->params, false), *now;
     xs_transaction_t t;
     bool same, done = false;
@@ -124,11 +116,11 @@ static char *write_back(struct save_ctx *ctx, const char *why)
         t = xs_transaction_start(ctx->xs);
         if (t == XBT_NULL)
             break;
-        now = read_asked(ctx, t);
-        same = now && !strcmp(now, ctx->control.asked);
+        now = read_asked(c, t);
+        same = now && !strcmp(now, c->asked);
         free(now);
-        same = same && write_leaf(ctx, t, "current", json) &&
-               write_leaf(ctx, t, "refused", why);
+        same = same && write_leaf(c, t, "current", json) &&
+               write_leaf(c, t, "refused", why);
         done = xs_transaction_end(ctx->xs, t, !same) && same;
         if (!done && (!same || errno != EAGAIN))
             break;
@@ -139,68 +131,69 @@ static char *write_back(struct save_ctx *ctx, const char *why)
     return NULL;
 }
 
-static void refuse(struct save_ctx *ctx, const char *why)
+static void refuse(struct save_control *c, const char *why)
 {
     char *written;
 
-    save_log(ctx, "other parameters were refused, the old ones stay in "
+    save_log(c->ctx, "other parameters were refused, the old ones stay in "
              "force: %s", why);
-    written = write_back(ctx, why);
+    written = write_back(c, why);
     if (!written)
         return;
-    ctx->control.refused = true;
-    free(ctx->control.asked);
-    ctx->control.asked = written;
+    c->refused = true;
+    free(c->asked);
+    c->asked = written;
 }
 
-static void change(struct save_ctx *ctx, const struct xpc_params *to)
+static void change(struct save_control *c, const struct xpc_params *to)
 {
+    struct save_context *ctx = c->ctx;
+
     ctx->params = *to;
     ctx->report.params = *to;
     xpc_engine_change(&ctx->engine, to);
-    save_control_deadline(ctx);
-    write_active(ctx);
-    if (ctx->control.refused)
+    write_active(c);
+    if (c->refused)
         xen_store_remove(ctx->xs, ctx->domid, "refused");
-    ctx->control.refused = false;
+    c->refused = false;
 }
 
 /* The text is another than before: is it a change, and a good one? */
-static void consider(struct save_ctx *ctx)
+static void consider(struct save_control *c)
 {
-    const char *asked = ctx->control.asked;
+    struct save_context *ctx = c->ctx;
+    const char *asked = c->asked;
     char err[XPC_ERR_LEN];
     struct xpc_params to;
 
     xpc_params_init(&to);
     if (xpc_from_json(&xpc_params_type, &to, asked, strlen(asked), err)) {
-        refuse(ctx, err);
+        refuse(c, err);
         return;
     }
     xpc_engine_settled(&to, &ctx->params);
-    save_channels_settle(&to);
-    if (xpc_params_same(&to, &ctx->params) && !ctx->control.refused)
+    save_settle_zero_pages(&to);
+    if (xpc_params_same(&to, &ctx->params) && !c->refused)
         return;
     if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)))
-        refuse(ctx, err);
+        refuse(c, err);
     else
-        change(ctx, &to);
+        change(c, &to);
 }
 
-bool save_control_read(struct save_ctx *ctx)
+bool save_control_read(struct save_control *c)
 {
-    struct save_control *c = &ctx->control;
     char *asked;
 
-    if (save_control_look(ctx))
+    if (save_control_check_cancel(c))
         return true;
-    asked = read_asked(ctx, XBT_NULL);
+    asked = read_asked(c, XBT_NULL);
     if (!asked || (c->asked && !strcmp(asked, c->asked))) {
         free(asked);
         return false;
     }
     free(c->asked);
     c->asked = asked;
-    consider(ctx);
+    consider(c);
     return false;
 }

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Knows whether the device model's log is on (xen/dm_log.h), and switches it
- * off when the helper leaves before its end. The leaf "dm-log" is for whoever
- * cleans up after a helper that was killed: it is there only while the log is
- * certain to be on.
+ * The leaf "dm-log" is for whoever cleans up after a helper that was killed. It
+ * is there only while the log is certain to be on.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "save/session.h"
+#include "save/dm_log.h"
 #include "xen/dm_log.h"
+#include "xen/store.h"
 
-static void mark(struct save_ctx *ctx, bool on)
+static void set_on(struct save_dm_log *d, bool on)
 {
+    struct save_context *ctx = d->ctx;
     char path[XEN_STORE_PATH_LEN];
 
-    ctx->dm_log = on;
+    d->on = on;
     xen_store_path(path, ctx->domid, "dm-log");
     if (on)
         xs_write(ctx->xs, XBT_NULL, path, "1", 1);
@@ -24,8 +25,8 @@ static void mark(struct save_ctx *ctx, bool on)
         xen_store_remove(ctx->xs, ctx->domid, "dm-log");
 }
 
-/* To libxenguest a PVH guest is an HVM guest, too; libxl knows better. */
-static bool has_device_model(struct save_ctx *ctx)
+/* libxenguest does not tell a PVH guest from an HVM guest; libxl does. */
+static bool has_device_model(struct save_context *ctx)
 {
     char path[XEN_STORE_PATH_LEN], *type;
     bool hvm;
@@ -37,21 +38,21 @@ static bool has_device_model(struct save_ctx *ctx)
     return hvm;
 }
 
-int save_dm_log_switch(uint32_t domid, unsigned int enable, void *data)
+int save_dm_log_switch(struct save_dm_log *d, uint32_t domid,
+                       unsigned int enable, void *data)
 {
-    struct save_ctx *ctx = save_active;
     int rc;
 
-    if (!enable && ctx->dm_log)
-        mark(ctx, false);
-    rc = ctx->stock->switch_qemu_logdirty(domid, enable, data);
-    if (enable && !rc && has_device_model(ctx))
-        mark(ctx, true);
+    if (!enable && d->on)
+        set_on(d, false);
+    rc = d->ctx->stock->switch_qemu_logdirty(domid, enable, data);
+    if (enable && !rc && has_device_model(d->ctx))
+        set_on(d, true);
     return rc;
 }
 
-void save_dm_log_end(struct save_ctx *ctx)
+void save_dm_log_end(struct save_dm_log *d)
 {
-    if (ctx->dm_log && !xen_dm_log_off(ctx->domid))
-        mark(ctx, false);
+    if (d->on && !xen_dm_log_off(d->ctx->domid))
+        set_on(d, false);
 }

@@ -9,8 +9,8 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "save/sampler.h"
-#include "save/session.h"
 
 /* The first count comes so long after a clean, the next grow by a quarter. */
 #define FIRST_NS (10 * XPC_MS)

@@ -6,8 +6,9 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "json/migration.h"
-#include "save/session.h"
+#include "xen/store.h"
 #include "save/suspend_time.h"
 
 #define INTERVAL_NS XPC_MS

@@ -8,7 +8,8 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "save/session.h"
+#include "base/thread.h"
+#include "xen/store.h"
 #include "save/watchdog.h"
 
 /* A signal that comes just before the write blocks is lost: send another. */

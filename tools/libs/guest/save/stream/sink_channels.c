@@ -12,27 +12,27 @@
 
 #include "base/clock.h"
 #include "channels/handover.h"
-#include "save/session.h"
+#include "save/stream/sink_channels.h"
 
-/* What ends a wait that is not the channels' doing is looked for as often. */
+/* How often a wait for the channels checks whether it must end. */
 #define LOOK_NS (5 * XPC_MS)
 
 _Static_assert((int)XPC_COMPRESS_ZSTD == (int)CHANNEL_ZSTD &&
                (int)XPC_COMPRESS_LZ4 == (int)CHANNEL_LZ4,
                "the parameter is what is on the wire");
 
-struct save_channels {
+struct sink_channels {
+    struct save_sink sink;
     struct channel_out *out;
-    int lend_fd;
+    int handover_fd;
     unsigned int nr;
     int fd[CHANNELS_MAX];
-    int error;
 };
 
-/* ---- borrowed ------------------------------------------------------------ */
+/* ---- the handover -------------------------------------------------------- */
 
-/* Of "7,8,9". Returns 0 or -1. */
-static int parse(const char *s, struct save_channels *c)
+/* Parses "7,8,9". Returns 0 or -1. */
+static int parse_fds(const char *s, struct sink_channels *c)
 {
     long fd[1 + CHANNELS_MAX];
     unsigned int nr = 0;
@@ -49,7 +49,7 @@ static int parse(const char *s, struct save_channels *c)
     } while (*end == ',');
     if (*end || nr < 2)
         return -1;
-    c->lend_fd = fd[0];
+    c->handover_fd = fd[0];
     c->nr = nr - 1;
     for (unsigned int i = 0; i < c->nr; i++)
         c->fd[i] = fd[i + 1];
@@ -57,38 +57,38 @@ static int parse(const char *s, struct save_channels *c)
 }
 
 /* 0, or -1 with errno. */
-static int say(const struct save_channels *c, int word, uint64_t sequence)
+static int send_word(const struct sink_channels *c, int word,
+                     uint64_t sequence)
 {
     struct channel_handover m = { .word = word, .sequence = sequence };
+    ssize_t n = send(c->handover_fd, &m, sizeof(m), MSG_NOSIGNAL);
 
-    return send(c->lend_fd, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 0 : -1;
+    return n == sizeof(m) ? 0 : -1;
 }
 
-/* What was written before has to leave first, however long that takes. */
-static int borrow(struct save_ctx *ctx, struct save_channels *c,
-                  struct channel_handover *m)
+/* Blocks until what the toolstack has written before has left. */
+static int take_over(struct sink_channels *c, struct channel_handover *m)
 {
-    struct pollfd fd = { .fd = c->lend_fd, .events = POLLIN };
+    struct pollfd fd = { .fd = c->handover_fd, .events = POLLIN };
     int r;
 
-    if (say(c, CHANNEL_ASK, 0))
+    if (send_word(c, CHANNEL_ASK, 0))
         return -1;
     do {
         r = poll(&fd, 1, LOOK_NS / XPC_MS);
-        if (save_stopped(ctx)) {
+        if (save_is_stopped(c->sink.flow->ctx)) {
             errno = ECANCELED;
             return -1;
         }
     } while (!r || (r < 0 && errno == EINTR));
     errno = EPIPE;
-    return recv(c->lend_fd, m, sizeof(*m), 0) == sizeof(*m) &&
+    return recv(c->handover_fd, m, sizeof(*m), 0) == sizeof(*m) &&
            m->word == CHANNEL_LEND ? 0 : -1;
 }
 
-static int start_out(struct save_ctx *ctx, struct save_channels *c,
-                     const struct channel_handover *m)
+static int start_out(struct sink_channels *c, const struct channel_handover *m)
 {
-    const struct xpc_params *p = &ctx->params;
+    const struct xpc_params *p = &c->sink.flow->ctx->params;
     struct channel_out_how how = {
         .fds = c->fd, .nr = c->nr, .token = m->token, .codec = p->compress,
         .level = p->compress_level ? p->compress_level : 1,
@@ -99,146 +99,83 @@ static int start_out(struct save_ctx *ctx, struct save_channels *c,
     return c->out ? 0 : -1;
 }
 
-/* NULL: none were lent. */
-static const char *lent(void)
-{
-    const char *env = getenv(CHANNEL_HANDOVER_ENV);
+/* ---- writing ------------------------------------------------------------- */
 
-    return env && *env ? env : NULL;
+static struct sink_channels *of(struct save_sink *sink)
+{
+    return (struct sink_channels *)sink;
 }
 
-void save_channels_settle(struct xpc_params *p)
+static int failed(struct sink_channels *c)
 {
-    if (p->zero_pages == XPC_ZERO_PAGES_AUTO && !lent())
-        p->zero_pages = XPC_ZERO_PAGES_SEND;
-}
-
-int save_channels_start(struct save_ctx *ctx, char *err, size_t len)
-{
-    const char *env = lent();
-    struct save_channels *c;
-    struct channel_handover m;
-
-    if (!env) {
-        if (!xpc_params_over_channels(&ctx->params))
-            return 0;
-        snprintf(err, len, "channels and compression are for xl migrate, "
-                 "which opens them: leave them out");
-        return -1;
-    }
-    c = calloc(1, sizeof(*c));
-    if (!c || parse(env, c)) {
-        snprintf(err, len, "can't make out "CHANNEL_HANDOVER_ENV"=%.60s", env);
-        free(c);
-        return -1;
-    }
-    if (borrow(ctx, c, &m) || start_out(ctx, c, &m)) {
-        snprintf(err, len, "can't use the channels: %s", strerror(errno));
-        free(c);
-        return 1;
-    }
-    ctx->channels = c;
-    ctx->report.channels = c->nr;
-    return 0;
-}
-
-int save_channels_give_back(struct save_ctx *ctx)
-{
-    struct save_channels *c = ctx->channels;
-
-    if (!c)
-        return 0;
-    if (save_channels_drain(ctx) ||
-        say(c, CHANNEL_BACK, channel_out_sequence(c->out)))
-        return -1;
-    return 0;
-}
-
-void save_channels_stop(struct save_ctx *ctx)
-{
-    if (!ctx->channels)
-        return;
-    channel_out_stop(ctx->channels->out);
-    free(ctx->channels);
-    ctx->channels = NULL;
-}
-
-/* ---- used ---------------------------------------------------------------- */
-
-static int failed(struct save_channels *c)
-{
-    if (!c->error)
-        c->error = errno;
+    if (!c->sink.error)
+        c->sink.error = errno;
     return -1;
 }
 
-/* May it go on? What has begun to leave is broken off if not. */
-static bool may_go_on(struct save_ctx *ctx, bool pages)
+/* Asks the gate. If it is closed, what is being sent is broken off. */
+static bool may_go_on(struct sink_channels *c, bool pages)
 {
-    if (save_may_write(ctx, pages) && !save_stopped(ctx)) {
-        channel_out_rate(ctx->channels->out, save_cap(ctx));
+    struct save_gate *gate = c->sink.gate;
+
+    if (save_gate_may_write(gate, pages) && !save_is_stopped(gate->ctx)) {
+        channel_out_rate(c->out, save_gate_rate(gate));
         return true;
     }
-    channel_out_break(ctx->channels->out);
+    channel_out_break(c->out);
     errno = ECANCELED;
     return false;
 }
 
-int save_channels_drain(struct save_ctx *ctx)
+static int sink_channels_drain(struct save_sink *sink)
 {
-    struct save_channels *c = ctx->channels;
+    struct sink_channels *c = of(sink);
     int r;
 
-    if (!c)
-        return 0;
     channel_out_flush(c->out);
     while (!(r = channel_out_left(c->out))) {
-        if (!may_go_on(ctx, ctx->stream.in_pages))
+        if (!may_go_on(c, sink->flow->stream.in_pages))
             return failed(c);
         channel_out_wait(c->out, clock_now_ns() + LOOK_NS);
     }
     if (r < 0)
         return failed(c);
-    save_flowed(ctx);
+    save_flow_drained(sink->flow);
     return 0;
 }
 
-/* As the stream is counted: it is ahead of what has left. */
-static void count(struct save_ctx *ctx, const struct iovec *iov, size_t len,
-                  bool zero)
+/* Counts what was put into the channels, which is ahead of what has left. */
+static void count_put(struct sink_channels *c, const struct iovec *iov,
+                      size_t len, bool zero)
 {
     struct channel_count total;
 
     if (zero)
-        save_wrote_zeros(ctx, len);
+        save_flow_wrote_zeros(c->sink.flow, len);
     else
-        save_wrote(ctx, iov, 1, len);
-    total = (struct channel_count){
-        .bytes = ctx->stream.bytes, .pages = ctx->stream.pages,
-        .page_bytes = ctx->stream.page_bytes,
-        .zero_pages = save_zero_pages(ctx),
-    };
-    channel_out_mark(ctx->channels->out, &total);
+        save_flow_wrote(c->sink.flow, iov, 1, len);
+    save_flow_counts(c->sink.flow, &total);
+    channel_out_mark(c->out, &total);
 }
 
-/* zero: they are zero pages. */
-static int put(struct save_ctx *ctx, struct iovec iov, bool zero)
+/* zero: iov is zero pages. */
+static int put(struct sink_channels *c, struct iovec iov, bool zero)
 {
-    struct save_channels *c = ctx->channels;
+    struct save_flow *flow = c->sink.flow;
     ssize_t n;
 
     while (iov.iov_len) {
-        if (!may_go_on(ctx, save_stream_pages_next(&ctx->stream, &iov)))
+        if (!may_go_on(c, save_stream_pages_next(&flow->stream, &iov)))
             return failed(c);
         n = zero ? channel_out_put_zeros(c->out, iov.iov_len) :
                    channel_out_put(c->out, iov.iov_base, iov.iov_len);
         if (n < 0)
             return failed(c);
         if (n) {
-            count(ctx, &iov, n, zero);
+            count_put(c, &iov, n, zero);
         } else {
-            /* What there was no room behind is on its way meanwhile. */
-            ctx->link_busy = true;
+            /* No room: what was put in before is on its way. */
+            flow->link_busy = true;
             channel_out_wait(c->out, clock_now_ns() + LOOK_NS);
         }
         iov.iov_base = (char *)iov.iov_base + n;
@@ -248,75 +185,119 @@ static int put(struct save_ctx *ctx, struct iovec iov, bool zero)
 }
 
 /*
- * The guest stands still, its pages are written, and its state is next: the
- * clock of the switchover wants to know when the pages have left.
+ * With the guest suspended, its pages written and its state next, the
+ * switchover needs the time at which the pages have left.
  */
-static bool pages_end(const struct save_ctx *ctx, const struct iovec *iov)
+static bool pages_end(const struct save_flow *f, const struct iovec *iov)
 {
-    const struct save_stream *s = &ctx->stream;
+    const struct save_stream *s = &f->stream;
 
-    return !ctx->live && ctx->report.final_bitmap_ns && s->in_pages &&
+    return !f->ctx->live && f->ctx->report.final_bitmap_ns && s->in_pages &&
            !s->skip && !s->have && !save_stream_pages_next(s, iov);
 }
 
-/* Is that the stream's end, which has to have left when it is told? */
+/* The END record must have left before libxenguest is told so. */
 static bool has_ended(const struct save_stream *s)
 {
     return s->type == SAVE_RECORD_END && !s->skip && !s->have;
 }
 
-static int write_begins(struct save_ctx *ctx, const struct iovec *iov)
+static int begin_write(struct save_sink *sink, const struct iovec *iov)
 {
-    if (!ctx->wrote_ns)
-        ctx->wrote_ns = clock_now_ns();      /* an iteration's first */
-    return pages_end(ctx, iov) ? save_channels_drain(ctx) : 0;
+    save_flow_begin(sink->flow);
+    return pages_end(sink->flow, iov) ? sink_channels_drain(sink) : 0;
 }
 
-static int write_ended(struct save_ctx *ctx)
+static int end_write(struct save_sink *sink)
 {
-    return has_ended(&ctx->stream) ? save_channels_drain(ctx) : 0;
+    return has_ended(&sink->flow->stream) ? sink_channels_drain(sink) : 0;
 }
 
-int save_channels_write(struct save_ctx *ctx, const struct iovec *iov,
-                        int iovcnt)
+static int sink_channels_write(struct save_sink *sink, struct iovec *iov,
+                               int iovcnt)
 {
-    if (iovcnt && write_begins(ctx, iov))
+    if (iovcnt && begin_write(sink, iov))
         return -1;
     for (int i = 0; i < iovcnt; i++) {
-        if (put(ctx, iov[i], false))
+        if (put(of(sink), iov[i], false))
             return -1;
     }
-    return write_ended(ctx);
+    return end_write(sink);
 }
 
-int save_channels_write_pieces(struct save_ctx *ctx,
-                               const struct save_piece *piece, size_t nr)
+static int sink_channels_write_pieces(struct save_sink *sink,
+                                      const struct save_piece *piece,
+                                      size_t nr)
 {
     struct iovec iov;
 
     for (size_t i = 0; i < nr; i++) {
         iov = (struct iovec){ (void *)piece[i].p, piece[i].len };
-        if ((!i && write_begins(ctx, &iov)) || put(ctx, iov, piece[i].zero))
+        if ((!i && begin_write(sink, &iov)) ||
+            put(of(sink), iov, piece[i].zero))
             return -1;
     }
-    return write_ended(ctx);
+    return end_write(sink);
 }
 
-bool save_channels_busy(const struct save_channels *c)
+static bool sink_channels_busy(struct save_sink *sink)
 {
-    return channel_out_busy(c->out);
+    return channel_out_busy(of(sink)->out);
 }
 
-/* ---- told ---------------------------------------------------------------- */
-
-void save_channels_counts(struct save_ctx *ctx, struct channel_count *count)
+static void sink_channels_counts(struct save_sink *sink,
+                                 struct channel_count *count,
+                                 uint64_t *wire_bytes)
 {
-    if (ctx->channels)
-        channel_out_counts(ctx->channels->out, count,
-                           &ctx->report.wire_bytes);
+    channel_out_counts(of(sink)->out, count, wire_bytes);
 }
 
-int save_channels_error(const struct save_ctx *ctx)
+/* Returns the channels to the toolstack. */
+static int sink_channels_finish(struct save_sink *sink)
 {
-    return ctx->channels ? ctx->channels->error : 0;
+    struct sink_channels *c = of(sink);
+
+    return sink_channels_drain(sink) ||
+           send_word(c, CHANNEL_BACK, channel_out_sequence(c->out)) ? -1 : 0;
+}
+
+static void sink_channels_close(struct save_sink *sink)
+{
+    channel_out_stop(of(sink)->out);
+    free(sink);
+}
+
+static const struct save_sink_ops sink_channels_ops = {
+    .write        = sink_channels_write,
+    .write_pieces = sink_channels_write_pieces,
+    .busy         = sink_channels_busy,
+    .drain        = sink_channels_drain,
+    .counts       = sink_channels_counts,
+    .finish       = sink_channels_finish,
+    .close        = sink_channels_close,
+};
+
+int save_sink_channels_open(struct save_sink **sink_r, const char *env,
+                            struct save_gate *gate, struct save_flow *flow,
+                            char *err, size_t len)
+{
+    struct sink_channels *c = calloc(1, sizeof(*c));
+    struct channel_handover m;
+
+    if (!c || parse_fds(env, c)) {
+        snprintf(err, len, "can't make out "CHANNEL_HANDOVER_ENV"=%.60s", env);
+        free(c);
+        return -1;
+    }
+    c->sink = (struct save_sink){
+        .ops = &sink_channels_ops, .gate = gate, .flow = flow,
+    };
+    if (take_over(c, &m) || start_out(c, &m)) {
+        snprintf(err, len, "can't use the channels: %s", strerror(errno));
+        free(c);
+        return 1;
+    }
+    flow->ctx->report.channels = c->nr;
+    *sink_r = &c->sink;
+    return 0;
 }

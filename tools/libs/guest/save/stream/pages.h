@@ -3,8 +3,8 @@
  * Finds the zero pages in what libxenguest writes, without changing any of it:
  * for XPC_ZERO_PAGES_AUTO, where the receiver gets the same stream.
  */
-#ifndef SAVE_PAGES_H
-#define SAVE_PAGES_H
+#ifndef SAVE_STREAM_PAGES_H
+#define SAVE_STREAM_PAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>

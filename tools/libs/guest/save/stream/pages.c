@@ -5,7 +5,7 @@
 
 #include "base/workers.h"
 #include "core/zero.h"
-#include "save/pages.h"
+#include "save/stream/pages.h"
 
 /* More than the pages of a record. */
 #define PIECES 1088

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "save/session.h"
+
+void save_session_init(struct save_session *s, xc_interface *xch, int io_fd,
+                       uint32_t domid)
+{
+    struct save_context *ctx = &s->ctx;
+
+    *s = (struct save_session){
+        .ctx        = { .xch = xch, .domid = domid, .io_fd = io_fd },
+        .claim      = { .ctx = ctx, .lock_fd = -1 },
+        .control    = { .ctx = ctx },
+        .dm_log     = { .ctx = ctx },
+        .switchover = { .ctx = ctx },
+        .gate       = { .ctx = ctx, .control = &s->control,
+                        .switchover = &s->switchover },
+        .flow       = { .ctx = ctx },
+        .writer     = { .flow = &s->flow },
+    };
+}
