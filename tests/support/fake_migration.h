@@ -14,6 +14,8 @@
 #include "channels/handover.h"
 #include "channels/out.h"
 #include "migrate/xl_channels.h"
+#include "migrate/xl_channels_relay.h"
+#include "receive/xl_receive.h"
 #include "support/fake_link.h"
 #include "support/fake_sender.h"
 
@@ -28,7 +30,7 @@ static char self[200];
 static unsigned char middle[MIDDLE];
 
 static struct {
-    char rune[1000];
+    char command[1000];
     bool plain;                 /* the helper does not know of channels */
     bool late;                  /* the save begins when the target is dead */
     int half;                   /* only so much of the middle */
@@ -46,7 +48,7 @@ static inline void wait_a_while(struct channel_out *out)
 {
     channel_out_wait(out, clock_now_ns() + 5000000);
     while (interrupt_take(w.s.interrupt_fd)) {
-        if (sender_signal(&w.s))
+        if (sender_handle_signal(&w.s))
             channel_out_break(out);
     }
 }
@@ -167,7 +169,7 @@ static inline int setup(void **state)
     sender_setup(op_save, op_read_report);
     w.progress.mode = PROGRESS_NONE;
     w.progress.params.channels = 4;
-    snprintf(t.rune, sizeof(t.rune), "exec %s --receive", self);
+    snprintf(t.command, sizeof(t.command), "exec %s --receive", self);
     return 0;
 }
 
@@ -203,7 +205,7 @@ static inline void stock_takes_it(void)
 /* One further connection leads over a link that can fail. */
 static inline void one_can_fail(void)
 {
-    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null && exec %s "
+    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null && exec %s "
              "--receive; mkdir %s/second 2>/dev/null && exec %s --link %s; "
              "exec %s --receive", stock.dir, self, stock.dir, self, stock.dir,
              self);
@@ -225,7 +227,7 @@ static inline int migrate(void)
     signal(SIGALRM, it_hangs);
     alarm(HANGS_MS / 1000);
     dup2(fileno(f), 2);
-    status = channels_connect(&w.s, t.rune, "there") ?
+    status = channels_connect(&w.s, t.command, "there") ?
              sender_give_up(&w.s) : sender_run(&w.s);
     fflush(stderr);
     alarm(0);

@@ -27,7 +27,7 @@ static inline int op_save(struct sender *s)
     if (far.save_signal) {
         raise(far.save_signal);
         while (interrupt_take(s->interrupt_fd))
-            sender_signal(s);
+            sender_handle_signal(s);
     }
     if (far.hang_up) {
         close(far.in);

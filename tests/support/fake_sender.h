@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
+#include "migrate/xl_migrate_options.h"
+#include "migrate/xl_sender.h"
 #include "support/receiver_says.h"
 #include "support/torture.h"
 
@@ -19,7 +21,7 @@ static struct {
     struct progress progress;
     struct xpc_report report;
     char did[256];              /* the operations, in order */
-    const char *ended_before;   /* what look() finds the guest did */
+    const char *ended_before;   /* what check_guest() finds the guest did */
     const char *ended;          /* and take_back() */
     enum late late;             /* what take_back() comes to */
     int save_rc, rename_rc, take_back_rc, destroy_rc;
@@ -32,7 +34,7 @@ static inline void note(const char *what)
     strcat(w.did, what);
 }
 
-static inline void op_look(struct sender *s)
+static inline void op_check_guest(struct sender *s)
 {
     s->ended = w.ended_before;
 }
@@ -68,7 +70,7 @@ static inline void sender_setup(int (*save)(struct sender *),
     static struct sender_ops ops;
 
     ops = (struct sender_ops){
-        .look           = op_look,
+        .check_guest    = op_check_guest,
         .save           = save,
         .read_report    = read_report,
         .rename         = op_rename,
@@ -80,7 +82,7 @@ static inline void sender_setup(int (*save)(struct sender *),
     xpc_params_init(&w.progress.params);
     w.s = (struct sender){
         .ops = &ops,
-        .t = { .send_fd = -1, .recv_fd = -1 },
+        .t = TRANSPORT_INIT,
         .name = "g1",
         .config = "{}",
         .interrupt_fd = interrupt_open(),
@@ -88,7 +90,7 @@ static inline void sender_setup(int (*save)(struct sender *),
         .report = &w.report,
         .domid = 7,
         .lock_fd = -1,
-        .guard = { .fd = -1 },
+        .guard = GUARD_INIT,
     };
     assert_true(w.s.interrupt_fd >= 0);
 }

@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_protocol.h"
+#include "receive/xl_receive.h"
 #include "support/receiver_says.h"
 #include "support/torture.h"
 

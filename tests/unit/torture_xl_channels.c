@@ -34,7 +34,7 @@ static void torture_xl_channels_few_knock_at_a_time(void **state)
     (void)state;
     stock_takes_it();
     w.progress.params.channels = 16;
-    snprintf(t.rune, sizeof(t.rune), "cd %s; touch knocks.$$; "
+    snprintf(t.command, sizeof(t.command), "cd %s; touch knocks.$$; "
              "[ $(ls knocks.* | wc -l) -le 8 ] || touch crowd; sleep 0.3; "
              "rm knocks.$$; exec %s --receive", stock.dir, self);
     snprintf(crowd, sizeof(crowd), "%s/crowd", stock.dir);
@@ -89,7 +89,7 @@ static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
+    snprintf(t.command, sizeof(t.command), "exec %s migrate-receive", stock.script);
     w.progress.params.compress = XPC_COMPRESS_LZ4;
     w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
     assert_int_equal(migrate(), MIGRATE_OK);
@@ -115,7 +115,7 @@ static void torture_xl_channels_a_stock_receiver_is_asked_by_default(
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.rune, sizeof(t.rune), "exec %s migrate-receive", stock.script);
+    snprintf(t.command, sizeof(t.command), "exec %s migrate-receive", stock.script);
     w.progress.params.channels = 1;
     w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
     assert_int_equal(migrate(), MIGRATE_OK);
@@ -130,7 +130,7 @@ static void torture_xl_channels_a_garbled_answer_is_none(void **state)
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
              "exec %s migrate-receive; printf '%s'; head -c %d >/dev/null; "
              "head -c %d /dev/zero; exec sleep 60", stock.dir, stock.script,
              "xl migration receiver ready, send binary domain data.\\n",
@@ -151,7 +151,7 @@ static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
     channel_answer_put(answer);
     for (int i = 0; i < CHANNEL_ANSWER_SIZE; i++)
         sprintf(octal + 4 * i, "\\%03o", answer[i]);
-    snprintf(t.rune, sizeof(t.rune), "printf '%s'; head -c %d >/dev/null; "
+    snprintf(t.command, sizeof(t.command), "printf '%s'; head -c %d >/dev/null; "
              "printf '%s'", "xl migration receiver ready, send binary domain "
              "data.\\n", CHANNEL_HELLO_SIZE, octal);
     w.progress.params.channels = 1;
@@ -168,7 +168,7 @@ static void torture_xl_channels_one_that_leads_elsewhere(void **state)
     (void)state;
     stock_takes_it();
     /* The first to come makes the directory, in which the others meet it. */
-    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
              "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive", stock.dir,
              stock.dir, self);
     assert_int_equal(migrate(), MIGRATE_FAILED);
@@ -183,7 +183,7 @@ static void torture_xl_channels_one_that_never_comes(void **state)
     (void)state;
     stock_takes_it();
     w.s.further_ms = 300;
-    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
              "exec sleep 60; exec %s --receive", stock.dir, self);
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "");
@@ -197,7 +197,7 @@ static void torture_xl_channels_one_that_does_not_answer(void **state)
     (void)state;
     stock_takes_it();
     w.s.further_ms = 300;
-    snprintf(t.rune, sizeof(t.rune), "mkdir %s/first 2>/dev/null || "
+    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
              "{ printf '%%s\\n' '%.*s'; exec sleep 60; }; exec %s --receive",
              stock.dir, (int)strlen(MIGRATE_BANNER) - 1, MIGRATE_BANNER, self);
     assert_int_equal(migrate(), MIGRATE_FAILED);
@@ -209,7 +209,7 @@ static void torture_xl_channels_one_that_does_not_answer(void **state)
 static void torture_xl_channels_no_transport(void **state)
 {
     (void)state;
-    strcpy(t.rune, "exit 3");
+    strcpy(t.command, "exit 3");
     assert_int_equal(migrate(), MIGRATE_FAILED);
     assert_string_equal(w.did, "");
 }
@@ -217,7 +217,7 @@ static void torture_xl_channels_no_transport(void **state)
 static void torture_xl_channels_interrupted_while_they_open(void **state)
 {
     (void)state;
-    strcpy(t.rune, "printf 'xl migration receiver ready, send binary domain "
+    strcpy(t.command, "printf 'xl migration receiver ready, send binary domain "
            "data.\\n'; kill -INT $PPID; exec sleep 60");
     assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
     assert_string_equal(w.did, "");

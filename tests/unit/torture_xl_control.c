@@ -13,7 +13,7 @@
 
 #include "control/xl_control.h"
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "xl_cmdtable.h"
 #include "support/fake_helper.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"

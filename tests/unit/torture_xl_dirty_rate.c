@@ -10,6 +10,7 @@
 #include <xenprecopy/units.h>
 
 #include "measure/xl_dirty_rate.h"
+#include "measure/xl_dirty_rate_options.h"
 #include "sources/trace.h"
 #include "support/fake_source.h"
 #include "support/torture.h"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_guard.h"
 #include "support/torture.h"
 
 /* The part of xl: ends by SIGKILL unless it exits. */
@@ -154,7 +154,7 @@ static void torture_xl_guard_hears_the_receiver(void **state)
     if (!pid) {
         assert_int_equal(transport_open(&t, "cat >/dev/null; echo answer"), 0);
         if (!guard_start(&g, &t, &word)) {
-            transport_hear_out(&t, 10000);
+            transport_drain(&t, 10000);
             _exit(transport_ended_with(&t, "answer\n", 7) ? 0 : 1);
         }
         assert_int_equal(transport_run(&t), 0);
@@ -186,12 +186,12 @@ static void torture_xl_guard_keeps_no_channel_open(void **state)
     if (!pid) {
         assert_int_equal(transport_start(&t, first), 0);
         assert_int_equal(transport_start(&further, second), 0);
-        transport_let_go(&t);
-        transport_let_go(&further);
+        transport_close_spare(&t);
+        transport_close_spare(&further);
         t.further = &further;
         t.nr_further = 1;
         if (!guard_start(&g, &t, &word)) {
-            transport_hear_out(&t, 10000);
+            transport_drain(&t, 10000);
             _exit(transport_ended_with(&t, "answer\n", 7) ? 0 : 1);
         }
         raise(SIGKILL);

@@ -11,6 +11,7 @@
 #include <xenprecopy/units.h>
 
 #include "history/xl_history.h"
+#include "history/xl_migrate_history.h"
 #include "support/capture.h"
 #include "support/torture.h"
 

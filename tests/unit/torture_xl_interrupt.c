@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
 #include "support/torture.h"
 
 /* Runs fn in a child that begins with the usual dispositions. */

@@ -3,7 +3,7 @@
 
 #include <libxl_utils.h>
 
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_migrate_leftover.h"
 #include "support/capture.h"
 #include "support/torture.h"
 
@@ -64,7 +64,7 @@ static int check(int argc, char **argv)
     char err[XPC_ERR_LEN];
 
     (void)argc;
-    migrate_tell_leftover(NULL, argv[1]);
+    migrate_warn_leftover(NULL, argv[1]);
     return migrate_check_leftovers(NULL, argv[1], err);
 }
 

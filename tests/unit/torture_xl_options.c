@@ -5,8 +5,9 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
+#include "common/xl_precopy_options.h"
 #include "migrate/xl_channels.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_migrate_options.h"
 #include "support/torture.h"
 
 #define MAX_ARGS 16
@@ -457,27 +458,27 @@ static void torture_xl_options_make_the_command_that_stock_would(void **state)
 {
     struct migrate_options o;
     struct xl_globals saved = xl_globals;
-    char *rune;
+    char *command;
 
     (void)state;
     parse_ok("-s cat g1 host", &o);
     o.ssh_command = "";
-    rune = transport_rune(&o);
-    assert_string_equal(rune, "host");
-    free(rune);
+    command = transport_command(&o);
+    assert_string_equal(command, "host");
+    free(command);
 
     xl_globals.progress_cr = true;
     parse_ok("-s rsh g1 host", &o);
-    rune = transport_rune(&o);
-    assert_string_equal(rune, "exec rsh host xl -t migrate-receive");
-    free(rune);
+    command = transport_command(&o);
+    assert_string_equal(command, "exec rsh host xl -t migrate-receive");
+    free(command);
     xl_globals.timestamps = true;
     xl_globals.level = XL_LEVEL_DEFAULT - 2;
     parse_ok("-e --debug -p g1 host", &o);
-    rune = transport_rune(&o);
-    assert_string_equal(rune,
+    command = transport_command(&o);
+    assert_string_equal(command,
                         "exec ssh host xl -t -T -vv migrate-receive -e -d -p");
-    free(rune);
+    free(command);
     xl_globals = saved;
 }
 

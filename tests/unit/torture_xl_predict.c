@@ -12,28 +12,12 @@
 
 #include <xenprecopy/forms.h>
 
-#include "predict/xl_predict.h"
+#include "predict/xl_migrate_predict.h"
 #include "support/capture.h"
 #include "support/published.h"
 #include "support/torture.h"
 
 #define MEASUREMENT "--from=tests/data/calc-dirty-rate-32g.json"
-
-/* xl.c's own, which has a main(). */
-const struct xl_command xl_commands[] = {
-    { "migrate-predict", cmd_migrate_predict, "Predict", "", predict_help },
-    { 0 }
-};
-
-const struct xl_command *xl_find_command(const char *name)
-{
-    return strcmp(name, "migrate-predict") ? NULL : xl_commands;
-}
-
-void xl_help(const struct xl_command *cmd, FILE *f)
-{
-    fputs(cmd->options, f);
-}
 
 /* Arguments, NULL at the end. */
 #define run(...) \

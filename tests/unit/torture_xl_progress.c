@@ -13,7 +13,9 @@
 
 #include "base/clock.h"
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
+#include "migrate/xl_progress.h"
+#include "migrate/xl_transport.h"
 #include "support/torture.h"
 
 static char path[64], out[4096];
@@ -71,7 +73,7 @@ static void torture_xl_progress_says_all_of_an_iteration(void **state)
 
     (void)state;
     capture();
-    progress_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
     progress_break(&p);
     release();
     assert_string_equal(out, "iteration 2: 5936 pages, 23.8 MiB in 2.00 s "
@@ -80,7 +82,7 @@ static void torture_xl_progress_says_all_of_an_iteration(void **state)
     assert_int_equal(p.shown, 2);
     p = shown_with(PROGRESS_PLAIN, 0);
     capture();
-    progress_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
     release();
     assert_null(strstr(out, "left"));   /* there is no limit */
 }
@@ -93,14 +95,14 @@ static void torture_xl_progress_says_what_was_changed(void **state)
     (void)state;
     to.duration_ns = 90 * XPC_S;
     capture();
-    progress_params(&p, &to);
-    progress_params(&p, &to);       /* no news */
+    progress_set_params(&p, &to);
+    progress_set_params(&p, &to);       /* no news */
     release();
     assert_string_equal(out, "changed: duration 60.0 s -> 90.0 s\n");
     assert_int_equal(p.params.duration_ns, 90 * XPC_S);
     p = shown_with(PROGRESS_JSON, 60 * XPC_S);
     capture();
-    progress_params(&p, &to);
+    progress_set_params(&p, &to);
     release();
     assert_true(!strncmp(out, "{\"event\":\"parameters\",", 22));
     assert_non_null(strstr(out, "\"duration-ms\":90000"));
@@ -113,8 +115,8 @@ static void torture_xl_progress_redraws_one_line(void **state)
     (void)state;
     p.redraw = true;
     capture();
-    progress_iteration(&p, &an_iteration);
-    progress_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
     progress_break(&p);
     progress_break(&p);
     release();
@@ -129,7 +131,7 @@ static void torture_xl_progress_json_is_a_line_each(void **state)
     char err[XPC_ERR_LEN];
 
     (void)state;
-    progress_frames(&p, 1, 30, 120);
+    progress_set_frames(&p, 1, 30, 120);
     p.last_ns = 0;
     capture();
     progress_tick(&p, 0);
@@ -137,7 +139,7 @@ static void torture_xl_progress_json_is_a_line_each(void **state)
     assert_true(!strncmp(out, "{\"event\":\"sending\",\"iteration\":1,"
                          "\"percent\":25,", 46));
     capture();
-    progress_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
     release();
     assert_true(!strncmp(out, "{\"event\":\"iteration\",", 21));
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
@@ -152,11 +154,11 @@ static void torture_xl_progress_none_is_silent(void **state)
     struct progress p = shown_with(PROGRESS_NONE, 0);
 
     (void)state;
-    progress_frames(&p, 1, 5, 10);
+    progress_set_frames(&p, 1, 5, 10);
     p.last_ns = 0;
     capture();
     progress_tick(&p, 0);
-    progress_iteration(&p, &an_iteration);
+    progress_show_iteration(&p, &an_iteration);
     progress_break(&p);
     release();
     assert_string_equal(out, "");
@@ -169,7 +171,7 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     (void)state;
     capture();
     progress_tick(&p, 0);           /* nothing has begun */
-    progress_frames(&p, 2, 50, 100);
+    progress_set_frames(&p, 2, 50, 100);
     progress_tick(&p, 0);           /* no line is due */
     release();
     assert_string_equal(out, "");
@@ -178,7 +180,7 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     progress_tick(&p, 0);
     release();
     assert_non_null(strstr(out, "iteration 2: 50% sent"));
-    progress_frames(&p, 2, 100, 100);
+    progress_set_frames(&p, 2, 100, 100);
     p.last_ns = 0;
     capture();
     progress_tick(&p, 0);
@@ -192,7 +194,7 @@ static void torture_xl_progress_waits_for_the_suspend(void **state)
     struct progress p = shown_with(PROGRESS_PLAIN, 0);
 
     (void)state;
-    progress_frames(&p, 2, 100, 100);
+    progress_set_frames(&p, 2, 100, 100);
     p.asked_ns = clock_now_ns() - 12 * XPC_S;
     p.last_ns = 0;
     capture();
@@ -224,15 +226,15 @@ static void torture_xl_progress_waits_to_take_back(void **state)
     (void)state;
     p.last_ns = 0;
     capture();
-    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
-    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
+    progress_show_wait(&p, 12 * XPC_S, 288 * XPC_S);
+    progress_show_wait(&p, 12 * XPC_S, 288 * XPC_S);
     release();
     assert_string_equal(out, "waiting for the guest to suspend, to resume it: "
                         "12.0 s, 288 s left\n");
     p.mode = PROGRESS_JSON;
     p.last_ns = 0;
     capture();
-    progress_taking_back(&p, 12 * XPC_S, 288 * XPC_S);
+    progress_show_wait(&p, 12 * XPC_S, 288 * XPC_S);
     release();
     assert_string_equal(out, "{\"event\":\"taking-back\",\"elapsed-us\":"
                         "12000000,\"left-us\":288000000}\n");
@@ -243,7 +245,7 @@ static void torture_xl_progress_the_rest_is_no_iteration(void **state)
     struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
 
     (void)state;
-    progress_frames(&p, 5, 50, 100);
+    progress_set_frames(&p, 5, 50, 100);
     p.suspended = true;
     p.last_ns = 0;
     capture();

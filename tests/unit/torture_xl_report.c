@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_downtime.h"
+#include "migrate/xl_logger.h"
+#include "migrate/xl_report.h"
+#include "migrate/xl_report_file.h"
 #include "support/torture.h"
 
 static char dir[64], path[128];
@@ -99,12 +102,12 @@ static void torture_xl_report_replaces_the_file_whole(void **state)
     (void)state;
     fputs("what was there", old);
     fclose(old);
-    assert_int_equal(report_open(&rf, path, err), 0);
+    assert_int_equal(report_file_open(&rf, path, err), 0);
     /* Nothing is lost until the new one is complete. */
     slurp(path, buf, sizeof(buf));
     assert_string_equal(buf, "what was there");
     a_report(&r);
-    assert_int_equal(report_close(&rf, &r), 0);
+    assert_int_equal(report_file_close(&rf, &r), 0);
     slurp(path, buf, sizeof(buf));
     xpc_report_init(&back);
     assert_int_equal(xpc_from_json(&xpc_report_type, &back, buf, strlen(buf),
@@ -123,9 +126,9 @@ static void write_report(const char *name)
     struct xpc_report r;
     char err[XPC_ERR_LEN];
 
-    assert_int_equal(report_open(&rf, name, err), 0);
+    assert_int_equal(report_file_open(&rf, name, err), 0);
     a_report(&r);
-    assert_int_equal(report_close(&rf, &r), 0);
+    assert_int_equal(report_file_close(&rf, &r), 0);
     xpc_report_dispose(&r);
 }
 
@@ -199,7 +202,7 @@ static void torture_xl_report_of_links_in_a_circle_is_an_error(void **state)
 
     (void)state;
     assert_int_equal(symlink("report", path), 0);
-    assert_int_equal(report_open(&rf, path, err), -1);
+    assert_int_equal(report_file_open(&rf, path, err), -1);
     assert_non_null(strstr(err, "symbolic links"));
 }
 
@@ -276,7 +279,7 @@ static void torture_xl_report_to_a_closed_descriptor_is_an_error(void **state)
     char err[XPC_ERR_LEN];
 
     (void)state;
-    assert_int_equal(report_open(&rf, "/proc/self/fd/77", err), -1);
+    assert_int_equal(report_file_open(&rf, "/proc/self/fd/77", err), -1);
     assert_non_null(strstr(err, "can't be written"));
 }
 
@@ -305,12 +308,12 @@ static void torture_xl_report_forgotten_leaves_nothing(void **state)
     char err[XPC_ERR_LEN];
 
     (void)state;
-    assert_int_equal(report_open(&rf, path, err), 0);
-    assert_int_equal(report_close(&rf, NULL), 0);
-    assert_int_equal(report_close(&rf, NULL), 0);
+    assert_int_equal(report_file_open(&rf, path, err), 0);
+    assert_int_equal(report_file_close(&rf, NULL), 0);
+    assert_int_equal(report_file_close(&rf, NULL), 0);
     assert_int_equal(sweep(), 0);
-    assert_int_equal(report_open(&rf, NULL, err), 0);
-    assert_int_equal(report_close(&rf, NULL), 0);
+    assert_int_equal(report_file_open(&rf, NULL, err), 0);
+    assert_int_equal(report_file_close(&rf, NULL), 0);
 }
 
 static void torture_xl_report_unwritable_is_said_before(void **state)
@@ -322,9 +325,9 @@ static void torture_xl_report_unwritable_is_said_before(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(report_open(&rf, bad[i], err), -1);
+        assert_int_equal(report_file_open(&rf, bad[i], err), -1);
         assert_non_null(strstr(err, bad[i]));
-        assert_int_equal(report_close(&rf, NULL), 0);
+        assert_int_equal(report_file_close(&rf, NULL), 0);
     }
 }
 
@@ -337,13 +340,13 @@ static void torture_xl_report_devices_are_written_in_place(void **state)
 
     (void)state;
     a_report(&r);
-    assert_int_equal(report_open(&rf, "/dev/null", err), 0);
-    assert_int_equal(report_close(&rf, &r), 0);
+    assert_int_equal(report_file_open(&rf, "/dev/null", err), 0);
+    assert_int_equal(report_file_close(&rf, &r), 0);
     assert_int_equal(stat("/dev/null", &st), 0);
     assert_true(S_ISCHR(st.st_mode));
     /* A full disk is no success. */
-    assert_int_equal(report_open(&rf, "/dev/full", err), 0);
-    assert_int_equal(report_close(&rf, &r), -1);
+    assert_int_equal(report_file_open(&rf, "/dev/full", err), 0);
+    assert_int_equal(report_file_close(&rf, &r), -1);
     xpc_report_dispose(&r);
 }
 

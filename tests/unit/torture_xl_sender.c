@@ -293,7 +293,8 @@ static void torture_xl_sender_target_destroyed_its_copy(void **state)
 static int further_open(struct transport *further, int fds[2])
 {
     assert_int_equal(pipe(fds), 0);
-    *further = (struct transport){ .send_fd = -1, .recv_fd = fds[0] };
+    *further = (struct transport)TRANSPORT_INIT;
+    further->recv_fd = fds[0];
     w.s.t.further = further;
     w.s.t.nr_further = 1;
     w.s.t.further_silent = true;

@@ -9,8 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/xl.h"
+#include "common/xl_stock.h"
 #include "support/torture.h"
+#include "xl_cmdtable.h"
 
 static char script[64];
 

@@ -13,6 +13,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "migrate/xl_take_back.h"
 #include "support/fake_sender.h"
 #include "support/fake_xenstore.h"
 

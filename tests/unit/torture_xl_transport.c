@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
+#include "migrate/xl_transport.h"
 #include "support/torture.h"
 
 static char rune_that_ends[] = "exit 0";
@@ -35,7 +36,7 @@ static void torture_xl_transport_carries(void **state)
 
     (void)state;
     assert_int_equal(transport_start(&t, rune_that_echoes), 0);
-    transport_let_go(&t);
+    transport_close_spare(&t);
     assert_int_equal(write(t.send_fd, "abc", 3), 3);
     for (size_t n = 0; n < 3;)
         n += read(t.recv_fd, buf + n, 3 - n);
@@ -65,8 +66,8 @@ static void torture_xl_transport_an_end_is_noticed(void **state)
 
     (void)state;
     start_and_see_it_end(&t);
-    transport_let_go(&t);
-    transport_let_go(&t);
+    transport_close_spare(&t);
+    transport_close_spare(&t);
     assert_int_equal(write(t.send_fd, "abc", 3), -1);
     assert_int_equal(errno, EPIPE);
     transport_end(&t, true, false, -1);
@@ -118,15 +119,15 @@ static void torture_xl_transport_dropped_all_at_once(void **state)
 static void torture_xl_transport_a_late_target_is_heard_out(void **state)
 {
     char file[] = "/tmp/torture_xl_transport.XXXXXX";
-    char rune[128];
+    char command[128];
     struct transport t;
     int fd = mkstemp(file);
 
     (void)state;
     assert_true(fd >= 0);
-    snprintf(rune, sizeof(rune), "cat >/dev/null; sleep 3; echo failed && "
+    snprintf(command, sizeof(command), "cat >/dev/null; sleep 3; echo failed && "
              "rm %s", file);
-    assert_int_equal(transport_start(&t, rune), 0);
+    assert_int_equal(transport_start(&t, command), 0);
     transport_end(&t, true, true, -1);
     assert_int_equal(access(file, F_OK), -1);
     close(fd);

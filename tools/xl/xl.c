@@ -5,7 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/xl.h"
+#include "common/xl_stock.h"
+#include "xl_cmdtable.h"
 
 /* Returns 0, or -1 at an option that only the stock xl may know. */
 static int parse_globals(int argc, char **argv)
@@ -50,7 +51,7 @@ int main(int argc, char **argv)
     if (!strcmp(args[0], "help") && args[1]) {
         cmd = xl_find_command(args[1]);
         if (cmd) {
-            xl_help(cmd, stdout);
+            xl_help(cmd->usage, stdout);
             return 0;
         }
     }

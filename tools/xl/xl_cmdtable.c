@@ -1,56 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "common/xl.h"
-#include "control/xl_control.h"
-#include "history/xl_history.h"
+#include "control/xl_migrate_cancel.h"
+#include "control/xl_migrate_set.h"
+#include "control/xl_migrate_status.h"
+#include "history/xl_migrate_history.h"
 #include "measure/xl_dirty_rate.h"
+#include "measure/xl_dirty_rate_options.h"
 #include "migrate/xl_migrate.h"
-#include "predict/xl_predict.h"
+#include "migrate/xl_migrate_options.h"
+#include "predict/xl_migrate_predict.h"
+#include "predict/xl_predict_options.h"
+#include "receive/xl_receive.h"
+#include "xl_cmdtable.h"
 
-const struct xl_command xl_commands[] = {
-    { "migrate", cmd_migrate,
-      "Migrate a domain to another host, with a limit to its downtime",
-      "[options] <Domain> <host>", migrate_help },
-    { "dirty-rate", cmd_dirty_rate,
-      "Measure how fast domains dirty their memory, as a curve",
-      "[options] <Domain>...", dirty_rate_help },
-    { "migrate-predict", cmd_migrate_predict,
-      "Predict how long migrations take, their downtime, and what would help",
-      "[options] [<Domain>...]", predict_help },
-    { "migrate-status", cmd_migrate_status,
-      "Show how far a migration under way is",
-      "[options] [<Domain>]", migrate_status_help },
-    { "migrate-set", cmd_migrate_set,
-      "Change the limits of a migration under way",
-      "<options> <Domain>", migrate_set_help },
-    { "migrate-cancel", cmd_migrate_cancel,
-      "End a migration under way; the domain goes on running here",
-      "[options] <Domain>", migrate_cancel_help },
-    { "migrate-history", cmd_migrate_history,
-      "Show earlier migrations, and what was learned from them",
-      "[options] [<host>...]", history_help },
-    { "migrate-receive", cmd_migrate_receive,
-      "Receive a domain: what xl migrate runs on the other host",
-      "[-F] [-e] [-d] [-p]", NULL },
-    { 0 }
+static const struct xl_command commands[] = {
+    { &migrate_usage, cmd_migrate },
+    { &dirty_rate_usage, cmd_dirty_rate },
+    { &predict_usage, cmd_migrate_predict },
+    { &migrate_status_usage, cmd_migrate_status },
+    { &migrate_set_usage, cmd_migrate_set },
+    { &migrate_cancel_usage, cmd_migrate_cancel },
+    { &history_usage, cmd_migrate_history },
+    { &receive_usage, cmd_migrate_receive },
 };
 
 const struct xl_command *xl_find_command(const char *name)
 {
-    const struct xl_command *cmd;
-
-    for (cmd = xl_commands; cmd->name; cmd++) {
-        if (!strcmp(cmd->name, name))
-            return cmd;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (!strcmp(commands[i].usage->name, name))
+            return &commands[i];
     }
     return NULL;
-}
-
-void xl_help(const struct xl_command *cmd, FILE *out)
-{
-    fprintf(out, "Usage: xl [-vtT] %s %s\n\n%s.\n\n", cmd->name, cmd->usage,
-            cmd->summary);
-    if (cmd->options)
-        fprintf(out, "Options:\n\n%s\n", cmd->options);
 }

@@ -9,9 +9,17 @@
 
 #include <xenprecopy/json.h>
 
-#include "common/xl.h"
+#include "common/xl_common.h"
 
 struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
+
+void xl_help(const struct xl_usage *usage, FILE *out)
+{
+    fprintf(out, "Usage: xl [-vtT] %s %s\n\n%s.\n\n", usage->name,
+            usage->arguments, usage->summary);
+    if (usage->options)
+        fprintf(out, "Options:\n\n%s\n", usage->options);
+}
 
 uint64_t xl_bytes_written(pid_t pid)
 {

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/xl.h"
 #include "common/xl_gnuplot.h"
 #include "common/xl_options.h"
 

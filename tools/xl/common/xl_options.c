@@ -9,7 +9,7 @@
 #include <xenprecopy/meter.h>
 #include <xenprecopy/units.h>
 
-#include "common/xl.h"
+#include "common/xl_common.h"
 #include "common/xl_options.h"
 
 #define TIMES "a number with us, ms, s, m or h"

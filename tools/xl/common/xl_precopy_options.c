@@ -9,6 +9,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
+#include "common/xl_precopy_options.h"
 #include "json/migration.h"
 
 static const struct option options[] = { XL_PRECOPY_OPTIONS, { 0 } };

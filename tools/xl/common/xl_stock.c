@@ -4,11 +4,13 @@
  * installed in its place, so it is never this program itself.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/xl.h"
+#include "common/xl_stock.h"
 #include "xen/stock.h"
 
 const char *xl_stock_path(char *err, size_t len)

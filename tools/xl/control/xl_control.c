@@ -8,8 +8,9 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "common/xl_options.h"
 #include "control/xl_control.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_protocol.h"
 #include "xen/store.h"
 
 int control_fail(const char *command, int status, const char *why)
@@ -84,12 +85,12 @@ static void close_libxl(struct control *c)
 
 /* ---- a command --------------------------------------------------------- */
 
-int control_one_domain(const char *command, int argc, char **argv,
+int control_one_domain(const struct xl_usage *usage, int argc, char **argv,
                        const char **domain_r, char *err)
 {
     if (argc - optind != 1)
-        return xl_bad(err, "a domain is needed: xl %s %s", command,
-                      xl_find_command(command)->usage);
+        return xl_bad(err, "a domain is needed: xl %s %s", usage->name,
+                      usage->arguments);
     *domain_r = argv[optind];
     return 0;
 }
@@ -104,21 +105,21 @@ int control_run(const struct control_command *cmd, int argc, char **argv,
 
     rc = cmd->parse(argc, argv, options, &domain, err);
     if (rc > 0) {
-        xl_help(xl_find_command(cmd->name), stdout);
+        xl_help(cmd->usage, stdout);
         return CONTROL_OK;
     }
     if (rc)
-        return control_fail(cmd->name, CONTROL_USAGE, err);
+        return control_fail(cmd->usage->name, CONTROL_USAGE, err);
     if (cmd->no_dry_run && xl_globals.dryrun)
-        return control_fail(cmd->name, CONTROL_USAGE,
+        return control_fail(cmd->usage->name, CONTROL_USAGE,
                             "the command has no dry run (-N)");
     if (open_libxl(&c, err) || (domain && control_find(&c, domain, err)))
-        rc = control_fail(cmd->name, CONTROL_FAILED, err);
+        rc = control_fail(cmd->usage->name, CONTROL_FAILED, err);
     else
         rc = cmd->run(&c, options);
     close_libxl(&c);
     if (cmd->must_print && (fflush(stdout) || ferror(stdout)))
-        rc = control_fail(cmd->name, CONTROL_FAILED,
+        rc = control_fail(cmd->usage->name, CONTROL_FAILED,
                           "standard output can't be written");
     return rc;
 }

@@ -7,8 +7,9 @@
 
 #include <xenstore.h>
 
-#include "common/xl.h"
-#include "common/xl_options.h"
+#include <xenprecopy/json.h>
+
+#include "common/xl_common.h"
 #include "libxl_precopy.h"
 
 /*
@@ -61,7 +62,7 @@ struct control {
 
 /* One of the commands; options is a struct of its own. */
 struct control_command {
-    const char *name;
+    const struct xl_usage *usage;
     bool no_dry_run;                /* -N is refused */
     bool must_print;                /* it fails when it can't */
     /*
@@ -78,7 +79,7 @@ struct control_command {
  * For a parse(): the one domain behind the options. Returns 0, or -1 with one
  * line in err.
  */
-int control_one_domain(const char *command, int argc, char **argv,
+int control_one_domain(const struct xl_usage *usage, int argc, char **argv,
                        const char **domain_r, char *err);
 
 /* All of a command. Returns the exit status. */
@@ -121,8 +122,5 @@ void control_wait(struct control *c, int timeout_ms);
 int control_fail(const char *command, int status, const char *why);
 /* The same: no migration of the domain is under way. */
 int control_none(const char *command, const struct control *c);
-
-extern const char migrate_cancel_help[], migrate_set_help[],
-                  migrate_status_help[];
 
 #endif

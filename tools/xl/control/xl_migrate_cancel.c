@@ -7,7 +7,9 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "common/xl_options.h"
 #include "control/xl_control.h"
+#include "control/xl_migrate_cancel.h"
 
 #define COMMAND "migrate-cancel"
 #define TIMEOUT_NS (60 * XPC_S)
@@ -24,7 +26,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char migrate_cancel_help[] =
+static const char help[] =
 "-h, --help      Print this help.\n"
 "--timeout=TIME  Wait for its end at most so long: a number with us, ms, s, m\n"
 "                (or min) or h (60s).\n"
@@ -33,6 +35,14 @@ const char migrate_cancel_help[] =
 "it has not ended in time; 2 the options make no sense; 6 no migration is\n"
 "under way; 7 too late, the guest is not on this host any more.  More in\n"
 "xl-migrate-status(1).";
+
+const struct xl_usage migrate_cancel_usage = {
+    .name       = COMMAND,
+    .summary    = "End a migration under way; the domain goes on running "
+                  "here",
+    .arguments  = "[options] <Domain>",
+    .options    = help,
+};
 
 static int parse(int argc, char **argv, void *timeout_ns_r,
                  const char **domain_r, char *err)
@@ -50,7 +60,7 @@ static int parse(int argc, char **argv, void *timeout_ns_r,
         if (xl_parse_time("timeout", optarg, timeout_ns_r, err))
             return -1;
     }
-    return control_one_domain(COMMAND, argc, argv, domain_r, err);
+    return control_one_domain(&migrate_cancel_usage, argc, argv, domain_r, err);
 }
 
 /* It has not ended in time: what can be said, and what can be done? */
@@ -138,7 +148,7 @@ static int cancel(struct control *c, const void *timeout_ns)
 
 /* It has done its work whether or not it can tell of it. */
 static const struct control_command command = {
-    .name       = COMMAND,
+    .usage      = &migrate_cancel_usage,
     .no_dry_run = true,
     .parse      = parse,
     .run        = cancel,

@@ -4,7 +4,10 @@
  */
 #include <string.h>
 
+#include "common/xl_options.h"
+#include "common/xl_precopy_options.h"
 #include "control/xl_control.h"
+#include "control/xl_migrate_set.h"
 
 #define COMMAND "migrate-set"
 #define GIVEN_MAX 32
@@ -24,7 +27,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char migrate_set_help[] =
+static const char help[] =
 "-h, --help      Print this help.\n"
 "\n"
 "What is not named stays as it is; see xl migrate-status.\n"
@@ -35,6 +38,13 @@ XL_PRECOPY_HELP
 "Exit status: 0 changed, which takes effect at the end of the iteration under\n"
 "way; 1 failed; 2 refused, nothing was changed; 6 no migration is under way.\n"
 "More in xl-migrate-status(1).";
+
+const struct xl_usage migrate_set_usage = {
+    .name       = COMMAND,
+    .summary    = "Change the limits of a migration under way",
+    .arguments  = "<options> <Domain>",
+    .options    = help,
+};
 
 /* Into p: what is given, in its order. 0, or -1 with one line in err. */
 static int apply(const struct set_options *o, struct xpc_params *p, char *err)
@@ -80,7 +90,7 @@ static int parse(int argc, char **argv, void *options_r,
         o->given[o->nr_given].opt = opt;
         o->given[o->nr_given++].value = optarg;
     }
-    if (control_one_domain(COMMAND, argc, argv, domain_r, err))
+    if (control_one_domain(&migrate_set_usage, argc, argv, domain_r, err))
         return -1;
     if (!o->nr_given)
         return xl_bad(err, "what is to be changed? See xl " COMMAND
@@ -129,7 +139,7 @@ static int set(struct control *c, const void *asked)
 }
 
 static const struct control_command command = {
-    .name       = COMMAND,
+    .usage      = &migrate_set_usage,
     .no_dry_run = true,
     .must_print = true,
     .parse      = parse,

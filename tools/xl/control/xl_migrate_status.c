@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/xl_options.h"
+#include "control/xl_migrate_status.h"
 #include "control/xl_status.h"
 
 #define COMMAND "migrate-status"
@@ -24,7 +26,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char migrate_status_help[] =
+static const char help[] =
 "-h, --help  Print this help.\n"
 "--watch     Follow it until it ends: one line redrawn on a terminal, a line\n"
 "            for every change otherwise. Ctrl-C leaves the migration alone.\n"
@@ -36,6 +38,13 @@ const char migrate_status_help[] =
 "failed, or there is no such domain; 2 the options make no sense; 6 none is\n"
 "under way.\n"
 "More in xl-migrate-status(1).";
+
+const struct xl_usage migrate_status_usage = {
+    .name       = COMMAND,
+    .summary    = "Show how far a migration under way is",
+    .arguments  = "[options] [<Domain>]",
+    .options    = help,
+};
 
 static int parse(int argc, char **argv, void *options_r,
                  const char **domain_r, char *err)
@@ -62,7 +71,7 @@ static int parse(int argc, char **argv, void *options_r,
     }
     if (argc - optind > 1)
         return xl_bad(err, "one domain, or none for all: xl " COMMAND " %s",
-                      xl_find_command(COMMAND)->usage);
+                      migrate_status_usage.arguments);
     *domain_r = argv[optind];
     return 0;
 }
@@ -206,7 +215,7 @@ static int run(struct control *c, const void *options_given)
 }
 
 static const struct control_command command = {
-    .name       = COMMAND,
+    .usage      = &migrate_status_usage,
     .must_print = true,
     .parse      = parse,
     .run        = run,

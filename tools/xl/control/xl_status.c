@@ -5,6 +5,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "common/xl_precopy_options.h"
 #include "control/xl_status.h"
 #include "json/migration.h"
 

@@ -7,6 +7,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "common/xl_common.h"
 #include "history/xl_history.h"
 
 size_t history_learn(const char *host, const struct xpc_guest *guest,

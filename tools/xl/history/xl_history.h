@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The history of migrations: what xl migrate learns and keeps, and what xl
- * migrate-history shows of it.
+ * What xl migrate learns from the history of migrations, and adds to it.
  */
 #ifndef XL_HISTORY_XL_HISTORY_H
 #define XL_HISTORY_XL_HISTORY_H
 
-#include "common/xl.h"
-#include "libxl_precopy_history.h"
+#include <stdio.h>
+#include <time.h>
 
-/* ---- learning and keeping: xl_history.c ------------------------------- */
+#include "libxl_precopy_history.h"
 
 /*
  * What earlier migrations to the host have taught for such a guest; all 0 when
@@ -42,34 +41,5 @@ enum history_receiver {
 enum history_receiver history_receiver(const char *host, time_t now);
 /* Keeps it: stock is when it was found to be a stock one, 0: it is ours. */
 void history_keep_receiver(FILE *err_file, const char *host, time_t stock);
-
-/* ---- xl migrate-history: xl_migrate_history.c, xl_history_print.c ----- */
-
-extern const char history_help[];
-
-/* What is shown of a target. */
-struct history_target {
-    libxl_precopy_history history;
-    struct xpc_history_summary summary;
-};
-
-struct history_targets {
-    struct history_target *list;
-    size_t nr;
-};
-
-/* A table a target, for people. */
-void history_print(FILE *out, const struct history_targets *t);
-/* All of it as JSON. Returns 0, or -1 when out of memory. */
-int history_print_json(FILE *out, const struct history_targets *t);
-
-/* ---- xl_history_plot.c ------------------------------------------------ */
-
-/*
- * Actual downtime over predicted, of all targets. On the terminal (out) or,
- * with file, by gnuplot. Returns 0, or -1 with one line in err.
- */
-int history_plot(FILE *out, const char *file,
-                 const struct history_targets *t, char err[XPC_ERR_LEN]);
 
 #endif

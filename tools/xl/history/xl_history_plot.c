@@ -8,7 +8,7 @@
 
 #include "common/xl_gnuplot.h"
 #include "common/xl_options.h"
-#include "history/xl_history.h"
+#include "history/xl_history_plot.h"
 
 #define WIDTH 64
 #define HEIGHT 20

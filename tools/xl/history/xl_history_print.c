@@ -11,7 +11,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/units.h>
 
-#include "history/xl_history.h"
+#include "history/xl_history_print.h"
 #include "json/migration.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

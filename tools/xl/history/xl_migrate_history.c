@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "common/xl_options.h"
-#include "history/xl_history.h"
+#include "history/xl_history_plot.h"
+#include "history/xl_history_print.h"
+#include "history/xl_migrate_history.h"
+#include "libxl_precopy_history.h"
 
 enum { OPT_JSON = 0x100, OPT_PLOT };
 
@@ -20,7 +23,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char history_help[] =
+static const char help[] =
 "-h, --help  Print this help.\n"
 "--json      Print JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
@@ -28,6 +31,14 @@ const char history_help[] =
 "            terminal or, by gnuplot, to a file.\n"
 "\n"
 "Without a host: all of them.  More in xl-migrate-history(1).";
+
+const struct xl_usage history_usage = {
+    .name       = "migrate-history",
+    .summary    = "Show earlier migrations, and what was learned from "
+                  "them",
+    .arguments  = "[options] [<host>...]",
+    .options    = help,
+};
 
 struct history_options {
     bool json, plot;
@@ -147,7 +158,7 @@ int cmd_migrate_history(int argc, char **argv)
 
     rc = parse_options(argc, argv, &o, err);
     if (rc > 0) {
-        xl_help(xl_find_command("migrate-history"), stdout);
+        xl_help(&history_usage, stdout);
         return 0;
     }
     if (rc) {

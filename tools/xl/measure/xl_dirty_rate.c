@@ -13,8 +13,11 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "common/xl_interrupt.h"
 #include "measure/xl_dirty_rate.h"
-#include "migrate/xl_migrate.h"
+#include "measure/xl_dirty_rate_options.h"
+#include "measure/xl_dirty_rate_plot.h"
+#include "measure/xl_dirty_rate_print.h"
 #include "sources/job.h"
 #include "sources/process/process.h"
 #include "sources/trace.h"
@@ -285,7 +288,7 @@ int cmd_dirty_rate(int argc, char **argv)
 
     rc = dirty_rate_parse_options(argc, argv, &o, err);
     if (rc > 0) {
-        xl_help(xl_find_command("dirty-rate"), stdout);
+        xl_help(&dirty_rate_usage, stdout);
         return 0;
     }
     if (rc) {

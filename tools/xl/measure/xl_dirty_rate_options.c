@@ -4,7 +4,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
-#include "measure/xl_dirty_rate.h"
+#include "measure/xl_dirty_rate_options.h"
 
 #define WORKING_SET_MAX 1000    /* intervals */
 
@@ -29,7 +29,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char dirty_rate_help[] =
+static const char help[] =
 "-h, --help         Print this help.\n"
 "--calc-time=TIME   Measure for so long, 50ms to 60s (10s, or as long as\n"
 "                   the trace is).\n"
@@ -52,6 +52,14 @@ const char dirty_rate_help[] =
 "\n"
 "TIME is a number with us, ms, s, m (or min) or h. Exit status: 0 measured; 1\n"
 "failed; 2 the options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
+
+const struct xl_usage dirty_rate_usage = {
+    .name       = "dirty-rate",
+    .summary    = "Measure how fast domains dirty their memory, as a "
+                  "curve",
+    .arguments  = "[options] <Domain>...",
+    .options    = help,
+};
 
 static int parse_calc_time(struct dirty_rate_options *o, char *err)
 {

@@ -4,10 +4,9 @@
 
 #include <xenprecopy/xenprecopy.h>
 
-#include "common/xl.h"
 #include "common/xl_gnuplot.h"
 #include "common/xl_options.h"
-#include "measure/xl_dirty_rate.h"
+#include "measure/xl_dirty_rate_plot.h"
 
 #define WIDTH 64
 #define HEIGHT 16

@@ -5,7 +5,7 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
-#include "measure/xl_dirty_rate.h"
+#include "measure/xl_dirty_rate_print.h"
 
 #define BAR 40
 

@@ -15,6 +15,8 @@
 #include "channels/wire.h"
 #include "json/migration.h"
 #include "migrate/xl_channels.h"
+#include "migrate/xl_channels_relay.h"
+#include "migrate/xl_protocol.h"
 
 /* How long a receiver may take to answer. */
 #define PATIENCE_NS (30 * XPC_S)
@@ -55,13 +57,13 @@ static int greet(struct sender *s, struct transport *t, unsigned int index)
     return r ? -1 : 0;
 }
 
-static int start(struct transport *t, char *rune)
+static int start(struct transport *t, char *command)
 {
-    if (!transport_start(t, rune)) {
-        transport_let_go(t);
+    if (!transport_start(t, command)) {
+        transport_close_spare(t);
         return 0;
     }
-    fprintf(stderr, SAY "can't start the transport: %s\n", strerror(errno));
+    fprintf(stderr, SENDER "can't start the transport: %s\n", strerror(errno));
     return -1;
 }
 
@@ -73,11 +75,11 @@ static uint64_t further_ns(const struct sender *s)
     return s->further_ms ? s->further_ms * XPC_MS : PATIENCE_NS;
 }
 
-static int start_further(struct sender *s, unsigned int i, char *rune)
+static int start_further(struct sender *s, unsigned int i, char *command)
 {
     struct channels *c = s->channels;
 
-    if (start(&c->further[i], rune))
+    if (start(&c->further[i], command))
         return -1;
     s->t.further = c->further;
     s->t.nr_further = i + 1;
@@ -95,23 +97,23 @@ static int meet_further(struct sender *s, unsigned int i)
     if (s->interrupted)
         return -1;
     if (clock_now_ns() >= s->patience_ns)
-        fprintf(stderr, SAY "channel %u has not come within %s\n", i + 1,
+        fprintf(stderr, SENDER "channel %u has not come within %s\n", i + 1,
                 xpc_format_time(a, further_ns(s)));
     else if (came)
-        fprintf(stderr, SAY "channel %u was not accepted: do all "
+        fprintf(stderr, SENDER "channel %u was not accepted: do all "
                 "connections lead to the same host?\n", i + 1);
     return -1;
 }
 
 /* They come up side by side, and are greeted one after the other. */
-static int connect_further(struct sender *s, char *rune)
+static int connect_further(struct sender *s, char *command)
 {
     unsigned int nr = s->channels->nr - 1;
 
     for (unsigned int i = 0; i < nr + AT_ONCE; i++) {
         if (i >= AT_ONCE && meet_further(s, i - AT_ONCE))
             return -1;
-        if (i < nr && start_further(s, i, rune))
+        if (i < nr && start_further(s, i, command))
             return -1;
     }
     return 0;
@@ -124,9 +126,11 @@ static struct channels *new_channels(unsigned int nr)
     if (!c)
         return NULL;
     c->nr = nr;
-    c->fd = c->pipe_fd = c->lend_fd = c->borrow_fd = -1;
+    c->fd = c->pipe_fd = c->handover_fd = c->helper_fd = -1;
     c->stop_fd = c->done_fd = -1;
     c->further = calloc(nr, sizeof(*c->further));
+    for (unsigned int i = 0; c->further && i < nr; i++)
+        c->further[i] = (struct transport)TRANSPORT_INIT;
     if (c->further && getrandom(c->token, sizeof(c->token), 0) ==
                       sizeof(c->token))
         return c;
@@ -155,12 +159,12 @@ void channels_settle_plain(struct sender *s)
 }
 
 /* As if none had been asked for. */
-static int go_plain(struct sender *s, char *rune, const char *host)
+static int go_plain(struct sender *s, char *command, const char *host)
 {
     struct xpc_params *p = &s->progress->params;
 
     progress_break(s->progress);
-    fprintf(stderr, SAY "the receiver at %s %s: going on with one plain "
+    fprintf(stderr, SENDER "the receiver at %s %s: going on with one plain "
             "connection\n", host, xpc_params_over_channels(p) ?
             "has no channels" :
             "is a stock one, whose error here is expected");
@@ -172,28 +176,28 @@ static int go_plain(struct sender *s, char *rune, const char *host)
     s->report->params = *p;
     channels_settle_plain(s);
     s->stock_receiver = true;
-    if (!transport_start(&s->t, rune))
+    if (!transport_start(&s->t, command))
         return 0;
-    fprintf(stderr, SAY "can't start the transport: %s\n", strerror(errno));
+    fprintf(stderr, SENDER "can't start the transport: %s\n", strerror(errno));
     return -1;
 }
 
-int channels_connect(struct sender *s, char *rune, const char *host)
+int channels_connect(struct sender *s, char *command, const char *host)
 {
     int r;
 
     s->channels = new_channels(s->progress->params.channels);
     if (!s->channels) {
-        fprintf(stderr, SAY "can't open channels: %s\n", strerror(errno));
+        fprintf(stderr, SENDER "can't open channels: %s\n", strerror(errno));
         return -1;
     }
-    if (start(&s->t, rune) || take_banner(s, &s->t))
+    if (start(&s->t, command) || take_banner(s, &s->t))
         return -1;
     if (greet(s, &s->t, 0))
-        return s->interrupted ? -1 : go_plain(s, rune, host);
+        return s->interrupted ? -1 : go_plain(s, command, host);
     s->greeted = true;
     s->patience_ns = clock_now_ns() + further_ns(s);
-    r = connect_further(s, rune);
+    r = connect_further(s, command);
     s->patience_ns = 0;
     return r;
 }

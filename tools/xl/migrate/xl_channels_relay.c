@@ -17,7 +17,7 @@
 #include "base/thread.h"
 #include "channels/frame.h"
 #include "channels/handover.h"
-#include "migrate/xl_channels.h"
+#include "migrate/xl_channels_relay.h"
 
 /* A single write takes it, and libxl's part is short. */
 #define PIECE (64 * 1024)
@@ -103,16 +103,16 @@ static int lend(struct channels *c)
 {
     struct channel_handover m;
 
-    if (recv(c->lend_fd, &m, sizeof(m), 0) != sizeof(m) ||
+    if (recv(c->handover_fd, &m, sizeof(m), 0) != sizeof(m) ||
         m.word != CHANNEL_ASK || pass_on(c) < 0)
         return -1;
     m = (struct channel_handover){
         .word = CHANNEL_LEND, .sequence = c->sequence,
     };
     memcpy(m.token, c->token, sizeof(m.token));
-    if (send(c->lend_fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m) ||
-        wait_either(c, -1, 0, c->lend_fd) != 1 ||
-        recv(c->lend_fd, &m, sizeof(m), 0) != sizeof(m) ||
+    if (send(c->handover_fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m) ||
+        wait_either(c, -1, 0, c->handover_fd) != 1 ||
+        recv(c->handover_fd, &m, sizeof(m), 0) != sizeof(m) ||
         m.word != CHANNEL_BACK || m.sequence < c->sequence)
         return -1;
     c->sequence = m.sequence;
@@ -125,7 +125,7 @@ static void *relay(void *arg)
     int r = 1;
 
     while (r > 0) {
-        r = wait_either(c, c->pipe_fd, POLLIN, c->lend_fd);
+        r = wait_either(c, c->pipe_fd, POLLIN, c->handover_fd);
         if (r > 0)
             r = lend(c) ? -1 : 1;
         else if (!r)
@@ -139,7 +139,7 @@ static void *relay(void *arg)
     close(c->pipe_fd);
     c->pipe_fd = -1;
     if (!c->ok)
-        shutdown(c->lend_fd, SHUT_RDWR);
+        shutdown(c->handover_fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -173,8 +173,8 @@ static int open_all(struct sender *s, int *send_fd_r)
     *send_fd_r = moved_up(pipe_fds[1]);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return -1;
-    c->lend_fd = moved_up(pair[0]);
-    c->borrow_fd = moved_up(pair[1]);
+    c->handover_fd = moved_up(pair[0]);
+    c->helper_fd = moved_up(pair[1]);
     c->stop_fd = eventfd(0, EFD_CLOEXEC);
     c->done_fd = eventfd(0, EFD_CLOEXEC);
     /* As long as the transport's own: libxl must not notice too early. */
@@ -193,20 +193,20 @@ int channels_begin(struct sender *s)
         c->running = true;
         return 0;
     }
-    fprintf(stderr, SAY "can't use the channels: %s\n", strerror(errno));
+    fprintf(stderr, SENDER "can't use the channels: %s\n", strerror(errno));
     return -1;
 }
 
-void channels_inherit(struct sender *s, bool children_too)
+void channels_set_inherit(struct sender *s, bool children_too)
 {
     int flags = children_too ? 0 : FD_CLOEXEC;
     struct channels *c = s->channels;
     char env[16 * (1 + CHANNELS_MAX)];
     int n;
 
-    fcntl(c->borrow_fd, F_SETFD, flags);
+    fcntl(c->helper_fd, F_SETFD, flags);
     fcntl(c->fd, F_SETFD, flags);
-    n = snprintf(env, sizeof(env), "%d,%d", c->borrow_fd, c->fd);
+    n = snprintf(env, sizeof(env), "%d,%d", c->helper_fd, c->fd);
     for (unsigned int i = 0; i + 1 < c->nr; i++) {
         fcntl(c->further[i].send_fd, F_SETFD, flags);
         n += snprintf(env + n, sizeof(env) - n, ",%d",
@@ -223,7 +223,7 @@ int channels_finish(struct sender *s)
 {
     struct channels *c = s->channels;
 
-    transport_let_go(&s->t);
+    transport_close_spare(&s->t);
     close(s->t.send_fd);
     s->t.send_fd = -1;
     if (sender_wait(s, c->done_fd, POLLIN))
@@ -232,7 +232,7 @@ int channels_finish(struct sender *s)
     c->running = false;
     if (c->ok)
         return 0;
-    fprintf(stderr, SAY "the stream could not be sent to its end: %s\n",
+    fprintf(stderr, SENDER "the stream could not be sent to its end: %s\n",
             strerror(c->error));
     return -1;
 }
@@ -247,11 +247,11 @@ void channels_explain(struct sender *s)
     pthread_join(c->thread, NULL);
     c->running = false;
     if (!c->ok)
-        fprintf(stderr, SAY "the connection to the receiver has broken: %s\n",
+        fprintf(stderr, SENDER "the connection to the receiver has broken: %s\n",
                 strerror(c->error));
 }
 
-int channels_go(struct sender *s, const void *go, size_t len)
+int channels_send_go(struct sender *s, const void *go, size_t len)
 {
     struct channels *c = s->channels;
     uint8_t bytes[CHANNEL_HEAD_SIZE + 64];
@@ -287,14 +287,12 @@ void channels_close(struct sender *s)
     }
     close_fd(&c->fd);
     close_fd(&c->pipe_fd);
-    close_fd(&c->lend_fd);
-    close_fd(&c->borrow_fd);
+    close_fd(&c->handover_fd);
+    close_fd(&c->helper_fd);
     close_fd(&c->stop_fd);
     close_fd(&c->done_fd);
-    for (unsigned int i = 0; i + 1 < c->nr; i++) {
-        if (c->further[i].pid)
-            close_fd(&c->further[i].send_fd);
-    }
+    for (unsigned int i = 0; i + 1 < c->nr; i++)
+        close_fd(&c->further[i].send_fd);
 }
 
 void channels_free(struct sender *s)

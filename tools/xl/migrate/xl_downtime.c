@@ -6,7 +6,7 @@
 
 #include <xenprecopy/units.h>
 
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_downtime.h"
 
 #define BAR_WIDTH 60
 #define PARTS_MAX 9

@@ -17,33 +17,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_guard.h"
 
-/* Returns the last word when the pipe ends; never, if that is the last. */
+/* Returns the last message when the pipe ends; never, if that is the last. */
 static int listen_to(int fd)
 {
-    char word = GUARD_UNTOUCHED;
+    char message = GUARD_UNTOUCHED;
     char c;
     ssize_t n;
 
-    while (word != GUARD_LATE) {
+    while (message != GUARD_LATE) {
         n = read(fd, &c, 1);
         if (n == 1)
-            word = c;
+            message = c;
         else if (!n || errno != EINTR)
             break;
     }
     close(fd);
-    if (word == GUARD_DONE)
+    if (message == GUARD_DONE)
         _exit(0);
-    return word;
+    return message;
 }
 
-int guard_start(struct guard *g, struct transport *t, int *word_r)
+int guard_start(struct guard *g, struct transport *t, int *message_r)
 {
     int fds[2];
 
-    *g = (struct guard){ .fd = -1 };
+    *g = (struct guard)GUARD_INIT;
     if (pipe2(fds, O_CLOEXEC))
         return -1;
     fflush(NULL);
@@ -67,27 +67,27 @@ int guard_start(struct guard *g, struct transport *t, int *word_r)
     }
     close(fds[1]);
     if (t)
-        transport_only_listen(t);
+        transport_keep_receiving(t);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);   /* it may speak from the background */
-    *word_r = listen_to(fds[0]);
+    *message_r = listen_to(fds[0]);
     return 0;
 }
 
-void guard_tell(struct guard *g, enum guard_word word)
+void guard_tell(struct guard *g, enum guard_message message)
 {
-    char c = word;
+    char c = message;
     ssize_t n;
 
     if (!g->pid)
         return;
-    g->late |= word == GUARD_LATE;
+    g->late |= message == GUARD_LATE;
     do {
         n = write(g->fd, &c, 1);
     } while (n < 0 && errno == EINTR);
 }
 
-void guard_inherit(struct guard *g, bool children_too)
+void guard_set_inherit(struct guard *g, bool children_too)
 {
     if (g->pid)
         fcntl(g->fd, F_SETFD, children_too ? 0 : FD_CLOEXEC);
@@ -101,5 +101,5 @@ void guard_end(struct guard *g)
     close(g->fd);
     while (!g->late && waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    *g = (struct guard){ .fd = -1 };
+    *g = (struct guard)GUARD_INIT;
 }

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_common.h"
+#include "migrate/xl_logger.h"
 
 #define HELD_MAX 64
 
@@ -86,7 +87,7 @@ static void report_progress(xentoollog_logger *xtl, const char *context,
     (void)context;
     (void)percent;
     if (sscanf(doing_what, "Frames iteration %u", &iteration) == 1)
-        progress_frames(l->progress, iteration + 1, done, total);
+        progress_set_frames(l->progress, iteration + 1, done, total);
 }
 
 static void destroy(xentoollog_logger *xtl)

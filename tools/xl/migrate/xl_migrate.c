@@ -9,11 +9,19 @@
 
 #include <libxl_utils.h>
 
+#include "common/xl_interrupt.h"
 #include "history/xl_history.h"
 #include "json/migration.h"
 #include "libxl_precopy.h"
 #include "migrate/xl_channels.h"
 #include "migrate/xl_migrate.h"
+#include "migrate/xl_migrate_config.h"
+#include "migrate/xl_migrate_leftover.h"
+#include "migrate/xl_migrate_options.h"
+#include "migrate/xl_migrate_save.h"
+#include "migrate/xl_report.h"
+#include "migrate/xl_report_file.h"
+#include "migrate/xl_sender.h"
 #include "xen/lock.h"
 
 /* Everything of one migration; close_all() frees it. */
@@ -26,7 +34,7 @@ struct migration {
     int lock_fd;                    /* the domain's; -1: not held */
     char *name;
     char *config;
-    char *rune;
+    char *command;
     struct report_file file;
     struct guard guard;
     bool handed_over;               /* we are the guard, xl has told the rest */
@@ -47,9 +55,9 @@ static int refuse(const char *why)
 static void close_all(struct migration *m)
 {
     xen_lock_release(m->lock_fd);
-    report_close(&m->file, NULL);
+    report_file_close(&m->file, NULL);
     libxl_precopy_report_dispose(&m->report);
-    free(m->rune);
+    free(m->command);
     free(m->config);
     free(m->name);
     if (m->ctx)
@@ -171,15 +179,15 @@ static int prepare(struct migration *m, char *err)
     }
     if (lock_domain(m, err))
         return -1;
-    m->config = migrate_config(m->ctx, m->domid, &m->o, err);
+    m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
     learn_domain(m);
-    return report_open(&m->file, m->o.report_file, err);
+    return report_file_open(&m->file, m->o.report_file, err);
 }
 
 /* In the guard: xl was killed. The context was the dead xl's. */
-static int stand_in(struct migration *m, struct sender *s, int word)
+static int stand_in(struct migration *m, struct sender *s, int message)
 {
     /* libxl forbids even to free it, so it is kept where it can be seen. */
     static libxl_ctx *invalid __attribute__((used));
@@ -195,7 +203,7 @@ static int stand_in(struct migration *m, struct sender *s, int word)
                 "Xen: look after %s at both ends\n", m->o.domain);
         return MIGRATE_UNKNOWN;
     }
-    m->handed_over = word == GUARD_LATE;
+    m->handed_over = message == GUARD_LATE;
     if (m->handed_over)
         m->file = (struct report_file){ 0 };    /* xl writes it */
     now = libxl_domid_to_name(m->ctx, m->domid);
@@ -203,14 +211,15 @@ static int stand_in(struct migration *m, struct sender *s, int word)
         s->away_name = now;
     else
         free(now);
-    return sender_stand_in(s, word);
+    return sender_stand_in(s, message);
 }
 
 static int migrate(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
         .ops = &libxl_sender_ops,
-        .t = { .send_fd = -1, .recv_fd = -1 },
+        .t = TRANSPORT_INIT,
+        .guard = GUARD_INIT,
         .name = m->name,
         .config = m->config,
         .interrupt_fd = interrupt_fd,
@@ -223,24 +232,24 @@ static int migrate(struct migration *m, int interrupt_fd)
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
-    int word, status, r = 0;
+    int message, status, r = 0;
 
     if (m->name)
-        migrate_tell_leftover(m->ctx, m->name);
+        migrate_warn_leftover(m->ctx, m->name);
     tell_learned(m);
     tell_not_enforced(m);
     m->start = time(NULL);
-    m->rune = transport_rune(&m->o);
+    m->command = transport_command(&m->o);
     if (!channels_wanted(&m->o, m->receiver == RECEIVER_STOCK)) {
         channels_settle_plain(&s);
-        r = transport_open(&s.t, m->rune);
-    } else if ((r = channels_connect(&s, m->rune, m->o.host))) {
+        r = transport_open(&s.t, m->command);
+    } else if ((r = channels_connect(&s, m->command, m->o.host))) {
         return sender_give_up(&s);
     }
     m->asked = s.stock_receiver ? RECEIVER_STOCK :
                s.greeted ? RECEIVER_OURS : RECEIVER_UNKNOWN;
-    if (!r && !guard_start(&m->guard, &s.t, &word))
-        return stand_in(m, &s, word);
+    if (!r && !guard_start(&m->guard, &s.t, &message))
+        return stand_in(m, &s, message);
     s.guard = m->guard;
     if (r || (!s.t.pid && transport_run(&s.t))) {
         fprintf(stderr, "xl migrate: can't start the transport: %s\n",
@@ -284,7 +293,7 @@ static void tell(struct migration *m, int status)
             printf("{\"event\":\"report\",%s\n", json + 1);
         free(json);
     }
-    report_close(&m->file, &m->report);
+    report_file_close(&m->file, &m->report);
     if (m->o.history == HISTORY_OFF)
         return;
     /* With -p the target starts nothing: its answer ends no downtime. */
@@ -296,13 +305,13 @@ static void tell(struct migration *m, int status)
 
 int cmd_migrate(int argc, char **argv)
 {
-    struct migration m = { .lock_fd = -1 };
+    struct migration m = { .lock_fd = -1, .guard = GUARD_INIT };
     char err[XPC_ERR_LEN];
     int interrupt_fd, status, r;
 
     r = migrate_parse_options(argc, argv, &m.o, err);
     if (r > 0) {
-        xl_help(xl_find_command("migrate"), stdout);
+        xl_help(&migrate_usage, stdout);
         return MIGRATE_OK;
     }
     if (r < 0)

@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_stock.h"
+#include "migrate/xl_migrate_config.h"
 
 static char *own_config(libxl_ctx *ctx, uint32_t domid, bool preserve_domid,
                         char *err)
@@ -123,7 +124,7 @@ static char *file_config(libxl_ctx *ctx, const char *file, char *err)
     return json;
 }
 
-char *migrate_config(libxl_ctx *ctx, uint32_t domid,
+char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
                      const struct migrate_options *o, char err[XPC_ERR_LEN])
 {
     return o->config_file ? file_config(ctx, o->config_file, err) :

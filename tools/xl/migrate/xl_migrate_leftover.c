@@ -9,7 +9,9 @@
 
 #include <libxl_utils.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_common.h"
+#include "migrate/xl_migrate_leftover.h"
+#include "migrate/xl_protocol.h"
 
 static bool ends_with(const char *name, const char *suffix)
 {
@@ -52,7 +54,7 @@ int migrate_check_leftovers(libxl_ctx *ctx, const char *name,
     return r;
 }
 
-void migrate_tell_leftover(libxl_ctx *ctx, const char *name)
+void migrate_warn_leftover(libxl_ctx *ctx, const char *name)
 {
     char *incoming = xl_asprintf("%s" MIGRATE_INCOMING, name);
     uint32_t domid;

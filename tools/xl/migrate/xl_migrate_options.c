@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "common/xl_options.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_precopy_options.h"
+#include "migrate/xl_migrate_options.h"
 
 enum {
     OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT, OPT_HISTORY,
@@ -22,7 +23,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char migrate_help[] =
+static const char help[] =
 "-h, --help      Print this help.\n"
 "-C <config>     Send <config> instead of config file from creation.\n"
 "-s <sshcommand> Use <sshcommand> instead of ssh.  String will be passed\n"
@@ -57,6 +58,14 @@ XL_PRECOPY_FIXED_HELP
 "by the policy; 4 the final handshake failed, check both ends; 5 interrupted.\n"
 "With 1, 2, 3 and 5 the guest runs on this host, unless it has ended.  More in\n"
 "xl-precopy(1).";
+
+const struct xl_usage migrate_usage = {
+    .name       = "migrate",
+    .summary    = "Migrate a domain to another host, with a limit to its "
+                  "downtime",
+    .arguments  = "[options] <Domain> <host>",
+    .options    = help,
+};
 
 static int parse_option(int opt, struct migrate_options *o,
                         unsigned int *given, char *err)
@@ -214,6 +223,6 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                       "it: leave one of them out");
     if (argc - optind < 2)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
-                   xl_find_command("migrate")->usage);
+                      migrate_usage.arguments);
     return parse_arguments(argv + optind, o, err);
 }

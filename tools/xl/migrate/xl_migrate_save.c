@@ -13,9 +13,11 @@
 #include <libxl_event.h>
 
 #include "base/clock.h"
+#include "common/xl_interrupt.h"
 #include "json/migration.h"
 #include "libxl_precopy.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_migrate_save.h"
+#include "migrate/xl_take_back.h"
 #include "xen/saver.h"
 #include "xen/store.h"
 #include "xen/suspend.h"
@@ -85,7 +87,7 @@ static void show_iterations(struct save *v)
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
         if (!xen_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
                             &it, err))
-            progress_iteration(p, &it);
+            progress_show_iteration(p, &it);
     }
 }
 
@@ -98,8 +100,9 @@ static void look_overdue(struct save *v)
 
     if (value && !v->s->broken) {
         progress_break(v->s->progress);
-        sender_break(v->s, !strcmp(value, xpc_reason_names[XPC_REASON_PAUSED])
-                     ? XPC_REASON_PAUSED : XPC_REASON_NO_ANSWER);
+        sender_break_off(v->s, strcmp(value,
+                         xpc_reason_names[XPC_REASON_PAUSED]) ?
+                         XPC_REASON_NO_ANSWER : XPC_REASON_PAUSED);
         migrate_logger_hold(v->s->logger);
         libxl_ao_abort(v->s->ctx, &v->how);
     }
@@ -172,7 +175,7 @@ static void watch_fired(struct save *v)
     if (!any)
         return;
     if (!libxl_domain_precopy_active(v->s->ctx, v->s->domid, &active))
-        progress_params(v->s->progress, &active.params);
+        progress_set_params(v->s->progress, &active.params);
     show_iterations(v);
     look_overdue(v);
 }
@@ -192,7 +195,7 @@ static void on_signal(struct save *v)
 {
     while (interrupt_take(v->s->interrupt_fd)) {
         progress_break(v->s->progress);
-        if (!sender_signal(v->s))
+        if (!sender_handle_signal(v->s))
             continue;
         migrate_logger_hold(v->s->logger);
         /* Not found: it is done, and so taken back afterwards. */
@@ -375,7 +378,7 @@ static int save(struct sender *s)
         if (poll_once(&v, &fds, &room))
             nanosleep(&step, NULL);
         if (clock_now_ns() - begun_ns > START_NS)
-            transport_let_go(&s->t);
+            transport_close_spare(&s->t);
     }
     rc = v.rc;
     if (v.xs && rc)
@@ -384,7 +387,7 @@ static int save(struct sender *s)
         renew_ctx(s);
 
  out:
-    transport_let_go(&s->t);
+    transport_close_spare(&s->t);
     progress_break(s->progress);
     if (v.xs)
         xs_close(v.xs);
@@ -399,7 +402,7 @@ static int rename_domain(struct sender *s, const char *from, const char *to)
     return libxl_domain_rename(s->ctx, s->domid, from, to);
 }
 
-static void look(struct sender *s)
+static void check_guest(struct sender *s)
 {
     sender_is_suspended(s);
 }
@@ -410,7 +413,7 @@ static int destroy(struct sender *s)
 }
 
 const struct sender_ops libxl_sender_ops = {
-    .look           = look,
+    .check_guest    = check_guest,
     .save           = save,
     .read_report    = read_report,
     .rename         = rename_domain,

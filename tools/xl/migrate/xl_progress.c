@@ -10,9 +10,9 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "common/xl_options.h"
+#include "common/xl_precopy_options.h"
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_progress.h"
 
 /* A long iteration says how far it is as often as this. */
 #define TICK_NS UINT64_C(2000000000)
@@ -83,7 +83,7 @@ static const char *left_text(const struct progress *p, char *buf, size_t len,
     return buf;
 }
 
-void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
+void progress_set_frames(struct progress *p, uint64_t iteration, uint64_t done,
                      uint64_t total)
 {
     if (!p->iteration)
@@ -93,7 +93,7 @@ void progress_frames(struct progress *p, uint64_t iteration, uint64_t done,
     p->total = total;
 }
 
-void progress_iteration(struct progress *p, const struct xpc_iteration *it)
+void progress_show_iteration(struct progress *p, const struct xpc_iteration *it)
 {
     char bytes[XPC_UNIT_LEN], took[XPC_UNIT_LEN], rate[XPC_UNIT_LEN],
          predicted[XPC_UNIT_LEN], left[64], line[LINE_LEN];
@@ -116,7 +116,7 @@ void progress_iteration(struct progress *p, const struct xpc_iteration *it)
     show(p, line, false);
 }
 
-void progress_params(struct progress *p, const struct xpc_params *params)
+void progress_set_params(struct progress *p, const struct xpc_params *params)
 {
     char changes[XL_PRECOPY_TEXT_LEN], line[XL_PRECOPY_TEXT_LEN + 32];
 
@@ -204,7 +204,7 @@ static void tick_waiting(struct progress *p)
     show(p, line, false);
 }
 
-void progress_taking_back(struct progress *p, uint64_t waited_ns,
+void progress_show_wait(struct progress *p, uint64_t waited_ns,
                           uint64_t left_ns)
 {
     char waited[XPC_UNIT_LEN], left[XPC_UNIT_LEN], line[LINE_LEN];

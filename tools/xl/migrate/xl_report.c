@@ -8,7 +8,8 @@
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_downtime.h"
+#include "migrate/xl_report.h"
 
 static const char *const outcome_texts[] = {
     [XPC_OUTCOME_UNKNOWN] = "STATE UNKNOWN",

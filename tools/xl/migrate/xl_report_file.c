@@ -16,8 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/xl_common.h"
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_report_file.h"
 
 #define LINKS_MAX 40
 
@@ -129,7 +130,7 @@ static int open_target(struct report_file *rf)
     return open(rf->target, O_WRONLY | O_CLOEXEC);
 }
 
-int report_open(struct report_file *rf, const char *path,
+int report_file_open(struct report_file *rf, const char *path,
                 char err[XPC_ERR_LEN])
 {
     int fd;
@@ -150,7 +151,7 @@ int report_open(struct report_file *rf, const char *path,
     return -1;
 }
 
-int report_close(struct report_file *rf, const struct xpc_report *report)
+int report_file_close(struct report_file *rf, const struct xpc_report *report)
 {
     char *json = NULL;
     bool ok = false;

@@ -26,9 +26,12 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "json/migration.h"
-#include "migrate/xl_channels.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_common.h"
+#include "migrate/xl_channels_relay.h"
+#include "migrate/xl_migrate_options.h"
+#include "migrate/xl_protocol.h"
+#include "migrate/xl_sender.h"
+#include "migrate/xl_sender_report.h"
 #include "xen/lock.h"
 
 /* These three are sent with their NUL. */
@@ -74,7 +77,7 @@ static int send_header(struct sender *s)
 static void rename_back(struct sender *s)
 {
     if (s->away_name && s->ops->rename(s, s->away_name, s->name))
-        fprintf(stderr, SAY "can't rename the domain back: it is %s here\n",
+        fprintf(stderr, SENDER "can't rename the domain back: it is %s here\n",
                 s->away_name);
     free(s->away_name);
     s->away_name = NULL;
@@ -91,7 +94,7 @@ static int rename_away(struct sender *s)
     s->away_name = xl_asprintf("%s" MIGRATE_AWAY, s->name);
     if (!s->ops->rename(s, s->name, s->away_name))
         return 0;
-    fprintf(stderr, SAY "can't rename the domain to %s\n", s->away_name);
+    fprintf(stderr, SENDER "can't rename the domain to %s\n", s->away_name);
     free(s->away_name);
     s->away_name = NULL;
     return -1;
@@ -104,14 +107,14 @@ static bool hung_up(const struct sender *s)
 
     if (poll(&fd, 1, 0) < 1 || fd.revents & POLLIN)
         return sender_further_ended(s);
-    fprintf(stderr, SAY "the receiver has ended.\n");
+    fprintf(stderr, SENDER "the receiver has ended.\n");
     return true;
 }
 
 static int send_go(struct sender *s)
 {
     if (s->channels)
-        return channels_go(s, go, sizeof(go));
+        return channels_send_go(s, go, sizeof(go));
     return sender_write(s, s->t.send_fd, go, sizeof(go),
                         "permission to start");
 }
@@ -125,7 +128,7 @@ static int give_go(struct sender *s)
     if (sender_take_signals(s) || s->interrupted || hung_up(s))
         return -1;
     guard_tell(&s->guard, GUARD_GO);
-    fprintf(stderr, SAY "Giving target permission to start.\n");
+    fprintf(stderr, SENDER "Giving target permission to start.\n");
     s->go_ns = clock_now_ns();
     if (!send_go(s)) {
         s->told_to_go = true;
@@ -140,7 +143,7 @@ static int give_go(struct sender *s)
 static bool has_ended(const struct sender *s)
 {
     if (s->ended)
-        fprintf(stderr, SAY "the guest %s: there is nothing to migrate any "
+        fprintf(stderr, SENDER "the guest %s: there is nothing to migrate any "
                 "more.\n", s->ended);
     return s->ended;
 }
@@ -158,11 +161,11 @@ static int take_back(struct sender *s, int status)
     if (!rc) {
         s->resumed_ns = clock_now_ns();
         if (s->late == LATE_RESUMED)
-            fprintf(stderr, SAY "the guest runs here again.\n");
+            fprintf(stderr, SENDER "the guest runs here again.\n");
         return status;
     }
     s->stuck = true;
-    fprintf(stderr, SAY "resuming the domain failed (rc=%d): it is still "
+    fprintf(stderr, SENDER "resuming the domain failed (rc=%d): it is still "
             "suspended on this host.\n", rc);
     return MIGRATE_UNKNOWN;
 }
@@ -186,17 +189,17 @@ static int target_failed(struct sender *s, int code)
 {
     int status;
 
-    fprintf(stderr, SAY "Target reports startup failure (status code %d).\n",
+    fprintf(stderr, SENDER "Target reports startup failure (status code %d).\n",
             code);
     if (sender_expect(s, s->t.recv_fd, go, sizeof(go),
                       "permission for sender to resume"))
         return unknown(s);
     s->told_to_go = false;
     guard_tell(&s->guard, GUARD_HERE);
-    fprintf(stderr, SAY "Trying to resume at our end.\n");
+    fprintf(stderr, SENDER "Trying to resume at our end.\n");
     status = take_back(s, MIGRATE_FAILED);
     if (status == MIGRATE_FAILED)
-        fprintf(stderr, SAY "Resumed OK.\n");
+        fprintf(stderr, SENDER "Resumed OK.\n");
     fprintf(stderr, "Migration failed due to problems at target.\n");
     return status;
 }
@@ -206,7 +209,7 @@ static void gone_over(struct sender *s)
 {
     s->ops->read_report(s);     /* it goes with the domain */
     if (s->ops->destroy(s))
-        fprintf(stderr, SAY "can't destroy the domain here: destroy %s by "
+        fprintf(stderr, SENDER "can't destroy the domain here: destroy %s by "
                 "hand, and never resume it.\n",
                 s->away_name ? s->away_name : "it");
 }
@@ -230,7 +233,7 @@ static int after_go(struct sender *s)
         return target_failed(s, code);
     s->started_ns = started_ns;
     guard_tell(&s->guard, GUARD_THERE);
-    fprintf(stderr, SAY "Target reports successful startup.\n");
+    fprintf(stderr, SENDER "Target reports successful startup.\n");
     gone_over(s);
     fprintf(stderr, "Migration successful.\n");
     return MIGRATE_OK;
@@ -251,9 +254,9 @@ static int save_failed(struct sender *s, int rc)
     if (status == MIGRATE_FAILED) {
         if (s->channels)
             channels_explain(s);
-        fprintf(stderr, SAY "libxl_domain_suspend failed (rc=%d)\n", rc);
+        fprintf(stderr, SENDER "libxl_domain_suspend failed (rc=%d)\n", rc);
         if (s->name)
-            fprintf(stderr, SAY "the target may hold a half-built %s"
+            fprintf(stderr, SENDER "the target may hold a half-built %s"
                     MIGRATE_INCOMING ", of this try or an\nearlier one: if "
                     "it stays, destroy it there before the next.\n",
                     s->name);
@@ -294,7 +297,7 @@ static int begin(struct sender *s)
      * libxl can't begin with a guest that has ended meanwhile, and a receiver
      * (4.17) that has the header and then no stream at all crashes.
      */
-    s->ops->look(s);
+    s->ops->check_guest(s);
     if (has_ended(s))
         return -1;
     return send_header(s);
@@ -304,15 +307,15 @@ static int save(struct sender *s)
 {
     int rc;
 
-    guard_inherit(&s->guard, true);
+    guard_set_inherit(&s->guard, true);
     xen_lock_pass_on(s->lock_fd, true);
     if (s->channels)
-        channels_inherit(s, true);
+        channels_set_inherit(s, true);
     rc = s->ops->save(s);
     if (s->channels)
-        channels_inherit(s, false);
+        channels_set_inherit(s, false);
     xen_lock_pass_on(s->lock_fd, false);
-    guard_inherit(&s->guard, false);
+    guard_set_inherit(&s->guard, false);
     return rc;
 }
 
@@ -339,7 +342,7 @@ static int run(struct sender *s)
     if (sender_expect(s, s->t.recv_fd, ready, sizeof(ready), "ready message"))
         goto back;
     s->ready_ns = clock_now_ns();
-    fprintf(stderr, SAY "Target has acknowledged transfer.\n");
+    fprintf(stderr, SENDER "Target has acknowledged transfer.\n");
     if (give_go(s))
         goto back;
     return after_go(s);
@@ -351,154 +354,11 @@ static int run(struct sender *s)
         status = MIGRATE_INTERRUPTED;
     else if (s->broken)
         status = MIGRATE_ABORTED;
-    fprintf(stderr, SAY "resuming the domain on this host.\n");
+    fprintf(stderr, SENDER "resuming the domain on this host.\n");
     return take_back(s, status);
 }
 
-/* ---- the report ------------------------------------------------------- */
-
-static uint64_t since_start(const struct xpc_report *r, uint64_t t_ns)
-{
-    return t_ns > r->start_monotonic_ns && r->start_monotonic_ns ?
-           t_ns - r->start_monotonic_ns : 0;
-}
-
-static void set_reason(struct xpc_report *r, const char *reason,
-                       const char *text)
-{
-    free(r->reason);
-    free(r->text);
-    r->reason = xl_asprintf("%s", reason);
-    r->text = xl_asprintf("%s", text);
-}
-
-/* How long the guest stood still, wherever it runs now. */
-static void set_downtime(struct sender *s)
-{
-    struct xpc_report *r = s->report;
-    uint64_t end = r->target_started_ns;
-
-    if (s->late == LATE_RESUMED && !r->suspended_ns)
-        r->suspended_ns = since_start(r, s->late_ns);
-    if (!r->suspended_ns)
-        return;
-    if (!end)
-        end = r->resumed_ns = since_start(r, s->resumed_ns);
-    if (r->resumed_ns > r->total_time_ns)
-        r->total_time_ns = r->resumed_ns;
-    if (end > r->suspended_ns)
-        r->actual_downtime_ns = end - r->suspended_ns;
-}
-
-/* A promise that could not be kept, as the front end saw it. */
-static void set_broken(struct sender *s)
-{
-    struct xpc_report *r = s->report;
-    char a[XPC_UNIT_LEN], text[256];
-
-    r->decision.action = XPC_ABORT;
-    r->decision.reason = s->broken;
-    r->broken_off_ns = since_start(r, s->broken_ns);
-    xpc_format_time(a, xpc_params_max_downtime(&r->params));
-    if (s->broken == XPC_REASON_PAUSED)
-        xpc_decision_text(&r->params, &r->decision, text, sizeof(text));
-    else if (s->broken == XPC_REASON_NO_ANSWER)
-        snprintf(text, sizeof(text), "aborted: the guest did not suspend "
-                 "within the maximum downtime of %s after it was asked", a);
-    else
-        snprintf(text, sizeof(text), "aborted: the switchover would have "
-                 "taken longer than the maximum downtime of %s: all was sent, "
-                 "and the target was %s", a, s->ready_ns ?
-                 "ready too late" : "not ready");
-    set_reason(r, xpc_reason_names[s->broken], text);
-}
-
-/* What became of a guest that was slow to suspend, or may become of it. */
-static void add_late(struct sender *s)
-{
-    struct xpc_report *r = s->report;
-    char time[XPC_UNIT_LEN], *more, *text = r->text;
-
-    switch (s->late) {
-    case LATE_RESUMED:
-        more = xl_asprintf("; it suspended%s%s, and was resumed",
-                           r->suspend_asked_ns ? " after " : "",
-                           r->suspend_asked_ns ? xpc_format_time(time,
-                           r->suspended_ns - r->suspend_asked_ns) : "");
-        break;
-    case LATE_NEVER:
-        more = xl_asprintf("; it has acknowledged the request to suspend, and "
-                           "not suspended since");
-        break;
-    case LATE_LEFT:
-        free(r->reason);
-        r->reason = xl_asprintf(XL_REASON_SUSPEND_PENDING);
-        more = xl_asprintf("; it has acknowledged the request to suspend and "
-                           "may still suspend: process %ld waits to resume it",
-                           (long)s->guard.pid);
-        break;
-    case LATE_OTHERS:
-        more = xl_asprintf("; another program has asked it to suspend "
-                           "meanwhile");
-        break;
-    default:
-        return;
-    }
-    r->text = xl_asprintf("%s%s", text, more);
-    free(text);
-    free(more);
-}
-
-/* What only the sender knows. */
-static void complete_report(struct sender *s, int status)
-{
-    static const int outcomes[] = {
-        [MIGRATE_OK] = XPC_OUTCOME_MIGRATED,
-        [MIGRATE_FAILED] = XPC_OUTCOME_FAILED,
-        [MIGRATE_REFUSED] = XPC_OUTCOME_REFUSED,
-        [MIGRATE_ABORTED] = XPC_OUTCOME_ABORTED,
-        [MIGRATE_UNKNOWN] = XPC_OUTCOME_UNKNOWN,
-        [MIGRATE_INTERRUPTED] = XPC_OUTCOME_INTERRUPTED,
-    };
-    struct xpc_report *r = s->report;
-    int plugin = r->outcome;
-
-    r->outcome = outcomes[status];
-    r->domid = s->domid;
-    r->stream_end_ns = since_start(r, s->saved_ns);
-    r->target_ready_ns = since_start(r, s->ready_ns);
-    r->go_ns = since_start(r, s->go_ns);
-    r->target_started_ns = since_start(r, s->started_ns);
-    if (r->target_started_ns)
-        r->total_time_ns = r->target_started_ns;
-    set_downtime(s);
-    if (s->ended) {
-        free(r->reason);
-        free(r->text);
-        r->reason = xl_asprintf("guest-ended");
-        r->text = xl_asprintf("the guest %s while it was migrated",
-                              s->ended);
-    } else if (s->stuck)
-        set_reason(r, "error", "the guest could not be resumed: it is "
-                   "suspended on the source");
-    else if (s->broken)
-        set_broken(s);
-    else if (s->orphaned && status == MIGRATE_FAILED)
-        set_reason(r, "killed", "xl was killed: the guest keeps running on "
-                   "the source");
-    else if (status == MIGRATE_INTERRUPTED && s->interrupted)
-        set_reason(r, "interrupted", "interrupted: the guest keeps running "
-                   "on the source");
-    else if (status == MIGRATE_UNKNOWN)
-        set_reason(r, "error", "the final handshake failed: check both ends");
-    else if (status == MIGRATE_FAILED && plugin == XPC_OUTCOME_SENT)
-        set_reason(r, "error", "the target could not take the guest over; "
-                   "it keeps running on the source");
-    else if (!r->text && status != MIGRATE_OK)
-        set_reason(r, "error", "failed before the guest was touched");
-    if (!s->stuck && !s->ended)
-        add_late(s);
-}
+/* ---- the end --------------------------------------------------------- */
 
 /*
  * Taken back when the target had it all, or was about to: it destroys its copy
@@ -510,7 +370,7 @@ static void say_copy(struct sender *s)
     s->copy_left = s->copy_left &&
                    !transport_ended_with(&s->t, go, sizeof(go));
     if (s->copy_left && s->name)
-        fprintf(stderr, SAY "the target has not said that it destroyed its "
+        fprintf(stderr, SENDER "the target has not said that it destroyed its "
                 "copy: if there is a\n%s" MIGRATE_INCOMING ", paused, destroy "
                 "it there.\n", s->name);
 }
@@ -518,24 +378,24 @@ static void say_copy(struct sender *s)
 /* How long a receiver may take to say the next word, as it ends. */
 #define LEAVE_MS (60 * 1000)
 
-int sender_stand_in(struct sender *s, int word)
+int sender_stand_in(struct sender *s, int message)
 {
     int status;
 
     s->orphaned = true;
-    switch (word) {
+    switch (message) {
     case GUARD_UNTOUCHED:
-        fprintf(stderr, SAY "xl was killed before the domain was touched.\n");
+        fprintf(stderr, SENDER "xl was killed before the domain was touched.\n");
         status = MIGRATE_FAILED;
         break;
     case GUARD_GO:
-        fprintf(stderr, SAY "xl was killed as the target was told to "
+        fprintf(stderr, SENDER "xl was killed as the target was told to "
                 "start the domain.\nWaiting for its answer.\n");
         s->told_to_go = true;
         status = after_go(s);
         break;
     case GUARD_THERE:
-        fprintf(stderr, SAY "xl was killed: removing the domain here, it "
+        fprintf(stderr, SENDER "xl was killed: removing the domain here, it "
                 "runs on the target.\n");
         gone_over(s);
         status = MIGRATE_OK;
@@ -545,14 +405,14 @@ int sender_stand_in(struct sender *s, int word)
         s->asked = true;
         return take_back(s, MIGRATE_FAILED);
     default:
-        s->asked = word == GUARD_ASKED;
-        fprintf(stderr, SAY "xl was killed: the domain stays on this "
+        s->asked = message == GUARD_ASKED;
+        fprintf(stderr, SENDER "xl was killed: the domain stays on this "
                 "host.\n");
         status = take_back(s, MIGRATE_FAILED);
         s->copy_left = s->report->outcome == XPC_OUTCOME_SENT;
     }
-    complete_report(s, status);
-    transport_hear_out(&s->t, LEAVE_MS);
+    sender_complete_report(s, status);
+    transport_drain(&s->t, LEAVE_MS);
     say_copy(s);
     free(s->away_name);
     s->away_name = NULL;
@@ -564,7 +424,7 @@ static int end(struct sender *s, int status)
 {
     bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
-    complete_report(s, status);
+    sender_complete_report(s, status);
     channels_close(s);
     transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
     channels_free(s);

@@ -10,23 +10,24 @@
 
 #include "base/clock.h"
 #include "channels/wire.h"
+#include "common/xl_interrupt.h"
 #include "json/migration.h"
-#include "migrate/xl_migrate.h"
+#include "migrate/xl_sender_io.h"
 
-bool sender_signal(struct sender *s)
+bool sender_handle_signal(struct sender *s)
 {
     if (s->told_to_go) {
-        fprintf(stderr, SAY "too late to interrupt: the target has been told "
+        fprintf(stderr, SENDER "too late to interrupt: the target has been told "
                 "to start the domain. Waiting for its answer.\n");
         return false;
     }
     if (s->interrupted) {
-        fprintf(stderr, SAY "interrupted already, the migration is being "
+        fprintf(stderr, SENDER "interrupted already, the migration is being "
                 "undone. Please wait.\n");
         return false;
     }
     s->interrupted = true;
-    fprintf(stderr, SAY "interrupted: stopping the migration.\n");
+    fprintf(stderr, SENDER "interrupted: stopping the migration.\n");
     return true;
 }
 
@@ -35,7 +36,7 @@ bool sender_take_signals(struct sender *s)
     bool stop = false;
 
     while (interrupt_take(s->interrupt_fd))
-        stop |= sender_signal(s);
+        stop |= sender_handle_signal(s);
     return stop;
 }
 
@@ -54,13 +55,13 @@ static int time_left_ms(const struct sender *s)
     return now < until ? (until - now) / 1000000 + 1 : 0;
 }
 
-void sender_break(struct sender *s, int reason)
+void sender_break_off(struct sender *s, int reason)
 {
     if (s->broken)
         return;
     s->broken = reason;
     s->broken_ns = clock_now_ns();
-    fprintf(stderr, SAY "%s.\n", reason == XPC_REASON_NO_ANSWER ?
+    fprintf(stderr, SENDER "%s.\n", reason == XPC_REASON_NO_ANSWER ?
             "the guest does not suspend" : reason == XPC_REASON_PAUSED ?
             "the guest is paused and can't suspend" :
             "the guest would stand still for longer than its maximum "
@@ -72,7 +73,7 @@ static bool too_late(struct sender *s)
 {
     if (!s->deadline_ns || clock_now_ns() < s->deadline_ns)
         return false;
-    sender_break(s, XPC_REASON_OVERRUN);
+    sender_break_off(s, XPC_REASON_OVERRUN);
     return true;
 }
 
@@ -97,7 +98,7 @@ static bool any_ended(const struct pollfd *fds, unsigned int nr)
     for (unsigned int i = 0; i < nr; i++) {
         if (!fds[i].revents)
             continue;
-        fprintf(stderr, SAY "channel %u has ended\n", i + 1);
+        fprintf(stderr, SENDER "channel %u has ended\n", i + 1);
         return true;
     }
     return false;
@@ -155,7 +156,7 @@ int sender_write(struct sender *s, int fd, const void *data, size_t len,
             continue;
         if (n < 0) {
             if (what)
-                fprintf(stderr, SAY "can't send the %s: %s\n", what,
+                fprintf(stderr, SENDER "can't send the %s: %s\n", what,
                         strerror(errno));
             return -1;
         }
@@ -179,7 +180,7 @@ int sender_read(struct sender *s, int fd, void *data, size_t len,
             continue;
         if (n <= 0) {
             if (what)
-                fprintf(stderr, SAY "the receiver's stream ended where its "
+                fprintf(stderr, SENDER "the receiver's stream ended where its "
                         "%s was to come%s%s\n", what, n ? ": " : "",
                         n ? strerror(errno) : "");
             return -1;
@@ -201,7 +202,7 @@ int sender_expect(struct sender *s, int fd, const void *msg, size_t len,
         return 0;
     fprintf(stderr, "migration receiver stream contained unexpected data "
             "instead of %s\n", what);
-    if (s->t.rune)
-        fprintf(stderr, "(command run was: %s )\n", s->t.rune);
+    if (s->t.command)
+        fprintf(stderr, "(command run was: %s )\n", s->t.command);
     return -1;
 }

@@ -22,7 +22,9 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
+#include "migrate/xl_protocol.h"
+#include "migrate/xl_take_back.h"
 #include "xen/dm_log.h"
 #include "xen/logdirty.h"
 #include "xen/store.h"
@@ -180,7 +182,7 @@ static void tell_waiting(struct wait *w)
     char time[XPC_UNIT_LEN];
 
     progress_break(w->s->progress);
-    fprintf(stderr, SAY "the guest has %s the request to suspend and may still "
+    fprintf(stderr, SENDER "the guest has %s the request to suspend and may still "
             "suspend;\nwaiting up to %s to resume it then%s.\n",
             w->bound_ns == UNKNOWN_NS ? "perhaps acknowledged" :
             "acknowledged", xpc_format_time(time, w->bound_ns),
@@ -199,7 +201,7 @@ static void tell_progress(struct wait *w)
     if (!w->said)
         tell_waiting(w);
     else if (!w->s->orphaned)
-        progress_taking_back(w->s->progress, waited,
+        progress_show_wait(w->s->progress, waited,
                              w->bound_ns > waited ? w->bound_ns - waited : 0);
 }
 
@@ -212,12 +214,12 @@ static bool leave(struct wait *w)
         return false;
     progress_break(s->progress);
     if (!can_leave(s)) {
-        fprintf(stderr, SAY "there is no process that could wait instead. "
+        fprintf(stderr, SENDER "there is no process that could wait instead. "
                 "Please wait.\n");
         return false;
     }
     guard_tell(&s->guard, GUARD_LATE);
-    fprintf(stderr, SAY "interrupted: process %ld waits instead, to resume "
+    fprintf(stderr, SENDER "interrupted: process %ld waits instead, to resume "
             "the guest when it has suspended.\n", (long)s->guard.pid);
     return true;
 }
@@ -292,15 +294,15 @@ static void tell_end(struct wait *w)
     xpc_format_time(time, waited_ns(w));
     switch (s->late) {
     case LATE_RESUMED:
-        fprintf(stderr, SAY "the guest has suspended after %s: resuming "
+        fprintf(stderr, SENDER "the guest has suspended after %s: resuming "
                 "it.\n", time);
         break;
     case LATE_NEVER:
-        fprintf(stderr, SAY "the guest has not suspended for %s: it runs "
+        fprintf(stderr, SENDER "the guest has not suspended for %s: it runs "
                 "here, and is waited for no longer.\n", time);
         break;
     case LATE_OTHERS:
-        fprintf(stderr, SAY "another program has asked the guest to suspend: "
+        fprintf(stderr, SENDER "another program has asked the guest to suspend: "
                 "leaving it to that.\n");
         break;
     default:
@@ -346,7 +348,7 @@ static void switch_off_dm_log(struct sender *s)
     if (value && !xen_dm_log_off(s->domid))
         xs_rm(xs, XBT_NULL, path);
     else if (value)
-        fprintf(stderr, SAY "can't switch off the log of the device model's "
+        fprintf(stderr, SENDER "can't switch off the log of the device model's "
                 "writes: %s: it is slower until the guest is migrated or "
                 "started anew\n", strerror(errno));
     free(value);
@@ -360,7 +362,7 @@ static void switch_off_dm_log(struct sender *s)
 static void after_killed_helper(struct sender *s)
 {
     if (xen_logdirty_off(s->domid))
-        fprintf(stderr, SAY "can't switch off the log of the guest's writes: "
+        fprintf(stderr, SENDER "can't switch off the log of the guest's writes: "
                 "%s: it is slower until it is migrated or started anew\n",
                 strerror(errno));
     switch_off_dm_log(s);

@@ -12,12 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
+#include "migrate/xl_transport.h"
 
 /* How long a late target may take to come to its end. */
 #define LATE_S 30
 
-char *transport_rune(const struct migrate_options *o)
+char *transport_command(const struct migrate_options *o)
 {
     char verbose[XTL_NUM_LEVELS + 4] = "";
     int nr_v = XL_LEVEL_DEFAULT - xl_globals.level;
@@ -41,7 +42,7 @@ char *transport_rune(const struct migrate_options *o)
  * us: SIGINT and SIGHUP stay blocked and are ignored. A process group of its
  * own would keep them away too, but also keep ssh from asking for a password.
  */
-static void child(const char *rune, int in, int out)
+static void child(const char *command, int in, int out)
 {
     sigset_t set;
 
@@ -52,7 +53,7 @@ static void child(const char *rune, int in, int out)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
-        execlp("sh", "sh", "-c", rune, (char *)NULL);
+        execlp("sh", "sh", "-c", command, (char *)NULL);
     perror("xl migrate: can't run sh");
     _exit(127);
 }
@@ -71,11 +72,19 @@ static int open_pipe(int fds[2])
     return fds[0] < 0 || fds[1] < 0 ? -1 : 0;
 }
 
-int transport_open(struct transport *t, char *rune)
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int transport_open(struct transport *t, char *command)
 {
     int send[2], recv[2];
 
-    *t = (struct transport){ .rune = rune, .send_fd = -1, .recv_fd = -1 };
+    *t = (struct transport)TRANSPORT_INIT;
+    t->command = command;
     if (open_pipe(send) || open_pipe(recv))
         return -1;
     t->spare_fd = send[0];
@@ -94,36 +103,26 @@ int transport_run(struct transport *t)
         return -1;
     }
     if (!t->pid)
-        child(t->rune, t->spare_fd, t->out_fd);
-    close(t->out_fd);
-    t->out_fd = 0;
+        child(t->command, t->spare_fd, t->out_fd);
+    close_end(&t->out_fd);
     /* A receiver that dies is an error to handle, not the end of us. */
     signal(SIGPIPE, SIG_IGN);
     return 0;
 }
 
-int transport_start(struct transport *t, char *rune)
+int transport_start(struct transport *t, char *command)
 {
-    return transport_open(t, rune) || transport_run(t) ? -1 : 0;
+    return transport_open(t, command) || transport_run(t) ? -1 : 0;
 }
 
-static void close_end(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-void transport_only_listen(struct transport *t)
+void transport_keep_receiving(struct transport *t)
 {
     for (unsigned int i = 0; i < t->nr_further; i++) {
-        transport_only_listen(&t->further[i]);
+        transport_keep_receiving(&t->further[i]);
         close_end(&t->further[i].recv_fd);
     }
-    transport_let_go(t);
-    if (t->out_fd)
-        close(t->out_fd);
-    t->out_fd = 0;
+    transport_close_spare(t);
+    close_end(&t->out_fd);
     close_end(&t->send_fd);
 }
 
@@ -156,14 +155,12 @@ static pid_t wait_child(pid_t pid, int *status, int seconds, int interrupt_fd)
     return 0;
 }
 
-void transport_let_go(struct transport *t)
+void transport_close_spare(struct transport *t)
 {
-    if (t->spare_fd)
-        close(t->spare_fd);
-    t->spare_fd = 0;
+    close_end(&t->spare_fd);
 }
 
-void transport_hear_out(struct transport *t, int patience_ms)
+void transport_drain(struct transport *t, int patience_ms)
 {
     struct pollfd fd = { .fd = t->recv_fd, .events = POLLIN };
     char buf[sizeof(t->last)];
@@ -229,7 +226,7 @@ void transport_end(struct transport *t, bool kill_it, bool late,
     int status;
     pid_t r;
 
-    transport_let_go(t);
+    transport_close_spare(t);
     close_end(&t->send_fd);     /* the receiver's end of the stream */
     if (t->pid) {
         r = wait_child(t->pid, &status, 2, -1);
@@ -247,7 +244,7 @@ void transport_end(struct transport *t, bool kill_it, bool late,
         }
     }
     if (t->recv_fd >= 0)
-        transport_hear_out(t, 0);
+        transport_drain(t, 0);
     close_end(&t->recv_fd);
     t->pid = 0;
 }
@@ -255,7 +252,7 @@ void transport_end(struct transport *t, bool kill_it, bool late,
 void transport_drop(struct transport *t, unsigned int nr)
 {
     for (unsigned int i = 0; i < nr; i++) {
-        transport_let_go(&t[i]);
+        transport_close_spare(&t[i]);
         close_end(&t[i].send_fd);
         close_end(&t[i].recv_fd);
     }

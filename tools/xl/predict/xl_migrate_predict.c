@@ -9,7 +9,11 @@
 
 #include "common/xl_options.h"
 #include "history/xl_history.h"
-#include "predict/xl_predict.h"
+#include "predict/xl_migrate_predict.h"
+#include "predict/xl_predict_measure.h"
+#include "predict/xl_predict_options.h"
+#include "predict/xl_predict_plot.h"
+#include "predict/xl_predict_print.h"
 
 static void say(const char *what)
 {
@@ -132,7 +136,7 @@ int cmd_migrate_predict(int argc, char **argv)
 
     rc = predict_parse_options(argc, argv, &o, err);
     if (rc > 0) {
-        xl_help(xl_find_command("migrate-predict"), stdout);
+        xl_help(&predict_usage, stdout);
         return 0;
     }
     if (rc) {

@@ -12,7 +12,7 @@
 
 #include <xenprecopy/forms.h>
 
-#include "predict/xl_predict.h"
+#include "predict/xl_predict_measure.h"
 
 void predict_source_dispose(struct predict_source *s)
 {

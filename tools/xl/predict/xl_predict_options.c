@@ -7,7 +7,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
-#include "predict/xl_predict.h"
+#include "predict/xl_predict_options.h"
 
 enum {
     OPT_FROM = 0x100, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_CALC_TIME, OPT_JSON,
@@ -50,7 +50,7 @@ static const struct option options[] = {
     { 0 }
 };
 
-const char predict_help[] =
+static const char help[] =
 "-h, --help           Print this help.\n"
 "--from=FILE          Read measurements (of xl dirty-rate --json), QEMU's or\n"
 "                     libvirt's rates at several calc-times, or a recorded\n"
@@ -94,6 +94,14 @@ const char predict_help[] =
 "--variation=PERCENT  By how much a run differs from another (5).\n"
 "\n"
 "More in xl-migrate-predict(1).";
+
+const struct xl_usage predict_usage = {
+    .name       = "migrate-predict",
+    .summary    = "Predict how long migrations take, their downtime, and "
+                  "what would help",
+    .arguments  = "[options] [<Domain>...]",
+    .options    = help,
+};
 
 /* Sums of these can't overflow. */
 #define COUNT_MAX ((1ull << 48) - 1)

@@ -9,7 +9,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_gnuplot.h"
-#include "predict/xl_predict.h"
+#include "predict/xl_predict_plot.h"
 
 #define POINTS 64
 #define WIDTH 64

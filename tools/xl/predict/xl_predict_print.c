@@ -9,7 +9,7 @@
 
 #include <xenprecopy/units.h>
 
-#include "predict/xl_predict.h"
+#include "predict/xl_predict_print.h"
 
 #define COLUMN 9
 

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,77 +20,17 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
+#include "channels/wire.h"
+#include "common/xl_stock.h"
+#include "migrate/xl_protocol.h"
 #include "receive/xl_receive.h"
+#include "receive/xl_receive_channels.h"
+#include "receive/xl_receive_io.h"
+#include "receive/xl_receive_stock.h"
 
 /* So much says which it is: the header of a stock source. */
 #define BEGIN MIGRATE_HEADER_SIZE
 #define AT_ONCE (1u << 20)
-
-/* ---- reading and writing ------------------------------------------------- */
-
-/* 0, or -1 with errno. */
-static int wait_for(int fd, uint64_t deadline_ns)
-{
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    uint64_t now;
-    int r;
-
-    for (;;) {
-        now = clock_now_ns();
-        if (deadline_ns && now >= deadline_ns) {
-            errno = ETIMEDOUT;
-            return -1;
-        }
-        r = poll(&p, 1, deadline_ns ? (int)((deadline_ns - now) / 1000000) + 1
-                                    : -1);
-        if (r > 0)
-            return 0;
-        if (r < 0 && errno != EINTR)
-            return -1;
-    }
-}
-
-int receive_read(int fd, void *to, size_t len, uint64_t deadline_ns)
-{
-    char *p = to;
-    ssize_t n;
-
-    while (len) {
-        if (wait_for(fd, deadline_ns))
-            return -1;
-        n = read(fd, p, len);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (!n)
-            errno = EPIPE;
-        if (n <= 0)
-            return -1;
-        p += n;
-        len -= n;
-    }
-    return 0;
-}
-
-int receive_write(int fd, const void *data, size_t len)
-{
-    struct pollfd room = { .fd = fd, .events = POLLOUT };
-    const char *p = data;
-    ssize_t n;
-
-    while (len) {
-        n = write(fd, p, len);
-        if (n < 0 && errno == EAGAIN)
-            poll(&room, 1, -1);
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return -1;
-        if (n > 0) {
-            p += n;
-            len -= n;
-        }
-    }
-    return 0;
-}
 
 /* ---- a stock source ------------------------------------------------------ */
 
@@ -127,7 +66,7 @@ static void *pass_on(void *arg)
     do {
         n = pass_some(from_pipe, to);
         if (n < 0 && errno == EAGAIN)
-            wait_for(STDIN_FILENO, 0);
+            receive_wait(STDIN_FILENO, 0);
     } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
     close(to);
     return NULL;
@@ -142,16 +81,22 @@ static int receive_plain(const uint8_t *begin)
         return EXIT_FAILURE;
     if (receive_write(s.in, begin, BEGIN) ||
         pthread_create(&thread, NULL, pass_on, (void *)(intptr_t)s.in)) {
-        fprintf(stderr, RECEIVE_SAY "can't speak to the stock receiver: %s\n",
+        fprintf(stderr, RECEIVER "can't speak to the stock receiver: %s\n",
                 strerror(errno));
         close(s.in);
     }
     /* The thread outlives this function, and ends with the process. */
-    stock_speaks(&s, -1);
+    stock_copy_output(&s, -1);
     return stock_end(&s);
 }
 
 /* ---- the command --------------------------------------------------------- */
+
+const struct xl_usage receive_usage = {
+    .name       = "migrate-receive",
+    .summary    = "Receive a domain: what xl migrate runs on the other host",
+    .arguments  = "[-F] [-e] [-d] [-p]",
+};
 
 /* What is not the receiving end of a migration is none of our business. */
 static bool is_ours(int argc, char **argv)
@@ -182,14 +127,14 @@ static int receive(void)
                       strlen(MIGRATE_BANNER)) ||
         /* As patient as the stock one: there may be a user at the source. */
         receive_read(STDIN_FILENO, begin, BEGIN, 0)) {
-        fprintf(stderr, RECEIVE_SAY "no migration has come: %s\n", why());
+        fprintf(stderr, RECEIVER "no migration has come: %s\n", why());
         return EXIT_FAILURE;
     }
     if (!channel_hello_is(begin))
         return receive_plain(begin);
     if (receive_read(STDIN_FILENO, begin + BEGIN, sizeof(begin) - BEGIN,
-                     clock_now_ns() + RECEIVE_PATIENCE_MS * XPC_MS)) {
-        fprintf(stderr, RECEIVE_SAY "hello ended in its middle: %s\n",
+                     clock_now_ns() + RECEIVE_TIMEOUT_MS * XPC_MS)) {
+        fprintf(stderr, RECEIVER "hello ended in its middle: %s\n",
                 why());
         return EXIT_FAILURE;
     }

@@ -3,13 +3,17 @@
  * xl migrate-receive over several connections.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "channels/in.h"
-#include "receive/xl_receive.h"
+#include "receive/xl_receive_channels.h"
+#include "receive/xl_receive_io.h"
+#include "receive/xl_receive_meet.h"
+#include "receive/xl_receive_stock.h"
 
 struct receiver {
     struct channel_hello hello;
@@ -25,7 +29,7 @@ static int answer(int fd)
     channel_answer_put(bytes);
     if (!receive_write(fd, bytes, sizeof(bytes)))
         return 0;
-    fprintf(stderr, RECEIVE_SAY "can't answer: %s\n", strerror(errno));
+    fprintf(stderr, RECEIVER "can't answer: %s\n", strerror(errno));
     return -1;
 }
 
@@ -36,7 +40,7 @@ static int seat(struct receiver *r, struct arrival *g)
 
     if (g->hello.nr != r->hello.nr || g->hello.codec != r->hello.codec ||
         r->in[i] >= 0) {
-        fprintf(stderr, RECEIVE_SAY "connection %u is none of ours, or has "
+        fprintf(stderr, RECEIVER "connection %u is none of ours, or has "
                 "come before\n", i);
         close(g->out);
         close(g->in);
@@ -53,7 +57,7 @@ static int seat(struct receiver *r, struct arrival *g)
 static int gather(struct receiver *r)
 {
     uint64_t deadline_ns = clock_now_ns() +
-                           RECEIVE_PATIENCE_MS * UINT64_C(1000000);
+                           RECEIVE_TIMEOUT_MS * UINT64_C(1000000);
     struct arrival g;
 
     for (unsigned int n = 1; n < r->hello.nr; n++) {
@@ -77,16 +81,16 @@ static int run(struct receiver *r)
     int status;
 
     if (!in) {
-        fprintf(stderr, RECEIVE_SAY "can't receive: %s\n", strerror(errno));
+        fprintf(stderr, RECEIVER "can't receive: %s\n", strerror(errno));
         close(r->stock.in);
         stock_end(&r->stock);
         return EXIT_FAILURE;
     }
-    if (stock_speaks(&r->stock, channel_in_done_fd(in)) > 0) {
+    if (stock_copy_output(&r->stock, channel_in_done_fd(in)) > 0) {
         error = channel_in_error(in);
         if (error)
-            fprintf(stderr, RECEIVE_SAY "%s\n", error);
-        stock_speaks(&r->stock, -1);
+            fprintf(stderr, RECEIVER "%s\n", error);
+        stock_copy_output(&r->stock, -1);
     }
     status = stock_end(&r->stock);
     if (error && !status)
@@ -109,7 +113,7 @@ static int receive_first(struct receiver *r)
     if (answer(STDOUT_FILENO) || gather(r)) {
         meeting_close(&r->meeting);
         close(r->stock.in);
-        stock_speaks(&r->stock, -1);
+        stock_copy_output(&r->stock, -1);
         status = stock_end(&r->stock);
         return status ? status : EXIT_FAILURE;
     }
@@ -122,7 +126,7 @@ int receive_channels(const uint8_t *hello)
     const char *why = channel_hello_get(&r.hello, hello);
 
     if (why) {
-        fprintf(stderr, RECEIVE_SAY "refused: %s\n", why);
+        fprintf(stderr, RECEIVER "refused: %s\n", why);
         return EXIT_FAILURE;
     }
     if (r.hello.index)

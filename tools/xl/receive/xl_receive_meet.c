@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,8 +20,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
-#include "receive/xl_receive.h"
+#include "common/xl_interrupt.h"
+#include "receive/xl_receive_io.h"
+#include "receive/xl_receive_meet.h"
 #include "xen/run.h"
 
 #define NAME_LEN 16             /* in hexadecimal */
@@ -31,7 +33,7 @@ static char own_path[sizeof(((struct meeting *)0)->path)];
 
 static int complain(const char *what)
 {
-    fprintf(stderr, RECEIVE_SAY "%s: %s\n", what, strerror(errno));
+    fprintf(stderr, RECEIVER "%s: %s\n", what, strerror(errno));
     return -1;
 }
 
@@ -72,7 +74,7 @@ static int open_directory(void)
     int fd = xen_run_open(err);
 
     if (fd < 0)
-        fprintf(stderr, RECEIVE_SAY "%s\n", err);
+        fprintf(stderr, RECEIVER "%s\n", err);
     return fd;
 }
 
@@ -288,7 +290,7 @@ int meeting_wait(struct meeting *m, const struct channel_hello *first,
             continue;
         /* Nothing is to come there yet, so it is the end. */
         if (fds[1].revents) {
-            fprintf(stderr, RECEIVE_SAY "the source has given up\n");
+            fprintf(stderr, RECEIVER "the source has given up\n");
             return -1;
         }
         if (!hear(m, fds + OWN_FDS, nr, first, g))
@@ -296,8 +298,8 @@ int meeting_wait(struct meeting *m, const struct channel_hello *first,
         if (fds[0].revents)
             let_in(m);
     }
-    fprintf(stderr, RECEIVE_SAY "not all connections have come within %d s\n",
-            RECEIVE_PATIENCE_MS / 1000);
+    fprintf(stderr, RECEIVER "not all connections have come within %d s\n",
+            RECEIVE_TIMEOUT_MS / 1000);
     return -1;
 }
 

@@ -6,14 +6,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "migrate/xl_migrate.h"
-#include "receive/xl_receive.h"
+#include "common/xl_common.h"
+#include "common/xl_stock.h"
+#include "migrate/xl_protocol.h"
+#include "receive/xl_receive_io.h"
+#include "receive/xl_receive_stock.h"
 
 #define PIPE_BYTES (1 << 20)
 
@@ -31,16 +35,18 @@ static void become_stock(int in, int out)
 static int spawn(struct stock *s)
 {
     int in[2] = { -1, -1 }, out[2] = { -1, -1 };
+    pid_t pid;
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
         goto fail;
-    s->pid = fork();
-    if (s->pid < 0)
+    pid = fork();
+    if (pid < 0)
         goto fail;
-    if (!s->pid)
+    if (!pid)
         become_stock(in[0], out[1]);
     close(in[0]);
     close(out[1]);
+    s->pid = pid;
     s->in = in[1];
     s->out = out[0];
     /* It is as well if it can't be. */
@@ -63,15 +69,15 @@ int stock_start(struct stock *s)
 
     *s = (struct stock){ .in = -1, .out = -1 };
     if (spawn(s)) {
-        fprintf(stderr, RECEIVE_SAY "can't start the stock xl: %s\n",
+        fprintf(stderr, RECEIVER "can't start the stock xl: %s\n",
                 strerror(errno));
         return -1;
     }
     if (!receive_read(s->out, banner, sizeof(banner), clock_now_ns() +
-                      RECEIVE_PATIENCE_MS * UINT64_C(1000000)) &&
+                      RECEIVE_TIMEOUT_MS * UINT64_C(1000000)) &&
         !memcmp(banner, MIGRATE_BANNER, sizeof(banner)))
         return 0;
-    fprintf(stderr, RECEIVE_SAY "the stock xl does not receive\n");
+    fprintf(stderr, RECEIVER "the stock xl does not receive\n");
     close(s->in);
     s->in = -1;
     kill(s->pid, SIGTERM);
@@ -79,7 +85,7 @@ int stock_start(struct stock *s)
     return -1;
 }
 
-int stock_speaks(const struct stock *s, int watch_fd)
+int stock_copy_output(const struct stock *s, int watch_fd)
 {
     struct pollfd fds[2] = {
         { .fd = s->out, .events = POLLIN },

@@ -3,7 +3,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "migrate/xl_migrate.h"
+#include "common/xl_interrupt.h"
 
 /* As nohup sets SIGHUP, and a shell SIGINT for what runs in the background. */
 bool interrupt_ignored(int sig)

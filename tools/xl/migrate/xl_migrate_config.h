@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration that is sent to the target. */
+#ifndef XL_MIGRATE_XL_MIGRATE_CONFIG_H
+#define XL_MIGRATE_XL_MIGRATE_CONFIG_H
+
+#include <libxl.h>
+
+#include "migrate/xl_migrate_options.h"
+
+/*
+ * The domain's configuration as JSON, or that of o->config_file. Returns a
+ * malloc()ed string, or NULL with one line in err.
+ */
+char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
+                          const struct migrate_options *o,
+                          char err[XPC_ERR_LEN]);
+
+#endif

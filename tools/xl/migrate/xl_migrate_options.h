@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of xl migrate, and its exit status. */
+#ifndef XL_MIGRATE_XL_MIGRATE_OPTIONS_H
+#define XL_MIGRATE_XL_MIGRATE_OPTIONS_H
+
+#include <stdbool.h>
+
+#include <xenprecopy/json.h>
+#include <xenprecopy/xenprecopy.h>
+
+#include "common/xl_common.h"
+
+/* Exit status, documented in docs/man/xl-precopy.1.pod. */
+enum {
+    MIGRATE_OK = 0,
+    MIGRATE_FAILED = 1,             /* the guest runs here, or has ended */
+    MIGRATE_REFUSED = 2,            /* nothing was touched */
+    MIGRATE_ABORTED = 3,            /* by the policy; the guest runs here */
+    MIGRATE_UNKNOWN = 4,            /* both ends must be checked */
+    MIGRATE_INTERRUPTED = 5,        /* the guest runs here */
+};
+
+enum progress_mode {
+    PROGRESS_AUTO,                  /* redrawn on a terminal, else plain */
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_NONE,
+};
+
+/* Whether to use and extend the history of migrations to the host. */
+enum history_mode {
+    HISTORY_ON,
+    HISTORY_OFF,
+};
+
+struct migrate_options {
+    const char *domain, *host;
+    const char *ignored;            /* first argument after the host, or
+                                     * NULL */
+    const char *config_file;        /* -C; NULL: the domain's own */
+    const char *ssh_command;        /* -s */
+    bool own_transport;             /* -s was given: it may be able to carry
+                                     * a single connection only */
+    bool asks_receiver;             /* an option was given that needs the
+                                     * receiver of this package */
+    bool foreground, no_monitor;    /* -F, -e: for the target */
+    bool paused, preserve_domid, debug;
+    int history;                    /* enum history_mode */
+    struct xpc_params params;
+    bool not_enforced;              /* a downtime was given with --debug,
+                                     * which makes strict impossible */
+    int progress;                   /* enum progress_mode */
+    const char *report_file;        /* NULL: none */
+};
+
+extern const struct xl_usage migrate_usage;
+
+/*
+ * Strings in *o point into argv. Returns 0, 1 when help is wanted, or -1 with
+ * one line in err.
+ */
+int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
+                          char err[XPC_ERR_LEN]);
+
+#endif

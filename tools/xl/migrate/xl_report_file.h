@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The report of a migration as a JSON file (--report). */
+#ifndef XL_MIGRATE_XL_REPORT_FILE_H
+#define XL_MIGRATE_XL_REPORT_FILE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <xenprecopy/json.h>
+#include <xenprecopy/xenprecopy.h>
+
+struct report_file {
+    const char *path;               /* NULL: none wanted */
+    char *target;                   /* path with symbolic links followed */
+    char *tmp;                      /* NULL: written in place */
+    bool truncate;                  /* a regular file written in place */
+    FILE *f;
+};
+
+/*
+ * Opens the file, so that a path that can't be written is found before the
+ * migration. path NULL: no report is wanted. Returns 0, or -1 with one line in
+ * err.
+ */
+int report_file_open(struct report_file *rf, const char *path,
+                     char err[XPC_ERR_LEN]);
+/*
+ * Writes the report and closes the file; report NULL: leaves the file as it
+ * was. Returns 0, or -1 after an error message on stderr.
+ */
+int report_file_close(struct report_file *rf,
+                      const struct xpc_report *report);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guest's state after a failed migration, and how it is taken back. */
+#ifndef XL_MIGRATE_XL_TAKE_BACK_H
+#define XL_MIGRATE_XL_TAKE_BACK_H
+
+#include "migrate/xl_sender_io.h"
+
+/*
+ * Returns 1 when the guest is suspended, 0 when not, or a libxl error. Sets
+ * s->ended when it has ended.
+ */
+int sender_is_suspended(struct sender *s);
+
+/*
+ * The operation take_back of struct sender_ops. A guest that has acknowledged
+ * a request to suspend is waited for, up to minutes, with s->late set to the
+ * result. A signal meanwhile leaves the waiting to the guard.
+ */
+int sender_take_back(struct sender *s);
+
+#endif

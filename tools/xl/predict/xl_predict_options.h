@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options of xl migrate-predict. */
+#ifndef XL_PREDICT_XL_PREDICT_OPTIONS_H
+#define XL_PREDICT_XL_PREDICT_OPTIONS_H
+
+#include <stdbool.h>
+
+#include <xenprecopy/cells.h>
+
+#include "common/xl_common.h"
+
+#define PREDICT_LIST_MAX 64         /* bandwidths, downtimes */
+
+struct predict_options {
+    uint64_t bandwidths[PREDICT_LIST_MAX];  /* bytes per second */
+    size_t nr_bandwidths;
+    uint64_t downtimes[PREDICT_LIST_MAX];   /* ns; 0: unlimited */
+    size_t nr_downtimes;
+    struct xpc_predict_params params;
+    uint64_t confidence_percent;        /* 0: none was asked for */
+    const char *calc_time;          /* NULL: the default of dirty-rate */
+    uint64_t memory_pages;          /* of who does not tell; 0: not said */
+    const char *files[XPC_EVACUATE_MAX];    /* --from; "-": stdin */
+    size_t nr_files;
+    char **domains;                 /* in argv */
+    size_t nr_domains;
+    uint64_t stream_bytes_per_s;    /* 0: a migration can fill the link */
+    unsigned int concurrency;       /* 0: as many as help */
+    bool json, plot, no_evacuation;
+    const char *plot_file;          /* NULL: on the terminal */
+    const char *target;             /* NULL: none named */
+    struct xpc_guest guest;
+    bool overhead_given, suspend_pages_given;
+};
+
+extern const struct xl_usage predict_usage;
+
+/*
+ * Returns 0, 1 when help is wanted, or -1 with one line in err. files and
+ * domains point into argv, which is reordered: nothing is owned.
+ */
+int predict_parse_options(int argc, char **argv, struct predict_options *o,
+                          char err[XPC_ERR_LEN]);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The commands of this xl; all others are run by the stock xl. */
+#ifndef XL_XL_CMDTABLE_H
+#define XL_XL_CMDTABLE_H
+
+#include "common/xl_common.h"
+
+struct xl_command {
+    const struct xl_usage *usage;
+    /* argv[0] is the command's name. Returns the exit status. */
+    int (*run)(int argc, char **argv);
+};
+
+/* NULL: not one of ours. */
+const struct xl_command *xl_find_command(const char *name);
+
+#endif
