@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Traces in files: the callbacks that trace/trace.h asks for. */
+/* Traces in files: the callbacks of trace/read.h and trace/write.h. */
 #ifndef TRACE_FILE_H
 #define TRACE_FILE_H
 
 #include <stdio.h>
 
-#include "trace/trace.h"
+#include "trace/read.h"
+#include "trace/write.h"
 
 /* f stays the caller's. */
 struct xpc_trace_sink trace_sink(FILE *f);

@@ -17,7 +17,8 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
-#include "sources/process/process.h"
+#include "sources/process/open.h"
+#include "sources/record.h"
 #include "sources/trace.h"
 #include "support/torture.h"
 

@@ -9,6 +9,7 @@
 #include <xenprecopy/meter.h>
 #include <xenprecopy/units.h>
 
+#include "sources/record.h"
 #include "sources/trace.h"
 #include "support/fake_source.h"
 #include "support/torture.h"

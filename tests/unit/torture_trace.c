@@ -9,7 +9,8 @@
 
 #include "support/torture.h"
 #include "trace/bytes.h"
-#include "trace/trace.h"
+#include "trace/read.h"
+#include "trace/write.h"
 
 #define PAGES 3000u
 #define INTERVALS 40u

@@ -11,7 +11,7 @@
 
 #include "measure/xl_dirty_rate.h"
 #include "measure/xl_dirty_rate_options.h"
-#include "sources/trace.h"
+#include "sources/record.h"
 #include "support/fake_source.h"
 #include "support/torture.h"
 

@@ -19,7 +19,8 @@
 #include "measure/xl_dirty_rate_plot.h"
 #include "measure/xl_dirty_rate_print.h"
 #include "sources/job.h"
-#include "sources/process/process.h"
+#include "sources/process/open.h"
+#include "sources/record.h"
 #include "sources/trace.h"
 #include "xen/source.h"
 

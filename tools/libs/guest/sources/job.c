@@ -20,7 +20,8 @@ struct task {
     struct xpc_meter meter;
     struct xpc_measurement m;   /* when ended */
     bool ended;
-    uint64_t cpu_ns, wall_ns;   /* used so far; wall clock at the start */
+    uint64_t cpu_ns;            /* used so far */
+    uint64_t wall_ns;           /* CLOCK_REALTIME at the start */
 };
 
 struct source_job {
@@ -29,7 +30,7 @@ struct source_job {
     size_t nr;
     pthread_mutex_t lock;       /* of the tasks */
     pthread_t thread;
-    bool running;               /* there is a thread to join */
+    bool running;               /* the thread is to be joined */
     int cancel_fd, done_fd;
 };
 
@@ -57,8 +58,8 @@ static void end_task(struct task *t, bool failed)
     t->ended = true;
 }
 
-/* One step, or the start, with its share of the processor. */
-static void work(struct source_job *job, struct task *t, bool start)
+/* Starts a task, or does its next step, and accounts the CPU time. */
+static void run_step(struct source_job *job, struct task *t, bool start)
 {
     uint64_t before = cpu_now();
     int rc;
@@ -74,8 +75,8 @@ static void work(struct source_job *job, struct task *t, bool start)
     pthread_mutex_unlock(&job->lock);
 }
 
-/* The task whose next step is due first; NULL: all have ended. */
-static struct task *next_task(struct source_job *job)
+/* The task whose step is due next, or NULL when all have ended. */
+static struct task *find_next_task(struct source_job *job)
 {
     struct task *next = NULL;
 
@@ -88,8 +89,8 @@ static struct task *next_task(struct source_job *job)
     return next;
 }
 
-/* Waits for a task's time. False: called off. */
-static bool wait_for(struct source_job *job, struct task *t)
+/* Waits until a task's step is due. Returns false if the job is cancelled. */
+static bool wait_for_task(struct source_job *job, struct task *t)
 {
     struct pollfd p = { .fd = job->cancel_fd, .events = POLLIN };
     bool real = t->src->ops->now == source_clock_now;
@@ -116,9 +117,9 @@ static void *run(void *opaque)
     bool going = true;
 
     for (size_t i = 0; i < job->nr; i++)
-        work(job, &job->task[i], true);
-    while ((t = next_task(job)) && (going = wait_for(job, t)))
-        work(job, t, false);
+        run_step(job, &job->task[i], true);
+    while ((t = find_next_task(job)) && (going = wait_for_task(job, t)))
+        run_step(job, t, false);
     pthread_mutex_lock(&job->lock);
     for (size_t i = 0; !going && i < job->nr; i++) {
         if (!job->task[i].ended)
@@ -126,7 +127,7 @@ static void *run(void *opaque)
     }
     pthread_mutex_unlock(&job->lock);
     if (write(job->done_fd, &one, sizeof(one)) != sizeof(one))
-        return NULL;    /* can't be: a counter of 1 has room */
+        return NULL;    /* impossible: the counter is far from its limit */
     return NULL;
 }
 
@@ -156,7 +157,7 @@ static struct source_job *new_job(struct xpc_source *const *src, size_t nr,
     return NULL;
 }
 
-/* Signals are for the threads of those who use us. */
+/* The thread blocks all signals: they are for the program's own threads. */
 static int start_thread(struct source_job *job)
 {
     sigset_t all, old;
@@ -221,7 +222,7 @@ void source_job_cancel(struct source_job *job)
 {
     uint64_t one = 1;
 
-    /* Full: it has been called off often enough. */
+    /* It fails only if the counter is full; then the job is cancelled. */
     if (write(job->cancel_fd, &one, sizeof(one)) < 0)
         return;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Measuring in the background: one thread with one timer for any number of
- * sources.
- */
+/* Measures any number of sources in the background, with one thread. */
 #ifndef SOURCES_JOB_H
 #define SOURCES_JOB_H
 
@@ -11,29 +8,30 @@
 struct source_job;
 
 /*
- * Starts to measure nr sources at once, which belong to the job from now on,
- * also when it fails. Measurements that can't start are failed ones in the
- * end, the others go on. NULL: errno, and one line in err.
+ * Starts to measure nr sources at once. The job owns them from now on; if it
+ * can't be started, they are closed. A measurement that can't be started ends
+ * as a failed one, and the others go on. Returns NULL with errno and one line
+ * in err on failure.
  */
 struct source_job *source_job_start(struct xpc_source *const *src, size_t nr,
                                     const struct xpc_meter_request *req,
                                     char err[XPC_ERR_LEN]);
 
-/* Readable when all is finished. */
+/* A descriptor that is readable when all measurements have ended. */
 int source_job_fd(const struct source_job *job);
 
 /*
- * What source i has so far: status "measuring" with the periods up to now,
- * or the end result. *m_r must be initialised; progress_r (0 to 1) may be
- * NULL. Returns 0, or -1 with errno ENOMEM.
+ * Copies the result for source i, or while it is measured the periods so far,
+ * with the status "measuring". *m_r must be initialised; progress_r (0 to 1) may
+ * be NULL. Returns 0, or -1 with errno ENOMEM.
  */
 int source_job_query(struct source_job *job, size_t i,
                      struct xpc_measurement *m_r, double *progress_r);
 
-/* Calls it off: tracking ends at once. Safe in a signal handler. */
+/* Makes all measurements end soon. Async-signal-safe. */
 void source_job_cancel(struct source_job *job);
 
-/* Waits for the end. Cancel first to make it come soon. */
+/* Blocks until all measurements have ended. */
 void source_job_wait(struct source_job *job);
 
 /* Cancels, waits, closes the sources, frees the job. NULL is fine. */

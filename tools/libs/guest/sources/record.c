@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Records which pages of a source get dirty when. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,27 +6,26 @@
 
 #include <xenprecopy/xenprecopy.h>
 
-#include "sources/trace.h"
-#include "trace/trace.h"
+#include "sources/record.h"
+#include "trace/write.h"
 
 /*
- * A guest's pfns have holes, and a trace's pages have none: the pfns are
- * numbered anew, by pieces of 2 MiB in the order of their first write, which
- * keeps neighbours together.
+ * A guest's pfns have holes and a trace's don't. So pfns are renumbered in
+ * pieces of 2 MiB, in the order of the first write to each piece, which keeps
+ * neighbouring pages together.
  */
 #define PIECE 512u
 #define NO_PIECE UINT32_MAX
 
-/* One interval's runs, and where they go. */
 struct recorder {
     struct xpc_source *src;
     struct xpc_trace_writer *w;
     FILE *f;
-    struct xpc_trace_run *run;
+    struct xpc_trace_run *run;  /* of the current interval */
     size_t nr, room;
-    uint32_t *piece;            /* the new numbers of the pieces */
-    size_t nr_pieces;           /* that the array has room for */
-    uint32_t pieces;            /* given so far */
+    uint32_t *piece;            /* new number of a piece, or NO_PIECE */
+    size_t nr_pieces;           /* length of the array */
+    uint32_t pieces;            /* numbers given so far */
     bool no_memory;
 };
 
@@ -36,7 +34,7 @@ static int write_file(void *ctx, const void *buf, size_t len)
     return fwrite(buf, 1, len, ctx) == len ? 0 : -1;
 }
 
-static bool more_pieces(struct recorder *r, size_t nr)
+static bool grow_pieces(struct recorder *r, size_t nr)
 {
     uint32_t *p = realloc(r->piece, nr * sizeof(*p));
 
@@ -49,12 +47,12 @@ static bool more_pieces(struct recorder *r, size_t nr)
     return true;
 }
 
-/* Adds a run that is within one piece. */
+/* Adds a run of pages that lies in one piece. */
 static void add_part(struct recorder *r, uint64_t pfn, uint64_t nr)
 {
     size_t i = pfn / PIECE;
 
-    if (i >= r->nr_pieces && !more_pieces(r, i + i / 4 + 1024)) {
+    if (i >= r->nr_pieces && !grow_pieces(r, i + i / 4 + 1024)) {
         r->no_memory = true;
         return;
     }
@@ -88,14 +86,14 @@ static void add_run(void *opaque, uint64_t pfn, uint64_t nr)
     }
 }
 
-static int by_first(const void *a, const void *b)
+static int compare_first(const void *a, const void *b)
 {
     const struct xpc_trace_run *x = a, *y = b;
 
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* The interval that ends now. */
+/* Ends the current interval and writes it. *now_r: time since start. */
 static int write_interval(struct recorder *r, uint64_t start, uint64_t *now_r,
                           char err[XPC_ERR_LEN])
 {
@@ -110,7 +108,7 @@ static int write_interval(struct recorder *r, uint64_t start, uint64_t *now_r,
         return -1;
     }
     if (r->nr)
-        qsort(r->run, r->nr, sizeof(*r->run), by_first);
+        qsort(r->run, r->nr, sizeof(*r->run), compare_first);
     *now_r = r->src->ops->now(r->src) - start;
     if (xpc_trace_write(r->w, *now_r, r->run, r->nr)) {
         snprintf(err, XPC_ERR_LEN, "the trace can't be written: %s",
@@ -144,7 +142,7 @@ static int record(struct recorder *r, const struct trace_recording *how,
             return -1;
         if (ops->check && ops->check(r->src, &state))
             goto source;
-        /* One that took too long makes the next one start later. */
+        /* Skip intervals that have passed meanwhile. */
         while (next <= now)
             next += how->interval_ns;
     }

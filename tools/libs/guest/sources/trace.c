@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A trace in the place of a guest. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +12,9 @@
 #include <xenprecopy/measure.h>
 
 #include "sources/trace.h"
-#include "trace/trace.h"
+#include "trace/read.h"
 
-/* Of a trace that is replayed: a bitmap of 512 MiB. */
+/* Its bitmap takes 512 MiB. */
 #define REPLAY_PFNS_MAX (UINT64_C(1) << 32)
 
 struct source_trace {
@@ -23,20 +22,21 @@ struct source_trace {
     FILE *f;
     struct xpc_trace *trace;
     uint64_t now_ns;            /* since the trace's start */
-    struct xpc_trace_interval at;   /* the interval now_ns is in */
-    bool have, ended;
-    uint64_t done_ns;           /* `at` is applied up to here */
+    struct xpc_trace_interval at;   /* the interval that now_ns is in */
+    bool have;                  /* at is valid */
+    bool ended;                 /* there are no more intervals */
+    uint64_t done_ns;           /* at has been replayed up to here */
     bool tracking;
     uint64_t *dirty, nr_dirty;
 };
 
-/* Where in its interval a page is written: from 0 to 1, even over pages. */
-static double moment(uint64_t pfn, uint64_t interval_ns)
+/* When a page is written in its interval: a hash spread evenly over 0 to 1. */
+static double write_moment(uint64_t pfn, uint64_t interval_ns)
 {
     return (XXH64(&pfn, sizeof(pfn), interval_ns) >> 11) * 0x1p-53;
 }
 
-static void mark(struct source_trace *s, uint64_t pfn)
+static void set_dirty(struct source_trace *s, uint64_t pfn)
 {
     uint64_t bit = UINT64_C(1) << pfn % 64;
 
@@ -44,8 +44,8 @@ static void mark(struct source_trace *s, uint64_t pfn)
     s->dirty[pfn / 64] |= bit;
 }
 
-/* Marks what was written in the interval from done_ns to until_ns. */
-static void apply(struct source_trace *s, uint64_t until_ns)
+/* Replays the current interval from done_ns to until_ns. */
+static void replay_part(struct source_trace *s, uint64_t until_ns)
 {
     double length = s->at.end_ns - s->at.start_ns;
     double from = (s->done_ns - s->at.start_ns) / length;
@@ -55,17 +55,17 @@ static void apply(struct source_trace *s, uint64_t until_ns)
         const struct xpc_trace_run *r = &s->at.runs[i];
 
         for (uint64_t pfn = r->first; pfn < r->first + r->nr; pfn++) {
-            double m = moment(pfn, s->at.start_ns);
+            double m = write_moment(pfn, s->at.start_ns);
 
             if (m >= from && m < to)
-                mark(s, pfn);
+                set_dirty(s, pfn);
         }
     }
     s->done_ns = until_ns;
 }
 
 /* Replays up to now_ns. */
-static int catch_up(struct source_trace *s)
+static int replay(struct source_trace *s)
 {
     uint64_t end = xpc_trace_info(s->trace)->duration_ns;
     char err[XPC_TRACE_ERR_LEN];
@@ -76,7 +76,7 @@ static int catch_up(struct source_trace *s)
         if (s->have) {
             bool over = s->at.end_ns <= s->now_ns;
 
-            apply(s, over ? s->at.end_ns : s->now_ns);
+            replay_part(s, over ? s->at.end_ns : s->now_ns);
             if (!over)
                 return 0;
             s->have = false;
@@ -95,7 +95,7 @@ static int catch_up(struct source_trace *s)
     return 0;
 }
 
-static void clean_all(struct source_trace *s)
+static void clear_dirty(struct source_trace *s)
 {
     memset(s->dirty, 0, (s->src.nr_pfns + 63) / 64 * sizeof(*s->dirty));
     s->nr_dirty = 0;
@@ -105,9 +105,9 @@ static int trace_track(struct xpc_source *src)
 {
     struct source_trace *s = (struct source_trace *)src;
 
-    if (catch_up(s))
+    if (replay(s))
         return -1;
-    clean_all(s);
+    clear_dirty(s);
     s->tracking = true;
     return 0;
 }
@@ -116,7 +116,7 @@ static int trace_count(struct xpc_source *src, uint64_t *pages_r)
 {
     struct source_trace *s = (struct source_trace *)src;
 
-    if (catch_up(s))
+    if (replay(s))
         return -1;
     *pages_r = s->nr_dirty;
     return 0;
@@ -128,14 +128,14 @@ static int trace_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     struct source_trace *s = (struct source_trace *)src;
     uint64_t words = (src->nr_pfns + 63) / 64;
 
-    if (catch_up(s))
+    if (replay(s))
         return -1;
     for (uint64_t w = 0; w < words; w++) {
         for (uint64_t v = s->dirty[w]; v; v &= v - 1)
             fn(opaque, w * 64 + __builtin_ctzll(v), 1);
     }
     if (clean)
-        clean_all(s);
+        clear_dirty(s);
     return 0;
 }
 
@@ -222,7 +222,7 @@ static int open_trace(struct source_trace *s, const char *path)
     return 0;
 }
 
-static int ready(struct source_trace *s, uint64_t start_ns)
+static int start_at(struct source_trace *s, uint64_t start_ns)
 {
     const struct xpc_trace_info *info = xpc_trace_info(s->trace);
     char err[XPC_TRACE_ERR_LEN];
@@ -256,7 +256,7 @@ struct xpc_source *xpc_source_trace(const char *path, uint64_t start_ns,
         return NULL;
     }
     s->src.ops = &trace_ops;
-    if (!open_trace(s, path) && !ready(s, start_ns))
+    if (!open_trace(s, path) && !start_at(s, start_ns))
         return &s->src;
     code = errno;
     snprintf(err, XPC_ERR_LEN, "%s", s->src.err);

@@ -12,7 +12,7 @@
 #include <zstd.h>
 
 #include "trace/bytes.h"
-#include "trace/trace.h"
+#include "trace/read.h"
 
 struct xpc_trace {
     struct xpc_trace_source source;

@@ -10,7 +10,7 @@
 #include <zstd.h>
 
 #include "trace/bytes.h"
-#include "trace/trace.h"
+#include "trace/write.h"
 
 /*
  * A block is full from here on. Larger ones compress hardly better, and a

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A system call made in the name of another process: stop it, point it at a
- * SYSCALL instruction that it has anyway, let it do that one instruction, and
- * put everything back.
+ * Makes a system call in another process: stop it with ptrace, set its
+ * registers for the call and its instruction pointer to a SYSCALL instruction
+ * in its vDSO, step that one instruction, and restore the registers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sources/process/process.h"
+#include "sources/process/inject.h"
 
 #ifdef __x86_64__
 
-/* Linux's flag for a handler of user-mode faults only: needs no privilege. */
+/* UFFD_USER_MODE_ONLY: faults in user mode only, needs no privilege. */
 #define USER_MODE_ONLY 1
 
-/* A SYSCALL instruction in the process's vDSO. 0: none found. */
+/* The address of a SYSCALL instruction in the vDSO, 0 if none was found. */
 static uint64_t find_syscall(pid_t pid)
 {
     uint64_t start, end, at = 0;
@@ -55,7 +55,7 @@ static uint64_t find_syscall(pid_t pid)
     return at;
 }
 
-/* Waits for a stop. A signal meant for the process is kept for it. */
+/* Waits for a stop. A signal for the process is kept in *signal_r. */
 static int wait_stop(pid_t pid, int *signal_r)
 {
     int status;
@@ -78,16 +78,16 @@ static int wait_stop(pid_t pid, int *signal_r)
     }
 }
 
-/* One system call in the stopped process. -1 with errno as it gave it. */
-static long call(pid_t pid, const struct user_regs_struct *saved,
-                 uint64_t at, long nr, long arg, int *signal_r)
+/* Makes one system call in the stopped process. Returns -1 with its errno. */
+static long call_in(pid_t pid, const struct user_regs_struct *saved,
+                    uint64_t at, long nr, long arg, int *signal_r)
 {
     struct user_regs_struct regs = *saved;
 
     regs.rip = at;
     regs.rax = nr;
     regs.rdi = arg;
-    /* Or the kernel would restart the call that the stop interrupted. */
+    /* Keep the kernel from restarting a system call that was interrupted. */
     regs.orig_rax = -1;
     if (ptrace(PTRACE_SETREGS, pid, 0, &regs) ||
         ptrace(PTRACE_SINGLESTEP, pid, 0, 0) || wait_stop(pid, signal_r) ||
@@ -109,13 +109,13 @@ static int inject(pid_t pid, int pidfd, uint64_t at, int *signal_r)
     if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) || wait_stop(pid, signal_r) ||
         ptrace(PTRACE_GETREGS, pid, 0, &saved))
         return -1;
-    theirs = call(pid, &saved, at, SYS_userfaultfd,
-                  O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY, signal_r);
+    theirs = call_in(pid, &saved, at, SYS_userfaultfd,
+                     O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY, signal_r);
     err = errno;
     if (theirs >= 0) {
         fd = syscall(SYS_pidfd_getfd, pidfd, (int)theirs, 0);
         err = errno;
-        call(pid, &saved, at, SYS_close, theirs, signal_r);
+        call_in(pid, &saved, at, SYS_close, theirs, signal_r);
     }
     ptrace(PTRACE_SETREGS, pid, 0, &saved);
     errno = err;

@@ -1,59 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The regions of a process source, and which of their pages have memory. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include <xenprecopy/xenprecopy.h>
 
-#include "sources/process/process.h"
+#include "sources/process/maps.h"
+#include "sources/process/register.h"
+#include "sources/process/scan.h"
 
-/* Anything longer is reserved address space, as a sanitizer's shadow. */
+/* Longer mappings are reserved address space, such as a sanitizer's. */
 #define REGION_PAGES_MAX (UINT64_C(1) << 28)
-#define SCAN_RUNS 512
-
-/* struct pm_scan_arg of <linux/fs.h>. */
-struct scan_arg {
-    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages,
-             category_inverted, category_mask, category_anyof_mask,
-             return_mask;
-};
-
-#define SCAN_PROTECT 1
-#define SCAN_IOCTL _IOWR('f', 16, struct scan_arg)
-
-int process_scan(int pagemap, uint64_t start, uint64_t end, uint64_t all,
-                 uint64_t none, uint64_t any, bool protect, pagemap_fn *fn,
-                 void *opaque)
-{
-    struct pagemap_run run[SCAN_RUNS];
-    struct scan_arg arg = {
-        .size = sizeof(arg), .flags = protect ? SCAN_PROTECT : 0,
-        .start = start, .end = end, .vec = (uintptr_t)run,
-        .vec_len = SCAN_RUNS, .category_mask = all | none,
-        .category_inverted = none, .category_anyof_mask = any,
-        .return_mask = all | any,
-    };
-    int n;
-
-    while (arg.start < end) {
-        n = ioctl(pagemap, SCAN_IOCTL, &arg);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        for (int i = 0; fn && i < n; i++)
-            fn(opaque, run[i].start, run[i].end);
-        /* Full, or at the end. */
-        if (arg.walk_end <= arg.start)
-            break;
-        arg.start = arg.walk_end;
-    }
-    return 0;
-}
 
 /* ---- mappings -------------------------------------------------------- */
 
@@ -79,10 +38,10 @@ static bool parse_mapping(const char *line, struct mapping *m)
            !strstr(line, "[v");
 }
 
-/* The first part of a mapping from `from` on that no view covers. */
-static bool uncovered(const struct source_process *s, size_t process,
-                      uint64_t from, uint64_t to, uint64_t *start_r,
-                      uint64_t *end_r)
+/* Finds the first part from `from` to `to` that no view covers. */
+static bool find_uncovered(const struct source_process *s, size_t process,
+                           uint64_t from, uint64_t to, uint64_t *start_r,
+                           uint64_t *end_r)
 {
     uint64_t start = from, end = to;
     bool moved = true;
@@ -113,7 +72,8 @@ static bool uncovered(const struct source_process *s, size_t process,
     return start < to;
 }
 
-static struct region *same_shared(struct source_process *s,
+/* The region that another process's shared mapping of the same kind has. */
+static struct region *find_shared(struct source_process *s,
                                   const struct mapping *m)
 {
     for (size_t i = 0; m->shared && m->inode && i < s->nr_regions; i++) {
@@ -136,8 +96,9 @@ static int add_view(struct source_process *s, struct region *r,
         return -1;
     r->view = v;
     v[r->nr_views] = (struct view){ process, start };
-    /* What can't be tracked (a device's memory) isn't counted either. */
-    if (s->tracking && process_register(s, &v[r->nr_views], r->nr))
+    /* Memory that can't be tracked, such as a device's, is left out. */
+    if (s->tracking &&
+        process_register(s->process[process].uffd, start, r->nr))
         return errno == EBUSY || errno == ENOMEM ? -1 : 0;
     r->nr_views++;
     return 0;
@@ -171,25 +132,26 @@ static int add_mapping(struct source_process *s, size_t process,
     struct mapping m = *whole;
     uint64_t from = whole->start;
 
-    while (uncovered(s, process, from, whole->end, &m.start, &m.end)) {
+    while (find_uncovered(s, process, from, whole->end, &m.start,
+                          &m.end)) {
         struct region *r;
 
         m.offset = whole->offset + (m.start - whole->start);
-        r = same_shared(s, &m);
+        r = find_shared(s, &m);
         if (!r)
             r = add_region(s, &m);
         if (!r || add_view(s, r, process, m.start))
             return -1;
         from = m.end;
     }
-    /* A new mapping in an old one's place has to be registered again. */
+    /* A new mapping at an old one's address has to be registered, too. */
     if (s->tracking)
-        process_register(s, &(struct view){ process, whole->start },
+        process_register(s->process[process].uffd, whole->start,
                          (whole->end - whole->start) / XPC_PAGE_SIZE);
     return 0;
 }
 
-static int read_maps(struct source_process *s, size_t process)
+static int read_process_maps(struct source_process *s, size_t process)
 {
     char line[512], path[64];
     struct mapping m;
@@ -208,10 +170,10 @@ static int read_maps(struct source_process *s, size_t process)
     return rc;
 }
 
-int process_regions(struct source_process *s)
+int process_read_maps(struct source_process *s)
 {
     for (size_t i = 0; i < s->nr_processes; i++) {
-        if (read_maps(s, i))
+        if (read_process_maps(s, i))
             return xpc_source_fail(&s->src, errno, "process %d: its memory "
                                    "map: %s", s->process[i].pid,
                                    strerror(errno));
@@ -219,7 +181,7 @@ int process_regions(struct source_process *s)
     return 0;
 }
 
-struct region *process_region_of(struct source_process *s, uint64_t pfn)
+struct region *process_find_region(struct source_process *s, uint64_t pfn)
 {
     size_t low = 0, high = s->nr_regions;
 
@@ -250,7 +212,7 @@ void process_free_regions(struct source_process *s)
 
 struct populated {
     uint64_t pages, start;
-    uint64_t *bits;     /* several views: which ones have been counted */
+    uint64_t *bits;     /* with several views: pages counted already */
 };
 
 static void count_run(void *opaque, uint64_t start, uint64_t end)

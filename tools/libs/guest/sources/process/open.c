@@ -14,11 +14,13 @@
 #include <xenprecopy/xenprecopy.h>
 
 #include "sources/clock.h"
-#include "sources/process/process.h"
+#include "sources/process/maps.h"
+#include "sources/process/open.h"
+#include "sources/process/track.h"
 
 /* ---- sampling -------------------------------------------------------- */
 
-/* Whether a page has memory behind it: bits 63 and 62 of its entry. */
+/* Bits 63 and 62 of a pagemap entry: present, swapped. */
 static bool is_populated(struct source_process *s, const struct view *v,
                          uint64_t addr)
 {
@@ -32,7 +34,7 @@ static bool is_populated(struct source_process *s, const struct view *v,
 
 static int take_page(struct source_process *s, uint64_t pfn, bool *hole)
 {
-    struct region *r = process_region_of(s, pfn);
+    struct region *r = process_find_region(s, pfn);
 
     *hole = true;
     for (size_t k = 0; r && *hole && k < r->nr_views; k++) {
@@ -65,7 +67,10 @@ static int process_take(struct xpc_source *src, const uint64_t *pfn,
     return 0;
 }
 
-/* Reads nr pages of one process; those after one that's gone stay NULL. */
+/*
+ * Reads nr pages of one process. Returns how many were read before one that is
+ * gone, or -1.
+ */
 static int read_pages(struct source_process *s, size_t process,
                       const uint64_t *addr, size_t nr, const void **page)
 {
@@ -157,7 +162,7 @@ static int process_check(struct xpc_source *src,
         grown += (int64_t)rss_pages(s->process[i].pid) -
                  (int64_t)s->process[i].rss_pages;
     }
-    /* A process's size always moves a little. */
+    /* A process's size always changes a little. */
     if ((uint64_t)llabs(grown) < src->total_pages / 100)
         grown = 0;
     if (grown < 0 && (uint64_t)-grown > src->total_pages)
@@ -256,7 +261,7 @@ struct xpc_source *xpc_source_process(const pid_t *pid, size_t nr,
         if (open_process(s, pid[i]))
             goto fail;
     }
-    if (process_regions(s) || process_count_populated(s, &s->populated))
+    if (process_read_maps(s) || process_count_populated(s, &s->populated))
         goto fail;
     s->src.total_pages = s->populated;
     return &s->src;

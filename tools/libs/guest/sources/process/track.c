@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which pages a process writes: userfaultfd's asynchronous write-protect
- * clears a page's mark at the first write without stopping anybody, and
- * PAGEMAP_SCAN finds and protects the marked ones in one go, losing none.
+ * Which pages a process writes. With userfaultfd's asynchronous write
+ * protection the first write to a page removes its protection without stopping
+ * the process. PAGEMAP_SCAN finds the pages that are not protected and protects
+ * them in one step, so that no write is lost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,26 +15,18 @@
 
 #include <xenprecopy/xenprecopy.h>
 
-#include "sources/process/process.h"
+#include "sources/process/inject.h"
+#include "sources/process/maps.h"
+#include "sources/process/register.h"
+#include "sources/process/scan.h"
+#include "sources/process/track.h"
 
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
 
-/* Less than a huge page: protecting a part of one splits it. */
+/* Smaller than a huge page: protecting a part of one splits it. */
 #define SPLIT_BYTES (UINT64_C(1) << 20)
-
-int process_register(struct source_process *s, const struct view *v,
-                     uint64_t nr)
-{
-    struct uffdio_register reg = {
-        .range = { .start = v->start, .len = nr * XPC_PAGE_SIZE },
-        .mode = UFFDIO_REGISTER_MODE_WP,
-    };
-
-    return ioctl(s->process[v->process].uffd, UFFDIO_REGISTER, &reg) ?
-           -1 : 0;
-}
 
 static void close_uffds(struct source_process *s)
 {
@@ -69,7 +62,7 @@ struct marks {
     uint64_t start;     /* of the view */
 };
 
-static void mark_run(void *opaque, uint64_t start, uint64_t end)
+static void set_dirty(void *opaque, uint64_t start, uint64_t end)
 {
     struct marks *m = opaque;
 
@@ -80,7 +73,10 @@ static void mark_run(void *opaque, uint64_t start, uint64_t end)
     }
 }
 
-/* Marks what was written in a region; with protect, from a clean state on. */
+/*
+ * Sets the dirty bits of the pages written in a region. With protect, they are
+ * protected, and count anew from then on.
+ */
 static int scan_region(struct source_process *s, struct region *r,
                        bool protect)
 {
@@ -89,13 +85,13 @@ static int scan_region(struct source_process *s, struct region *r,
         struct marks m = { r, v->start };
 
         /*
-         * A page of the zero page was read, never written; one that isn't
-         * there passes for written.
+         * A mapping of the zero page was only read, never written. Pages
+         * without memory are reported as written.
          */
         if (process_scan(s->process[v->process].pagemap, v->start,
                          v->start + r->nr * XPC_PAGE_SIZE, PAGEMAP_WRITTEN,
                          PAGEMAP_ZERO, PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
-                         protect, mark_run, &m))
+                         protect, set_dirty, &m))
             return -1;
     }
     return 0;
@@ -103,7 +99,7 @@ static int scan_region(struct source_process *s, struct region *r,
 
 static int scan_all(struct source_process *s, bool protect)
 {
-    if (process_regions(s))
+    if (process_read_maps(s))
         return -1;
     for (size_t i = 0; i < s->nr_regions; i++) {
         if (scan_region(s, &s->region[i], protect))
@@ -114,8 +110,8 @@ static int scan_all(struct source_process *s, bool protect)
 }
 
 /*
- * The first protection. A huge page that is protected whole would count 512
- * pages at its first write: protected in parts, it is split.
+ * Protects a region for the first time, in parts that split its huge pages. The
+ * first write to a huge page would otherwise count as 512 pages.
  */
 static int protect_region(struct source_process *s, const struct region *r)
 {
@@ -137,7 +133,7 @@ static int protect_region(struct source_process *s, const struct region *r)
     return 0;
 }
 
-static void clear_marks(struct source_process *s)
+static void clear_dirty(struct source_process *s)
 {
     for (size_t i = 0; i < s->nr_regions; i++)
         memset(s->region[i].dirty, 0, (s->region[i].nr + 63) / 64 * 8);
@@ -158,7 +154,9 @@ int process_track(struct xpc_source *src)
     s->tracking = true;
     for (size_t i = 0; i < s->nr_regions; i++) {
         for (size_t k = 0; k < s->region[i].nr_views; k++) {
-            if (process_register(s, &s->region[i].view[k],
+            const struct view *v = &s->region[i].view[k];
+
+            if (process_register(s->process[v->process].uffd, v->start,
                                  s->region[i].nr) && errno == EBUSY) {
                 process_untrack(src);
                 return xpc_source_fail(src, EBUSY, "%s: somebody else "
@@ -175,12 +173,12 @@ int process_track(struct xpc_source *src)
                                    src->name, strerror(err));
         }
     }
-    /* The clean state is now, not when the first region was protected. */
+    /* Start all regions from the same point in time. */
     if (scan_all(s, true)) {
         process_untrack(src);
         return -1;
     }
-    clear_marks(s);
+    clear_dirty(s);
     return 0;
 }
 
@@ -201,7 +199,7 @@ int process_count(struct xpc_source *src, uint64_t *pages_r)
     return 0;
 }
 
-static void give_runs(const struct region *r, xpc_run_fn *fn, void *opaque)
+static void report_runs(const struct region *r, xpc_run_fn *fn, void *opaque)
 {
     uint64_t i = 0, from;
 
@@ -227,9 +225,9 @@ int process_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     if (scan_all(s, clean))
         return -1;
     for (size_t i = 0; i < s->nr_regions; i++)
-        give_runs(&s->region[i], fn, opaque);
+        report_runs(&s->region[i], fn, opaque);
     if (clean)
-        clear_marks(s);
+        clear_dirty(s);
     return 0;
 }
 
@@ -238,7 +236,7 @@ int process_untrack(struct xpc_source *src)
     struct source_process *s = (struct source_process *)src;
 
     close_uffds(s);
-    clear_marks(s);
+    clear_dirty(s);
     s->tracking = false;
     return 0;
 }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A userfaultfd of another process. */
+#ifndef SOURCES_PROCESS_INJECT_H
+#define SOURCES_PROCESS_INJECT_H
+
+#include <sys/types.h>
+
+/*
+ * Has the process create a userfaultfd, and takes it over. x86-64 only; the
+ * process is stopped for a moment. Returns a descriptor of ours, or -1 with
+ * errno.
+ */
+int process_inject_uffd(pid_t pid, int pidfd);
+
+#endif
