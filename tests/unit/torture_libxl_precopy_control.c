@@ -2,7 +2,7 @@
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy_helper.h"
 #include "support/fake_helper.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"

@@ -15,8 +15,9 @@
 
 #include <xenctrl.h>
 #include <xenguest.h>
+#include <xenstore.h>
 
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy_helper.h"
 #include "support/torture.h"
 #include "xen/probe.h"
 

@@ -10,7 +10,7 @@
 #include <xenprecopy/forms.h>
 
 #include "libxl_dirty_rate.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy_types.h"
 #include "sources/job.h"
 #include "xen/source.h"
 

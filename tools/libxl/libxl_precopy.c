@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Live migration with a policy, on a stock libxl: the parameters go to
- * xenstore, the plug-in's helper to the environment, and the rest is
- * libxl_domain_suspend().
+ * Live migration with a policy, on a stock libxl: the parameters are written to
+ * xenstore, the path of our save helper to the environment, and
+ * libxl_domain_suspend() does the rest.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/migration.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy.h"
+#include "libxl_precopy_helper.h"
 #include "xen/lock.h"
 #include "xen/saver.h"
 #include "xen/store.h"
 
 /*
- * Puts the parameters for this one migration in xenstore, where the save
- * helper that libxl starts finds them (NULL: none), and removes what an
- * earlier migration has left. The domain's lock is held meanwhile, so there
- * is no migration under way whose nodes these could be.
+ * Removes what an earlier migration has left in xenstore, and writes the
+ * parameters (NULL: none) for the save helper that libxl is about to start. The
+ * domain's lock must be held: then the nodes can't be those of a migration
+ * under way.
  */
 static int store_prepare(struct xs_handle *xs, uint32_t domid,
                          const libxl_precopy_params *params)
@@ -37,8 +37,9 @@ static int store_prepare(struct xs_handle *xs, uint32_t domid,
 }
 
 /*
- * The save helper takes the lock itself, unless its caller passes one on
- * (XEN_LOCK_ENV): what follows here may return before the save has ended.
+ * The lock is held for the preparation only, unless our caller holds it and
+ * passes it on (XEN_LOCK_ENV): libxl_domain_suspend() may return before the
+ * save has ended, so the save helper takes the lock itself.
  */
 static int lock_and_prepare(struct xs_handle *xs, uint32_t domid,
                             const libxl_precopy_params *params)
@@ -87,7 +88,7 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
 
     rc = libxl_domain_suspend(ctx, domid, fd, flags | LIBXL_SUSPEND_LIVE,
                               ao_how);
-    /* The save helper removes them, unless it was never started. */
+    /* The save helper removes the parameters, but may not have started. */
     if (rc)
         xen_store_forget_once(xs, domid);
 
@@ -95,87 +96,4 @@ int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
     if (xs)
         xs_close(xs);
     return rc;
-}
-
-/* ---- what is told of it ---------------------------------------------- */
-
-/*
- * With a handle of its own: all of this is asked for now and then, and a
- * handle kept open would be one more thing for the caller to free.
- */
-int libxl__precopy_store(uint32_t domid, libxl__precopy_store_fn *fn,
-                         void *obj)
-{
-    struct xs_handle *xs = xs_open(0);
-    int rc;
-
-    if (!xs)
-        return ERROR_FAIL;
-    if (!fn(xs, domid, obj))
-        rc = 0;
-    else
-        rc = errno == ENOENT ? ERROR_NOTFOUND : ERROR_FAIL;
-    xs_close(xs);
-    return rc;
-}
-
-static int read_report(struct xs_handle *xs, uint32_t domid, void *report)
-{
-    char err[XPC_ERR_LEN];
-
-    return xen_store_read_report(xs, domid, report, err);
-}
-
-static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
-{
-    char err[XPC_ERR_LEN];
-
-    return xen_store_read(xs, domid, "progress", &xpc_iteration_type, it,
-                          err);
-}
-
-static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
-{
-    xen_store_guest(xs, domid, guest);
-    return 0;
-}
-
-static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
-{
-    (void)unused;
-    return xen_store_clear(xs, domid);
-}
-
-int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
-                                libxl_precopy_report *report_r)
-{
-    (void)ctx;
-    return libxl__precopy_store(domid, read_report, report_r);
-}
-
-int libxl_domain_precopy_guest(libxl_ctx *ctx, uint32_t domid,
-                               libxl_precopy_guest *guest_r)
-{
-    (void)ctx;
-    return libxl__precopy_store(domid, read_guest, guest_r);
-}
-
-int libxl_domain_precopy_progress(libxl_ctx *ctx, uint32_t domid,
-                                  libxl_precopy_iteration *it_r)
-{
-    (void)ctx;
-    return libxl__precopy_store(domid, read_progress, it_r);
-}
-
-void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
-{
-    char path[XEN_STORE_PATH_LEN];
-
-    snprintf(buf, len, "%s", xen_store_path(path, domid, NULL));
-}
-
-int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid)
-{
-    (void)ctx;
-    return libxl__precopy_store(domid, clear, NULL);
 }

@@ -1,74 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Where the plug-in is, and all that can be checked before a migration.
- */
-#include <dlfcn.h>
+/* All that can be checked before a migration. */
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <xenctrl.h>
 
-#include "json/migration.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy.h"
+#include "libxl_precopy_helper.h"
 #include "xen/lock.h"
 #include "xen/preflight.h"
-#include "xen/probe.h"
 #include "xen/saver.h"
 #include "xen/store.h"
 
-#define HELPER_NAME "libxl-save-helper"
+_Static_assert(LIBXL_PRECOPY_ERR_LEN >= XPC_ERR_LEN, "holds a line of xen/");
 
-_Static_assert(LIBXL_PRECOPY_ERR_LEN >= XPC_ERR_LEN, "holds a line of theirs");
-
-/* ---- where things are ------------------------------------------------ */
-
-static char helper_path[PATH_MAX];
-
-/*
- * The helper beside the folder that this library is in: so it is found in
- * the build tree and wherever the whole was installed or moved to.
- */
-static void find_helper(void)
-{
-    char lib[PATH_MAX];
-    char *slash;
-    Dl_info info;
-    int i;
-
-    if (dladdr((void *)find_helper, &info) &&
-        realpath(info.dli_fname, lib)) {
-        for (i = 0; i < 2; i++) {
-            slash = strrchr(lib, '/');
-            if (slash)
-                *slash = 0;
-        }
-        if (snprintf(helper_path, sizeof(helper_path),
-                     "%s/libexec/xen-precopy/" HELPER_NAME, lib) <
-            (int)sizeof(helper_path) && !access(helper_path, X_OK))
-            return;
-    }
-    strcpy(helper_path, XPC_LIBEXECDIR "/" HELPER_NAME);
-}
-
-const char *libxl_precopy_save_helper(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    const char *path = getenv("XEN_PRECOPY_SAVE_HELPER");
-
-    if (path && *path)
-        return path;
-    pthread_once(&once, find_helper);
-    return helper_path;
-}
-
-/* ---- checks: each returns 0, or an error code with a line in err ----- */
+/* ---- checks: each returns 0, or a libxl error with one line in err --- */
 
 __attribute__((format(printf, 3, 4)))
 static int refuse(char *err, int rc, const char *fmt, ...)
@@ -81,35 +30,7 @@ static int refuse(char *err, int rc, const char *fmt, ...)
     return rc;
 }
 
-int libxl__precopy_check_helper(const libxl_precopy_params *params, char *err)
-{
-    const char *set = getenv("LIBXL_SAVE_HELPER");
-    bool theirs = set && *set;
-    const char *helper = theirs ? set : libxl_precopy_save_helper();
-    const char *name = theirs ? "LIBXL_SAVE_HELPER" :
-                                "XEN_PRECOPY_SAVE_HELPER";
-    char said[2 * LIBXL_PRECOPY_ERR_LEN], *why;
-
-    if (access(helper, X_OK))
-        return refuse(err, ERROR_FAIL, "the helper %s can't be run: %s: "
-                      "reinstall xen-precopy, or set %s to where it is",
-                      helper, strerror(errno), name);
-    /* Somebody else's helper is somebody else's business. */
-    if (theirs && !(params && xpc_params_ask(params)))
-        return 0;
-    if (xen_probe_run(helper, XEN_PROBE_HELPER "ready", false,
-                      XEN_PROBE_HELPER_MS, said, sizeof(said)))
-        return 0;
-    why = strstr(said, XEN_PROBE_HELPER);
-    if (!why)
-        return refuse(err, ERROR_FAIL, "%s is %s, which does not load the "
-                      "precopy plug-in: unset it", name, helper);
-    why += strlen(XEN_PROBE_HELPER);
-    why[strcspn(why, "\n")] = 0;
-    return refuse(err, ERROR_FAIL, "%s", why);
-}
-
-/* Log-dirty of a PV guest needs shadow paging, which Xen may lack. */
+/* Log-dirty of a PV guest needs shadow paging, which is optional in Xen. */
 static int check_pv(libxl_ctx *ctx, uint32_t domid, char *err)
 {
     libxl_physinfo phys;
@@ -182,14 +103,14 @@ static int check_domain(libxl_ctx *ctx, uint32_t domid,
     return rc;
 }
 
-/* The owner's will, which libxl keeps with the configuration. */
+/* nomigrate=1 in the configuration. */
 static int check_config(libxl_ctx *ctx, uint32_t domid, char *err)
 {
     libxl_domain_config config;
     int rc = 0;
 
     libxl_domain_config_init(&config);
-    /* One that has none can be given one (-C). */
+    /* A domain without a configuration is fine: xl migrate has -C. */
     if (!libxl_retrieve_domain_configuration(ctx, domid, &config, NULL) &&
         !libxl_defbool_is_default(config.b_info.disable_migrate) &&
         libxl_defbool_val(config.b_info.disable_migrate))
@@ -200,7 +121,7 @@ static int check_config(libxl_ctx *ctx, uint32_t domid, char *err)
     return rc;
 }
 
-/* libxl refuses it too, but after the target was told of the domain. */
+/* libxl refuses these too, but only after the target has been contacted. */
 static int check_vnuma(uint32_t domid, char *err)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
@@ -215,7 +136,7 @@ static int check_vnuma(uint32_t domid, char *err)
                              "NUMA nodes, which can't be migrated", domid);
 }
 
-/* It would be asked to suspend itself, and a minute be waited for that. */
+/* A paused guest can't act on a suspend request: libxl would wait a minute. */
 static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
 {
     libxl_dominfo info;
@@ -232,7 +153,7 @@ static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
     return rc;
 }
 
-/* One save at a time; stock's helpers hold no lock. */
+/* Stock save helpers hold no lock, so look for them too. */
 static int check_alone(uint32_t domid, char *err)
 {
     if (!xen_lock_check(domid, err) && !xen_saver_check(domid, err))
@@ -250,7 +171,7 @@ static int check_store(uint32_t domid, char *err)
         return refuse(err, ERROR_FAIL, "can't reach xenstore: %s: is "
                       "xenstored running, and is this run as root?",
                       strerror(errno));
-    /* Beside our folder: a refusal is to leave nothing behind. */
+    /* Not in our own directory, which a refusal must not create. */
     snprintf(path, sizeof(path), "/libxl/%"PRIu32"/precopy-probe", domid);
     if (!xs_write(xs, XBT_NULL, path, "", 0))
         rc = refuse(err, ERROR_FAIL, "can't write %s in xenstore: %s", path,
@@ -285,6 +206,6 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
     if (rc) return rc;
     rc = libxl__precopy_check_helper(params, err);
     if (rc) return rc;
-    /* Last: the others stay true. */
+    /* Last, because a domain may be paused at any time. */
     return check_paused(ctx, domid, err);
 }

@@ -10,7 +10,7 @@
 
 #include "core/policy.h"
 #include "json/migration.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy_store.h"
 #include "xen/saver.h"
 
 /* ---- is there one? --------------------------------------------------- */

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "json/migration.h"
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy.h"
+#include "libxl_precopy_types.h"
 
 static _Thread_local char json_error[XPC_ERR_LEN];
 

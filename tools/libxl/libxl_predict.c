@@ -7,7 +7,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/measure.h>
 
-#include "libxl_precopy_internal.h"
+#include "libxl_precopy_types.h"
 #include "libxl_predict.h"
 
 static int code(void)

@@ -12,8 +12,8 @@ LIBXL_HEADERS := $(addprefix tools/libxl/,libxl_precopy.h libxl_predict.h \
 	libxl_dirty_rate.h libxl_precopy_history.h)
 
 # make install may be given another PREFIX than make was.
-$(call objs,tools/libxl/libxl_precopy_check.c): $(PATHS)
-$(call objs,tools/libxl/libxl_precopy_check.c): CPPFLAGS += \
+$(call objs,tools/libxl/libxl_precopy_helper.c): $(PATHS)
+$(call objs,tools/libxl/libxl_precopy_helper.c): CPPFLAGS += \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \
