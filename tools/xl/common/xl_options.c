@@ -126,7 +126,7 @@ int xl_parse_count(const char *name, const char *s, uint64_t least,
 }
 
 int xl_parse_word(const char *name, const char *s, const char *const *names,
-                  int *value_r, char *err)
+                  unsigned int *value_r, char *err)
 {
     char known[96] = "";
     size_t len = 0;

@@ -47,7 +47,7 @@ int xl_parse_count(const char *name, const char *s, uint64_t least,
                    uint64_t most, uint64_t *count_r, char *err);
 /* One of the names, which end with NULL; its index is the value. */
 int xl_parse_word(const char *name, const char *s, const char *const *names,
-                  int *value_r, char *err);
+                  unsigned int *value_r, char *err);
 
 /*
  * Of --plot, where s is NULL when it has no value. *file_r becomes the file it

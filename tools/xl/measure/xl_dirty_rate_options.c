@@ -78,7 +78,7 @@ static int parse_mode(struct dirty_rate_options *o, char *err)
         [XPC_MODE_DIRTY_BITMAP] = "dirty-bitmap",
         NULL
     };
-    int mode;
+    unsigned int mode;
 
     if (xl_parse_word("mode", optarg, names, &mode, err))
         return -1;

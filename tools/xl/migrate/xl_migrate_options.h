@@ -45,11 +45,11 @@ struct migrate_options {
                                      * receiver of this package */
     bool foreground, no_monitor;    /* -F, -e: for the target */
     bool paused, preserve_domid, debug;
-    int history;                    /* enum history_mode */
+    enum history_mode history;
     struct xpc_params params;
     bool not_enforced;              /* a downtime was given with --debug,
                                      * which makes strict impossible */
-    int progress;                   /* enum progress_mode */
+    enum progress_mode progress;
     const char *report_file;        /* NULL: none */
 };
 

@@ -117,7 +117,7 @@ static int parse_time(int opt, uint64_t *ns_r, char *err)
     return xl_parse_time(xl_option_name(options, opt), optarg, ns_r, err);
 }
 
-static int parse_word(int opt, const char *const *names, int *value_r,
+static int parse_word(int opt, const char *const *names, unsigned int *value_r,
                       char *err)
 {
     return xl_parse_word(xl_option_name(options, opt), optarg, names, value_r,

@@ -130,7 +130,7 @@ static const char *bad_rate(const struct xpc_params *p)
 }
 
 /* The libraries' own limits: beyond them it only becomes slower. */
-uint64_t xpc_compress_level_max(int compress)
+uint64_t xpc_compress_level_max(enum xpc_compress compress)
 {
     switch (compress) {
     case XPC_COMPRESS_ZSTD: return 19;

@@ -84,8 +84,9 @@ static int why_end(const struct xpc_rule *r, const struct xpc_rule_state *s)
     return XPC_REASON_CONVERGING;
 }
 
-int xpc_rule_decide(const struct xpc_rule *r, const struct xpc_rule_state *s,
-                    int *reason_r)
+enum xpc_action xpc_rule_decide(const struct xpc_rule *r,
+                                const struct xpc_rule_state *s,
+                                enum xpc_reason *reason_r)
 {
     bool bearable = s->downtime_ns <= r->max_downtime_ns;
 

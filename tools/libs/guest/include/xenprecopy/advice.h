@@ -28,7 +28,7 @@ enum xpc_obstacle {
  */
 struct xpc_advice {
     struct xpc_forecast as_asked;
-    int obstacle;                   /* enum xpc_obstacle */
+    enum xpc_obstacle obstacle;
     uint64_t least_downtime_ns;     /* reachable at this bandwidth;
                                      * UINT64_MAX: none */
     uint64_t least_bandwidth_bytes_per_s;   /* for this limit; 0: none is

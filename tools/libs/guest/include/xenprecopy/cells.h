@@ -22,7 +22,7 @@ struct xpc_cell {
     uint64_t bandwidth_bits_per_s;
     uint64_t downtime_ns;           /* the limit; 0: none, copied at rest */
     bool converges, marginal;
-    int reason;                     /* enum xpc_reason */
+    enum xpc_reason reason;
     uint64_t total_ns, total_low_ns, total_high_ns;
     uint64_t iterations, bytes;
     uint64_t predicted_ns, predicted_low_ns, predicted_high_ns;

@@ -90,9 +90,9 @@ enum xpc_band {
 };
 
 struct xpc_curve_model {
-    int interpolation;              /* enum xpc_interpolation */
-    int below[XPC_BAND_NR];         /* enum xpc_below */
-    int beyond[XPC_BAND_NR];        /* enum xpc_beyond */
+    enum xpc_interpolation interpolation;
+    enum xpc_below below[XPC_BAND_NR];
+    enum xpc_beyond beyond[XPC_BAND_NR];
     double saturation_pages;        /* D is never above it; 0: total_pages */
     /*
      * The low and the high curve are at least this share of a point's pages

@@ -71,7 +71,7 @@
 struct xpc_history_entry {
     uint64_t start_s;               /* wall clock, since 1970 */
     char *domain;                   /* its name, plain ASCII */
-    int outcome;                    /* enum xpc_outcome */
+    enum xpc_outcome outcome;
     uint64_t limit_ns;              /* downtime limit; 0: none (stock) */
     uint64_t predicted_downtime_ns; /* 0: not suspended by a decision */
     uint64_t actual_downtime_ns;    /* 0: not migrated */

@@ -89,9 +89,9 @@ struct xpc_measure_cost {
  */
 struct xpc_measurement {
     uint64_t page_size;
-    int status;                 /* enum xpc_measure_status */
-    int mode;                   /* enum xpc_measure_mode */
-    int source;                 /* enum xpc_measure_source */
+    enum xpc_measure_status status;
+    enum xpc_measure_mode mode;
+    enum xpc_measure_source source;
     uint64_t source_id;         /* domain id or process id */
     char *name;                 /* of the domain, command or trace */
     char *error;                /* one line, when failed */
@@ -119,7 +119,7 @@ struct xpc_measurement {
 
     uint64_t start_ns;          /* wall clock */
     uint64_t calc_time;         /* in calc_time_unit */
-    int calc_time_unit;         /* enum xpc_time_unit */
+    enum xpc_time_unit calc_time_unit;
 
     /* Marks: the numbers hold only as far as these say. */
     bool ballooned;             /* populated pages changed meanwhile */

@@ -18,7 +18,7 @@
 #define XPC_WORKSET_INTERVALS 4u
 
 struct xpc_meter_request {
-    int mode;                       /* enum xpc_measure_mode */
+    enum xpc_measure_mode mode;
     uint64_t calc_ns;
     uint64_t sample_pages;          /* for each GiB */
     uint64_t period_ns[XPC_PERIODS_MAX];

@@ -107,7 +107,8 @@ struct xpc_predict_trace {
 /* How it ends. */
 struct xpc_prediction {
     bool converges;                 /* action is XPC_STOP_AND_COPY */
-    int action, reason;             /* the rule's last word */
+    enum xpc_action action;         /* the rule's last decision, and why */
+    enum xpc_reason reason;
     uint64_t total_time_ns;         /* stop-and-copy included; when aborted:
                                      * until then */
     uint64_t downtime_ns;           /* of the stop-and-copy; when aborted:

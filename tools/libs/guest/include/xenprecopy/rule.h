@@ -15,7 +15,7 @@
 struct xpc_rule {
     uint64_t downtime_ns;       /* stop when predicted to be within it */
     uint64_t max_downtime_ns;   /* never suspend above it */
-    int on_timeout;             /* enum xpc_on_timeout */
+    enum xpc_on_timeout on_timeout;
     uint64_t duration_ns;       /* no iteration that ends later; 0: no limit */
     uint64_t iterations;        /* at most; 0: no limit */
     uint64_t min_iterations;    /* no stop before so many are finished */
@@ -57,8 +57,9 @@ void xpc_rule_from_params(struct xpc_rule *r, const struct xpc_params *p);
 /* An iteration left s->dirty_pages: did it help? Once an iteration. */
 void xpc_rule_watch(const struct xpc_rule *r, struct xpc_rule_state *s);
 
-/* What now? Returns an enum xpc_action, and why (enum xpc_reason). */
-int xpc_rule_decide(const struct xpc_rule *r, const struct xpc_rule_state *s,
-                    int *reason_r);
+/* What to do now, and why. */
+enum xpc_action xpc_rule_decide(const struct xpc_rule *r,
+                                const struct xpc_rule_state *s,
+                                enum xpc_reason *reason_r);
 
 #endif

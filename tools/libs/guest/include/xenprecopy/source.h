@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <xenprecopy/error.h>
+#include <xenprecopy/measure.h>
 
 struct xpc_source;
 
@@ -31,7 +32,7 @@ struct xpc_source_state {
  * src->err. A NULL member: the source can't do that.
  */
 struct xpc_source_ops {
-    int kind;               /* enum xpc_measure_source */
+    enum xpc_measure_source kind;
 
     /*
      * Adds pages to the sample: those of the nr pfns that have a page, in

@@ -93,7 +93,7 @@ enum xpc_device_model {
 
 /* What a guest's switchover overhead depends on. All 0: unknown. */
 struct xpc_guest {
-    int device_model;               /* enum xpc_device_model */
+    enum xpc_device_model device_model;
     uint64_t devices;               /* its vifs and disks */
     uint64_t pfns;                  /* that the dirty bitmap has; 0: not known,
                                      * as many as it has pages */
@@ -115,12 +115,12 @@ struct xpc_prior {
 };
 
 struct xpc_params {
-    int policy;                     /* enum xpc_policy */
+    enum xpc_policy policy;
     uint64_t duration_ns;           /* of precopy; 0: no limit */
     uint64_t downtime_ns;           /* the downtime limit */
     uint64_t max_downtime_ns;       /* 0: the same as downtime_ns */
     uint64_t bandwidth_bytes_per_s; /* what the link gives; 0: measured */
-    int on_timeout;                 /* enum xpc_on_timeout */
+    enum xpc_on_timeout on_timeout;
     uint64_t iterations;            /* at most so many; 0: no limit
                                      * (stock policy: 5) */
     uint64_t threshold_pages;       /* below it copying on is pointless; 0:
@@ -129,17 +129,16 @@ struct xpc_params {
                                      * the default */
     uint64_t confidence_percent;    /* that the downtime stays within the
                                      * limit: 50 to 99 */
-    int early_abort;                /* enum xpc_early_abort */
-    int strict;                     /* enum xpc_strict. The toolstack has its
-                                     * part in it */
-    int zero_pages;                 /* enum xpc_zero_pages */
+    enum xpc_early_abort early_abort;
+    enum xpc_strict strict;         /* the toolstack does its part, too */
+    enum xpc_zero_pages zero_pages;
     uint64_t max_bytes_per_s;       /* no more leaves in precopy; 0: no cap */
-    int switchover;                 /* enum xpc_switchover */
+    enum xpc_switchover switchover;
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
     uint64_t channels;              /* connections to the target. Over 1, or
                                      * with compress: for those who lend them
                                      * to the save helper, else refused */
-    int compress;                   /* enum xpc_compress */
+    enum xpc_compress compress;
     uint64_t compress_level;        /* 0: the least effort */
     struct xpc_guest guest;         /* the plug-in asks xenstore, whatever
                                      * is given */
@@ -191,7 +190,7 @@ uint64_t xpc_params_switchover_cap(const struct xpc_params *p);
 bool xpc_params_at_cap(const struct xpc_params *p, uint64_t bytes_per_s);
 bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s);
 /* The highest level that a compression (enum xpc_compress) has; 0: none. */
-uint64_t xpc_compress_level_max(int compress);
+uint64_t xpc_compress_level_max(enum xpc_compress compress);
 /* Is the stream to be put into channels, one at least? */
 bool xpc_params_over_channels(const struct xpc_params *p);
 /* The maximum downtime in force. */
@@ -290,8 +289,8 @@ enum xpc_reason {
  * enough when it is an abort, else 0.
  */
 struct xpc_decision {
-    int action;                     /* enum xpc_action */
-    int reason;                     /* enum xpc_reason */
+    enum xpc_action action;
+    enum xpc_reason reason;
     uint64_t predicted_downtime_ns; /* if the guest were suspended now */
     uint64_t cautious_downtime_ns;  /* not passed with the confidence asked:
                                      * what is held against the limits */
@@ -349,7 +348,7 @@ enum xpc_outcome {
  */
 struct xpc_report {
     uint64_t version;               /* of this format: 1 */
-    int outcome;                    /* enum xpc_outcome */
+    enum xpc_outcome outcome;
     char *reason;                   /* the last decision's, or an error's */
     char *text;                     /* one sentence for people */
     uint64_t domid;
