@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Predictions as people and programs want them: a table of downtime limit by
- * bandwidth for each domain, advice, an evacuation, and all of it as JSON.
+ * Predictions for several domains, bandwidths and downtime limits: a table for
+ * each domain, advice, and evacuation plans. xenprecopy/forms.h has the JSON.
  */
 #ifndef XENPRECOPY_CELLS_H
 #define XENPRECOPY_CELLS_H
@@ -10,17 +10,18 @@
 #include <xenprecopy/error.h>
 #include <xenprecopy/evacuate.h>
 
-/* Rows and columns of a table. */
+/* The highest number of rows and of columns of a table. */
 #define XPC_CELLS_MAX 1024
 
 /*
- * One cell. total_* 0: does not converge on that curve of the band; then
- * predicted_* is the least there is.
+ * One cell. total_* is 0 if the migration does not converge on that curve of
+ * the band; predicted_* is then the lowest downtime.
  */
 struct xpc_cell {
     char *domain;
     uint64_t bandwidth_bits_per_s;
-    uint64_t downtime_ns;           /* the limit; 0: none, copied at rest */
+    uint64_t downtime_ns;           /* the limit; 0: none, the guest is copied
+                                     * while suspended */
     bool converges, marginal;
     enum xpc_reason reason;
     uint64_t total_ns, total_low_ns, total_high_ns;
@@ -28,7 +29,7 @@ struct xpc_cell {
     uint64_t predicted_ns, predicted_low_ns, predicted_high_ns;
 };
 
-/* Advice for a domain at a bandwidth and a limit. 0: nothing would do. */
+/* Advice for a domain, bandwidth and limit. 0: nothing is enough. */
 struct xpc_cell_advice {
     char *domain;
     uint64_t bandwidth_bits_per_s;
@@ -36,12 +37,13 @@ struct xpc_cell_advice {
     bool converges, marginal;
     uint64_t least_downtime_ns;
     uint64_t least_bandwidth_bits_per_s;
-    double cpu_percent;             /* the guest may have; 100: all */
+    double cpu_percent;             /* highest CPU share of the guest; 100:
+                                     * all of it */
     char *text;                     /* one sentence */
     char *options;                  /* for xl migrate; NULL: none */
 };
 
-/* One domain's place in an evacuation, and what it would be all at once. */
+/* One domain in an evacuation. at_once_*: if all were moved at once. */
 struct xpc_cell_step {
     char *domain;
     bool possible;
@@ -51,22 +53,23 @@ struct xpc_cell_step {
     uint64_t downtime_ns;           /* the limit */
     uint64_t predicted_ns;
     bool at_once_converges;
-    uint64_t at_once_ns;            /* the downtime it would take */
+    uint64_t at_once_ns;            /* the downtime */
 };
 
+/* An evacuation. at_once_*: if all domains were moved at once. */
 struct xpc_cell_plan {
     uint64_t bandwidth_bits_per_s;  /* of the link */
     uint64_t downtime_ns;           /* the limit */
     uint64_t concurrency;
     uint64_t total_ns;
     uint64_t at_once_total_ns;
-    uint64_t at_once_over_limit;    /* domains */
-    uint64_t at_once_sum_ns;        /* of all their downtimes */
+    uint64_t at_once_over_limit;    /* number of domains */
+    uint64_t at_once_sum_ns;        /* sum of all downtimes */
     struct xpc_cell_step *steps;
     size_t nr_steps;
 };
 
-/* Everything; owns its arrays and what is in them. xpc_cells_dispose(). */
+/* All results. Owns its arrays and their contents: xpc_cells_dispose(). */
 struct xpc_cells {
     uint64_t version;               /* of this format: 1 */
     struct xpc_cell *cells;
@@ -77,13 +80,13 @@ struct xpc_cells {
     size_t nr_plans;
 };
 
-/* A domain to predict for: borrowed. */
+/* A domain to predict for. Owns nothing. */
 struct xpc_domain {
     const char *name;
     const struct xpc_curve *curve;
 };
 
-/* What to compute. Limits: 0 is none. All borrowed. */
+/* What to compute. A downtime of 0 is no limit. Owns nothing. */
 struct xpc_cells_request {
     const struct xpc_domain *domains;
     size_t nr_domains;
@@ -91,31 +94,33 @@ struct xpc_cells_request {
     size_t nr_bandwidths;
     const uint64_t *downtimes;      /* ns */
     size_t nr_downtimes;
-    /* Its bandwidth and limits are those of each cell. */
+    /* The bandwidth and the limits in it are replaced by those of the cell. */
     struct xpc_predict_params params;
-    bool advice;                    /* for each cell that has a limit */
-    bool evacuate;                  /* for each cell that has a limit */
-    struct xpc_evacuate_params evacuate_params; /* link: the bandwidth */
+    bool advice;                    /* for each cell with a limit */
+    bool evacuate;                  /* for each cell with a limit */
+    struct xpc_evacuate_params evacuate_params; /* link is replaced by the
+                                     * bandwidth of the cell */
 };
 
 void xpc_cells_init(struct xpc_cells *c);
+/* Frees what c owns and zeroes it. Idempotent. */
 void xpc_cells_dispose(struct xpc_cells *c);
 
-/* The parameters of one cell, for the guest whose curve this is. */
+/* The parameters of one cell, for the guest with this curve. */
 void xpc_cell_params(struct xpc_predict_params *out,
                      const struct xpc_predict_params *p,
                      const struct xpc_curve *c,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
-/* The cell: domain is left alone. */
+/* Computes a cell. Does not change cell->domain. */
 void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
                       const struct xpc_predict_params *p,
                       uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
 /*
- * Cells are by domain, then bandwidth, then downtime, as requested; so is
- * advice. c must be initialised. Returns 0, or -1 with errno EINVAL (too many
- * or none) or ENOMEM.
+ * Computes everything. Cells and advice are sorted by domain, then bandwidth,
+ * then downtime, in the order of the request. c must be initialised. Returns 0,
+ * or -1 with errno EINVAL (too many, or none) or ENOMEM.
  */
 int xpc_cells_compute(struct xpc_cells *c, const struct xpc_cells_request *r);
 

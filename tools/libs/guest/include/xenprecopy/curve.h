@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * D(t): the expected number of distinct pages dirtied within t of a clean
- * state. What a measurement yields and what every prediction rests on.
+ * D(t): the expected number of distinct pages dirtied within t, starting from a
+ * clean state. It is the result of a measurement and the basis of every
+ * prediction. All functions are pure.
  */
 #ifndef XENPRECOPY_CURVE_H
 #define XENPRECOPY_CURVE_H
@@ -18,8 +19,9 @@ struct xpc_curve_point {
 };
 
 /*
- * Points in strictly growing t_ns; pages never falls. total_pages is the
- * guest's populated pages, zero_pages those of them that are all zero.
+ * nr points with strictly increasing t_ns; pages never decreases. total_pages
+ * is the number of the guest's populated pages, zero_pages of those that
+ * contain only zeros.
  */
 struct xpc_curve {
     size_t nr;
@@ -30,17 +32,17 @@ struct xpc_curve {
 /* ---- evaluation ---------------------------------------------------- */
 
 /*
- * How D(t) is read off between and outside of its points. Whatever a guest
- * does, as long as it goes on doing it, D is concave: what a longer window
- * adds can only be pages that the shorter one had not seen. So a chord,
- * prolonged, bounds D from above outside of its points and from below between
- * them; that is what the rules of the low and the high curve use.
+ * How D(t) is evaluated between and outside its points. As long as a guest's
+ * behaviour does not change, D is concave: a longer window can only add pages
+ * that the shorter one had not seen. So a chord bounds D from below between its
+ * points, and its extension bounds D from above outside them. The low and the
+ * high curve use this.
  *
  * Between two points (t1, v1) and (t2, v2):
  *   LOGLOG  v1 (t/t1)^a, a = ln(v2/v1) / ln(t2/t1): exact for a straight
- *           line through the origin and for a power law. Where that bends
- *           upwards (a > 1, or v1 = 0), which a D does not, LINEAR; so the
- *           band encloses the expected curve between the points too
+ *           line through the origin and for a power law. LINEAR where it
+ *           bends upwards (a > 1, or v1 = 0), which D does not; the band then
+ *           contains the expected curve between the points too
  *   LINEAR  v1 + (v2-v1) (t-t1)/(t2-t1)
  */
 enum xpc_interpolation {
@@ -50,9 +52,9 @@ enum xpc_interpolation {
 
 /*
  * Below the shortest period t1, from the first two points:
- *   POWER   v1 (t/t1)^a, a as in LOGLOG but within 0 and 1
+ *   POWER   v1 (t/t1)^a, a as in LOGLOG but limited to 0 to 1
  *   ORIGIN  v1 t/t1, the lower bound
- *   OFFSET  v1 - (t1-t) (v2-v1)/(t2-t1), the upper bound; never under ORIGIN
+ *   OFFSET  v1 - (t1-t) (v2-v1)/(t2-t1), the upper bound; never below ORIGIN
  */
 enum xpc_below {
     XPC_BELOW_POWER,
@@ -61,17 +63,17 @@ enum xpc_below {
 };
 
 /*
- * Beyond the longest period T, where V = D(T), x = t/T, from what the last
- * three doublings of the time added: i1 = D(T)-D(T/2), i2 = D(T/2)-D(T/4), i3
- * likewise; r = i1/i2, within 2^-4 and 2.
- *   SATURATING  V + i1 ((1-w) p(x) + w f(x)), between
- *               p  every doubling adds r times what the one before did, as a
- *                  power law does: (x^a - 1)/(1 - 2^-a), a = log2 r
- *               f  a working set fills up, S (1 - exp(-k x)):
- *                  (1 - exp(-k (x-1)))/(exp(k/2) - 1), exp(-k/4) = y where
+ * Beyond the longest period T, with V = D(T) and x = t/T, from the pages added
+ * by the last three doublings of the time: i1 = D(T)-D(T/2), i2 =
+ * D(T/2)-D(T/4), and i3; r = i1/i2, limited to 2^-4 to 2.
+ *   SATURATING  V + i1 ((1-w) p(x) + w f(x)), a mixture of
+ *               p  every doubling adds r times as much as the previous one,
+ *                  as in a power law: (x^a - 1)/(1 - 2^-a), a = log2 r
+ *               f  a working set that fills up, S (1 - exp(-k x)):
+ *                  (1 - exp(-k (x-1)))/(exp(k/2) - 1), exp(-k/4) = y with
  *                  y + y^2 = r
- *               w  (i2/i3 - r)/(r' - r) within 0 and 1, where r' is what
- *                  i2/i3 would be for f; for p it would be r
+ *               w  (i2/i3 - r)/(r' - r), limited to 0 to 1, where r' is the
+ *                  i2/i3 of f; that of p is r
  *   FLAT        V, the lower bound
  *   LINE        V + i1 (t-T)/(T/2), the upper bound
  */
@@ -81,7 +83,7 @@ enum xpc_beyond {
     XPC_BEYOND_LINE,
 };
 
-/* The three curves of a band, each with its own rules. */
+/* The three curves of a band. */
 enum xpc_band {
     XPC_BAND_LOW,
     XPC_BAND_EXPECTED,
@@ -95,21 +97,24 @@ struct xpc_curve_model {
     enum xpc_beyond beyond[XPC_BAND_NR];
     double saturation_pages;        /* D is never above it; 0: total_pages */
     /*
-     * The low and the high curve are at least this share of a point's pages
-     * away from it: no run is just like the one before, however exactly that
-     * one was counted.
+     * The low and the high curve differ from a point by at least this share of
+     * its pages, because no run is exactly like the previous one, however
+     * exactly that one was counted.
      */
     double variation;
 };
 
-/* LOGLOG; ORIGIN, POWER, OFFSET; FLAT, SATURATING, LINE; variation 5%. */
+/*
+ * Sets the defaults: LOGLOG; ORIGIN, POWER, OFFSET and FLAT, SATURATING, LINE
+ * for the low, expected and high curve; variation 5%.
+ */
 void xpc_curve_model_init(struct xpc_curve_model *m);
 
 /*
- * D(t_ns) in pages. side picks from the band: 0 the expected curve, -1 the
- * low one, 1 the high one, else in proportion between (and, with |side| over
- * 1, beyond) them. 0 at t_ns 0. A curve without points is of a guest that
- * nothing is known of: all its pages.
+ * D(t_ns) in pages. side selects a curve of the band: 0 the expected one, -1
+ * the low one, 1 the high one. Other values interpolate between these, or
+ * extrapolate if |side| is greater than 1. The result is 0 at t_ns 0. For a
+ * curve without points, which means that nothing is known, it is all pages.
  */
 double xpc_curve_pages(const struct xpc_curve *c,
                        const struct xpc_curve_model *m, double t_ns,
@@ -118,32 +123,36 @@ double xpc_curve_pages(const struct xpc_curve *c,
 /* ---- making curves ------------------------------------------------- */
 
 /*
- * Appends a point, raised where needed to keep pages, low and high from
- * falling and ordered low <= pages <= high, none over total_pages. Returns 0,
- * or -1 with errno EINVAL (t_ns not over the last one's, or a number that is
- * none) or ENOSPC.
+ * Appends a point. pages, low and high are raised if necessary so that they do
+ * not decrease and low <= pages <= high, and are limited to total_pages.
+ * Returns 0, or -1 with errno EINVAL (t_ns not greater than the last one, or
+ * NaN) or ENOSPC.
  */
 int xpc_curve_add(struct xpc_curve *c, uint64_t t_ns, double pages,
                   double low, double high);
 
-/* Is c what struct xpc_curve promises? 0, or -1 with one line in err. */
+/*
+ * Checks c against the conditions of struct xpc_curve. Returns 0, or -1 with
+ * one line in err (len bytes).
+ */
 int xpc_curve_check(const struct xpc_curve *c, char *err, size_t len);
 
 /*
- * The same guest given a share of its CPU time (0 < share <= 1): it does in t
- * what it did in share t, so D'(t) = D(share t). *out may be *c.
+ * The curve of the same guest if it is given a share of its CPU time (0 < share
+ * <= 1). It does in t what it did in share t, so D'(t) = D(share t). *out may
+ * be *c.
  */
 void xpc_curve_throttle(struct xpc_curve *out, const struct xpc_curve *c,
                         double share);
 
 /*
- * Several observations of one guest made one: at every period of any of them
- * (within the longest that all reach, and thinned to XPC_CURVE_MAX) the
- * weighted mean. Its band has the curves' own uncertainty and, so that bursts
- * and phases are kept, the spread between them, in quadrature:
+ * Combines several observations of one guest: the weighted mean at every period
+ * of any of them, up to the longest that all reach, and thinned to
+ * XPC_CURVE_MAX points. The band combines the curves' own uncertainty and, to
+ * include bursts and phases, the spread between them:
  *   half = sqrt(sum(w^2 h^2) + 1.96^2 sum(w (v-mean)^2)), sum(w) = 1
- * with h each curve's own half width. Weights must be over 0 and nr over 0;
- * total_pages and zero_pages are the last curve's.
+ * where h is each curve's own half width. Weights and nr must be greater than
+ * 0. total_pages and zero_pages are those of the last curve.
  */
 void xpc_curve_combine(struct xpc_curve *out,
                        const struct xpc_curve *const curves[],

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Several domains leave over one link: in which order, and how many at once?
+ * Plans the migration of several domains over one link: in which order, and how
+ * many at once.
  *
- * With k at once each gets min(link / k, stream): what a single migration can
- * fill is often less than the link. A domain that would not converge at its
- * share in k goes with fewer at once, in a phase of its own; phases follow
- * each other, fewest at once first. Within a phase the domains are dealt out
- * to k lanes so that the last lane ends soonest: longest first, improved by
- * branch and bound (exact for a dozen domains or so). Every k up to the most
- * allowed is tried, and the plan that ends soonest wins; of equals, the one
+ * With k at once, each gets min(link / k, stream), because a single migration
+ * often cannot fill the link. A domain that would not converge at its share is
+ * moved with fewer at once, in a separate phase. Phases follow each other,
+ * those with fewest at once first. Within a phase, the domains are assigned to
+ * k lanes so that the last lane ends as early as possible: longest first,
+ * improved by branch and bound (exact for about a dozen domains). Every k that
+ * is allowed is tried. The plan that ends first wins, and among equals the one
  * with fewer at once.
  *
- * A lane's share is not raised when another lane has run empty: the plan is
+ * The share of a lane is not raised when another lane is empty, so the plan is
  * on the safe side.
  */
 #ifndef XENPRECOPY_EVACUATE_H
@@ -20,9 +21,9 @@
 #include <xenprecopy/predict.h>
 
 #define XPC_EVACUATE_MAX 256        /* domains */
-#define XPC_EVACUATE_LANES_MAX 16   /* at once */
+#define XPC_EVACUATE_LANES_MAX 16   /* migrations at once */
 
-/* One domain. The caller keeps the curve. bandwidth in params is not used. */
+/* One domain. The caller owns the curve; params.bandwidth is unused. */
 struct xpc_evacuee {
     const struct xpc_curve *curve;
     struct xpc_predict_params params;
@@ -30,37 +31,38 @@ struct xpc_evacuee {
 
 struct xpc_evacuate_params {
     uint64_t link_bytes_per_s;
-    uint64_t stream_bytes_per_s;    /* the most of one migration; 0: link */
-    unsigned int concurrency;       /* at most; 0: XPC_EVACUATE_LANES_MAX */
+    uint64_t stream_bytes_per_s;    /* highest rate of one migration; 0: that
+                                     * of the link */
+    unsigned int concurrency;       /* highest number at once; 0:
+                                     * XPC_EVACUATE_LANES_MAX */
 };
 
-/* What becomes of the domain with this index among the evacuees. */
+/* The plan for one domain, an index into the array of evacuees. */
 struct xpc_evacuation_step {
     size_t domain;
-    bool possible;                  /* within its limit, alone at least */
-    unsigned int concurrency;       /* at once in its phase */
+    bool possible;                  /* within its limit, at least if alone */
+    unsigned int concurrency;       /* migrations at once in its phase */
     unsigned int lane;              /* from 0 */
-    uint64_t start_ns, end_ns;      /* since the start of it all */
+    uint64_t start_ns, end_ns;      /* since the start of the plan */
     uint64_t bandwidth_bytes_per_s; /* its share */
     struct xpc_prediction prediction;       /* at that share */
-    struct xpc_prediction all_at_once;      /* at link / all domains: its
-                                     * downtime is what it would cost */
+    struct xpc_prediction all_at_once;      /* at link / number of domains;
+                                     * has the downtime that would cost */
 };
 
-/*
- * steps has one entry a domain, by start; impossible ones last.
- */
+/* The plan as a whole. */
 struct xpc_evacuation {
-    unsigned int concurrency;       /* the most at once */
-    uint64_t total_time_ns;         /* of the possible ones */
-    size_t possible;
-    uint64_t at_once_total_time_ns; /* the slowest of all at once */
-    size_t at_once_over_limit;      /* how many would miss their limit */
+    unsigned int concurrency;       /* highest number at once */
+    uint64_t total_time_ns;         /* of the domains that can be moved */
+    size_t possible;                /* their number */
+    uint64_t at_once_total_time_ns; /* the slowest, if all are moved at once */
+    size_t at_once_over_limit;      /* how many would then miss their limit */
 };
 
 /*
- * Fills steps_r, nr entries, 1 to XPC_EVACUATE_MAX. Returns 0, or -1 with
- * errno EINVAL (nr) or ENOMEM.
+ * Fills in *e and steps_r, which has one entry per domain: sorted by start,
+ * with those that cannot be moved last. nr is 1 to XPC_EVACUATE_MAX. Returns 0,
+ * or -1 with errno EINVAL (nr) or ENOMEM.
  */
 int xpc_evacuate(struct xpc_evacuation *e, struct xpc_evacuation_step *steps_r,
                  const struct xpc_evacuee *domains, size_t nr,

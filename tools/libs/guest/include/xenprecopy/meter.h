@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Takes a measurement from a source, step by step: no clock but the source's,
- * no waiting, so that one loop can serve several.
+ * Measures a source, step by step. It uses only the source's clock and never
+ * waits, so that one loop can serve several meters:
  *
  *   xpc_meter_start()
  *   while (!meter.finished) { wait until meter.next_ns; xpc_meter_step() }
@@ -17,29 +17,30 @@
 
 #define XPC_WORKSET_INTERVALS 4u
 
+/* What to measure. */
 struct xpc_meter_request {
     enum xpc_measure_mode mode;
     uint64_t calc_ns;
-    uint64_t sample_pages;          /* for each GiB */
+    uint64_t sample_pages;          /* per GiB */
     uint64_t period_ns[XPC_PERIODS_MAX];
     size_t nr_periods;
     /*
-     * dirty-bitmap: when the curve is there, go on for so many intervals of
-     * calc_ns / XPC_WORKSET_INTERVALS to watch the working set, or for what
-     * the source lasts.
+     * dirty-bitmap: after the curve, watch the working set for this many
+     * intervals of calc_ns / XPC_WORKSET_INTERVALS, or until the source ends.
      */
     uint64_t workset_intervals;
-    uint64_t seed;                  /* of the choice of pages */
+    uint64_t seed;                  /* for choosing pages */
 };
 
+/* The state of a measurement. Owns m, sample and workset, not src. */
 struct xpc_meter {
     struct xpc_source *src;
     struct xpc_meter_request req;
     struct xpc_measurement m;       /* the periods so far */
     struct xpc_sample sample;
     struct xpc_workset workset;
-    size_t period;                  /* the next one to finish */
-    size_t cursor;                  /* page-sampling: the next page */
+    size_t period;                  /* index of the next one to finish */
+    size_t cursor;                  /* page-sampling: index of the next page */
     bool tracking;
     uint64_t start_ns;              /* by the source's clock */
     uint64_t next_ns;               /* when the next step is due */
@@ -48,50 +49,50 @@ struct xpc_meter {
 };
 
 /*
- * Page-sampling for 10 s with the default periods, working set included
- * should the mode be changed to dirty-bitmap.
+ * Sets the defaults: page-sampling for 10 s with the default periods. If the
+ * mode is changed to dirty-bitmap, the working set is included.
  */
 void xpc_meter_request_init(struct xpc_meter_request *r);
 
 /*
- * The periods 125, 250, 375, 500, 750 ms ... up to calc_ns and with it as the
- * last.
+ * Sets calc_ns and the default periods up to it: 125, 250, 375, 500, 750 ms
+ * ..., the last one being calc_ns.
  */
 void xpc_meter_request_periods(struct xpc_meter_request *r, uint64_t calc_ns);
 
 /*
- * Whether a request can be met at all: periods in order and within their
- * bounds, pages a GiB within theirs. Returns 0, or -1 with errno EINVAL and
- * one line in err.
+ * Checks a request: periods in order and within their bounds, pages per GiB
+ * within theirs. Returns 0, or -1 with errno EINVAL and one line in err.
  */
 int xpc_meter_request_check(const struct xpc_meter_request *r,
                             char err[XPC_ERR_LEN]);
 
 /*
- * Starts. src must outlive the meter. Returns 0, or -1 with errno and one
- * line in src->err; xpc_meter_end() is to be called either way.
+ * Starts a measurement. src must outlive the meter. Returns 0, or -1 with errno
+ * and one line in src->err. xpc_meter_end() must be called in both cases.
  */
 int xpc_meter_start(struct xpc_meter *meter, struct xpc_source *src,
                     const struct xpc_meter_request *req);
 
-/* Does what is due at the source's present time. Returns as above. */
+/* Does what is due at the source's current time. Returns as above. */
 int xpc_meter_step(struct xpc_meter *meter);
 
 /*
- * Ends it, finished or not: stops tracking, lets pages go, and moves the
- * measurement to *m_r (initialised): measured, or cancelled, or failed with
- * src->err in it. failed: a call returned -1.
+ * Ends a measurement, finished or not: stops tracking, frees the sample, and
+ * moves the measurement to *m_r, which must be initialised. failed says that a
+ * call returned -1. The status is then failed, with src->err as the error,
+ * otherwise measured or cancelled.
  */
 void xpc_meter_end(struct xpc_meter *meter, bool failed,
                    struct xpc_measurement *m_r);
 
 /*
- * How many pages of a source are all zero, from a small sample. Returns 0, or
- * -1 with errno and src->err.
+ * Estimates the number of a source's zero pages from a small sample. Returns 0,
+ * or -1 with errno and one line in src->err.
  */
 int xpc_meter_zero_pages(struct xpc_source *src, double *pages_r);
 
-/* How far it is, from 0 to 1. */
+/* The progress of the measurement, from 0 to 1. */
 double xpc_meter_progress(const struct xpc_meter *meter, uint64_t now_ns);
 
 #endif

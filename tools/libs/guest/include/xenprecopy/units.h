@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Values with units, as people write and read them.
+ * Parsing and formatting of values with units. Parsers leave *_r unchanged on
+ * failure.
  */
 #ifndef XENPRECOPY_UNITS_H
 #define XENPRECOPY_UNITS_H
@@ -16,26 +17,26 @@
 #define XPC_UNIT_LEN 32
 
 /*
- * A time: us, ms, s, m, h; decimals allowed ("1.5s"). A unit is demanded,
- * except for 0; blanks before it are allowed ("300 ms"). Returns 0 and the time
- * in ns, or -1 with errno EINVAL (not a time, no unit) or ERANGE.
+ * Parses a time: a decimal number ("1.5s") with us, ms, s, m, min or h. Only 0
+ * needs no unit. Spaces before the unit are allowed ("300 ms"). Returns 0 and
+ * the time in ns, or -1 with errno EINVAL (not a time, no unit) or ERANGE.
  */
 int xpc_parse_time(const char *s, uint64_t *ns_r);
 
 /*
- * A bandwidth in bytes per second: kbit, Mbit, Gbit (10^3, 10^6, 10^9 bits),
- * Kibit, Mibit, Gibit (2^10, 2^20, 2^30 bits) and kB, MB, GB, KiB, MiB, GiB,
- * each with or without /s or ps, and kb, Mb, Gb (bits) with one of these:
- * "10Gbps". Case counts where it changes the meaning: "Mb" alone is refused as
- * ambiguous. Blanks before the unit are allowed. Returns as xpc_parse_time()
- * does; 0 is EINVAL.
+ * Parses a bandwidth into bytes per second. Units: kbit, Mbit, Gbit (10^3,
+ * 10^6, 10^9 bits), Kibit, Mibit, Gibit (2^10, 2^20, 2^30 bits) and kB, MB, GB,
+ * KiB, MiB, GiB, each with or without /s or ps; and kb, Mb, Gb (bits) with one
+ * of these, as in "10Gbps". Case is significant where it changes the meaning:
+ * "Mb" alone is refused as ambiguous. Spaces before the unit are allowed.
+ * Returns like xpc_parse_time(); 0 is EINVAL.
  */
 int xpc_parse_bandwidth(const char *s, uint64_t *bytes_per_s_r);
 
-/* A plain count, decimal. Returns as above. */
+/* Parses a decimal count without a unit. Returns like xpc_parse_time(). */
 int xpc_parse_count(const char *s, uint64_t *count_r);
 
-/* The same for people: "312 ms", "41.5 Mbit/s", "1.2 GiB". Returns buf. */
+/* Format values: "312 ms", "41.5 Mbit/s", "1.2 GiB". Return buf. */
 const char *xpc_format_time(char buf[XPC_UNIT_LEN], uint64_t ns);
 const char *xpc_format_bandwidth(char buf[XPC_UNIT_LEN], uint64_t bytes_per_s);
 const char *xpc_format_bytes(char buf[XPC_UNIT_LEN], uint64_t bytes);
