@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Live migration with a policy, on a stock libxl: the parameters are written to
- * xenstore, the path of our save helper to the environment, and
+ * Live migration with a policy, on a stock libxl: the parameters are written
+ * to xenstore, the path of our save helper to the environment, and
  * libxl_domain_suspend() does the rest.
  */
 #include <errno.h>
@@ -17,8 +17,8 @@
 
 /*
  * Removes what an earlier migration has left in xenstore, and writes the
- * parameters (NULL: none) for the save helper that libxl is about to start. The
- * domain's lock must be held: then the nodes can't be those of a migration
+ * parameters (NULL: none) for the save helper that libxl is about to start.
+ * The domain's lock must be held: then the nodes can't be those of a migration
  * under way.
  */
 static int store_prepare(struct xs_handle *xs, uint32_t domid,

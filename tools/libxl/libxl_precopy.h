@@ -58,8 +58,8 @@ const char *libxl_precopy_json_error(void);
  * exists, can be migrated live and is not paused, that nobody is migrating,
  * saving or measuring it, that xenstore can be written, and that the save
  * helper that libxl will run loads the plug-in, for which it is run once. A
- * helper that is not ours (LIBXL_SAVE_HELPER) will do if the parameters ask for
- * nothing that stock does not do. Returns 0, or ERROR_INVAL,
+ * helper that is not ours (LIBXL_SAVE_HELPER) will do if the parameters ask
+ * for nothing that stock does not do. Returns 0, or ERROR_INVAL,
  * ERROR_DOMAIN_NOTFOUND, ERROR_FEATURE_REMOVED (a PV guest on a Xen without
  * shadow paging), ERROR_LOCK_FAIL (somebody is: err names the process),
  * ERROR_FAIL, with one line for people in err.
@@ -84,24 +84,24 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * Before anything is written to fd the save helper is tried, as by _check:
  * ERROR_FAIL if it would not keep to the parameters.
  *
- * A policy that aborts makes libxl return ERROR_GUEST_TIMEDOUT and log
- * "domain did not respond to suspend request", which is false: ask
- * libxl_domain_precopy_report() before you tell anybody. When it succeeds
- * the guest is suspended, as after libxl_domain_suspend(), and it is the
- * caller's to destroy or resume. When it fails the guest is to be resumed if
- * the report's suspended_ns is set: with params->strict an abort may come
- * after the suspend. Keeping the clock from then to the target's start is the
+ * A policy that aborts makes libxl return ERROR_GUEST_TIMEDOUT and log "domain
+ * did not respond to suspend request", which is false: ask
+ * libxl_domain_precopy_report() before you tell anybody. When it succeeds the
+ * guest is suspended, as after libxl_domain_suspend(), and it is the caller's
+ * to destroy or resume. When it fails the guest is to be resumed if the
+ * report's suspended_ns is set: with params->strict an abort may come after
+ * the suspend. Keeping the clock from then to the target's start is the
  * caller's too, and so is to abort a call whose guest does not suspend (the
- * leaf "overdue"): see STRICT in the man page; tools/xl/migrate/xl_sender.c and
- * xl_take_back.c do it.
+ * leaf "overdue"): see STRICT in the man page; tools/xl/migrate/xl_sender.c
+ * and xl_take_back.c do it.
  *
  * More than one channel, and compression, are refused by the save helper
  * (report: refused), unless somebody lends it the channels, as our xl does.
  * _check does not tell.
  *
- * Sets LIBXL_SAVE_HELPER in the environment unless it is set already, which
- * is not safe while other threads use the environment: a threaded toolstack
- * sets it at its start, to libxl_precopy_save_helper().
+ * Sets LIBXL_SAVE_HELPER in the environment unless it is set already, which is
+ * not safe while other threads use the environment: a threaded toolstack sets
+ * it at its start, to libxl_precopy_save_helper().
  */
 int libxl_domain_live_migrate(libxl_ctx *ctx, uint32_t domid, int fd,
                               int flags, const libxl_precopy_params *params,

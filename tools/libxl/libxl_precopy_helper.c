@@ -19,8 +19,8 @@
 static char helper_path[PATH_MAX];
 
 /*
- * Looks relative to this library's directory first, so that the helper is found
- * in the build tree, and after the installation was moved.
+ * Looks relative to this library's directory first, so that the helper is
+ * found in the build tree, and after the installation was moved.
  */
 static void find_helper(void)
 {

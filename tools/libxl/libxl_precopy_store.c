@@ -7,8 +7,8 @@
 #include "libxl_precopy_store.h"
 
 /*
- * A handle for each call: the calls are rare, and a handle kept open would have
- * to be freed by the caller.
+ * A handle for each call: the calls are rare, and a handle kept open would
+ * have to be freed by the caller.
  */
 int libxl__precopy_store(uint32_t domid, libxl__precopy_store_fn *fn,
                          void *obj)

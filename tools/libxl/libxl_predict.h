@@ -44,11 +44,11 @@ int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
 void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p);
 
 /*
- * Predicts from a measurement (what xl migrate-predict --from reads: JSON of xl
- * dirty-rate, or QEMU's or libvirt's rates at two or more calc-times with the
- * guest's memory) for every bandwidth (bytes per second) and downtime limit
- * (ns, 0: none), with advice for each. It is one domain's. params NULL: as
- * _init leaves them; their bandwidth and limits are not used. p_r must be
+ * Predicts from a measurement (what xl migrate-predict --from reads: JSON of
+ * xl dirty-rate, or QEMU's or libvirt's rates at two or more calc-times with
+ * the guest's memory) for every bandwidth (bytes per second) and downtime
+ * limit (ns, 0: none), with advice for each. It is one domain's. params NULL:
+ * as _init leaves them; their bandwidth and limits are not used. p_r must be
  * initialised. Returns 0, ERROR_INVAL (a measurement that makes no sense, a
  * bandwidth of 0, no or too many values) or ERROR_NOMEM, with one line for
  * people in err, which may be NULL; *p_r is then unchanged.

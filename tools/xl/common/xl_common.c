@@ -36,19 +36,26 @@ uint64_t xl_bytes_written(pid_t pid)
     return bytes;
 }
 
+__attribute__((format(printf, 1, 0)))
+static char *format(const char *fmt, va_list al)
+{
+    char *s;
+
+    if (vasprintf(&s, fmt, al) < 0) {
+        fputs("xl: out of memory\n", stderr);
+        exit(1);
+    }
+    return s;
+}
+
 char *xl_asprintf(const char *fmt, ...)
 {
     char *s;
     va_list al;
-    int r;
 
     va_start(al, fmt);
-    r = vasprintf(&s, fmt, al);
+    s = format(fmt, al);
     va_end(al);
-    if (r < 0) {
-        fputs("xl: out of memory\n", stderr);
-        exit(1);
-    }
     return s;
 }
 
@@ -56,6 +63,18 @@ char *xl_plain(char *s)
 {
     xpc_plain_line(s);
     return s;
+}
+
+void xl_message(const char *command, const char *fmt, ...)
+{
+    char *s;
+    va_list al;
+
+    va_start(al, fmt);
+    s = format(fmt, al);
+    va_end(al);
+    fprintf(stderr, "xl %s: %s\n", command, xl_plain(s));
+    free(s);
 }
 
 libxl_ctx *xl_open_ctx(xentoollog_logger *lg)

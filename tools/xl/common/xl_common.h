@@ -46,6 +46,13 @@ char *xl_asprintf(const char *fmt, ...);
 /* Replaces control characters in place. Returns s. */
 char *xl_plain(char *s);
 
+/*
+ * Writes a message of a command to stderr: one line, "xl COMMAND: MESSAGE",
+ * without control characters.
+ */
+__attribute__((format(printf, 2, 3)))
+void xl_message(const char *command, const char *fmt, ...);
+
 /* A libxl context that logs to lg, or NULL when Xen can't be reached. */
 libxl_ctx *xl_open_ctx(xentoollog_logger *lg);
 

@@ -5,7 +5,7 @@
 
 #include "common/xl_interrupt.h"
 
-/* As nohup sets SIGHUP, and a shell SIGINT for what runs in the background. */
+/* nohup ignores SIGHUP, shells SIGINT for background jobs. */
 bool interrupt_ignored(int sig)
 {
     struct sigaction sa;
@@ -20,7 +20,7 @@ int interrupt_open(void)
 
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
-        /* Blocked, it would be delivered by signalfd all the same. */
+        /* A blocked signal is delivered to a signalfd even if ignored. */
         if (!interrupt_ignored(sigs[i]))
             sigaddset(&set, sigs[i]);
     }

@@ -15,17 +15,14 @@
 
 int control_fail(const char *command, int status, const char *why)
 {
-    char *line = xl_plain(xl_asprintf("%s", why));
-
-    fprintf(stderr, "xl %s: %s\n", command, line);
-    free(line);
+    xl_message(command, "%s", why);
     return status;
 }
 
 int control_none(const char *command, const struct control *c)
 {
-    fprintf(stderr, "xl %s: no migration of %s with a policy is under way\n",
-            command, c->name);
+    xl_message(command, "no migration of %s with a policy is under way",
+               c->name);
     return CONTROL_NONE;
 }
 

@@ -109,15 +109,15 @@ static int wait_end(struct control *c, struct control_state *last,
         if (waited >= timeout_ns)
             return timed_out(c, last);
         if (waited > PATIENT_NS && !said) {
-            fprintf(stderr, "xl " COMMAND ": waiting for the migration of %s "
-                    "to end\n", c->name);
+            xl_message(COMMAND, "waiting for the migration of %s to end",
+                       c->name);
             said = true;
         }
         control_wait(c, LOOK_MS);
     }
     control_end_text(c, last, st, text, sizeof(text));
     if (st->phase == PHASE_GONE) {
-        fprintf(stderr, "xl " COMMAND ": too late: %s\n", text);
+        xl_message(COMMAND, "too late: %s", text);
         return CONTROL_GONE;
     }
     if (!st->runs)

@@ -49,7 +49,7 @@ struct history_options {
 
 static int fail(const char *why)
 {
-    fprintf(stderr, "xl migrate-history: %s\n", why);
+    xl_message("migrate-history", "%s", why);
     return 1;
 }
 

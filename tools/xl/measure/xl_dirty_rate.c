@@ -42,10 +42,7 @@ struct state {
 
 static int fail(const char *why)
 {
-    char *line = xl_plain(xl_asprintf("%s", why));
-
-    fprintf(stderr, "xl dirty-rate: %s\n", line);
-    free(line);
+    xl_message("dirty-rate", "%s", why);
     return STATUS_FAILED;
 }
 

@@ -7,7 +7,7 @@
 
 #include <xenprecopy/forms.h>
 
-#include "common/xl_options.h"
+#include "common/xl_common.h"
 #include "history/xl_history.h"
 #include "predict/xl_migrate_predict.h"
 #include "predict/xl_predict_measure.h"
@@ -15,16 +15,13 @@
 #include "predict/xl_predict_plot.h"
 #include "predict/xl_predict_print.h"
 
-static void say(const char *what)
-{
-    fprintf(stderr, "xl migrate-predict: %s\n", what);
-}
+#define COMMAND "migrate-predict"
 
-/* Nothing: it was said. */
+/* An empty message: xl dirty-rate has printed one. */
 static int fail(const char *why)
 {
     if (*why)
-        say(why);
+        xl_message(COMMAND, "%s", why);
     return 1;
 }
 
@@ -37,19 +34,19 @@ static void use_target(struct predict_options *o)
     size_t nr = history_learn(o->target, &o->guest, &learned, text);
 
     if (*text) {
-        say(text);
+        xl_message(COMMAND, "%s", text);
         return;
     }
     if (!nr) {
-        xl_bad(text, "no migration to %.80s is known: the defaults are used",
-               o->target);
-        say(text);
+        xl_message(COMMAND, "no migration to %.80s is known: the defaults are "
+                   "used", o->target);
         return;
     }
     if (!o->overhead_given) {
         p->overhead_ns = learned.overhead_ns;
         p->overhead_sd_ns = learned.overhead_sd_ns;
-        say(history_text(text, sizeof(text), o->target, nr, &learned));
+        xl_message(COMMAND, "%s", history_text(text, sizeof(text), o->target,
+                                               nr, &learned));
     }
     if (!o->suspend_pages_given && learned.suspend_pages) {
         p->suspend_pages = learned.suspend_pages;
@@ -113,7 +110,7 @@ static int predict(const struct predict_options *o,
     if (xpc_cells_compute(&cells, &request))
         return fail("out of memory");
     for (size_t i = 0; o->json && i < nr; i++)
-        predict_print_marks(stderr, "xl migrate-predict", &s[i]);
+        predict_print_marks(stderr, "xl " COMMAND, &s[i]);
     if (o->json)
         rc = print_json(&cells);
     else

@@ -22,8 +22,8 @@ int source_job_fd(const struct source_job *job);
 
 /*
  * Copies the result for source i, or while it is measured the periods so far,
- * with the status "measuring". *m_r must be initialised; progress_r (0 to 1) may
- * be NULL. Returns 0, or -1 with errno ENOMEM.
+ * with the status "measuring". *m_r must be initialised; progress_r (0 to 1)
+ * may be NULL. Returns 0, or -1 with errno ENOMEM.
  */
 int source_job_query(struct source_job *job, size_t i,
                      struct xpc_measurement *m_r, double *progress_r);

@@ -18,9 +18,9 @@ typedef void pagemap_fn(void *opaque, uint64_t start, uint64_t end);
 /*
  * Calls fn (NULL: not) for each run of pages from start to end that has all of
  * the categories all, none of none and, if any is not 0, at least one of any.
- * With protect these pages are write-protected in the same step, so no write is
- * lost between. pagemap is a descriptor of /proc/PID/pagemap. Returns 0, or -1
- * with errno.
+ * With protect these pages are write-protected in the same step, so no write
+ * is lost between. pagemap is a descriptor of /proc/PID/pagemap. Returns 0, or
+ * -1 with errno.
  */
 int process_scan(int pagemap, uint64_t start, uint64_t end, uint64_t all,
                  uint64_t none, uint64_t any, bool protect, pagemap_fn *fn,

@@ -2,8 +2,8 @@
 /*
  * Which pages a process writes. With userfaultfd's asynchronous write
  * protection the first write to a page removes its protection without stopping
- * the process. PAGEMAP_SCAN finds the pages that are not protected and protects
- * them in one step, so that no write is lost.
+ * the process. PAGEMAP_SCAN finds the pages that are not protected and
+ * protects them in one step, so that no write is lost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -110,8 +110,8 @@ static int scan_all(struct source_process *s, bool protect)
 }
 
 /*
- * Protects a region for the first time, in parts that split its huge pages. The
- * first write to a huge page would otherwise count as 512 pages.
+ * Protects a region for the first time, in parts that split its huge pages.
+ * The first write to a huge page would otherwise count as 512 pages.
  */
 static int protect_region(struct source_process *s, const struct region *r)
 {
