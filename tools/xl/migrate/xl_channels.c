@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which receiver is it? Found out before the guest is touched, by what a stock
- * one takes for a stream that it does not know; then the other connections.
+ * Opens the connections of a migration over channels, before the guest is
+ * touched. The source greets the receiver where stock would send its header; a
+ * stock receiver takes that for an unknown stream and exits.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,25 +19,29 @@
 #include "migrate/xl_channels_relay.h"
 #include "migrate/xl_protocol.h"
 
-/* How long a receiver may take to answer. */
-#define PATIENCE_NS (30 * XPC_S)
-/* sshd's MaxStartups: it drops some of more than ten that are not in yet. */
-#define AT_ONCE 8
+/* Default time for the receiver to answer. */
+#define ANSWER_NS (30 * XPC_S)
+/*
+ * Connections that may be starting at the same time. sshd (MaxStartups) drops
+ * some when more than ten are not authenticated yet.
+ */
+#define STARTING_MAX 8
 
 /* ---- one connection ------------------------------------------------------ */
 
 /*
- * The first one takes as long as it takes: there may be a user who has to give
- * a password.
+ * Without a time limit for the first connection: a user may have to type a
+ * password.
  */
-static int take_banner(struct sender *s, struct transport *t)
+static int read_banner(struct sender *s, struct transport *t)
 {
     return sender_expect(s, t->recv_fd, MIGRATE_BANNER,
                          strlen(MIGRATE_BANNER), "banner");
 }
 
-/* Says hello. 0: it was answered; what is wrong is not said. */
-static int greet(struct sender *s, struct transport *t, unsigned int index)
+/* Sends hello and reads the answer. Returns 0, or -1 without a message. */
+static int greet_receiver(struct sender *s, struct transport *t,
+                          unsigned int index)
 {
     uint8_t hello[CHANNEL_HELLO_SIZE], answer[CHANNEL_ANSWER_SIZE];
     struct channel_hello h = {
@@ -49,7 +54,7 @@ static int greet(struct sender *s, struct transport *t, unsigned int index)
     memcpy(h.token, s->channels->token, sizeof(h.token));
     channel_hello_put(hello, &h);
     if (!patience_ns)
-        s->patience_ns = clock_now_ns() + PATIENCE_NS;
+        s->patience_ns = clock_now_ns() + ANSWER_NS;
     r = sender_write(s, t->send_fd, hello, sizeof(hello), NULL) ||
         sender_read(s, t->recv_fd, answer, sizeof(answer), NULL) ||
         !channel_answer_is(answer);
@@ -57,7 +62,7 @@ static int greet(struct sender *s, struct transport *t, unsigned int index)
     return r ? -1 : 0;
 }
 
-static int start(struct transport *t, char *command)
+static int start_transport(struct transport *t, char *command)
 {
     if (!transport_start(t, command)) {
         transport_close_spare(t);
@@ -69,17 +74,20 @@ static int start(struct transport *t, char *command)
 
 /* ---- all of them --------------------------------------------------------- */
 
-/* All of them: the receiver's time begins with its first answer, too. */
+/*
+ * Time for all further connections together, from the first answer on, which
+ * is when the receiver's own time limit begins.
+ */
 static uint64_t further_ns(const struct sender *s)
 {
-    return s->further_ms ? s->further_ms * XPC_MS : PATIENCE_NS;
+    return s->further_ms ? s->further_ms * XPC_MS : ANSWER_NS;
 }
 
 static int start_further(struct sender *s, unsigned int i, char *command)
 {
     struct channels *c = s->channels;
 
-    if (start(&c->further[i], command))
+    if (start_transport(&c->further[i], command))
         return -1;
     s->t.further = c->further;
     s->t.nr_further = i + 1;
@@ -89,10 +97,10 @@ static int start_further(struct sender *s, unsigned int i, char *command)
 static int meet_further(struct sender *s, unsigned int i)
 {
     struct transport *t = &s->channels->further[i];
-    bool came = !take_banner(s, t);
+    bool came = !read_banner(s, t);
     char a[XPC_UNIT_LEN];
 
-    if (came && !greet(s, t, i + 1))
+    if (came && !greet_receiver(s, t, i + 1))
         return 0;
     if (s->interrupted)
         return -1;
@@ -105,13 +113,13 @@ static int meet_further(struct sender *s, unsigned int i)
     return -1;
 }
 
-/* They come up side by side, and are greeted one after the other. */
+/* Starts them in parallel and greets one after the other. */
 static int connect_further(struct sender *s, char *command)
 {
     unsigned int nr = s->channels->nr - 1;
 
-    for (unsigned int i = 0; i < nr + AT_ONCE; i++) {
-        if (i >= AT_ONCE && meet_further(s, i - AT_ONCE))
+    for (unsigned int i = 0; i < nr + STARTING_MAX; i++) {
+        if (i >= STARTING_MAX && meet_further(s, i - STARTING_MAX))
             return -1;
         if (i < nr && start_further(s, i, command))
             return -1;
@@ -158,8 +166,8 @@ void channels_settle_plain(struct sender *s)
     s->count_zero_pages = true;
 }
 
-/* As if none had been asked for. */
-static int go_plain(struct sender *s, char *command, const char *host)
+/* Starts anew with one plain connection. */
+static int start_plain(struct sender *s, char *command, const char *host)
 {
     struct xpc_params *p = &s->progress->params;
 
@@ -191,10 +199,10 @@ int channels_connect(struct sender *s, char *command, const char *host)
         fprintf(stderr, SENDER "can't open channels: %s\n", strerror(errno));
         return -1;
     }
-    if (start(&s->t, command) || take_banner(s, &s->t))
+    if (start_transport(&s->t, command) || read_banner(s, &s->t))
         return -1;
-    if (greet(s, &s->t, 0))
-        return s->interrupted ? -1 : go_plain(s, command, host);
+    if (greet_receiver(s, &s->t, 0))
+        return s->interrupted ? -1 : start_plain(s, command, host);
     s->greeted = true;
     s->patience_ns = clock_now_ns() + further_ns(s);
     r = connect_further(s, command);

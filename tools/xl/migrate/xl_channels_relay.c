@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What is written at this end goes through the channels by a thread: our
- * header, and what libxl writes before and after its save helper. The helper
- * borrows the channels for its own.
- */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,13 +13,17 @@
 #include "channels/frame.h"
 #include "channels/handover.h"
 #include "migrate/xl_channels_relay.h"
+#include "migrate/xl_protocol.h"
 
-/* A single write takes it, and libxl's part is short. */
+/* Data of one frame. A pipe has room for it. */
 #define PIECE (64 * 1024)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-/* Waits for either, -1: not for that. Returns 0, 1, or -1: it is to stop. */
+/*
+ * Waits for events on a, or input on b; -1: none. Returns 0 for a, 1 for b, or
+ * -1 if the relay is to stop.
+ */
 static int wait_either(const struct channels *c, int a, short events, int b)
 {
     struct pollfd fds[3] = {
@@ -38,7 +37,7 @@ static int wait_either(const struct channels *c, int a, short events, int b)
             return -1;
         if (fds[0].revents)
             return -1;
-        /* Whoever borrows them has first say: see lend(). */
+        /* A save helper that asks for the channels comes first. */
         if (fds[2].revents)
             return 1;
         if (fds[1].revents)
@@ -78,8 +77,10 @@ static int send_frame(struct channels *c, int kind, const void *p, size_t len)
            write_all(c, iov[1].iov_base, iov[1].iov_len) ? -1 : 0;
 }
 
-/* What is in the pipe. 1: that is all for now; 0: all there will ever be. */
-static int pass_on(struct channels *c)
+/*
+ * Sends what is in the pipe. Returns 1 when it is empty, 0 at its end, or -1.
+ */
+static int relay_pipe(struct channels *c)
 {
     char buf[PIECE];
     ssize_t n;
@@ -96,15 +97,16 @@ static int pass_on(struct channels *c)
 }
 
 /*
- * What libxl wrote before it started its helper is in the pipe, all of it: it
- * goes first. Then the channels are the helper's until they come back.
+ * Hands the channels over to the save helper and waits until it gives them
+ * back. Everything that libxl wrote before it started the helper is in the
+ * pipe by now, and is sent first.
  */
-static int lend(struct channels *c)
+static int hand_over(struct channels *c)
 {
     struct channel_handover m;
 
     if (recv(c->handover_fd, &m, sizeof(m), 0) != sizeof(m) ||
-        m.word != CHANNEL_ASK || pass_on(c) < 0)
+        m.word != CHANNEL_ASK || relay_pipe(c) < 0)
         return -1;
     m = (struct channel_handover){
         .word = CHANNEL_LEND, .sequence = c->sequence,
@@ -127,15 +129,15 @@ static void *relay(void *arg)
     while (r > 0) {
         r = wait_either(c, c->pipe_fd, POLLIN, c->handover_fd);
         if (r > 0)
-            r = lend(c) ? -1 : 1;
+            r = hand_over(c) ? -1 : 1;
         else if (!r)
-            r = pass_on(c);
+            r = relay_pipe(c);
     }
     c->ok = !r && !send_frame(c, CHANNEL_END, NULL, 0);
     if (!c->ok && !c->error)
         c->error = EPROTO;
     eventfd_write(c->done_fd, 1);
-    /* If it has failed, whoever writes is to know, and whoever asks. */
+    /* After a failure writers get EPIPE, and the helper the end of the file. */
     close(c->pipe_fd);
     c->pipe_fd = -1;
     if (!c->ok)
@@ -143,15 +145,15 @@ static void *relay(void *arg)
     return NULL;
 }
 
-/* ---- its life ------------------------------------------------------------ */
+/* ---- starting and stopping ----------------------------------------------- */
 
 static int make_nonblocking(int fd)
 {
     return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-/* Never a standard descriptor: those of a child are its own. */
-static int moved_up(int fd)
+/* Avoids numbers that are a child's standard descriptors. */
+static int move_up(int fd)
 {
     int to = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
@@ -159,8 +161,8 @@ static int moved_up(int fd)
     return to;
 }
 
-/* The descriptors. 0, or -1 with errno. */
-static int open_all(struct sender *s, int *send_fd_r)
+/* Returns 0, or -1 with errno. */
+static int open_descriptors(struct sender *s, int *send_fd_r)
 {
     struct channels *c = s->channels;
     int pipe_fds[2], pair[2];
@@ -169,15 +171,15 @@ static int open_all(struct sender *s, int *send_fd_r)
     s->t.send_fd = -1;
     if (pipe2(pipe_fds, O_CLOEXEC))
         return -1;
-    c->pipe_fd = moved_up(pipe_fds[0]);
-    *send_fd_r = moved_up(pipe_fds[1]);
+    c->pipe_fd = move_up(pipe_fds[0]);
+    *send_fd_r = move_up(pipe_fds[1]);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return -1;
-    c->handover_fd = moved_up(pair[0]);
-    c->helper_fd = moved_up(pair[1]);
+    c->handover_fd = move_up(pair[0]);
+    c->helper_fd = move_up(pair[1]);
     c->stop_fd = eventfd(0, EFD_CLOEXEC);
     c->done_fd = eventfd(0, EFD_CLOEXEC);
-    /* As long as the transport's own: libxl must not notice too early. */
+    /* Writes must not fail too early, see transport_open(). */
     s->t.spare_fd = fcntl(c->pipe_fd, F_DUPFD_CLOEXEC, 3);
     return c->stop_fd < 0 || c->done_fd < 0 || make_nonblocking(c->fd) ||
            make_nonblocking(c->pipe_fd) ? -1 : 0;
@@ -188,7 +190,7 @@ int channels_begin(struct sender *s)
     struct channels *c = s->channels;
 
     s->t.further_silent = true;
-    if (!open_all(s, &s->t.send_fd) &&
+    if (!open_descriptors(s, &s->t.send_fd) &&
         !(errno = thread_start(&c->thread, relay, c))) {
         c->running = true;
         return 0;
@@ -218,7 +220,6 @@ void channels_set_inherit(struct sender *s, bool children_too)
         unsetenv(CHANNEL_HANDOVER_ENV);
 }
 
-/* libxl has written all that it will, and so have we. */
 int channels_finish(struct sender *s)
 {
     struct channels *c = s->channels;
@@ -247,8 +248,8 @@ void channels_explain(struct sender *s)
     pthread_join(c->thread, NULL);
     c->running = false;
     if (!c->ok)
-        fprintf(stderr, SENDER "the connection to the receiver has broken: %s\n",
-                strerror(c->error));
+        fprintf(stderr, SENDER "the connection to the receiver has broken: "
+                "%s\n", strerror(c->error));
 }
 
 int channels_send_go(struct sender *s, const void *go, size_t len)
@@ -260,7 +261,7 @@ int channels_send_go(struct sender *s, const void *go, size_t len)
         .wire_len = len,
     };
 
-    /* In one piece, as it is given whole or not at all. */
+    /* One write: the receiver must get all of it or nothing. */
     channel_head_put(bytes, &h, c->token, go);
     memcpy(bytes + CHANNEL_HEAD_SIZE, go, len);
     return sender_write(s, c->fd, bytes, CHANNEL_HEAD_SIZE + len,

@@ -34,9 +34,9 @@ struct channels {
 };
 
 /*
- * Starts the relay: what is written to s->t.send_fd goes over the channels, and
- * a save helper may borrow them (channels/handover.h). Returns 0, or -1 after
- * an error message.
+ * Starts the relay: what is written to s->t.send_fd goes over the channels,
+ * and a save helper may borrow them (channels/handover.h). Returns 0, or -1
+ * after an error message.
  */
 int channels_begin(struct sender *s);
 

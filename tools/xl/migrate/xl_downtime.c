@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Where the downtime went: the switchover's parts, as a bar and as numbers.
- */
 #include <string.h>
 
 #include <xenprecopy/units.h>
@@ -13,18 +10,18 @@
 
 struct part {
     const char *name;
-    char sign;                  /* in the bar */
+    char sign;                  /* drawn in the bar */
     uint64_t ns, bytes;
 };
 
-/* A point in time that was reached ends a part. */
+/* A point in time that ends a part. */
 struct mark {
     const char *name;
     char sign;
     uint64_t at_ns, bytes;
 };
 
-/* Marks that were not reached, or come out of order, leave their part out. */
+/* Leaves out marks that were not reached or are out of order. */
 static size_t find_parts(const struct xpc_report *r, struct part *parts)
 {
     const struct mark marks[] = {
@@ -53,7 +50,7 @@ static size_t find_parts(const struct xpc_report *r, struct part *parts)
     return nr;
 }
 
-/* Each column shows the part that lies at its middle. */
+/* Each column shows the part at its middle. */
 static void print_bar(FILE *out, const struct part *parts, size_t nr)
 {
     uint64_t all = 0, end = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard: a child of xl migrate that does nothing but outlive it. When xl
- * is killed where it can't clean up (SIGKILL, the kernel out of memory), the
- * guest may be suspended, under another name, its writes still logged, and
- * nobody left to see to it: then the guard does.
+ * The guard is a child of xl migrate that outlives it. If xl is killed so that
+ * it can't clean up (SIGKILL, the OOM killer), the guest may be left
+ * suspended, renamed, or with its writes still logged. The guard then cleans
+ * up.
  *
- * It reads a pipe of which xl holds the other end, and so does the save
- * helper: the end of the pipe is the end of both. Of the transport it keeps
- * what the receiver says: a receiver that could not be heard any more would
- * exit in the middle of what it has to say.
+ * It reads a pipe whose other end is held by xl and by the save helper, so the
+ * end of the file means that both have ended. It keeps the receiving end of
+ * the transport open, because a receiver that can't write any more would exit
+ * before it has cleaned up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +19,11 @@
 
 #include "migrate/xl_guard.h"
 
-/* Returns the last message when the pipe ends; never, if that is the last. */
-static int listen_to(int fd)
+/*
+ * Returns the last message at the end of the pipe, or GUARD_LATE at once.
+ * Exits after GUARD_DONE.
+ */
+static int wait_for_end(int fd)
 {
     char message = GUARD_UNTOUCHED;
     char c;
@@ -55,13 +58,13 @@ int guard_start(struct guard *g, struct transport *t, int *message_r)
         return -1;
     }
     if (g->pid) {
-        /* Whoever kills the whole process group does not mean the guest. */
+        /* A signal to xl's process group must not reach the guard. */
         setpgid(g->pid, g->pid);
         close(fds[0]);
-        /* Never one of a child's standard descriptors. */
+        /* Avoid numbers that are a child's standard descriptors. */
         g->fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
         close(fds[1]);
-        /* A guard that was killed is missed only when we are too. */
+        /* Writing to a guard that was killed is no error. */
         signal(SIGPIPE, SIG_IGN);
         return 1;
     }
@@ -69,8 +72,8 @@ int guard_start(struct guard *g, struct transport *t, int *message_r)
     if (t)
         transport_keep_receiving(t);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN);   /* it may speak from the background */
-    *message_r = listen_to(fds[0]);
+    signal(SIGTTOU, SIG_IGN);   /* it may write from the background */
+    *message_r = wait_for_end(fds[0]);
     return 0;
 }
 

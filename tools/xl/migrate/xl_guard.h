@@ -41,8 +41,8 @@ struct guard {
  * guard_message) in *message_r once the parent and its save helper have ended
  * without guard_end(), or at once after GUARD_LATE. The guard has the parent's
  * memory as it was at the fork and, of the transport t (NULL: none), the
- * receiving end. It never returns after guard_end(): it exits. The caller is to
- * exit when it has done the guard's work.
+ * receiving end. It never returns after guard_end(): it exits. The caller is
+ * to exit when it has done the guard's work.
  */
 int guard_start(struct guard *g, struct transport *t, int *message_r);
 
@@ -59,8 +59,8 @@ void guard_tell(struct guard *g, enum guard_message message);
 void guard_set_inherit(struct guard *g, bool inherit);
 
 /*
- * Sends GUARD_DONE and waits for the guard to exit; after GUARD_LATE it is left
- * running. Does nothing if there is no guard.
+ * Sends GUARD_DONE and waits for the guard to exit; after GUARD_LATE it is
+ * left running. Does nothing if there is no guard.
  */
 void guard_end(struct guard *g);
 

@@ -23,16 +23,17 @@ struct migrate_logger {
     size_t nr_held;
 };
 
-/* What the plug-in logs on the way; nobody else says it here. */
+/* A message of the plug-in that xl does not print itself. */
 #define REFUSED "precopy: other parameters were refused"
 
 /*
- * libxl concludes from an abort by the policy that the guest did not respond,
- * which is false; and what the plug-in logs for other toolstacks, xl says
- * itself. An interruption makes the stream fail, and everyone complains.
+ * Messages to hold back: after an abort by the policy libxl reports that the
+ * guest did not respond, which is false; the plug-in logs for other toolstacks
+ * what xl prints itself; an interrupted stream causes errors in all programs
+ * that take part in it.
  */
-static bool to_hold(const struct migrate_logger *l, xentoollog_level level,
-                    const char *text)
+static bool must_hold(const struct migrate_logger *l, xentoollog_level level,
+                      const char *text)
 {
     return strstr(text, "did not respond to suspend request") ||
            (strstr(text, "precopy: ") && !strstr(text, REFUSED)) ||
@@ -40,8 +41,9 @@ static bool to_hold(const struct migrate_logger *l, xentoollog_level level,
            (l->hold_errors && level >= XTL_ERROR);
 }
 
-static bool hold(struct migrate_logger *l, xentoollog_level level,
-                 int errnoval, const char *context, const char *text)
+/* Returns false if there is no room; then the message is to be written. */
+static bool hold_message(struct migrate_logger *l, xentoollog_level level,
+                         int errnoval, const char *context, const char *text)
 {
     struct held *h = &l->held[l->nr_held];
 
@@ -65,8 +67,8 @@ static void vmessage(xentoollog_logger *xtl, xentoollog_level level,
     char text[1024];
 
     vsnprintf(text, sizeof(text), format, al);
-    if (to_hold(l, level, text) &&
-        hold(l, level, errnoval, context, text))
+    if (must_hold(l, level, text) &&
+        hold_message(l, level, errnoval, context, text))
         return;
     if (level >= xl_globals.level)
         progress_break(l->progress);
@@ -74,8 +76,8 @@ static void vmessage(xentoollog_logger *xtl, xentoollog_level level,
 }
 
 /*
- * Called in the helper's rhythm: "Frames iteration <n>", from 0, and how
- * many of its frames are done.
+ * libxenguest reports "Frames iteration N", N from 0, with the frames of it
+ * that have been sent.
  */
 static void report_progress(xentoollog_logger *xtl, const char *context,
                             const char *doing_what, int percent,
@@ -92,7 +94,7 @@ static void report_progress(xentoollog_logger *xtl, const char *context,
 
 static void destroy(xentoollog_logger *xtl)
 {
-    (void)xtl;      /* migrate_logger_close() */
+    (void)xtl;      /* migrate_logger_close() frees it */
 }
 
 struct migrate_logger *migrate_logger_open(struct progress *p)
@@ -131,7 +133,7 @@ const char *migrate_logger_last(const struct migrate_logger *l)
     if (!l->nr_held)
         return NULL;
     h = &l->held[l->nr_held - 1];
-    /* libxl puts file, line and function before what it has to say. */
+    /* libxl puts file, line and function in front of its messages. */
     text = strrchr(h->text, ':');
     text = text && text[1] == ' ' ? text + 2 : h->text;
     snprintf(line, sizeof(line), "%.120s%s%s", text,

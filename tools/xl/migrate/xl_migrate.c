@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate: copies a domain to another host and hands it over.
+ * xl migrate: checks everything that can be known beforehand, runs the sender,
+ * and reports what happened.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,31 +25,33 @@
 #include "migrate/xl_sender.h"
 #include "xen/lock.h"
 
-/* Everything of one migration; close_all() frees it. */
+/* The state of the command; close_all() frees it. */
 struct migration {
     struct migrate_options o;
     struct progress progress;
     struct migrate_logger *logger;
     libxl_ctx *ctx;
     uint32_t domid;
-    int lock_fd;                    /* the domain's; -1: not held */
+    int lock_fd;                    /* the domain's lock; -1: not held */
     char *name;
     char *config;
     char *command;
     struct report_file file;
     struct guard guard;
-    bool handed_over;               /* we are the guard, xl has told the rest */
+    bool handed_over;               /* this is the guard, and xl reports */
     libxl_uuid uuid;
     libxl_precopy_report report;
-    size_t learned_from;            /* migrations to the host; 0: nothing */
-    enum history_receiver receiver; /* by the history */
-    enum history_receiver asked;    /* by its own answer */
+    size_t learned_from;            /* number of migrations in the history */
+    enum history_receiver receiver; /* according to the history */
+    enum history_receiver asked;    /* according to its answer */
     time_t start;
 };
 
+#define COMMAND "migrate"
+
 static int refuse(const char *why)
 {
-    fprintf(stderr, "xl migrate: %s\n", why);
+    xl_message(COMMAND, "%s", why);
     return MIGRATE_REFUSED;
 }
 
@@ -65,7 +68,7 @@ static void close_all(struct migration *m)
     migrate_logger_close(m->logger);
 }
 
-/* A refusal is one line: what libxl has to say is held back meanwhile. */
+/* A refusal is one line, so libxl's messages are held back meanwhile. */
 static int open_libxl(struct migration *m, char *err)
 {
     const char *cause = NULL;
@@ -84,7 +87,7 @@ static int open_libxl(struct migration *m, char *err)
     return -1;
 }
 
-static void learn_domain(struct migration *m)
+static void read_domain_info(struct migration *m)
 {
     libxl_dominfo info;
 
@@ -92,22 +95,22 @@ static void learn_domain(struct migration *m)
     if (!libxl_domain_info(m->ctx, &info, m->domid))
         m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
                                   (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
-    m->uuid = info.uuid;            /* nil if that has failed */
+    m->uuid = info.uuid;            /* nil if the call has failed */
     libxl_dominfo_dispose(&info);
 }
 
-/* What is known of the host, for the policy. */
-static void learn(struct migration *m)
+/* Reads what the history knows about the host. */
+static void read_history(struct migration *m)
 {
     struct xpc_params *p = &m->o.params;
     char err[LIBXL_PRECOPY_ERR_LEN];
 
     if (m->o.history == HISTORY_OFF)
         return;
-    /* When it is damaged, keeping the new one will tell. */
+    /* A damaged history is reported when the migration is added to it. */
     m->learned_from = history_learn(m->o.host, &p->guest, &p->learned, err);
     m->receiver = history_receiver(m->o.host, time(NULL));
-    /* What the user states counts: the report is not to show two. */
+    /* A stated overhead replaces the learned one, also in the report. */
     if (p->overhead_ns)
         p->learned.overhead_ns = p->learned.overhead_sd_ns =
             p->learned.at_least_ns = 0;
@@ -120,38 +123,38 @@ static void tell_learned(const struct migration *m)
     if (m->learned_from && m->o.params.learned.overhead_ns &&
         m->o.params.policy != XPC_POLICY_STOCK &&
         m->o.progress != PROGRESS_NONE)
-        fprintf(stderr, "xl migrate: %s\n",
-                history_text(text, sizeof(text), m->o.host, m->learned_from,
-                             &m->o.params.learned));
+        xl_message(COMMAND, "%s",
+                   history_text(text, sizeof(text), m->o.host,
+                                m->learned_from, &m->o.params.learned));
 }
 
 static void tell_not_enforced(const struct migration *m)
 {
     if (m->o.not_enforced && m->o.progress != PROGRESS_NONE)
-        fputs("xl migrate: the downtime is not enforced: --debug sends all "
-              "pages once more while the guest stands still\n", stderr);
+        xl_message(COMMAND, "the downtime is not enforced: --debug sends all "
+                   "pages once more while the guest stands still");
 }
 
-/* For people who want to know who has the domain. */
-static char *describe(const struct migration *m, const char *what)
+/* What the domain's lock says about its holder. */
+static char *describe_holder(const struct migration *m, const char *what)
 {
     return xl_asprintf("%s %s %s", what, m->o.domain, m->o.host);
 }
 
 /*
- * From here on nobody else migrates, saves or measures the domain. The save
- * helper and the guard hold the lock as well.
+ * While the lock is held, no other program migrates, saves or measures the
+ * domain. The save helper and the guard inherit it.
  */
 static int lock_domain(struct migration *m, char *err)
 {
-    char *doing = describe(m, "xl migrate");
+    char *doing = describe_holder(m, "xl migrate");
 
     m->lock_fd = xen_lock_take(m->domid, doing, err);
     free(doing);
     return m->lock_fd < 0 ? -1 : 0;
 }
 
-/* All that can be known before anything is touched: 0, or -1 and a line. */
+/* All checks before anything is touched. Returns 0, or -1 with one line. */
 static int prepare(struct migration *m, char *err)
 {
     char text[XPC_ERR_LEN];
@@ -166,9 +169,9 @@ static int prepare(struct migration *m, char *err)
         xl_plain(err);
         return -1;
     }
-    /* Unknown where xenstore can't be reached, which is found out below. */
+    /* If xenstore can't be reached, a check below fails. */
     libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
-    learn(m);
+    read_history(m);
     m->report.params = m->o.params;
     if (m->name && migrate_check_leftovers(m->ctx, m->name, err))
         return -1;
@@ -182,16 +185,19 @@ static int prepare(struct migration *m, char *err)
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
-    learn_domain(m);
+    read_domain_info(m);
     return report_file_open(&m->file, m->o.report_file, err);
 }
 
-/* In the guard: xl was killed. The context was the dead xl's. */
+/* Runs in the guard after xl was killed, with a libxl context of its own. */
 static int stand_in(struct migration *m, struct sender *s, int message)
 {
-    /* libxl forbids even to free it, so it is kept where it can be seen. */
+    /*
+     * libxl forbids even to free the parent's context in a child. Keep it
+     * reachable for leak checkers.
+     */
     static libxl_ctx *invalid __attribute__((used));
-    char *now, *doing = describe(m, "the guard of xl migrate");
+    char *now, *doing = describe_holder(m, "the guard of xl migrate");
 
     xen_lock_sign(m->lock_fd, doing);
     free(doing);
@@ -199,13 +205,13 @@ static int stand_in(struct migration *m, struct sender *s, int message)
     invalid = m->ctx;
     m->ctx = s->ctx = xl_open_ctx(migrate_logger_xtl(m->logger));
     if (!m->ctx) {
-        fprintf(stderr, "xl migrate: xl was killed, and its guard can't reach "
-                "Xen: look after %s at both ends\n", m->o.domain);
+        xl_message(COMMAND, "xl was killed, and its guard can't reach Xen: "
+                   "look after %s at both ends", m->o.domain);
         return MIGRATE_UNKNOWN;
     }
     m->handed_over = message == GUARD_LATE;
     if (m->handed_over)
-        m->file = (struct report_file){ 0 };    /* xl writes it */
+        m->file = (struct report_file){ 0 };    /* xl writes the report */
     now = libxl_domid_to_name(m->ctx, m->domid);
     if (now && m->name && strcmp(now, m->name))
         s->away_name = now;
@@ -214,7 +220,7 @@ static int stand_in(struct migration *m, struct sender *s, int message)
     return sender_stand_in(s, message);
 }
 
-static int migrate(struct migration *m, int interrupt_fd)
+static int run_migration(struct migration *m, int interrupt_fd)
 {
     struct sender s = {
         .ops = &libxl_sender_ops,
@@ -252,8 +258,8 @@ static int migrate(struct migration *m, int interrupt_fd)
         return stand_in(m, &s, message);
     s.guard = m->guard;
     if (r || (!s.t.pid && transport_run(&s.t))) {
-        fprintf(stderr, "xl migrate: can't start the transport: %s\n",
-                strerror(errno));
+        xl_message(COMMAND, "can't start the transport: %s",
+                   strerror(errno));
         return MIGRATE_FAILED;
     }
     status = sender_run(&s);
@@ -263,10 +269,11 @@ static int migrate(struct migration *m, int interrupt_fd)
 }
 
 /*
- * A stock receiver is one that did not answer, and then received over a plain
- * connection: a host that could not be reached may be of any kind.
+ * A receiver counts as stock if it did not answer the hello and then received
+ * over a plain connection. A host that could not be reached may be of any
+ * kind.
  */
-static void keep_receiver(const struct migration *m)
+static void keep_receiver_kind(const struct migration *m)
 {
     if (m->asked == RECEIVER_STOCK && m->report.total_bytes)
         history_keep_receiver(stderr, m->o.host, m->start);
@@ -274,16 +281,16 @@ static void keep_receiver(const struct migration *m)
         history_keep_receiver(stderr, m->o.host, 0);
 }
 
-/* What happened, to everyone who wants to know. */
-static void tell(struct migration *m, int status)
+/* Reports to the user, to --report and to the history. */
+static void report_result(struct migration *m, int status)
 {
     char *json;
 
     progress_break(&m->progress);
-    /* libxl concludes that from every failure before the suspension. */
+    /* libxl logs that after every failure before the suspend. */
     if (!m->report.suspend_asked_ns)
         migrate_logger_forget(m->logger, "did not respond to suspend");
-    /* What libxl logged of it is only of use when nobody meant it. */
+    /* libxl's errors matter only if nobody asked for the migration to end. */
     migrate_logger_release(m->logger, status == MIGRATE_FAILED ||
                                       status == MIGRATE_UNKNOWN);
     report_print(stderr, m->name ? m->name : m->o.domain, &m->report);
@@ -296,11 +303,11 @@ static void tell(struct migration *m, int status)
     report_file_close(&m->file, &m->report);
     if (m->o.history == HISTORY_OFF)
         return;
-    /* With -p the target starts nothing: its answer ends no downtime. */
+    /* With -p the target's answer does not mean that the guest runs. */
     if (!m->o.paused)
         history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
                      m->start, &m->report);
-    keep_receiver(m);
+    keep_receiver_kind(m);
 }
 
 int cmd_migrate(int argc, char **argv)
@@ -320,8 +327,8 @@ int cmd_migrate(int argc, char **argv)
         return refuse("the command has no dry run (-N)");
 
     if (m.o.ignored)
-        fprintf(stderr, "xl migrate: what follows the host is ignored, as by "
-                "the stock xl: %s\n", m.o.ignored);
+        xl_message(COMMAND, "what follows the host is ignored, as by the "
+                   "stock xl: %s", m.o.ignored);
     libxl_precopy_report_init(&m.report);
     m.report.params = m.o.params;
     r = prepare(&m, err);
@@ -333,12 +340,12 @@ int cmd_migrate(int argc, char **argv)
         goto out;
     }
     interrupt_fd = interrupt_open();
-    status = migrate(&m, interrupt_fd);
+    status = run_migration(&m, interrupt_fd);
     if (!m.handed_over)
-        tell(&m, status);
+        report_result(&m, status);
     /*
-     * It was for us, or is for the guard; where both ends must be looked at it
-     * may yet help.
+     * Keep the migration's nodes in xenstore if the guard still needs them, or
+     * if an administrator has to find out what happened.
      */
     if (status != MIGRATE_UNKNOWN && !m.guard.late)
         libxl_domain_precopy_clear(m.ctx, m.domid);

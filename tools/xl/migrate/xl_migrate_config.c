@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The domain's configuration, as the target's xl wants it: JSON.
- */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,8 +9,8 @@
 #include "common/xl_stock.h"
 #include "migrate/xl_migrate_config.h"
 
-static char *own_config(libxl_ctx *ctx, uint32_t domid, bool preserve_domid,
-                        char *err)
+static char *retrieve_config(libxl_ctx *ctx, uint32_t domid,
+                             bool preserve_domid, char *err)
 {
     libxl_domain_config config;
     char *json = NULL;
@@ -37,7 +34,7 @@ static char *own_config(libxl_ctx *ctx, uint32_t domid, bool preserve_domid,
     return json;
 }
 
-/* All that fd gives, malloc()ed. */
+/* Reads to the end of the file. malloc()ed; NULL: out of memory. */
 static char *read_to_end(int fd)
 {
     size_t len = 0, room = 65536;
@@ -64,8 +61,8 @@ static char *read_to_end(int fd)
     return buf;
 }
 
-/* Runs a program and returns what it prints; NULL when it fails. */
-static char *output_of(char *const *argv)
+/* The standard output of a program, malloc()ed; NULL if it fails. */
+static char *read_output(char *const *argv)
 {
     int fds[2], status;
     char *text;
@@ -77,7 +74,7 @@ static char *output_of(char *const *argv)
     if (!pid) {
         dup2(fds[1], STDOUT_FILENO);
         execv(argv[0], argv);
-        perror(argv[0]);
+        xl_message("migrate", "%s: %s", argv[0], strerror(errno));
         _exit(127);
     }
     close(fds[1]);
@@ -92,10 +89,10 @@ static char *output_of(char *const *argv)
 }
 
 /*
- * Of the file, the stock xl knows the syntax: its dry run prints the JSON
- * that its migration would send.
+ * The stock xl parses the file: its dry run prints the JSON that its migrate
+ * would send.
  */
-static char *file_config(libxl_ctx *ctx, const char *file, char *err)
+static char *read_file_config(libxl_ctx *ctx, const char *file, char *err)
 {
     const char *stock = xl_stock_path(err, XPC_ERR_LEN);
     char *const argv[] = {
@@ -110,9 +107,9 @@ static char *file_config(libxl_ctx *ctx, const char *file, char *err)
         snprintf(err, XPC_ERR_LEN, "-C %.150s: %s", file, strerror(errno));
         return NULL;
     }
-    text = output_of(argv);
+    text = read_output(argv);
     libxl_domain_config_init(&config);
-    /* Through libxl's own type, so that nothing else can get in. */
+    /* Through libxl's type, so that only a valid configuration is sent. */
     if (text && *text && !libxl_domain_config_from_json(ctx, &config, text))
         json = libxl_domain_config_to_json(ctx, &config);
     if (!json)
@@ -125,8 +122,9 @@ static char *file_config(libxl_ctx *ctx, const char *file, char *err)
 }
 
 char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
-                     const struct migrate_options *o, char err[XPC_ERR_LEN])
+                          const struct migrate_options *o,
+                          char err[XPC_ERR_LEN])
 {
-    return o->config_file ? file_config(ctx, o->config_file, err) :
-           own_config(ctx, domid, o->preserve_domid, err);
+    return o->config_file ? read_file_config(ctx, o->config_file, err) :
+           retrieve_config(ctx, domid, o->preserve_domid, err);
 }

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Domains that an earlier migration has left under one of the names that
- * stock's protocol gives a domain meanwhile.
- */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +56,9 @@ void migrate_warn_leftover(libxl_ctx *ctx, const char *name)
     uint32_t domid;
 
     if (!libxl_name_to_domid(ctx, incoming, &domid))
-        fprintf(stderr, "xl migrate: domain %"PRIu32" here is called %s, as "
-                "the copy that a migration to this host builds: if none is "
-                "under way, destroy it: xl destroy %"PRIu32"\n", domid,
-                xl_plain(incoming), domid);
+        xl_message("migrate", "domain %"PRIu32" here is called %s, as the "
+                   "copy that a migration to this host builds: if none is "
+                   "under way, destroy it: xl destroy %"PRIu32, domid,
+                   incoming, domid);
     free(incoming);
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate's options: the stock ones and those of the precopy policy.
- */
 #include <string.h>
 
 #include "common/xl_options.h"
@@ -101,7 +98,7 @@ static int parse_option(int opt, struct migrate_options *o,
     case OPT_HISTORY:
         return xl_parse_word("precopy-history", optarg, history_names,
                              &o->history, err);
-    case OPT_LIVE:      /* what xm had */
+    case OPT_LIVE:      /* accepted for compatibility with xm */
         return 0;
     case OPT_PROGRESS:
         return xl_parse_word("progress", optarg, progress_names,
@@ -113,8 +110,8 @@ static int parse_option(int opt, struct migrate_options *o,
     }
 }
 
-/* What xl had with some distributions' patches, and what is ours. */
-static int parse_unknown(const char *arg, int opt, char *const *argv,
+/* Names our option for those of patched xls of some distributions. */
+static int refuse_option(const char *arg, int opt, char *const *argv,
                          char *err)
 {
     static const struct {
@@ -134,7 +131,7 @@ static int parse_unknown(const char *arg, int opt, char *const *argv,
     return xl_bad_option("migrate", options, opt, argv, err);
 }
 
-/* Is it an option, or the beginning of one, that stock does not have? */
+/* Whether it is an option that stock lacks, or an abbreviation of one. */
 static bool is_our_option(const char *arg)
 {
     const struct option *o;
@@ -153,8 +150,8 @@ static bool is_our_option(const char *arg)
 }
 
 /*
- * Stock stops looking for options at the domain, and ignores what follows the
- * host. What of ours stands there must not be without effect in silence.
+ * Like stock, option parsing stops at the domain, and what follows the host is
+ * ignored. But refuse one of our own options there instead of ignoring it.
  */
 static int parse_arguments(char *const *argv, struct migrate_options *o,
                            char *err)
@@ -173,7 +170,7 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
     return 0;
 }
 
-/* A stated downtime is enforced, unless the user says otherwise. */
+/* A stated downtime is enforced unless --precopy-strict or --debug is given. */
 static void set_strict(struct migrate_options *o, unsigned int given)
 {
     if (o->params.policy == XPC_POLICY_STOCK ||
@@ -200,13 +197,13 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         if (opt == 'h')
             return 1;
         if (opt == '?' || opt == ':')
-            return parse_unknown(argv[optind - 1], opt, argv, err);
+            return refuse_option(argv[optind - 1], opt, argv, err);
         if (parse_option(opt, o, &given, err))
             return -1;
     }
     if (!xl_precopy_asks_policy(given))
         o->params.policy = XPC_POLICY_STOCK;
-    /* With no option at all, every byte is as the stock xl sends it. */
+    /* Without any option the stream is the same as stock's. */
     if (given && !xl_precopy_given(given, XL_OPT_ZERO_PAGES))
         o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
     o->asks_receiver = xl_precopy_given(given, XL_OPT_CHANNELS) ||

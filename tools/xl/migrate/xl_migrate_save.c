@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What the sender needs of libxl, with libxl behind it.
- */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -17,28 +14,29 @@
 #include "json/migration.h"
 #include "libxl_precopy.h"
 #include "migrate/xl_migrate_save.h"
+#include "migrate/xl_protocol.h"
 #include "migrate/xl_take_back.h"
 #include "xen/saver.h"
 #include "xen/store.h"
 #include "xen/suspend.h"
 
-/* A libxl operation and what else is waited for meanwhile. */
+/* A libxl_domain_suspend() under way. */
 struct save {
     struct sender *s;
-    struct xs_handle *xs;           /* NULL: no progress */
+    struct xs_handle *xs;           /* with watches; NULL: no progress */
     libxl_asyncop_how how;
-    uint64_t looked_ns;             /* when the guest was last looked at */
-    bool given_up;                  /* it has ended */
-    bool aborted;                   /* a user has cancelled it */
+    uint64_t checked_ns;            /* last check of the guest's state */
+    bool given_up;                  /* aborted because the guest has ended */
+    bool aborted;                   /* because of xl migrate-cancel */
     unsigned int request_events;
-    bool other_request;             /* the guest is asked to shut down */
-    bool in_force;                  /* the plug-in has said so, or need not */
+    bool other_request;             /* the pending request is to shut down */
+    bool in_force;                  /* the plug-in is active, or not needed */
     bool done;
     int rc;
 };
 
-#define LOOK_NS UINT64_C(1000000000)
-/* Of the watch on the request to suspend. */
+#define CHECK_NS UINT64_C(1000000000)
+/* Token of the watch on the suspend request. */
 #define REQUEST "request"
 
 static int read_report(struct sender *s)
@@ -54,7 +52,7 @@ static int read_report(struct sender *s)
 
 /* ---- progress --------------------------------------------------------- */
 
-static void watch_open(struct save *v)
+static void open_watches(struct save *v)
 {
     char path[XEN_STORE_PATH_LEN], request[XEN_SUSPEND_PATH_LEN];
 
@@ -70,7 +68,7 @@ static void watch_open(struct save *v)
     }
 }
 
-/* Several iterations may have ended since the last look. */
+/* Several iterations may have ended since the last call. */
 static void show_iterations(struct save *v)
 {
     struct progress *p = v->s->progress;
@@ -91,8 +89,8 @@ static void show_iterations(struct save *v)
     }
 }
 
-/* The plug-in has seen that the guest ignores the suspend request. */
-static void look_overdue(struct save *v)
+/* Aborts if the plug-in reports that the guest ignores the request. */
+static void check_overdue(struct save *v)
 {
     char path[XEN_STORE_PATH_LEN];
     void *value = xs_read(v->xs, XBT_NULL, xen_store_path(path, v->s->domid,
@@ -110,10 +108,10 @@ static void look_overdue(struct save *v)
 }
 
 /*
- * Somebody has cancelled the migration after the guest was asked to suspend:
- * the plug-in waits for libxl then, and can't see it.
+ * Aborts on xl migrate-cancel after the guest was asked to suspend. The
+ * plug-in handles it otherwise, but waits for libxl then.
  */
-static void look_cancelled(struct save *v)
+static void check_cancelled(struct save *v)
 {
     char path[XEN_STORE_PATH_LEN];
     void *value;
@@ -131,11 +129,11 @@ static void look_cancelled(struct save *v)
 }
 
 /*
- * libxl asks the guest to suspend by writing to a node that the guest clears
- * to acknowledge it. An event with the node empty, which is not the watch's
- * first, means that both have happened.
+ * libxl asks the guest to suspend by writing to a node, and the guest clears
+ * it to acknowledge the request. If the node is empty at an event other than
+ * the watch's first, both have happened.
  */
-static void look_at_request(struct save *v)
+static void check_request(struct save *v)
 {
     struct progress *p = v->s->progress;
     char path[XEN_SUSPEND_PATH_LEN];
@@ -157,7 +155,7 @@ static void look_at_request(struct save *v)
         p->acknowledged_ns = clock_now_ns();
 }
 
-static void watch_fired(struct save *v)
+static void handle_watches(struct save *v)
 {
     libxl_precopy_active active;
     bool any = false;
@@ -166,18 +164,18 @@ static void watch_fired(struct save *v)
     while ((event = xs_check_watch(v->xs))) {
         if (event[XS_WATCH_TOKEN] &&
             !strcmp(event[XS_WATCH_TOKEN], REQUEST))
-            look_at_request(v);
+            check_request(v);
         else
             any = true;
         free(event);
     }
-    look_cancelled(v);
+    check_cancelled(v);
     if (!any)
         return;
     if (!libxl_domain_precopy_active(v->s->ctx, v->s->domid, &active))
         progress_set_params(v->s->progress, &active.params);
     show_iterations(v);
-    look_overdue(v);
+    check_overdue(v);
 }
 
 /* ---- the loop --------------------------------------------------------- */
@@ -191,29 +189,29 @@ static void save_done(libxl_ctx *ctx, int rc, void *user)
     v->done = true;
 }
 
-static void on_signal(struct save *v)
+static void handle_signals(struct save *v)
 {
     while (interrupt_take(v->s->interrupt_fd)) {
         progress_break(v->s->progress);
         if (!sender_handle_signal(v->s))
             continue;
         migrate_logger_hold(v->s->logger);
-        /* Not found: it is done, and so taken back afterwards. */
+        /* ERROR_NOTFOUND means that the operation has completed. */
         libxl_ao_abort(v->s->ctx, &v->how);
     }
 }
 
 /*
- * What Xen says of the guest: are these the last pages? And a guest that has
- * ended will never suspend, for which libxl would wait a minute.
+ * Asks Xen for the guest's state, to tell stop-and-copy from an iteration.
+ * Aborts if the guest has ended: libxl would wait a minute for it to suspend.
  */
-static void look_after_guest(struct save *v)
+static void check_guest_state(struct save *v)
 {
     struct sender *s = v->s;
 
-    if (clock_now_ns() - v->looked_ns < LOOK_NS && !progress_due(s->progress))
+    if (clock_now_ns() - v->checked_ns < CHECK_NS && !progress_due(s->progress))
         return;
-    v->looked_ns = clock_now_ns();
+    v->checked_ns = clock_now_ns();
     s->progress->suspended = sender_is_suspended(s) == 1;
     if (s->ended && !v->given_up) {
         v->given_up = true;
@@ -224,11 +222,11 @@ static void look_after_guest(struct save *v)
 }
 
 /*
- * The plug-in says that it is there before libxenguest sends the first page.
- * That the helper loads it was tried beforehand: this is for a helper that was
- * replaced since then.
+ * Aborts if the plug-in has not announced itself in xenstore by the time
+ * libxenguest sends the first page. That the helper loads it was checked
+ * before the migration; this finds a helper that was replaced since.
  */
-static void look_in_force(struct save *v)
+static void check_in_force(struct save *v)
 {
     struct sender *s = v->s;
     libxl_precopy_active active;
@@ -240,8 +238,8 @@ static void look_in_force(struct save *v)
         !read_report(s))
         return;
     progress_break(s->progress);
-    fprintf(stderr, "migration sender: the save helper does not keep to the "
-            "policy: giving up.\n");
+    fprintf(stderr, SENDER "the save helper does not keep to the policy: "
+            "giving up.\n");
     free(s->report->text);
     s->report->text = xl_asprintf("failed: the save helper does not keep to "
                                   "the policy: reinstall xen-precopy");
@@ -253,12 +251,12 @@ static void look_in_force(struct save *v)
 }
 
 #define OWN_FDS 2
-/* By then libxl has started its helper: see transport_start(). */
+/* libxl has started its helper by then, see transport_open(). */
 #define START_NS (2 * UINT64_C(1000000000))
 
 /*
- * One round: waits for libxl, a signal or news of the progress. *fds grows
- * as libxl wants. Returns 0 or a libxl error.
+ * Waits once for events of libxl, signals and xenstore, and handles them. *fds
+ * is enlarged as libxl needs. Returns 0 or a libxl error.
  */
 static int poll_once(struct save *v, struct pollfd **fds, int *room)
 {
@@ -295,20 +293,20 @@ static int poll_once(struct save *v, struct pollfd **fds, int *room)
     gettimeofday(&now, NULL);
     libxl_osevent_afterpoll(v->s->ctx, nr, *fds + OWN_FDS, now);
     if ((*fds)[0].revents)
-        on_signal(v);
+        handle_signals(v);
     if ((*fds)[1].revents)
-        watch_fired(v);
-    look_after_guest(v);
-    look_in_force(v);
+        handle_watches(v);
+    check_guest_state(v);
+    check_in_force(v);
     progress_tick(v->s->progress, v->s->t.pid);
     return 0;
 }
 
 /*
- * When the save helper dies while libxl waits for the guest to suspend, libxl
- * (4.17) leaves its watch and its timer registered, in memory that it has
- * freed: no event may be waited for in that context any more, nor may it be
- * freed. It is kept where a leak checker can see it.
+ * If the save helper dies while libxl waits for the guest to suspend, libxl
+ * (4.17) leaves its watch and timer registered in memory that it has freed.
+ * The context must then neither be used for events nor freed. Keep it
+ * reachable for leak checkers.
  */
 static void renew_ctx(struct sender *s)
 {
@@ -322,17 +320,17 @@ static void renew_ctx(struct sender *s)
 }
 
 /*
- * What has come meanwhile: a request to suspend must not be missed. xenstored
- * sends what has happened before it answers.
+ * Handles the watch events that are still to come, so that no suspend request
+ * is missed: xenstored sends them before the answer to a read.
  */
-static void after_failure(struct save *v)
+static void catch_up(struct save *v)
 {
     xen_suspend_pending(v->xs, v->s->domid);
-    watch_fired(v);
+    handle_watches(v);
     show_iterations(v);
 }
 
-/* Somebody has begun to save the domain since it was looked at. */
+/* Another program has begun to save the domain since the check. */
 static void set_refused(struct sender *s)
 {
     struct xpc_report *r = s->report;
@@ -361,7 +359,7 @@ static int save(struct sender *s)
 
     if (!fds)
         return ERROR_NOMEM;
-    /* Which the plug-in takes for "send", and counts them. */
+    /* The plug-in treats this as "send", and counts zero pages. */
     if (s->count_zero_pages)
         params.zero_pages = XPC_ZERO_PAGES_AUTO;
     rc = libxl_domain_live_migrate(s->ctx, s->domid, s->t.send_fd,
@@ -369,12 +367,9 @@ static int save(struct sender *s)
     if (rc == ERROR_LOCK_FAIL)
         set_refused(s);
     if (rc) goto out;
-    watch_open(&v);
+    open_watches(&v);
     while (!v.done) {
-        /*
-         * Out of memory, it can only be: the operation goes on without us and
-         * can't be left alone, so try again.
-         */
+        /* Probably out of memory. The operation continues, so try again. */
         if (poll_once(&v, &fds, &room))
             nanosleep(&step, NULL);
         if (clock_now_ns() - begun_ns > START_NS)
@@ -382,7 +377,7 @@ static int save(struct sender *s)
     }
     rc = v.rc;
     if (v.xs && rc)
-        after_failure(&v);
+        catch_up(&v);
     if (rc)
         renew_ctx(s);
 

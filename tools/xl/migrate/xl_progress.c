@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What a user sees while the guest is being copied.
- */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +11,7 @@
 #include "json/migration.h"
 #include "migrate/xl_progress.h"
 
-/* A long iteration says how far it is as often as this. */
+/* Interval between lines about a long iteration. */
 #define TICK_NS UINT64_C(2000000000)
 #define TICK_REDRAW_NS UINT64_C(500000000)
 
@@ -39,8 +36,8 @@ void progress_break(struct progress *p)
     p->open = false;
 }
 
-/* final: the line stays when the next one comes. */
-static void show(struct progress *p, const char *line, bool final)
+/* final: the line is not to be overwritten by the next one. */
+static void show_line(struct progress *p, const char *line, bool final)
 {
     if (p->redraw)
         fprintf(stderr, "\r%s\033[K", line);
@@ -53,7 +50,9 @@ static void show(struct progress *p, const char *line, bool final)
     p->last_ns = clock_now_ns();
 }
 
-/* One line of JSON: an event's name and the members of an object. */
+/*
+ * Prints an object as one line of JSON with the event's name added. Frees it.
+ */
 static void show_json(struct progress *p, const char *event, char *object)
 {
     if (object)
@@ -63,7 +62,7 @@ static void show_json(struct progress *p, const char *event, char *object)
     p->last_ns = clock_now_ns();
 }
 
-static uint64_t time_left(const struct progress *p)
+static uint64_t duration_left(const struct progress *p)
 {
     uint64_t elapsed = clock_now_ns() - p->begun_ns;
 
@@ -71,7 +70,7 @@ static uint64_t time_left(const struct progress *p)
            p->params.duration_ns - elapsed : 0;
 }
 
-/* ", 42.0 s left", or nothing when there is no limit. */
+/* ", 42.0 s left", or empty if the duration is not limited. */
 static const char *left_text(const struct progress *p, char *buf, size_t len,
                              uint64_t left_ns)
 {
@@ -83,8 +82,8 @@ static const char *left_text(const struct progress *p, char *buf, size_t len,
     return buf;
 }
 
-void progress_set_frames(struct progress *p, uint64_t iteration, uint64_t done,
-                     uint64_t total)
+void progress_set_frames(struct progress *p, uint64_t iteration,
+                         uint64_t done, uint64_t total)
 {
     if (!p->iteration)
         p->begun_ns = clock_now_ns();
@@ -113,7 +112,7 @@ void progress_show_iteration(struct progress *p, const struct xpc_iteration *it)
              xpc_format_time(took, it->duration_ns), rate, it->dirty_pages,
              xpc_format_time(predicted, it->decision.predicted_downtime_ns),
              left_text(p, left, sizeof(left), it->decision.time_left_ns));
-    show(p, line, false);
+    show_line(p, line, false);
 }
 
 void progress_set_params(struct progress *p, const struct xpc_params *params)
@@ -131,16 +130,16 @@ void progress_set_params(struct progress *p, const struct xpc_params *params)
     }
     progress_break(p);
     snprintf(line, sizeof(line), "changed: %s", changes);
-    show(p, line, true);
+    show_line(p, line, true);
 }
 
 /* ---- the middle of an iteration --------------------------------------- */
 
 /*
- * Bytes written so far by the save helper: our last child, which is not the
- * transport. 0: not known.
+ * Bytes that the save helper has written, 0 if unknown. It is the last child
+ * of this process, apart from the transport.
  */
-static uint64_t helper_bytes(pid_t not_helper)
+static uint64_t helper_bytes(pid_t transport)
 {
     long pid, last = 0;
     char path[64];
@@ -152,7 +151,7 @@ static uint64_t helper_bytes(pid_t not_helper)
     if (!children)
         return 0;
     while (fscanf(children, "%ld", &pid) == 1) {
-        if (pid != not_helper)
+        if (pid != transport)
             last = pid;
     }
     fclose(children);
@@ -160,9 +159,9 @@ static uint64_t helper_bytes(pid_t not_helper)
 }
 
 /*
- * How far the iteration is, in percent. In the first one libxenguest counts
- * all of the guest's address space, holes and all, and bytes tell better,
- * unless most pages are zero and left out.
+ * How much of the iteration has been sent, in percent. In the first one
+ * libxenguest counts the holes of the guest's address space too, so bytes are
+ * more accurate, unless most pages are zero and not sent.
  */
 static unsigned int percent(const struct progress *p, uint64_t bytes)
 {
@@ -175,17 +174,17 @@ static unsigned int percent(const struct progress *p, uint64_t bytes)
     return part < 1 ? part * 100 : 100;
 }
 
-/* libxl gives the guest so long to acknowledge, and again to suspend. */
+/* libxl's timeout for the acknowledgement, and again for the suspend. */
 #define LIBXL_PATIENCE_NS UINT64_C(60000000000)
 
-/* Since when, then, the guest is waited for; 0: it is not. */
+/* When the wait for the guest began, 0 if it is not waited for. */
 static uint64_t waits_since(const struct progress *p)
 {
     return p->suspended ? 0 :
            p->acknowledged_ns ? p->acknowledged_ns : p->asked_ns;
 }
 
-static void tick_waiting(struct progress *p)
+static void show_suspend_wait(struct progress *p)
 {
     uint64_t waited = clock_now_ns() - waits_since(p);
     char line[LINE_LEN];
@@ -201,11 +200,11 @@ static void tick_waiting(struct progress *p)
              "%"PRIu64"", p->acknowledged_ns ? "suspend" :
              "acknowledge the request to suspend", waited / 1000000000,
              LIBXL_PATIENCE_NS / 1000000000);
-    show(p, line, false);
+    show_line(p, line, false);
 }
 
 void progress_show_wait(struct progress *p, uint64_t waited_ns,
-                          uint64_t left_ns)
+                        uint64_t left_ns)
 {
     char waited[XPC_UNIT_LEN], left[XPC_UNIT_LEN], line[LINE_LEN];
 
@@ -221,16 +220,16 @@ void progress_show_wait(struct progress *p, uint64_t waited_ns,
     snprintf(line, sizeof(line), "waiting for the guest to suspend, to resume "
              "it: %s, %s left", xpc_format_time(waited, waited_ns),
              xpc_format_time(left, left_ns));
-    show(p, line, false);
+    show_line(p, line, false);
 }
 
-static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
+static void show_sending(struct progress *p, uint64_t elapsed, uint64_t bytes)
 {
     char sent[XPC_UNIT_LEN + 16] = "", unit[XPC_UNIT_LEN],
          time[XPC_UNIT_LEN], left[64], line[LINE_LEN];
 
     xpc_format_time(time, elapsed);
-    left_text(p, left, sizeof(left), time_left(p));
+    left_text(p, left, sizeof(left), duration_left(p));
     if (bytes)
         snprintf(sent, sizeof(sent), ", %s in all",
                  xpc_format_bytes(unit, bytes));
@@ -240,7 +239,7 @@ static void tick_text(struct progress *p, uint64_t elapsed, uint64_t bytes)
     else
         snprintf(line, sizeof(line), "iteration %"PRIu64": %u%% sent%s, "
                  "%s%s", p->iteration, percent(p, bytes), sent, time, left);
-    show(p, line, false);
+    show_line(p, line, false);
 }
 
 bool progress_due(const struct progress *p)
@@ -251,19 +250,19 @@ bool progress_due(const struct progress *p)
            clock_now_ns() >= p->last_ns + tick_ns;
 }
 
-void progress_tick(struct progress *p, pid_t not_helper)
+void progress_tick(struct progress *p, pid_t transport)
 {
     uint64_t elapsed = clock_now_ns() - p->begun_ns, bytes;
 
     if (!progress_due(p))
         return;
     if (waits_since(p)) {
-        tick_waiting(p);
+        show_suspend_wait(p);
         return;
     }
-    bytes = helper_bytes(not_helper);
+    bytes = helper_bytes(transport);
     if (p->mode != PROGRESS_JSON) {
-        tick_text(p, elapsed, bytes);
+        show_sending(p, elapsed, bytes);
         return;
     }
     show_json(p, "sending", xl_asprintf(

@@ -5,6 +5,10 @@
 #ifndef XL_MIGRATE_XL_PROTOCOL_H
 #define XL_MIGRATE_XL_PROTOCOL_H
 
+/* Prefixes of the messages of both ends, as stock's. */
+#define SENDER "migration sender: "
+#define RECEIVER "migration target: "
+
 /* What the receiver sends first. */
 #define MIGRATE_BANNER \
     "xl migration receiver ready, send binary domain data.\n"

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The report of a migration as a text for people.
- */
 #include <inttypes.h>
 #include <string.h>
 
@@ -37,7 +34,7 @@ static const char *outcome_text(const struct xpc_report *r)
     return outcome_texts[r->outcome];
 }
 
-/* What was broken off took no time that would say anything: 0. */
+/* duration_ns 0: it was broken off, so there is no rate. */
 static void print_row(FILE *out, const char *what, uint64_t pages,
                       uint64_t bytes, uint64_t duration_ns)
 {
@@ -74,7 +71,7 @@ static void print_iterations(FILE *out, const struct xpc_report *r)
     }
 }
 
-/* A user who states what is far from the truth is told it. */
+/* Warns if the stated bandwidth is far from the measured one. */
 static void print_bandwidth(FILE *out, const struct xpc_report *r)
 {
     uint64_t stated = r->params.bandwidth_bytes_per_s;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The report of a migration as a file for programs.
- *
- * A regular file appears, or is replaced, whole, under the name that symbolic
- * links lead to and with the mode and the owner that it had. All else is
- * written to and stays what it is: devices, pipes, and descriptors of ours by
- * a name such as /dev/stdout.
+ * A regular file is created or replaced as a whole, at the place that symbolic
+ * links lead to, and keeps its mode and owner. Everything else is written in
+ * place: devices, pipes, and descriptors of this process such as /dev/stdout.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -22,15 +19,15 @@
 
 #define LINKS_MAX 40
 
-/* dir/name, or name alone where that begins at the root. malloc()ed. */
-static char *join(const char *dir, const char *name)
+/* dir/name, or name if that is absolute. malloc()ed. */
+static char *join_path(const char *dir, const char *name)
 {
     if (*name == '/')
         return xl_asprintf("%s", name);
     return xl_asprintf("%s%s%s", dir, strcmp(dir, "/") ? "/" : "", name);
 }
 
-/* The number of a descriptor of ours that has this name; -1: it is none. */
+/* The descriptor of this process that dir/name is, or -1. */
 static int own_fd(const char *dir, const char *name)
 {
     char fds[64];
@@ -42,11 +39,11 @@ static int own_fd(const char *dir, const char *name)
 }
 
 /*
- * Follows path, link by link, to the file that is meant, which need not exist.
- * Returns its path, malloc()ed, with *fd_r the descriptor of ours that it is,
- * or -1. NULL with errno when it leads nowhere.
+ * Follows symbolic links to the file, which need not exist. Returns its path,
+ * malloc()ed, with *fd_r the descriptor of this process that it is, or -1.
+ * Returns NULL with errno if there is no such directory.
  */
-static char *follow(const char *path, int *fd_r)
+static char *follow_links(const char *path, int *fd_r)
 {
     char *now = xl_asprintf("%s", path), *slash, *next;
     char dir[PATH_MAX], target[PATH_MAX];
@@ -56,14 +53,14 @@ static char *follow(const char *path, int *fd_r)
     while (links--) {
         slash = strrchr(now, '/');
         if (slash && !slash[1])
-            return now;         /* a directory, or an error when opened */
+            return now;         /* ends in a slash: a directory */
         if (slash)
             *slash = 0;
         if (!realpath(!slash ? "." : *now ? now : "/", dir)) {
             free(now);
             return NULL;
         }
-        next = join(dir, slash ? slash + 1 : now);
+        next = join_path(dir, slash ? slash + 1 : now);
         *fd_r = own_fd(dir, slash ? slash + 1 : now);
         free(now);
         now = next;
@@ -71,7 +68,7 @@ static char *follow(const char *path, int *fd_r)
         if (n < 0)
             return now;
         target[n] = 0;
-        next = join(dir, target);
+        next = join_path(dir, target);
         free(now);
         now = next;
     }
@@ -81,10 +78,10 @@ static char *follow(const char *path, int *fd_r)
 }
 
 /*
- * A file beside the one wanted: of a new one the usual mode, else all that
- * the old one has. -1 where that can't be.
+ * Creates a temporary file beside the target, with the mode and owner of the
+ * old file, if there is one. Returns -1 if that is not possible.
  */
-static int open_beside(struct report_file *rf, const struct stat *old)
+static int open_temporary(struct report_file *rf, const struct stat *old)
 {
     mode_t mask = umask(077);
     int fd;
@@ -111,7 +108,7 @@ static int open_target(struct report_file *rf)
     int fd = -1, own = -1;
     bool there;
 
-    rf->target = follow(rf->path, &own);
+    rf->target = follow_links(rf->path, &own);
     if (!rf->target)
         return -1;
     if (own >= 0)
@@ -121,9 +118,9 @@ static int open_target(struct report_file *rf)
         errno = EISDIR;
         return -1;
     }
-    /* Another name of the same file is to show the same. */
+    /* A file with several hard links is written in place. */
     if (!there || (S_ISREG(st.st_mode) && st.st_nlink == 1))
-        fd = open_beside(rf, there ? &st : NULL);
+        fd = open_temporary(rf, there ? &st : NULL);
     if (fd >= 0 || !there)
         return fd;
     rf->truncate = S_ISREG(st.st_mode);
@@ -131,7 +128,7 @@ static int open_target(struct report_file *rf)
 }
 
 int report_file_open(struct report_file *rf, const char *path,
-                char err[XPC_ERR_LEN])
+                     char err[XPC_ERR_LEN])
 {
     int fd;
 
@@ -161,7 +158,7 @@ int report_file_close(struct report_file *rf, const struct xpc_report *report)
     if (report)
         json = xpc_to_json(&xpc_report_type, report, true);
     if (json) {
-        /* It may be where our standard output goes. */
+        /* The file may be our standard output. */
         fflush(stdout);
         ok = (!rf->truncate || !ftruncate(fileno(rf->f), 0)) &&
              fputs(json, rf->f) >= 0;
@@ -171,8 +168,8 @@ int report_file_close(struct report_file *rf, const struct xpc_report *report)
     if (ok && rf->tmp)
         ok = !rename(rf->tmp, rf->target);
     if (report && !ok)
-        fprintf(stderr, "xl migrate: the report can't be written to %s: %s\n",
-                rf->path, strerror(errno));
+        xl_message("migrate", "the report can't be written to %s: %s",
+                   rf->path, strerror(errno));
     if (!ok && rf->tmp)
         unlink(rf->tmp);
     free(json);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sender's side of the xl migrate protocol, for a stock xl
- * migrate-receive.
+ * The source's side of the protocol of stock xl migrate-receive:
  *
  *   receiver: banner
  *   sender:   header, configuration, libxl's migration stream
  *   receiver: ready
- *   sender:   go                     from here on the target may run it
- *   receiver: report, one byte       0: runs on the target
- *   receiver: go                     after a failure: the sender may have it
+ *   sender:   go                     from here on the target may run the guest
+ *   receiver: report, one byte       0: it runs on the target
+ *   receiver: go                     else: the source may resume it
  *
- * Over channels (xl_channels.h) the sender's part of it, from the header on,
- * is in their frames.
+ * Over channels (xl_channels.h) the sender's messages are in frames, from the
+ * header on.
  *
- * Until all of "go" is written the guest can be taken back, afterwards only
- * when the receiver gives it back.
+ * Until "go" has been written completely the guest can be taken back,
+ * afterwards only if the receiver gives it back.
  */
 #include <endian.h>
 #include <errno.h>
@@ -34,7 +33,7 @@
 #include "migrate/xl_sender_report.h"
 #include "xen/lock.h"
 
-/* These three are sent with their NUL. */
+/* Messages on the wire include the NUL. */
 static const char ready[] = "domain received, ready to unpause";
 static const char go[] = "domain is yours, you are cleared to unpause";
 static const char report[] = "my copy unpause results are as follows";
@@ -44,9 +43,9 @@ struct save_header {
     uint32_t byteorder;
     uint32_t mandatory_flags;
     uint32_t optional_flags;
-    uint32_t optional_len;      /* of what follows: length, configuration */
+    uint32_t optional_len;      /* of the length and configuration below */
 };
-_Static_assert(sizeof(struct save_header) == MIGRATE_HEADER_SIZE, "on the wire");
+_Static_assert(sizeof(struct save_header) == MIGRATE_HEADER_SIZE, "no gaps");
 #define HEADER_MAGIC "Xen saved domain, xl format\n \0 \r"
 #define HEADER_BYTEORDER 0x01020304u
 #define HEADER_JSON 1u
@@ -84,8 +83,8 @@ static void rename_back(struct sender *s)
 }
 
 /*
- * The guest is suspended here and the target is restoring: use the time. It
- * must have another name before the target may take this one.
+ * Renames the suspended domain, while the target is restoring it, so that the
+ * target can use the name.
  */
 static int rename_away(struct sender *s)
 {
@@ -100,8 +99,8 @@ static int rename_away(struct sender *s)
     return -1;
 }
 
-/* Has the receiver left after its last word? Then it can't take anything. */
-static bool hung_up(const struct sender *s)
+/* Whether the receiver has closed the connection after its last message. */
+static bool has_hung_up(const struct sender *s)
 {
     struct pollfd fd = { .fd = s->t.recv_fd, .events = POLLIN };
 
@@ -120,19 +119,20 @@ static int send_go(struct sender *s)
 }
 
 /*
- * Gives the guest away. A "go" of which the last byte could not be written
- * was never given: the receiver takes nothing less than all of it.
+ * Tells the target to start the guest. If "go" could not be written
+ * completely, the receiver ignores it, and the guest still belongs to the
+ * source.
  */
-static int give_go(struct sender *s)
+static int permit_start(struct sender *s)
 {
-    if (sender_take_signals(s) || s->interrupted || hung_up(s))
+    if (sender_take_signals(s) || s->interrupted || has_hung_up(s))
         return -1;
     guard_tell(&s->guard, GUARD_GO);
     fprintf(stderr, SENDER "Giving target permission to start.\n");
     s->go_ns = clock_now_ns();
     if (!send_go(s)) {
         s->told_to_go = true;
-        s->deadline_ns = 0;     /* from here on there is no way back */
+        s->deadline_ns = 0;     /* it can't be taken back any more */
         return 0;
     }
     guard_tell(&s->guard, GUARD_HERE);
@@ -140,6 +140,7 @@ static int give_go(struct sender *s)
     return -1;
 }
 
+/* Whether the guest has ended by itself, with a message. */
 static bool has_ended(const struct sender *s)
 {
     if (s->ended)
@@ -148,7 +149,7 @@ static bool has_ended(const struct sender *s)
     return s->ended;
 }
 
-/* The target has not got it and never will: it runs on here. */
+/* Resumes the guest on the source; the target must never start it. */
 static int take_back(struct sender *s, int status)
 {
     int rc;
@@ -170,7 +171,8 @@ static int take_back(struct sender *s, int status)
     return MIGRATE_UNKNOWN;
 }
 
-static int unknown(struct sender *s)
+/* Nobody can tell whether the target runs the guest. */
+static int report_unknown(struct sender *s)
 {
     s->ops->read_report(s);
     fprintf(stderr,
@@ -184,8 +186,8 @@ static int unknown(struct sender *s)
     return MIGRATE_UNKNOWN;
 }
 
-/* The target could not start it: has it given it back? */
-static int target_failed(struct sender *s, int code)
+/* The target could not start the guest. Takes it back if it is allowed to. */
+static int handle_target_failure(struct sender *s, int code)
 {
     int status;
 
@@ -193,7 +195,7 @@ static int target_failed(struct sender *s, int code)
             code);
     if (sender_expect(s, s->t.recv_fd, go, sizeof(go),
                       "permission for sender to resume"))
-        return unknown(s);
+        return report_unknown(s);
     s->told_to_go = false;
     guard_tell(&s->guard, GUARD_HERE);
     fprintf(stderr, SENDER "Trying to resume at our end.\n");
@@ -204,43 +206,45 @@ static int target_failed(struct sender *s, int code)
     return status;
 }
 
-/* It runs on the target: here is nothing of worth. */
-static void gone_over(struct sender *s)
+/* The guest runs on the target. */
+static void destroy_source(struct sender *s)
 {
-    s->ops->read_report(s);     /* it goes with the domain */
+    s->ops->read_report(s);     /* xenstore loses it with the domain */
     if (s->ops->destroy(s))
         fprintf(stderr, SENDER "can't destroy the domain here: destroy %s by "
                 "hand, and never resume it.\n",
                 s->away_name ? s->away_name : "it");
 }
 
-static int after_go(struct sender *s)
+/* From "go" to the target's answer. Returns the exit status. */
+static int wait_for_result(struct sender *s)
 {
     signed char code;
     uint64_t started_ns;
 
     if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
                       "success/failure report message"))
-        return unknown(s);
+        return report_unknown(s);
     /*
-     * It has been tried by now. How it went is a byte of its own, which TCP may
-     * hold back for 40 ms until that message is acknowledged.
+     * The target has started the guest, or failed to. The status is a byte of
+     * its own, which TCP may delay by 40 ms until this message is
+     * acknowledged.
      */
     started_ns = clock_now_ns();
     if (sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
-        return unknown(s);
+        return report_unknown(s);
     if (code)
-        return target_failed(s, code);
+        return handle_target_failure(s, code);
     s->started_ns = started_ns;
     guard_tell(&s->guard, GUARD_THERE);
     fprintf(stderr, SENDER "Target reports successful startup.\n");
-    gone_over(s);
+    destroy_source(s);
     fprintf(stderr, "Migration successful.\n");
     return MIGRATE_OK;
 }
 
-/* libxl could not do it: whose will was that? */
-static int save_failed(struct sender *s, int rc)
+/* Finds the exit status for a save that did not succeed, and cleans up. */
+static int handle_save_failure(struct sender *s, int rc)
 {
     int status;
 
@@ -265,10 +269,10 @@ static int save_failed(struct sender *s, int rc)
 }
 
 /*
- * Until when the target may be told to go: afterwards it would start the guest
- * too late. The plug-in's report knows since when the guest stands still; no
- * report, no promise. Reading it takes no time from the guest, for which the
- * target is not ready yet.
+ * With strict: sets the time by which "go" must be sent for the guest to start
+ * within its maximum downtime. The suspend time is in the plug-in's report;
+ * without it there is no limit. The target is still restoring, so reading it
+ * here does not add to the downtime.
  */
 static void set_deadline(struct sender *s)
 {
@@ -284,8 +288,8 @@ static void set_deadline(struct sender *s)
                      (max > prior.start_ns ? max - prior.start_ns : 0);
 }
 
-/* To a receiver that says that it is one. */
-static int begin(struct sender *s)
+/* From the banner to the configuration. */
+static int start_stream(struct sender *s)
 {
     if (!s->greeted &&
         sender_expect(s, s->t.recv_fd, MIGRATE_BANNER,
@@ -294,8 +298,8 @@ static int begin(struct sender *s)
     if (s->channels && channels_begin(s))
         return -1;
     /*
-     * libxl can't begin with a guest that has ended meanwhile, and a receiver
-     * (4.17) that has the header and then no stream at all crashes.
+     * libxl can't save a guest that has ended meanwhile, and a receiver (4.17)
+     * crashes if it gets a header and then no stream.
      */
     s->ops->check_guest(s);
     if (has_ended(s))
@@ -303,7 +307,7 @@ static int begin(struct sender *s)
     return send_header(s);
 }
 
-static int save(struct sender *s)
+static int run_save(struct sender *s)
 {
     int rc;
 
@@ -319,18 +323,18 @@ static int save(struct sender *s)
     return rc;
 }
 
-static int run(struct sender *s)
+static int run_protocol(struct sender *s)
 {
     int status = MIGRATE_FAILED;
     int rc;
 
-    if (begin(s))
+    if (start_stream(s))
         return s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
 
     guard_tell(&s->guard, GUARD_HERE);
-    rc = save(s);
+    rc = run_save(s);
     if (rc)
-        return save_failed(s, rc);
+        return handle_save_failure(s, rc);
 
     /* The guest is suspended. */
     s->saved_ns = clock_now_ns();
@@ -343,9 +347,9 @@ static int run(struct sender *s)
         goto back;
     s->ready_ns = clock_now_ns();
     fprintf(stderr, SENDER "Target has acknowledged transfer.\n");
-    if (give_go(s))
+    if (permit_start(s))
         goto back;
-    return after_go(s);
+    return wait_for_result(s);
 
  back:
     s->deadline_ns = 0;
@@ -361,11 +365,11 @@ static int run(struct sender *s)
 /* ---- the end --------------------------------------------------------- */
 
 /*
- * Taken back when the target had it all, or was about to: it destroys its copy
- * and then gives us its "go". A stock receiver that can't speak to us any more
- * exits instead, and leaves the copy.
+ * After the guest was taken back from a target that had all of it: the target
+ * destroys its copy and then sends "go". A stock receiver that can't write to
+ * us any more exits instead, and leaves the copy.
  */
-static void say_copy(struct sender *s)
+static void warn_of_copy(struct sender *s)
 {
     s->copy_left = s->copy_left &&
                    !transport_ended_with(&s->t, go, sizeof(go));
@@ -375,7 +379,7 @@ static void say_copy(struct sender *s)
                 "it there.\n", s->name);
 }
 
-/* How long a receiver may take to say the next word, as it ends. */
+/* Time for each message of a receiver that is ending. */
 #define LEAVE_MS (60 * 1000)
 
 int sender_stand_in(struct sender *s, int message)
@@ -385,23 +389,24 @@ int sender_stand_in(struct sender *s, int message)
     s->orphaned = true;
     switch (message) {
     case GUARD_UNTOUCHED:
-        fprintf(stderr, SENDER "xl was killed before the domain was touched.\n");
+        fprintf(stderr, SENDER "xl was killed before the domain was "
+                "touched.\n");
         status = MIGRATE_FAILED;
         break;
     case GUARD_GO:
         fprintf(stderr, SENDER "xl was killed as the target was told to "
                 "start the domain.\nWaiting for its answer.\n");
         s->told_to_go = true;
-        status = after_go(s);
+        status = wait_for_result(s);
         break;
     case GUARD_THERE:
         fprintf(stderr, SENDER "xl was killed: removing the domain here, it "
                 "runs on the target.\n");
-        gone_over(s);
+        destroy_source(s);
         status = MIGRATE_OK;
         break;
     case GUARD_LATE:
-        /* xl does, or has done, all else. */
+        /* xl does the rest. */
         s->asked = true;
         return take_back(s, MIGRATE_FAILED);
     default:
@@ -413,14 +418,14 @@ int sender_stand_in(struct sender *s, int message)
     }
     sender_complete_report(s, status);
     transport_drain(&s->t, LEAVE_MS);
-    say_copy(s);
+    warn_of_copy(s);
     free(s->away_name);
     s->away_name = NULL;
     return status;
 }
 
-/* Tells of it, and ends what leads to the target. */
-static int end(struct sender *s, int status)
+/* Completes the report and ends the connections. */
+static int finish(struct sender *s, int status)
 {
     bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
@@ -428,7 +433,7 @@ static int end(struct sender *s, int status)
     channels_close(s);
     transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);
     channels_free(s);
-    say_copy(s);
+    warn_of_copy(s);
     free(s->away_name);
     s->away_name = NULL;
     return status;
@@ -436,10 +441,10 @@ static int end(struct sender *s, int status)
 
 int sender_run(struct sender *s)
 {
-    return end(s, run(s));
+    return finish(s, run_protocol(s));
 }
 
 int sender_give_up(struct sender *s)
 {
-    return end(s, s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED);
+    return finish(s, s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED);
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * How the sender reads and writes: with an eye on signals, and on the time.
- */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -12,13 +9,14 @@
 #include "channels/wire.h"
 #include "common/xl_interrupt.h"
 #include "json/migration.h"
+#include "migrate/xl_protocol.h"
 #include "migrate/xl_sender_io.h"
 
 bool sender_handle_signal(struct sender *s)
 {
     if (s->told_to_go) {
-        fprintf(stderr, SENDER "too late to interrupt: the target has been told "
-                "to start the domain. Waiting for its answer.\n");
+        fprintf(stderr, SENDER "too late to interrupt: the target has been "
+                "told to start the domain. Waiting for its answer.\n");
         return false;
     }
     if (s->interrupted) {
@@ -40,10 +38,7 @@ bool sender_take_signals(struct sender *s)
     return stop;
 }
 
-/*
- * Milliseconds until the promise would be broken, or patience is at its end,
- * for poll(); -1: there is neither.
- */
+/* Milliseconds to the next deadline, for poll(); -1: there is none. */
 static int time_left_ms(const struct sender *s)
 {
     uint64_t now = clock_now_ns(), until = s->deadline_ns;
@@ -68,8 +63,8 @@ void sender_break_off(struct sender *s, int reason)
             "downtime");
 }
 
-/* Is it too late to keep the promise by going on? */
-static bool too_late(struct sender *s)
+/* Breaks the migration off at its deadline; returns true then. */
+static bool is_too_late(struct sender *s)
 {
     if (!s->deadline_ns || clock_now_ns() < s->deadline_ns)
         return false;
@@ -78,9 +73,9 @@ static bool too_late(struct sender *s)
 }
 
 /*
- * Between the receiver's answer and its end the further connections say
- * nothing, and what they carry is only known to have come when the receiver is
- * ready. How many there are to wait for.
+ * Fills fds with the further connections. Their receivers send nothing after
+ * the answer, so input on one means that it has ended, which matters until
+ * "go" has been sent. Returns how many there are.
  */
 static unsigned int watch_further(const struct sender *s, struct pollfd *fds)
 {
@@ -93,7 +88,7 @@ static unsigned int watch_further(const struct sender *s, struct pollfd *fds)
     return nr;
 }
 
-static bool any_ended(const struct pollfd *fds, unsigned int nr)
+static bool has_any_ended(const struct pollfd *fds, unsigned int nr)
 {
     for (unsigned int i = 0; i < nr; i++) {
         if (!fds[i].revents)
@@ -109,7 +104,7 @@ bool sender_further_ended(const struct sender *s)
     struct pollfd fds[CHANNELS_MAX];
     unsigned int nr = watch_further(s, fds);
 
-    return nr && poll(fds, nr, 0) > 0 && any_ended(fds, nr);
+    return nr && poll(fds, nr, 0) > 0 && has_any_ended(fds, nr);
 }
 
 #define OWN_FDS 2
@@ -128,20 +123,20 @@ int sender_wait(struct sender *s, int fd, short events)
                 continue;
             return -1;
         }
-        if (too_late(s))
+        if (is_too_late(s))
             return -1;
         if (fds[1].revents && sender_take_signals(s))
             return -1;
         if (fds[0].revents)
             return 0;
-        if (any_ended(fds + OWN_FDS, further))
+        if (has_any_ended(fds + OWN_FDS, further))
             return -1;
         if (s->patience_ns && clock_now_ns() >= s->patience_ns)
             return -1;
     }
 }
 
-/* A pipe that is ready takes PIPE_BUF bytes at once without blocking. */
+/* A pipe that is ready takes PIPE_BUF bytes without blocking. */
 int sender_write(struct sender *s, int fd, const void *data, size_t len,
                  const char *what)
 {

@@ -97,9 +97,6 @@ struct sender {
     struct migrate_logger *logger;
 };
 
-/* Prefix of the sender's messages, as stock's. */
-#define SENDER "migration sender: "
-
 /*
  * Handles a signal according to the state of the migration, with a message.
  * Returns true if the migration is to be given up.

@@ -23,7 +23,7 @@ static void set_reason(struct xpc_report *r, const char *reason,
     r->text = xl_asprintf("%s", text);
 }
 
-/* How long the guest stood still, wherever it runs now. */
+/* The downtime, whichever host the guest runs on now. */
 static void set_downtime(struct sender *s)
 {
     struct xpc_report *r = s->report;
@@ -41,8 +41,8 @@ static void set_downtime(struct sender *s)
         r->actual_downtime_ns = end - r->suspended_ns;
 }
 
-/* A promise that could not be kept, as the front end saw it. */
-static void set_broken(struct sender *s)
+/* The reason why the sender broke the migration off. */
+static void set_broken_off(struct sender *s)
 {
     struct xpc_report *r = s->report;
     char a[XPC_UNIT_LEN], text[256];
@@ -64,7 +64,7 @@ static void set_broken(struct sender *s)
     set_reason(r, xpc_reason_names[s->broken], text);
 }
 
-/* What became of a guest that was slow to suspend, or may become of it. */
+/* Adds what became of a guest that was slow to suspend. */
 static void add_late(struct sender *s)
 {
     struct xpc_report *r = s->report;
@@ -111,7 +111,7 @@ void sender_complete_report(struct sender *s, int status)
         [MIGRATE_INTERRUPTED] = XPC_OUTCOME_INTERRUPTED,
     };
     struct xpc_report *r = s->report;
-    int plugin = r->outcome;
+    int plugin = r->outcome;        /* as the plug-in reported it */
 
     r->outcome = outcomes[status];
     r->domid = s->domid;
@@ -132,7 +132,7 @@ void sender_complete_report(struct sender *s, int status)
         set_reason(r, "error", "the guest could not be resumed: it is "
                    "suspended on the source");
     else if (s->broken)
-        set_broken(s);
+        set_broken_off(s);
     else if (s->orphaned && status == MIGRATE_FAILED)
         set_reason(r, "killed", "xl was killed: the guest keeps running on "
                    "the source");

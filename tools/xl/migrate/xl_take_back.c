@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Takes the guest back when a migration has failed: it runs on here, resumed
- * if it was suspended.
+ * Takes the guest back after a failed migration, resuming it if it is
+ * suspended.
  *
- * A guest that was asked to suspend may do so after the migration was broken
- * off. Linux acknowledges the request first and only then freezes its
- * processes, which may take more than twenty seconds, and there is no way to
- * call back a request that was acknowledged. So somebody waits for the guest
- * to suspend and resumes it then: xl, or the guard if xl is interrupted or
- * killed meanwhile.
+ * A guest that was asked to suspend may still do so after the migration has
+ * been broken off. Linux acknowledges the request before it freezes its
+ * processes, which may take more than twenty seconds, and an acknowledged
+ * request can't be withdrawn. So xl waits for the guest to suspend and resumes
+ * it then, or the guard does if xl is interrupted or killed meanwhile.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,34 +30,34 @@
 #include "xen/suspend.h"
 
 /*
- * How long the guest is waited for. A guest whose freeze has failed never
- * suspends, and does not say so: hence a bound, five times what libxl gives it.
+ * Time to wait for the guest, five times that of libxl. A limit is needed
+ * because a guest that failed to freeze never suspends, and does not tell.
  */
 #define ACKNOWLEDGED_NS (300 * XPC_S)
-/* xl and its helper were both killed, and nobody knows if it was asked. */
+/* xl and its helper were killed, and it is unknown if the guest was asked. */
 #define UNKNOWN_NS (60 * XPC_S)
-/* It was asked without xenstore, and suspends at once or never. */
+/* It was suspended by a call to Xen, which takes effect at once or never. */
 #define TRIGGERED_NS (2 * XPC_S)
-/* Not every kernel reads and clears the request in one transaction. */
+/* Some kernels don't read and clear the request in one transaction. */
 #define WITHDRAWN_NS (500 * XPC_MS)
 
-/* Most guests suspend within this: no need to say anything. */
+/* Most guests suspend within this: print nothing before. */
 #define SILENT_NS XPC_S
-/* The guest is looked at as often as this when xenstore has no news. */
-#define LOOK_MS 500
+/* Interval between checks without a xenstore event. */
+#define CHECK_MS 500
 
 struct wait {
     struct sender *s;
     struct xs_handle *xs;           /* NULL: xenstore can't be reached */
     uint64_t begun_ns, bound_ns;
-    bool said;                      /* that the guest is waited for */
+    bool announced;                 /* the user knows that we wait */
     bool ours_pending;              /* our request could not be withdrawn */
-    bool asked_again;               /* another program has asked it, too */
+    bool asked_again;               /* by another program */
 };
 
 /* ---- the guest --------------------------------------------------------- */
 
-/* How a guest ends, in words that follow "the guest". */
+/* How the guest has ended, to follow "the guest". */
 static const char *end_text(const libxl_dominfo *info)
 {
     if (!info->shutdown)
@@ -71,7 +70,7 @@ static const char *end_text(const libxl_dominfo *info)
     }
 }
 
-/* Has the number been given to another domain? */
+/* Whether the domain ID now belongs to another domain. */
 static bool is_another(const struct sender *s, const libxl_dominfo *info)
 {
     return !libxl_uuid_is_nil(&s->uuid) &&
@@ -103,10 +102,7 @@ int sender_is_suspended(struct sender *s)
 
 /* ---- may it suspend? --------------------------------------------------- */
 
-/*
- * libxl suspends an HVM guest without PV drivers by a call to Xen: there is no
- * request that the guest could be slow to carry out.
- */
+/* libxl suspends an HVM guest without PV drivers by a call to Xen. */
 static bool suspends_by_call(struct sender *s)
 {
     libxl_dominfo info;
@@ -119,8 +115,8 @@ static bool suspends_by_call(struct sender *s)
     return hvm && !xen_has_callback(s->domid);
 }
 
-/* For how long it may still suspend; 0: it can't. */
-static uint64_t how_long(struct wait *w)
+/* How long the guest may still suspend, 0 if it can't. */
+static uint64_t suspend_bound(struct wait *w)
 {
     struct sender *s = w->s;
     const struct xpc_report *r = s->report;
@@ -152,8 +148,8 @@ static void open_watches(struct wait *w)
     xs_watch(w->xs, xen_suspend_path(path, w->s->domid), "request");
 }
 
-/* xl migrate-status and migrate-cancel look for it. */
-static void publish(struct wait *w, bool waiting)
+/* Sets or removes the node that migrate-status and migrate-cancel read. */
+static void publish_wait(struct wait *w, bool waiting)
 {
     char path[XEN_STORE_PATH_LEN], pid[16];
 
@@ -172,41 +168,42 @@ static uint64_t waited_ns(const struct wait *w)
     return clock_now_ns() - w->begun_ns;
 }
 
+/* Whether the guard can take over the waiting. */
 static bool can_leave(const struct sender *s)
 {
     return s->guard.pid && !s->orphaned;
 }
 
-static void tell_waiting(struct wait *w)
+static void announce_wait(struct wait *w)
 {
     char time[XPC_UNIT_LEN];
 
     progress_break(w->s->progress);
-    fprintf(stderr, SENDER "the guest has %s the request to suspend and may still "
-            "suspend;\nwaiting up to %s to resume it then%s.\n",
+    fprintf(stderr, SENDER "the guest has %s the request to suspend and may "
+            "still suspend;\nwaiting up to %s to resume it then%s.\n",
             w->bound_ns == UNKNOWN_NS ? "perhaps acknowledged" :
             "acknowledged", xpc_format_time(time, w->bound_ns),
             can_leave(w->s) ? "; an interrupt leaves that to a process in "
             "the background" : "");
-    w->said = true;
-    publish(w, true);
+    w->announced = true;
+    publish_wait(w, true);
 }
 
-static void tell_progress(struct wait *w)
+static void show_progress(struct wait *w)
 {
     uint64_t waited = waited_ns(w);
 
     if (w->bound_ns <= TRIGGERED_NS || waited < SILENT_NS)
         return;
-    if (!w->said)
-        tell_waiting(w);
+    if (!w->announced)
+        announce_wait(w);
     else if (!w->s->orphaned)
         progress_show_wait(w->s->progress, waited,
                              w->bound_ns > waited ? w->bound_ns - waited : 0);
 }
 
-/* A signal: from now on it is the guard that waits. Returns true then. */
-static bool leave(struct wait *w)
+/* On a signal: leaves the waiting to the guard. Returns false if it can't. */
+static bool leave_to_guard(struct wait *w)
 {
     struct sender *s = w->s;
 
@@ -224,8 +221,8 @@ static bool leave(struct wait *w)
     return true;
 }
 
-/* Returns true when a signal ends the waiting. */
-static bool wait_news(struct wait *w)
+/* Waits for an event. Returns true when a signal ends the waiting. */
+static bool wait_for_event(struct wait *w)
 {
     struct pollfd fds[] = {
         { .fd = w->s->interrupt_fd, .events = POLLIN },
@@ -234,20 +231,20 @@ static bool wait_news(struct wait *w)
     bool stop = false;
     char **event;
 
-    poll(fds, 2, LOOK_MS);
+    poll(fds, 2, CHECK_MS);
     while (w->xs && (event = xs_check_watch(w->xs)))
         free(event);
     while (interrupt_take(w->s->interrupt_fd))
         stop = true;
-    return stop && leave(w);
+    return stop && leave_to_guard(w);
 }
 
 /*
- * Whoever asks a guest to suspend has it to himself. A request of another
- * program that the guest has acknowledged means that ours is done with, and a
- * guest that is suspended from then on is suspended for that program.
+ * Whether another program is suspending the guest. Once the guest has
+ * acknowledged a request of another program, ours has been dealt with, and the
+ * suspend is that program's.
  */
-static bool is_others(struct wait *w)
+static bool is_suspended_by_others(struct wait *w)
 {
     bool pending = w->xs && !w->ours_pending &&
                    xen_suspend_pending(w->xs, w->s->domid);
@@ -261,8 +258,7 @@ static bool is_others(struct wait *w)
     return away || (w->asked_again && !pending);
 }
 
-/* Until it is known what becomes of the guest (enum late), or time is up. */
-static enum late wait_end(struct wait *w)
+static enum late wait_for_result(struct wait *w)
 {
     struct sender *s = w->s;
     int suspended;
@@ -271,24 +267,24 @@ static enum late wait_end(struct wait *w)
         suspended = sender_is_suspended(s);
         if (s->ended)
             return LATE_ENDED;
-        if (is_others(w))
+        if (is_suspended_by_others(w))
             return LATE_OTHERS;
         if (suspended == 1)
             return LATE_RESUMED;
         if (waited_ns(w) >= w->bound_ns)
             return LATE_NEVER;
-        tell_progress(w);
-        if (wait_news(w))
+        show_progress(w);
+        if (wait_for_event(w))
             return LATE_LEFT;
     }
 }
 
-static void tell_end(struct wait *w)
+static void report_end(struct wait *w)
 {
     struct sender *s = w->s;
     char time[XPC_UNIT_LEN];
 
-    if (!w->said && s->late != LATE_OTHERS)
+    if (!w->announced && s->late != LATE_OTHERS)
         return;
     progress_break(s->progress);
     xpc_format_time(time, waited_ns(w));
@@ -302,30 +298,30 @@ static void tell_end(struct wait *w)
                 "here, and is waited for no longer.\n", time);
         break;
     case LATE_OTHERS:
-        fprintf(stderr, SENDER "another program has asked the guest to suspend: "
-                "leaving it to that.\n");
+        fprintf(stderr, SENDER "another program has asked the guest to "
+                "suspend: leaving it to that.\n");
         break;
     default:
         break;
     }
 }
 
-/* Returns as sender_is_suspended(), 0 also when that is not ours to end. */
+/* Returns 1 if the guest is suspended and to be resumed here, else 0. */
 static int wait_for_suspend(struct sender *s)
 {
     struct wait w = { .s = s, .xs = xs_open(0), .begun_ns = clock_now_ns() };
 
-    w.bound_ns = how_long(&w);
+    w.bound_ns = suspend_bound(&w);
     if (w.bound_ns) {
         open_watches(&w);
-        s->late = wait_end(&w);
+        s->late = wait_for_result(&w);
         if (s->late == LATE_RESUMED)
             s->late_ns = clock_now_ns();
         if (s->late == LATE_NEVER && w.bound_ns == WITHDRAWN_NS)
             s->late = LATE_NO;
-        tell_end(&w);
-        if (w.said && s->late != LATE_LEFT)
-            publish(&w, false);
+        report_end(&w);
+        if (w.announced && s->late != LATE_LEFT)
+            publish_wait(&w, false);
     }
     if (w.xs)
         xs_close(w.xs);
@@ -334,7 +330,7 @@ static int wait_for_suspend(struct sender *s)
 
 /* ---- taking back ------------------------------------------------------- */
 
-/* The plug-in's leaf says that it is on. */
+/* Does nothing unless the plug-in has noted that it is on. */
 static void switch_off_dm_log(struct sender *s)
 {
     struct xs_handle *xs = xs_open(0);
@@ -356,15 +352,15 @@ static void switch_off_dm_log(struct sender *s)
 }
 
 /*
- * A helper that ended without a report was killed, and libxenguest could not
- * clean up: Xen still logs the guest's writes, and so does the device model.
+ * A helper that ended without a report was killed before libxenguest could
+ * clean up: Xen and the device model still log the guest's writes.
  */
-static void after_killed_helper(struct sender *s)
+static void clean_up_for_helper(struct sender *s)
 {
     if (xen_logdirty_off(s->domid))
-        fprintf(stderr, SENDER "can't switch off the log of the guest's writes: "
-                "%s: it is slower until it is migrated or started anew\n",
-                strerror(errno));
+        fprintf(stderr, SENDER "can't switch off the log of the guest's "
+                "writes: %s: it is slower until it is migrated or started "
+                "anew\n", strerror(errno));
     switch_off_dm_log(s);
 }
 
@@ -374,14 +370,11 @@ int sender_take_back(struct sender *s)
 
     if (s->ended || rc < 0)
         return rc;
-    /*
-     * Our save has not asked it to suspend: if it is suspended, or is asked
-     * to, that is another toolstack's doing.
-     */
+    /* If our save did not ask it to suspend, another toolstack did. */
     if (s->report_read && !s->report->suspend_asked_ns)
         return 0;
     if (!s->report_read)
-        after_killed_helper(s);
+        clean_up_for_helper(s);
     if (!rc)
         rc = wait_for_suspend(s);
     if (rc <= 0)

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The child that carries the stream to the receiver: ssh, or what the user
- * gave instead.
- */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,9 +9,10 @@
 #include <unistd.h>
 
 #include "common/xl_interrupt.h"
+#include "migrate/xl_protocol.h"
 #include "migrate/xl_transport.h"
 
-/* How long a late target may take to come to its end. */
+/* Additional time for a target that is late, see transport_end(). */
 #define LATE_S 30
 
 char *transport_command(const struct migrate_options *o)
@@ -38,11 +35,11 @@ char *transport_command(const struct migrate_options *o)
 }
 
 /*
- * A Ctrl-C is for us, who abort in good order, not for the transport under
- * us: SIGINT and SIGHUP stay blocked and are ignored. A process group of its
- * own would keep them away too, but also keep ssh from asking for a password.
+ * SIGINT and SIGHUP stay blocked and are ignored in the child: on Ctrl-C xl
+ * aborts in order, which needs the transport. A process group of its own would
+ * keep them away too, but also ssh from asking for a password.
  */
-static void child(const char *command, int in, int out)
+static void run_child(const char *command, int in, int out)
 {
     sigset_t set;
 
@@ -54,11 +51,11 @@ static void child(const char *command, int in, int out)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
         execlp("sh", "sh", "-c", command, (char *)NULL);
-    perror("xl migrate: can't run sh");
+    xl_message("migrate", "can't run sh: %s", strerror(errno));
     _exit(127);
 }
 
-/* Moved up, so that no end is one of the child's standard descriptors. */
+/* Avoids numbers that are the child's standard descriptors. */
 static int open_pipe(int fds[2])
 {
     int raw[2], i;
@@ -103,9 +100,9 @@ int transport_run(struct transport *t)
         return -1;
     }
     if (!t->pid)
-        child(t->command, t->spare_fd, t->out_fd);
+        run_child(t->command, t->spare_fd, t->out_fd);
     close_end(&t->out_fd);
-    /* A receiver that dies is an error to handle, not the end of us. */
+    /* When the receiver dies, writes are to fail with EPIPE. */
     signal(SIGPIPE, SIG_IGN);
     return 0;
 }
@@ -126,7 +123,7 @@ void transport_keep_receiving(struct transport *t)
     close_end(&t->send_fd);
 }
 
-static void say_status(const struct transport *t, int status)
+static void print_status(const struct transport *t, int status)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status))
         fprintf(stderr, "migration transport process [%ld] exited with error "
@@ -137,8 +134,8 @@ static void say_status(const struct transport *t, int status)
 }
 
 /*
- * Gives the child seconds; with an interrupt_fd that is known, until a signal
- * says that it is enough. Returns what waitpid() does.
+ * Waits for the child to exit, at most for some seconds or until a signal is
+ * pending at interrupt_fd (-1: none). Returns as waitpid().
  */
 static pid_t wait_child(pid_t pid, int *status, int seconds, int interrupt_fd)
 {
@@ -187,7 +184,7 @@ bool transport_ended_with(const struct transport *t, const void *msg,
            !memcmp(t->last + t->last_len - len, msg, len);
 }
 
-/* One second for all of them. Has each come to its end? */
+/* Waits up to one second. Returns whether all have exited. */
 static bool wait_all(struct transport *t, unsigned int nr)
 {
     unsigned int left = nr;
@@ -205,7 +202,6 @@ static bool wait_all(struct transport *t, unsigned int nr)
     return !left;
 }
 
-/* Nothing is left of them, whatever they think of it. */
 static void kill_all(struct transport *t, unsigned int nr)
 {
     static const int sigs[] = { SIGTERM, SIGKILL };
@@ -227,16 +223,16 @@ void transport_end(struct transport *t, bool kill_it, bool late,
     pid_t r;
 
     transport_close_spare(t);
-    close_end(&t->send_fd);     /* the receiver's end of the stream */
+    close_end(&t->send_fd);     /* the receiver sees the end of the stream */
     if (t->pid) {
         r = wait_child(t->pid, &status, 2, -1);
         if (!r && late) {
-            fprintf(stderr, "migration sender: waiting for the target to "
+            fprintf(stderr, SENDER "waiting for the target to "
                     "remove its copy; an interrupt ends this.\n");
             r = wait_child(t->pid, &status, LATE_S, interrupt_fd);
         }
         if (r > 0)
-            say_status(t, status);
+            print_status(t, status);
         if (!r && kill_it) {
             fprintf(stderr, "migration transport process [%ld] not exiting, "
                     "ending it\n", (long)t->pid);

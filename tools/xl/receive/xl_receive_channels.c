@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "channels/in.h"
+#include "migrate/xl_protocol.h"
 #include "receive/xl_receive_channels.h"
 #include "receive/xl_receive_io.h"
 #include "receive/xl_receive_meet.h"

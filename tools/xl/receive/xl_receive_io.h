@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Prefix of the receiver's messages, as stock's. */
-#define RECEIVER "migration target: "
 /* Time for each step before the stream begins. */
 #define RECEIVE_TIMEOUT_MS 30000
 

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "common/xl_interrupt.h"
+#include "migrate/xl_protocol.h"
 #include "receive/xl_receive_io.h"
 #include "receive/xl_receive_meet.h"
 #include "xen/run.h"
