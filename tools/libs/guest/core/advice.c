@@ -8,20 +8,20 @@
 #include <xenprecopy/units.h>
 
 #define BANDWIDTH_MAX (UINT64_C(1) << 60)
-/* No parameter may be over a day. */
+/* xpc_params_check() accepts no time longer than a day. */
 #define PARAMS_MAX (86400 * XPC_S)
-/* What the proposed options leave as room. */
+/* The margin of the proposed options. */
 #define ROOM_DOWNTIME 1.1
 #define ROOM_DURATION 1.25
 
-/* One question to the simulation, with what the answer may vary. */
+/* The input of a simulation; searches vary parts of it. */
 struct question {
     const struct xpc_curve *c;
     struct xpc_predict_params p;
     struct xpc_predict_state s;
 };
 
-static void ask(const struct question *q, struct xpc_prediction *r)
+static void simulate(const struct question *q, struct xpc_prediction *r)
 {
     xpc_predict_run(r, q->c, &q->p, &q->s, 0, NULL);
 }
@@ -34,7 +34,7 @@ static bool fits_with_bandwidth(const struct question *q, double bytes_per_s)
     try.p.bandwidth_bytes_per_s = bytes_per_s;
     if (try.p.switchover_bytes_per_s < bytes_per_s)
         try.p.switchover_bytes_per_s = 0;
-    ask(&try, &r);
+    simulate(&try, &r);
     return r.converges;
 }
 
@@ -46,15 +46,15 @@ static bool fits_with_share(const struct question *q, double share)
 
     xpc_curve_throttle(&slow, q->c, share);
     try.c = &slow;
-    ask(&try, &r);
+    simulate(&try, &r);
     return r.converges;
 }
 
 /*
- * Narrows a bracket down to XPC_ADVICE_STEP: bad does not fit, good does.
- * Returns the good end.
+ * Bisects between bad, which does not fit, and good, which does, until they
+ * differ by XPC_ADVICE_STEP at most. Returns the good one.
  */
-static double narrow(bool (*fits)(const struct question *, double),
+static double bisect(bool (*fits)(const struct question *, double),
                      const struct question *q, double bad, double good)
 {
     while (fabs(log(good / bad)) > XPC_ADVICE_STEP / 2) {
@@ -87,19 +87,19 @@ static uint64_t least_bandwidth(const struct question *q)
             bad = good;
         }
     }
-    return ceil(narrow(fits_with_bandwidth, q, bad, good));
+    return ceil(bisect(fits_with_bandwidth, q, bad, good));
 }
 
-static double most_cpu(const struct question *q)
+static double highest_cpu_share(const struct question *q)
 {
     if (fits_with_share(q, 1))
         return 1;
     if (!fits_with_share(q, XPC_ADVICE_SHARE_MIN))
         return 0;
-    return narrow(fits_with_share, q, 1, XPC_ADVICE_SHARE_MIN);
+    return bisect(fits_with_share, q, 1, XPC_ADVICE_SHARE_MIN);
 }
 
-/* The least downtime on one curve of the band: copy until nothing helps. */
+/* The lowest downtime for a curve of the band: copy until nothing helps. */
 static uint64_t least_downtime(const struct question *q, double side)
 {
     struct question try = *q;
@@ -111,7 +111,8 @@ static uint64_t least_downtime(const struct question *q, double side)
     return r.converges ? r.downtime_ns : r.least_downtime_ns;
 }
 
-static int obstacle(const struct question *q, const struct xpc_prediction *r)
+static int find_obstacle(const struct question *q,
+                         const struct xpc_prediction *r)
 {
     if (r->converges)
         return XPC_OBSTACLE_NONE;
@@ -131,8 +132,8 @@ static uint64_t scale_ns(uint64_t ns, double factor, uint64_t unit)
     return units * unit < 0x1p63 ? (uint64_t)units * unit : UINT64_MAX / 2;
 }
 
-/* The time it takes with a limit, on the curve of the band that takes most. */
-static uint64_t longest(const struct question *q, uint64_t limit_ns)
+/* The total time with a limit, for the slowest curve of the band. */
+static uint64_t longest_time(const struct question *q, uint64_t limit_ns)
 {
     struct question try = *q;
     struct xpc_forecast f;
@@ -157,7 +158,8 @@ static void propose(struct xpc_advice *a, const struct question *q)
     a->params.bandwidth_bytes_per_s = q->p.bandwidth_bytes_per_s;
     a->params.overhead_ns = q->p.overhead_ns;
     a->params.iterations = r->iterations;
-    a->params.duration_ns = scale_ns(longest(q, limit), ROOM_DURATION, XPC_S);
+    a->params.duration_ns = scale_ns(longest_time(q, limit), ROOM_DURATION,
+                                     XPC_S);
     if (a->params.duration_ns > PARAMS_MAX)
         a->params.duration_ns = 0;
     if (limit > PARAMS_MAX)
@@ -177,16 +179,16 @@ void xpc_advise(struct xpc_advice *a, const struct xpc_curve *c,
     q.p.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
     *a = (struct xpc_advice){ .least_downtime_ns = least_downtime(&q, 0) };
     xpc_predict_band(&a->as_asked, c, &q.p, s);
-    a->obstacle = obstacle(&q, &a->as_asked.expected);
+    a->obstacle = find_obstacle(&q, &a->as_asked.expected);
     a->least_bandwidth_bytes_per_s = least_bandwidth(&q);
-    a->cpu_share = most_cpu(&q);
+    a->cpu_share = highest_cpu_share(&q);
     propose(a, &q);
     q.p.rule.downtime_ns = q.p.rule.max_downtime_ns = a->least_downtime_ns;
-    ask(&q, &r);
+    simulate(&q, &r);
     a->least_total_time_ns = r.total_time_ns;
 }
 
-/* ---- for people ----------------------------------------------------- */
+/* ---- text ----------------------------------------------------------- */
 
 struct text {
     char *buf;
@@ -208,10 +210,10 @@ static void add(struct text *t, const char *fmt, ...)
 }
 
 /*
- * v in three digits, as the formatters write it, but rounded up: what is
- * named must do.
+ * Rounds v up to three digits, as many as the formatters write: a value that is
+ * named must be enough.
  */
-static double enough(double v)
+static double round_up(double v)
 {
     double place = v > 0 ? pow(10, floor(log10(v)) - 2) : 1;
 
@@ -221,7 +223,7 @@ static double enough(double v)
 static const char *format_enough_bandwidth(char buf[XPC_UNIT_LEN],
                                            uint64_t bytes_per_s)
 {
-    return xpc_format_bandwidth(buf, ceil(enough(bytes_per_s * 8.0) / 8));
+    return xpc_format_bandwidth(buf, ceil(round_up(bytes_per_s * 8.0) / 8));
 }
 
 static void add_fit(struct text *t, const struct xpc_advice *a)
@@ -283,7 +285,7 @@ static void add_remedies(struct text *t, const struct xpc_advice *a)
     }
     if (a->least_downtime_ns != UINT64_MAX) {
         add(t, "%sa downtime of %s", sep,
-            xpc_format_time(x, enough(a->least_downtime_ns)));
+            xpc_format_time(x, round_up(a->least_downtime_ns)));
         sep = ", or ";
     }
     if (a->cpu_share > 0) {
@@ -310,7 +312,7 @@ const char *xpc_advice_text(const struct xpc_advice *a,
     return buf;
 }
 
-/* A bandwidth as xpc_parse_bandwidth() takes it, not rounded up. */
+/* Adds a bandwidth for xpc_parse_bandwidth(), not rounded up. */
 static void add_bandwidth(struct text *t, uint64_t bytes_per_s)
 {
     uint64_t kbit = bytes_per_s / 125;

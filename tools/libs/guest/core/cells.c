@@ -54,7 +54,7 @@ void xpc_cell_params(struct xpc_predict_params *out,
     out->rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
 }
 
-/* What takes centuries is no number: 0. */
+/* UINT64_MAX means never, which is 0 in a cell. */
 static uint64_t known(uint64_t ns)
 {
     return ns == UINT64_MAX ? 0 : ns;
@@ -108,7 +108,7 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
     };
 }
 
-/* Fills one piece of advice. Returns 0, or -1 when out of memory. */
+/* Fills in *out. Returns 0, or -1 if out of memory. */
 static int compute_advice(struct xpc_cell_advice *out,
                           const struct xpc_domain *d,
                           const struct xpc_predict_params *params,
@@ -218,7 +218,7 @@ static int compute_plan(struct xpc_cell_plan *plan,
     return rc;
 }
 
-/* ---- all of it ------------------------------------------------------ */
+/* ---- everything ----------------------------------------------------- */
 
 static int compute_domain(struct xpc_cells *c,
                           const struct xpc_cells_request *r,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * D(t): reading it off between its points and outside of them, and making
- * curves of curves. The formulas are in xenprecopy/curve.h.
+ * D(t): evaluation between and outside its points, and combining curves. The
+ * formulas are in xenprecopy/curve.h.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,10 +12,10 @@
 
 #include <xenprecopy/curve.h>
 
-/* How fast what a doubling of the time adds may die away: 2^-4 a doubling. */
+/* The fastest decay of what a doubling of the time adds: 2^-4 per doubling. */
 #define DECAY_MAX -4.0
 #define DEFAULT_VARIATION 0.05
-/* The standard deviations on either side that a 95% interval spans. */
+/* Half the width of a 95% interval, in standard deviations. */
 #define Z95 1.959964
 
 void xpc_curve_model_init(struct xpc_curve_model *m)
@@ -31,8 +31,8 @@ void xpc_curve_model_init(struct xpc_curve_model *m)
 
 /* ---- evaluation ----------------------------------------------------- */
 
-static double value(const struct xpc_curve_point *p,
-                    const struct xpc_curve_model *m, enum xpc_band band)
+static double band_value(const struct xpc_curve_point *p,
+                         const struct xpc_curve_model *m, enum xpc_band band)
 {
     switch (band) {
     case XPC_BAND_LOW:  return fmin(p->low, p->pages * (1 - m->variation));
@@ -47,12 +47,12 @@ static double exponent(double t1, double v1, double t2, double v2)
     return log(v2 / v1) / log(t2 / t1);
 }
 
-static double between(const struct xpc_curve *c,
-                      const struct xpc_curve_model *m, size_t i, double t,
-                      enum xpc_band band)
+static double interpolate(const struct xpc_curve *c,
+                          const struct xpc_curve_model *m, size_t i, double t,
+                          enum xpc_band band)
 {
-    double t1 = c->pt[i].t_ns, v1 = value(&c->pt[i], m, band);
-    double t2 = c->pt[i + 1].t_ns, v2 = value(&c->pt[i + 1], m, band);
+    double t1 = c->pt[i].t_ns, v1 = band_value(&c->pt[i], m, band);
+    double t2 = c->pt[i + 1].t_ns, v2 = band_value(&c->pt[i + 1], m, band);
     double a;
 
     if (t == t1 || v1 == v2)
@@ -63,11 +63,11 @@ static double between(const struct xpc_curve *c,
     return v1 + (v2 - v1) * (t - t1) / (t2 - t1);
 }
 
-static double below(const struct xpc_curve *c,
-                    const struct xpc_curve_model *m, double t,
-                    enum xpc_band band)
+static double evaluate_below(const struct xpc_curve *c,
+                             const struct xpc_curve_model *m, double t,
+                             enum xpc_band band)
 {
-    double t1 = c->pt[0].t_ns, v1 = value(&c->pt[0], m, band);
+    double t1 = c->pt[0].t_ns, v1 = band_value(&c->pt[0], m, band);
     double origin = v1 * t / t1, t2, v2;
 
     if (m->below[band] == XPC_BELOW_ORIGIN || v1 <= 0)
@@ -75,23 +75,23 @@ static double below(const struct xpc_curve *c,
     if (c->nr < 2)
         return m->below[band] == XPC_BELOW_OFFSET ? v1 : origin;
     t2 = c->pt[1].t_ns;
-    v2 = value(&c->pt[1], m, band);
+    v2 = band_value(&c->pt[1], m, band);
     if (m->below[band] == XPC_BELOW_OFFSET)
         return fmax(origin, v1 - (t1 - t) * (v2 - v1) / (t2 - t1));
     return v1 * pow(t / t1, fmin(exponent(t1, v1, t2, v2), 1));
 }
 
 /* D(t) up to the last point. */
-static double within(const struct xpc_curve *c,
-                     const struct xpc_curve_model *m, double t,
-                     enum xpc_band band)
+static double evaluate_within(const struct xpc_curve *c,
+                              const struct xpc_curve_model *m, double t,
+                              enum xpc_band band)
 {
     size_t lo = 0, hi = c->nr - 1;
 
     if (t < c->pt[0].t_ns)
-        return below(c, m, t, band);
+        return evaluate_below(c, m, t, band);
     if (!hi)
-        return value(&c->pt[0], m, band);
+        return band_value(&c->pt[0], m, band);
     while (hi - lo > 1) {
         size_t mid = (lo + hi) / 2;
 
@@ -100,12 +100,12 @@ static double within(const struct xpc_curve *c,
         else
             hi = mid;
     }
-    return between(c, m, lo, t, band);
+    return interpolate(c, m, lo, t, band);
 }
 
 /*
- * What is added beyond T if every doubling adds r times what the one before
- * did, x = t/T, the last one having added 1.
+ * What is added beyond T, with x = t/T, if every doubling adds r times as much
+ * as the previous one and the last one added 1.
  */
 static double add_power(double x, double r)
 {
@@ -115,7 +115,7 @@ static double add_power(double x, double r)
 }
 
 /*
- * The same if a working set fills up, S (1 - exp(-k t/T)). There
+ * The same for a working set that fills up, S (1 - exp(-k t/T)), for which
  * r = y + y^2 with y = exp(-k/4).
  */
 static double add_filling(double x, double r)
@@ -125,7 +125,7 @@ static double add_filling(double x, double r)
     return -expm1(-k * (x - 1)) / expm1(k / 2);
 }
 
-/* r of the doubling before, if a working set fills up. */
+/* The r of the previous doubling, for a working set that fills up. */
 static double filling_before(double r)
 {
     double y = sqrt((sqrt(1 + 4 * r) - 1) / 2);
@@ -133,28 +133,28 @@ static double filling_before(double r)
     return y + y * y;
 }
 
-/* D(t) for chords that bound what follows: not raised below the points. */
-static double chord(const struct xpc_curve *c,
-                    const struct xpc_curve_model *m, double t,
-                    enum xpc_band band)
+/* D(t) for the chords of evaluate_beyond(), without OFFSET below the points. */
+static double chord_value(const struct xpc_curve *c,
+                          const struct xpc_curve_model *m, double t,
+                          enum xpc_band band)
 {
     if (band == XPC_BAND_HIGH && t < c->pt[0].t_ns)
-        return value(&c->pt[0], m, band) * t / c->pt[0].t_ns;
-    return within(c, m, t, band);
+        return band_value(&c->pt[0], m, band) * t / c->pt[0].t_ns;
+    return evaluate_within(c, m, t, band);
 }
 
-static double beyond(const struct xpc_curve *c,
-                     const struct xpc_curve_model *m, double t,
-                     enum xpc_band band)
+static double evaluate_beyond(const struct xpc_curve *c,
+                              const struct xpc_curve_model *m, double t,
+                              enum xpc_band band)
 {
     double last = c->pt[c->nr - 1].t_ns, x = t / last;
-    double i[3], at = value(&c->pt[c->nr - 1], m, band), v = at;
+    double i[3], at = band_value(&c->pt[c->nr - 1], m, band), v = at;
     double r, before, filling;
 
     if (m->beyond[band] == XPC_BEYOND_FLAT)
         return v;
     for (int n = 0; n < 3; n++) {
-        double half = chord(c, m, last / (2 << n), band);
+        double half = chord_value(c, m, last / (2 << n), band);
 
         i[n] = at - half;
         at = half;
@@ -184,9 +184,10 @@ static double evaluate(const struct xpc_curve *c,
                        enum xpc_band band)
 {
     bool over = t > c->pt[c->nr - 1].t_ns;
-    double v = over ? beyond(c, m, t, band) : within(c, m, t, band);
+    double v = over ? evaluate_beyond(c, m, t, band) :
+                      evaluate_within(c, m, t, band);
 
-    /* Outside of the points each has its own rule: keep them in order. */
+    /* Outside the points each curve has its own rule: keep them in order. */
     if (band == XPC_BAND_LOW && (over || t < c->pt[0].t_ns))
         return fmin(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
     if (band == XPC_BAND_HIGH && (over || t < c->pt[0].t_ns))
@@ -239,7 +240,7 @@ int xpc_curve_add(struct xpc_curve *c, uint64_t t_ns, double pages,
     return 0;
 }
 
-/* What is wrong with a point that follows prev (NULL: the first)? */
+/* The fault of a point that follows prev (NULL: it is the first), or NULL. */
 static const char *point_fault(const struct xpc_curve *c,
                                const struct xpc_curve_point *p,
                                const struct xpc_curve_point *prev)
@@ -298,8 +299,9 @@ static int compare_times(const void *a, const void *b)
 }
 
 /*
- * The periods of all curves that none has to be extrapolated for, sorted,
- * each once; at most XPC_CURVE_MAX, of which the longest is one.
+ * Collects the periods of all curves for which no curve has to be extrapolated,
+ * sorted and without duplicates. Returns their number: at most XPC_CURVE_MAX,
+ * and always including the longest.
  */
 static size_t common_times(uint64_t times[XPC_CURVE_MAX],
                            const struct xpc_curve *const curves[], size_t nr)
@@ -334,10 +336,11 @@ static size_t common_times(uint64_t times[XPC_CURVE_MAX],
     return n;
 }
 
-/* Weighted mean and band of all curves at t. */
-static void mix(struct xpc_curve *out, const struct xpc_curve *const curves[],
-                const double weights[], size_t nr,
-                const struct xpc_curve_model *m, uint64_t t)
+/* Adds the weighted mean of all curves at t, with its band, to out. */
+static void add_mean(struct xpc_curve *out,
+                     const struct xpc_curve *const curves[],
+                     const double weights[], size_t nr,
+                     const struct xpc_curve_model *m, uint64_t t)
 {
     double sum = 0, mean = 0, spread = 0, down = 0, up = 0;
 
@@ -374,6 +377,6 @@ void xpc_curve_combine(struct xpc_curve *out,
     size_t n = common_times(times, curves, nr);
 
     for (size_t i = 0; i < n; i++)
-        mix(&result, curves, weights, nr, m, times[i]);
+        add_mean(&result, curves, weights, nr, m, times[i]);
     *out = result;
 }

@@ -6,10 +6,10 @@
 #include <xenprecopy/evacuate.h>
 
 #define LANES XPC_EVACUATE_LANES_MAX
-/* Branch and bound looks at so many nodes of a phase at most. */
+/* The highest number of nodes that branch and bound visits per phase. */
 #define NODES_MAX 20000
 
-/* How each domain does with k at once: [k - 1]. */
+/* The prediction for a domain with k migrations at once, at[k - 1]. */
 struct outlook {
     struct xpc_prediction at[LANES];
 };
@@ -21,27 +21,27 @@ struct job {
     unsigned int lane;
 };
 
-/* Dealing the jobs of a phase out to its lanes. */
+/* The assignment of the jobs of a phase to its lanes. */
 struct deal {
     struct job *jobs;               /* longest first */
     size_t nr;
     unsigned int lanes;
     uint64_t load[LANES];
-    unsigned int *lane;             /* of each job, in the trial at hand */
-    uint64_t best;                  /* end of the last lane, the best so far */
+    unsigned int *lane;             /* of each job, in the current trial */
+    uint64_t best;                  /* lowest end of the last lane so far */
     unsigned int nodes;
 };
 
 struct plan {
     const struct outlook *outlooks;
     size_t nr;
-    unsigned int lanes;             /* at most */
+    unsigned int lanes;             /* highest number */
     struct job *jobs;               /* room for nr */
     unsigned int *scratch;          /* room for nr */
-    struct xpc_evacuation_step *steps;      /* NULL: only the time is asked */
+    struct xpc_evacuation_step *steps;      /* NULL: only compute the time */
 };
 
-static uint64_t share(const struct xpc_evacuate_params *p, size_t k)
+static uint64_t share_of_link(const struct xpc_evacuate_params *p, size_t k)
 {
     uint64_t part = p->link_bytes_per_s / k;
 
@@ -60,7 +60,7 @@ static void predict(struct xpc_prediction *r, const struct xpc_evacuee *d,
     xpc_predict_run(r, d->curve, &p, &s, 0, NULL);
 }
 
-/* ---- dealing out ---------------------------------------------------- */
+/* ---- assigning jobs to lanes ----------------------------------------- */
 
 static int longest_first(const void *a, const void *b)
 {
@@ -82,15 +82,15 @@ static uint64_t last_end(const struct deal *d)
     return end;
 }
 
-static void keep(struct deal *d)
+static void store_best(struct deal *d)
 {
     d->best = last_end(d);
     for (size_t i = 0; i < d->nr; i++)
         d->jobs[i].lane = d->lane[i];
 }
 
-/* Each job to the lane that is free first. */
-static void deal_greedily(struct deal *d)
+/* Assigns each job to the lane that is free first. */
+static void assign_greedily(struct deal *d)
 {
     for (size_t i = 0; i < d->nr; i++) {
         unsigned int least = 0;
@@ -102,7 +102,7 @@ static void deal_greedily(struct deal *d)
         d->load[least] += d->jobs[i].ns;
         d->lane[i] = least;
     }
-    keep(d);
+    store_best(d);
 }
 
 static bool same_load_before(const struct deal *d, unsigned int lane)
@@ -114,11 +114,11 @@ static bool same_load_before(const struct deal *d, unsigned int lane)
     return false;
 }
 
-/* Every other way to deal the jobs from i on that could end sooner. */
-static void deal_better(struct deal *d, size_t i)
+/* Tries all other assignments of the jobs from i on that may end sooner. */
+static void improve_assignment(struct deal *d, size_t i)
 {
     if (i == d->nr) {
-        keep(d);
+        store_best(d);
         return;
     }
     for (unsigned int l = 0; l < d->lanes; l++) {
@@ -128,28 +128,28 @@ static void deal_better(struct deal *d, size_t i)
             continue;
         d->load[l] += d->jobs[i].ns;
         d->lane[i] = l;
-        deal_better(d, i + 1);
+        improve_assignment(d, i + 1);
         d->load[l] -= d->jobs[i].ns;
     }
 }
 
-/* Gives each job its lane. Returns when the last lane ends. */
-static uint64_t deal(struct job *jobs, size_t nr, unsigned int lanes,
-                     unsigned int *scratch)
+/* Assigns a lane to each job. Returns the end of the last lane. */
+static uint64_t assign_lanes(struct job *jobs, size_t nr, unsigned int lanes,
+                             unsigned int *scratch)
 {
     struct deal d = { .jobs = jobs, .nr = nr, .lanes = lanes,
                       .lane = scratch };
 
     qsort(jobs, nr, sizeof(*jobs), longest_first);
-    deal_greedily(&d);
+    assign_greedily(&d);
     memset(d.load, 0, sizeof(d.load));
-    deal_better(&d, 0);
+    improve_assignment(&d, 0);
     return d.best;
 }
 
 /* ---- planning ------------------------------------------------------- */
 
-/* The most at once, up to limit, with which a domain fits; 0: none. */
+/* The highest number at once, at most limit, with which it fits; 0: none. */
 static unsigned int most_at_once(const struct outlook *o, unsigned int limit)
 {
     while (limit && !o->at[limit - 1].converges)
@@ -176,7 +176,7 @@ static void store_steps(const struct plan *plan, size_t nr,
     }
 }
 
-/* The whole evacuation with at most plan->lanes at once: when it ends. */
+/* Plans the evacuation with at most plan->lanes at once. Returns its end. */
 static uint64_t run_plan(const struct plan *plan)
 {
     uint64_t end = 0;
@@ -195,7 +195,7 @@ static uint64_t run_plan(const struct plan *plan)
         }
         if (!nr)
             continue;
-        end += deal(plan->jobs, nr, k, plan->scratch);
+        end += assign_lanes(plan->jobs, nr, k, plan->scratch);
         if (plan->steps)
             store_steps(plan, nr, k, start);
     }
@@ -213,9 +213,10 @@ static int by_start(const void *a, const void *b)
     return (x->domain > y->domain) - (x->domain < y->domain);
 }
 
-static void all_at_once(struct xpc_evacuation *e,
-                        struct xpc_evacuation_step *s,
-                        const struct xpc_evacuee *d, uint64_t bytes_per_s)
+static void predict_all_at_once(struct xpc_evacuation *e,
+                                struct xpc_evacuation_step *s,
+                                const struct xpc_evacuee *d,
+                                uint64_t bytes_per_s)
 {
     predict(&s->all_at_once, d, bytes_per_s);
     if (!s->all_at_once.converges)
@@ -239,11 +240,11 @@ static void find_best(struct plan *plan, struct xpc_evacuation *e,
     }
 }
 
-static void describe(struct xpc_evacuation *e,
-                     struct xpc_evacuation_step *steps,
-                     const struct xpc_evacuee *domains, size_t nr,
-                     const struct outlook *outlooks,
-                     const struct xpc_evacuate_params *p)
+static void complete_steps(struct xpc_evacuation *e,
+                           struct xpc_evacuation_step *steps,
+                           const struct xpc_evacuee *domains, size_t nr,
+                           const struct outlook *outlooks,
+                           const struct xpc_evacuate_params *p)
 {
     for (size_t i = 0; i < nr; i++) {
         struct xpc_evacuation_step *s = &steps[i];
@@ -254,8 +255,8 @@ static void describe(struct xpc_evacuation *e,
             s->prediction = outlooks[i].at[0];
         }
         e->possible += s->possible;
-        s->bandwidth_bytes_per_s = share(p, s->concurrency);
-        all_at_once(e, s, &domains[i], share(p, nr));
+        s->bandwidth_bytes_per_s = share_of_link(p, s->concurrency);
+        predict_all_at_once(e, s, &domains[i], share_of_link(p, nr));
     }
     qsort(steps, nr, sizeof(*steps), by_start);
 }
@@ -282,13 +283,13 @@ int xpc_evacuate(struct xpc_evacuation *e, struct xpc_evacuation_step *steps,
     if (outlooks && plan.jobs && plan.scratch) {
         for (size_t i = 0; i < nr * lanes; i++)
             predict(&outlooks[i / lanes].at[i % lanes], &domains[i / lanes],
-                    share(p, i % lanes + 1));
+                    share_of_link(p, i % lanes + 1));
         find_best(&plan, e, lanes);
         memset(steps, 0, nr * sizeof(*steps));
         plan.steps = steps;
         plan.lanes = e->concurrency;
         run_plan(&plan);
-        describe(e, steps, domains, nr, outlooks, p);
+        complete_steps(e, steps, domains, nr, outlooks, p);
         errno = 0;
     } else {
         errno = ENOMEM;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What earlier migrations to a target teach. Formulas: xenprecopy/history.h.
- */
+/* The history of migrations to a target. Formulas: xenprecopy/history.h. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,9 +15,9 @@
 #define MAD_TO_SD 1.4826    /* of a normal distribution */
 #define STOCK_HOLDS_S (7 * 86400u)
 
-/* ---- what a report tells ---------------------------------------------- */
+/* ---- from a report to an entry ----------------------------------------- */
 
-/* A copy in which nothing can spoil a terminal's line or a JSON document. */
+/* Copies s, replacing all but printable ASCII by question marks. */
 static char *plain_copy(const char *s)
 {
     char *copy = strdup(s ? s : "");
@@ -31,12 +29,12 @@ static char *plain_copy(const char *s)
     return copy;
 }
 
-static uint64_t capped(uint64_t ns)
+static uint64_t cap_time(uint64_t ns)
 {
     return ns < XPC_HISTORY_TIME_MAX_NS ? ns : XPC_HISTORY_TIME_MAX_NS;
 }
 
-/* What the stream had while the guest stood still. */
+/* The rate of the stream while the guest was suspended. */
 static double switchover_rate(const struct xpc_history_entry *e,
                               const struct xpc_report *r, bool held_back)
 {
@@ -44,18 +42,18 @@ static double switchover_rate(const struct xpc_history_entry *e,
                               e->bandwidth_bytes_per_s;
     double cap = xpc_params_switchover_cap(&r->params);
 
-    /* The cap is of what is really sent. */
+    /* The cap applies to the data on the wire. */
     if (r->wire_bytes)
         cap *= (double)r->total_bytes / r->wire_bytes;
     return cap ? fmin(rate, cap) : rate;
 }
 
 /*
- * Did one xl see the whole switchover? The guard of an xl that was killed does
- * not know when its parent sent all and said "go", and may have read the
- * target's answer late.
+ * Did a single xl time the whole switchover? The guard of an xl that was killed
+ * does not know when its parent had sent everything and said "go", and may have
+ * read the target's answer late.
  */
-static bool seen_whole(const struct xpc_report *r)
+static bool was_timed_whole(const struct xpc_report *r)
 {
     return r->suspended_ns && r->suspended_ns <= r->stream_end_ns &&
            r->stream_end_ns <= r->target_ready_ns &&
@@ -63,8 +61,8 @@ static bool seen_whole(const struct xpc_report *r)
            r->go_ns <= r->target_started_ns;
 }
 
-/* A switchover that strict broke off with all pages sent. */
-static bool seen_in_part(const struct xpc_report *r)
+/* Was this switchover broken off by strict after all pages were sent? */
+static bool was_broken_off(const struct xpc_report *r)
 {
     return r->outcome == XPC_OUTCOME_ABORTED &&
            r->decision.reason == XPC_REASON_OVERRUN && r->pages_sent_ns &&
@@ -81,7 +79,7 @@ static void fill_switchover(struct xpc_history_entry *e,
                                            r->total_pages;
     double pages, rate, pages_ns;
 
-    /* Nobody knows how long the pages took. */
+    /* The time of the pages is unknown. */
     if ((held_back && !r->params.bandwidth_bytes_per_s) || r->verified)
         return;
     rate = switchover_rate(e, r, held_back);
@@ -89,11 +87,11 @@ static void fill_switchover(struct xpc_history_entry *e,
         return;
     pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate +
                xpc_predict_bitmap_part(r->bitmap_ns, pfns);
-    if (seen_in_part(r))
+    if (was_broken_off(r))
         e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
                                        pages_ns, 0);
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
-        !seen_whole(r))
+        !was_timed_whole(r))
         return;
     e->overhead_ns = fmax(e->actual_downtime_ns - pages_ns,
                           XPC_HISTORY_OVERHEAD_MIN_NS);
@@ -111,16 +109,16 @@ static void fill_entry(struct xpc_history_entry *e,
         .start_s = start_s,
         .outcome = r->outcome,
         .limit_ns = r->params.policy == XPC_POLICY_STOCK ? 0 :
-                    capped(r->params.downtime_ns),
-        /* No prediction is for what a verify pass takes. */
+                    cap_time(r->params.downtime_ns),
+        /* The prediction does not include a verify pass. */
         .predicted_downtime_ns = r->verified ? 0 :
-                                 capped(r->predicted_downtime_ns),
-        .actual_downtime_ns = capped(r->actual_downtime_ns),
+                                 cap_time(r->predicted_downtime_ns),
+        .actual_downtime_ns = cap_time(r->actual_downtime_ns),
         .guest = r->params.guest,
         .final_pages = r->final_pages,
         .bandwidth_bytes_per_s = d->measured_bytes_per_s ?
             d->measured_bytes_per_s : d->bandwidth_bytes_per_s,
-        .total_time_ns = capped(r->total_time_ns),
+        .total_time_ns = cap_time(r->total_time_ns),
         .total_bytes = r->total_bytes,
         .iterations = r->nr_iterations,
         .total_pages = r->total_pages,
@@ -128,7 +126,7 @@ static void fill_entry(struct xpc_history_entry *e,
     fill_switchover(e, r);
 }
 
-/* ---- keeping ---------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------- */
 
 int xpc_history_init(struct xpc_history *h, const char *target)
 {
@@ -148,17 +146,17 @@ void xpc_history_dispose(struct xpc_history *h)
     memset(h, 0, sizeof(*h));
 }
 
-/* Is the next prediction made of such entries? */
-static bool teaches(const struct xpc_history_entry *e)
+/* Is this entry used for the next prediction? */
+static bool is_learned_from(const struct xpc_history_entry *e)
 {
     return e->outcome == XPC_OUTCOME_MIGRATED && e->overhead_ns;
 }
 
 /*
- * The oldest, but not one of those that the next prediction rests on, whatever
- * the guest's kind.
+ * The index of the oldest entry that the next prediction does not use, for any
+ * kind of guest.
  */
-static size_t to_drop(const struct xpc_history *h)
+static size_t entry_to_drop(const struct xpc_history *h)
 {
     size_t i = h->nr_entries, kept[XPC_DEVICE_MODEL_YES + 1] = { 0 }, drop = 0;
 
@@ -166,7 +164,7 @@ static size_t to_drop(const struct xpc_history *h)
         const struct xpc_history_entry *e = &h->entries[i];
         size_t *nr = &kept[e->guest.device_model];
 
-        if ((!teaches(e) && !e->overhead_at_least_ns) ||
+        if ((!is_learned_from(e) && !e->overhead_at_least_ns) ||
             *nr == XPC_HISTORY_LAST)
             drop = i;
         else
@@ -198,11 +196,11 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
         return -1;
     h->entries[h->nr_entries++] = e;
     if (h->nr_entries > XPC_HISTORY_MAX)
-        drop_entry(h, to_drop(h));
+        drop_entry(h, entry_to_drop(h));
     return 0;
 }
 
-/* ---- what the next one takes ------------------------------------------ */
+/* ---- predicting the next migration -------------------------------------- */
 
 static int ascending(const void *a, const void *b)
 {
@@ -211,14 +209,14 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts them. */
+/* Sorts v. */
 static double median(double *v, size_t n)
 {
     qsort(v, n, sizeof(*v), ascending);
     return (v[(n - 1) / 2] + v[n / 2]) / 2;
 }
 
-/* A single one far off on a side is taken nearer. */
+/* Moves a single outlier on either side closer to the median. */
 static void tame_outlier(double *y, size_t n)
 {
     double v[XPC_HISTORY_LAST], middle, reach, low, high;
@@ -245,8 +243,11 @@ static void tame_outlier(double *y, size_t n)
     }
 }
 
-/* The next of y, latest first: its mean and standard deviation. */
-static void foresee(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
+/*
+ * Predicts the value after those in y, latest first: its mean and standard
+ * deviation.
+ */
+static void predict_next(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
 {
     double sum = 0, weights = 0, squares = 0, off = 0, w, mean, unknown, nr;
 
@@ -267,26 +268,26 @@ static void foresee(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
                          (PSEUDO + nr - 1) * (1 + 1 / nr)));
 }
 
-/* What counts of the entries for a guest, the latest first. */
+/* The values to learn from for a guest, latest first. */
 struct lessons {
     double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST],
            starts[XPC_HISTORY_LAST];
     size_t nr;
-    double bound_ns;            /* no less than this; 0: there is none */
+    double bound_ns;            /* lower bound of the overhead; 0: none */
     size_t nr_bounds;
 };
 
-/* A clock that was set back must not keep a bound for years. */
+/* Allows for a clock that was set back: a bound must not last for years. */
 static bool is_recent(const struct xpc_history_entry *e, uint64_t now_s)
 {
     return e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
            now_s <= e->start_s + XPC_HISTORY_BOUND_S;
 }
 
-static void take(struct lessons *l, const struct xpc_history_entry *e,
-                 const struct xpc_guest *guest, uint64_t now_s)
+static void add_lesson(struct lessons *l, const struct xpc_history_entry *e,
+                       const struct xpc_guest *guest, uint64_t now_s)
 {
-    if (teaches(e)) {
+    if (is_learned_from(e)) {
         l->overheads[l->nr] =
             xpc_guest_learned_overhead(guest, &e->guest, e->overhead_ns);
         l->starts[l->nr] = e->start_ns;
@@ -297,7 +298,7 @@ static void take(struct lessons *l, const struct xpc_history_entry *e,
     }
 }
 
-/* The mean is beyond the bound, by nobody knows how much. */
+/* Raises the mean above the bound, by an assumed factor. */
 static void apply_bound(struct xpc_prior *p, double bound_ns)
 {
     double mean = XPC_HISTORY_BEYOND * bound_ns;
@@ -320,14 +321,14 @@ size_t xpc_history_prior(const struct xpc_history *h,
     *p = (struct xpc_prior){ .guest = *guest };
     for (size_t i = h->nr_entries; i-- && l.nr < XPC_HISTORY_LAST;) {
         if (xpc_guest_alike(guest, &h->entries[i].guest))
-            take(&l, &h->entries[i], guest, now_s);
+            add_lesson(&l, &h->entries[i], guest, now_s);
     }
     if (l.nr) {
-        foresee(l.overheads, l.nr, &p->overhead_ns, &p->overhead_sd_ns);
-        foresee(l.pages, l.nr, &p->suspend_pages, &p->suspend_pages_sd);
-        foresee(l.starts, l.nr, &start, &sd);
+        predict_next(l.overheads, l.nr, &p->overhead_ns, &p->overhead_sd_ns);
+        predict_next(l.pages, l.nr, &p->suspend_pages, &p->suspend_pages_sd);
+        predict_next(l.starts, l.nr, &start, &sd);
         p->start_ns = start + 2 * sd;
-        /* None at all would read as nothing known. */
+        /* 0 would mean unknown. */
         if (!p->suspend_pages)
             p->suspend_pages = 1;
     }
@@ -336,7 +337,7 @@ size_t xpc_history_prior(const struct xpc_history *h,
     return l.nr + l.nr_bounds;
 }
 
-/* ---- how good predictions were ---------------------------------------- */
+/* ---- errors of predictions ---------------------------------------------- */
 
 double xpc_history_error(const struct xpc_history_entry *e)
 {
@@ -374,7 +375,7 @@ void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
         s->error_median = median(errors, n);
 }
 
-/* A clock that was set back tells nothing. */
+/* Not if now_s is before stock_s: the clock was set back. */
 bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s)
 {
     return h->stock_s && now_s >= h->stock_s &&

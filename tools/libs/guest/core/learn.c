@@ -6,7 +6,7 @@
 
 #include "core/learn.h"
 
-/* The curve's grid: half an octave a step from here on. */
+/* The times of the curve's points: half an octave per step. */
 #define GRID_FIRST_NS (5 * XPC_MS)
 #define GRID_STEP M_SQRT2
 
@@ -34,24 +34,27 @@ void xpc_learn_add(struct xpc_learn *l, const struct xpc_dirty_count *samples,
         l->nr++;
 }
 
-/* The i-th remembered iteration, 0 is the latest. */
-static unsigned int ring(const struct xpc_learn *l, unsigned int i)
+/* Index in the ring of the i-th iteration, 0 being the latest. */
+static unsigned int ring_index(const struct xpc_learn *l, unsigned int i)
 {
     return (l->next + 2 * XPC_LEARN_ITERATIONS - 1 - i) %
            XPC_LEARN_ITERATIONS;
 }
 
-static uint64_t length(const struct xpc_learn *l, unsigned int i)
+static uint64_t length_of(const struct xpc_learn *l, unsigned int i)
 {
-    unsigned int k = ring(l, i);
+    unsigned int k = ring_index(l, i);
 
     return l->it[k].s[l->it[k].nr - 1].t_ns;
 }
 
-/* Pages dirty t after the clean in iteration i; straight between samples. */
+/*
+ * Pages that were dirty t after the clean in iteration i, by linear
+ * interpolation between the samples.
+ */
 static double pages_at(const struct xpc_learn *l, unsigned int i, uint64_t t)
 {
-    unsigned int k = ring(l, i);
+    unsigned int k = ring_index(l, i);
     uint64_t t0 = 0, p0 = 0;
 
     for (size_t j = 0; j < l->it[k].nr; j++) {
@@ -66,18 +69,18 @@ static double pages_at(const struct xpc_learn *l, unsigned int i, uint64_t t)
 }
 
 /*
- * D(t), and over D at the point before, as the iterations that reach t saw
- * them. at: what each saw at the point before, and then at t. false: none
- * reaches t.
+ * Computes D(t), and its ratio to D at the previous point, over the iterations
+ * that reach t. at has the pages of each iteration at the previous point, and
+ * is updated to those at t. Returns false if no iteration reaches t.
  */
-static bool growth(const struct xpc_learn *l, uint64_t t,
-                   double at[XPC_LEARN_ITERATIONS], double *mean_r,
-                   double *ratio_r)
+static bool measure_growth(const struct xpc_learn *l, uint64_t t,
+                           double at[XPC_LEARN_ITERATIONS], double *mean_r,
+                           double *ratio_r)
 {
     double weight = 1, above = 0, below = 0, weights = 0;
 
     for (unsigned int i = 0; i < l->nr; i++, weight *= XPC_LEARN_FADE) {
-        if (length(l, i) < t)
+        if (length_of(l, i) < t)
             continue;
         below += weight * at[i];
         at[i] = pages_at(l, i, t);
@@ -91,8 +94,8 @@ static bool growth(const struct xpc_learn *l, uint64_t t,
     return true;
 }
 
-/* How much above and below the curve the iterations ended. */
-static void spread(const struct xpc_learn *l, struct xpc_curve *c)
+/* Sets low and high by how far from the curve the iterations ended. */
+static void set_spread(const struct xpc_learn *l, struct xpc_curve *c)
 {
     double least = 1, most = 1;
 
@@ -100,10 +103,10 @@ static void spread(const struct xpc_learn *l, struct xpc_curve *c)
         for (size_t k = 0; k < c->nr; k++) {
             double level;
 
-            /* At the iteration's end: the last grid point it reaches. */
-            if (k + 1 < c->nr && c->pt[k + 1].t_ns <= length(l, i))
+            /* The last point that the iteration reaches. */
+            if (k + 1 < c->nr && c->pt[k + 1].t_ns <= length_of(l, i))
                 continue;
-            if (c->pt[k].t_ns > length(l, i) || c->pt[k].pages <= 0)
+            if (c->pt[k].t_ns > length_of(l, i) || c->pt[k].pages <= 0)
                 break;
             level = pages_at(l, i, c->pt[k].t_ns) / c->pt[k].pages;
             least = fmin(least, level);
@@ -117,13 +120,13 @@ static void spread(const struct xpc_learn *l, struct xpc_curve *c)
     }
 }
 
-static uint64_t longest(const struct xpc_learn *l)
+static uint64_t longest_iteration(const struct xpc_learn *l)
 {
     uint64_t longest_ns = 0;
 
     for (unsigned int i = 0; i < l->nr; i++) {
-        if (length(l, i) > longest_ns)
-            longest_ns = length(l, i);
+        if (length_of(l, i) > longest_ns)
+            longest_ns = length_of(l, i);
     }
     return longest_ns;
 }
@@ -131,7 +134,8 @@ static uint64_t longest(const struct xpc_learn *l)
 int xpc_learn_curve(const struct xpc_learn *l, uint64_t total_pages,
                     uint64_t zero_pages, struct xpc_curve *c)
 {
-    uint64_t end = longest(l), t = end < GRID_FIRST_NS ? end : GRID_FIRST_NS;
+    uint64_t end = longest_iteration(l);
+    uint64_t t = end < GRID_FIRST_NS ? end : GRID_FIRST_NS;
     double at[XPC_LEARN_ITERATIONS] = { 0 }, pages = 0, mean, ratio;
 
     *c = (struct xpc_curve){
@@ -141,8 +145,8 @@ int xpc_learn_curve(const struct xpc_learn *l, uint64_t total_pages,
         errno = ENODATA;
         return -1;
     }
-    while (c->nr < XPC_CURVE_MAX && growth(l, t, at, &mean, &ratio)) {
-        /* Nothing dirty so far: there is no ratio, it starts here. */
+    while (c->nr < XPC_CURVE_MAX && measure_growth(l, t, at, &mean, &ratio)) {
+        /* Nothing dirty so far: there is no ratio yet. */
         pages = isfinite(ratio) ? pages * ratio : mean;
         if (pages > total_pages)
             pages = total_pages;
@@ -152,6 +156,6 @@ int xpc_learn_curve(const struct xpc_learn *l, uint64_t total_pages,
             break;
         t = t * GRID_STEP > end ? end : t * GRID_STEP;
     }
-    spread(l, c);
+    set_spread(l, c);
     return 0;
 }

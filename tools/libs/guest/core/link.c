@@ -7,18 +7,20 @@
 #include "core/link.h"
 
 /*
- * About the last so many bytes count. A link that gives less than before shows
- * in the short window; a small iteration that pipes and socket buffers swallow
- * at memory speed doesn't count for much in the long one: the lower one is
- * believed.
+ * The sizes of the windows in bytes. The lower rate of the two is used. The
+ * short window shows soon if the link has become slower. The long one is not
+ * much affected by a small iteration that disappears into pipes and socket
+ * buffers at memory speed.
  */
 static const double windows[XPC_LINK_WINDOWS] = { 0x1p23, 0x1p26 };
 #define LONG (XPC_LINK_WINDOWS - 1)
-/* What an iteration takes besides sending tells nothing of the link: an
- * iteration that sends less than this is not counted. */
+/*
+ * Iterations that send less than this are ignored: most of their time is not
+ * spent on sending.
+ */
 #define LEAST_BYTES 0x1p20
 
-/* The weight of a byte halves with every window that has flowed since. */
+/* The weight of a byte halves with each window of data sent after it. */
 void xpc_link_learn(struct xpc_link *l, uint64_t bytes, uint64_t ns)
 {
     double s = ns / 1e9, keep, weight;
@@ -73,38 +75,39 @@ uint64_t xpc_link_stated(const struct xpc_params *p, uint64_t cap)
     return cap && (!given || cap < given) ? cap : given;
 }
 
-/* So much of the stream goes into a byte that is really sent. */
-static double ratio(const struct xpc_link *l)
+/* Bytes of the stream per byte on the wire. */
+static double compression_ratio(const struct xpc_link *l)
 {
     return l->wire > 0 ? l->stream / l->wire : 1;
 }
 
-/* Of the stream, for what is really sent. */
-static uint64_t for_stream(const struct xpc_link *l, uint64_t rate)
+/* Converts a rate on the wire to one of the stream. */
+static uint64_t stream_rate(const struct xpc_link *l, uint64_t rate)
 {
-    return fmin(rate * ratio(l), 0x1p63);
+    return fmin(rate * compression_ratio(l), 0x1p63);
 }
 
 /*
- * A user's value is an upper bound: the link can't give more, but may give
- * less, and only what it gives keeps the guest's downtime short.
+ * The lower one of the measured rate and the given one, which is on the wire. A
+ * user's value is an upper bound: the link may give less, and the downtime then
+ * depends on that.
  */
-static uint64_t bounded(const struct xpc_link *l, uint64_t given)
+static uint64_t limit_to_measured(const struct xpc_link *l, uint64_t given)
 {
     uint64_t measured = xpc_link_measured(l);
 
-    given = for_stream(l, given);
+    given = stream_rate(l, given);
     return !measured || (given && given < measured) ? given : measured;
 }
 
 uint64_t xpc_link_precopy(const struct xpc_link *l, const struct xpc_params *p)
 {
-    return bounded(l, xpc_link_stated(p, p->max_bytes_per_s));
+    return limit_to_measured(l, xpc_link_stated(p, p->max_bytes_per_s));
 }
 
 /*
- * Of a link that precopy's cap held back, no more is known than what the user
- * has stated; if nothing, what it gave.
+ * If the cap limited the rate of precopy, the link's own rate was not measured:
+ * use the stated one, or without one the measured rate.
  */
 uint64_t xpc_link_switchover(const struct xpc_link *l,
                              const struct xpc_params *p)
@@ -112,7 +115,7 @@ uint64_t xpc_link_switchover(const struct xpc_link *l,
     uint64_t given = xpc_link_stated(p, xpc_params_switchover_cap(p));
 
     if (p->bandwidth_bytes_per_s &&
-        xpc_params_held_back(p, xpc_link_measured(l) / ratio(l)))
-        return for_stream(l, given);
-    return bounded(l, given);
+        xpc_params_held_back(p, xpc_link_measured(l) / compression_ratio(l)))
+        return stream_rate(l, given);
+    return limit_to_measured(l, given);
 }

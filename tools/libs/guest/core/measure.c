@@ -35,7 +35,7 @@ const char *const xpc_time_unit_names[] = {
 };
 
 __attribute__((format(printf, 2, 3)))
-static int bad(char err[XPC_ERR_LEN], const char *fmt, ...)
+static int fail(char err[XPC_ERR_LEN], const char *fmt, ...)
 {
     va_list al;
     int n = snprintf(err, XPC_ERR_LEN, "measurement: ");
@@ -74,10 +74,10 @@ void xpc_measurement_dispose(struct xpc_measurement *m)
 }
 
 /*
- * An array of nr zeroed entries of eight bytes in the place of old, which is
- * freed. NULL when out of memory.
+ * Frees old and returns an array of nr zeroed entries of eight bytes, or NULL
+ * if out of memory.
  */
-static void *renew(void *old, size_t *nr_r, size_t nr)
+static void *renew_array(void *old, size_t *nr_r, size_t nr)
 {
     void *p = calloc(nr ? nr : 1, sizeof(uint64_t));
 
@@ -92,12 +92,12 @@ int xpc_measurement_alloc(struct xpc_measurement *m, size_t nr)
         errno = EINVAL;
         return -1;
     }
-    m->period_ns = renew(m->period_ns, &m->nr_periods, nr);
-    m->nominal_ns = renew(m->nominal_ns, &m->nr_nominal, nr);
-    m->n_dirty = renew(m->n_dirty, &m->nr_dirty, nr);
-    m->dirty_pages = renew(m->dirty_pages, &m->nr_dirty_pages, nr);
-    m->dirty_low = renew(m->dirty_low, &m->nr_dirty_low, nr);
-    m->dirty_high = renew(m->dirty_high, &m->nr_dirty_high, nr);
+    m->period_ns = renew_array(m->period_ns, &m->nr_periods, nr);
+    m->nominal_ns = renew_array(m->nominal_ns, &m->nr_nominal, nr);
+    m->n_dirty = renew_array(m->n_dirty, &m->nr_dirty, nr);
+    m->dirty_pages = renew_array(m->dirty_pages, &m->nr_dirty_pages, nr);
+    m->dirty_low = renew_array(m->dirty_low, &m->nr_dirty_low, nr);
+    m->dirty_high = renew_array(m->dirty_high, &m->nr_dirty_high, nr);
     if (!m->period_ns || !m->nominal_ns || !m->n_dirty || !m->dirty_pages ||
         !m->dirty_low || !m->dirty_high) {
         errno = ENOMEM;
@@ -106,7 +106,7 @@ int xpc_measurement_alloc(struct xpc_measurement *m, size_t nr)
     return 0;
 }
 
-static void *copy_of(const void *array, size_t have, size_t nr)
+static void *copy_array(const void *array, size_t have, size_t nr)
 {
     void *p = calloc(nr ? nr : 1, sizeof(uint64_t));
 
@@ -120,12 +120,12 @@ int xpc_measurement_copy(const struct xpc_measurement *m, size_t nr,
 {
     struct xpc_measurement c = *m;
 
-    c.period_ns = copy_of(m->period_ns, m->nr_periods, nr);
-    c.nominal_ns = copy_of(m->nominal_ns, m->nr_nominal, nr);
-    c.n_dirty = copy_of(m->n_dirty, m->nr_dirty, nr);
-    c.dirty_pages = copy_of(m->dirty_pages, m->nr_dirty_pages, nr);
-    c.dirty_low = copy_of(m->dirty_low, m->nr_dirty_low, nr);
-    c.dirty_high = copy_of(m->dirty_high, m->nr_dirty_high, nr);
+    c.period_ns = copy_array(m->period_ns, m->nr_periods, nr);
+    c.nominal_ns = copy_array(m->nominal_ns, m->nr_nominal, nr);
+    c.n_dirty = copy_array(m->n_dirty, m->nr_dirty, nr);
+    c.dirty_pages = copy_array(m->dirty_pages, m->nr_dirty_pages, nr);
+    c.dirty_low = copy_array(m->dirty_low, m->nr_dirty_low, nr);
+    c.dirty_high = copy_array(m->dirty_high, m->nr_dirty_high, nr);
     c.name = m->name ? strdup(m->name) : NULL;
     c.error = m->error ? strdup(m->error) : NULL;
     c.nr_periods = c.nr_nominal = c.nr_dirty = nr;
@@ -160,37 +160,37 @@ static int check_lengths(const struct xpc_measurement *m,
     };
 
     if (m->nr_periods > XPC_PERIODS_MAX)
-        return bad(err, "periods: %zu entries, at most %u are allowed",
-                   m->nr_periods, XPC_PERIODS_MAX);
+        return fail(err, "periods: %zu entries, at most %u are allowed",
+                    m->nr_periods, XPC_PERIODS_MAX);
     for (size_t i = 0; i < sizeof(a) / sizeof(a[0]); i++) {
         if (a[i].nr != m->nr_periods && !(a[i].optional && !a[i].nr))
-            return bad(err, "%s has %zu entries, periods has %zu", a[i].key,
-                       a[i].nr, m->nr_periods);
+            return fail(err, "%s has %zu entries, periods has %zu", a[i].key,
+                        a[i].nr, m->nr_periods);
     }
     if (m->nr_dirty_low != m->nr_dirty_high ||
         (m->nr_dirty_low && !m->nr_dirty_pages))
-        return bad(err, "dirty-pages, dirty-pages-low and dirty-pages-high "
-                   "go together");
+        return fail(err, "dirty-pages, dirty-pages-low and dirty-pages-high "
+                    "go together");
     return 0;
 }
 
 static int check_totals(const struct xpc_measurement *m,
                         char err[XPC_ERR_LEN])
 {
-    /* A 2^52-page guest is beyond any machine, and doubles stay exact. */
+    /* No machine has 2^52 pages, and doubles are exact below that. */
     if (m->n_total >= UINT64_C(1) << 52)
-        return bad(err, "n-total-pages: %"PRIu64" pages are more than any "
-                   "machine has", m->n_total);
+        return fail(err, "n-total-pages: %"PRIu64" pages are more than any "
+                    "machine has", m->n_total);
     if (m->n_sampled > m->n_total)
-        return bad(err, "n-sampled-pages: %"PRIu64" is more than the "
-                   "%"PRIu64" of n-total-pages", m->n_sampled, m->n_total);
+        return fail(err, "n-sampled-pages: %"PRIu64" is more than the "
+                    "%"PRIu64" of n-total-pages", m->n_sampled, m->n_total);
     if (m->n_zero > m->n_sampled)
-        return bad(err, "n-zero-pages: %"PRIu64" is more than the %"PRIu64
-                   " of n-sampled-pages", m->n_zero, m->n_sampled);
+        return fail(err, "n-zero-pages: %"PRIu64" is more than the %"PRIu64
+                    " of n-sampled-pages", m->n_zero, m->n_sampled);
     if (m->status == XPC_MEASURE_MEASURED && (!m->nr_periods ||
                                               !m->n_sampled))
-        return bad(err, "%s is empty in a finished measurement",
-                   m->nr_periods ? "n-sampled-pages" : "periods");
+        return fail(err, "%s is empty in a finished measurement",
+                    m->nr_periods ? "n-sampled-pages" : "periods");
     return 0;
 }
 
@@ -199,20 +199,20 @@ static int check_periods(const struct xpc_measurement *m,
 {
     for (size_t i = 0; i < m->nr_periods; i++) {
         if (!m->period_ns[i])
-            return bad(err, "periods: entry %zu is 0", i + 1);
+            return fail(err, "periods: entry %zu is 0", i + 1);
         if (i && m->period_ns[i] <= m->period_ns[i - 1])
-            return bad(err, "periods: entry %zu (%g ms) does not come after "
-                       "entry %zu (%g ms)", i + 1, m->period_ns[i] / 1e6, i,
-                       m->period_ns[i - 1] / 1e6);
+            return fail(err, "periods: entry %zu (%g ms) does not come after "
+                        "entry %zu (%g ms)", i + 1, m->period_ns[i] / 1e6, i,
+                        m->period_ns[i - 1] / 1e6);
         if (m->n_dirty[i] > m->n_sampled)
-            return bad(err, "n-dirty-pages: entry %zu, %"PRIu64", is more "
-                       "than the %"PRIu64" of n-sampled-pages", i + 1,
-                       m->n_dirty[i], m->n_sampled);
+            return fail(err, "n-dirty-pages: entry %zu, %"PRIu64", is more "
+                        "than the %"PRIu64" of n-sampled-pages", i + 1,
+                        m->n_dirty[i], m->n_sampled);
     }
     return 0;
 }
 
-/* One estimate with its interval; also true of NaN in any of the three. */
+/* Is not low <= v <= high within 0 to total? Also true for NaN. */
 static bool disordered(double low, double v, double high, double total)
 {
     return !(0 <= low && low <= v && v <= high && high <= total);
@@ -221,20 +221,20 @@ static bool disordered(double low, double v, double high, double total)
 static int check_estimates(const struct xpc_measurement *m,
                            char err[XPC_ERR_LEN])
 {
-    /* Written with nine digits: allow for the last one. */
+    /* Numbers are written with nine digits: allow for the last one. */
     double total = m->n_total * (1 + 1e-8), v;
 
     for (size_t i = 0; i < m->nr_dirty_pages; i++) {
         v = m->dirty_pages[i];
         if (disordered(m->nr_dirty_low ? m->dirty_low[i] : v, v,
                        m->nr_dirty_high ? m->dirty_high[i] : v, total))
-            return bad(err, "dirty-pages: entry %zu is not a number of pages "
-                       "within its interval and n-total-pages", i + 1);
+            return fail(err, "dirty-pages: entry %zu is not a number of pages "
+                        "within its interval and n-total-pages", i + 1);
     }
     if (disordered(m->zero_low, m->zero_pages, m->zero_high, total) &&
         (m->zero_pages || m->zero_low || m->zero_high))
-        return bad(err, "zero-pages is not a number of pages within its "
-                   "interval and n-total-pages");
+        return fail(err, "zero-pages is not a number of pages within its "
+                    "interval and n-total-pages");
     return 0;
 }
 
@@ -243,18 +243,18 @@ static int check_rest(const struct xpc_measurement *m, char err[XPC_ERR_LEN])
     const struct xpc_workset_result *w = &m->workset;
 
     if (m->page_size != XPC_PAGE_SIZE)
-        return bad(err, "page-size: %"PRIu64" is not supported, %u is",
-                   m->page_size, XPC_PAGE_SIZE);
+        return fail(err, "page-size: %"PRIu64" is not supported, %u is",
+                    m->page_size, XPC_PAGE_SIZE);
     if (!(m->dirty_rate >= 0))
-        return bad(err, "dirty-rate is not a rate");
+        return fail(err, "dirty-rate is not a rate");
     if (xpc_measurement_calc_ns(m) == UINT64_MAX)
-        return bad(err, "calc-time: %"PRIu64" is out of range", m->calc_time);
+        return fail(err, "calc-time: %"PRIu64" is out of range", m->calc_time);
     if (w->intervals &&
         (disordered(w->union_low, w->union_pages, w->union_high,
                     m->n_total * (1 + 1e-8)) ||
          !(w->jaccard >= 0 && w->jaccard <= 1) ||
          !(w->growth_pages_per_s >= 0)))
-        return bad(err, "working-set: its numbers contradict each other");
+        return fail(err, "working-set: its numbers contradict each other");
     return 0;
 }
 
@@ -267,7 +267,7 @@ int xpc_measurement_check(const struct xpc_measurement *m,
     return check_estimates(m, err);
 }
 
-/* ---- working out ----------------------------------------------------- */
+/* ---- computing what is missing --------------------------------------- */
 
 void xpc_interval(uint64_t hits, uint64_t n, uint64_t total, double *low_r,
                   double *high_r)
@@ -275,18 +275,18 @@ void xpc_interval(uint64_t hits, uint64_t n, uint64_t total, double *low_r,
     double p, ne, centre, half;
 
     if (!n || n >= total) {
-        /* Nothing is known, or everything. */
+        /* Nothing is known (n is 0), or everything. */
         *low_r = n ? hits : 0;
         *high_r = n ? hits : total;
         return;
     }
     p = (double)hits / n;
-    /* So many draws from an infinite population would be as good. */
+    /* As many draws from an infinite population are equally accurate. */
     ne = n * ((double)(total - 1) / (total - n));
     centre = (p + Z95 * Z95 / (2 * ne)) / (1 + Z95 * Z95 / ne);
     half = Z95 / (1 + Z95 * Z95 / ne) *
            sqrt(p * (1 - p) / ne + Z95 * Z95 / (4 * ne * ne));
-    /* What was seen is there; what was seen not to be there is not. */
+    /* The bounds can't contradict the pages that were looked at. */
     *low_r = fmax((centre - half) * total, hits);
     *high_r = fmin((centre + half) * total, (double)total - (n - hits));
 }
@@ -321,19 +321,19 @@ static void complete_zero(struct xpc_measurement *m)
     m->zero_high = fmax(m->zero_high, m->zero_pages);
 }
 
-/* Arrays of all lengths nr_periods; those that are there keep their own. */
+/* Allocates the arrays that are missing, with nr_periods entries. */
 static int add_arrays(struct xpc_measurement *m)
 {
     size_t nr = m->nr_periods;
 
     if (m->nr_nominal != nr)
-        m->nominal_ns = renew(m->nominal_ns, &m->nr_nominal, nr);
+        m->nominal_ns = renew_array(m->nominal_ns, &m->nr_nominal, nr);
     if (m->nr_dirty_pages != nr)
-        m->dirty_pages = renew(m->dirty_pages, &m->nr_dirty_pages, nr);
+        m->dirty_pages = renew_array(m->dirty_pages, &m->nr_dirty_pages, nr);
     if (m->nr_dirty_low != nr)
-        m->dirty_low = renew(m->dirty_low, &m->nr_dirty_low, nr);
+        m->dirty_low = renew_array(m->dirty_low, &m->nr_dirty_low, nr);
     if (m->nr_dirty_high != nr)
-        m->dirty_high = renew(m->dirty_high, &m->nr_dirty_high, nr);
+        m->dirty_high = renew_array(m->dirty_high, &m->nr_dirty_high, nr);
     return m->nr_nominal == nr && m->nr_dirty_pages == nr &&
            m->nr_dirty_low == nr && m->nr_dirty_high == nr ? 0 : -1;
 }
@@ -366,13 +366,13 @@ int xpc_measurement_curve(const struct xpc_measurement *m,
     double total = m->n_total;
 
     if (m->status != XPC_MEASURE_MEASURED)
-        return bad(err, "not measured: its status is \"%s\"%s%s",
-                   xpc_measure_status_names[m->status],
-                   m->error ? ": " : "", m->error ? m->error : "");
+        return fail(err, "not measured: its status is \"%s\"%s%s",
+                    xpc_measure_status_names[m->status],
+                    m->error ? ": " : "", m->error ? m->error : "");
     if (m->nr_periods < 2)
-        return bad(err, "one period is no curve: pages dirty after different "
-                   "times are needed. Measure with more periods, as xl "
-                   "dirty-rate does");
+        return fail(err, "one period is no curve: pages dirty after different "
+                    "times are needed. Measure with more periods, as xl "
+                    "dirty-rate does");
     *curve_r = (struct xpc_curve){
         .nr = m->nr_periods,
         .total_pages = m->n_total,
@@ -381,7 +381,7 @@ int xpc_measurement_curve(const struct xpc_measurement *m,
     for (size_t i = 0; i < m->nr_periods; i++) {
         struct xpc_curve_point *p = &curve_r->pt[i];
 
-        /* A page set back to what it was can make QEMU's counts fall. */
+        /* Pages that change back can make QEMU's counts decrease. */
         *p = (struct xpc_curve_point){
             .t_ns = m->period_ns[i],
             .pages = fmin(fmax(m->dirty_pages[i], prev.pages), total),

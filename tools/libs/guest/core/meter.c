@@ -10,15 +10,15 @@
 #include <xenprecopy/xenprecopy.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-/* pfns offered to the source at once. */
+/* pfns passed to the source at once. */
 #define TAKE_BATCH 1024u
 /*
- * Pages that come due within a 100th of their period of each other are looked
- * at together: waking up costs more than looking. Their own intervals say how
- * late it was.
+ * Pages that are due within a 100th of their period of each other are looked at
+ * together, because waking up costs more than looking. Their own intervals
+ * account for the delay.
  */
 #define COALESCE 100
-/* Of a small sample, by which zero pages are counted in dirty-bitmap mode. */
+/* The sample from which zero pages are estimated in dirty-bitmap mode. */
 #define ZERO_PAGES_PER_GIB 512u
 
 /* ---- requests -------------------------------------------------------- */
@@ -91,8 +91,9 @@ static int by_pfn(const void *a, const void *b)
 }
 
 /*
- * Draws pfns until `want` pages are there or the source has no more. One
- * batch may not overshoot: which pages are left out would depend on the pfn.
+ * Draws pfns until `want` pages are taken or the source has no more. A batch is
+ * never larger than what is missing, as dropping the rest of a sorted batch
+ * would favour low pfns.
  */
 static int take_pages(struct xpc_meter *meter, uint64_t want, size_t *nr_r)
 {
@@ -178,14 +179,14 @@ static int start_sampling(struct xpc_meter *meter)
     meter->m.n_sampled = meter->sample.nr;
     meter->m.n_zero = meter->sample.n_zero;
     meter->m.n_total = meter->src->total_pages;
-    /* More pages than Xen says the domain has: believe one's eyes. */
+    /* The sample may have more pages than Xen reports for the domain. */
     if (meter->m.n_total < meter->m.n_sampled)
         meter->m.n_total = meter->m.n_sampled;
     meter->start_ns = meter->sample.page[0].first_ns;
     return 0;
 }
 
-/* Zero pages aren't in a dirty bitmap: a small sample tells their share. */
+/* Estimates zero pages from a small sample; a dirty bitmap has none. */
 static int count_zero_pages(struct xpc_meter *meter)
 {
     struct xpc_measurement *m = &meter->m;
@@ -223,8 +224,11 @@ int xpc_meter_zero_pages(struct xpc_source *src, double *pages_r)
     return rc;
 }
 
-/* What ends has a working set for as long as it lasts. */
-static int fit_in(struct xpc_meter *meter)
+/*
+ * Checks that a source with an end lasts for the calc-time, and limits the
+ * intervals of the working set to what it lasts for.
+ */
+static int fit_into_source(struct xpc_meter *meter)
 {
     uint64_t end = meter->src->end_ns, calc = meter->req.calc_ns, room;
 
@@ -250,7 +254,7 @@ static int start_tracking(struct xpc_meter *meter)
                                "tracked: dirty-bitmap is not possible",
                                src->name);
     meter->m.n_total = meter->m.n_sampled = src->total_pages;
-    if (fit_in(meter) || count_zero_pages(meter))
+    if (fit_into_source(meter) || count_zero_pages(meter))
         return -1;
     if (meter->req.workset_intervals && src->ops->read &&
         xpc_workset_init(&meter->workset, src->nr_pfns))
@@ -294,7 +298,7 @@ int xpc_meter_start(struct xpc_meter *meter, struct xpc_source *src,
     return 0;
 }
 
-/* ---- a period is over ------------------------------------------------ */
+/* ---- the end of a period --------------------------------------------- */
 
 static int check_source(struct xpc_meter *meter)
 {
@@ -312,7 +316,7 @@ static int check_source(struct xpc_meter *meter)
     return 0;
 }
 
-/* Period `meter->period` has its numbers: check, and on to the next. */
+/* Checks the source after period meter->period, and starts the next one. */
 static int finish_period(struct xpc_meter *meter)
 {
     struct xpc_measurement *m = &meter->m;
@@ -351,9 +355,9 @@ static int finish_round(struct xpc_meter *meter)
 /* ---- page-sampling --------------------------------------------------- */
 
 /*
- * The clean pages that are due from the cursor on, XPC_LOOK_MAX at most.
- * Every page gets its next look as long after its first as all the others,
- * however long looking takes.
+ * Finds up to XPC_LOOK_MAX clean pages that are due, starting at the cursor.
+ * Each page is due the same time after its first look, however long looking
+ * takes.
  */
 static size_t due_pages(struct xpc_meter *meter, uint64_t now,
                         uint32_t index[XPC_LOOK_MAX])
@@ -412,7 +416,8 @@ static int count_period(struct xpc_meter *meter)
     m->cost.peeks++;
     if (after - before > m->cost.peek_max_ns)
         m->cost.peek_max_ns = after - before;
-    /* Xen also counts what isn't the guest's own, as its shared info. */
+    /* Xen's count includes pages that are not the guest's own, such as
+     * shared info. */
     if (pages > m->n_total)
         pages = m->n_total;
     m->period_ns[i] = (before + after) / 2 - meter->start_ns;
@@ -428,7 +433,7 @@ static void mark_run(void *opaque, uint64_t pfn, uint64_t nr)
     xpc_workset_run(opaque, pfn, nr);
 }
 
-/* Reads one interval's bitmap and starts the next from a clean state. */
+/* Reads the bitmap of an interval and starts the next one, clean. */
 static int end_interval(struct xpc_meter *meter)
 {
     struct xpc_source *src = meter->src;
@@ -440,7 +445,7 @@ static int end_interval(struct xpc_meter *meter)
         return -1;
     meter->next_ns = meter->workset.start_ns +
                      meter->req.calc_ns / XPC_WORKSET_INTERVALS;
-    /* The first one is the curve's own time. */
+    /* The first interval is the time of the curve. */
     meter->finished = meter->workset.intervals >
                       meter->req.workset_intervals;
     return 0;
@@ -473,8 +478,8 @@ int xpc_meter_step(struct xpc_meter *meter)
            step_sampling(meter) : step_tracking(meter);
 }
 
-/* A measurement that was cut short has the periods that were finished. */
-static void cut_short(struct xpc_measurement *m, size_t nr)
+/* Keeps only the first nr periods, which were finished. */
+static void keep_periods(struct xpc_measurement *m, size_t nr)
 {
     if (m->nr_periods > nr) {
         m->nr_periods = m->nr_nominal = m->nr_dirty = nr;
@@ -505,8 +510,8 @@ void xpc_meter_end(struct xpc_meter *meter, bool failed,
     m->cost.hashed_bytes += meter->sample.hashed_bytes;
     xpc_workset_dispose(&meter->workset);
     xpc_sample_dispose(&meter->sample);
-    /* A failed one keeps no counts: nobody shall use them by mistake. */
-    cut_short(m, failed ? 0 : meter->period);
+    /* A failed measurement keeps no counts, so that nobody uses them. */
+    keep_periods(m, failed ? 0 : meter->period);
     if (!failed && xpc_measurement_complete(m, err)) {
         m->status = XPC_MEASURE_FAILED;
         free(m->error);

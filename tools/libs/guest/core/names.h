@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The names of enum values in options, messages and JSON, indexed by value.
- * NULL ends each table.
+ * Names of enum values for options, messages and JSON, indexed by value. Each
+ * table is terminated by NULL.
  */
 #ifndef CORE_NAMES_H
 #define CORE_NAMES_H

@@ -8,7 +8,7 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
-/* A day: whatever is longer is a mistake, and sums can't overflow. */
+/* One day. Longer times are mistakes, and sums can't overflow. */
 #define LONGEST_NS (UINT64_C(86400) * XPC_S)
 
 void xpc_params_init(struct xpc_params *p)
@@ -22,9 +22,9 @@ void xpc_params_init(struct xpc_params *p)
     };
 }
 
-/* So much of the cap: the cap, not the link, was what held it back. */
+/* At least this share of the cap: the cap limited the rate, not the link. */
 #define NEAR_CAP 0.9
-/* So much over it: it was sent under another cap. */
+/* More than this share of the cap: it was sent under an earlier cap. */
 #define OVER_CAP 1.1
 
 uint64_t xpc_params_switchover_cap(const struct xpc_params *p)
@@ -118,7 +118,7 @@ static int complain(char *err, size_t len, const char *text)
     return -1;
 }
 
-/* How what is sent is sent, whatever the policy. */
+/* Checks the rates, for any policy. Returns a message, or NULL. */
 static const char *bad_rate(const struct xpc_params *p)
 {
     if (p->switchover == XPC_SWITCHOVER_KEPT && !p->max_bytes_per_s)
@@ -129,7 +129,7 @@ static const char *bad_rate(const struct xpc_params *p)
     return NULL;
 }
 
-/* The libraries' own limits: beyond them it only becomes slower. */
+/* The highest useful levels of the libraries: others are only slower. */
 uint64_t xpc_compress_level_max(enum xpc_compress compress)
 {
     switch (compress) {
@@ -151,7 +151,7 @@ static const char *bad_channels(const struct xpc_params *p)
     return NULL;
 }
 
-/* Numbers travel as JSON, whose readers take no more. */
+/* Parameters are passed as JSON, and its readers accept no larger numbers. */
 static bool beyond_json(const struct xpc_params *p)
 {
     return (p->iterations | p->threshold_pages | p->bandwidth_bytes_per_s |

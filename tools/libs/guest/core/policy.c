@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The policy: what to do when an iteration's pages have been sent.
- */
+/* The policy, see core/policy.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -13,26 +11,26 @@
 
 #include "core/policy.h"
 
-/* What stock Xen's save loop does when nobody gives it a policy. */
+/* What stock Xen's save loop does without a policy callback. */
 #define STOCK_ITERATIONS 5
 #define STOCK_THRESHOLD 50
 
-/* Of a guest that lives, no two rounds are the same. */
+/* The shrinking of struct xpc_rule: rounds of a real guest vary. */
 #define LIVE_SHRINKING 0.95
 
 /*
- * Without hope, precopy ends after three iterations that did not help, but
- * not before a share of the duration: the guest may have a lull. Of a steady
- * guest that is less to be expected: its iterations were all within STEADY of
- * each other, and most of its pages were dirty the time before.
+ * Without hope, precopy ends after three iterations that did not help, but not
+ * before this share of the duration, because the guest may have a lull. For a
+ * steady guest a lull is less likely. Its iterations were all within STEADY of
+ * each other, and most of its pages had been dirty the time before.
  */
 #define PATIENCE 0.95
 #define PATIENCE_STEADY 0.4
 #define STEADY 1.05
 #define STEADY_REPEAT_PERCENT 50
-/* A working set that gets so many new pages, at most, has been seen whole. */
+/* With at most this share of new pages, the whole working set was seen. */
 #define CONVERGED_NEW_PERCENT 2
-/* With hope but no duration given, it ends after so many. */
+/* With hope but without a duration, precopy ends after this many. */
 #define HOPEFUL_ITERATIONS 30
 
 int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
@@ -59,7 +57,10 @@ static uint64_t assumed_bitmap_ns(const struct xpc_params *p,
     return xpc_predict_bitmap_ns(nr_pfns(p, total_pages));
 }
 
-/* What predictions rest on; the bandwidth and the bitmap's time are learned. */
+/*
+ * Sets the parameters of the prediction from those of the user. The bandwidth
+ * and the time of the bitmap are learned later.
+ */
 static void predict_params(struct xpc_predict_params *pp,
                            const struct xpc_params *p, uint64_t total_pages)
 {
@@ -82,8 +83,8 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->suspend_pages_sd = prior.suspend_pages_sd;
 }
 
-/* Where the switchover overhead comes from: a clause, or nothing. */
-static const char *rests_on(const struct xpc_params *p)
+/* A clause that says where the switchover overhead comes from, or "". */
+static const char *overhead_source(const struct xpc_params *p)
 {
     if (p->overhead_ns)
         return "";
@@ -97,8 +98,9 @@ static const char *rests_on(const struct xpc_params *p)
 }
 
 /*
- * Is the switchover alone, with nothing left to send but what suspending
- * dirties, over the limit? A link that is not known yet may be fast.
+ * Checks that the switchover alone, with only the pages to send that suspending
+ * dirties, is within the maximum downtime. An unknown bandwidth is taken as
+ * unlimited. Returns false with a line in err if not.
  */
 static bool switchover_fits(const struct xpc_params *p,
                             const struct xpc_predict_params *known, char *err,
@@ -119,7 +121,7 @@ static bool switchover_fits(const struct xpc_params *p,
              xpc_format_time(a, max),
              xpc_format_time(b, xpc_predict_switchover(&pp, 0, 0)),
              xpc_format_time(c, cautious), p->confidence_percent,
-             rests_on(p));
+             overhead_source(p));
     return false;
 }
 
@@ -136,7 +138,7 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     errno = EINVAL;
     if (!switchover_fits(p, &pp, err, len))
         return -1;
-    /* How much compression leaves of the first copy is not known yet. */
+    /* The compression ratio of the first copy is not known yet. */
     if (!p->duration_ns || !pp.bandwidth_bytes_per_s ||
         p->compress != XPC_COMPRESS_OFF)
         return 0;
@@ -198,13 +200,14 @@ int xpc_engine_check_change(const struct xpc_params *now,
     }
     if (xpc_params_check(to, err, len))
         return -1;
-    /* How far the first copy is, it can't know: as if it were done. */
+    /* It is unknown how much of the first copy is done: assume all of it. */
     return xpc_engine_preflight(to, 0, err, len);
 }
 
 /*
- * What an iteration tells of the bitmap. More is believed at once, less only
- * by and by: where many pages are dirty, the first one is found early.
+ * Learns the time of the bitmap from an iteration. A higher value is taken over
+ * at once, a lower one only gradually, because with many dirty pages the first
+ * one is found early.
  */
 static void learn_bitmap(struct xpc_engine *e, const struct xpc_observation *o)
 {
@@ -221,13 +224,13 @@ static void learn_bitmap(struct xpc_engine *e, const struct xpc_observation *o)
     e->predict.bitmap_ns = e->bitmap_ns > least ? e->bitmap_ns : least;
 }
 
-/* What an iteration tells of the link, and of itself. */
+/* Learns the bandwidth, and the rest of the time, from an iteration. */
 static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
                        uint64_t duration_ns)
 {
     if (o->flow_ns) {
         xpc_link_learn(&e->link, o->flow_bytes, o->flow_ns);
-        /* The first one has holes to look for, the others have not. */
+        /* Only the first iteration has to search for holes. */
         if (e->state.iterations && duration_ns > o->flow_ns)
             e->besides_ns = duration_ns - o->flow_ns;
     } else if (!o->zero_pages) {
@@ -242,8 +245,8 @@ static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
     e->predict.iteration_ns = e->besides_ns;
 }
 
-/* Where the migration stands, for the simulation. */
-static struct xpc_predict_state here(const struct xpc_engine *e)
+/* The current state, for the simulation. */
+static struct xpc_predict_state current_state(const struct xpc_engine *e)
 {
     return (struct xpc_predict_state){
         .elapsed_ns = e->state.elapsed_ns,
@@ -257,8 +260,8 @@ static bool converged(const struct xpc_working_set *w)
     return w->pages && w->new_percent <= CONVERGED_NEW_PERCENT;
 }
 
-/* The state that the rule judges by, but for what is to come. */
-static void observe(struct xpc_engine *e, const struct xpc_observation *o)
+/* Updates the rule's state, except for what depends on the simulation. */
+static void update_state(struct xpc_engine *e, const struct xpc_observation *o)
 {
     struct xpc_rule_state *s = &e->state;
 
@@ -270,7 +273,7 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
     e->working_set = o->working_set;
-    /* However long an iteration, it leaves no pages that are never written. */
+    /* Pages that are never written do not get dirty in a long iteration. */
     e->predict.model.saturation_pages = converged(&o->working_set) ?
         fmax(o->working_set.pages, o->dirty_pages) : 0;
     xpc_learn_add(&e->learn, o->samples, o->nr_samples,
@@ -279,10 +282,11 @@ static void observe(struct xpc_engine *e, const struct xpc_observation *o)
 }
 
 /*
- * Within the limit, is that at stake if it goes on? Not if the next iteration
- * would leave it there with the guest at its busiest that was seen.
+ * If the downtime is within the limit, could another iteration change that? Not
+ * if it stays within the limit with the guest as busy as at its busiest.
  */
-static bool at_stake(const struct xpc_engine *e, const struct xpc_curve *c)
+static bool may_leave_limit(const struct xpc_engine *e,
+                            const struct xpc_curve *c)
 {
     double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns, 1);
 
@@ -290,11 +294,11 @@ static bool at_stake(const struct xpc_engine *e, const struct xpc_curve *c)
            e->params.downtime_ns;
 }
 
-/* The least downtime that copying on reaches in the time left. */
-static uint64_t best_to_come(const struct xpc_engine *e,
-                             const struct xpc_curve *c, double side)
+/* The lowest downtime that copying can reach in the remaining time. */
+static uint64_t best_downtime(const struct xpc_engine *e,
+                              const struct xpc_curve *c, double side)
 {
-    struct xpc_predict_state s = here(e);
+    struct xpc_predict_state s = current_state(e);
 
     return xpc_predict_least(c, &e->predict, &s, side);
 }
@@ -310,9 +314,9 @@ static double patience(const struct xpc_engine *e, const struct xpc_curve *c)
 }
 
 /*
- * Precopy ends for want of progress only when there is no hope: not even at
- * its quietest does the guest come within the limit, and it was watched for
- * long enough to have shown a lull.
+ * Resets or sets s->stalled. A stall ends precopy only if there is no hope: the
+ * guest would not come within the limit even at its quietest, and it was
+ * observed for long enough to have shown a lull.
  */
 static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
                         struct xpc_rule_state *s)
@@ -320,14 +324,14 @@ static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
     const struct xpc_params *p = &e->params;
     bool hope;
 
-    /* Not even with nothing left to send: no lull will help. */
+    /* Over the maximum even with nothing left to send: no lull helps. */
     if (xpc_predict_cautious(&e->predict, 0, 0) > xpc_params_max_downtime(p)) {
         s->stalled = e->predict.rule.stall_iterations;
         return;
     }
     if (s->stalled < e->predict.rule.stall_iterations)
         return;
-    hope = best_to_come(e, c, -1) <= p->downtime_ns;
+    hope = best_downtime(e, c, -1) <= p->downtime_ns;
     if (!p->duration_ns) {
         if (hope && s->stalled < HOPEFUL_ITERATIONS)
             s->stalled = 0;
@@ -339,8 +343,8 @@ static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
         s->stalled = 0;
 }
 
-/* Asks the rule, with what is to come as the simulation sees it. */
-static void choose(struct xpc_engine *e, struct xpc_decision *d)
+/* Applies the rule, after simulating what further copying would give. */
+static void apply_rule(struct xpc_engine *e, struct xpc_decision *d)
 {
     struct xpc_rule rule = e->predict.rule;
     struct xpc_rule_state s = e->state;
@@ -348,25 +352,25 @@ static void choose(struct xpc_engine *e, struct xpc_decision *d)
 
     d->best_downtime_ns = s.downtime_ns;
     if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
-        d->best_downtime_ns = best_to_come(e, &curve, 0);
+        d->best_downtime_ns = best_downtime(e, &curve, 0);
         judge_stall(e, &curve, &s);
-        if (!at_stake(e, &curve))
+        if (!may_leave_limit(e, &curve))
             s.later_downtime_ns = d->best_downtime_ns;
     }
     d->action = xpc_rule_decide(&rule, &s, &d->reason);
 }
 
-/* What would have been enough, for a user whose migration is aborted. */
-static void advise(const struct xpc_engine *e, struct xpc_decision *d)
+/* Sets enough_*: what would have been enough for an aborted migration. */
+static void set_enough(const struct xpc_engine *e, struct xpc_decision *d)
 {
     struct xpc_predict_params pp = e->predict;
-    struct xpc_predict_state s = here(e);
+    struct xpc_predict_state s = current_state(e);
     struct xpc_curve curve;
     struct xpc_advice a;
 
     if (xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
         return;
-    /* For a migration like this one, begun anew. */
+    /* For a new migration like this one. */
     s = (struct xpc_predict_state){
         .pages = e->total_pages - e->first_zero_pages,
         .zero_pages = e->first_zero_pages,
@@ -398,7 +402,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         e->first_zero_pages = o->zero_pages;
     learn_bitmap(e, o);
     learn_link(e, o, it->duration_ns);
-    observe(e, o);
+    update_state(e, o);
     e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;
     d->working_set = o->working_set;
@@ -417,14 +421,14 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         d->action = xpc_stock_decide(p, it->number, -1);
         return d->action;
     }
-    choose(e, d);
+    apply_rule(e, d);
     if (d->action == XPC_ABORT)
-        advise(e, d);
+        set_enough(e, d);
     return d->action;
 }
 
-/* The clause that says why, without its numbers. */
-static const char *because(int reason)
+/* A clause with the reason, without numbers. */
+static const char *reason_clause(int reason)
 {
     switch (reason) {
     case XPC_REASON_CONVERGING:   return "copying on helps";
@@ -449,7 +453,10 @@ static const char *because(int reason)
     }
 }
 
-/* Whether the guest keeps to what it has written to, for an abort's text. */
+/*
+ * Writes whether the guest stays with its working set, for the text of an
+ * abort. Returns like snprintf().
+ */
 static size_t add_working_set(const struct xpc_working_set *w, char *buf,
                               size_t len)
 {
@@ -482,7 +489,7 @@ const char *xpc_decision_text(const struct xpc_params *p,
     }
     n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "
                  "would be %s, the limit is %s)", verbs[d->action],
-                 because(d->reason), d->dirty_pages,
+                 reason_clause(d->reason), d->dirty_pages,
                  xpc_format_bandwidth(a, d->bandwidth_bytes_per_s),
                  xpc_format_time(b, d->predicted_downtime_ns),
                  xpc_format_time(c, d->reason == XPC_REASON_OVER_MAXIMUM ?

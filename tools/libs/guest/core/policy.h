@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The policy: what to do when an iteration's pages have been sent.
+ * The policy: decides what to do at the end of an iteration, when its pages
+ * have been sent.
  *
- * It keeps what it has seen, predicts the downtime if the guest were suspended
- * now (xenprecopy/predict.h), and asks the one stopping rule
- * (xenprecopy/rule.h).
+ * It records what it observes, predicts the downtime if the guest were
+ * suspended now (xenprecopy/predict.h), and applies the stopping rule
+ * (xenprecopy/rule.h). It is pure: the caller passes the time.
  */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
@@ -15,27 +16,29 @@
 #include "core/learn.h"
 #include "core/link.h"
 
-/* The policy's memory over one migration. Set up by xpc_engine_init(). */
+/* The state of the policy during one migration. Owns no memory. */
 struct xpc_engine {
     struct xpc_params params;
     uint64_t total_pages;
-    struct xpc_predict_params predict;  /* its bandwidth is the one in use */
+    struct xpc_predict_params predict;  /* with the learned bandwidth */
     struct xpc_rule_state state;
     struct xpc_learn learn;         /* D(t) of this guest */
     struct xpc_working_set working_set;
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
     struct xpc_link link;
-    uint64_t first_zero_pages;      /* of the first copy */
-    uint64_t besides_ns;            /* an iteration's time without sending */
-    uint64_t bitmap_ns;             /* what reading and searching the dirty
-                                     * bitmap takes; 0: not measured yet */
+    uint64_t first_zero_pages;      /* in the first copy */
+    uint64_t besides_ns;            /* time of an iteration not spent on
+                                     * sending */
+    uint64_t bitmap_ns;             /* time to read and search the dirty
+                                     * bitmap; 0: not measured yet */
 };
 
 /*
- * What can be said before anything is sent: 0, or -1 with one line in err
- * when the parameters can't be met whatever the guest does (the switchover
- * alone is over the limit, the first copy takes longer than the duration).
+ * Checks, before anything is sent, whether the parameters can be met at all:
+ * not if the switchover alone is over the limit, or if the first copy takes
+ * longer than the duration. Returns 0, or -1 with errno EINVAL and one line in
+ * err (len bytes).
  */
 int xpc_engine_preflight(const struct xpc_params *params,
                          uint64_t total_pages, char *err, size_t len);
@@ -45,32 +48,36 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
                      uint64_t total_pages, uint64_t now_ns);
 
 /*
- * Other parameters from the next decision on, the clock and what was learned
- * kept. They must have passed xpc_engine_check_change(): 0, or -1 with errno
- * EINVAL and one line in err when a migration under way can't go over to them.
+ * Replaces the parameters, starting with the next decision. The clock and what
+ * was learned are kept. params must have passed xpc_engine_check_change().
  */
 void xpc_engine_change(struct xpc_engine *e,
                        const struct xpc_params *params);
 /*
- * What a change can't touch, as it was settled when the migration began: what
- * becomes of the leaf in xenstore afterwards, what is known of the guest and of
- * the target.
+ * Sets the members of *to that a change does not affect to those of *now: what
+ * happens to the node in xenstore afterwards, and what is known about the guest
+ * and the target.
  */
 void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now);
+/*
+ * Checks whether a running migration can change its parameters from *now to
+ * *to. Returns 0, or -1 with errno EINVAL and one line in err (len bytes).
+ */
 int xpc_engine_check_change(const struct xpc_params *now,
                             const struct xpc_params *to, char *err,
                             size_t len);
 
 /*
- * An iteration's pages have been sent: what now? Fills *it_r, the decision in
- * it, and returns its action.
+ * Decides what to do at the end of an iteration. Fills in *it_r, including the
+ * decision, and returns its action, an enum xpc_action.
  */
 int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
                       struct xpc_iteration *it_r);
 
 /*
- * Stock Xen's rule, at either of its two calls an iteration. dirty_pages -1:
- * unknown. The parameters' iterations and threshold count, 0 for stock's.
+ * Stock Xen's rule, for both of its calls in each iteration. dirty_pages -1:
+ * unknown. Of the parameters, iterations and threshold are used; 0 means
+ * stock's. Returns an enum xpc_action.
  */
 int xpc_stock_decide(const struct xpc_params *p, unsigned int iteration,
                      long dirty_pages);

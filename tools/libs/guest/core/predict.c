@@ -6,18 +6,19 @@
 
 #include <xenprecopy/predict.h>
 
-/* Fewer expected pages than this are none. */
+/* Fewer expected pages than this count as none. */
 #define NO_PAGES 0.5
 
+/* The state of a simulation. Times in ns, as doubles. */
 struct run {
     const struct xpc_curve *c;
     const struct xpc_predict_params *p;
     double side;
     struct xpc_prediction *r;
     struct xpc_predict_trace *trace;
-    double elapsed, bytes;          /* ns; from here on */
-    double pages, zero;             /* of the iteration to be sent */
-    double dirty, since_clean;      /* by now, and since when */
+    double elapsed, bytes;          /* bytes: since the initial state */
+    double pages, zero;             /* to send in this iteration */
+    double dirty, since_clean;      /* dirty now; time since the clean */
     struct xpc_rule_state rule;
 };
 
@@ -46,7 +47,7 @@ void xpc_predict_start(struct xpc_predict_state *s, const struct xpc_curve *c,
     };
 }
 
-/* A double of nanoseconds or bytes as an integer, saturating. */
+/* Rounds to an integer, saturating at UINT64_MAX. */
 static uint64_t to_u64(double v)
 {
     return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
@@ -64,7 +65,7 @@ static double send_ns(const struct xpc_predict_params *p, double bytes)
     return bytes > 0 ? bytes * 1e9 / p->bandwidth_bytes_per_s : 0;
 }
 
-/* The same, with the guest suspended. */
+/* The same while the guest is suspended. */
 static double final_ns(const struct xpc_predict_params *p, double bytes)
 {
     return p->switchover_bytes_per_s && bytes > 0 ?
@@ -134,7 +135,7 @@ static double iteration_ns(const struct run *run)
            run->p->iteration_ns;
 }
 
-/* What will be dirty when the iteration at hand has taken another ns. */
+/* The pages that will be dirty after another ns of this iteration. */
 static double dirty_after(const struct run *run, double ns)
 {
     const struct xpc_curve_model *m = &run->p->model;
@@ -146,8 +147,11 @@ static double dirty_after(const struct run *run, double ns)
     return dirty < NO_PAGES ? 0 : dirty;
 }
 
-/* Notes how the guest could be suspended now, with these still to send. */
-static void look(struct run *run, double pages, double zero)
+/*
+ * Computes the downtime if the guest were suspended now with these pages to
+ * send, and records the lowest one.
+ */
+static void record_downtime(struct run *run, double pages, double zero)
 {
     struct xpc_rule_state *s = &run->rule;
     struct xpc_prediction *r = run->r;
@@ -180,8 +184,8 @@ static void store_round(struct run *run, double ns, double pages)
     };
 }
 
-/* Sends what the iteration at hand has to send. */
-static void send(struct run *run)
+/* Simulates sending the pages of this iteration. */
+static void send_iteration(struct run *run)
 {
     double ns = iteration_ns(run), pages = run->pages + run->zero;
 
@@ -191,20 +195,20 @@ static void send(struct run *run)
     run->bytes += bytes_of(run->p, run->pages, run->zero);
     run->pages = run->zero = 0;
     run->rule.iterations++;
-    look(run, run->dirty, 0);
+    record_downtime(run, run->dirty, 0);
     xpc_rule_watch(&run->p->rule, &run->rule);
     store_round(run, ns, pages);
 }
 
-/* The bitmap is read and cleaned: what was dirty is the next iteration. */
-static void clean(struct run *run)
+/* Reads and cleans the bitmap: the next iteration sends what was dirty. */
+static void clean_bitmap(struct run *run)
 {
     run->pages = run->dirty;
     run->dirty = run->since_clean = 0;
 }
 
-/* Where the run stands, with the next iteration ready to be sent. */
-static struct xpc_predict_state standing(const struct run *run)
+/* The current state, with the next iteration still to send. */
+static struct xpc_predict_state state_of(const struct run *run)
 {
     return (struct xpc_predict_state){
         .elapsed_ns = run->rule.elapsed_ns,
@@ -213,16 +217,16 @@ static struct xpc_predict_state standing(const struct run *run)
     };
 }
 
-/* The rule's word at the end of an iteration. Leaves the next one ready. */
+/* Applies the rule at the end of an iteration, and prepares the next one. */
 static int decide(struct run *run)
 {
     struct xpc_rule_state *s = &run->rule;
     struct xpc_predict_state here;
     double left = run->dirty;
 
-    clean(run);
+    clean_bitmap(run);
     s->next_ns = to_u64(iteration_ns(run));
-    here = standing(run);
+    here = state_of(run);
     if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns)
         s->later_downtime_ns = xpc_predict_least(run->c, run->p, &here,
                                                  run->side);
@@ -238,16 +242,16 @@ static int decide(struct run *run)
 }
 
 /*
- * Everything is still to be sent and the rule allows to suspend at once: the
- * guest is copied while it stands still.
+ * Decides before the first iteration, if the rule allows suspending the guest
+ * then, to copy it while suspended. Returns whether the migration ends here.
  */
-static bool stop_at_once(struct run *run)
+static bool stop_before_copying(struct run *run)
 {
     struct xpc_rule_state *s = &run->rule;
 
     if (s->iterations || run->p->rule.min_iterations)
         return false;
-    look(run, run->pages + run->dirty, run->zero);
+    record_downtime(run, run->pages + run->dirty, run->zero);
     s->next_ns = to_u64(iteration_ns(run));
     run->r->dirty_pages = run->pages + run->dirty + run->zero;
     run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
@@ -288,16 +292,16 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
     };
 
     *r = (struct xpc_prediction){ .least_downtime_ns = UINT64_MAX };
-    if (stop_at_once(&run)) {
+    if (stop_before_copying(&run)) {
         finish(&run, run.pages + run.dirty, run.zero);
         return;
     }
     if (run.pages + run.zero > 0)
-        send(&run);
+        send_iteration(&run);
     else
-        look(&run, run.dirty, 0);
+        record_downtime(&run, run.dirty, 0);
     while (decide(&run) == XPC_CONTINUE)
-        send(&run);
+        send_iteration(&run);
     finish(&run, r->dirty_pages, 0);
 }
 
@@ -309,8 +313,9 @@ uint64_t xpc_predict_least(const struct xpc_curve *c,
     struct xpc_prediction r;
 
     /*
-     * Never satisfied: it goes on for as long as copying on helps. Not when
-     * what is left is next to nothing beside what suspending itself dirties.
+     * With a limit of 0, it continues for as long as copying helps. The
+     * threshold ends it when few pages are left, compared with those that
+     * suspending dirties.
      */
     pp.rule.downtime_ns = 0;
     pp.rule.max_downtime_ns = XPC_NO_LIMIT;

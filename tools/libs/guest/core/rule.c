@@ -2,13 +2,14 @@
 #include <xenprecopy/rule.h>
 
 /*
- * A simulation's rounds fall without noise: any that helps, helps. A coarser
- * value makes the verdict depend on where the three rounds happen to begin,
- * so that a faster link could be told to fail where a slower one does not.
+ * The rounds of a simulation decrease without noise, so even a small decrease
+ * is real. With a coarser value, the verdict would depend on where the three
+ * rounds happen to begin, and a faster link could fail where a slower one
+ * succeeds.
  */
 #define DEFAULT_SHRINKING 0.999
 #define DEFAULT_STALL_ITERATIONS 3
-/* Of an iteration that ends within the duration with a tenth to spare. */
+/* worth_it(): the next iteration must have a tenth of its length to spare. */
 #define TO_SPARE 10
 
 void xpc_rule_init(struct xpc_rule *r, uint64_t downtime_ns)
@@ -37,7 +38,7 @@ void xpc_rule_watch(const struct xpc_rule *r, struct xpc_rule_state *s)
 {
     bool first = !s->best_dirty_pages;
 
-    /* With nothing dirty there is nothing that could get better. */
+    /* With nothing dirty, nothing can get better. */
     if (s->dirty_pages > 0 &&
         (first || s->dirty_pages < s->best_dirty_pages * r->shrinking)) {
         s->best_dirty_pages = s->dirty_pages;
@@ -60,20 +61,20 @@ static bool no_iterations(const struct xpc_rule *r,
     return r->iterations && s->iterations >= r->iterations;
 }
 
-/* Within the limit: is it worth it to go on? */
+/* Within the limit, is another iteration worthwhile? */
 static bool worth_it(const struct xpc_rule *r, const struct xpc_rule_state *s)
 {
     struct xpc_rule_state slow = *s;
 
-    /* What can be had is not lost to a link that is slower for a moment. */
+    /* Don't risk the limit: the link may be slower for a moment. */
     slow.next_ns += s->next_ns / TO_SPARE;
     return s->later_downtime_ns < s->downtime_ns &&
            s->later_downtime_ns <= s->downtime_ns * r->gain &&
            !no_time(r, &slow) && !no_iterations(r, s);
 }
 
-/* Why precopy should not go on, or XPC_REASON_CONVERGING. */
-static int why_end(const struct xpc_rule *r, const struct xpc_rule_state *s)
+/* The reason to end precopy, or XPC_REASON_CONVERGING. */
+static int end_reason(const struct xpc_rule *r, const struct xpc_rule_state *s)
 {
     if (no_time(r, s))
         return XPC_REASON_DURATION;
@@ -103,7 +104,7 @@ enum xpc_action xpc_rule_decide(const struct xpc_rule *r,
         *reason_r = XPC_REASON_THRESHOLD;
         return XPC_STOP_AND_COPY;
     }
-    *reason_r = why_end(r, s);
+    *reason_r = end_reason(r, s);
     if (*reason_r == XPC_REASON_CONVERGING)
         return XPC_CONTINUE;
     if (r->on_timeout == XPC_ON_TIMEOUT_SUSPEND) {

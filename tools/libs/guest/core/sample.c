@@ -6,7 +6,7 @@
 
 #include <xxhash.h>
 #ifdef __x86_64__
-/* XXH3 as fast as this processor can: chosen once, at run time. */
+/* The fastest XXH3 for this processor, selected once at run time. */
 #include <xxh_x86dispatch.h>
 #endif
 #include <xenprecopy/measure.h>
@@ -14,16 +14,16 @@
 #include <xenprecopy/xenprecopy.h>
 
 /*
- * The processor can't foresee which page comes next. Asking for the first
- * bytes of the one after the next made a pass a quarter quicker; for more of
- * them, or for pages further ahead, slower.
+ * The processor can't predict which page comes next. Prefetching the first
+ * bytes of the page after the next made a pass a quarter faster. More bytes, or
+ * pages further ahead, made it slower.
  */
 #define PREFETCH_BYTES 1024
 #define PREFETCH_AHEAD 2
 
 /* ---- drawing --------------------------------------------------------- */
 
-/* splitmix64: good enough to choose pages by, and any seed will do. */
+/* splitmix64: good enough to choose pages, and works with any seed. */
 static uint64_t mix(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -35,7 +35,7 @@ static uint64_t mix(uint64_t *state)
 
 uint64_t xpc_random_below(uint64_t rng[2], uint64_t n)
 {
-    /* Numbers from the last, incomplete n are drawn again. */
+    /* Reject the incomplete range, so that the result is uniform. */
     uint64_t v, end = -n % n;
 
     do {
@@ -50,7 +50,7 @@ int xpc_draw_init(struct xpc_draw *d, uint64_t nr_pfns, uint64_t want,
     size_t size = 1024;
 
     *d = (struct xpc_draw){ .nr_pfns = nr_pfns, .rng = { seed } };
-    /* Where much of a range is wanted, drawing blindly hits twice often. */
+    /* To draw much of a range, shuffle: random draws would often repeat. */
     d->deck = nr_pfns / 8 <= want;
     while (!d->deck && size < want * 4)
         size *= 2;
@@ -69,7 +69,7 @@ void xpc_draw_dispose(struct xpc_draw *d)
     *d = (struct xpc_draw){ 0 };
 }
 
-/* Adds to the set. Entries are pfn + 1; false: it was there. */
+/* Adds pfn to the set, as pfn + 1. Returns false if it was in it already. */
 static bool set_add(uint64_t *table, size_t size, uint64_t pfn)
 {
     uint64_t state = pfn;
@@ -138,7 +138,7 @@ uint64_t xpc_page_hash(const void *page)
     return XXH3_64bits(page, XPC_PAGE_SIZE);
 }
 
-/* Almost every page that isn't zero shows it at one of three places. */
+/* Almost every non-zero page has data at one of three places: try these. */
 bool xpc_page_is_zero(const void *page)
 {
     const char *p = page;
@@ -185,7 +185,7 @@ static void prefetch(const void *const *page, size_t k, size_t nr)
 void xpc_sample_first(struct xpc_sample *s, const uint32_t *index, size_t nr,
                       const void *const *page, uint64_t now_ns)
 {
-    /* All-zero pages are told by their hash: no second pass over them. */
+    /* Identify zero pages by their hash, to avoid a second pass. */
     static const char zero[XPC_PAGE_SIZE];
     const uint64_t zero_hash = xpc_page_hash(zero);
 
@@ -195,7 +195,7 @@ void xpc_sample_first(struct xpc_sample *s, const uint32_t *index, size_t nr,
         *p = (struct xpc_sample_page){ .first_ns = now_ns };
         prefetch(page, k, nr);
         if (!page[k]) {
-            /* Gone between being chosen and being looked at. */
+            /* The page disappeared after it was chosen. */
             p->dirty = true;
             s->n_dirty++;
             continue;
@@ -227,12 +227,12 @@ void xpc_sample_again(struct xpc_sample *s, const uint32_t *index, size_t nr,
 
 /* ---- estimating ------------------------------------------------------ */
 
-/* The round's pages, as the hazard's likelihood sees them. */
+/* Sums over the pages of a round, for the likelihood of the hazard. */
 struct exposure {
     size_t looked, newly;
-    double clean_ns;        /* sum of the intervals of those still clean */
-    double all_ns;          /* and of all */
-    double until_ns;        /* sum of the times since the first look */
+    double clean_ns;        /* intervals of the pages that are still clean */
+    double all_ns;          /* intervals of all pages */
+    double until_ns;        /* times since the first look */
 };
 
 static struct exposure sum_exposure(const struct xpc_sample *s)
@@ -255,9 +255,10 @@ static struct exposure sum_exposure(const struct xpc_sample *s)
 }
 
 /*
- * The hazard of a clean page to be written, per ns, constant within a round:
- * its maximum-likelihood estimate from each page's own interval. Newton's
- * method from the answer for equal intervals, which is nearly right.
+ * The hazard that a clean page is written, per ns, assumed constant within a
+ * round: the maximum-likelihood estimate from each page's own interval.
+ * Newton's method, starting from the solution for equal intervals, which is
+ * close.
  */
 static double hazard(const struct xpc_sample *s, const struct exposure *e)
 {
@@ -291,7 +292,7 @@ static double hazard(const struct xpc_sample *s, const struct exposure *e)
     return h;
 }
 
-/* Starts the next round: what was clean now was clean up to now. */
+/* Starts the next round: pages that are clean were clean until now. */
 static void next_round(struct xpc_sample *s)
 {
     for (size_t i = 0; i < s->nr; i++) {
@@ -304,8 +305,8 @@ static void next_round(struct xpc_sample *s)
 }
 
 /*
- * The interval of the plain count, moved by as much as the correction moved
- * the estimate, on the scale on which the correction is made.
+ * The interval of the uncorrected count, moved by the same correction as the
+ * estimate, on the scale of that correction.
  */
 static void correct_interval(const struct xpc_sample *s, uint64_t total,
                              struct xpc_sample_round *r)
@@ -333,7 +334,7 @@ void xpc_sample_round(struct xpc_sample *s, uint64_t nominal_ns,
         at = e.until_ns / e.looked;
         h = hazard(s, &e);
     }
-    /* The period is a mean over pages: it must still grow. */
+    /* The period is a mean over pages, and must still increase. */
     if (at < s->at_ns + 1)
         at = s->at_ns + 1;
     s->log_clean -= h ? h * (at - s->at_ns) : 0;
@@ -341,7 +342,7 @@ void xpc_sample_round(struct xpc_sample *s, uint64_t nominal_ns,
     *round_r = (struct xpc_sample_round){
         .period_ns = at,
         .n_dirty = s->n_dirty,
-        /* Not negated: nothing dirty is 0, not -0. */
+        /* 0 - x rather than -x: with nothing dirty the result is 0, not -0. */
         .share = s->n_dirty == s->nr ? 1 : 0 - expm1(s->log_clean),
     };
     correct_interval(s, total, round_r);

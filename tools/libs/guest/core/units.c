@@ -27,15 +27,15 @@ static const struct unit bandwidth_units[] = {
     { "KiB", 0x1p10 }, { "MiB", 0x1p20 }, { "GiB", 0x1p30 }, { NULL, 0 },
 };
 
-/* "10Gbps": with "per second" behind it, a "b" is a bit. */
+/* Only with "/s" or "ps", as in "10Gbps", is a "b" a bit. */
 static const struct unit bps_units[] = {
     { "kb", 1e3 / 8 }, { "Kb", 1e3 / 8 }, { "mb", 1e6 / 8 },
     { "Mb", 1e6 / 8 }, { "gb", 1e9 / 8 }, { "Gb", 1e9 / 8 }, { NULL, 0 },
 };
 
 /*
- * A decimal number in plain notation, and blanks before its unit: strtod()
- * would also take "nan", "0x10", "1e3" and the locale's comma.
+ * Parses a decimal number in plain notation, and spaces before a unit. strtod()
+ * would also accept "nan", "0x10", "1e3" and the locale's comma.
  */
 static int parse_decimal(const char *s, double *value_r, const char **end_r)
 {
@@ -137,7 +137,7 @@ int xpc_parse_count(const char *s, uint64_t *count_r)
     return errno ? -1 : 0;
 }
 
-/* value in the largest unit that leaves it at 1 or more, 3 digits or so. */
+/* Formats value in the largest unit in which it is at least 1. */
 static const char *format(char *buf, double value, const char *const *names,
                           double step)
 {

@@ -34,7 +34,7 @@ int xpc_workset_init(struct xpc_workset *w, uint64_t nr_pfns)
     while (nr_pfns >> w->block_shift >= 2 * XPC_WORKSET_PFNS)
         w->block_shift++;
     w->sampled = ((nr_pfns - 1) >> w->block_shift) + 1;
-    /* The last block may be cut short, before its pfn. */
+    /* The last block may be incomplete and lack its pfn. */
     if (sampled_pfn(w, w->sampled - 1) >= nr_pfns)
         w->sampled--;
     w->nr_words = (w->sampled + 63) / 64;
@@ -91,7 +91,7 @@ void xpc_workset_bitmap(struct xpc_workset *w, const uint64_t *bitmap,
 {
     uint64_t at;
 
-    /* All of a small guest: as it is. */
+    /* A small guest is watched completely: copy the bitmap. */
     if (w->sampled == w->nr_pfns && nr >= w->nr_pfns) {
         memcpy(w->now, bitmap, w->nr_words * sizeof(*w->now));
         if (w->nr_pfns % 64)
@@ -117,7 +117,7 @@ void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns)
         all += __builtin_popcountll(w->all[i]);
     }
     w->again = both;
-    /* Two idle intervals are alike. */
+    /* Two idle intervals overlap completely. */
     w->jaccard = w->intervals ? either ? (double)both / either : 1 : 0;
     w->grown[0] = w->grown[1];
     w->grown_ns[0] = w->grown_ns[1];
@@ -133,7 +133,7 @@ void xpc_workset_end(struct xpc_workset *w, uint64_t now_ns)
     xpc_workset_begin(w, now_ns);
 }
 
-/* ---- what it says ---------------------------------------------------- */
+/* ---- results --------------------------------------------------------- */
 
 static bool converged(const struct xpc_workset *w)
 {
@@ -156,7 +156,7 @@ void xpc_workset_result(const struct xpc_workset *w,
         .jaccard = w->jaccard,
         .converged = converged(w),
     };
-    /* The first interval's growth is from nothing: it says nothing. */
+    /* The growth of the first interval starts from nothing. */
     if (w->intervals > 2) {
         ns += w->grown_ns[0];
         grown += w->grown[0];
@@ -181,7 +181,7 @@ void xpc_working_set_fill(struct xpc_working_set *set, double union_pages,
 {
     *set = (struct xpc_working_set){
         .pages = llround(union_pages),
-        /* Of an idle guest: nothing else than before. */
+        /* An idle guest writes no new pages. */
         .repeat_percent = percent(again, dirty, 100),
         .new_percent = percent(fresh, dirty, 0),
     };

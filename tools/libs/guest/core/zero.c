@@ -10,15 +10,15 @@
 #define LINE 64
 typedef uint64_t __attribute__((may_alias, aligned(1))) word;
 
-/* A group of lines is asked for before the same group is needed that far on. */
+/* Prefetch a group of lines this many bytes ahead. */
 #define PREFETCH_AHEAD XPC_PAGE_SIZE
 #define GROUP (4 * LINE)
-/* Of pages that hold something, the first line mostly tells. */
+/* Prefetch the first line of a page this many pages ahead. */
 #define FIRST_AHEAD 4
 
 /*
- * Most pages with data have some at their begin, middle or end: those are
- * decided by three looks, without reading them all.
+ * Most pages with data have some at their beginning, middle or end. Three reads
+ * identify these without reading the whole page.
  */
 static inline bool looks_zero(const void *page)
 {
@@ -29,9 +29,9 @@ static inline bool looks_zero(const void *page)
 }
 
 /*
- * A version: any(p) says whether a GROUP of bytes has one that is not zero.
- * The processor's own prefetching ends at a page, so the next page's bytes are
- * asked for while this one is read.
+ * Defines a version. any(p) says whether a GROUP of bytes contains one that is
+ * not zero. The hardware prefetcher stops at the end of a page, so the next
+ * page is prefetched while this one is read.
  */
 #define VERSION(fn_name, any, ...)                                           \
 __VA_ARGS__ static bool fn_name##_page(const char *p)                        \
@@ -123,7 +123,7 @@ size_t xpc_zero_versions(struct xpc_zero_version to[XPC_ZERO_VERSIONS_MAX])
 static xpc_zero_fn *widest;
 
 __attribute__((constructor))
-static void choose(void)
+static void select_version(void)
 {
     struct xpc_zero_version v[XPC_ZERO_VERSIONS_MAX];
 
