@@ -123,26 +123,17 @@ void *__wrap_dlsym(void *handle, const char *name)
            !strcmp(name, "writev") ? (void *)real_writev : NULL;
 }
 
-int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
-                      xc_dominfo_t *info)
-{
-    (void)xch;
-    (void)max;
-    *info = (xc_dominfo_t){
-        .domid = first, .nr_pages = DIRTY, .shutdown = w.suspended,
-        .shutdown_reason = SHUTDOWN_suspend, .hvm = 1,
-        .paused = w.paused && w.paused--,
-    };
-    return 1;
-}
-
 int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
                           xc_domaininfo_t *info)
 {
     (void)xch;
     (void)max;
     *info = (xc_domaininfo_t){
-        .domain = first, .flags = w.dying ? XEN_DOMINF_dying : 0,
+        .domain = first, .tot_pages = DIRTY,
+        .flags = XEN_DOMINF_hvm_guest | (w.dying ? XEN_DOMINF_dying : 0) |
+                 (w.paused && w.paused-- ? XEN_DOMINF_paused : 0) |
+                 (!w.suspended ? 0 : XEN_DOMINF_shutdown |
+                  SHUTDOWN_suspend << XEN_DOMINF_shutdownshift),
     };
     return 1;
 }

@@ -11,7 +11,7 @@ DEPS_TEST += gnuplot-nox
 # Objects outside the engine and base that a module's tests need.
 needs = $(eval TEST_OBJS_torture_$(1) += $(call objs,$(addprefix $(guest)/,$(2))))
 $(call needs,toolstack_watch,save/toolstack_watch.c)
-$(call needs,suspend_time,save/suspend_time.c xen/store.c)
+$(call needs,suspend_time,save/suspend_time.c xen/domain.c xen/store.c)
 $(call needs,save_sampler,save/sampler.c)
 $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
@@ -29,7 +29,7 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 # The plug-in, but for what a test has in its place: tests/support/fake_save.h.
 SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
-	$(call objs,$(addprefix $(guest)/xen/,preflight.c store.c) \
+	$(call objs,$(addprefix $(guest)/xen/,domain.c preflight.c store.c) \
 	tests/support/fake_clock.c)
 $(foreach t,claim control policy strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \

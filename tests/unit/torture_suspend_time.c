@@ -47,8 +47,8 @@ int xc_interface_close(xc_interface *xch)
     return 0;
 }
 
-int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
-                      xc_dominfo_t *info)
+int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
+                          xc_domaininfo_t *info)
 {
     assert_ptr_equal(xch, &open_handles);
     assert_int_equal(max, 1);
@@ -60,13 +60,13 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max,
         running_ns = clock_now_ns();
     else
         still_ns = clock_now_ns();
-    *info = (xc_dominfo_t){
-        .domid = first,
+    *info = (xc_domaininfo_t){
+        .domain = first,
         .cpu_time = looks >= still_at ? ran_ns : 0,
         .nr_online_vcpus = vcpus,
-        .shutdown = looks >= still_at,
-        .shutdown_reason = SHUTDOWN_suspend,
-        .paused = paused,
+        .flags = (looks < still_at ? 0 : XEN_DOMINF_shutdown |
+                  SHUTDOWN_suspend << XEN_DOMINF_shutdownshift) |
+                 (paused ? XEN_DOMINF_paused : 0),
     };
     return 1;
 }

@@ -96,10 +96,10 @@ static void hold(void)
 
 static bool is_suspended(void)
 {
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
 
-    return xc_domain_getinfo(xch, domid, 1, &info) == 1 &&
-           info.domid == domid && info.shutdown;
+    return xc_domain_getinfolist(xch, domid, 1, &info) == 1 &&
+           info.domain == domid && info.flags & XEN_DOMINF_shutdown;
 }
 
 static char *read_node(const char *fmt)

@@ -24,6 +24,7 @@
 
 #include "save/claim.h"
 #include "save/interpose.h"
+#include "xen/domain.h"
 #include "xen/lock.h"
 #include "xen/saver.h"
 
@@ -79,8 +80,8 @@ static bool is_dying(const struct save_context *ctx)
 {
     xc_domaininfo_t info;
 
-    return xc_domain_getinfolist(ctx->xch, ctx->domid, 1, &info) != 1 ||
-           info.domain != ctx->domid || info.flags & XEN_DOMINF_dying;
+    return xen_domain_info(ctx->xch, ctx->domid, &info) ||
+           xen_domain_is_dying(&info);
 }
 
 bool save_claim_may_clean(struct save_claim *c)

@@ -24,6 +24,7 @@
 #include "save/stream/sink_channels.h"
 #include "save/stream/sink_fd.h"
 #include "save/toolstack_watch.h"
+#include "xen/domain.h"
 #include "xen/preflight.h"
 #include "xen/saver.h"
 #include "xen/store.h"
@@ -122,20 +123,19 @@ static int check_guest(struct save_session *s)
 {
     struct save_context *ctx = &s->ctx;
     char err[XPC_ERR_LEN];
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
 
     if (xen_store_has_pci(ctx->xs, ctx->domid))
         return refuse(ctx, "a PCI device is passed through to the domain: "
                       "detach it first");
     if (xpc_params_check(&ctx->params, err, sizeof(err)))
         return refuse(ctx, err);
-    if (xc_domain_getinfo(ctx->xch, ctx->domid, 1, &info) != 1 ||
-        info.domid != ctx->domid)
+    if (xen_domain_info(ctx->xch, ctx->domid, &info))
         return refuse(ctx, "there is no such domain");
-    ctx->report.total_pages = info.nr_pages;
+    ctx->report.total_pages = info.tot_pages;
     /* Zero pages of a PV guest are not elided: one may become a page table. */
-    ctx->hvm = info.hvm;
-    if (xen_preflight(ctx->domid, ctx->hvm, &ctx->params, info.nr_pages, err,
+    ctx->hvm = xen_domain_is_hvm(&info);
+    if (xen_preflight(ctx->domid, ctx->hvm, &ctx->params, info.tot_pages, err,
                       sizeof(err)))
         return refuse(ctx, err);
     return 1;

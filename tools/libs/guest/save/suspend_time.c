@@ -10,6 +10,7 @@
 #include "json/migration.h"
 #include "xen/store.h"
 #include "save/suspend_time.h"
+#include "xen/domain.h"
 
 #define INTERVAL_NS XPC_MS
 #define PAUSED_INTERVAL_MS 20
@@ -27,45 +28,33 @@ struct suspend_time {
     bool told;                  /* the toolstack, that it stays so */
 };
 
-static bool get_info(xc_interface *xch, uint32_t domid, xc_dominfo_t *info)
-{
-    return xc_domain_getinfo(xch, domid, 1, info) == 1 &&
-           info->domid == domid;
-}
-
-/* *paused is set unless it is suspended. */
-static bool suspended(xc_interface *xch, uint32_t domid, uint64_t *ran_ns,
-                      bool *paused)
-{
-    xc_dominfo_t info;
-
-    if (!get_info(xch, domid, &info))
-        return false;
-    *paused = info.paused && !info.shutdown;
-    /* Summed up over all of them, which may have run at the same time. */
-    *ran_ns = info.cpu_time / (info.nr_online_vcpus ? info.nr_online_vcpus : 1);
-    return info.shutdown && info.shutdown_reason == SHUTDOWN_suspend;
-}
-
 bool domain_is_suspended(xc_interface *xch, uint32_t domid)
 {
-    uint64_t ran_ns;
-    bool paused;
+    xc_domaininfo_t info;
 
-    return suspended(xch, domid, &ran_ns, &paused);
+    return !xen_domain_info(xch, domid, &info) &&
+           xen_domain_is_suspended(&info);
 }
 
 bool domain_stays_paused(xc_interface *xch, uint32_t domid)
 {
     uint64_t until = clock_now_ns() + domain_pause_grace_ns;
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
 
-    while (get_info(xch, domid, &info) && info.paused && !info.shutdown) {
+    while (!xen_domain_info(xch, domid, &info) &&
+           xen_domain_is_paused(&info)) {
         if (clock_now_ns() >= until)
             return true;
         poll(NULL, 0, PAUSED_INTERVAL_MS);
     }
     return false;
+}
+
+/* The time that a vCPU of it has run, if all have run at the same time. */
+static uint64_t vcpu_time_ns(const xc_domaininfo_t *info)
+{
+    return info->cpu_time / (info->nr_online_vcpus ? info->nr_online_vcpus :
+                                                     1);
 }
 
 /*
@@ -76,12 +65,16 @@ bool domain_stays_paused(xc_interface *xch, uint32_t domid)
 static void look(struct suspend_time *s)
 {
     uint64_t now = clock_now_ns(), ran = s->ran_ns, first;
-    bool paused = false;
+    xc_domaininfo_t info = { 0 };
+    bool known = !xen_domain_info(s->xch, s->domid, &info);
 
-    if (!suspended(s->xch, s->domid, &ran, &paused)) {
+    if (known)
+        ran = vcpu_time_ns(&info);
+    if (!known || !xen_domain_is_suspended(&info)) {
         s->running_ns = now;
         s->ran_ns = ran;
-        s->paused_ns = !paused ? 0 : s->paused_ns ? s->paused_ns : now;
+        s->paused_ns = !known || !xen_domain_is_paused(&info) ? 0 :
+                       s->paused_ns ? s->paused_ns : now;
         return;
     }
     first = s->running_ns + (ran - s->ran_ns);

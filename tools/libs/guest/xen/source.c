@@ -25,6 +25,7 @@
 #include <xenprecopy/measure.h>
 
 #include "base/clock.h"
+#include "xen/domain.h"
 #include "xen/lock.h"
 #include "xen/saver.h"
 #include "xen/source.h"
@@ -62,14 +63,14 @@ static struct xen_source *of(struct xpc_source *src)
 
 /* ---- the domain ------------------------------------------------------ */
 
-static int get_info(struct xen_source *s, xc_dominfo_t *info)
+static int get_info(struct xen_source *s, xc_domaininfo_t *info)
 {
-    int r = xc_domain_getinfo(s->xch, s->domid, 1, info);
+    int r = xen_domain_info(s->xch, s->domid, info);
 
-    if (r < 0)
+    if (r && errno != ESRCH)
         return xpc_source_fail(&s->src, errno, "can't ask Xen about domain "
                                "%"PRIu32": %s", s->domid, strerror(errno));
-    if (r != 1 || info->domid != s->domid || info->dying)
+    if (r || xen_domain_is_dying(info))
         return xpc_source_fail(&s->src, ESRCH, "there is no domain %"PRIu32,
                                s->domid);
     return 0;
@@ -78,18 +79,18 @@ static int get_info(struct xen_source *s, xc_dominfo_t *info)
 static int xen_check(struct xpc_source *src, struct xpc_source_state *state)
 {
     struct xen_source *s = of(src);
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
 
     if (get_info(s, &info))
         return -1;
     if (memcmp(info.handle, s->handle, sizeof(s->handle)))
         return xpc_source_fail(src, ESRCH, "domain %"PRIu32" is another one "
                                "now", s->domid);
-    if (info.shutdown)
+    if (xen_domain_has_shut_down(&info))
         return xpc_source_fail(src, ESRCH, "domain %"PRIu32" has shut down, "
                                "rebooted or been suspended", s->domid);
-    state->total_pages = info.nr_pages;
-    state->paused = info.paused;
+    state->total_pages = info.tot_pages;
+    state->paused = xen_domain_is_paused(&info);
     return 0;
 }
 
@@ -437,7 +438,7 @@ static int open_handles(struct xen_source *s)
 
 static int look_at_domain(struct xen_source *s)
 {
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
     xen_pfn_t max;
 
     if (get_info(s, &info))
@@ -451,7 +452,7 @@ static int look_at_domain(struct xen_source *s)
                                strerror(errno));
     memcpy(s->handle, info.handle, sizeof(s->handle));
     s->src.nr_pfns = (uint64_t)max + 1;
-    s->src.total_pages = info.nr_pages;
+    s->src.total_pages = info.tot_pages;
     return 0;
 }
 
