@@ -7,7 +7,7 @@
 # make check tries the same inputs every time, so that what it says of a change
 # is about the change; make fuzz goes where nobody has been.
 
-DEPS_TEST += clang libclang-rt-14-dev
+DEPS_TEST += clang libclang-rt-dev
 
 FUZZ := $(BUILD)/fuzz
 FUZZ_RUNS ?= 100000
