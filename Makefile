@@ -13,7 +13,10 @@
 VERSION := 0.1.0
 # Whose stock tools are used where the running Xen's version is not known, and
 # what the lab boots.
-XEN_VERSION ?= 4.17
+ifndef XEN_VERSION
+XEN_VERSION := $(or $(shell pkg-config --modversion xenlight 2>/dev/null | \
+	sed 's/^\([0-9]*\.[0-9]*\).*/\1/'),4.17)
+endif
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build

@@ -4,7 +4,7 @@
 # tests/lab/scenarios. tests/lab/README.md describes it.
 
 DEPS_TEST += apt binutils coreutils cpio diffutils dpkg findutils gzip jq kmod \
-	libc6-dev libxen-dev qemu-system-x86 sed tar util-linux xz-utils
+	libc6-dev libxen-dev qemu-system-x86 sed tar util-linux xz-utils zstd
 
 CHECKS += check-lab
 
