@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl, with the commands of xl_cmdtable.c. All others are the stock xl's.
- */
+/* Runs a command of xl_cmdtable.c, or the stock xl for all others. */
 #include <string.h>
 #include <unistd.h>
 
 #include "common/xl_stock.h"
 #include "xl_cmdtable.h"
 
-/* Returns 0, or -1 at an option that only the stock xl may know. */
+/* Returns 0, or -1 for an option that the stock xl has to judge. */
 static int parse_globals(int argc, char **argv)
 {
     int opt;
@@ -59,6 +57,6 @@ int main(int argc, char **argv)
     if (!cmd)
         return xl_exec_stock(argv);
     argc -= optind;
-    optind = 0;     /* of the command's own getopt_long(): from the start */
+    optind = 0;     /* restart getopt for the command's own options */
     return cmd->run(argc, args);
 }

@@ -79,9 +79,7 @@ void xl_message(const char *command, const char *fmt, ...)
 
 libxl_ctx *xl_open_ctx(xentoollog_logger *lg)
 {
-    /*
-     * libxl reaps its own children and no others: the transport is ours.
-     */
+    /* libxl is to reap its own children only, not the transport. */
     static const libxl_childproc_hooks hooks = {
         .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
     };

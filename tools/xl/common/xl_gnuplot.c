@@ -22,10 +22,7 @@ void gnuplot_string(FILE *g, const char *s)
     fputc('\'', g);
 }
 
-/*
- * gnuplot goes on without a file that it can't open, and draws on its
- * standard output.
- */
+/* If gnuplot can't open the file, it draws to its standard output instead. */
 static int check_writable(const char *file, char err[XPC_ERR_LEN])
 {
     FILE *f = fopen(file, "ae");
@@ -37,7 +34,7 @@ static int check_writable(const char *file, char err[XPC_ERR_LEN])
     return 0;
 }
 
-/* What check_writable() made: not what was there, a link least of all. */
+/* Removes the file if check_writable() has created it. */
 static void remove_empty(const char *file)
 {
     struct stat st;
@@ -62,7 +59,7 @@ FILE *gnuplot_open(const char *file, int width, int height,
                strerror(errno));
         return NULL;
     }
-    /* It may end before it has read all; the failure is seen at the end. */
+    /* It may exit early; gnuplot_close() reports that. */
     signal(SIGPIPE, SIG_IGN);
     fprintf(g, "set terminal %s size %d,%d\nset output ",
             end && !strcmp(end, ".png") ? "png" : "svg", width, height);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Plots by gnuplot, to a file whose name ends with .svg or .png.
- */
+/* Plots to SVG or PNG files with gnuplot. */
 #ifndef XL_COMMON_XL_GNUPLOT_H
 #define XL_COMMON_XL_GNUPLOT_H
 
@@ -10,19 +8,20 @@
 #include <xenprecopy/json.h>
 
 /*
- * Starts gnuplot on the file, width x height pixels; what is written to the
- * stream it takes as commands. NULL with one line in err.
+ * Starts gnuplot for a file, whose name must end with .svg or .png; sizes are
+ * in pixels. Returns a stream that takes gnuplot's commands, or NULL with one
+ * line in err.
  */
 FILE *gnuplot_open(const char *file, int width, int height,
                    char err[XPC_ERR_LEN]);
 
 /*
- * Ends it. Returns 0 when the file is drawn, else -1 with one line in err;
- * then there is no file.
+ * Waits for gnuplot. Returns 0, or -1 with one line in err; then an empty file
+ * is removed.
  */
 int gnuplot_close(FILE *g, const char *file, char err[XPC_ERR_LEN]);
 
-/* A string in gnuplot's quotes; control characters are left out. */
+/* Writes a quoted string, without control characters. */
 void gnuplot_string(FILE *g, const char *s);
 
 #endif

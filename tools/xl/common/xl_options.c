@@ -12,10 +12,6 @@
 #include "common/xl_common.h"
 #include "common/xl_options.h"
 
-#define TIMES "a number with us, ms, s, m or h"
-#define RATES "a number with kbit, Mbit, Gbit, Kibit, Mibit, Gibit, kB, MB, " \
-              "GB, KiB, MiB or GiB, per second"
-
 int xl_bad(char *err, const char *fmt, ...)
 {
     va_list al;
@@ -27,7 +23,7 @@ int xl_bad(char *err, const char *fmt, ...)
     return -1;
 }
 
-static const struct option *find(const struct option *options, int val)
+static const struct option *find_option(const struct option *options, int val)
 {
     const struct option *o;
 
@@ -37,7 +33,7 @@ static const struct option *find(const struct option *options, int val)
 
 const char *xl_option_name(const struct option *options, int val)
 {
-    const char *name = find(options, val)->name;
+    const char *name = find_option(options, val)->name;
 
     return name ? name : "?";
 }
@@ -45,7 +41,7 @@ const char *xl_option_name(const struct option *options, int val)
 int xl_bad_option(const char *command, const struct option *options, int opt,
                   char *const *argv, char *err)
 {
-    const struct option *o = find(options, optopt);
+    const struct option *o = find_option(options, optopt);
 
     if (!optopt)
         return xl_bad(err, "%.80s is no option, or short for several: see xl "
@@ -58,7 +54,7 @@ int xl_bad_option(const char *command, const struct option *options, int opt,
     return xl_bad(err, "-%c is no option: see xl %s --help", optopt, command);
 }
 
-/* Is s a number to which only a unit is missing? */
+/* Whether only the unit is missing. */
 static bool is_bare_number(const char *s)
 {
     size_t n = strspn(s, "0123456789.");
@@ -77,8 +73,8 @@ int xl_parse_time(const char *name, const char *s, uint64_t *ns_r, char *err)
     if (is_bare_number(s))
         return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
                       "%.80sms", name, s, s);
-    return xl_bad(err, "--%s=%.80s: not a time: " TIMES " is accepted, for "
-                  "example 300ms", name, s);
+    return xl_bad(err, "--%s=%.80s: not a time: a number with " XL_TIME_UNITS
+                  " is accepted, for example 300ms", name, s);
 }
 
 int xl_parse_limit(const char *name, const char *s, uint64_t *ns_r, char *err)
@@ -105,7 +101,8 @@ int xl_parse_bandwidth(const char *name, const char *s, uint64_t *rate_r,
     if (is_bare_number(s) && strspn(s, "0.") != strlen(s))
         return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
                       "%.80sMbit", name, s, s);
-    return xl_bad(err, "--%s=%.80s: not a bandwidth: " RATES " is accepted, "
+    return xl_bad(err, "--%s=%.80s: not a bandwidth: a number with "
+                  XL_BIT_UNITS ", " XL_BYTE_UNITS ", per second is accepted, "
                   "for example 10Gbit", name, s);
 }
 
@@ -154,6 +151,12 @@ int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err)
                       s);
     *ns_r = ns;
     return 0;
+}
+
+int xl_parse_confidence(const char *name, const char *s,
+                        uint64_t *percent_r, char *err)
+{
+    return xl_parse_count(name, s, 50, 99, percent_r, err);
 }
 
 int xl_parse_file(const char *name, const char *s, const char **file_r,

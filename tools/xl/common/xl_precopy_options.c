@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The options of the policy, wherever they are taken.
- */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +11,7 @@
 
 static const struct option options[] = { XL_PRECOPY_OPTIONS, { 0 } };
 
-/* The word stands for 0. */
+/* A bandwidth, or the word, which stands for 0. */
 static int parse_rate_or(const char *word, const char *name, const char *s,
                          uint64_t *rate_r, char *err)
 {
@@ -48,7 +45,7 @@ static int parse_switchover(const char *name, const char *s,
     return 0;
 }
 
-/* zstd:3; the level is 1 where it is not given. */
+/* "zstd:3", for example. Level 0: none was given. */
 static int parse_compress(const char *name, const char *s,
                           struct xpc_params *p, char *err)
 {
@@ -102,8 +99,7 @@ int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
     case XL_OPT_OVERHEAD:
         return xl_parse_limit(name, s, &p->overhead_ns, err);
     case XL_OPT_CONFIDENCE:
-        return xl_parse_count(name, s, 50, 99, &p->confidence_percent,
-                              err);
+        return xl_parse_confidence(name, s, &p->confidence_percent, err);
     case XL_OPT_EARLY_ABORT:
         return xl_parse_word(name, s, xpc_early_abort_names,
                              &p->early_abort, err);
@@ -193,7 +189,7 @@ static const char *compress_text(char *buf, const struct xpc_params *p)
     return buf;
 }
 
-/* "none" where the parameter says nothing. */
+/* "none" if the parameter is not set. */
 static const char *value_text(const struct xpc_params *p, int opt,
                               char buf[XPC_UNIT_LEN])
 {
@@ -226,9 +222,9 @@ static const char *value_text(const struct xpc_params *p, int opt,
     }
 }
 
-/* Appends to the list in buf. */
-static void add(char *buf, size_t len, const char *name, const char *from,
-                const char *to)
+/* Appends to the comma-separated list in buf. */
+static void add_text(char *buf, size_t len, const char *name,
+                     const char *from, const char *to)
 {
     size_t n = strlen(buf);
 
@@ -247,7 +243,7 @@ void xl_precopy_text(const struct xpc_params *p, char *buf, size_t len)
     for (o = options; o->name; o++) {
         text = value_text(p, o->val, value);
         if (strcmp(text, "none"))
-            add(buf, len, o->name + prefix, text, NULL);
+            add_text(buf, len, o->name + prefix, text, NULL);
     }
 }
 
@@ -264,6 +260,6 @@ void xl_precopy_changes(const struct xpc_params *from,
         old = value_text(from, o->val, a);
         new = value_text(to, o->val, b);
         if (strcmp(old, new))
-            add(buf, len, o->name + prefix, old, new);
+            add_text(buf, len, o->name + prefix, old, new);
     }
 }

@@ -9,7 +9,7 @@
 
 #include <xenprecopy/xenprecopy.h>
 
-/* Above what the commands number their own options with. */
+/* Above the numbers of the commands' own options. */
 enum {
     XL_OPT_PRECOPY = 0x200,
     XL_OPT_DURATION = XL_OPT_PRECOPY, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
@@ -40,11 +40,7 @@ enum {
     XL_PRECOPY_OPTION("channels", XL_OPT_CHANNELS), \
     XL_PRECOPY_OPTION("compress", XL_OPT_COMPRESS)
 
-#define XL_UNITS_HELP \
-"TIME is a number with us, ms, s, m (or min) or h, RATE one with kbit, Mbit,\n" \
-"Gbit, Kibit, Mibit, Gibit, kB, MB, GB, KiB, MiB or GiB, per second.\n"
-
-/* What can be changed while a migration runs. */
+/* Help for the options that can be changed while a migration runs, */
 #define XL_PRECOPY_HELP \
 "--precopy-downtime=TIME      Suspend the guest when that would be for so\n" \
 "                             long at most (300ms).\n" \
@@ -74,7 +70,7 @@ enum {
 "                             What becomes of that cap while the guest stands\n" \
 "                             still (lifted).\n"
 
-/* What can't; and there is the policy itself. */
+/* and for those that can't; --precopy-policy is not among them. */
 #define XL_PRECOPY_FIXED_HELP \
 "--precopy-zero-pages=auto|send|elide\n" \
 "                             How zero pages are sent: as a mark, where the\n" \
@@ -85,28 +81,32 @@ enum {
 "--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent (off).\n"
 
-/* Takes the value into p, and notes the option in *given. 0, or -1 and err. */
+/*
+ * Parses the value of an option, XL_OPT_x, into p, and adds the option to the
+ * set *given. Returns 0, or -1 with one line in err.
+ */
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err);
 
-/* Is this option, XL_OPT_x, among those noted in given? */
+/* Whether an option is in the set given. */
 bool xl_precopy_given(unsigned int given, int opt);
 
 /*
- * Are there any that ask for a policy? Some say only how what is sent is sent.
+ * Whether an option in the set asks for a policy. Some only say how pages are
+ * sent.
  */
 bool xl_precopy_asks_policy(unsigned int given);
 
 /*
- * The stock policy heeds no limits: it must not look as if it did. The name
- * of a limit that is given in vain, NULL when there is none.
+ * With the stock policy, which has no limits: the name of a limit that was
+ * given, or NULL. It must be refused, not ignored.
  */
 const char *xl_precopy_in_vain(const struct xpc_params *p,
                                unsigned int given);
 
-/* For people: "downtime 300 ms, duration 60.0 s", without what is not set. */
+/* As text: "downtime 300 ms, duration 60.0 s", only what is set. */
 void xl_precopy_text(const struct xpc_params *p, char *buf, size_t len);
-/* "downtime 300 ms -> 2.00 s"; empty when nothing differs. */
+/* The differences as text: "downtime 300 ms -> 2.00 s", or empty. */
 void xl_precopy_changes(const struct xpc_params *from,
                         const struct xpc_params *to, char *buf, size_t len);
 #define XL_PRECOPY_TEXT_LEN 512

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The stock xl, which has all the commands that are not ours. We may be
- * installed in its place, so it is never this program itself.
- */
+/* This program may be installed in place of the stock xl: never run itself. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

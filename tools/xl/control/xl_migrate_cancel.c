@@ -28,8 +28,9 @@ static const struct option options[] = {
 
 static const char help[] =
 "-h, --help      Print this help.\n"
-"--timeout=TIME  Wait for its end at most so long: a number with us, ms, s, m\n"
-"                (or min) or h (60s).\n"
+"--timeout=TIME  Wait for its end at most so long (60s).\n"
+"\n"
+XL_TIME_HELP
 "\n"
 "Exit status: 0 the migration has ended and the guest runs here; 1 failed, or\n"
 "it has not ended in time; 2 the options make no sense; 6 no migration is\n"

@@ -31,7 +31,8 @@ static const char help[] =
 "-h, --help      Print this help.\n"
 "\n"
 "What is not named stays as it is; see xl migrate-status.\n"
-XL_UNITS_HELP
+XL_TIME_HELP
+XL_RATE_HELP
 "\n"
 XL_PRECOPY_HELP
 "\n"

@@ -50,8 +50,10 @@ static const char help[] =
 "--pid=PID[,PID...] Measure processes in place of a domain.\n"
 "--trace=FILE       Measure what was recorded in place of a domain.\n"
 "\n"
-"TIME is a number with us, ms, s, m (or min) or h. Exit status: 0 measured; 1\n"
-"failed; 2 the options make no sense; 5 interrupted.  More in xl-dirty-rate(1).";
+XL_TIME_HELP
+"\n"
+"Exit status: 0 measured; 1 failed; 2 the options make no sense; 5 interrupted.\n"
+"More in xl-dirty-rate(1).";
 
 const struct xl_usage dirty_rate_usage = {
     .name       = "dirty-rate",

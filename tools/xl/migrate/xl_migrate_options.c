@@ -37,7 +37,8 @@ static const char help[] =
 "The precopy policy. Without any of these options decisions are stock's;\n"
 "--precopy-zero-pages, -max-bandwidth, -switchover-bandwidth, -channels and\n"
 "-compress don't count.\n"
-XL_UNITS_HELP
+XL_TIME_HELP
+XL_RATE_HELP
 "\n"
 XL_PRECOPY_HELP
 XL_PRECOPY_FIXED_HELP

@@ -57,11 +57,8 @@ static const char help[] =
 "                     trace from FILE, - for standard input, instead of\n"
 "                     measuring. Can be given several times.\n"
 "--memory=MIB         The memory of guests whose rates come without it.\n"
-"--bandwidth=LIST     What the link gives, comma-separated: numbers with\n"
-"                     kbit, Mbit, Gbit, Mibit, Gibit, kB, MB, GB, KiB, MiB or\n"
-"                     GiB, per second (100Mbit to 40Gbit).\n"
-"--downtime=LIST      Downtime limits, comma-separated: numbers with us, ms,\n"
-"                     s, m or h, or unlimited (125ms to 5s, unlimited).\n"
+"--bandwidth=RATE,... What the link gives (100Mbit to 40Gbit).\n"
+"--downtime=TIME,...  Downtime limits, or unlimited (125ms to 5s, unlimited).\n"
 "--calc-time=TIME     How long to measure (as xl dirty-rate).\n"
 "--json               Print JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
@@ -77,7 +74,8 @@ static const char help[] =
 "--no-evacuation      Leave the plan out.\n"
 "\n"
 "What the prediction rests on:\n"
-"--target=HOST        Overhead and suspend pages as learned from migrations to HOST.\n"
+"--target=HOST        Overhead and suspend pages as learned from migrations to\n"
+"                     HOST.\n"
 "--device-model       The guest has a device model, as HVM guests do.\n"
 "--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 450ms\n"
 "                     with a device model).\n"
@@ -92,6 +90,9 @@ static const char help[] =
 "--beyond=saturating|flat|line  Beyond the longest one.\n"
 "--saturation-pages=N  The guest writes to no more pages than N (all).\n"
 "--variation=PERCENT  By how much a run differs from another (5).\n"
+"\n"
+XL_TIME_HELP
+XL_RATE_HELP
 "\n"
 "More in xl-migrate-predict(1).";
 
@@ -276,8 +277,8 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         o->guest.device_model = XPC_DEVICE_MODEL_YES;
         return 0;
     case OPT_CONFIDENCE:
-        return xl_parse_count("confidence", optarg, 50, 99,
-                              &o->confidence_percent, err);
+        return xl_parse_confidence("confidence", optarg,
+                                   &o->confidence_percent, err);
     default:
         return parse_params(opt, &o->params, err);
     }
