@@ -19,7 +19,7 @@ int control_fail(const char *command, int status, const char *why)
     return status;
 }
 
-int control_none(const char *command, const struct control *c)
+int control_fail_none(const char *command, const struct control *c)
 {
     xl_message(command, "no migration of %s with a policy is under way",
                c->name);
@@ -28,7 +28,7 @@ int control_none(const char *command, const struct control *c)
 
 /* ---- libxl and the domain --------------------------------------------- */
 
-/* Returns 0, or -1 with one line in err; then close it too. */
+/* Returns 0, or -1 with one line in err; close_libxl() in both cases. */
 static int open_libxl(struct control *c, char err[XPC_ERR_LEN])
 {
     *c = (struct control){ 0 };
@@ -41,21 +41,22 @@ static int open_libxl(struct control *c, char err[XPC_ERR_LEN])
     return xl_bad(err, "can't reach Xen: is this run as root in domain 0?");
 }
 
-static void take(struct control *c, uint32_t domid, char *name)
+/* Takes ownership of name, which may be NULL. */
+static void set_domain(struct control *c, uint32_t domid, char *name)
 {
     free(c->name);
     c->domid = domid;
     c->name = xl_plain(name ? name : xl_asprintf("domain %"PRIu32, domid));
 }
 
-int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
+int control_find_domain(struct control *c, const char *what, char err[XPC_ERR_LEN])
 {
     char *away = xl_asprintf("%s" MIGRATE_AWAY, what), *name = NULL, *end;
     uint32_t domid;
     int r;
 
     r = xl_find_domain(c->ctx, what, &domid, &name);
-    /* At the very end of its migration it is called that. */
+    /* It has this name at the end of its migration. */
     if (r)
         r = xl_find_domain(c->ctx, away, &domid, &name);
     free(away);
@@ -64,7 +65,7 @@ int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN])
     end = name ? strstr(name, MIGRATE_AWAY) : NULL;
     if (end && !end[strlen(MIGRATE_AWAY)])
         *end = 0;
-    take(c, domid, name);
+    set_domain(c, domid, name);
     return 0;
 }
 
@@ -82,8 +83,8 @@ static void close_libxl(struct control *c)
 
 /* ---- a command --------------------------------------------------------- */
 
-int control_one_domain(const struct xl_usage *usage, int argc, char **argv,
-                       const char **domain_r, char *err)
+int control_take_domain(const struct xl_usage *usage, int argc, char **argv,
+                        const char **domain_r, char *err)
 {
     if (argc - optind != 1)
         return xl_bad(err, "a domain is needed: xl %s %s", usage->name,
@@ -110,7 +111,7 @@ int control_run(const struct control_command *cmd, int argc, char **argv,
     if (cmd->no_dry_run && xl_globals.dryrun)
         return control_fail(cmd->usage->name, CONTROL_USAGE,
                             "the command has no dry run (-N)");
-    if (open_libxl(&c, err) || (domain && control_find(&c, domain, err)))
+    if (open_libxl(&c, err) || (domain && control_find_domain(&c, domain, err)))
         rc = control_fail(cmd->usage->name, CONTROL_FAILED, err);
     else
         rc = cmd->run(&c, options);
@@ -121,7 +122,7 @@ int control_run(const struct control_command *cmd, int argc, char **argv,
     return rc;
 }
 
-/* ---- what is to be seen ------------------------------------------------ */
+/* ---- the state of a migration ------------------------------------------ */
 
 void control_state_dispose(struct control_state *st)
 {
@@ -130,7 +131,7 @@ void control_state_dispose(struct control_state *st)
     *st = (struct control_state){ 0 };
 }
 
-static void look_at_domain(struct control *c, struct control_state *st)
+static void read_domain(struct control *c, struct control_state *st)
 {
     libxl_dominfo info;
 
@@ -145,8 +146,8 @@ static void look_at_domain(struct control *c, struct control_state *st)
     libxl_dominfo_dispose(&info);
 }
 
-/* Returns false when there is none. */
-static bool look_at_migration(struct control *c, struct control_state *st)
+/* Returns false when no migration is under way. */
+static bool read_migration(struct control *c, struct control_state *st)
 {
     if (libxl_domain_precopy_active(c->ctx, c->domid, &st->active))
         return false;
@@ -162,7 +163,7 @@ static bool look_at_migration(struct control *c, struct control_state *st)
     return true;
 }
 
-/* Does the process that was to wait for the guest to suspend live? */
+/* Whether the process that waits for the guest to suspend is alive. */
 static bool is_taken_back(const struct control *c)
 {
     struct xs_handle *xs = xs_open(0);
@@ -179,17 +180,17 @@ static bool is_taken_back(const struct control *c)
     return pid > 0 && (!kill(pid, 0) || errno == EPERM);
 }
 
-void control_look(struct control *c, struct control_state *st)
+void control_read_state(struct control *c, struct control_state *st)
 {
     control_state_dispose(st);
-    look_at_domain(c, st);
+    read_domain(c, st);
     libxl_precopy_report_init(&st->report);
     if (st->phase == PHASE_GONE)
         return;
     st->reported = !libxl_domain_precopy_report(c->ctx, c->domid,
                                                 &st->report);
     libxl_domain_precopy_progress(c->ctx, c->domid, &st->last);
-    if (look_at_migration(c, st))
+    if (read_migration(c, st))
         return;
     if (st->reported && st->suspended &&
         st->report.outcome == XPC_OUTCOME_SENT)
@@ -203,9 +204,9 @@ uint64_t control_iteration(const struct control_state *st)
     return st->last.number + 1;
 }
 
-/* The report of the migration that was under way, not of one before it. */
-static const struct xpc_report *report_of(const struct control_state *last,
-                                          const struct control_state *end)
+/* The report of the migration that was under way, not of an earlier one. */
+static const struct xpc_report *find_report(const struct control_state *last,
+                                            const struct control_state *end)
 {
     uint64_t start = last->active.start_monotonic_ns;
 
@@ -220,7 +221,7 @@ static const struct xpc_report *report_of(const struct control_state *last,
 void control_keep_report(struct control_state *last,
                          struct control_state *end)
 {
-    if (end->reported || !report_of(last, end))
+    if (end->reported || !find_report(last, end))
         return;
     end->report = last->report;
     end->reported = true;
@@ -233,7 +234,7 @@ const char *control_end_text(const struct control *c,
                              const struct control_state *end, char *buf,
                              size_t len)
 {
-    const struct xpc_report *r = report_of(last, end);
+    const struct xpc_report *r = find_report(last, end);
     bool sent = last->phase == PHASE_HANDOVER ||
                 (r && r->outcome == XPC_OUTCOME_SENT);
 

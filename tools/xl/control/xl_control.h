@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The commands for a migration that runs already: what they share.
+ * What the commands for a migration under way share: migrate-status, -set and
+ * -cancel.
  */
 #ifndef XL_CONTROL_XL_CONTROL_H
 #define XL_CONTROL_XL_CONTROL_H
@@ -13,60 +14,60 @@
 #include "libxl_precopy.h"
 
 /*
- * Exit status. Those of xl migrate keep their meaning;
- * docs/man/xl-migrate-status.1.pod explains them to users.
+ * Exit status, documented in docs/man/xl-migrate-status.1.pod. It does not
+ * conflict with that of xl migrate.
  */
 enum {
     CONTROL_OK = 0,
     CONTROL_FAILED = 1,
     CONTROL_USAGE = 2,
     CONTROL_NONE = 6,               /* no migration is under way */
-    CONTROL_GONE = 7,               /* the domain has left this host */
+    CONTROL_GONE = 7,               /* the domain is not on this host */
 };
 
-/* How far the migration of a domain is. */
+/* How far a migration is. */
 enum control_phase {
-    PHASE_NONE,                     /* there is none */
-    PHASE_PRECOPY,                  /* copying, the guest runs */
-    PHASE_SUSPENDED,                /* copying the rest */
-    PHASE_HANDOVER,                 /* all is sent, the target has its turn */
-    PHASE_TAKING_BACK,              /* failed, the guest may still suspend and
-                                     * somebody waits to resume it */
-    PHASE_GONE,                     /* the domain is not here any more */
+    PHASE_NONE,                     /* no migration is under way */
+    PHASE_PRECOPY,
+    PHASE_SUSPENDED,                /* stop-and-copy */
+    PHASE_HANDOVER,                 /* all is sent, the target restores it */
+    PHASE_TAKING_BACK,              /* failed; a process waits for the guest to
+                                     * suspend, to resume it */
+    PHASE_GONE,                     /* the domain is not on this host */
 };
 
-/* A domain's migration as it is found. */
+/* What could be read about a domain's migration. */
 struct control_state {
     int phase;                      /* enum control_phase */
-    bool runs;                      /* the guest: not suspended, not shut */
+    bool runs;                      /* the guest is not shut down */
     bool suspended;
     /* With PHASE_PRECOPY and PHASE_SUSPENDED: */
     struct xpc_active active;
-    struct xpc_params asked;        /* from the next decision on */
-    char *refused;                  /* NULL: nothing was */
+    struct xpc_params asked;        /* in force from the next decision on */
+    char *refused;                  /* why a change was refused, or NULL */
     uint64_t total_bytes;           /* sent so far */
     uint64_t elapsed_ns;
-    /* Otherwise zero until there is one. */
-    struct xpc_iteration last;
+    struct xpc_iteration last;      /* last finished one; number 0: none */
     bool reported;
-    struct xpc_report report;       /* of the migration that ended last */
+    struct xpc_report report;       /* of the last migration that has ended */
 };
 
 struct control {
     xentoollog_logger *lg;
     libxl_ctx *ctx;
-    struct xs_handle *watch;        /* NULL: there is none */
+    struct xs_handle *watch;        /* opened by control_wait() */
     uint32_t domid;
     char *name;                     /* of the domain, or its number */
 };
 
-/* One of the commands; options is a struct of its own. */
+/* A command; options is its own structure. */
 struct control_command {
     const struct xl_usage *usage;
     bool no_dry_run;                /* -N is refused */
-    bool must_print;                /* it fails when it can't */
+    bool must_print;                /* failing to write standard output is an
+                                     * error */
     /*
-     * Fills options in, and *domain_r if a domain is named. Returns 0, 1 when
+     * Sets options, and *domain_r if a domain was named. Returns 0, 1 when
      * help is wanted, or -1 with one line in err.
      */
     int (*parse)(int argc, char **argv, void *options, const char **domain_r,
@@ -76,51 +77,51 @@ struct control_command {
 };
 
 /*
- * For a parse(): the one domain behind the options. Returns 0, or -1 with one
- * line in err.
+ * For use in parse(): sets *domain_r to the only argument after the options.
+ * Returns 0, or -1 with one line in err.
  */
-int control_one_domain(const struct xl_usage *usage, int argc, char **argv,
-                       const char **domain_r, char *err);
+int control_take_domain(const struct xl_usage *usage, int argc, char **argv,
+                        const char **domain_r, char *err);
 
-/* All of a command. Returns the exit status. */
+/* Runs a command. Returns the exit status. */
 int control_run(const struct control_command *cmd, int argc, char **argv,
                 void *options);
 
 /*
- * Finds a domain by name, also while it is called NAME--migratedaway, or by
- * number. Returns 0, or -1 with one line in err.
+ * Finds a domain by number or name, also while it is NAME--migratedaway, and
+ * sets c->domid and c->name. Returns 0, or -1 with one line in err.
  */
-int control_find(struct control *c, const char *what, char err[XPC_ERR_LEN]);
+int control_find_domain(struct control *c, const char *what, char err[XPC_ERR_LEN]);
 
-/* st must be zero at first; every look replaces what the last one found. */
-void control_look(struct control *c, struct control_state *st);
+/* Replaces the content of *st, which must be zero at first. */
+void control_read_state(struct control *c, struct control_state *st);
 void control_state_dispose(struct control_state *st);
 
 /*
- * Moves last's report to end, if that has none any more: xl migrate removes it
- * as soon as it has told it.
+ * Moves the report from last to end if end has none: xl migrate removes it
+ * from xenstore when it has printed it.
  */
 void control_keep_report(struct control_state *last,
                          struct control_state *end);
 
-/* The iteration under way, from 1. */
+/* The number of the iteration under way, from 1. */
 uint64_t control_iteration(const struct control_state *st);
 
 /*
- * How it ended, in one sentence for people; last: the last look while it was
- * under way, end: the first one after it. Returns buf.
+ * How the migration has ended, in one sentence. last is the last state while
+ * it was under way, end the first one after that. Returns buf.
  */
 const char *control_end_text(const struct control *c,
                              const struct control_state *last,
                              const struct control_state *end, char *buf,
                              size_t len);
 
-/* Waits for news of the domain, at most so long. */
+/* Waits for a change in xenstore, at most timeout_ms. */
 void control_wait(struct control *c, int timeout_ms);
 
-/* "xl COMMAND: WHY" to stderr. Returns status. */
+/* Prints an error. Returns status. */
 int control_fail(const char *command, int status, const char *why);
-/* The same: no migration of the domain is under way. */
-int control_none(const char *command, const struct control *c);
+/* The same for: no migration of the domain is under way. */
+int control_fail_none(const char *command, const struct control *c);
 
 #endif

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-cancel: ends a migration under way; the guest stays here.
- */
 #include <string.h>
 
 #include <xenprecopy/units.h>
@@ -13,10 +10,10 @@
 
 #define COMMAND "migrate-cancel"
 #define TIMEOUT_NS (60 * XPC_S)
-/* After so long it says that it waits. */
-#define PATIENT_NS (2 * XPC_S)
-/* The domain is looked at as often as this, when xenstore has no news. */
-#define LOOK_MS 200
+/* When to tell the user that the command waits. */
+#define SILENT_NS (2 * XPC_S)
+/* Interval between checks without a change in xenstore. */
+#define CHECK_MS 200
 
 enum { OPT_TIMEOUT = 0x100 };
 
@@ -61,11 +58,11 @@ static int parse(int argc, char **argv, void *timeout_ns_r,
         if (xl_parse_time("timeout", optarg, timeout_ns_r, err))
             return -1;
     }
-    return control_one_domain(&migrate_cancel_usage, argc, argv, domain_r, err);
+    return control_take_domain(&migrate_cancel_usage, argc, argv, domain_r, err);
 }
 
-/* It has not ended in time: what can be said, and what can be done? */
-static int timed_out(const struct control *c, const struct control_state *st)
+/* Explains why the migration has not ended in time. */
+static int report_timeout(const struct control *c, const struct control_state *st)
 {
     char why[XPC_ERR_LEN];
 
@@ -84,37 +81,36 @@ static int timed_out(const struct control *c, const struct control_state *st)
     return control_fail(COMMAND, CONTROL_FAILED, why);
 }
 
-/* Ended: the guest runs, or has shut down, or is not here. */
+/* Whether the guest runs, has shut down, or is not on this host. */
 static bool has_ended(const struct control_state *st)
 {
     return st->phase == PHASE_GONE ||
            (st->phase == PHASE_NONE && !st->suspended);
 }
 
-static int wait_end(struct control *c, struct control_state *last,
-                    struct control_state *st, uint64_t timeout_ns)
+static int wait_for_end(struct control *c, struct control_state *last,
+                        struct control_state *st, uint64_t timeout_ns)
 {
     uint64_t begun = clock_now_ns(), waited;
-    bool said = false;
+    bool announced = false;
     char text[512];
 
     for (;;) {
-        control_look(c, st);
+        control_read_state(c, st);
         if (has_ended(st))
             break;
-        /* What was seen last: this look's, which makes room for the next. */
         control_state_dispose(last);
         *last = *st;
         *st = (struct control_state){ 0 };
         waited = clock_now_ns() - begun;
         if (waited >= timeout_ns)
-            return timed_out(c, last);
-        if (waited > PATIENT_NS && !said) {
+            return report_timeout(c, last);
+        if (waited > SILENT_NS && !announced) {
             xl_message(COMMAND, "waiting for the migration of %s to end",
                        c->name);
-            said = true;
+            announced = true;
         }
-        control_wait(c, LOOK_MS);
+        control_wait(c, CHECK_MS);
     }
     control_end_text(c, last, st, text, sizeof(text));
     if (st->phase == PHASE_GONE) {
@@ -132,22 +128,22 @@ static int cancel(struct control *c, const void *timeout_ns)
     struct control_state last = { 0 }, st = { 0 };
     int status, rc;
 
-    control_look(c, &last);
+    control_read_state(c, &last);
     rc = libxl_domain_precopy_cancel(c->ctx, c->domid);
     if (rc && rc != ERROR_NOTFOUND) {
         status = control_fail(COMMAND, CONTROL_FAILED, "can't write to "
                               "xenstore: is this run as root in domain 0?");
     } else if (rc && last.phase == PHASE_NONE) {
-        status = control_none(COMMAND, c);
+        status = control_fail_none(COMMAND, c);
     } else {
-        status = wait_end(c, &last, &st, *(const uint64_t *)timeout_ns);
+        status = wait_for_end(c, &last, &st, *(const uint64_t *)timeout_ns);
     }
     control_state_dispose(&last);
     control_state_dispose(&st);
     return status;
 }
 
-/* It has done its work whether or not it can tell of it. */
+/* Without must_print: what it does matters, not what it prints. */
 static const struct control_command command = {
     .usage      = &migrate_cancel_usage,
     .no_dry_run = true,

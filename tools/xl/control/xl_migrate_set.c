@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-set: other limits for a migration under way.
- */
 #include <string.h>
 
 #include "common/xl_options.h"
@@ -47,7 +44,7 @@ const struct xl_usage migrate_set_usage = {
     .options    = help,
 };
 
-/* Into p: what is given, in its order. 0, or -1 with one line in err. */
+/* Applies the options to p in their order. Returns 0, or -1 with err. */
 static int apply(const struct set_options *o, struct xpc_params *p, char *err)
 {
     unsigned int given = 0;
@@ -91,7 +88,7 @@ static int parse(int argc, char **argv, void *options_r,
         o->given[o->nr_given].opt = opt;
         o->given[o->nr_given++].value = optarg;
     }
-    if (control_one_domain(&migrate_set_usage, argc, argv, domain_r, err))
+    if (control_take_domain(&migrate_set_usage, argc, argv, domain_r, err))
         return -1;
     if (!o->nr_given)
         return xl_bad(err, "what is to be changed? See xl " COMMAND
@@ -109,7 +106,7 @@ static int set(struct control *c, const void *asked)
 
     rc = libxl_domain_precopy_get(c->ctx, c->domid, &old);
     if (rc == ERROR_NOTFOUND)
-        return control_none(COMMAND, c);
+        return control_fail_none(COMMAND, c);
     if (rc)
         return control_fail(COMMAND, CONTROL_FAILED, "can't read xenstore: is "
                             "xenstored running, and is this run as root?");
@@ -122,7 +119,7 @@ static int set(struct control *c, const void *asked)
     if (!rc)
         rc = libxl_domain_precopy_set(c->ctx, c->domid, &new);
     if (rc == ERROR_NOTFOUND)
-        return control_none(COMMAND, c);
+        return control_fail_none(COMMAND, c);
     if (rc)
         return control_fail(COMMAND, CONTROL_FAILED,
                             "can't write to xenstore");
@@ -132,7 +129,7 @@ static int set(struct control *c, const void *asked)
     else
         printf("%s: %s\nThis takes effect at the end of the iteration under "
                "way.\n", c->name, changes);
-    /* What enforces it does not change unasked. */
+    /* --precopy-strict is not switched on unasked. */
     if (o->states_downtime && !new.strict)
         printf("The downtime is not enforced: add --precopy-strict to have a "
                "switchover\nbroken off that would take longer.\n");

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-status: how far is a migration under way?
- */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,7 +73,7 @@ static int parse(int argc, char **argv, void *options_r,
     return 0;
 }
 
-static bool under_way(const struct control_state *st)
+static bool is_under_way(const struct control_state *st)
 {
     return st->phase != PHASE_NONE && st->phase != PHASE_GONE;
 }
@@ -85,12 +82,12 @@ static bool under_way(const struct control_state *st)
 
 struct watcher {
     bool json, redraw;
-    bool open;                      /* a line stands there */
-    char *shown;                    /* what the last one was about */
+    bool open;                      /* a redrawn line is not ended yet */
+    char *shown;                    /* status_key() of the last line */
 };
 
-static void show(struct watcher *w, const struct control *c,
-                 const struct control_state *st)
+static void show_state(struct watcher *w, const struct control *c,
+                       const struct control_state *st)
 {
     char line[512], *key = status_key(st);
     bool news = !w->shown || strcmp(key, w->shown);
@@ -108,7 +105,7 @@ static void show(struct watcher *w, const struct control *c,
     fflush(stdout);
 }
 
-/* Until it ends. st is the first look. */
+/* Shows the migration until it ends. st: its state now. */
 static int watch(struct control *c, struct control_state *st,
                  const struct status_options *o)
 {
@@ -120,13 +117,13 @@ static int watch(struct control *c, struct control_state *st,
     struct control_state last = { 0 };
     char text[512];
 
-    while (under_way(st)) {
-        show(&w, c, st);
+    while (is_under_way(st)) {
+        show_state(&w, c, st);
         control_state_dispose(&last);
         last = *st;
         *st = (struct control_state){ 0 };
         control_wait(c, REDRAW_MS);
-        control_look(c, st);
+        control_read_state(c, st);
     }
     if (w.open)
         putchar('\n');
@@ -149,16 +146,16 @@ static int show_once(struct control *c, struct control_state *st,
         status_print_json(stdout, c, st);
     else
         status_print(stdout, c, st);
-    return under_way(st) ? CONTROL_OK : CONTROL_NONE;
+    return is_under_way(st) ? CONTROL_OK : CONTROL_NONE;
 }
 
-static int status_of(struct control *c, const struct status_options *o)
+static int show_domain(struct control *c, const struct status_options *o)
 {
     struct control_state st = { 0 };
     int status;
 
-    control_look(c, &st);
-    if (o->watch && under_way(&st))
+    control_read_state(c, &st);
+    if (o->watch && is_under_way(&st))
         status = watch(c, &st, o);
     else
         status = show_once(c, &st, o);
@@ -166,8 +163,8 @@ static int status_of(struct control *c, const struct status_options *o)
     return status;
 }
 
-/* Of all domains those that are being migrated. */
-static size_t find_all(struct control *c, uint32_t *domids, size_t room)
+/* Finds the domains that are being migrated. */
+static size_t find_migrating(struct control *c, uint32_t *domids, size_t room)
 {
     struct control_state st = { 0 };
     libxl_dominfo *list;
@@ -177,8 +174,8 @@ static size_t find_all(struct control *c, uint32_t *domids, size_t room)
     list = libxl_list_domain(c->ctx, &nr);
     for (i = 0; i < nr && n < room; i++) {
         c->domid = list[i].domid;
-        control_look(c, &st);
-        if (under_way(&st))
+        control_read_state(c, &st);
+        if (is_under_way(&st))
             domids[n++] = c->domid;
     }
     control_state_dispose(&st);
@@ -187,10 +184,10 @@ static size_t find_all(struct control *c, uint32_t *domids, size_t room)
     return n;
 }
 
-static int status_of_all(struct control *c, const struct status_options *o)
+static int show_all(struct control *c, const struct status_options *o)
 {
     uint32_t domids[256];
-    size_t nr = find_all(c, domids, sizeof(domids) / sizeof(domids[0])), i;
+    size_t nr = find_migrating(c, domids, sizeof(domids) / sizeof(domids[0]));
     int status = CONTROL_NONE;
     char err[XPC_ERR_LEN], number[16];
 
@@ -199,10 +196,10 @@ static int status_of_all(struct control *c, const struct status_options *o)
                             "under way: name the domain to watch");
     if (!nr && !o->json)
         puts("No migration with a policy is under way.");
-    for (i = 0; i < nr; i++) {
+    for (size_t i = 0; i < nr; i++) {
         snprintf(number, sizeof(number), "%u", domids[i]);
-        /* It may have gone in this very moment. */
-        if (!control_find(c, number, err) && !status_of(c, o))
+        /* It may have gone meanwhile. */
+        if (!control_find_domain(c, number, err) && !show_domain(c, o))
             status = CONTROL_OK;
     }
     return status;
@@ -210,8 +207,8 @@ static int status_of_all(struct control *c, const struct status_options *o)
 
 static int run(struct control *c, const void *options_given)
 {
-    return c->name ? status_of(c, options_given) :
-                     status_of_all(c, options_given);
+    return c->name ? show_domain(c, options_given) :
+                     show_all(c, options_given);
 }
 
 static const struct control_command command = {

@@ -21,7 +21,7 @@ static uint64_t time_left(const struct control_state *st)
     return duration > st->elapsed_ns ? duration - st->elapsed_ns : 0;
 }
 
-/* Other parameters than those in force have been asked for: "a -> b". */
+/* Whether a change of the parameters is pending; text gets "a -> b". */
 static bool is_changing(const struct control_state *st,
                         char text[XL_PRECOPY_TEXT_LEN])
 {
@@ -33,7 +33,7 @@ static bool is_changing(const struct control_state *st,
 /* ---- text -------------------------------------------------------------- */
 
 /* "iteration 3, 12.3 s, 156 MiB sent, 47.7 s left" */
-static void how_far(const struct control_state *st, char *buf, size_t len)
+static void format_state(const struct control_state *st, char *buf, size_t len)
 {
     char t[XPC_UNIT_LEN], b[XPC_UNIT_LEN], left[XPC_UNIT_LEN];
     size_t n;
@@ -73,7 +73,7 @@ const char *status_line(const struct control *c,
     const struct xpc_iteration *it = &st->last;
     size_t n;
 
-    how_far(st, far, sizeof(far));
+    format_state(st, far, sizeof(far));
     n = snprintf(buf, len, "%s: %s", c->name, far);
     if (n < len && st->phase == PHASE_PRECOPY && it->number)
         n += snprintf(buf + n, len - n, "; %"PRIu64" dirty, predicted "
@@ -122,7 +122,7 @@ void status_print(FILE *out, const struct control *c,
         print_none(out, c, st);
         return;
     }
-    how_far(st, text, sizeof(text));
+    format_state(st, text, sizeof(text));
     fprintf(out, "%s: %s\n", c->name, text);
     if (st->last.number)
         print_iteration(out, st);
@@ -174,8 +174,8 @@ static const struct xpc_type head_type = {
     .nr_fields = sizeof(head_fields) / sizeof(head_fields[0]),
 };
 
-/* Adds a member to an object that has one; both are freed. */
-static char *with(char *object, const char *key, char *value)
+/* Adds a member to a JSON object that has members. Frees both arguments. */
+static char *add_member(char *object, const char *key, char *value)
 {
     char *all = NULL;
 
@@ -187,10 +187,10 @@ static char *with(char *object, const char *key, char *value)
     return all;
 }
 
-static char *with_params(char *object, const char *key,
-                         const struct xpc_params *p)
+static char *add_params(char *object, const char *key,
+                        const struct xpc_params *p)
 {
-    return with(object, key, xpc_to_json(&xpc_params_type, p, false));
+    return add_member(object, key, xpc_to_json(&xpc_params_type, p, false));
 }
 
 void status_print_json(FILE *out, const struct control *c,
@@ -210,15 +210,16 @@ void status_print_json(FILE *out, const struct control *c,
     }
     json = xpc_to_json(&head_type, &h, false);
     if (st->last.number)
-        json = with(json, "last-iteration",
-                    xpc_to_json(&xpc_iteration_type, &st->last, false));
+        json = add_member(json, "last-iteration",
+                          xpc_to_json(&xpc_iteration_type, &st->last, false));
     if (is_active(st))
-        json = with_params(json, "parameters", &st->active.params);
+        json = add_params(json, "parameters", &st->active.params);
     if (is_active(st) && is_changing(st, text))
-        json = with_params(json, "asked-parameters", &st->asked);
+        json = add_params(json, "asked-parameters", &st->asked);
     if (!is_active(st) && st->reported)
-        json = with(json, "report",
-                    xpc_to_json(&xpc_report_head_type, &st->report, false));
+        json = add_member(json, "report",
+                          xpc_to_json(&xpc_report_head_type, &st->report,
+                                      false));
     fprintf(out, "%s\n", json ? json : "{}");
     free(json);
 }
