@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate-receive: the stock one, behind what puts several connections
- * together.
- *
- * The source is shown the stock banner. If it then begins as a stock source
- * does, everything goes to a stock receiver unchanged. If it says hello
- * (channels/wire.h), the stock receiver is given what the channels carry.
+ * Sends the stock banner. If the source begins like a stock one, all input is
+ * passed to a stock receiver unchanged. If it sends hello (channels/wire.h),
+ * the stock receiver gets what the channels carry.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +25,9 @@
 #include "receive/xl_receive_io.h"
 #include "receive/xl_receive_stock.h"
 
-/* So much says which it is: the header of a stock source. */
+/* A stock source sends its header first: enough to tell the two apart. */
 #define BEGIN MIGRATE_HEADER_SIZE
-#define AT_ONCE (1u << 20)
+#define SPLICE_BYTES (1u << 20)
 
 /* ---- a stock source ------------------------------------------------------ */
 
@@ -42,22 +39,23 @@ static bool is_pipe(int fd)
 }
 
 /*
- * Without a copy from a pipe. From a socket, which sshd has, the kernel would
- * wait for more with the other pipe locked, and what is in it could not be
- * read. Returns as read() does.
+ * Passes on some input, without copying it if it comes from a pipe. With a
+ * socket, as sshd uses, splice() would wait for more input with the output
+ * pipe locked, so that the receiver could not read. Returns as read().
  */
 static ssize_t pass_some(bool from_pipe, int to)
 {
-    static char buf[AT_ONCE / 4];
+    static char buf[SPLICE_BYTES / 4];
     ssize_t n;
 
     if (from_pipe)
-        return splice(STDIN_FILENO, NULL, to, NULL, AT_ONCE, SPLICE_F_MOVE);
+        return splice(STDIN_FILENO, NULL, to, NULL, SPLICE_BYTES,
+                      SPLICE_F_MOVE);
     n = read(STDIN_FILENO, buf, sizeof(buf));
     return n > 0 && receive_write(to, buf, n) ? -1 : n;
 }
 
-static void *pass_on(void *arg)
+static void *pass_all(void *arg)
 {
     bool from_pipe = is_pipe(STDIN_FILENO);
     int to = (intptr_t)arg;
@@ -80,12 +78,12 @@ static int receive_plain(const uint8_t *begin)
     if (stock_start(&s))
         return EXIT_FAILURE;
     if (receive_write(s.in, begin, BEGIN) ||
-        pthread_create(&thread, NULL, pass_on, (void *)(intptr_t)s.in)) {
+        pthread_create(&thread, NULL, pass_all, (void *)(intptr_t)s.in)) {
         fprintf(stderr, RECEIVER "can't speak to the stock receiver: %s\n",
                 strerror(errno));
         close(s.in);
     }
-    /* The thread outlives this function, and ends with the process. */
+    /* The thread may still run: it ends with the process. */
     stock_copy_output(&s, -1);
     return stock_end(&s);
 }
@@ -98,8 +96,8 @@ const struct xl_usage receive_usage = {
     .arguments  = "[-F] [-e] [-d] [-p]",
 };
 
-/* What is not the receiving end of a migration is none of our business. */
-static bool is_ours(int argc, char **argv)
+/* Whether the options are those of a migration; else the stock xl is to run. */
+static bool is_migration(int argc, char **argv)
 {
     static const struct option none[] = { { 0 } };
     int opt;
@@ -113,21 +111,21 @@ static bool is_ours(int argc, char **argv)
     return optind == argc;
 }
 
-static const char *why(void)
+static const char *error_text(void)
 {
     return errno == EPIPE ? "the source has closed the connection" :
                             strerror(errno);
 }
 
-static int receive(void)
+static int run_receiver(void)
 {
     uint8_t begin[CHANNEL_HELLO_SIZE];
 
     if (receive_write(STDOUT_FILENO, MIGRATE_BANNER,
                       strlen(MIGRATE_BANNER)) ||
-        /* As patient as the stock one: there may be a user at the source. */
+        /* No time limit, as in stock: the user may be typing a password. */
         receive_read(STDIN_FILENO, begin, BEGIN, 0)) {
-        fprintf(stderr, RECEIVER "no migration has come: %s\n", why());
+        fprintf(stderr, RECEIVER "no migration has come: %s\n", error_text());
         return EXIT_FAILURE;
     }
     if (!channel_hello_is(begin))
@@ -135,7 +133,7 @@ static int receive(void)
     if (receive_read(STDIN_FILENO, begin + BEGIN, sizeof(begin) - BEGIN,
                      clock_now_ns() + RECEIVE_TIMEOUT_MS * XPC_MS)) {
         fprintf(stderr, RECEIVER "hello ended in its middle: %s\n",
-                why());
+                error_text());
         return EXIT_FAILURE;
     }
     return receive_channels(begin);
@@ -145,13 +143,13 @@ int cmd_migrate_receive(int argc, char **argv)
 {
     char err[512];
 
-    if (!is_ours(argc, argv))
+    if (!is_migration(argc, argv))
         return xl_exec_stock(xl_globals.argv);
     if (!xl_stock_path(err, sizeof(err))) {
         fprintf(stderr, "xl: %s\n", err);
         return 127;
     }
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);   /* whatever it was: we have a child */
-    return receive();
+    signal(SIGCHLD, SIG_DFL);   /* if ignored, waitpid() would not work */
+    return run_receiver();
 }

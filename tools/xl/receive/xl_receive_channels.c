@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-receive over several connections.
- */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +17,10 @@ struct receiver {
     struct channel_hello hello;
     struct meeting meeting;
     struct stock stock;
-    int in[CHANNELS_MAX], keeper[CHANNELS_MAX];     /* -1: not there yet */
+    int in[CHANNELS_MAX], keeper[CHANNELS_MAX];     /* -1: not connected */
 };
 
-static int answer(int fd)
+static int send_answer(int fd)
 {
     uint8_t bytes[CHANNEL_ANSWER_SIZE];
 
@@ -34,46 +31,47 @@ static int answer(int fd)
     return -1;
 }
 
-/* What one says that has the token can't be by chance: then all is over. */
-static int seat(struct receiver *r, struct arrival *g)
+/* Adds a connection. One with the token but the wrong data is fatal. */
+static int add_connection(struct receiver *r, struct arrival *a)
 {
-    unsigned int i = g->hello.index;
+    unsigned int i = a->hello.index;
 
-    if (g->hello.nr != r->hello.nr || g->hello.codec != r->hello.codec ||
+    if (a->hello.nr != r->hello.nr || a->hello.codec != r->hello.codec ||
         r->in[i] >= 0) {
         fprintf(stderr, RECEIVER "connection %u is none of ours, or has "
                 "come before\n", i);
-        close(g->out);
-        close(g->in);
-        close(g->keeper);
+        close(a->out);
+        close(a->in);
+        close(a->keeper);
         return -1;
     }
-    r->in[i] = g->in;
-    r->keeper[i] = g->keeper;
-    i = answer(g->out);
-    close(g->out);
+    r->in[i] = a->in;
+    r->keeper[i] = a->keeper;
+    i = send_answer(a->out);
+    close(a->out);
     return i;
 }
 
-static int gather(struct receiver *r)
+/* Waits for all further connections. */
+static int wait_for_connections(struct receiver *r)
 {
     uint64_t deadline_ns = clock_now_ns() +
                            RECEIVE_TIMEOUT_MS * UINT64_C(1000000);
-    struct arrival g;
+    struct arrival a;
 
     for (unsigned int n = 1; n < r->hello.nr; n++) {
-        if (meeting_wait(&r->meeting, &r->hello, &g, deadline_ns))
+        if (meeting_wait(&r->meeting, &r->hello, &a, deadline_ns))
             return -1;
         if (n + 1 == r->hello.nr)
             meeting_close(&r->meeting);
-        if (seat(r, &g))
+        if (add_connection(r, &a))
             return -1;
     }
     return 0;
 }
 
-/* The stream, and what follows. Returns the exit status. */
-static int run(struct receiver *r)
+/* Receives the stream and what follows it. Returns the exit status. */
+static int receive_stream(struct receiver *r)
 {
     struct channel_in *in = channel_in_start(r->in, r->hello.nr,
                                              r->hello.token, r->hello.codec,
@@ -111,14 +109,14 @@ static int receive_first(struct receiver *r)
         return EXIT_FAILURE;
     }
     r->in[0] = STDIN_FILENO;
-    if (answer(STDOUT_FILENO) || gather(r)) {
+    if (send_answer(STDOUT_FILENO) || wait_for_connections(r)) {
         meeting_close(&r->meeting);
         close(r->stock.in);
         stock_copy_output(&r->stock, -1);
         status = stock_end(&r->stock);
         return status ? status : EXIT_FAILURE;
     }
-    return run(r);
+    return receive_stream(r);
 }
 
 int receive_channels(const uint8_t *hello)

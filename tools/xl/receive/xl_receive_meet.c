@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the connections of one migration meet on the target: a socket named
- * by the first half of the token, in a directory that is root's alone. The
- * second half is the password.
+ * The socket's name is the first half of the token; the second half is the
+ * password.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,19 +26,19 @@
 #include "xen/run.h"
 
 #define NAME_LEN 16             /* in hexadecimal */
-#define PASSED 2                /* standard input and output */
+#define NR_PASSED 2             /* standard input and output */
 
-/* To be removed when a signal ends us. */
+/* Removed by the signal handler. */
 static char own_path[sizeof(((struct meeting *)0)->path)];
 
-static int complain(const char *what)
+static int print_error(const char *what)
 {
     fprintf(stderr, RECEIVER "%s: %s\n", what, strerror(errno));
     return -1;
 }
 
-/* 0, or -1 with errno. */
-static int path_of(char *path, size_t len, const uint8_t *token)
+/* Returns 0, or -1 with errno. */
+static int format_path(char *path, size_t len, const uint8_t *token)
 {
     uint64_t name;
 
@@ -53,11 +52,11 @@ static int path_of(char *path, size_t len, const uint8_t *token)
 
 static int connect_to(const char *path, int flags)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 
-    strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+    strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
         int saved = errno;
 
         close(fd);
@@ -67,7 +66,7 @@ static int connect_to(const char *path, int flags)
     return fd;
 }
 
-/* ---- opened -------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static int open_directory(void)
 {
@@ -80,8 +79,9 @@ static int open_directory(void)
 }
 
 /*
- * With the directory locked: who is bound listens, or is dead. One that has no
- * time for us lives, and is not waited for.
+ * The directory must be locked: then a socket that refuses connections was
+ * left by a process that has died. Any other error means that the process is
+ * alive.
  */
 static void remove_stale(void)
 {
@@ -106,13 +106,13 @@ static void remove_stale(void)
 
 static int listen_at(const char *path)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     mode_t mask = umask(0177);
     int r;
 
-    strncpy(a.sun_path, path, sizeof(a.sun_path) - 1);
-    r = fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) ||
+    strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
+    r = fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
         listen(fd, CHANNELS_MAX);
     umask(mask);
     if (!r)
@@ -122,18 +122,21 @@ static int listen_at(const char *path)
     return -1;
 }
 
-static void remove_and_end(int sig)
+static void remove_on_signal(int sig)
 {
     unlink(own_path);
     signal(sig, SIG_DFL);
     raise(sig);
 }
 
-/* Nothing is left behind by a signal, but by SIGKILL: the next one's task. */
-static void guard_path(bool on)
+/*
+ * Removes the socket on signals. After SIGKILL the next receiver does it, in
+ * remove_stale().
+ */
+static void set_signals(bool on)
 {
     static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction sa = { .sa_handler = on ? remove_and_end : SIG_DFL };
+    struct sigaction sa = { .sa_handler = on ? remove_on_signal : SIG_DFL };
 
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
         if (!interrupt_ignored(sigs[i]))
@@ -147,13 +150,13 @@ int meeting_open(struct meeting *m, const uint8_t *token)
 
     m->fd = -1;
     m->nr_waiting = 0;
-    if (path_of(m->path, sizeof(m->path), token))
-        return complain(xen_run_path());
+    if (format_path(m->path, sizeof(m->path), token))
+        return print_error(xen_run_path());
     dir = open_directory();
     if (dir < 0)
         return -1;
     strcpy(own_path, m->path);
-    guard_path(true);
+    set_signals(true);
     if (!flock(dir, LOCK_EX)) {
         remove_stale();
         m->fd = listen_at(m->path);
@@ -161,8 +164,8 @@ int meeting_open(struct meeting *m, const uint8_t *token)
     close(dir);
     if (m->fd >= 0)
         return 0;
-    guard_path(false);
-    return complain(m->path);
+    set_signals(false);
+    return print_error(m->path);
 }
 
 void meeting_close(struct meeting *m)
@@ -174,26 +177,26 @@ void meeting_close(struct meeting *m)
         close(m->waiting[--m->nr_waiting]);
     close(m->fd);
     m->fd = -1;
-    guard_path(false);
+    set_signals(false);
 }
 
-/* ---- who comes ----------------------------------------------------------- */
+/* ---- further connections arrive ------------------------------------------ */
 
-static int turn_away(struct arrival *g)
+static int refuse_arrival(struct arrival *a)
 {
-    close(g->keeper);
-    if (g->in >= 0)
-        close(g->in);
-    if (g->out >= 0)
-        close(g->out);
+    close(a->keeper);
+    if (a->in >= 0)
+        close(a->in);
+    if (a->out >= 0)
+        close(a->out);
     return -1;
 }
 
-/* Hello, and two descriptors, or something else. */
-static int take_descriptors(struct arrival *g, uint8_t *hello)
+/* Receives the hello and two descriptors. Returns 0, or -1. */
+static int receive_descriptors(struct arrival *a, uint8_t *hello)
 {
     union {
-        char buf[CMSG_SPACE(PASSED * sizeof(int))];
+        char buf[CMSG_SPACE(NR_PASSED * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec iov = { hello, CHANNEL_HELLO_SIZE };
@@ -202,31 +205,32 @@ static int take_descriptors(struct arrival *g, uint8_t *hello)
         .msg_controllen = sizeof(control),
     };
     struct cmsghdr *c;
-    ssize_t n = recvmsg(g->keeper, &msg, MSG_CMSG_CLOEXEC);
-    int fd[PASSED];
+    ssize_t n = recvmsg(a->keeper, &msg, MSG_CMSG_CLOEXEC);
+    int fd[NR_PASSED];
 
     c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
         c->cmsg_len != CMSG_LEN(sizeof(fd)))
         return -1;
     memcpy(fd, CMSG_DATA(c), sizeof(fd));
-    g->in = fd[0];
-    g->out = fd[1];
+    a->in = fd[0];
+    a->out = fd[1];
     return n == CHANNEL_HELLO_SIZE ? 0 : -1;
 }
 
-/* Is it of this migration? */
-static int greet(struct arrival *g, const struct channel_hello *first)
+/* Returns 0 if the connection belongs to this migration; else closes it. */
+static int check_arrival(struct arrival *a, const struct channel_hello *first)
 {
     uint8_t hello[CHANNEL_HELLO_SIZE];
 
-    if (take_descriptors(g, hello) || channel_hello_get(&g->hello, hello) ||
-        !channel_token_same(g->hello.token, first->token))
-        return turn_away(g);
+    if (receive_descriptors(a, hello) || channel_hello_get(&a->hello, hello) ||
+        !channel_token_same(a->hello.token, first->token))
+        return refuse_arrival(a);
     return 0;
 }
 
-static int stop_waiting(struct meeting *m, unsigned int i)
+/* Removes an entry from the list and returns its descriptor. */
+static int take_waiting(struct meeting *m, unsigned int i)
 {
     int fd = m->waiting[i];
 
@@ -236,8 +240,11 @@ static int stop_waiting(struct meeting *m, unsigned int i)
     return fd;
 }
 
-/* Who says nothing must not hold up the others, nor keep them out. */
-static void let_in(struct meeting *m)
+/*
+ * A process that connects and sends nothing must not block others, so when the
+ * list is full the oldest one is dropped.
+ */
+static void accept_process(struct meeting *m)
 {
     int fd = accept4(m->fd, NULL, NULL, SOCK_CLOEXEC);
     struct ucred who;
@@ -251,21 +258,22 @@ static void let_in(struct meeting *m)
         return;
     }
     if (m->nr_waiting == CHANNELS_MAX)
-        close(stop_waiting(m, 0));
+        close(take_waiting(m, 0));
     m->waiting[m->nr_waiting++] = fd;
 }
 
-/* 0: here is one; -1: not yet. */
-static int hear(struct meeting *m, const struct pollfd *fds, unsigned int nr,
-                const struct channel_hello *first, struct arrival *g)
+/* Returns 0 if one has arrived, -1 if not yet. */
+static int read_arrival(struct meeting *m, const struct pollfd *fds,
+                        unsigned int nr, const struct channel_hello *first,
+                        struct arrival *a)
 {
     for (unsigned int i = 0; i < nr; i++) {
         if (!fds[i].revents)
             continue;
-        *g = (struct arrival){ .in = -1, .out = -1,
-                               .keeper = stop_waiting(m, i) };
-        /* The others' places have changed: they are looked at again. */
-        return greet(g, first);
+        *a = (struct arrival){ .in = -1, .out = -1,
+                               .keeper = take_waiting(m, i) };
+        /* The list has changed, so handle one at a time. */
+        return check_arrival(a, first);
     }
     return -1;
 }
@@ -273,7 +281,7 @@ static int hear(struct meeting *m, const struct pollfd *fds, unsigned int nr,
 #define OWN_FDS 2
 
 int meeting_wait(struct meeting *m, const struct channel_hello *first,
-                 struct arrival *g, uint64_t deadline_ns)
+                 struct arrival *a, uint64_t deadline_ns)
 {
     struct pollfd fds[OWN_FDS + CHANNELS_MAX] = {
         { .fd = m->fd, .events = POLLIN },
@@ -289,26 +297,26 @@ int meeting_wait(struct meeting *m, const struct channel_hello *first,
                                                 .events = POLLIN };
         if (poll(fds, OWN_FDS + nr, (deadline_ns - now) / 1000000 + 1) < 1)
             continue;
-        /* Nothing is to come there yet, so it is the end. */
+        /* The source sends nothing now: this is the end of the file. */
         if (fds[1].revents) {
             fprintf(stderr, RECEIVER "the source has given up\n");
             return -1;
         }
-        if (!hear(m, fds + OWN_FDS, nr, first, g))
+        if (!read_arrival(m, fds + OWN_FDS, nr, first, a))
             return 0;
         if (fds[0].revents)
-            let_in(m);
+            accept_process(m);
     }
     fprintf(stderr, RECEIVER "not all connections have come within %d s\n",
             RECEIVE_TIMEOUT_MS / 1000);
     return -1;
 }
 
-/* ---- the others' side ---------------------------------------------------- */
+/* ---- the side of a further connection ------------------------------------ */
 
-static int give_descriptors(int fd, const uint8_t *hello)
+static int send_descriptors(int fd, const uint8_t *hello)
 {
-    static const int pass[PASSED] = { STDIN_FILENO, STDOUT_FILENO };
+    static const int pass[NR_PASSED] = { STDIN_FILENO, STDOUT_FILENO };
     union {
         char buf[CMSG_SPACE(sizeof(pass))];
         struct cmsghdr align;
@@ -332,16 +340,16 @@ int meeting_join(const uint8_t *hello, const uint8_t *token)
     char path[sizeof(own_path)], c;
     int fd;
 
-    if (path_of(path, sizeof(path), token)) {
-        complain(xen_run_path());
+    if (format_path(path, sizeof(path), token)) {
+        print_error(xen_run_path());
         return EXIT_FAILURE;
     }
     fd = connect_to(path, 0);
-    if (fd < 0 || give_descriptors(fd, hello)) {
-        complain("this connection belongs to no migration under way");
+    if (fd < 0 || send_descriptors(fd, hello)) {
+        print_error("this connection belongs to no migration under way");
         return EXIT_FAILURE;
     }
-    /* The connection ends with this process, and so with the other one. */
+    /* Stay until the receiving process ends: exiting ends the connection. */
     while (read(fd, &c, 1) < 0 && errno == EINTR) {}
     return EXIT_SUCCESS;
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * The stock receiver, as our child: it does all the work.
- */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,8 +18,8 @@
 
 #define PIPE_BYTES (1 << 20)
 
-/* In the child. Its pipes may be standard descriptors: move them first. */
-static void become_stock(int in, int out)
+/* Runs in the child. The pipes may be standard descriptors: move them. */
+static void run_stock(int in, int out)
 {
     in = fcntl(in, F_DUPFD_CLOEXEC, 3);
     out = fcntl(out, F_DUPFD_CLOEXEC, 3);
@@ -32,7 +29,7 @@ static void become_stock(int in, int out)
     _exit(127);
 }
 
-static int spawn(struct stock *s)
+static int start_child(struct stock *s)
 {
     int in[2] = { -1, -1 }, out[2] = { -1, -1 };
     pid_t pid;
@@ -43,13 +40,13 @@ static int spawn(struct stock *s)
     if (pid < 0)
         goto fail;
     if (!pid)
-        become_stock(in[0], out[1]);
+        run_stock(in[0], out[1]);
     close(in[0]);
     close(out[1]);
     s->pid = pid;
     s->in = in[1];
     s->out = out[0];
-    /* It is as well if it can't be. */
+    /* Only for speed: failing is fine. */
     fcntl(s->in, F_SETPIPE_SZ, PIPE_BYTES);
     return 0;
 
@@ -68,7 +65,7 @@ int stock_start(struct stock *s)
     char banner[sizeof(MIGRATE_BANNER) - 1];
 
     *s = (struct stock){ .in = -1, .out = -1 };
-    if (spawn(s)) {
+    if (start_child(s)) {
         fprintf(stderr, RECEIVER "can't start the stock xl: %s\n",
                 strerror(errno));
         return -1;
@@ -107,8 +104,8 @@ int stock_copy_output(const struct stock *s, int watch_fd)
         if (n <= 0)
             return n;
         /*
-         * A source that does not listen any more: the stock receiver would
-         * exit in the middle of what it has to say, and leave its copy.
+         * Ignore errors: if the stock receiver could not write, it would exit
+         * without removing its copy of the guest.
          */
         if (receive_write(STDOUT_FILENO, buf, n)) {}
     }
