@@ -11,7 +11,7 @@
 #define U64(key, m, ...) \
     { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(E, m), \
       __VA_ARGS__ }
-/* In microseconds; null: not known. */
+/* In microseconds; null if unknown. */
 #define TIME(key, m) \
     U64(key, m, .scale = 1000, .null_zero = true, \
         .max = XPC_HISTORY_TIME_MAX_NS)

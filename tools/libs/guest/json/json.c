@@ -26,7 +26,7 @@ static size_t *count_of(const void *obj, const struct xpc_field *f)
     return (size_t *)((char *)obj + f->count_offset);
 }
 
-/* Arrays of numbers hold 8-byte elements: uint64_t or double. */
+/* Arrays of numbers have elements of 8 bytes: uint64_t or double. */
 static size_t elem_size(const struct xpc_field *f)
 {
     return f->elem ? f->elem->size : sizeof(uint64_t);
@@ -67,7 +67,7 @@ static void gen_u64(yajl_gen g, uint64_t v, uint64_t scale)
     } else {
         n = snprintf(buf, sizeof(buf), "%"PRIu64, v / scale);
         if (v % scale) {
-            /* The scales are powers of ten: the rest is exact digits. */
+            /* Scales are powers of ten, so the decimals are exact. */
             int digits = 0;
 
             for (uint64_t s = scale; s > 1; s /= 10)
@@ -184,7 +184,7 @@ char *xpc_to_json(const struct xpc_type *type, const void *obj, bool pretty)
 /* ---- reading -------------------------------------------------------- */
 
 struct reader {
-    const char *doc;        /* what the document is, for error lines */
+    const char *doc;        /* name of the document, for error lines */
     char *err;
 };
 
@@ -192,7 +192,7 @@ static int read_object(struct reader *r, const struct xpc_type *type,
                        void *obj, yajl_val v);
 
 __attribute__((format(printf, 3, 4)))
-static int bad(struct reader *r, const char *key, const char *fmt, ...)
+static int fail(struct reader *r, const char *key, const char *fmt, ...)
 {
     va_list al;
     int n = snprintf(r->err, XPC_ERR_LEN, "%s: %s%s", r->doc, key ? key : "",
@@ -230,7 +230,7 @@ static int read_u64(struct reader *r, const struct xpc_field *f,
         return 0;
     }
     if (!YAJL_IS_NUMBER(v))
-        return bad(r, f->name, "expected a number, got %s", kind_of(v));
+        return fail(r, f->name, "expected a number, got %s", kind_of(v));
     if (YAJL_IS_INTEGER(v) && YAJL_GET_INTEGER(v) >= 0 &&
         !__builtin_mul_overflow((uint64_t)YAJL_GET_INTEGER(v), scale,
                                 &value)) {
@@ -238,19 +238,19 @@ static int read_u64(struct reader *r, const struct xpc_field *f,
     } else {
         d = YAJL_IS_DOUBLE(v) ? YAJL_GET_DOUBLE(v) : -1;
         if (!isfinite(d) || d < 0)
-            return bad(r, f->name, "%s is not a number from 0 to 2^63",
-                       YAJL_GET_NUMBER(v));
+            return fail(r, f->name, "%s is not a number from 0 to 2^63",
+                        YAJL_GET_NUMBER(v));
         if (scale == 1 && d != floor(d))
-            return bad(r, f->name, "%s is not a whole number",
-                       YAJL_GET_NUMBER(v));
+            return fail(r, f->name, "%s is not a whole number",
+                        YAJL_GET_NUMBER(v));
         d = round(d * scale);
         if (d >= 0x1p63)
-            return bad(r, f->name, "%s is out of range", YAJL_GET_NUMBER(v));
+            return fail(r, f->name, "%s is out of range", YAJL_GET_NUMBER(v));
         value = d;
     }
     if (value < f->min || value > max)
-        return bad(r, f->name, "%s is out of range (%"PRIu64" to %"PRIu64")",
-                   YAJL_GET_NUMBER(v), f->min / scale, max / scale);
+        return fail(r, f->name, "%s is out of range (%"PRIu64" to %"PRIu64")",
+                    YAJL_GET_NUMBER(v), f->min / scale, max / scale);
     *out = value;
     return 0;
 }
@@ -264,8 +264,8 @@ static int read_double(struct reader *r, const struct xpc_field *f,
     }
     if (!YAJL_IS_NUMBER(v) || !YAJL_IS_DOUBLE(v) ||
         !isfinite(YAJL_GET_DOUBLE(v)))
-        return bad(r, f->name, "expected a finite number, got %s",
-                   YAJL_IS_NUMBER(v) ? YAJL_GET_NUMBER(v) : kind_of(v));
+        return fail(r, f->name, "expected a finite number, got %s",
+                    YAJL_IS_NUMBER(v) ? YAJL_GET_NUMBER(v) : kind_of(v));
     *out = YAJL_GET_DOUBLE(v);
     return 0;
 }
@@ -277,7 +277,7 @@ static int read_string(struct reader *r, const struct xpc_field *f,
 
     if (!YAJL_IS_NULL(v)) {
         if (!YAJL_IS_STRING(v))
-            return bad(r, f->name, "expected a string, got %s", kind_of(v));
+            return fail(r, f->name, "expected a string, got %s", kind_of(v));
         s = strdup(v->u.string);
         if (!s)
             return -1;
@@ -302,8 +302,8 @@ static int read_enum(struct reader *r, const struct xpc_field *f, int *out,
             len += snprintf(known + len, sizeof(known) - len, "%s%s",
                             i ? ", " : "", f->names[i]);
     }
-    return bad(r, f->name, "%.40s is not one of: %s",
-               YAJL_IS_STRING(v) ? v->u.string : kind_of(v), known);
+    return fail(r, f->name, "%.40s is not one of: %s",
+                YAJL_IS_STRING(v) ? v->u.string : kind_of(v), known);
 }
 
 static void free_array(const struct xpc_field *f, void *obj)
@@ -327,10 +327,10 @@ static int read_array(struct reader *r, const struct xpc_field *f, void *obj,
     int rc = 0;
 
     if (!YAJL_IS_ARRAY(v))
-        return bad(r, f->name, "expected an array, got %s", kind_of(v));
+        return fail(r, f->name, "expected an array, got %s", kind_of(v));
     n = v->u.array.len;
     if (n > max)
-        return bad(r, f->name, "%zu entries, at most %zu are allowed", n, max);
+        return fail(r, f->name, "%zu entries, at most %zu are allowed", n, max);
     free_array(f, obj);
     if (!n)
         return 0;
@@ -360,8 +360,8 @@ static int read_field(struct reader *r, const struct xpc_field *f, void *obj,
     switch (f->kind) {
     case XPC_FIELD_BOOL:
         if (!YAJL_IS_TRUE(v) && !YAJL_IS_FALSE(v))
-            return bad(r, f->name, "expected true or false, got %s",
-                       kind_of(v));
+            return fail(r, f->name, "expected true or false, got %s",
+                        kind_of(v));
         *(bool *)m = YAJL_IS_TRUE(v);
         return 0;
     case XPC_FIELD_U64:    return read_u64(r, f, m, v);
@@ -371,7 +371,7 @@ static int read_field(struct reader *r, const struct xpc_field *f, void *obj,
     case XPC_FIELD_OBJECT: return read_object(r, f->elem, m, v);
     case XPC_FIELD_ARRAY:  return read_array(r, f, obj, v);
     }
-    return bad(r, f->name, "unknown kind of field");
+    return fail(r, f->name, "unknown kind of field");
 }
 
 static const struct xpc_field *find_field(const struct xpc_type *type,
@@ -390,31 +390,31 @@ static int read_object(struct reader *r, const struct xpc_type *type,
     uint64_t seen = 0;
 
     if (!YAJL_IS_OBJECT(v))
-        return bad(r, NULL, "expected an object, got %s", kind_of(v));
+        return fail(r, NULL, "expected an object, got %s", kind_of(v));
     for (size_t i = 0; i < v->u.object.len; i++) {
         const char *key = v->u.object.keys[i];
         const struct xpc_field *f = find_field(type, key);
         uint64_t bit;
 
         if (!f && type->strict)
-            return bad(r, NULL, "unknown key \"%.60s\"", key);
+            return fail(r, NULL, "unknown key \"%.60s\"", key);
         if (!f)
             continue;
         bit = UINT64_C(1) << (f - type->fields);
         if (seen & bit)
-            return bad(r, f->name, "given twice");
+            return fail(r, f->name, "given twice");
         seen |= bit;
         if (read_field(r, f, obj, v->u.object.values[i]))
             return -1;
     }
     for (size_t i = 0; i < type->nr_fields; i++) {
         if (type->fields[i].required && !(seen & (UINT64_C(1) << i)))
-            return bad(r, NULL, "\"%s\" is missing", type->fields[i].name);
+            return fail(r, NULL, "\"%s\" is missing", type->fields[i].name);
     }
     return 0;
 }
 
-/* yajl frees a tree by recursion: a deep document must not reach it. */
+/* yajl frees a tree recursively: it must not get a deeply nested document. */
 static bool too_deep(const char *json, size_t len)
 {
     unsigned int depth = 0;
@@ -485,18 +485,18 @@ int xpc_from_json(const struct xpc_type *type, void *obj, const char *json,
 
     snprintf(err, XPC_ERR_LEN, "%s: out of memory", type->name);
     if (len > XPC_JSON_MAX_BYTES)
-        return bad(&r, NULL, "longer than %u bytes", XPC_JSON_MAX_BYTES);
+        return fail(&r, NULL, "longer than %u bytes", XPC_JSON_MAX_BYTES);
     if (memchr(json, 0, len))
-        return bad(&r, NULL, "not JSON: a NUL byte in it");
+        return fail(&r, NULL, "not JSON: a NUL byte in it");
     if (too_deep(json, len))
-        return bad(&r, NULL, "nested deeper than %u", XPC_JSON_MAX_DEPTH);
+        return fail(&r, NULL, "nested deeper than %u", XPC_JSON_MAX_DEPTH);
     text = strndup(json, len);
     if (!text)
         goto out;
     tree = yajl_tree_parse(text, yajl_err, sizeof(yajl_err));
     if (!tree) {
         yajl_err[strcspn(yajl_err, "\n")] = 0;
-        rc = bad(&r, NULL, "not JSON: %s", *yajl_err ? yajl_err : "empty");
+        rc = fail(&r, NULL, "not JSON: %s", *yajl_err ? yajl_err : "empty");
         goto out;
     }
     rc = read_tree(type, obj, tree, err);

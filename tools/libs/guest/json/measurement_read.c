@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Measurements as people have them: objects one after the other or in an
- * array, a session with QEMU's monitor (QMP), virsh domstats. QEMU's and
- * libvirt's rates at growing calc-times are put together to a curve.
+ * Reads measurements in several forms: objects one after the other or in an
+ * array, a session with QEMU's monitor (QMP), or the output of virsh domstats.
+ * Rates of QEMU or libvirt at different calc-times are combined into a curve.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,17 +23,17 @@ struct rate {
     uint64_t t_ns, mib_per_s;
 };
 
-/* What was read of a guest that has rates and no measurement. */
+/* What was read about a guest that has rates rather than a measurement. */
 struct guest {
-    char *name;                 /* NULL: of a QMP session, which has none */
-    uint64_t pages;             /* its memory; 0: not said */
+    char *name;                 /* NULL: the unnamed guest of a QMP session */
+    uint64_t pages;             /* its memory; 0: unknown */
     struct rate rate[XPC_PERIODS_MAX];
     size_t nr;
     int mode;                   /* enum xpc_measure_mode, of all rates */
     uint64_t sample_pages;
     int status;                 /* of the last answer */
-    bool migrate;               /* there was a query-migrate */
-    char error[100];            /* QMP's last one */
+    bool migrate;               /* an answer to query-migrate was read */
+    char error[100];            /* the last error in the QMP session */
 };
 
 struct reading {
@@ -45,7 +45,7 @@ struct reading {
 };
 
 __attribute__((format(printf, 2, 3)))
-static int bad(struct reading *r, const char *fmt, ...)
+static int fail(struct reading *r, const char *fmt, ...)
 {
     va_list al;
 
@@ -59,12 +59,12 @@ static int bad(struct reading *r, const char *fmt, ...)
 
 static int no_memory(struct reading *r)
 {
-    bad(r, "out of memory");
+    fail(r, "out of memory");
     errno = ENOMEM;
     return -1;
 }
 
-/* A zeroed entry at the end of an array that has nr. NULL: out of memory. */
+/* Appends a zeroed entry to an array of *nr. Returns NULL if out of memory. */
 static void *append(void **array, size_t *nr, size_t size)
 {
     char *p = realloc(*array, (*nr + 1) * size);
@@ -89,21 +89,22 @@ static struct span skip_spaces(struct span s)
     return s;
 }
 
-static bool begins(struct span s, const char *with)
+static bool starts_with(struct span s, const char *with)
 {
     size_t n = strlen(with);
 
     return (size_t)(s.end - s.p) >= n && !memcmp(s.p, with, n);
 }
 
-static bool holds(struct span s, const char *what)
+static bool contains(struct span s, const char *what)
 {
     return s.p < s.end && memmem(s.p, s.end - s.p, what, strlen(what));
 }
 
 /*
- * Where the value that s begins with ends. Of what is no JSON it makes
- * something, for the parser to refuse; s.p when it can't.
+ * The end of the value at the beginning of s. For text that is not JSON the
+ * result is arbitrary, as the parser will refuse the value; s.p if there is no
+ * end.
  */
 static const char *value_end(struct span s)
 {
@@ -138,7 +139,7 @@ static const char *value_end(struct span s)
     return s.end;
 }
 
-/* Takes the value that *s begins with off it. The rest, if it is none. */
+/* Removes and returns the first value of *s, or all of it if none is found. */
 static struct span take_value(struct span *s)
 {
     struct span v = { s->p, value_end(*s) };
@@ -149,24 +150,24 @@ static struct span take_value(struct span *s)
     return v;
 }
 
-/* The value of a member of an object. Empty: it has none of that name. */
+/* The value of a member of an object; empty if there is no such member. */
 static struct span member(struct span object, const char *name)
 {
     struct span s = { object.p + 1, object.end }, key, value;
 
-    while (begins(s = skip_spaces(s), "\"")) {
+    while (starts_with(s = skip_spaces(s), "\"")) {
         key = take_value(&s);
         s = skip_spaces(s);
-        if (!begins(s, ":"))
+        if (!starts_with(s, ":"))
             break;
         s.p++;
         s = skip_spaces(s);
         value = take_value(&s);
         if ((size_t)(key.end - key.p) == strlen(name) + 2 &&
-            begins((struct span){ key.p + 1, key.end }, name))
+            starts_with((struct span){ key.p + 1, key.end }, name))
             return value;
         s = skip_spaces(s);
-        if (!begins(s, ","))
+        if (!starts_with(s, ","))
             break;
         s.p++;
     }
@@ -194,7 +195,7 @@ static const struct xpc_field status_fields[] = {
       .offset = offsetof(struct qemu_rate, status),
       .names = xpc_measure_status_names, .required = true },
 };
-/* A rate of -1 where there is none yet is no number that is read here. */
+/* Read first, because the rate is -1 while there is none. */
 static const struct xpc_type status_type = {
     .name = "query-dirty-rate", .size = sizeof(struct qemu_rate),
     .fields = status_fields, .nr_fields = ARRAY_SIZE(status_fields),
@@ -216,7 +217,10 @@ static const struct xpc_type rate_type = {
     .fields = rate_fields, .nr_fields = ARRAY_SIZE(rate_fields),
 };
 
-/* The guest of that name (NULL: the session's). NULL: out of memory. */
+/*
+ * Finds or adds the guest with this name, or the session's if name is NULL.
+ * Returns NULL if out of memory.
+ */
 static struct guest *guest_of(struct reading *r, const char *name)
 {
     struct guest *g;
@@ -233,7 +237,7 @@ static struct guest *guest_of(struct reading *r, const char *name)
     return g->name ? g : NULL;
 }
 
-/* Of the same calc-time, the higher rate counts. */
+/* Adds a rate. Of two with the same calc-time, the higher one is used. */
 static int add_rate(struct reading *r, struct guest *g,
                     const struct qemu_rate *q)
 {
@@ -246,11 +250,11 @@ static int add_rate(struct reading *r, struct guest *g,
     if (!q->calc_time ||
         __builtin_mul_overflow(q->calc_time, q->unit == XPC_UNIT_SECOND ?
                                XPC_S : XPC_MS, &new.t_ns))
-        return bad(r, "calc-time: %"PRIu64" is out of range", q->calc_time);
+        return fail(r, "calc-time: %"PRIu64" is out of range", q->calc_time);
     if (g->nr && q->mode != g->mode)
-        return bad(r, "rates in %s and in %s mode don't make one curve: take "
-                   "all in the same", xpc_measure_mode_names[g->mode],
-                   xpc_measure_mode_names[q->mode]);
+        return fail(r, "rates in %s and in %s mode don't make one curve: take "
+                    "all in the same", xpc_measure_mode_names[g->mode],
+                    xpc_measure_mode_names[q->mode]);
     while (i < g->nr && g->rate[i].t_ns < new.t_ns)
         i++;
     if (i < g->nr && g->rate[i].t_ns == new.t_ns) {
@@ -259,7 +263,7 @@ static int add_rate(struct reading *r, struct guest *g,
         return 0;
     }
     if (g->nr == XPC_PERIODS_MAX)
-        return bad(r, "more than %u rates", XPC_PERIODS_MAX);
+        return fail(r, "more than %u rates", XPC_PERIODS_MAX);
     memmove(&g->rate[i + 1], &g->rate[i], (g->nr - i) * sizeof(new));
     g->rate[i] = new;
     g->nr++;
@@ -268,7 +272,7 @@ static int add_rate(struct reading *r, struct guest *g,
     return 0;
 }
 
-/* QEMU cuts the rate to whole MiB/s, and samples: what was dirty, at most? */
+/* The interval includes that QEMU truncates rates to MiB/s, and samples. */
 static void fill_period(struct xpc_measurement *m, size_t i,
                         const struct rate *rate)
 {
@@ -310,28 +314,28 @@ static int rates_to_measurement(struct reading *r, const struct guest *g,
     return xpc_measurement_complete(m, r->err);
 }
 
-/* Why there is nothing to be made of it. */
+/* Fails with the reason why the guest has no measurement. */
 static int refuse_guest(struct reading *r, const struct guest *g)
 {
     if (g->nr == 1)
-        return bad(r, "a rate alone is not enough: pages dirty after "
-                   "different times are needed. Give rates at two or more "
-                   "calc-times, or xl dirty-rate --json --pid=QEMU'S-PID");
+        return fail(r, "a rate alone is not enough: pages dirty after "
+                    "different times are needed. Give rates at two or more "
+                    "calc-times, or xl dirty-rate --json --pid=QEMU'S-PID");
     if (g->nr)
-        return bad(r, "the guest's memory is not said: add the answer to "
-                   "query-memory-size-summary (virsh domstats --balloon), or "
-                   "give --memory=MIB");
+        return fail(r, "the guest's memory is not said: add the answer to "
+                    "query-memory-size-summary (virsh domstats --balloon), or "
+                    "give --memory=MIB");
     if (*g->error)
-        return bad(r, "QEMU answered with an error: %s", g->error);
+        return fail(r, "QEMU answered with an error: %s", g->error);
     if (g->status == XPC_MEASURE_MEASURING)
-        return bad(r, "QEMU is still measuring: take query-dirty-rate's "
-                   "answer when its calc-time is over");
+        return fail(r, "QEMU is still measuring: take query-dirty-rate's "
+                    "answer when its calc-time is over");
     if (g->migrate)
-        return bad(r, "query-migrate says how a migration goes, not how fast "
-                   "the guest dirties its memory. Take query-dirty-rate at "
-                   "two or more calc-times");
-    return bad(r, "nothing was measured: start calc-dirty-rate, and take "
-               "query-dirty-rate's answer when its calc-time is over");
+        return fail(r, "query-migrate says how a migration goes, not how fast "
+                    "the guest dirties its memory. Take query-dirty-rate at "
+                    "two or more calc-times");
+    return fail(r, "nothing was measured: start calc-dirty-rate, and take "
+                "query-dirty-rate's answer when its calc-time is over");
 }
 
 static int finish_guest(struct reading *r, const struct guest *g,
@@ -348,7 +352,7 @@ static int finish_guest(struct reading *r, const struct guest *g,
 
 /* ---- QMP -------------------------------------------------------------- */
 
-/* A number of bytes that an object has, as pages; 0: none, or out of range. */
+/* The value of a member that is a number of bytes; 0: none, or out of range. */
 static uint64_t bytes_of(struct span object, const char *name)
 {
     struct span v = member(object, name);
@@ -388,7 +392,7 @@ static int read_measurement(struct reading *r, struct span s)
     return no_memory(r);
 }
 
-/* An answer, if it is of use: 1 if not. */
+/* Reads an answer. Returns 1 if it is not one that is used, 0, or -1. */
 static int read_answer(struct reading *r, struct span s)
 {
     struct guest *g;
@@ -430,7 +434,7 @@ static int read_error(struct reading *r, struct span s)
 
 static int read_values(struct reading *r, struct span s, int depth);
 
-/* depth: how far from the outside. */
+/* depth is the nesting of arrays. */
 static int read_value(struct reading *r, struct span s, int depth)
 {
     static const char *const ignored[] = {
@@ -439,18 +443,18 @@ static int read_value(struct reading *r, struct span s, int depth)
     struct span answer;
     int rc;
 
-    if (begins(s, "[") && depth < XPC_JSON_MAX_DEPTH)
+    if (starts_with(s, "[") && depth < XPC_JSON_MAX_DEPTH)
         return read_values(r, (struct span){ s.p + 1, s.end }, depth + 1);
-    if (begins(s, "{")) {
+    if (starts_with(s, "{")) {
         for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
             if (has(s, ignored[i]))
                 return 0;
         }
         answer = member(s, "error");
-        if (begins(answer, "{"))
+        if (starts_with(answer, "{"))
             return read_error(r, answer);
         answer = member(s, "return");
-        if (begins(answer, "{")) {
+        if (starts_with(answer, "{")) {
             rc = read_answer(r, answer);
             return rc > 0 ? 0 : rc;
         }
@@ -460,19 +464,19 @@ static int read_value(struct reading *r, struct span s, int depth)
         if (rc <= 0)
             return rc;
     }
-    return read_measurement(r, s);      /* which says what it lacks */
+    return read_measurement(r, s);      /* fails with what is missing */
 }
 
-/* All there are; in an array, up to its end. */
+/* Reads all values; within an array, up to its end. */
 static int read_values(struct reading *r, struct span s, int depth)
 {
     for (s = skip_spaces(s); s.p < s.end; s = skip_spaces(s)) {
-        if (depth && begins(s, "]"))
+        if (depth && starts_with(s, "]"))
             break;
         if (read_value(r, take_value(&s), depth))
             return -1;
         s = skip_spaces(s);
-        if (depth && begins(s, ","))
+        if (depth && starts_with(s, ","))
             s.p++;
     }
     return 0;
@@ -482,10 +486,11 @@ static int read_values(struct reading *r, struct span s, int depth)
 
 static bool is_domstats(struct span s)
 {
-    return !begins(s, "{") && !begins(s, "[") && holds(s, "dirtyrate.");
+    return !starts_with(s, "{") && !starts_with(s, "[") &&
+           contains(s, "dirtyrate.");
 }
 
-/* The value of a line that has this key. NULL: it has another. */
+/* The value of a line with this key, or NULL. */
 static const char *value_of(const char *line, const char *key)
 {
     size_t n = strlen(key);
@@ -505,7 +510,7 @@ static void read_line(struct guest *g, struct qemu_rate *q, const char *line)
     const char *v;
 
     if ((v = value_of(line, "dirtyrate.calc_status"))) {
-        q->status = count_of(v);        /* libvirt's numbers are the same */
+        q->status = count_of(v);        /* libvirt uses the same numbers */
         if (q->status > XPC_MEASURE_MEASURED)
             q->status = XPC_MEASURE_FAILED;
     } else if ((v = value_of(line, "dirtyrate.calc_period"))) {
@@ -522,7 +527,7 @@ static void read_line(struct guest *g, struct qemu_rate *q, const char *line)
     }
 }
 
-/* Domain: 'NAME', and indented lines of its figures; again and again. */
+/* Reads any number of blocks: Domain: 'NAME', and indented lines of figures. */
 static int read_domstats(struct reading *r, struct span s)
 {
     struct qemu_rate q = { 0 };
@@ -555,33 +560,33 @@ static int read_domstats(struct reading *r, struct span s)
             return no_memory(r);
     }
     if (!g)
-        return bad(r, "virsh domstats without its line Domain: 'NAME'");
+        return fail(r, "virsh domstats without its line Domain: 'NAME'");
     return add_rate(r, g, &q);
 }
 
-/* ---- all of it -------------------------------------------------------- */
+/* ---- everything -------------------------------------------------------- */
 
 static int read_all(struct reading *r, struct span s, uint64_t memory_pages)
 {
     int rc;
 
-    if (begins(s, "\xff\xfe") || begins(s, "\xfe\xff"))
-        return bad(r, "this is UTF-16: save it as UTF-8");
-    if (begins(s, "\xef\xbb\xbf"))      /* a byte-order mark */
+    if (starts_with(s, "\xff\xfe") || starts_with(s, "\xfe\xff"))
+        return fail(r, "this is UTF-16: save it as UTF-8");
+    if (starts_with(s, "\xef\xbb\xbf"))      /* a byte-order mark */
         s.p += 3;
     s = skip_spaces(s);
     if (s.p == s.end)
-        return read_measurement(r, s);  /* which says that it is no JSON */
+        return read_measurement(r, s);  /* fails: not JSON */
     rc = is_domstats(s) ? read_domstats(r, s) : read_values(r, s, 0);
     for (size_t i = 0; !rc && i < r->nr_guests; i++) {
         const struct guest *g = &r->guest[i];
 
-        /* The rest of a session in which a measurement was read. */
+        /* Skip the remains of a session that had a measurement. */
         if (g->nr || !r->nr || g->name)
             rc = finish_guest(r, g, memory_pages);
     }
     if (!rc && !r->nr)
-        rc = bad(r, "there is no measurement in it");
+        rc = fail(r, "there is no measurement in it");
     return rc;
 }
 

@@ -95,7 +95,7 @@ bool xpc_params_ask(const struct xpc_params *p)
 
     xpc_params_init(&nothing);
     nothing.policy = XPC_POLICY_STOCK;
-    /* What is known is nothing that was asked for. */
+    /* These are not requests. */
     asked.once = nothing.once;
     asked.learned = nothing.learned;
     asked.guest = nothing.guest;
@@ -146,7 +146,7 @@ const struct xpc_type xpc_decision_type = {
 static const struct xpc_field iteration_fields[] = {
     U64(I, "iteration", number),
     U64(I, "pages", pages),
-    /* As QEMU's users know them. */
+    /* QEMU's names. */
     U64(I, "normal", pages),
     U64(I, "duplicate", zero_pages),
     U64(I, "bytes", bytes),
@@ -189,7 +189,7 @@ static const struct xpc_field report_fields[] = {
     U64(R, "total-time-us", total_time_ns, .scale = US),
     U64(R, "total-bytes", total_bytes),
     U64(R, "total-pages-sent", total_pages_sent),
-    /* As QEMU's users know them. */
+    /* QEMU's names. */
     U64(R, "normal", total_pages_sent),
     U64(R, "duplicate", total_zero_pages),
     U64(R, "zero-pages-in-full", zero_pages_in_full, .omit_zero = true),
@@ -223,7 +223,7 @@ static const struct xpc_field report_fields[] = {
       .offset = offsetof(R, verified), .omit_zero = true },
     U64(R, "channels", channels, .omit_zero = true),
     U64(R, "wire-bytes", wire_bytes, .omit_zero = true),
-    /* Last: xpc_report_head_type leaves it out. */
+    /* Must be last: xpc_report_head_type omits it. */
     { .name = "iterations", .kind = XPC_FIELD_ARRAY,
       .offset = offsetof(R, iterations),
       .count_offset = offsetof(R, nr_iterations),
