@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The one monotonic clock. */
+/* The monotonic clock. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -9,8 +9,8 @@
 uint64_t clock_now_ns(void);
 
 /*
- * Sleeps until that time. Returns 0, or an errno value: EINTR when a signal
- * came first.
+ * Sleeps until that time. Returns 0, or an errno value: EINTR if a signal
+ * arrived first.
  */
 int clock_sleep_until(uint64_t until_ns);
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What writev() has left to do.
- */
+/* For partial writes by writev(). */
 #ifndef BASE_IOV_H
 #define BASE_IOV_H
 
 #include <stddef.h>
 #include <sys/uio.h>
 
-/* Takes n bytes off the begin of *iov, and what is empty there. */
+/* Removes the first n bytes of *iov, and buffers that are empty then. */
 static inline void iov_advance(struct iovec **iov, int *iovcnt, size_t n)
 {
     while (*iovcnt && n >= (*iov)->iov_len) {

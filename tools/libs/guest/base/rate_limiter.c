@@ -4,8 +4,9 @@
 #include "base/rate_limiter.h"
 
 /*
- * What was not used in time may be made up for, as far as this: a sleep that
- * ends late costs nothing. It and a piece are how much a second can be over.
+ * Unused time can be made up for up to this long, so that a sleep that ends
+ * late does not lower the rate. A second can exceed the rate by this and a
+ * piece.
  */
 #define CATCH_UP_NS (10 * XPC_MS)
 #define PIECE_NS (5 * XPC_MS)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A token bucket: when may how much leave, so that over any second it is the
- * rate within 2%? Pure: the clock is passed in.
+ * A token bucket that limits a rate, measured over any second, within 2%. Pure:
+ * the clock is passed in.
+ *
+ * To write, wait for rate_limiter_wait_ns(), write at most
+ * rate_limiter_piece() bytes, and account for them with rate_limiter_take().
  */
 #ifndef BASE_RATE_LIMITER_H
 #define BASE_RATE_LIMITER_H
@@ -9,23 +12,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* All 0 at first. */
+/* All 0 initially. */
 struct rate_limiter {
-    uint64_t rate;              /* bytes a second; 0: no limit */
-    uint64_t due_ns;            /* when all that has left will have used up
-                                 * its time at that rate */
+    uint64_t rate;              /* bytes per second; 0: no limit */
+    uint64_t due_ns;            /* when the bytes written so far are due at
+                                 * that rate */
 };
 
-/* Another rate; the same one changes nothing. */
+/* Sets the rate. Setting the same rate again changes nothing. */
 void rate_limiter_set(struct rate_limiter *b, uint64_t rate, uint64_t now_ns);
 
-/* How long to wait before a piece may leave; 0: now. */
+/* How long to wait before the next write; 0: none. */
 uint64_t rate_limiter_wait_ns(const struct rate_limiter *b, uint64_t now_ns);
 
-/* How large a piece may be, at least 1. */
+/* The highest number of bytes of a write, at least 1. */
 size_t rate_limiter_piece(const struct rate_limiter *b);
 
-/* So much has left. */
+/* Accounts for bytes that were written. */
 void rate_limiter_take(struct rate_limiter *b, size_t bytes, uint64_t now_ns);
 
 #endif

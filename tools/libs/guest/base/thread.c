@@ -29,7 +29,7 @@ void cond_init(pthread_cond_t *cond)
 }
 
 void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
-                          uint64_t ns)
+                     uint64_t ns)
 {
     struct timespec ts = { .tv_sec = ns / XPC_S, .tv_nsec = ns % XPC_S };
 

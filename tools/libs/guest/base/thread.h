@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Threads that take no signals. */
+/* Threads that block all signals. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
@@ -8,18 +8,21 @@
 #include <stdint.h>
 
 /*
- * pthread_create() for a thread that takes no signals: the toolstack ends a
- * save by one that interrupts the main thread's write.
+ * Like pthread_create(), for a thread that blocks all signals: the toolstack
+ * ends a save with a signal that must interrupt the main thread's write.
  */
 int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
-/* A condition that is waited on by CLOCK_MONOTONIC, until ns at most. */
+/*
+ * A condition whose timeouts, ns, are those of CLOCK_MONOTONIC. As with
+ * pthread_cond_timedwait(), lock must be held.
+ */
 void cond_init(pthread_cond_t *cond);
 void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock,
-                          uint64_t ns);
+                     uint64_t ns);
 
 /*
- * A thread beside the main one, which runs fn(arg) until it finds quit set.
- * The lock guards quit and what the two share; wake says that it has changed.
+ * A thread that runs fn(arg), which must return when quit is set. lock protects
+ * quit and the data shared with the thread; wake signals that it has changed.
  */
 struct thread {
     pthread_t id;
@@ -28,8 +31,12 @@ struct thread {
     bool quit;
 };
 
-/* 0, or an errno value: then there is nothing to end. */
+/*
+ * Starts the thread. Returns 0, or an errno value; thread_end() must not be
+ * called then.
+ */
 int thread_run(struct thread *t, void *(*fn)(void *), void *arg);
+/* Sets quit, signals wake, and blocks until the thread has ended. */
 void thread_end(struct thread *t);
 
 #endif

@@ -11,19 +11,19 @@
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
-    unsigned int round;         /* of work, counted */
-    unsigned int busy;          /* threads in it */
+    unsigned int round;         /* number of this workers_run() */
+    unsigned int busy;          /* threads at work */
     bool quit;
     /* The work of this round. */
     workers_fn *fn;
     void *arg;
     size_t nr, block;
-    atomic_size_t next;         /* item that nobody has taken */
+    atomic_size_t next;         /* first item that is not taken */
     unsigned int threads;
     pthread_t thread[];
 };
 
-static void work(struct workers *w)
+static void do_blocks(struct workers *w)
 {
     size_t first, end;
 
@@ -47,7 +47,7 @@ static void *worker(void *arg)
         seen = w->round;
         w->busy++;
         pthread_mutex_unlock(&w->lock);
-        work(w);
+        do_blocks(w);
         pthread_mutex_lock(&w->lock);
         if (!--w->busy)
             pthread_cond_signal(&w->idle);
@@ -59,7 +59,7 @@ static void *worker(void *arg)
 struct workers *workers_start(unsigned int threads)
 {
     struct workers *w = calloc(1, sizeof(*w) +
-                                    threads * sizeof(w->thread[0]));
+                                  threads * sizeof(w->thread[0]));
 
     if (!w)
         return NULL;
@@ -103,11 +103,12 @@ static void wait_idle(struct workers *w)
 }
 
 /*
- * A thread that wakes late, maybe after the round, finds nothing left to take;
- * but while it looks, the next round's work must not be put in its place.
+ * A thread may wake late, even after the round, and finds no items then. While
+ * it looks, the work of the next round must not be set: hence the first
+ * wait_idle().
  */
-void workers_run(struct workers *w, workers_fn *fn, void *arg,
-                      size_t nr, size_t block)
+void workers_run(struct workers *w, workers_fn *fn, void *arg, size_t nr,
+                 size_t block)
 {
     if (!w || !w->threads || nr <= block) {
         if (nr)
@@ -124,7 +125,7 @@ void workers_run(struct workers *w, workers_fn *fn, void *arg,
     w->round++;
     pthread_cond_broadcast(&w->wake);
     pthread_mutex_unlock(&w->lock);
-    work(w);
+    do_blocks(w);
     pthread_mutex_lock(&w->lock);
     wait_idle(w);
     pthread_mutex_unlock(&w->lock);

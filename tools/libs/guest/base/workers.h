@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A few threads that share a piece of work with the one that has it, and
- * sleep meanwhile.
+ * A pool of threads that share work with the calling thread, and sleep between
+ * calls.
  */
 #ifndef BASE_WORKERS_H
 #define BASE_WORKERS_H
@@ -10,23 +10,25 @@
 
 struct workers;
 
-/* Does the items from first up to, but not including, end. */
+/* Processes the items in [first, end). Called by several threads at once. */
 typedef void workers_fn(void *arg, size_t first, size_t end);
 
 /*
- * So many threads besides the caller's: 0 is allowed. Fewer when no more are
- * to be had. NULL: out of memory.
+ * Creates a pool with this many threads in addition to the caller's, 0 or more;
+ * with fewer if no more can be created. Returns NULL if out of memory.
  */
 struct workers *workers_start(unsigned int threads);
-/* As many as this machine has processors besides, at most most. */
+/* The number of processors besides the caller's, at most `most`. */
 unsigned int workers_spare(unsigned int most);
-void workers_stop(struct workers *w);     /* NULL is allowed */
+/* Ends the threads and frees the pool. w may be NULL. */
+void workers_stop(struct workers *w);
 
 /*
- * Has fn do the items 0 to nr, each once, block of them at a time, in any
- * order, and returns when all are done. w may be NULL: the caller does all.
+ * Calls fn once for each block of up to `block` items in [0, nr), in any order;
+ * returns when all calls have returned. If w is NULL, the caller does all the
+ * work. Only one thread may use a pool at a time.
  */
-void workers_run(struct workers *w, workers_fn *fn, void *arg,
-                      size_t nr, size_t block);
+void workers_run(struct workers *w, workers_fn *fn, void *arg, size_t nr,
+                 size_t block);
 
 #endif

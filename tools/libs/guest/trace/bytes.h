@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The bytes of a trace, as the reader and the writer share them: see
+ * The encoding of a trace, shared by the reader and the writer, see
  * docs/trace-format.md. All numbers are little-endian.
  */
 #ifndef TRACE_BYTES_H
@@ -14,7 +14,7 @@
 #define TRACE_BLOCK_MAGIC "XPCB"
 #define TRACE_INDEX_MAGIC "XPCI"
 
-/* Lengths without the source text, payload or entries; sums included. */
+/* Lengths without source text, payload and entries, but with checksums. */
 #define TRACE_SUM_LEN 8
 #define TRACE_HEADER_LEN (40 + TRACE_SUM_LEN)
 #define TRACE_BLOCK_LEN (40 + TRACE_SUM_LEN)
@@ -25,11 +25,11 @@
 #define TRACE_STORED 0
 #define TRACE_ZSTD 1
 
-/* A block's payload, uncompressed. */
+/* The largest payload of a block, uncompressed. */
 #define TRACE_RAW_MAX (UINT32_C(256) << 20)
 #define TRACE_VARINT_MAX 10
 
-/* What the index knows of a block. */
+/* An entry of the index, for one block. */
 struct trace_entry {
     uint64_t offset, start_ns, end_ns;
     uint32_t intervals;
@@ -57,7 +57,7 @@ static inline uint64_t get_u64(const unsigned char *p)
     return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
 }
 
-/* LEB128. Returns the end of what was written. */
+/* Writes v as LEB128. Returns the end. */
 static inline unsigned char *put_varint(unsigned char *p, uint64_t v)
 {
     while (v >= 0x80) {
@@ -68,7 +68,7 @@ static inline unsigned char *put_varint(unsigned char *p, uint64_t v)
     return p;
 }
 
-/* Returns the end of what was read, or NULL: not within [p, end). */
+/* Reads a LEB128. Returns its end, or NULL if it is not within [p, end). */
 static inline const unsigned char *get_varint(const unsigned char *p,
                                               const unsigned char *end,
                                               uint64_t *v_r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading a trace. Header, index and end are read at once, blocks when they
- * are reached; each has its checksum and no byte lies outside of one.
+ * Reading a trace. The header, the index and the end marker are read at once,
+ * blocks when they are reached. Each has a checksum, and every byte is covered
+ * by one.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,16 +21,16 @@ struct xpc_trace {
     uint64_t header_len, index_offset;
     struct trace_entry *entries;
     uint32_t nr_entries;
-    /* The block under way, decompressed; next_block follows it. */
+    /* The current block, decompressed; next_block follows it. */
     uint32_t next_block;
     unsigned char *raw;
     const unsigned char *at, *end;
-    uint32_t left;              /* intervals in it */
+    uint32_t left;              /* intervals still to read in it */
     uint64_t offset;            /* of the block, for error lines */
     uint64_t now_ns;            /* end of the last interval */
     struct xpc_trace_run *runs;
     size_t max_runs;
-    /* A seek has read this one already. */
+    /* If pending: an interval that a seek has read already. */
     bool pending;
     struct xpc_trace_interval next;
 };
@@ -92,7 +93,7 @@ static int read_header(struct xpc_trace *t, char *err)
     return 0;
 }
 
-/* Blocks follow each other in offset and in time, without a gap in either. */
+/* Checks that blocks follow each other without gaps, in offset and time. */
 static int check_entries(const struct xpc_trace *t, uint64_t offset,
                          char *err)
 {
@@ -200,7 +201,7 @@ const struct xpc_trace_info *xpc_trace_info(const struct xpc_trace *t)
     return &t->info;
 }
 
-/* Turns a block's payload into t->raw. */
+/* Decompresses a block's payload into t->raw. */
 static int unpack(struct xpc_trace *t, const unsigned char *block, char *err)
 {
     uint32_t stored = get_u32(block + 4), raw = get_u32(block + 8);
@@ -235,7 +236,7 @@ static int read_block(struct xpc_trace *t, uint32_t i, char *err)
     t->left = 0;
     t->next_block = i + 1;
     t->now_ns = e->start_ns;
-    /* A payload that compression lengthens is stored. */
+    /* A payload that does not get smaller is stored uncompressed. */
     if (len < TRACE_BLOCK_LEN || len > TRACE_BLOCK_LEN + TRACE_RAW_MAX)
         return damaged(err, t->offset, "a block of %"PRIu64" bytes", len);
     buf = malloc(len);
@@ -346,7 +347,7 @@ int xpc_trace_next(struct xpc_trace *t, struct xpc_trace_interval *interval,
     }
     rc = decode_interval(t, interval, err);
     if (rc < 0) {
-        /* What follows damage can't be trusted: read no more. */
+        /* Nothing after damage can be trusted. */
         t->left = 0;
         t->next_block = t->nr_entries;
     }

@@ -17,12 +17,12 @@
 #define XPC_TRACE_SOURCE_LEN 256
 #define XPC_TRACE_ERR_LEN 160
 #define XPC_TRACE_UNKNOWN UINT64_MAX
-/* A trace that has more pages (4 PiB) is taken for damaged. */
+/* A trace with more pages (4 PiB) is considered damaged. */
 #define XPC_TRACE_PAGES_MAX (UINT64_C(1) << 40)
 
 struct xpc_trace_info {
     uint32_t page_size;         /* a power of two, 512 bytes to 1 GiB */
-    uint64_t interval_ns;       /* asked for; intervals have their own times */
+    uint64_t interval_ns;       /* requested; intervals have their own times */
     uint64_t zero_pages;        /* at the start, or XPC_TRACE_UNKNOWN */
     char source[XPC_TRACE_SOURCE_LEN];  /* UTF-8, for people */
     /* Set by the writer when it finishes the trace. */
@@ -37,11 +37,11 @@ struct xpc_trace_run {
 
 /*
  * The distinct pages dirtied in (start_ns, end_ns] since the trace's start;
- * runs ascend and don't touch.
+ * runs are in increasing order and not adjacent.
  */
 struct xpc_trace_interval {
     uint64_t start_ns, end_ns;
-    const struct xpc_trace_run *runs;   /* the reader's, till its next call */
+    const struct xpc_trace_run *runs;   /* valid until the next call */
     size_t nr_runs;
     uint64_t pages;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing a trace: intervals gather in a block; a full block is compressed
- * and goes out with its checksum; the index follows at the end.
+ * Writing a trace. Intervals are collected in a block. A full block is
+ * compressed and written with its checksum. The index is written at the end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,22 +13,22 @@
 #include "trace/write.h"
 
 /*
- * A block is full from here on. Larger ones compress hardly better, and a
- * seek has to read through half of one.
+ * The size at which a block is full. Larger ones hardly compress better, and a
+ * seek has to read half of one on average.
  */
 #define BLOCK_RAW (UINT32_C(1) << 20)
 #define BLOCK_INTERVALS 256
-/* Beyond this level the time grows and the size hardly falls. */
+/* Higher levels take longer and hardly reduce the size. */
 #define ZSTD_LEVEL 9
 
 struct xpc_trace_writer {
     struct xpc_trace_sink sink;
-    int err;                    /* errno of the first failure; ESHUTDOWN:
+    int err;                    /* errno of the first failure; ESHUTDOWN if
                                  * finished */
     uint64_t offset;
-    uint64_t pages_seen;        /* one more than the highest page so far */
+    uint64_t pages_seen;        /* highest page so far, plus 1 */
     uint64_t end_ns;            /* of the last interval */
-    /* The block that is being filled. */
+    /* The current block. */
     unsigned char *raw;
     size_t raw_len, raw_size;
     uint32_t intervals;
@@ -51,7 +51,7 @@ static int put(struct xpc_trace_writer *w, const void *buf, size_t len)
     return 0;
 }
 
-/* Puts the checksum of len bytes behind them and writes both. */
+/* Appends the checksum of buf's len bytes, and writes both. */
 static int put_summed(struct xpc_trace_writer *w, unsigned char *buf,
                       size_t len)
 {
@@ -118,7 +118,7 @@ static int add_entry(struct xpc_trace_writer *w)
     return 0;
 }
 
-/* Fills buf, of size bytes behind the header, with the coded payload. */
+/* Encodes the payload into buf, size bytes. Returns its length. */
 static size_t code_payload(const struct xpc_trace_writer *w,
                            unsigned char *buf, size_t size, uint32_t *coding_r)
 {
@@ -163,7 +163,7 @@ static int flush_block(struct xpc_trace_writer *w)
     return rc;
 }
 
-/* Room for n more bytes in the block. */
+/* Makes room for n more bytes in the block. */
 static int reserve(struct xpc_trace_writer *w, uint64_t n)
 {
     size_t size = w->raw_size ? w->raw_size : 1 << 16;
@@ -183,7 +183,7 @@ static int reserve(struct xpc_trace_writer *w, uint64_t n)
     return 0;
 }
 
-/* Checks the runs and counts those that are left when touching ones merge. */
+/* Checks the runs, and counts them after merging adjacent ones. */
 static int check_runs(const struct xpc_trace_run *runs, size_t nr,
                       uint64_t *merged_r)
 {
@@ -201,7 +201,7 @@ static int check_runs(const struct xpc_trace_run *runs, size_t nr,
     return 0;
 }
 
-/* The gap before a run, with a flag for more than one page, then how many. */
+/* Encodes runs, see docs/trace-format.md. Returns the end. */
 static unsigned char *code_runs(unsigned char *p,
                                 const struct xpc_trace_run *runs, size_t nr)
 {
