@@ -49,7 +49,8 @@ static void set_domain(struct control *c, uint32_t domid, char *name)
     c->name = xl_plain(name ? name : xl_asprintf("domain %"PRIu32, domid));
 }
 
-int control_find_domain(struct control *c, const char *what, char err[XPC_ERR_LEN])
+int control_find_domain(struct control *c, const char *what,
+                        char err[XPC_ERR_LEN])
 {
     char *away = xl_asprintf("%s" MIGRATE_AWAY, what), *name = NULL, *end;
     uint32_t domid;

@@ -91,7 +91,8 @@ int control_run(const struct control_command *cmd, int argc, char **argv,
  * Finds a domain by number or name, also while it is NAME--migratedaway, and
  * sets c->domid and c->name. Returns 0, or -1 with one line in err.
  */
-int control_find_domain(struct control *c, const char *what, char err[XPC_ERR_LEN]);
+int control_find_domain(struct control *c, const char *what,
+                        char err[XPC_ERR_LEN]);
 
 /* Replaces the content of *st, which must be zero at first. */
 void control_read_state(struct control *c, struct control_state *st);

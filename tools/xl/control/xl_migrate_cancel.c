@@ -58,11 +58,13 @@ static int parse(int argc, char **argv, void *timeout_ns_r,
         if (xl_parse_time("timeout", optarg, timeout_ns_r, err))
             return -1;
     }
-    return control_take_domain(&migrate_cancel_usage, argc, argv, domain_r, err);
+    return control_take_domain(&migrate_cancel_usage, argc, argv, domain_r,
+                               err);
 }
 
 /* Explains why the migration has not ended in time. */
-static int report_timeout(const struct control *c, const struct control_state *st)
+static int report_timeout(const struct control *c,
+                          const struct control_state *st)
 {
     char why[XPC_ERR_LEN];
 
