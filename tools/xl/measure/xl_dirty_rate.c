@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl dirty-rate: how fast does a guest dirty its memory, as a curve.
- */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -28,16 +25,17 @@
 #define STATUS_USAGE 2
 #define STATUS_INTERRUPTED 5
 
-/* Measurements over this long show how far they are. */
+/* Measurements longer than this show a progress bar. */
 #define PROGRESS_NS (2 * XPC_S)
 #define REDRAW_MS 200
-/* Intervals of a recording. */
 #define RECORD_INTERVAL_NS (50 * XPC_MS)
 
 struct state {
     const struct dirty_rate_options *o;
     int interrupt_fd;
-    bool interrupted, progress, drawn;
+    bool interrupted;
+    bool progress;                  /* show a progress bar */
+    bool drawn;                     /* it is on the screen */
 };
 
 static int fail(const char *why)
@@ -48,7 +46,7 @@ static int fail(const char *why)
 
 /* ---- sources ---------------------------------------------------------- */
 
-/* Opens a domain. -1 with one line in err. */
+/* Returns NULL with one line in err on failure. */
 static struct xpc_source *open_domain(libxl_ctx *ctx, const char *what,
                                       char err[XPC_ERR_LEN])
 {
@@ -95,7 +93,7 @@ static int open_domains(const struct dirty_rate_options *o,
     return -1;
 }
 
-/* Returns how many, or -1 with one line in err. */
+/* Returns how many were opened, or -1 with one line in err. */
 static int open_sources(const struct dirty_rate_options *o,
                         struct xpc_source **src, char err[XPC_ERR_LEN])
 {
@@ -118,8 +116,8 @@ static void show_progress(struct state *s, double done, bool last)
     s->drawn = !last;
 }
 
-/* Waits for a job's end, or a signal to call it off. */
-static void wait_job(struct state *s, struct source_job *job)
+/* Waits for the job's end, or cancels it on a signal. */
+static void wait_for_job(struct state *s, struct source_job *job)
 {
     struct pollfd p[2] = {
         { .fd = source_job_fd(job), .events = POLLIN },
@@ -158,11 +156,11 @@ static bool stop_recording(void *opaque, uint64_t done_ns)
 }
 
 /*
- * Records the source, which is closed, and puts the recording in its place.
- * -1: one line in err.
+ * Records the source, closes it, and opens the recording in its place. Returns
+ * 0, or -1 with one line in err and *src NULL.
  */
-static int record(struct state *s, struct xpc_source **src,
-                  char err[XPC_ERR_LEN])
+static int record_source(struct state *s, struct xpc_source **src,
+                         char err[XPC_ERR_LEN])
 {
     const struct dirty_rate_options *o = s->o;
     struct trace_recording how = {
@@ -174,7 +172,7 @@ static int record(struct state *s, struct xpc_source **src,
 
     if (rc)
         snprintf(err, XPC_ERR_LEN, "%s", (*src)->err);
-    /* The curve ends a little before the record does. */
+    /* The curve ends a little before the recording. */
     how.duration_ns += RECORD_INTERVAL_NS;
     how.zero_pages = zero;
     if (!rc)
@@ -187,7 +185,7 @@ static int record(struct state *s, struct xpc_source **src,
 
 /* ---- results ---------------------------------------------------------- */
 
-static int show_json(const struct xpc_measurement *m, bool pretty)
+static int print_json(const struct xpc_measurement *m, bool pretty)
 {
     char *json = xpc_to_json(&xpc_measurement_type, m, pretty);
 
@@ -198,14 +196,15 @@ static int show_json(const struct xpc_measurement *m, bool pretty)
     return 0;
 }
 
-static int show(const struct state *s, const struct xpc_measurement *m)
+static int show_measurement(const struct state *s,
+                            const struct xpc_measurement *m)
 {
     const struct dirty_rate_options *o = s->o;
     char err[XPC_ERR_LEN];
     int rc = 0;
 
     if (o->json)
-        rc = show_json(m, !o->watch);
+        rc = print_json(m, !o->watch);
     if (m->status == XPC_MEASURE_FAILED)
         return fail(m->error ? m->error : "out of memory");
     if (!o->json)
@@ -230,7 +229,7 @@ static int show_all(const struct state *s, struct source_job *job, size_t nr)
             putchar('\n');
         if (source_job_query(job, i, &m, NULL))
             rc = fail("out of memory");
-        else if (show(s, &m))
+        else if (show_measurement(s, &m))
             rc = STATUS_FAILED;
     }
     fflush(stdout);
@@ -240,10 +239,10 @@ static int show_all(const struct state *s, struct source_job *job, size_t nr)
 
 /* ---- the command ------------------------------------------------------ */
 
-/* A trace may be shorter than what is usual. */
-static void shorten(const struct dirty_rate_options *o,
-                    const struct xpc_source *src,
-                    struct xpc_meter_request *req)
+/* A trace may be shorter than the default measurement. */
+static void shorten_to_trace(const struct dirty_rate_options *o,
+                             const struct xpc_source *src,
+                             struct xpc_meter_request *req)
 {
     uint64_t whole = src->end_ns / XPC_MS * XPC_MS;
 
@@ -251,7 +250,7 @@ static void shorten(const struct dirty_rate_options *o,
         xpc_meter_request_periods(req, whole);
 }
 
-/* One measurement of everything. Another choice of pages each time. */
+/* Measures all sources once, with another sample of pages each time. */
 static int measure(struct state *s)
 {
     struct xpc_source *src[DIRTY_RATE_DOMAINS_MAX] = { NULL };
@@ -263,15 +262,15 @@ static int measure(struct state *s)
     if (nr < 0)
         return fail(err);
     if (s->o->record) {
-        if (record(s, src, err))
+        if (record_source(s, src, err))
             return fail(err);
     }
-    shorten(s->o, src[0], &req);
+    shorten_to_trace(s->o, src[0], &req);
     req.seed = clock_now_ns();
     job = source_job_start(src, nr, &req, err);
     if (!job)
         return fail(err);
-    wait_job(s, job);
+    wait_for_job(s, job);
     rc = show_all(s, job, nr);
     source_job_free(job);
     return rc;

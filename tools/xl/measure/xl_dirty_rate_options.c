@@ -166,14 +166,14 @@ static int check(struct dirty_rate_options *o, bool calc, bool periods,
 
     if (calc && periods)
         return xl_bad(err, "--calc-time and --periods: the longest period is "
-                   "the calc-time, give one of them");
+                      "the calc-time, give one of them");
     if (!sources)
         return xl_bad(err, "which domain?");
     if (sources > 1)
         return xl_bad(err, "give a domain, or --pid, or --trace");
     if (o->nr_domains > DIRTY_RATE_DOMAINS_MAX)
         return xl_bad(err, "%u domains at once are the most",
-                   DIRTY_RATE_DOMAINS_MAX);
+                      DIRTY_RATE_DOMAINS_MAX);
     if (o->record && (o->nr_domains > 1 || o->watch || o->trace))
         return xl_bad(err, "--record records one domain or process, once");
     if ((o->record || o->trace) && o->mode_given &&

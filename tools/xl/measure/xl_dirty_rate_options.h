@@ -18,7 +18,7 @@ struct dirty_rate_options {
     bool json, watch, plot;
     bool mode_given, calc_given;
     const char *plot_file;          /* NULL: on the terminal */
-    const char *record, *trace;
+    const char *record, *trace;     /* files, or NULL */
     pid_t pids[DIRTY_RATE_PIDS_MAX];
     size_t nr_pids;
     char *const *domains;
@@ -27,7 +27,10 @@ struct dirty_rate_options {
 
 extern const struct xl_usage dirty_rate_usage;
 
-/* Returns 0, 1 when help is wanted, or -1 with one line in err. */
+/*
+ * Strings in *o point into argv. Returns 0, 1 when help is wanted, or -1 with
+ * one line in err.
+ */
 int dirty_rate_parse_options(int argc, char **argv,
                              struct dirty_rate_options *o, char *err);
 

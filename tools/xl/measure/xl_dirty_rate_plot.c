@@ -13,9 +13,9 @@
 
 #define MIB(pages) ((pages) * XPC_PAGE_SIZE / 0x1p20)
 
-/* D(t) between the periods: a straight line, from nothing at 0. */
-static double at(const struct xpc_measurement *m, const double *pages,
-                 double t_ns)
+/* D(t) at t_ns, interpolated linearly between the periods and from 0. */
+static double interpolate(const struct xpc_measurement *m,
+                          const double *pages, double t_ns)
 {
     double t0 = 0, v0 = 0;
 
@@ -29,21 +29,21 @@ static double at(const struct xpc_measurement *m, const double *pages,
     return v0;
 }
 
-static int row(double v, double top)
+static int row_of(double v, double top)
 {
     return fmin(fmax(lround(v / top * (HEIGHT - 1)), 0), HEIGHT - 1);
 }
 
-/* A column: the interval's band, and the estimate upon it. */
+/* Draws the confidence interval, and the estimate on top of it. */
 static void draw_column(char (*cell)[WIDTH], int x,
                         const struct xpc_measurement *m, double top)
 {
     double t = m->period_ns[m->nr_periods - 1] * (x + 0.5) / WIDTH;
 
-    for (int y = row(at(m, m->dirty_low, t), top);
-         y <= row(at(m, m->dirty_high, t), top); y++)
+    for (int y = row_of(interpolate(m, m->dirty_low, t), top);
+         y <= row_of(interpolate(m, m->dirty_high, t), top); y++)
         cell[y][x] = ':';
-    cell[row(at(m, m->dirty_pages, t), top)][x] = '*';
+    cell[row_of(interpolate(m, m->dirty_pages, t), top)][x] = '*';
 }
 
 void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m)
@@ -61,7 +61,7 @@ void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m)
         top = 1;
     memset(cell, ' ', sizeof(cell));
     for (int x = 0; w->intervals && x < WIDTH; x++)
-        cell[row(w->union_pages, top)][x] = '-';
+        cell[row_of(w->union_pages, top)][x] = '-';
     for (int x = 0; x < WIDTH; x++)
         draw_column(cell, x, m, top);
     fputs("       MiB dirty within t: * estimate, : 95% interval", out);
@@ -78,7 +78,7 @@ void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m)
 
 /* ---- gnuplot ---------------------------------------------------------- */
 
-static void put_script(FILE *f, const struct xpc_measurement *m)
+static void write_script(FILE *f, const struct xpc_measurement *m)
 {
     fputs("set title ", f);
     gnuplot_string(f, m->name ? m->name : "guest");
@@ -108,6 +108,6 @@ int dirty_rate_plot_file(const char *file, const struct xpc_measurement *m,
     g = gnuplot_open(file, 800, 500, err);
     if (!g)
         return -1;
-    put_script(g, m);
+    write_script(g, m);
     return gnuplot_close(g, file, err);
 }

@@ -7,9 +7,9 @@
 
 #include <xenprecopy/measure.h>
 
-/* Draws D(t) with its interval and the working set's level. */
+/* Draws D(t), its confidence interval, and the working set, as text. */
 void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m);
-/* The same to a .svg or .png by gnuplot. -1: one line in err. */
+/* The same with gnuplot (xl_gnuplot.h). Returns 0, or -1 with err. */
 int dirty_rate_plot_file(const char *file, const struct xpc_measurement *m,
                          char err[XPC_ERR_LEN]);
 

@@ -60,7 +60,7 @@ static void print_workset(FILE *out, const struct xpc_workset_result *w)
     fprintf(out, "; successive ones overlap by %.0f%%\n", w->jaccard * 100);
 }
 
-static void print_marks(FILE *out, const struct xpc_measurement *m)
+static void print_warnings(FILE *out, const struct xpc_measurement *m)
 {
     if (m->ballooned)
         fputs("beware: the guest's memory grew or shrank meanwhile\n", out);
@@ -89,7 +89,7 @@ void dirty_rate_print(FILE *out, const struct xpc_measurement *m)
     print_head(out, m);
     print_periods(out, m);
     print_workset(out, &m->workset);
-    print_marks(out, m);
+    print_warnings(out, m);
     print_cost(out, m);
     if (m->status == XPC_MEASURE_CANCELLED)
         fputs("interrupted: the longer periods are missing\n", out);

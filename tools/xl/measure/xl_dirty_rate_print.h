@@ -9,7 +9,7 @@
 #include <xenprecopy/measure.h>
 
 void dirty_rate_print(FILE *out, const struct xpc_measurement *m);
-/* The bar of a measurement under way; done: the line is removed. */
+/* Draws a progress bar, or with done removes it. progress: 0 to 1. */
 void dirty_rate_progress(FILE *out, double progress, uint64_t calc_ns,
                          bool done);
 
