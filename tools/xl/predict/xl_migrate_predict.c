@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-predict: will a migration fit, and what would make it fit?
- */
+/* Predicts whether migrations fit, and what would make them fit. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +23,7 @@ static int fail(const char *why)
     return 1;
 }
 
-/* What is known of the target, where nothing else was said. */
+/* Uses what the history knows of the target for what was not given. */
 static void use_target(struct predict_options *o)
 {
     struct xpc_predict_params *p = &o->params;
@@ -54,7 +52,7 @@ static void use_target(struct predict_options *o)
     }
 }
 
-/* All curves, from files first. Returns 0, or -1 with a line in err or none. */
+/* All curves, those of files first. Returns 0, or -1 as predict_read(). */
 static int get_sources(struct predict_source *s, size_t *nr_r,
                        const struct predict_options *o, char *err)
 {
@@ -110,7 +108,7 @@ static int predict(const struct predict_options *o,
     if (xpc_cells_compute(&cells, &request))
         return fail("out of memory");
     for (size_t i = 0; o->json && i < nr; i++)
-        predict_print_marks(stderr, "xl " COMMAND, &s[i]);
+        predict_print_warnings(stderr, "xl " COMMAND, &s[i]);
     if (o->json)
         rc = print_json(&cells);
     else

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Where xl migrate-predict's curves come from: files, or xl dirty-rate run
- * for each domain at the same time.
- */
+/* Measurements come from files, or from xl dirty-rate run for each domain. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,10 +18,10 @@ void predict_source_dispose(struct predict_source *s)
 }
 
 /*
- * All there is to read from fd, or one byte more than can be a measurement.
- * NULL with errno when that fails.
+ * Reads to the end of the file, or more than XPC_JSON_MAX_BYTES, which is then
+ * refused. Returns a malloc()ed buffer, or NULL with errno.
  */
-static char *slurp(int fd, size_t *len_r)
+static char *read_to_end(int fd, size_t *len_r)
 {
     size_t len = 0, size = 16384;
     char *buf = malloc(size), *p;
@@ -52,8 +49,8 @@ static char *slurp(int fd, size_t *len_r)
     return buf;
 }
 
-/* Puts what it is about before the line in err. */
-static int blame(char err[XPC_ERR_LEN], const char *what)
+/* Prefixes the line in err. Returns -1. */
+static int prefix_error(char err[XPC_ERR_LEN], const char *what)
 {
     char line[XPC_ERR_LEN];
 
@@ -65,8 +62,10 @@ static int blame(char err[XPC_ERR_LEN], const char *what)
 
 /* ---- measurements ----------------------------------------------------- */
 
-static int use(struct predict_source *s, const struct xpc_measurement *m,
-               const char *name, char err[XPC_ERR_LEN])
+/* Sets *s from a measurement; name: for one without a name. */
+static int set_source(struct predict_source *s,
+                      const struct xpc_measurement *m, const char *name,
+                      char err[XPC_ERR_LEN])
 {
     *s = (struct predict_source){
         .name = xl_plain(xl_asprintf("%s", m->name && *m->name ? m->name :
@@ -81,7 +80,7 @@ static int use(struct predict_source *s, const struct xpc_measurement *m,
     return 0;
 }
 
-/* All that there are in a text, each a domain. */
+/* Parses all measurements of a text, one per domain. */
 static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
                      const char *what, const char *name, const char *text,
                      size_t len, const struct predict_options *o,
@@ -92,15 +91,15 @@ static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
     int rc = 0;
 
     if (xpc_measurements_read(&list, &nr, text, len, o->memory_pages, err))
-        return blame(err, what);
+        return prefix_error(err, what);
     if (nr > max) {
         snprintf(err, XPC_ERR_LEN, "at most %d domains", XPC_EVACUATE_MAX);
         rc = -1;
     }
     for (size_t i = 0; i < nr && !rc; i++)
-        rc = use(&s[(*nr_r)++], &list[i], name, err);
+        rc = set_source(&s[(*nr_r)++], &list[i], name, err);
     xpc_measurements_free(list, nr);
-    return rc ? blame(err, what) : 0;
+    return rc ? prefix_error(err, what) : 0;
 }
 
 /* ---- xl dirty-rate ---------------------------------------------------- */
@@ -110,7 +109,7 @@ struct child {
     int out;
 };
 
-/* Of a domain, or of what was recorded in a trace. */
+/* For a domain or a trace; the other one is NULL. */
 static void exec_dirty_rate(const char *domain, const char *trace,
                             const char *calc_time)
 {
@@ -148,15 +147,15 @@ static int start_child(struct child *c, const char *domain,
 }
 
 /*
- * What a child printed, as a curve. What it had to complain of is on stderr:
- * then err is empty.
+ * Waits for the child and parses its output. If it has printed an error
+ * itself, err is empty.
  */
 static int finish_child(struct predict_source *s, struct child *c,
                         const char *domain, const struct predict_options *o,
                         char err[XPC_ERR_LEN])
 {
     size_t len = 0, nr = 0;
-    char *json = slurp(c->out, &len);
+    char *json = read_to_end(c->out, &len);
     int status = -1, rc = -1;
 
     close(c->out);
@@ -168,7 +167,7 @@ static int finish_child(struct predict_source *s, struct child *c,
         rc = -1;
     } else if (status || !json || !len) {
         snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
-        blame(err, domain);
+        prefix_error(err, domain);
     } else {
         rc = parse_all(s, 1, &nr, domain, domain, json, len, o, err);
     }
@@ -176,7 +175,7 @@ static int finish_child(struct predict_source *s, struct child *c,
     return rc;
 }
 
-/* Is this a recorded trace? docs/trace-format.md */
+/* By its magic, see docs/trace-format.md. */
 static bool is_trace(const char *file)
 {
     char magic[8] = "";
@@ -219,10 +218,10 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
         return read_trace(s, file, o, err);
     }
     if (fd >= 0)
-        json = slurp(fd, &len);
+        json = read_to_end(fd, &len);
     if (!json) {
         snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
-        rc = blame(err, file);
+        rc = prefix_error(err, file);
     } else {
         rc = parse_all(s, max, nr_r, is_stdin ? "standard input" : file,
                        is_stdin ? "stdin" : slash ? slash + 1 : file, json,
@@ -253,7 +252,7 @@ int predict_measure(struct predict_source *s, const struct predict_options *o,
             break;
         }
     }
-    /* All are waited for; the first error is the one told. */
+    /* Wait for all of them, and report the first error. */
     for (size_t i = 0; i < started; i++) {
         s[i] = (struct predict_source){ 0 };
         if (finish_child(&s[i], &children[i], domains[i], o,

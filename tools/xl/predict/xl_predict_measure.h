@@ -10,29 +10,29 @@
 
 #include "predict/xl_predict_options.h"
 
-/* Where a domain's curve comes from, and the curve. */
+/* A domain's curve and where it comes from. */
 struct predict_source {
     char *name;
     struct xpc_curve curve;
-    uint64_t longest_ns;            /* period of the measurement */
-    double rate_mib;                /* MiB/s over that */
-    bool paused, late, ballooned;   /* as struct xpc_measurement has them */
+    uint64_t longest_ns;            /* the longest period measured */
+    double rate_mib;                /* MiB/s over that period */
+    bool paused, late, ballooned;   /* see struct xpc_measurement */
 };
 
 void predict_source_dispose(struct predict_source *s);
 
 /*
- * Reads a file's measurements, at most max. Returns 0, or -1 with one line in
- * err, or none when xl dirty-rate has said it; *nr_r are to be disposed of in
- * both cases.
+ * Reads the measurements of a file ("-": standard input), at most max. Returns
+ * 0, or -1 with one line in err, which is empty if xl dirty-rate has printed
+ * an error. In both cases the caller disposes of *nr_r of them.
  */
 int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
                  const char *file, const struct predict_options *o,
                  char err[XPC_ERR_LEN]);
 
 /*
- * Measures o's domains at the same time with xl dirty-rate. Returns 0, or -1
- * with one line in err, or none when xl dirty-rate has said it.
+ * Measures o->domains at the same time with xl dirty-rate. Returns 0, or -1
+ * with err as for predict_read(); then there is nothing to dispose of.
  */
 int predict_measure(struct predict_source *s, const struct predict_options *o,
                     char err[XPC_ERR_LEN]);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-predict's options.
- */
 #include <string.h>
 
 #include <xenprecopy/units.h>
@@ -104,7 +101,7 @@ const struct xl_usage predict_usage = {
     .options    = help,
 };
 
-/* Sums of these can't overflow. */
+/* Small enough that sums can't overflow. */
 #define COUNT_MAX ((1ull << 48) - 1)
 
 static int parse_count(int opt, uint64_t *count_r, char *err)
@@ -161,7 +158,7 @@ static int add_item(void *opaque, const char *item, char *err)
     return l->parse(l->name, item, &l->values[l->nr++], err);
 }
 
-/* A comma-separated list of what parse() takes, in any order. */
+/* A comma-separated list of what parse() takes. */
 static int parse_list(int opt, uint64_t values[PREDICT_LIST_MAX],
                       size_t *nr_r,
                       int (*parse)(const char *, const char *, uint64_t *,
@@ -284,7 +281,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     }
 }
 
-/* What the policy of xl migrate assumes when it is told nothing. */
+/* The defaults of xl migrate's policy. */
 static void set_defaults(struct predict_options *o)
 {
     static const uint64_t mbit[] = { 100, 1000, 2500, 5000, 10000, 25000,
@@ -309,7 +306,7 @@ static void set_defaults(struct predict_options *o)
         o->downtimes[o->nr_downtimes] = ms[o->nr_downtimes] * XPC_MS;
 }
 
-/* What only shows when all is known. */
+/* Checks the options as a whole. */
 static int check(const struct predict_options *o, char *err)
 {
     if (!o->nr_files && !o->nr_domains)

@@ -17,18 +17,19 @@ struct predict_options {
     uint64_t downtimes[PREDICT_LIST_MAX];   /* ns; 0: unlimited */
     size_t nr_downtimes;
     struct xpc_predict_params params;
-    uint64_t confidence_percent;        /* 0: none was asked for */
+    uint64_t confidence_percent;        /* 0: not given */
     const char *calc_time;          /* NULL: the default of dirty-rate */
-    uint64_t memory_pages;          /* of who does not tell; 0: not said */
+    uint64_t memory_pages;          /* of guests whose measurement lacks it;
+                                     * 0: not given */
     const char *files[XPC_EVACUATE_MAX];    /* --from; "-": stdin */
     size_t nr_files;
     char **domains;                 /* in argv */
     size_t nr_domains;
-    uint64_t stream_bytes_per_s;    /* 0: a migration can fill the link */
+    uint64_t stream_bytes_per_s;    /* 0: one migration fills the link */
     unsigned int concurrency;       /* 0: as many as help */
     bool json, plot, no_evacuation;
     const char *plot_file;          /* NULL: on the terminal */
-    const char *target;             /* NULL: none named */
+    const char *target;             /* NULL: none */
     struct xpc_guest guest;
     bool overhead_given, suspend_pages_given;
 };
@@ -36,8 +37,8 @@ struct predict_options {
 extern const struct xl_usage predict_usage;
 
 /*
- * Returns 0, 1 when help is wanted, or -1 with one line in err. files and
- * domains point into argv, which is reordered: nothing is owned.
+ * Pointers in *o point into argv, which is reordered. Returns 0, 1 when help
+ * is wanted, or -1 with one line in err.
  */
 int predict_parse_options(int argc, char **argv, struct predict_options *o,
                           char err[XPC_ERR_LEN]);

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-predict --plot: on the terminal by ourselves, to a file by
- * gnuplot.
- */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +14,7 @@
 struct series {
     double x[POINTS], y[POINTS];
     int nr;
-    char mark;                      /* '-': a line across, a limit */
+    char mark;                      /* '-': a limit, drawn dashed */
     char name[XPC_UNIT_LEN + 16];
 };
 
@@ -29,9 +25,13 @@ struct chart {
     int nr;
 };
 
-/* The least downtime in ms at bandwidths around those asked for. */
-static void sweep(struct series *out, const struct predict_options *o,
-                  const struct xpc_curve *c, double side)
+/*
+ * The least downtime in ms, from half the lowest bandwidth to twice the
+ * highest. side: as for xpc_predict_run().
+ */
+static void compute_downtimes(struct series *out,
+                              const struct predict_options *o,
+                              const struct xpc_curve *c, double side)
 {
     double least = INFINITY, most = 0;
     struct xpc_predict_params p;
@@ -57,8 +57,8 @@ static void sweep(struct series *out, const struct predict_options *o,
     }
 }
 
-/* A limit is a line across. */
-static void level(struct series *out, double y, double x1, double x2)
+/* A horizontal line. */
+static void compute_level(struct series *out, double y, double x1, double x2)
 {
     for (int i = 0; i < POINTS; i++, out->nr++) {
         out->x[i] = x1 * pow(x2 / x1, i / (POINTS - 1.0));
@@ -66,9 +66,9 @@ static void level(struct series *out, double y, double x1, double x2)
     }
 }
 
-/* What is dirty in MiB after each iteration at a bandwidth. */
-static void rounds(struct series *out, const struct predict_options *o,
-                   const struct xpc_curve *c, uint64_t bandwidth)
+/* The dirty memory in MiB after each iteration at a bandwidth. */
+static void compute_rounds(struct series *out, const struct predict_options *o,
+                           const struct xpc_curve *c, uint64_t bandwidth)
 {
     struct xpc_predict_round r[POINTS];
     struct xpc_predict_trace trace = { r, POINTS, 0 };
@@ -91,7 +91,7 @@ struct range {
     double low, high;
 };
 
-static struct range range_of(const struct chart *c, bool y)
+static struct range find_range(const struct chart *c, bool y)
 {
     struct range r = { INFINITY, -INFINITY };
 
@@ -108,6 +108,7 @@ static struct range range_of(const struct chart *c, bool y)
     return r;
 }
 
+/* The cell for a value. */
 static int place(double v, struct range r, bool logarithmic, int cells)
 {
     double share = logarithmic ? log(v / r.low) / log(r.high / r.low) :
@@ -116,9 +117,9 @@ static int place(double v, struct range r, bool logarithmic, int cells)
     return fmin(fmax(lround(share * (cells - 1)), 0), cells - 1);
 }
 
-static void draw(FILE *out, const struct chart *c)
+static void draw_chart(FILE *out, const struct chart *c)
 {
-    struct range x = range_of(c, false), y = range_of(c, true);
+    struct range x = find_range(c, false), y = find_range(c, true);
     char grid[HEIGHT][WIDTH + 1];
 
     memset(grid, ' ', sizeof(grid));
@@ -152,7 +153,7 @@ static void draw(FILE *out, const struct chart *c)
 
 /* ---- by gnuplot ------------------------------------------------------- */
 
-static void feed_chart(FILE *g, const struct chart *c)
+static void write_chart(FILE *g, const struct chart *c)
 {
     fprintf(g, "set title '%s'\nset xlabel '%s'\nset ylabel '%s'\n"
             "set logscale y\n%s logscale x\nplot ", c->title, c->x_name,
@@ -178,7 +179,7 @@ static int plot_file(const char *file, const struct chart *charts, int nr,
         return -1;
     fprintf(g, "set multiplot layout %d,1\n", nr);
     for (int i = 0; i < nr; i++)
-        feed_chart(g, &charts[i]);
+        write_chart(g, &charts[i]);
     fputs("unset multiplot\n", g);
     return gnuplot_close(g, file, err);
 }
@@ -204,7 +205,7 @@ int predict_plot(FILE *out, const struct predict_options *o,
     for (int side = -1; side <= 1; side += 2, d++) {
         d->mark = '.';
         strcpy(d->name, side < 0 ? "low" : "high");
-        sweep(d, o, &s->curve, side);
+        compute_downtimes(d, o, &s->curve, side);
     }
     for (size_t i = 0; i < o->nr_downtimes; i++) {
         if (!o->downtimes[i] || !downtime[0].nr)
@@ -212,23 +213,23 @@ int predict_plot(FILE *out, const struct predict_options *o,
         d->mark = '-';
         snprintf(d->name, sizeof(d->name), "limit %s",
                  xpc_format_time(text, o->downtimes[i]));
-        level(d++, o->downtimes[i] / 1e6, downtime[0].x[0],
-              downtime[0].x[downtime[0].nr - 1]);
+        compute_level(d++, o->downtimes[i] / 1e6, downtime[0].x[0],
+                      downtime[0].x[downtime[0].nr - 1]);
     }
     d->mark = '*';
     strcpy(d->name, "expected");
-    sweep(d++, o, &s->curve, 0);
+    compute_downtimes(d++, o, &s->curve, 0);
     charts[0].nr = d - downtime;
     for (size_t i = 0; i < o->nr_bandwidths; i++) {
         left[i].mark = i < 26 ? 'a' + i : '*';
         snprintf(left[i].name, sizeof(left[i].name), "%s",
                  xpc_format_bandwidth(text, o->bandwidths[i]));
-        rounds(&left[i], o, &s->curve, o->bandwidths[i]);
+        compute_rounds(&left[i], o, &s->curve, o->bandwidths[i]);
     }
     charts[1].nr = o->nr_bandwidths;
     if (o->plot_file)
         return plot_file(o->plot_file, charts, 2, err);
-    draw(out, &charts[0]);
-    draw(out, &charts[1]);
+    draw_chart(out, &charts[0]);
+    draw_chart(out, &charts[1]);
     return 0;
 }

@@ -9,9 +9,9 @@
 #include "predict/xl_predict_options.h"
 
 /*
- * Predicted downtime over bandwidth with the limits, and what remains dirty
- * over the iterations. On the terminal (out) or into o->plot_file by
- * gnuplot. Returns 0, or -1 with one line in err.
+ * Plots the predicted downtime over the bandwidth with the limits, and the
+ * dirty memory over the iterations: as text to out, or with gnuplot to
+ * o->plot_file. Returns 0, or -1 with one line in err.
  */
 int predict_plot(FILE *out, const struct predict_options *o,
                  const struct predict_source *s, char err[XPC_ERR_LEN]);

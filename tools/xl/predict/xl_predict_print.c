@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-predict's output for people.
- */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 
 #define COLUMN 9
 
-/* Rounded up, as nobody minds when it is over sooner: "4.3s", "1m41s". */
+/* Rounded up: "4.3s", "1m41s". */
 static const char *total_text(char buf[XPC_UNIT_LEN], uint64_t ns)
 {
     uint64_t s = (ns + XPC_S - 1) / XPC_S;
@@ -41,18 +38,18 @@ static void print_source(FILE *out, const struct predict_source *s)
             xpc_format_time(b, s->longest_ns));
 }
 
-void predict_print_marks(FILE *out, const char *before,
-                         const struct predict_source *s)
+void predict_print_warnings(FILE *out, const char *prefix,
+                            const struct predict_source *s)
 {
     if (s->paused)
         fprintf(out, "%s: %s was paused for a part of its measurement: it "
-                "writes more than this when it runs\n", before, s->name);
+                "writes more than this when it runs\n", prefix, s->name);
     if (s->late)
         fprintf(out, "%s: a period of %s was over 10%% late: the machine was "
-                "busy, and may have held the guest up\n", before, s->name);
+                "busy, and may have held the guest up\n", prefix, s->name);
     if (s->ballooned)
         fprintf(out, "%s: the memory of %s grew or shrank while it was "
-                "measured\n", before, s->name);
+                "measured\n", prefix, s->name);
 }
 
 static void print_head(FILE *out, const struct predict_options *o)
@@ -75,11 +72,10 @@ static void print_cell(FILE *out, const struct xpc_cell *cell)
     fprintf(out, " %*s", COLUMN, marked);
 }
 
-/* The advice for a cell that has a limit; they come in the cells' order. */
-static const struct xpc_cell_advice *advice_of(const struct xpc_cells *c,
-                                               const struct predict_options *o,
-                                               size_t domain, size_t row,
-                                               size_t column)
+/* The advice for a cell, which must have a downtime limit: others have none. */
+static const struct xpc_cell_advice *
+find_advice(const struct xpc_cells *c, const struct predict_options *o,
+            size_t domain, size_t row, size_t column)
 {
     size_t limits = 0, before = 0;
 
@@ -90,8 +86,8 @@ static const struct xpc_cell_advice *advice_of(const struct xpc_cells *c,
     return &c->advice[(domain * o->nr_bandwidths + row) * limits + before];
 }
 
-/* The column with the strictest limit, or nr_downtimes. */
-static size_t strictest(const struct predict_options *o)
+/* The column with the strictest limit; nr_downtimes if there is none. */
+static size_t find_strictest(const struct predict_options *o)
 {
     size_t best = o->nr_downtimes;
 
@@ -103,15 +99,16 @@ static size_t strictest(const struct predict_options *o)
     return best;
 }
 
-static void print_needs(FILE *out, const struct xpc_cells *c,
-                        const struct predict_options *o, size_t domain)
+static void print_least_bandwidths(FILE *out, const struct xpc_cells *c,
+                                   const struct predict_options *o,
+                                   size_t domain)
 {
     char t[XPC_UNIT_LEN];
 
     fprintf(out, "%12s ", "least Mbit/s");
     for (size_t i = 0; i < o->nr_downtimes; i++) {
         uint64_t least = o->downtimes[i] ?
-            advice_of(c, o, domain, 0, i)->least_bandwidth_bits_per_s : 0;
+            find_advice(c, o, domain, 0, i)->least_bandwidth_bits_per_s : 0;
 
         snprintf(t, sizeof(t), least ? "%.0f" : "-", ceil(least / 1e6));
         fprintf(out, " %*s", COLUMN, t);
@@ -122,7 +119,7 @@ static void print_needs(FILE *out, const struct xpc_cells *c,
 static void print_table(FILE *out, const struct xpc_cells *c,
                         const struct predict_options *o, size_t domain)
 {
-    size_t limit = strictest(o), columns = o->nr_downtimes;
+    size_t limit = find_strictest(o), columns = o->nr_downtimes;
     char b[XPC_UNIT_LEN];
     uint64_t least;
 
@@ -133,25 +130,26 @@ static void print_table(FILE *out, const struct xpc_cells *c,
             print_cell(out, &c->cells[(domain * o->nr_bandwidths + row) *
                                       columns + i]);
         if (limit < columns) {
-            least = advice_of(c, o, domain, row, limit)->least_downtime_ns;
+            least = find_advice(c, o, domain, row, limit)->least_downtime_ns;
             fprintf(out, "  %s", least ? xpc_format_time(b, least) : "-");
         }
         fputc('\n', out);
     }
     if (limit < columns)
-        print_needs(out, c, o, domain);
+        print_least_bandwidths(out, c, o, domain);
 }
 
 static void print_advice(FILE *out, const struct xpc_cells *c,
                          const struct predict_options *o, size_t domain)
 {
-    size_t limit = strictest(o);
+    size_t limit = find_strictest(o);
     char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN];
 
     if (limit == o->nr_downtimes)
         return;
     for (size_t row = 0; row < o->nr_bandwidths; row++) {
-        const struct xpc_cell_advice *a = advice_of(c, o, domain, row, limit);
+        const struct xpc_cell_advice *a = find_advice(c, o, domain, row,
+                                                      limit);
 
         fprintf(out, "At %s, limit %s: %s.\n",
                 xpc_format_bandwidth(b, o->bandwidths[row]),
@@ -215,7 +213,7 @@ void predict_print(FILE *out, const struct xpc_cells *c,
         print_source(out, &sources[i]);
         print_table(out, c, o, i);
         print_advice(out, c, o, i);
-        predict_print_marks(out, "Caution", &sources[i]);
+        predict_print_warnings(out, "Caution", &sources[i]);
     }
     for (size_t i = 0; i < c->nr_cells; i++)
         marginal = marginal || c->cells[i].marginal;

@@ -10,16 +10,13 @@
 #include "predict/xl_predict_measure.h"
 #include "predict/xl_predict_options.h"
 
-/* Tables, advice and plans, for people. sources: as in the request. */
+/* Prints tables, advice and plans. sources: as in the request for c. */
 void predict_print(FILE *out, const struct xpc_cells *c,
                    const struct predict_options *o,
                    const struct predict_source *sources, size_t nr);
 
-/*
- * What the numbers of a measurement hold for only in part, a line each with
- * the words before it. Nothing, where they hold.
- */
-void predict_print_marks(FILE *out, const char *before,
-                         const struct predict_source *s);
+/* Prints reservations about a measurement, if any, each with a prefix. */
+void predict_print_warnings(FILE *out, const char *prefix,
+                            const struct predict_source *s);
 
 #endif
