@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * What xl migrate learns from earlier migrations to a host, and keeps.
- */
 #include <stdlib.h>
 #include <time.h>
 
@@ -44,7 +41,7 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
     return xl_plain(buf);
 }
 
-static void say_trouble(FILE *out, int rc, const char *err)
+static void report_problem(FILE *out, int rc, const char *err)
 {
     if (rc)
         fprintf(out, "xl migrate: the history is not kept: %s\n", err);
@@ -61,7 +58,7 @@ void history_keep(FILE *out, const char *host, const char *domain,
     if (!report->total_bytes)
         return;
     rc = libxl_precopy_history_add(NULL, host, report, start, domain, err);
-    say_trouble(out, rc, err);
+    report_problem(out, rc, err);
 }
 
 enum history_receiver history_receiver(const char *host, time_t now)
@@ -82,6 +79,6 @@ void history_keep_receiver(FILE *out, const char *host, time_t stock)
 {
     char err[LIBXL_PRECOPY_ERR_LEN];
 
-    say_trouble(out, libxl_precopy_history_receiver(NULL, host, stock, err),
-                err);
+    report_problem(out, libxl_precopy_history_receiver(NULL, host, stock, err),
+                   err);
 }

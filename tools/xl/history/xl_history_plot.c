@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-history --plot: actual downtimes over predicted ones. What is
- * above the diagonal took longer than predicted.
- */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +9,7 @@
 #define WIDTH 64
 #define HEIGHT 20
 
-/* Both axes, in ms; all points are within. */
+/* Of both axes, in ms. */
 struct range {
     double low, high;
 };
@@ -28,13 +24,13 @@ static bool has_point(const struct xpc_history_entry *e)
     return !isnan(xpc_history_error(e));
 }
 
-/* The nth target's mark. */
-static char mark(size_t n)
+/* The letter for the nth target. */
+static char mark_of(size_t n)
 {
     return n < 26 ? 'a' + n : '*';
 }
 
-/* False: there is nothing to draw. */
+/* Returns false when there is nothing to draw. */
 static bool find_range(const struct history_targets *t, struct range *r)
 {
     *r = (struct range){ INFINITY, 0 };
@@ -58,6 +54,7 @@ static bool find_range(const struct history_targets *t, struct range *r)
 
 /* ---- on the terminal -------------------------------------------------- */
 
+/* The cell for a value. */
 static int place(const struct range *r, double ms, int cells)
 {
     double share = log(ms / r->low) / log(r->high / r->low);
@@ -65,17 +62,18 @@ static int place(const struct range *r, double ms, int cells)
     return fmin(fmax(lround(share * (cells - 1)), 0), cells - 1);
 }
 
-static double at(const struct range *r, double share)
+/* The value at a share of the axis. */
+static double value_at(const struct range *r, double share)
 {
     return r->low * pow(r->high / r->low, share);
 }
 
-static void fill(char (*cell)[WIDTH], const struct plot *p)
+static void fill_cells(char (*cell)[WIDTH], const struct plot *p)
 {
     memset(cell, ' ', HEIGHT * WIDTH);
     for (int x = 0; x < WIDTH; x++)
-        cell[place(&p->range, at(&p->range, x / (WIDTH - 1.0)), HEIGHT)][x] =
-            '.';
+        cell[place(&p->range, value_at(&p->range, x / (WIDTH - 1.0)),
+                   HEIGHT)][x] = '.';
     for (size_t i = 0; i < p->t->nr; i++) {
         const libxl_precopy_history *h = &p->t->list[i].history;
 
@@ -85,21 +83,21 @@ static void fill(char (*cell)[WIDTH], const struct plot *p)
             if (has_point(e))
                 cell[place(&p->range, e->actual_downtime_ns / 1e6, HEIGHT)]
                     [place(&p->range, e->predicted_downtime_ns / 1e6,
-                           WIDTH)] = mark(i);
+                           WIDTH)] = mark_of(i);
         }
     }
 }
 
-static void draw(FILE *out, const struct plot *p)
+static void draw_plot(FILE *out, const struct plot *p)
 {
     char cell[HEIGHT][WIDTH];
 
-    fill(cell, p);
+    fill_cells(cell, p);
     fputs("\nActual downtime over predicted; . as predicted\n        ms\n",
           out);
     for (int y = HEIGHT - 1; y >= 0; y--) {
         if (y % 5 == 4 || !y)
-            fprintf(out, "%10.4g |%.*s\n", at(&p->range, y / (HEIGHT - 1.0)),
+            fprintf(out, "%10.4g |%.*s\n", value_at(&p->range, y / (HEIGHT - 1.0)),
                     WIDTH, cell[y]);
         else
             fprintf(out, "%10s |%.*s\n", "", WIDTH, cell[y]);
@@ -110,13 +108,13 @@ static void draw(FILE *out, const struct plot *p)
     fprintf(out, "\n%12s%-*.4g%.4g ms\n", "", WIDTH - 6, p->range.low,
             p->range.high);
     for (size_t i = 0; i < p->t->nr; i++)
-        fprintf(out, "%12s%c %s\n", "", mark(i),
+        fprintf(out, "%12s%c %s\n", "", mark_of(i),
                 p->t->list[i].history.target);
 }
 
 /* ---- by gnuplot ------------------------------------------------------- */
 
-static void feed_points(FILE *f, const libxl_precopy_history *h)
+static void write_points(FILE *f, const libxl_precopy_history *h)
 {
     for (size_t j = 0; j < h->nr_entries; j++) {
         const struct xpc_history_entry *e = &h->entries[j];
@@ -127,13 +125,13 @@ static void feed_points(FILE *f, const libxl_precopy_history *h)
     }
 }
 
-/* Of a target without a point, gnuplot would make an error. */
+/* gnuplot fails on a data block without points. */
 static bool has_points(const struct history_target *t)
 {
     return !isnan(t->summary.error_median);
 }
 
-static void feed(FILE *f, const struct plot *p)
+static void write_script(FILE *f, const struct plot *p)
 {
     fprintf(f, "set title 'Downtime'\nset xlabel 'predicted (ms)'\n"
             "set ylabel 'actual (ms)'\nset key top left\nset logscale xy 2\n"
@@ -143,7 +141,7 @@ static void feed(FILE *f, const struct plot *p)
         if (!has_points(&p->t->list[i]))
             continue;
         fprintf(f, "$d%zu << EOD\n", i);
-        feed_points(f, &p->t->list[i].history);
+        write_points(f, &p->t->list[i].history);
         fputs("EOD\n", f);
     }
     fputs("plot x with lines dashtype 2 lc rgb '#888888' title 'as "
@@ -168,12 +166,12 @@ int history_plot(FILE *out, const char *file,
         return xl_bad(err, "--plot: no migration that was predicted has ended "
                       "well: nothing to draw");
     if (!file) {
-        draw(out, &p);
+        draw_plot(out, &p);
         return 0;
     }
     g = gnuplot_open(file, 700, 700, err);
     if (!g)
         return -1;
-    feed(g, &p);
+    write_script(g, &p);
     return gnuplot_close(g, file, err);
 }

@@ -10,8 +10,8 @@
 #include "history/xl_history_print.h"
 
 /*
- * Actual downtime over predicted, of all targets. On the terminal (out) or,
- * with file, by gnuplot. Returns 0, or -1 with one line in err.
+ * Plots actual over predicted downtimes of all targets: as text to out, or
+ * with gnuplot to file. Returns 0, or -1 with one line in err.
  */
 int history_plot(FILE *out, const char *file,
                  const struct history_targets *t, char err[XPC_ERR_LEN]);

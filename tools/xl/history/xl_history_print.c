@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-history: its tables and its JSON.
- */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,9 +13,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* ---- for people ------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------- */
 
-static const char *when(char *buf, size_t len, uint64_t start_s)
+static const char *date_text(char *buf, size_t len, uint64_t start_s)
 {
     time_t t = start_s;
     struct tm tm;
@@ -28,13 +25,13 @@ static const char *when(char *buf, size_t len, uint64_t start_s)
     return buf;
 }
 
-/* What is not known is a dash. */
+/* "-" if it is unknown. */
 static const char *time_text(char buf[XPC_UNIT_LEN], uint64_t ns)
 {
     return ns ? xpc_format_time(buf, ns) : strcpy(buf, "-");
 }
 
-/* For guests of one kind. */
+/* What was learned for guests with, or without, a device model. */
 static void print_kind(FILE *out, const struct xpc_history_learned *l)
 {
     const struct xpc_prior *p = &l->prior;
@@ -85,7 +82,7 @@ static void print_entry(FILE *out, const struct xpc_history_entry *e)
     }
 
     fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n",
-            when(start, sizeof(start), e->start_s),
+            date_text(start, sizeof(start), e->start_s),
             e->domain ? e->domain : "", xpc_outcome_names[e->outcome],
             time_text(predicted, e->predicted_downtime_ns),
             time_text(actual, e->actual_downtime_ns),
@@ -107,7 +104,7 @@ void history_print(FILE *out, const struct history_targets *t)
         print_learned(out, &t->list[i].summary);
         if (h->stock_s)
             fprintf(out, "  its receiver was a stock one on %s\n",
-                    when(start, sizeof(start), h->stock_s));
+                    date_text(start, sizeof(start), h->stock_s));
         fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n", "when",
                 "domain", "outcome", "predicted", "actual", "limit",
                 "overhead", "total");

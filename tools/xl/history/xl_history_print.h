@@ -8,7 +8,6 @@
 
 #include "libxl_precopy_history.h"
 
-/* What is shown of a target. */
 struct history_target {
     libxl_precopy_history history;
     struct xpc_history_summary summary;
@@ -19,9 +18,9 @@ struct history_targets {
     size_t nr;
 };
 
-/* A table a target, for people. */
+/* Prints a table for each target. */
 void history_print(FILE *out, const struct history_targets *t);
-/* All of it as JSON. Returns 0, or -1 when out of memory. */
+/* Prints JSON. Returns 0, or -1 when out of memory. */
 int history_print_json(FILE *out, const struct history_targets *t);
 
 #endif

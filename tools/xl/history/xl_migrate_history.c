@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * xl migrate-history: what was migrated where, how good the predictions were,
- * and what was learned of each target.
- */
 #include <getopt.h>
 #include <stdlib.h>
 #include <time.h>
@@ -84,7 +80,7 @@ static int parse_options(int argc, char **argv, struct history_options *o,
 
 /* ---- the targets ------------------------------------------------------ */
 
-/* Takes what h owns. */
+/* Takes ownership of what h has. */
 static void add_target(struct history_targets *t, libxl_precopy_history *h)
 {
     struct history_target *to = &t->list[t->nr++];
@@ -93,7 +89,7 @@ static void add_target(struct history_targets *t, libxl_precopy_history *h)
     xpc_history_summarize(h, time(NULL), &to->summary);
 }
 
-/* Of the hosts named: each must be known. */
+/* Reads the hosts named; those that are unknown are errors. */
 static int read_hosts(struct history_targets *t,
                       const struct history_options *o)
 {
@@ -129,7 +125,7 @@ static int read_all(struct history_targets *t)
         libxl_precopy_history_list_free(list, nr);
         return fail("out of memory");
     }
-    free(list);     /* what is in it is ours now */
+    free(list);     /* its contents have been moved */
     return *err ? fail(err) : 0;
 }
 
@@ -171,7 +167,7 @@ int cmd_migrate_history(int argc, char **argv)
     } else {
         status = read_all(&t);
     }
-    /* What can be shown is shown. */
+    /* Show what could be read, also after errors. */
     if (!status || t.nr)
         status |= show(&t, &o);
     for (size_t i = 0; i < t.nr; i++)
