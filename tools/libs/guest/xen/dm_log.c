@@ -14,7 +14,10 @@
 
 #include "xen/dm_log.h"
 
-/* libxl closes its own connection after each command; QEMU has one a time. */
+/*
+ * Timeout of a connection or an answer. QEMU serves one connection at a time,
+ * and libxl closes its own after each command.
+ */
 #define PATIENCE_S 5
 
 static int connect_to(const char *path)
@@ -39,7 +42,7 @@ static int connect_to(const char *path)
     return -1;
 }
 
-static bool has(yajl_val v, const char *key)
+static bool has_member(yajl_val v, const char *key)
 {
     const char *path[] = { key, NULL };
 
@@ -47,10 +50,10 @@ static bool has(yajl_val v, const char *key)
 }
 
 /*
- * Reads messages until one has the member wanted; events come in between.
- * Returns 0, or -1: what came was an error, or nothing in time.
+ * Reads messages, which include events, until one has the member key. Returns
+ * 0, or -1 after an error message or the timeout.
  */
-static int expect(FILE *qmp, const char *key)
+static int wait_for_member(FILE *qmp, const char *key)
 {
     char *line = NULL;
     bool done = false, refused = false;
@@ -59,8 +62,8 @@ static int expect(FILE *qmp, const char *key)
 
     while (!done && !refused && getline(&line, &len, qmp) > 0) {
         v = yajl_tree_parse(line, NULL, 0);
-        done = has(v, key);
-        refused = has(v, "error");
+        done = has_member(v, key);
+        refused = has_member(v, "error");
         yajl_tree_free(v);
     }
     free(line);
@@ -91,12 +94,12 @@ int xen_dm_log_off_at(const char *path)
         close(fd);
         return -1;
     }
-    rc = expect(qmp, "QMP") ||
+    rc = wait_for_member(qmp, "QMP") ||
          send_line(qmp, "{\"execute\":\"qmp_capabilities\"}\n") ||
-         expect(qmp, "return") ||
+         wait_for_member(qmp, "return") ||
          send_line(qmp, "{\"execute\":\"xen-set-global-dirty-log\","
                    "\"arguments\":{\"enable\":false}}\n") ||
-         expect(qmp, "return") ? -1 : 0;
+         wait_for_member(qmp, "return") ? -1 : 0;
     saved = errno;
     fclose(qmp);
     errno = saved;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The device model of an HVM guest logs what it writes to the guest's memory
- * while the guest is saved. libxl switches that on and off, for the save
- * helper: a helper that is killed, or leaves before its end, leaves it on.
+ * While an HVM guest is saved, its device model logs its own writes to the
+ * guest's memory. libxl switches this log on and off on behalf of the save
+ * helper. A helper that is killed or exits early leaves it on.
  */
 #ifndef XEN_DM_LOG_H
 #define XEN_DM_LOG_H
@@ -10,14 +10,14 @@
 #include <stdint.h>
 
 /*
- * Switches it off, as libxl does, by a QMP command. For a device model whose
- * log is known to be on: QEMU since 6.2 aborts, and the guest with it, when
- * it is told to stop a log that is off. Blocks for seconds at most. Returns 0,
- * or -1 with errno; EPROTO: QEMU has refused.
+ * Switches the log off with a QMP command, like libxl. Only call it if the log
+ * is known to be on: QEMU 6.2 and later abort, and the guest with it, when told
+ * to stop a log that is off. Blocks for at most some seconds. Returns 0, or -1
+ * with errno; EPROTO if QEMU refused.
  */
 int xen_dm_log_off(uint32_t domid);
 
-/* The same by the QMP socket's path. */
+/* The same for the QMP socket at this path. */
 int xen_dm_log_off_at(const char *path);
 
 #endif

@@ -17,7 +17,7 @@
 
 #define SUFFIX ".lock"
 
-/* Keeps errno. */
+/* Preserves errno. */
 static void close_fd(int fd)
 {
     int saved = errno;
@@ -27,7 +27,7 @@ static void close_fd(int fd)
     errno = saved;
 }
 
-/* Never one of the standard descriptors, which a child would lose. */
+/* Never returns a standard descriptor, as a child would lose that one. */
 static int open_file(int dir, uint32_t domid, int flags)
 {
     char name[32];
@@ -43,10 +43,11 @@ static int open_file(int dir, uint32_t domid, int flags)
 }
 
 /*
- * Opens the directory and locks it: files are opened, locked and removed only
- * then, so that nobody locks a file that has just been removed.
+ * Opens and locks the directory. Files are opened, locked and removed only with
+ * the directory locked, so that nobody locks a file that was just removed.
+ * Returns the descriptor, or -1 with errno and one line in err.
  */
-static int enter(uint32_t domid, char err[XPC_ERR_LEN])
+static int lock_directory(uint32_t domid, char err[XPC_ERR_LEN])
 {
     char why[XPC_ERR_LEN];
     int dir = xen_run_open(why), saved;
@@ -67,7 +68,7 @@ static int enter(uint32_t domid, char err[XPC_ERR_LEN])
     return dir;
 }
 
-static int fail(uint32_t domid, char err[XPC_ERR_LEN])
+static int report_failure(uint32_t domid, char err[XPC_ERR_LEN])
 {
     int saved = errno;
 
@@ -78,8 +79,8 @@ static int fail(uint32_t domid, char err[XPC_ERR_LEN])
     return -1;
 }
 
-/* Says who holds it: "1234 xl migrate". Returns -1 with EBUSY. */
-static int busy(int fd, uint32_t domid, char err[XPC_ERR_LEN])
+/* Reports the holder, "1234 xl migrate" in the file. Returns -1 with EBUSY. */
+static int report_holder(int fd, uint32_t domid, char err[XPC_ERR_LEN])
 {
     char text[128] = "", *end, *newline;
     ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
@@ -104,7 +105,7 @@ static int busy(int fd, uint32_t domid, char err[XPC_ERR_LEN])
     return -1;
 }
 
-/* Removes the files that nobody holds. The directory is locked. */
+/* Removes the files of locks that are not held. The directory is locked. */
 static void remove_unheld(int dir)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,30 +139,31 @@ void xen_lock_sign(int fd, const char *doing)
     if (n > (int)sizeof(text) - 2)
         n = sizeof(text) - 2;
     text[n++] = '\n';
-    /* For people: that it can't be written does not matter to the lock. */
+    /* Only for messages: the lock does not depend on it. */
     if (ftruncate(fd, 0) || pwrite(fd, text, n, 0) != n)
         return;
 }
 
 /* Returns 0, or -1 with errno and one line in err. */
-static int lock(int fd, uint32_t domid, char err[XPC_ERR_LEN])
+static int lock_file(int fd, uint32_t domid, char err[XPC_ERR_LEN])
 {
     if (!flock(fd, LOCK_EX | LOCK_NB))
         return 0;
-    return errno == EWOULDBLOCK ? busy(fd, domid, err) : fail(domid, err);
+    return errno == EWOULDBLOCK ? report_holder(fd, domid, err) :
+                                  report_failure(domid, err);
 }
 
 int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
 {
-    int dir = enter(domid, err), fd;
+    int dir = lock_directory(domid, err), fd;
 
     if (dir < 0)
         return -1;
     remove_unheld(dir);
     fd = open_file(dir, domid, O_CREAT);
     if (fd < 0) {
-        fail(domid, err);
-    } else if (lock(fd, domid, err)) {
+        report_failure(domid, err);
+    } else if (lock_file(fd, domid, err)) {
         close_fd(fd);
         fd = -1;
     } else {
@@ -173,21 +175,21 @@ int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
 
 int xen_lock_check(uint32_t domid, char err[XPC_ERR_LEN])
 {
-    int dir = enter(domid, err), fd, r;
+    int dir = lock_directory(domid, err), fd, r;
 
     if (dir < 0)
         return -1;
     fd = open_file(dir, domid, 0);
     if (fd >= 0)
-        r = lock(fd, domid, err);
+        r = lock_file(fd, domid, err);
     else
-        r = errno == ENOENT ? 0 : fail(domid, err);
+        r = errno == ENOENT ? 0 : report_failure(domid, err);
     close_fd(fd);
     close_fd(dir);
     return r;
 }
 
-/* Is that the file of this domain's lock? */
+/* Does fd refer to this domain's lock file? */
 static bool is_lock_of(int fd, uint32_t domid)
 {
     char err[XPC_ERR_LEN];
@@ -214,7 +216,7 @@ int xen_lock_inherited(uint32_t domid)
     fd = strtol(env, &end, 10);
     if (errno || *end || fd < 0 || fd > INT_MAX || !is_lock_of(fd, domid))
         return -1;
-    /* To the descriptor that holds the lock this changes nothing. */
+    /* If the descriptor holds the lock already, this changes nothing. */
     if (flock(fd, LOCK_EX | LOCK_NB))
         return -1;
     return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -242,7 +244,7 @@ void xen_lock_release(int fd)
     if (fd < 0)
         return;
     close_fd(fd);
-    dir = enter(0, err);
+    dir = lock_directory(0, err);
     if (dir >= 0)
         remove_unheld(dir);
     close_fd(dir);

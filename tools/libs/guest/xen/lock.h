@@ -18,38 +18,38 @@
 
 #include <xenprecopy/json.h>
 
-/* The descriptor of a lock that children are to inherit, as a number. */
+/* Environment variable with the descriptor of a lock to inherit. */
 #define XEN_LOCK_ENV "XEN_PRECOPY_LOCK"
 
 /*
- * Takes the lock. doing: what for, as in "xl migrate". Does not wait. Returns
- * a descriptor (close-on-exec) for xen_lock_release(), or -1 with one line in
- * err and errno: EBUSY, somebody holds it and err names the process; else it
- * could not be taken, and the caller must not go on without it.
+ * Takes the lock, without waiting. doing is the purpose, such as "xl migrate".
+ * Returns a descriptor (close-on-exec) for xen_lock_release(), or -1 with errno
+ * and one line in err. EBUSY: the lock is held, and err names the process. With
+ * any other error, too, the caller must not continue without the lock.
  */
 int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN]);
 
-/* Would xen_lock_take() do now? Returns 0, or -1 as it does. */
+/* Would xen_lock_take() succeed now? Returns 0, or -1 like it. */
 int xen_lock_check(uint32_t domid, char err[XPC_ERR_LEN]);
 
 /*
- * Another descriptor (close-on-exec) of the lock that XEN_PRECOPY_LOCK names,
- * or -1: there is none, or what it names is not this domain's lock, held.
+ * Returns a new descriptor (close-on-exec) of the lock that XEN_LOCK_ENV names,
+ * or -1 if there is none, or if it is not this domain's lock, held.
  */
 int xen_lock_inherited(uint32_t domid);
 
 /*
- * Are programs started from now on to inherit the lock? Changes the
- * environment, so it is for programs with one thread.
+ * Sets whether programs that are started later inherit the lock. Changes the
+ * environment, so only for programs with a single thread.
  */
 void xen_lock_pass_on(int fd, bool on);
 
-/* Puts this process in the place of the one that the file names. */
+/* Writes this process into the file, as the holder of the lock. */
 void xen_lock_sign(int fd, const char *doing);
 
 /*
- * Closes the descriptor; -1 is ignored. The lock ends with its last
- * descriptor, which another process may have.
+ * Closes the descriptor; -1 is ignored. The lock is released when its last
+ * descriptor is closed, which another process may have.
  */
 void xen_lock_release(int fd);
 

@@ -5,10 +5,9 @@
 #include <stdint.h>
 
 /*
- * Switches off the log of a domain's writes that a save has left on. For a
- * domain whose save has ended, however it did. Off already, the domain gone, or
- * another save under way, whose log it is now: no error. Returns 0, or -1 with
- * errno.
+ * Switches off log-dirty of a domain after its save has ended, in whatever way.
+ * It is not an error if it is off already, if the domain is gone, or if another
+ * save is running, which then uses it. Returns 0, or -1 with errno.
  */
 int xen_logdirty_off(uint32_t domid);
 

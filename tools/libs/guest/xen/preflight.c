@@ -5,11 +5,11 @@
 #include "xen/preflight.h"
 #include "xen/source.h"
 
-/* A small sample may be wrong by so much; what may be possible is tried. */
+/* The assumed error of a small sample: in doubt, the migration is tried. */
 #define SAMPLE_ERROR 0.1
 
-/* How many pages are zero, at most; 0 when nobody knows. */
-static uint64_t zero_pages(uint32_t domid, uint64_t total_pages)
+/* The highest likely number of zero pages; 0 if unknown. */
+static uint64_t estimate_zero_pages(uint32_t domid, uint64_t total_pages)
 {
     char err[XPC_ERR_LEN];
     struct xpc_source *src = xen_source_open(domid, err);
@@ -33,9 +33,9 @@ int xen_preflight(uint32_t domid, bool hvm, const struct xpc_params *params,
     if (!rc || params->zero_pages == XPC_ZERO_PAGES_SEND ||
         (params->zero_pages == XPC_ZERO_PAGES_ELIDE && !hvm))
         return rc;
-    /* What it refuses with no page at all is no matter of pages. */
+    /* Refused even without pages: zero pages make no difference. */
     if (xpc_engine_preflight(params, 0, err, len))
         return -1;
-    total_pages -= zero_pages(domid, total_pages);
+    total_pages -= estimate_zero_pages(domid, total_pages);
     return xpc_engine_preflight(params, total_pages, err, len);
 }

@@ -5,10 +5,10 @@
 #include <xenprecopy/xenprecopy.h>
 
 /*
- * What can be said of a domain's migration before anything is sent, as
- * xpc_engine_preflight() does. Before it refuses, and where zero pages are left
- * out, it looks at a sample of the domain's pages: those that are zero need
- * not be copied. hvm: of this kind they are left out, PVH included.
+ * Checks a domain's migration before anything is sent, like
+ * xpc_engine_preflight(). If zero pages are not sent in full, it estimates
+ * their number from a sample of the domain's pages before it refuses, because
+ * they need not be copied. hvm (including PVH): zero pages can be elided.
  */
 int xen_preflight(uint32_t domid, bool hvm, const struct xpc_params *params,
                   uint64_t total_pages, char *err, size_t len);

@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "xen/probe.h"
 
-/* After fork() in a process with threads: system calls alone. */
-static void child(const char *path, int out, bool errors)
+/* Runs after fork() in a process with threads, so only system calls. */
+static void run_child(const char *path, int out, bool errors)
 {
     static const char failed[] = "it can't be executed\n";
     const struct rlimit no_core = { 0, 0 };
@@ -24,20 +24,20 @@ static void child(const char *path, int out, bool errors)
     int null = open("/dev/null", O_RDWR);
 
     setpgid(0, 0);
-    /* In a group of its own it must not outlive who waits for it. */
+    /* It has its own process group, but must not outlive its parent. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* A stock helper aborts at an argument that it doesn't know. */
+    /* A stock helper aborts on an unknown argument. */
     setrlimit(RLIMIT_CORE, &no_core);
     dup2(null, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     dup2(errors ? out : null, STDERR_FILENO);
     execv(path, argv);
-    if (write(STDOUT_FILENO, failed, sizeof(failed) - 1) < 0) { /* so be it */ }
+    if (write(STDOUT_FILENO, failed, sizeof(failed) - 1) < 0) { /* ignore */ }
     _exit(127);
 }
 
-static bool hear(int fd, const char *wanted, int timeout_ms, char *buf,
-                 size_t len)
+static bool read_until(int fd, const char *wanted, int timeout_ms, char *buf,
+                       size_t len)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
     uint64_t end_ns = clock_now_ns() + timeout_ms * XPC_MS, now_ns;
@@ -49,7 +49,7 @@ static bool hear(int fd, const char *wanted, int timeout_ms, char *buf,
         if (now_ns >= end_ns)
             break;
         if (poll(&p, 1, (end_ns - now_ns) / XPC_MS + 1) < 1)
-            continue;           /* a signal, or it is over */
+            continue;           /* a signal, or the timeout */
         n = read(fd, buf + have, len - 1 - have);
         if (n < 0 && errno == EINTR)
             continue;
@@ -61,13 +61,13 @@ static bool hear(int fd, const char *wanted, int timeout_ms, char *buf,
     return strstr(buf, wanted);
 }
 
-/* Ends it, unless it has ended. It may have been reaped by another thread. */
-static void end(pid_t pid)
+/* Kills the child if it runs. Another thread may have reaped it. */
+static void kill_child(pid_t pid)
 {
     if (waitpid(pid, NULL, WNOHANG))
         return;
     kill(-pid, SIGKILL);
-    kill(pid, SIGKILL);     /* if it has not got as far as its group */
+    kill(pid, SIGKILL);     /* if it has not set its group yet */
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
 }
 
@@ -83,11 +83,11 @@ bool xen_probe_run(const char *path, const char *wanted, bool errors,
         return false;
     pid = fork();
     if (!pid)
-        child(path, fds[1], errors);
+        run_child(path, fds[1], errors);
     close(fds[1]);
-    said = pid > 0 && hear(fds[0], wanted, timeout_ms, buf, len);
+    said = pid > 0 && read_until(fds[0], wanted, timeout_ms, buf, len);
     close(fds[0]);
     if (pid > 0)
-        end(pid);
+        kill_child(pid);
     return said;
 }

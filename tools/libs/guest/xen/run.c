@@ -26,7 +26,7 @@ int xen_run_open(char err[XPC_ERR_LEN])
 
     if (mkdir(path, 0700) && errno != EEXIST)
         goto fail;
-    /* A symbolic link could lead elsewhere later. */
+    /* A symbolic link could be changed later. */
     fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno != ENOTDIR)
         goto fail;

@@ -11,10 +11,10 @@
 
 #include "xen/saver.h"
 
-/* Long enough for what is looked at; the rest of a longer line is not read. */
+/* Enough for the arguments that matter; longer lines are truncated. */
 #define CMDLINE_LEN 4096
 
-/* The arguments of a process, each with its NUL. Returns their length. */
+/* Reads the NUL-terminated arguments of a process. Returns their length. */
 static size_t read_cmdline(pid_t pid, char buf[CMDLINE_LEN])
 {
     char path[64];

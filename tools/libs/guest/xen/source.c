@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A Xen domain as a source: its pages by foreign mapping, its writes by
+ * A Xen domain as a source: pages through foreign mappings, writes through
  * log-dirty.
  *
- * Log-dirty has no owner in Xen. Who tracks holds the domain's lock, which
- * keeps our own migrations out. A stock one may begin all the same: it takes
- * log-dirty over (libxenguest switches it off and on again), and from then on
- * it must be neither cleaned nor switched off by us, since Xen would report no
- * error to the save and the pages would be lost. So a save of this domain is
- * looked for before we do either. If one shows up right afterwards, it may
- * have begun in between: it is made to fail, as nobody could tell whether its
- * copy is complete.
+ * Log-dirty has no owner in Xen. While tracking, this source holds the domain's
+ * lock, so that our own migrations are refused. A stock migration may begin
+ * nevertheless. It takes log-dirty over (libxenguest switches it off and on
+ * again), and we must then neither clean it nor switch it off: Xen would report
+ * no error to the save, and pages would be lost. So we look for a save of this
+ * domain before doing either. If we find one right afterwards, it may have
+ * begun in between. It is then made to fail, because nobody could tell whether
+ * its copy is complete.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +31,7 @@
 #include "xen/source.h"
 #include "xen/store.h"
 
-/* So many pfns are mapped in one call. */
+/* The highest number of pfns to map in one call. */
 #define MAP_BATCH 1024
 
 struct mapping {
@@ -45,18 +45,18 @@ struct xen_source {
     xc_interface *xch;
     xenforeignmemory_handle *fmem;
     uint32_t domid;
-    xen_domain_handle_t handle;     /* its UUID: is it still the same? */
-    /* The sample: mappings, and where each page taken is in them. */
+    xen_domain_handle_t handle;     /* its UUID, to notice another domain */
+    /* The sample: mappings, and the address of each page in them. */
     struct mapping *mapping;
     size_t nr_mappings;
     const void **page;
     size_t nr_pages;
     bool tracking, taken_over;
-    int lock;                       /* while tracking, else -1 */
+    int lock;                       /* held while tracking, else -1 */
     uint64_t last_count;
 };
 
-static struct xen_source *of(struct xpc_source *src)
+static struct xen_source *to_xen_source(struct xpc_source *src)
 {
     return (struct xen_source *)src;
 }
@@ -78,7 +78,7 @@ static int get_info(struct xen_source *s, xc_domaininfo_t *info)
 
 static int xen_check(struct xpc_source *src, struct xpc_source_state *state)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
     xc_domaininfo_t info;
 
     if (get_info(s, &info))
@@ -110,8 +110,8 @@ static int make_room(struct xen_source *s, size_t pages)
 }
 
 /*
- * Maps a batch. What can't be mapped is a hole: ballooned out, MMIO, or
- * nothing at all. (Most of a guest's pfns are: it has a hole under 4 GiB.)
+ * Maps a batch. A pfn that can't be mapped is a hole: ballooned out, MMIO, or
+ * unused. (Many pfns are: guests have a hole below 4 GiB.)
  */
 static int map_pages(struct xen_source *s, const uint64_t *pfn, size_t nr,
                      bool *hole)
@@ -149,7 +149,7 @@ static int xen_take(struct xpc_source *src, const uint64_t *pfn, size_t nr,
     while (nr) {
         size_t n = nr < MAP_BATCH ? nr : MAP_BATCH;
 
-        if (map_pages(of(src), pfn, n, hole))
+        if (map_pages(to_xen_source(src), pfn, n, hole))
             return -1;
         pfn += n;
         hole += n;
@@ -161,9 +161,9 @@ static int xen_take(struct xpc_source *src, const uint64_t *pfn, size_t nr,
 static int xen_look(struct xpc_source *src, const uint32_t *index, size_t nr,
                     const void **page)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
 
-    /* A mapping keeps its page, even one that the guest has given back. */
+    /* A mapping keeps its page, even if the guest gives it back. */
     for (size_t i = 0; i < nr; i++)
         page[i] = index[i] < s->nr_pages ? s->page[index[i]] : NULL;
     return 0;
@@ -171,7 +171,7 @@ static int xen_look(struct xpc_source *src, const uint32_t *index, size_t nr,
 
 static void xen_drop(struct xpc_source *src)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
 
     for (size_t i = 0; i < s->nr_mappings; i++)
         xenforeignmemory_unmap(s->fmem, s->mapping[i].addr,
@@ -185,8 +185,8 @@ static void xen_drop(struct xpc_source *src)
 
 /* ---- writes ---------------------------------------------------------- */
 
-/* Xen has one error for both. */
-static int not_logged(struct xen_source *s)
+/* Reports why Xen returned EINVAL, which has two possible reasons. */
+static int report_not_logged(struct xen_source *s)
 {
     struct xs_handle *xs = xs_open(0);
     bool pci = xs && xen_store_has_pci(xs, s->domid);
@@ -208,7 +208,7 @@ static int enable_log(struct xen_source *s)
     if (xc_shadow_control(s->xch, s->domid,
                           XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0)) {
         if (errno == EINVAL)
-            return not_logged(s);
+            return report_not_logged(s);
         return xpc_source_fail(src, errno, "the writes of domain %"PRIu32
                                " can't be logged (%s%s): use "
                                "--mode=page-sampling", s->domid,
@@ -221,7 +221,7 @@ static int enable_log(struct xen_source *s)
 
 static int xen_track(struct xpc_source *src)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
     char err[XPC_ERR_LEN];
 
     s->lock = xen_lock_take(s->domid, "a measurement by log-dirty", err);
@@ -242,7 +242,7 @@ static int xen_track(struct xpc_source *src)
     return -1;
 }
 
-static int lost_tracking(struct xen_source *s)
+static int report_taken_over(struct xen_source *s)
 {
     s->taken_over = true;
     return xpc_source_fail(&s->src, EBUSY, "a migration of domain %"PRIu32
@@ -251,12 +251,12 @@ static int lost_tracking(struct xen_source *s)
 }
 
 /*
- * Stats only: no bitmap and no pages, so that nothing is preempted half-way
- * and a save that has taken over does not find the log busy.
+ * Reads the counts only, without a bitmap or pages. Such a call is never
+ * preempted half-way, so a save that has taken over does not get EBUSY.
  */
 static int xen_count(struct xpc_source *src, uint64_t *pages_r)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
     xc_shadow_op_stats_t stats = { 0 };
 
     if (xc_logdirty_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_PEEK,
@@ -268,15 +268,15 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
         return xpc_source_fail(src, errno, "can't count the writes of domain "
                                "%"PRIu32": %s", s->domid, strerror(errno));
     }
-    /* Only a clean that is not ours makes the count fall. */
+    /* The count only decreases if somebody else cleans the log. */
     if (stats.dirty_count < s->last_count || xen_saver_find(s->domid))
-        return lost_tracking(s);
+        return report_taken_over(s);
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;
     return 0;
 }
 
-/* Calls fn for every run of ones. */
+/* Calls fn for every run of set bits. */
 static void report_runs(const unsigned long *bitmap, uint64_t nr,
                         xpc_run_fn *fn, void *opaque)
 {
@@ -303,7 +303,10 @@ static void report_runs(const unsigned long *bitmap, uint64_t nr,
         fn(opaque, start, nr - start);
 }
 
-/* After a clean or a switch: has a save begun meanwhile? Then it must fail. */
+/*
+ * After cleaning or switching: ends a save that may have begun meanwhile.
+ * Returns whether there was one.
+ */
 static bool stop_save(struct xen_source *s)
 {
     pid_t pid = xen_saver_find(s->domid);
@@ -316,7 +319,7 @@ static bool stop_save(struct xen_source *s)
 static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
                     void *opaque)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
     DECLARE_HYPERCALL_BUFFER(unsigned long, bitmap);
     uint64_t nr = src->nr_pfns;
     size_t pages = (nr / 8 + XC_PAGE_SIZE) / XC_PAGE_SIZE;
@@ -324,7 +327,7 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     long long r;
 
     if (xen_saver_find(s->domid))
-        return lost_tracking(s);
+        return report_taken_over(s);
     bitmap = xc_hypercall_buffer_alloc_pages(s->xch, bitmap, pages);
     if (!bitmap)
         return xpc_source_fail(src, ENOMEM, "out of memory for the bitmap of "
@@ -337,13 +340,13 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
         xpc_source_fail(src, errno, "can't read the writes of domain "
                         "%"PRIu32": %s", s->domid, strerror(errno));
     } else {
-        /* Xen says how many bits it knows; the rest is not written. */
+        /* Xen returns how many bits it wrote. */
         report_runs(bitmap, (uint64_t)r < nr ? (uint64_t)r : nr, fn, opaque);
         s->last_count = clean ? 0 : s->last_count;
     }
     xc_hypercall_buffer_free_pages(s->xch, bitmap, pages);
     if (clean && stop_save(s))
-        return lost_tracking(s);
+        return report_taken_over(s);
     return r < 0 ? -1 : 0;
 }
 
@@ -365,7 +368,7 @@ static int disable_log(struct xen_source *s)
 
 static int xen_untrack(struct xpc_source *src)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
     int r;
 
     if (!s->tracking)
@@ -381,7 +384,7 @@ static int xen_untrack(struct xpc_source *src)
 
 static void xen_close(struct xpc_source *src)
 {
-    struct xen_source *s = of(src);
+    struct xen_source *s = to_xen_source(src);
 
     xen_untrack(src);
     xen_drop(src);
@@ -422,7 +425,7 @@ static const struct xpc_source_ops xen_source_ops = {
     .close   = xen_close,
 };
 
-/* The libraries' own messages would stand beside our one line. */
+/* Suppresses the libraries' messages, as we report errors in one line. */
 static int open_handles(struct xen_source *s)
 {
     s->logger = (xentoollog_logger *)
@@ -436,7 +439,7 @@ static int open_handles(struct xen_source *s)
                            "dom0, and are you root?", strerror(errno));
 }
 
-static int look_at_domain(struct xen_source *s)
+static int read_domain_info(struct xen_source *s)
 {
     xc_domaininfo_t info;
     xen_pfn_t max;
@@ -469,7 +472,7 @@ struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
     s->src.id = s->domid = domid;
     s->lock = -1;
     snprintf(s->src.name, sizeof(s->src.name), "domain %"PRIu32, domid);
-    if (!open_handles(s) && !look_at_domain(s))
+    if (!open_handles(s) && !read_domain_info(s))
         return &s->src;
     saved = errno;
     memcpy(err, s->src.err, XPC_ERR_LEN);

@@ -6,9 +6,9 @@
 #include <xenprecopy/source.h>
 
 /*
- * Opens a domain, without touching it. Returns NULL with errno (ESRCH: there
- * is none) and one line in err. Every source has handles of its own, so
- * threads may use one each.
+ * Opens a domain, without affecting it. Returns a source that the caller must
+ * close, or NULL with errno (ESRCH: no such domain) and one line in err. Each
+ * source has its own handles, so different threads may use different sources.
  */
 struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN]);
 

@@ -8,10 +8,10 @@
 
 #include "xen/stock.h"
 
-/* Where the tools of a version are (Debian). */
+/* The path of a tool of a Xen version (Debian). */
 #define VERSIONED "%s/usr/lib/xen-%s/bin/%s"
 
-/* Where other distributions, and Xen's own makefiles, put them. */
+/* The folders of other distributions, and of Xen's own makefiles. */
 static const char *const places[] = {
     "/usr/sbin", "/usr/libexec/xen/bin", "/usr/lib/xen/bin",
     "/usr/local/sbin", "/usr/local/libexec/xen/bin",
@@ -31,7 +31,7 @@ static bool usable(const char *path)
     return !access(path, X_OK) && !xen_stock_is_self(path);
 }
 
-/* One number of the running Xen's version; -1: not known. */
+/* Reads one number of the running Xen's version; -1 if unknown. */
 static int read_number(const char *root, const char *name)
 {
     char path[PATH_MAX];
@@ -48,7 +48,7 @@ static int read_number(const char *root, const char *name)
     return number;
 }
 
-/* Whether the running Xen's version is known; else it is XEN_VERSION. */
+/* Writes the running Xen's version, or XEN_VERSION and returns false. */
 static bool find_version(const char *root, char *buf, size_t len)
 {
     int major = read_number(root, "major"), minor = read_number(root, "minor");

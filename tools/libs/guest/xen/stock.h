@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Where the stock tools of the running Xen are.
- */
+/* Finds the stock tools of the running Xen. */
 #ifndef XEN_STOCK_H
 #define XEN_STOCK_H
 
@@ -11,25 +9,25 @@
 /*
  * Finds a program of the stock tools, such as "xl" or "libxl-save-helper".
  *
- * Debian keeps the tools of each Xen version in a folder of their own, and
- * only those of the running version work, so that folder is looked in first;
- * then come the places of other distributions. The version that this was
- * built for counts only where the running one isn't known. The program that
- * calls is never found.
+ * Debian installs the tools of each Xen version in a folder of its own, and
+ * only those of the running version work. This folder is tried first, then the
+ * folders of other distributions. The version that this package was built for
+ * is used only if the running one is unknown. The calling program itself is
+ * skipped.
  *
- * root: prefix of every path looked at, "" outside tests. Returns 0 with the
- * path in buf, or -1 with errno ENOENT and in buf where it should have been.
+ * root is a prefix of all paths, "" outside tests. Returns 0 with the path in
+ * buf, or -1 with errno ENOENT and the expected path in buf.
  */
 int xen_stock_tool(const char *root, const char *name, char buf[PATH_MAX]);
 
 /*
- * The stock save helper: XEN_PRECOPY_STOCK_HELPER if it is set, else the one
- * that xen_stock_tool() finds. Returns 0 with its path in buf, or -1 with
- * errno if it can't be run.
+ * Finds the stock save helper: XEN_PRECOPY_STOCK_HELPER if set, else the one
+ * that xen_stock_tool() finds. Returns 0 with its path in buf, or -1 with errno
+ * if it can't be executed.
  */
 int xen_stock_helper(char buf[PATH_MAX]);
 
-/* Is path, followed through links, the program that calls? */
+/* Is path, after following links, the calling program? */
 bool xen_stock_is_self(const char *path);
 
 #endif

@@ -46,7 +46,7 @@ void xen_store_guest(struct xs_handle *xs, uint32_t domid,
                      struct xpc_guest *guest)
 {
     char *type = read_path(xs, "/libxl/%"PRIu32"/type", domid);
-    /* Of a PV or PVH guest with a backend in QEMU. */
+    /* Exists for a PV or PVH guest with a backend in QEMU. */
     char *qemu = read_path(xs, "/local/domain/0/device-model/%"PRIu32"/state",
                            domid);
 
@@ -108,7 +108,7 @@ int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
     return rc;
 }
 
-/* The iterations kept, in their order, behind what report has already. */
+/* Reads the iterations kept in xenstore into the report, in order. */
 static int read_iterations(struct xs_handle *xs, uint32_t domid,
                            struct xpc_report *report, char err[XPC_ERR_LEN])
 {
@@ -148,7 +148,7 @@ bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid)
     unsigned int nr = 0;
     char **names;
 
-    /* libxl's; it goes with the last of the devices. */
+    /* libxl removes it with the last device. */
     snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/pci", domid);
     names = xs_directory(xs, XBT_NULL, path, &nr);
     free(names);
@@ -166,8 +166,8 @@ static void remove_if_empty(struct xs_handle *xs, const char *path)
 }
 
 /*
- * Writing creates the directories that a path lacks: for a domain that has
- * ended meanwhile, one that nobody else would remove.
+ * A write creates missing directories. If the domain has ended meanwhile,
+ * nobody else would remove its directory.
  */
 static void remove_empty_domain(struct xs_handle *xs, uint32_t domid)
 {
@@ -274,8 +274,8 @@ int xen_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
 }
 
 /*
- * A toolstack that was killed leaves its own behind. Those of others that are
- * alive stay: their save helpers have yet to read them.
+ * A toolstack that was killed leaves its node behind. Nodes of other processes
+ * that are alive are kept, because their save helpers have to read them.
  */
 int xen_store_forget_once(struct xs_handle *xs, uint32_t domid)
 {

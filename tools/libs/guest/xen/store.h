@@ -1,42 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the toolstack and the plug-in tell each other, through xenstore. All
- * of it is under /libxl/<domid>, where only the toolstack may write: a guest
- * can neither see nor change it.
+ * Communication between the toolstack and the plug-in through xenstore. All
+ * nodes are under /libxl/<domid>, where only the toolstack may write: a guest
+ * can neither see nor change them. Objects are JSON, one value per node.
  *
  *   /libxl/<domid>/precopy/params         an administrator's parameters for
- *                                         every migration of the domain: one
- *                                         JSON value. Not there: stock's
- *                                         decisions. Nothing here writes it
+ *                                         all migrations of the domain. If
+ *                                         missing, stock's decisions. Never
+ *                                         written by this package
  *                         /once/<pid>     in place of params, for the one save
- *                                         that the toolstack of that pid is
+ *                                         that the toolstack with this pid is
  *                                         about to start; "": none. The save
- *                                         helper removes it when it has read
- *                                         it
- *                         /current        the parameters of the migration
- *                                         under way. A change counts from its
- *                                         next decision on
- *                         /active         a migration with a policy is under
- *                                         way, by these parameters: one JSON
- *                                         value. A helper that was killed
- *                                         leaves it behind: see its pid
- *                         /progress       the last iteration: one JSON value
+ *                                         helper removes it after reading it
+ *                         /current        the parameters of the running
+ *                                         migration. A change takes effect at
+ *                                         the next decision
+ *                         /active         a migration with a policy is
+ *                                         running, with these parameters. A
+ *                                         helper that was killed leaves it
+ *                                         behind: check its pid
+ *                         /progress       the last iteration
  *                         /iteration/<n>  each iteration (the last
  *                                         XEN_STORE_ITERATIONS are kept)
  *                         /refused        why the last change of current was
- *                                         refused: a line of text. The next
- *                                         good change removes it
+ *                                         refused: a line of text. Removed by
+ *                                         the next valid change
  *                         /report         the report without its iterations
  *                         /cancel         written by a user: stop precopy
- *                         /overdue        the guest does not suspend, the
- *                                         toolstack is to abort: with strict,
+ *                         /overdue        the guest does not suspend and the
+ *                                         toolstack must abort: with strict,
  *                                         or "paused"
- *                         /dm-log         the log of the device model is on,
- *                                         see xen/dm_log.h
+ *                         /dm-log         the device model's log is on, see
+ *                                         xen/dm_log.h
  *                         /taking-back    written by xl: the migration has
- *                                         failed, and the process of this
- *                                         number waits for the guest to
- *                                         suspend, to resume it
+ *                                         failed, and the process with this
+ *                                         pid waits for the guest to suspend,
+ *                                         to resume it
  *
  * A value in xenstore is at most 4 KiB.
  */
@@ -61,67 +60,74 @@ const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,
                            const char *leaf);
 
 /*
- * What libxl's part of xenstore, where no guest can write, tells of a guest.
- * What it doesn't tell is unknown.
+ * Reads the properties of a guest from libxl's part of xenstore, where no guest
+ * can write. Properties that are not there are unknown.
  */
 void xen_store_guest(struct xs_handle *xs, uint32_t domid,
                      struct xpc_guest *guest_r);
 
 /*
- * Writes obj as one line of JSON to a leaf. Returns 0, or -1 with errno
- * (E2BIG: over what xenstore takes).
+ * Writes obj as one line of JSON to a leaf. Returns 0, or -1 with errno (E2BIG:
+ * larger than XEN_STORE_VALUE_MAX).
  */
 int xen_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
                     const struct xpc_type *type, const void *obj);
 
 /*
- * Reads a leaf into obj. Returns 0, or -1 with errno ENOENT when the leaf is
- * not there, else with one line in err.
+ * Reads a leaf into obj. Returns 0, or -1 with errno (ENOENT: there is no such
+ * leaf) and one line in err.
  */
 int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
                    const struct xpc_type *type, void *obj,
                    char err[XPC_ERR_LEN]);
 
-/* Reads the report with its iterations. Returns as xen_store_read() does. */
+/* Reads the report with its iterations. Returns like xen_store_read(). */
 int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN]);
 
 /*
- * Has the domain a PCI device passed through to it? Then Xen refuses to log
- * its writes, with EINVAL, as it does where they are logged already.
+ * Does the domain have a PCI device passed through? Xen then refuses log-dirty
+ * with EINVAL, as it does if log-dirty is on already.
  */
 bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid);
 
-/* Removes a leaf, or with NULL all of them. A missing one is no error. */
+/*
+ * Removes a leaf, or all if leaf is NULL. A missing one is no error. Returns 0,
+ * or -1 with errno.
+ */
 int xen_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
 
 /*
- * Removes what the plug-in has told of a migration: all but the parameters,
- * active, which says that there is one, and cancel, which is a user's word to
- * it. Returns 0, or -1 when something could not be removed.
+ * Removes what the plug-in has published about a migration: everything except
+ * the parameters, active and cancel. Returns 0, or -1 if something could not be
+ * removed.
  */
 int xen_store_forget(struct xs_handle *xs, uint32_t domid);
 
 /*
- * The parameters for the next save that this process starts (NULL: none,
- * stock's decisions). Returns as xen_store_write() does.
+ * Writes the parameters for the next save that this process starts (NULL: none,
+ * stock's decisions). Returns like xen_store_write().
  */
 int xen_store_write_once(struct xs_handle *xs, uint32_t domid,
                          const struct xpc_params *params);
 
 /*
- * Reads and removes what the process has written by the above. Returns 1 with
- * the parameters in *params_r, 0 when there are to be none, or -1 with errno,
- * ENOENT when it has written nothing, and one line in err.
+ * Reads and removes what process pid has written with xen_store_write_once().
+ * Returns 1 with the parameters in *params_r, 0 if it has written that there
+ * are none, or -1 with errno (ENOENT: it has written nothing) and one line in
+ * err.
  */
 int xen_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
                         struct xpc_params *params_r, char err[XPC_ERR_LEN]);
 
-/* Removes what this process has written by it, and those that are no more. */
+/*
+ * Removes what this process and processes that have ended have written with
+ * xen_store_write_once(). Returns 0, or -1 if something could not be removed.
+ */
 int xen_store_forget_once(struct xs_handle *xs, uint32_t domid);
 
 /*
- * Removes all that a migration leaves, but params. Returns 0, or -1 when
+ * Removes everything of a migration except params. Returns 0, or -1 if
  * something could not be removed.
  */
 int xen_store_clear(struct xs_handle *xs, uint32_t domid);

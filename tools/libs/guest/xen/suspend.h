@@ -7,25 +7,24 @@
 
 #include <xenstore.h>
 
-/* Where a toolstack asks a guest to suspend, and the guest acknowledges it. */
+/* The xenstore node for requests to suspend and their acknowledgement. */
 #define XEN_SUSPEND_PATH_LEN 64
 const char *xen_suspend_path(char buf[XEN_SUSPEND_PATH_LEN], uint32_t domid);
 
-/* Is there a request to suspend that the guest has not acknowledged? */
+/* Is there a request that the guest has not acknowledged? */
 bool xen_suspend_pending(struct xs_handle *xs, uint32_t domid);
 
 /*
- * Withdraws a request to suspend, in a transaction. Linux reads and clears it
- * in one, too, so a guest that has not acknowledged it by then never will.
- * Returns 1 when it is withdrawn, 0 when there was none to withdraw (it was
+ * Withdraws a request to suspend, in a transaction. Linux also reads and clears
+ * it in a transaction, so a guest that has not acknowledged it by then never
+ * will. Returns 1 if it was withdrawn, 0 if there was none (it was
  * acknowledged, or never made), or -1 with errno.
  */
 int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid);
 
 /*
- * Has the kernel of an HVM guest set up event delivery? One that has not is
- * suspended by a call to Xen, without a request. True when that can't be
- * known.
+ * Has the kernel of an HVM guest set up event delivery? If not, it is suspended
+ * by a hypercall, without a request. Returns true if unknown.
  */
 bool xen_has_callback(uint32_t domid);
 
