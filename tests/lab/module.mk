@@ -4,7 +4,7 @@
 # tests/lab/scenarios. tests/lab/README.md describes it.
 
 DEPS_TEST += apt binutils coreutils cpio diffutils dpkg findutils gzip jq kmod \
-	libc6-dev libxen-dev qemu-system-x86 sed tar util-linux xz-utils zstd
+	libc6-dev libxen-dev mmdebstrap qemu-system-x86 sed tar util-linux xz-utils zstd
 
 CHECKS += check-lab
 
@@ -32,12 +32,17 @@ lab-build: all $(LAB)/writer $(LAB)/domtool $(LAB)/gate $(LAB)/cleanlog.so
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 
+# XEN=4.20: on that Xen, in a root of the Debian release that has it.
 ## make lab SCENARIO=name  run lab scenarios (names or paths), results as JSON
 .PHONY: lab
 lab:
 	@test -n "$(SCENARIO)" || { echo "make lab SCENARIO=name; make lab-list names them" >&2; exit 2; }
+ifneq ($(filter-out $(XEN_VERSION),$(XEN)),)
+	@tests/lab/release $(XEN) $(LAB)/roots lab SCENARIO="$(SCENARIO)"
+else
 	@$(MAKE) --no-print-directory lab-build >&2
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run $(SCENARIO)
+endif
 
 ## make lab-list           the lab's scenarios
 .PHONY: lab-list
