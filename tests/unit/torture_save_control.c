@@ -227,6 +227,7 @@ static void assert_cancelled(const struct xpc_report *r)
 
 static int script_cancel_at_the_end(void)
 {
+    fake_clock_stop();
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     fake_set(DIR "cancel", "");
     assert_int_equal(iterate(1), XGS_POLICY_ABORT);
