@@ -115,13 +115,13 @@ static void append(struct line *l, const void *p, size_t len)
 static void make_packed(struct line *l, const struct spec *s, const uint8_t *p,
                         size_t len)
 {
-    static struct channel_squeeze *squeeze[CHANNEL_CODECS];
+    static struct channel_compressor *compressor[CHANNEL_CODECS];
     static struct channel_frame f;
-    struct channel_squeeze **q = &squeeze[s->codec % CHANNEL_CODECS];
+    struct channel_compressor **q = &compressor[s->codec % CHANNEL_CODECS];
     struct iovec iov[2];
 
     if (!*q)
-        *q = channel_squeeze_open(s->codec % CHANNEL_CODECS, 1);
+        *q = channel_compressor_open(s->codec % CHANNEL_CODECS, 1);
     if (!f.raw)
         channel_frame_init(&f, true);
     channel_frame_make(&f, s->kind, s->sequence, p, len, s->nr_runs, *q, token,

@@ -43,7 +43,7 @@ static uint8_t data[CHANNEL_FRAME_MAX];
 
 static void make(int codec, int level, int kind, uint64_t sequence, size_t len)
 {
-    struct channel_squeeze *s = channel_squeeze_open(codec, level);
+    struct channel_compressor *s = channel_compressor_open(codec, level);
     struct channel_frame f;
     struct iovec iov[2];
 
@@ -52,7 +52,7 @@ static void make(int codec, int level, int kind, uint64_t sequence, size_t len)
     channel_frame_make(&f, kind, sequence, data, len, 0, s, token, iov);
     put_wire(iov);
     channel_frame_dispose(&f);
-    channel_squeeze_close(s);
+    channel_compressor_close(s);
 }
 
 /* Text-like: it compresses. */
@@ -259,7 +259,7 @@ static void walk(const struct channel_frame *f, int at_once)
 static void make_runs(int codec, const struct channel_run *run,
                       unsigned int nr, size_t data_len)
 {
-    struct channel_squeeze *s = channel_squeeze_open(codec, 1);
+    struct channel_compressor *s = channel_compressor_open(codec, 1);
     static uint8_t bytes[CHANNEL_FRAME_MAX];
     size_t runs_len = nr * CHANNEL_RUN_SIZE;
     struct channel_frame f;
@@ -273,7 +273,7 @@ static void make_runs(int codec, const struct channel_run *run,
                        token, iov);
     put_wire(iov);
     channel_frame_dispose(&f);
-    channel_squeeze_close(s);
+    channel_compressor_close(s);
 }
 
 static void torture_channel_frame_runs_are_written_in_full(void **state)

@@ -7,15 +7,15 @@
 
 #include "channels/codec.h"
 
-struct channel_squeeze {
+struct channel_compressor {
     int codec, level;
     void *state;                /* lz4's, or zstd's context */
 };
 
-/* Below it, the fast compressor. */
+/* Lower levels use the fast compressor. */
 #define LZ4_HC_FROM 3
 
-static void *open_state(const struct channel_squeeze *s)
+static void *open_state(const struct channel_compressor *s)
 {
     if (s->codec == CHANNEL_ZSTD)
         return ZSTD_createCCtx();
@@ -23,9 +23,9 @@ static void *open_state(const struct channel_squeeze *s)
                                            LZ4_sizeofStateHC());
 }
 
-struct channel_squeeze *channel_squeeze_open(int codec, int level)
+struct channel_compressor *channel_compressor_open(int codec, int level)
 {
-    struct channel_squeeze *s = calloc(1, sizeof(*s));
+    struct channel_compressor *s = calloc(1, sizeof(*s));
 
     if (!s)
         return NULL;
@@ -40,7 +40,7 @@ struct channel_squeeze *channel_squeeze_open(int codec, int level)
     return NULL;
 }
 
-void channel_squeeze_close(struct channel_squeeze *s)
+void channel_compressor_close(struct channel_compressor *s)
 {
     if (!s)
         return;
@@ -51,13 +51,13 @@ void channel_squeeze_close(struct channel_squeeze *s)
     free(s);
 }
 
-int channel_squeeze_codec(const struct channel_squeeze *s)
+int channel_compressor_codec(const struct channel_compressor *s)
 {
     return s->codec;
 }
 
-size_t channel_squeeze(struct channel_squeeze *s, const void *from, size_t len,
-                       void *to, size_t room)
+size_t channel_compress(struct channel_compressor *s, const void *from,
+                        size_t len, void *to, size_t room)
 {
     size_t n;
     int r;
@@ -77,8 +77,8 @@ size_t channel_squeeze(struct channel_squeeze *s, const void *from, size_t len,
     }
 }
 
-bool channel_unsqueeze(int codec, const void *from, size_t len, void *to,
-                       size_t room)
+bool channel_decompress(int codec, const void *from, size_t len, void *to,
+                        size_t room)
 {
     switch (codec) {
     case CHANNEL_ZSTD:

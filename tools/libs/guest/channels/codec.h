@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Compression of what a frame carries, each frame for itself.
- */
+/* Compression of frames, each independent of the others. */
 #ifndef CHANNELS_CODEC_H
 #define CHANNELS_CODEC_H
 
@@ -9,23 +7,27 @@
 
 #include "channels/wire.h"
 
-/* One way, for one thread: what it needs is kept from frame to frame. */
-struct channel_squeeze;
+/* A compressor with its buffers, to be used by one thread. */
+struct channel_compressor;
 
 /*
- * codec: enum channel_codec. The level is the library's; for lz4 up to 2 is
- * the fast one. NULL: out of memory.
+ * codec is an enum channel_codec, level that of the library. For lz4, levels up
+ * to 2 select the fast compressor. Returns NULL if out of memory.
  */
-struct channel_squeeze *channel_squeeze_open(int codec, int level);
-void channel_squeeze_close(struct channel_squeeze *s);  /* NULL is allowed */
-int channel_squeeze_codec(const struct channel_squeeze *s);
+struct channel_compressor *channel_compressor_open(int codec, int level);
+/* s may be NULL. */
+void channel_compressor_close(struct channel_compressor *s);
+int channel_compressor_codec(const struct channel_compressor *s);
 
-/* Up to room bytes. Returns how many, 0 when it does not fit in there. */
-size_t channel_squeeze(struct channel_squeeze *s, const void *from, size_t len,
-                       void *to, size_t room);
+/* Compresses into at most room bytes. Returns how many, 0 if too many. */
+size_t channel_compress(struct channel_compressor *s, const void *from,
+                        size_t len, void *to, size_t room);
 
-/* Are these len bytes, compressed, exactly room? Then they are in to. */
-bool channel_unsqueeze(int codec, const void *from, size_t len, void *to,
-                       size_t room);
+/*
+ * Decompresses len bytes, which must yield exactly room bytes. Returns whether
+ * they did.
+ */
+bool channel_decompress(int codec, const void *from, size_t len, void *to,
+                        size_t room);
 
 #endif

@@ -21,17 +21,17 @@ void channel_frame_dispose(struct channel_frame *f)
 
 void channel_frame_make(struct channel_frame *f, int kind, uint64_t sequence,
                         const void *data, size_t len, unsigned int nr_runs,
-                        struct channel_squeeze *s, const uint8_t *token,
+                        struct channel_compressor *s, const uint8_t *token,
                         struct iovec iov_r[2])
 {
-    /* Only what is shorter is worth it. */
+    /* Only use the compressed form if it is shorter. */
     size_t n = s && f->wire && len > 1 ?
-               channel_squeeze(s, data, len, f->wire, len - 1) : 0;
+               channel_compress(s, data, len, f->wire, len - 1) : 0;
 
     f->head = (struct channel_head){
         .kind = kind, .sequence = sequence, .nr_runs = nr_runs, .raw_len = len,
         .wire_len = n ? n : len,
-        .codec = n ? channel_squeeze_codec(s) : CHANNEL_PLAIN,
+        .codec = n ? channel_compressor_codec(s) : CHANNEL_PLAIN,
     };
     f->data = n ? f->wire : data;
     channel_head_put(f->bytes, &f->head, token, f->data);
@@ -44,12 +44,12 @@ static const char *unpack(struct channel_frame *f)
     f->data = f->raw;
     if (f->head.codec == CHANNEL_PLAIN)
         return NULL;
-    return channel_unsqueeze(f->head.codec, f->wire, f->head.wire_len, f->raw,
-                             f->head.raw_len) ? NULL :
+    return channel_decompress(f->head.codec, f->wire, f->head.wire_len, f->raw,
+                              f->head.raw_len) ? NULL :
            "does not unpack to what it is to carry";
 }
 
-/* f->data holds all of the frame: what are runs, what is data? */
+/* Splits f->data into the runs and the data. Returns a fault, or NULL. */
 static const char *take_runs(struct channel_frame *f)
 {
     size_t runs_len = f->head.nr_runs * CHANNEL_RUN_SIZE;
@@ -122,9 +122,12 @@ int channel_frame_walk(const struct channel_frame *f, struct channel_walk *w,
     return n;
 }
 
-/* ---- in which order ------------------------------------------------------ */
+/* ---- order --------------------------------------------------------------- */
 
-/* Every channel holds one, and none is the next: it will never come. */
+/*
+ * Does every channel hold a frame, none of which is the next? The next one can
+ * then never arrive.
+ */
 static bool is_missing(const struct channel_order *o)
 {
     for (unsigned int i = 0; i < o->nr; i++) {
@@ -144,9 +147,9 @@ static bool is_held_elsewhere(const struct channel_order *o,
     return false;
 }
 
-/* What may come after the end of the stream. */
-static bool is_late(const struct channel_order *o, unsigned int channel,
-                    const struct channel_head *h)
+/* Is this frame not allowed now, before or after the end of the stream? */
+static bool is_misplaced(const struct channel_order *o, unsigned int channel,
+                         const struct channel_head *h)
 {
     if (!o->ended)
         return h->kind == CHANNEL_GO;
@@ -161,7 +164,7 @@ const char *channel_order_take(struct channel_order *o, unsigned int channel,
         return "has come before";
     if (o->of[channel].any && h->sequence <= o->of[channel].last)
         return "is out of order";
-    if (is_late(o, channel, h))
+    if (is_misplaced(o, channel, h))
         return "is not what may come now";
     o->of[channel].any = o->of[channel].held = true;
     o->of[channel].last = h->sequence;

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The toolstack opens the channels, and its part of the stream comes first and
- * last. In between it lends them to the save helper, which inherits their
- * descriptors: who has the turn is said over a socket (SOCK_SEQPACKET), one of
- * these at a time.
+ * Handing the channels over between the toolstack and the save helper. The
+ * toolstack opens the channels, and writes the first and the last part of the
+ * stream. In between it lends them to the save helper, which inherits their
+ * descriptors. These messages are exchanged over a socket (SOCK_SEQPACKET):
  *
- *   helper:     CHANNEL_ASK          all that was written before it was
- *   toolstack:  CHANNEL_LEND         started has left
- *   helper:     CHANNEL_BACK         all of its own has
+ *   helper:     CHANNEL_ASK     asks for the channels
+ *   toolstack:  CHANNEL_LEND    everything that it wrote before was sent
+ *   helper:     CHANNEL_BACK    everything that the helper wrote was sent
  *
- * A helper that does not know of it writes to its stream, as ever.
+ * A helper without support for this writes to its stream as usual.
  */
 #ifndef CHANNELS_HANDOVER_H
 #define CHANNELS_HANDOVER_H
 
 #include "channels/wire.h"
 
-/* The helper's end of the socket, and the channels: "7,8,9,10". */
+/*
+ * Environment variable: the helper's descriptor of the socket, and those of the
+ * channels, "7,8,9,10".
+ */
 #define CHANNEL_HANDOVER_ENV "XEN_PRECOPY_CHANNELS"
 
 enum {
@@ -31,7 +34,7 @@ struct channel_handover {
     uint8_t token[CHANNEL_TOKEN];   /* with CHANNEL_LEND */
 };
 
-/* The value of CHANNEL_HANDOVER_ENV, or NULL: no channels are handed over. */
+/* The value of CHANNEL_HANDOVER_ENV; NULL if there are no channels. */
 const char *channel_handover_env(void);
 
 #endif

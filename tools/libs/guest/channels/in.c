@@ -14,7 +14,7 @@
 #include "channels/frame.h"
 #include "channels/in.h"
 
-/* Of a frame, in a call. */
+/* Elements of a frame to write in one call. */
 #define PIECES_AT_ONCE 64
 
 struct channel {
@@ -33,17 +33,18 @@ struct channel_in {
     pthread_mutex_t lock;
     struct channel_order order;
     bool stop;
-    bool writing;               /* somebody does, without the lock */
-    char error[160];            /* "" : none */
-    unsigned int nr;            /* whose threads run */
+    bool writing;               /* a thread writes, without the lock */
+    char error[160];            /* "": none */
+    unsigned int nr;            /* channels with a thread */
     struct channel channel[CHANNELS_MAX];
 };
 
-/* ---- in the end --------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 /*
- * With the lock held. Not under the hands of who writes. Who waits for both is
- * to know of it before the reader's answer to that end.
+ * Called with the lock held. Does not close the descriptor while a thread is
+ * writing to it. Signals done_fd first, so that whoever waits for both sees it
+ * before the reader of out_fd reacts.
  */
 static void close_out(struct channel_in *in)
 {
@@ -54,7 +55,7 @@ static void close_out(struct channel_in *in)
     in->out_fd = -1;
 }
 
-/* With the lock held. Nobody goes on. */
+/* Called with the lock held. Stops all threads. */
 static void stop(struct channel_in *in)
 {
     if (in->stop)
@@ -66,7 +67,7 @@ static void stop(struct channel_in *in)
         pthread_cond_signal(&in->channel[i].turn);
 }
 
-/* With the lock held. The first error counts. Returns -1. */
+/* Called with the lock held. Keeps the first error and stops. Returns -1. */
 static int fail(struct channel *c, const char *why)
 {
     struct channel_in *in = c->in;
@@ -88,7 +89,7 @@ static int fail_frame(struct channel *c, const char *why)
 
 /* ---- reading and writing ------------------------------------------------- */
 
-/* 0: it is ready. -1: stop. */
+/* Blocks until fd is ready. Returns 0, or -1 to stop. */
 static int wait_ready(struct channel_in *in, int fd, short events)
 {
     struct pollfd fds[2] = {
@@ -142,7 +143,10 @@ static int write_pieces(struct channel_in *in, struct iovec *iov, int nr)
     return 0;
 }
 
-/* Zero pages in full: what arrives does not depend on the target's memory. */
+/*
+ * Writes zero pages in full: the guest must not depend on what the target's
+ * memory held before.
+ */
 static int write_frame(struct channel_in *in, const struct channel_frame *f)
 {
     struct channel_walk walk = { 0 };
@@ -156,9 +160,12 @@ static int write_frame(struct channel_in *in, const struct channel_frame *f)
     return 0;
 }
 
-/* ---- one frame after the other ------------------------------------------- */
+/* ---- frames in order ----------------------------------------------------- */
 
-/* With the lock held, which is given up meanwhile. 0, or -1. */
+/*
+ * Blocks until the frame is the next one. Called with the lock held, which is
+ * released while waiting. Returns 0, or -1 to stop.
+ */
 static int wait_turn(struct channel *c)
 {
     struct channel_in *in = c->in;
@@ -183,7 +190,10 @@ static void wake_next(struct channel_in *in)
     }
 }
 
-/* With the lock held. 0: go on with the next; -1: no more over this one. */
+/*
+ * Writes the frame when it is the next one. Called with the lock held. Returns
+ * 0, or -1 to read no more from this channel.
+ */
 static int deliver(struct channel *c)
 {
     struct channel_in *in = c->in;
@@ -191,7 +201,7 @@ static int deliver(struct channel *c)
 
     if (wait_turn(c))
         return -1;
-    /* Nobody else writes: it is our turn. */
+    /* No other thread writes: this frame is the next one. */
     in->writing = true;
     pthread_mutex_unlock(&in->lock);
     r = write_frame(in, &c->frame);
@@ -205,8 +215,11 @@ static int deliver(struct channel *c)
     return 0;
 }
 
-/* After the end, only the first one had anything left to say. */
-static void hung_up(struct channel *c)
+/*
+ * A channel was closed. After the end of the stream, only the first one could
+ * still send anything.
+ */
+static void handle_close(struct channel *c)
 {
     if (!c->in->order.ended)
         fail(c, "it was closed in the middle of the stream");
@@ -227,7 +240,7 @@ static void *receive(void *arg)
         r = channel_frame_read(&c->frame, in->token, read_some, c, &why);
         pthread_mutex_lock(&in->lock);
         if (r > 0)
-            hung_up(c);
+            handle_close(c);
         else
             r = r ? fail_frame(c, why) : deliver(c);
     }
@@ -235,7 +248,7 @@ static void *receive(void *arg)
     return NULL;
 }
 
-/* ---- its life ------------------------------------------------------------ */
+/* ---- start and stop ------------------------------------------------------ */
 
 static void free_all(struct channel_in *in)
 {
@@ -251,7 +264,7 @@ static void free_all(struct channel_in *in)
     free(in);
 }
 
-/* All of them, before the first thread looks at any. */
+/* Initialises all channels, before any thread is started. */
 static bool init_channels(struct channel_in *in, const int *fds,
                           unsigned int nr, bool compressed)
 {
@@ -268,7 +281,7 @@ static bool init_channels(struct channel_in *in, const int *fds,
     return ok;
 }
 
-static int run(struct channel_in *in)
+static int start_threads(struct channel_in *in)
 {
     int r = 0;
 
@@ -301,7 +314,7 @@ struct channel_in *channel_in_start(const int *fds, unsigned int nr,
         errno = ENOMEM;
         return NULL;
     }
-    r = run(in);
+    r = start_threads(in);
     if (!r)
         return in;
     channel_in_stop(in);
@@ -314,7 +327,7 @@ int channel_in_done_fd(const struct channel_in *in)
     return in->done_fd;
 }
 
-/* It is written once. */
+/* The text is written once, so it can be read without the lock. */
 const char *channel_in_error(struct channel_in *in)
 {
     bool any;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The receiving end: a thread a channel reads frames, and writes what they
- * carry when it is their turn, zero pages in full. Each holds one frame at
- * most, and zeros take no memory.
+ * The receiving end. One thread per channel reads frames and writes their
+ * contents in order, with zero pages in full. Each thread holds at most one
+ * frame, and zeros take no memory.
  */
 #ifndef CHANNELS_IN_H
 #define CHANNELS_IN_H
@@ -14,21 +14,22 @@
 struct channel_in;
 
 /*
- * From fds[0] to fds[nr - 1], to out_fd, which becomes non-blocking and is
- * closed when all has come, or when something is wrong. compressed: frames may
- * be. NULL with errno. fds are the caller's.
+ * Starts receiving from fds[0] to fds[nr - 1], which remain the caller's, and
+ * writing to out_fd. out_fd becomes non-blocking and is closed at the end of
+ * the stream or after an error. compressed: frames may be compressed. Returns
+ * NULL with errno on failure.
  */
 struct channel_in *channel_in_start(const int *fds, unsigned int nr,
                                     const uint8_t *token, bool compressed,
                                     int out_fd);
 
-/* Readable when out_fd is closed, and before its reader can know. */
+/* Becomes readable just before out_fd is closed. */
 int channel_in_done_fd(const struct channel_in *in);
 
-/* What was wrong: one line, or NULL; at its end, for good. */
+/* The error in one line, or NULL. Final once done_fd is readable. */
 const char *channel_in_error(struct channel_in *in);
 
-/* Stops if need be, and frees. NULL is allowed. */
+/* Stops the threads if necessary, and frees. in may be NULL. */
 void channel_in_stop(struct channel_in *in);
 
 #endif

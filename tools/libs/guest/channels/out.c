@@ -21,16 +21,16 @@
 
 #define RUNS_ROOM (CHANNEL_RUNS_MAX * CHANNEL_RUN_SIZE)
 
-/* A frame's worth of the stream. */
+/* The contents of a frame. */
 struct piece {
     struct piece *next;
     uint64_t sequence;
     size_t len;                     /* of its data */
     unsigned int nr_runs;
-    size_t zeros;                   /* that they stand for */
+    size_t zeros;                   /* sum of the runs */
     struct channel_run run[CHANNEL_RUNS_MAX];
-    struct channel_count count;     /* what leaves with it */
-    /* Its data is at RUNS_ROOM; the runs go in front of it. */
+    struct channel_count count;     /* sent with it */
+    /* The data begins at RUNS_ROOM; the runs are put before it. */
     uint8_t bytes[RUNS_ROOM + CHANNEL_FRAME_MAX];
 };
 
@@ -39,34 +39,35 @@ struct channel {
     int fd;
     pthread_t thread;
     struct channel_frame frame;
-    struct channel_squeeze *squeeze;
+    struct channel_compressor *compressor;
 };
 
 struct channel_out {
     uint8_t token[CHANNEL_TOKEN];
     pthread_mutex_t lock;
-    pthread_cond_t work;            /* for the threads */
-    pthread_cond_t news;            /* for the caller */
-    struct piece *pieces;           /* all of them */
+    pthread_cond_t work;            /* wakes the threads */
+    pthread_cond_t news;            /* wakes the caller */
+    struct piece *pieces;           /* all pieces */
     struct piece *free;
     struct piece *queue, **queue_end;
-    struct piece *filling;          /* NULL: none; the caller's */
+    struct piece *filling;          /* being filled by the caller, or NULL */
     struct channel_count marked, left;
     uint64_t wire_bytes, sequence;
-    unsigned int under_way;         /* queued, or leaving */
-    pthread_mutex_t paying;         /* who has it pays, and none other */
+    unsigned int under_way;         /* pieces queued or being sent */
+    pthread_mutex_t paying;         /* protects bucket; held while writing
+                                     * under a limit */
     struct rate_limiter bucket;
-    int error;                      /* errno; ECANCELED: broken off */
+    int error;                      /* errno; ECANCELED: stopped */
     bool quit;
-    int stop_fd;                    /* readable: nothing leaves any more */
-    unsigned int nr;                /* whose threads run */
+    int stop_fd;                    /* readable: send no more */
+    unsigned int nr;                /* channels with a thread */
     unsigned int nr_channels;
     struct channel channel[CHANNELS_MAX];
 };
 
-/* ---- a frame leaves ------------------------------------------------------ */
+/* ---- sending a frame ----------------------------------------------------- */
 
-/* With the lock held. The first error counts. */
+/* Called with the lock held. Keeps the first error and stops sending. */
 static void fail(struct channel_out *out, int errnoval)
 {
     if (out->error)
@@ -76,14 +77,17 @@ static void fail(struct channel_out *out, int errnoval)
     pthread_cond_signal(&out->news);
 }
 
-/* Waits for the channel, or for so long if that is not 0. -1: stop. */
+/*
+ * Blocks until the channel is writable, or for wait_ns if that is not 0.
+ * Returns 0, or -1 to stop.
+ */
 static int wait_ready(struct channel *c, uint64_t wait_ns)
 {
     struct pollfd fds[2] = {
         { .fd = c->out->stop_fd, .events = POLLIN },
         { .fd = wait_ns ? -1 : c->fd, .events = POLLOUT },
     };
-    /* Not for long, though: the rate may become another. */
+    /* 50 ms at most, as the limit may change. */
     int ms = wait_ns / XPC_MS < 50 ? wait_ns / XPC_MS + 1 : 50;
 
     if (poll(fds, 2, wait_ns ? ms : -1) < 0 && errno != EINTR)
@@ -91,7 +95,7 @@ static int wait_ready(struct channel *c, uint64_t wait_ns)
     return fds[0].revents ? -1 : 0;
 }
 
-/* The first len bytes of iov. Returns as writev() does. */
+/* Writes up to the first len bytes of iov. Returns like writev(). */
 static ssize_t write_some(int fd, const struct iovec *iov, int nr, size_t len)
 {
     struct iovec part[2];
@@ -107,13 +111,14 @@ static ssize_t write_some(int fd, const struct iovec *iov, int nr, size_t len)
 }
 
 /*
- * What leaves is paid for as it leaves, whichever the channel: what was paid
- * for before would leave above the rate when those that were held up go on.
- * Under a cap they write one after the other, which blocks none. Returns as
- * writev() does, or 0 and for how long to wait first.
+ * Token bucket for all channels: each write takes its length in tokens. Tokens
+ * are not taken in advance, because several channels that were held up could
+ * then exceed the rate when they continue. Under a limit, channels write one
+ * after the other; as the descriptors are non-blocking, none holds up another.
+ * Returns like writev(), or 0 with the time to wait first in *wait_r.
  */
-static ssize_t write_paid(struct channel *c, const struct iovec *iov, int nr,
-                          size_t len, uint64_t *wait_r)
+static ssize_t write_limited(struct channel *c, const struct iovec *iov, int nr,
+                             size_t len, uint64_t *wait_r)
 {
     struct channel_out *out = c->out;
     struct rate_limiter *b = &out->bucket;
@@ -137,7 +142,7 @@ static ssize_t write_paid(struct channel *c, const struct iovec *iov, int nr,
     return n;
 }
 
-/* Returns 0 or errno. */
+/* Writes both elements of iov completely. Returns 0 or an errno value. */
 static int write_all(struct channel *c, struct iovec *iov)
 {
     size_t len = iov[0].iov_len + iov[1].iov_len;
@@ -148,7 +153,7 @@ static int write_all(struct channel *c, struct iovec *iov)
     while (len) {
         if (wait_ready(c, wait))
             return ECANCELED;
-        n = write_paid(c, iov, nr, len, &wait);
+        n = write_limited(c, iov, nr, len, &wait);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return errno;
         if (n > 0) {
@@ -168,13 +173,13 @@ static int send_piece(struct channel *c, struct piece *p)
     for (unsigned int i = 0; i < p->nr_runs; i++)
         channel_run_put(from + i * CHANNEL_RUN_SIZE, &p->run[i]);
     channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, from,
-                       runs_len + p->len, p->nr_runs, c->squeeze,
+                       runs_len + p->len, p->nr_runs, c->compressor,
                        c->out->token, iov);
     return write_all(c, iov);
 }
 
-/* With the lock held. */
-static void has_left(struct channel *c, const struct piece *p)
+/* Called with the lock held. Counts a piece that was sent. */
+static void count_sent(struct channel *c, const struct piece *p)
 {
     struct channel_out *out = c->out;
 
@@ -185,7 +190,8 @@ static void has_left(struct channel *c, const struct piece *p)
     out->wire_bytes += CHANNEL_HEAD_SIZE + c->frame.head.wire_len;
 }
 
-static struct piece *take(struct channel_out *out)
+/* Called with the lock held. Removes the first piece of the queue. */
+static struct piece *take_piece(struct channel_out *out)
 {
     struct piece *p = out->queue;
 
@@ -208,14 +214,14 @@ static void *sender(void *arg)
             pthread_cond_wait(&out->work, &out->lock);
             continue;
         }
-        p = take(out);
+        p = take_piece(out);
         pthread_mutex_unlock(&out->lock);
         r = send_piece(c, p);
         pthread_mutex_lock(&out->lock);
         if (r)
             fail(out, r);
         else
-            has_left(c, p);
+            count_sent(c, p);
         p->next = out->free;
         out->free = p;
         out->under_way--;
@@ -225,10 +231,10 @@ static void *sender(void *arg)
     return NULL;
 }
 
-/* ---- what is put in ------------------------------------------------------ */
+/* ---- accepting data ------------------------------------------------------ */
 
-/* With the lock held. */
-static void dispatch(struct channel_out *out)
+/* Called with the lock held. Queues the piece that is being filled. */
+static void queue_piece(struct channel_out *out)
 {
     struct piece *p = out->filling;
 
@@ -251,7 +257,7 @@ static size_t room_for_data(const struct piece *p)
     return p ? CHANNEL_FRAME_MAX - p->len - p->nr_runs * CHANNEL_RUN_SIZE : 0;
 }
 
-/* Did zeros come last? Then more of them belong to the same run. */
+/* Do the contents end with zeros? More zeros then extend the same run. */
 static bool ends_with_run(const struct piece *p)
 {
     return p->nr_runs && p->run[p->nr_runs - 1].after == p->len;
@@ -266,14 +272,15 @@ static size_t room_for_zeros(const struct piece *p)
 }
 
 /*
- * A full piece has stayed until now, for what channel_out_mark() adds. Returns
- * the next one, or NULL with errno: 0 if there is none for now.
+ * Queues the current piece and returns a new one, or NULL with errno, which is
+ * 0 if none is free at the moment. A full piece is not queued before, because
+ * channel_out_mark() may still add to its counts.
  */
 static struct piece *next_piece(struct channel_out *out)
 {
     pthread_mutex_lock(&out->lock);
     if (out->filling)
-        dispatch(out);
+        queue_piece(out);
     if (out->free && !out->error) {
         out->filling = out->free;
         out->free = out->free->next;
@@ -341,7 +348,7 @@ void channel_out_flush(struct channel_out *out)
 {
     pthread_mutex_lock(&out->lock);
     if (!is_empty(out->filling))
-        dispatch(out);
+        queue_piece(out);
     pthread_mutex_unlock(&out->lock);
 }
 
@@ -367,10 +374,11 @@ bool channel_out_busy(struct channel_out *out)
 }
 
 /*
- * One that died with nothing to write would not be noticed, and what it took
- * before may be what the others are held up for.
+ * Fails if a channel is closed. A channel that was closed while it has nothing
+ * to write would go unnoticed, although the receiver may be waiting for a frame
+ * that was lost with it.
  */
-static void look_for_dead(struct channel_out *out)
+static void check_channels(struct channel_out *out)
 {
     struct pollfd fds[CHANNELS_MAX];
 
@@ -396,7 +404,7 @@ void channel_out_wait(struct channel_out *out, uint64_t until_ns)
     stalls = before && out->under_way == before;
     pthread_mutex_unlock(&out->lock);
     if (stalls)
-        look_for_dead(out);
+        check_channels(out);
 }
 
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
@@ -427,13 +435,13 @@ uint64_t channel_out_sequence(const struct channel_out *out)
     return out->sequence;
 }
 
-/* ---- its life ------------------------------------------------------------ */
+/* ---- start and stop ------------------------------------------------------ */
 
 static void free_all(struct channel_out *out)
 {
     for (unsigned int i = 0; i < out->nr_channels; i++) {
         channel_frame_dispose(&out->channel[i].frame);
-        channel_squeeze_close(out->channel[i].squeeze);
+        channel_compressor_close(out->channel[i].compressor);
     }
     pthread_cond_destroy(&out->work);
     pthread_cond_destroy(&out->news);
@@ -453,9 +461,9 @@ static bool init_channel(struct channel_out *out, int fd,
 
     *c = (struct channel){
         .out = out, .fd = fd,
-        .squeeze = channel_squeeze_open(how->codec, how->level),
+        .compressor = channel_compressor_open(how->codec, how->level),
     };
-    return c->squeeze && channel_frame_init(&c->frame, how->codec) &&
+    return c->compressor && channel_frame_init(&c->frame, how->codec) &&
            !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The sending end: what is put in leaves in frames, a thread a channel, each
+ * The sending end. Data is sent in frames by one thread per channel, each
  * taking the next frame when it is free.
  *
- * What is put in is copied: its memory is the caller's again at once. So much
- * is on its way at most as three frames a channel hold. Everything here is for
- * one thread, and nothing blocks but channel_out_wait().
+ * Data is copied, so the caller can reuse its memory at once. At most three
+ * frames per channel are buffered. All functions must be called by the same
+ * thread, and only channel_out_wait() blocks.
  */
 #ifndef CHANNELS_OUT_H
 #define CHANNELS_OUT_H
@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <stdint.h>
 
-/* What of the stream has left, as the caller counts. */
+/* How much of the stream was sent, as counted by the caller. */
 struct channel_count {
     uint64_t bytes, pages, page_bytes, zero_pages;
 };
@@ -23,54 +23,60 @@ struct channel_count {
 struct channel_out;
 
 struct channel_out_how {
-    const int *fds;             /* they become non-blocking */
+    const int *fds;             /* the caller's; become non-blocking */
     unsigned int nr;
     const uint8_t *token;
     int codec, level;           /* enum channel_codec */
     uint64_t sequence;          /* of the first frame */
 };
 
-/* NULL with errno. */
+/* Returns NULL with errno on failure. */
 struct channel_out *channel_out_start(const struct channel_out_how *how);
-/* Breaks off what has not left. NULL is allowed. */
+/* Discards what was not sent, and frees. out may be NULL. */
 void channel_out_stop(struct channel_out *out);
 
 /*
- * Takes up to len bytes. Returns how many, 0 if there is no room, or -1 with
- * errno: it has failed, or was broken off.
+ * Accepts up to len bytes. Returns how many, 0 if there is no room, or -1 with
+ * errno if sending has failed (ECANCELED after channel_out_break()).
  */
 ssize_t channel_out_put(struct channel_out *out, const void *p, size_t len);
 
-/* The same of len zero bytes, which are sent as a run. */
+/* The same for len zero bytes, which are sent as a run. */
 ssize_t channel_out_put_zeros(struct channel_out *out, size_t len);
 
-/* With what was put in so far, so much was put in. */
+/*
+ * Sets the counts for everything accepted so far. They appear in
+ * channel_out_counts() when it was sent.
+ */
 void channel_out_mark(struct channel_out *out,
                       const struct channel_count *total);
 
-/* What was put in leaves, even if it does not fill a frame. */
+/* Sends what was accepted, even if it does not fill a frame. */
 void channel_out_flush(struct channel_out *out);
 
-/* Has all of it left? -1: it has failed. */
+/* Was everything sent? 1, 0, or -1 with errno if sending has failed. */
 int channel_out_left(struct channel_out *out);
 
-/* Is a whole frame still to be sent? */
+/* Is any frame queued or being sent? */
 bool channel_out_busy(struct channel_out *out);
 
-/* Waits for room, or for something to have left, but not beyond until_ns. */
+/*
+ * Blocks until a frame was sent, an error, or until_ns. Returns at once if no
+ * frame is queued or being sent.
+ */
 void channel_out_wait(struct channel_out *out, uint64_t until_ns);
 
-/* All channels together: so many bytes a second at most; 0: no limit. */
+/* Limits the rate of all channels together; 0: no limit. */
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s);
 
-/* From now on nothing leaves; within milliseconds, even what has begun to. */
+/* Stops sending within milliseconds, even in the middle of a frame. */
 void channel_out_break(struct channel_out *out);
 
-/* What has left, in whole frames, and the bytes that were written for it. */
+/* What was sent, in whole frames, and the bytes written for it. */
 void channel_out_counts(struct channel_out *out, struct channel_count *count_r,
                         uint64_t *wire_bytes_r);
 
-/* The number that the next frame would have. */
+/* The sequence number of the next frame. */
 uint64_t channel_out_sequence(const struct channel_out *out);
 
 #endif

@@ -100,7 +100,7 @@ bool channel_token_same(const uint8_t *a, const uint8_t *b)
     return !differ;
 }
 
-/* Magic, version, and the limits that are held to here. */
+/* Magic, version, and the limits of this receiver. */
 void channel_answer_put(uint8_t to[CHANNEL_ANSWER_SIZE])
 {
     memcpy(to, answer_magic, sizeof(answer_magic));
@@ -110,7 +110,7 @@ void channel_answer_put(uint8_t to[CHANNEL_ANSWER_SIZE])
     put32(to + 20, (1u << CHANNEL_CODECS) - 1);
 }
 
-/* A receiver of another build may have wider limits, not narrower ones. */
+/* A receiver of another build may have higher limits, but not lower ones. */
 bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE])
 {
     uint32_t codecs = (1u << CHANNEL_CODECS) - 1;
@@ -124,9 +124,9 @@ bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE])
 
 /* ---- a frame's head: magic, kind, codec, runs, sequence, lengths, check -- */
 
-#define CHECKED 24              /* of the head, in front of the check */
+#define CHECKED 24              /* length of the head before the checksum */
 
-static uint64_t check_of(const uint8_t *head, size_t len,
+static uint64_t checksum(const uint8_t *head, size_t len,
                          const uint8_t *token, const void *payload)
 {
     uint8_t seed[CHECKED + CHANNEL_TOKEN];
@@ -147,7 +147,7 @@ void channel_head_put(uint8_t to[CHANNEL_HEAD_SIZE], struct channel_head *h,
     put64(to + 8, h->sequence);
     put32(to + 16, h->raw_len);
     put32(to + 20, h->wire_len);
-    h->check = check_of(to, h->wire_len, token, payload);
+    h->check = checksum(to, h->wire_len, token, payload);
     put64(to + CHECKED, h->check);
 }
 
@@ -166,7 +166,7 @@ const char *channel_head_get(struct channel_head *h,
         return "is of an unknown kind";
     if (h->raw_len > CHANNEL_FRAME_MAX)
         return "is too large";
-    /* What grows is sent as it is. */
+    /* Contents that do not get smaller are sent uncompressed. */
     if (h->codec == CHANNEL_PLAIN ? h->wire_len != h->raw_len :
         h->wire_len >= h->raw_len)
         return "is longer than what it carries";
@@ -183,7 +183,7 @@ bool channel_head_matches(const uint8_t head[CHANNEL_HEAD_SIZE],
                           const struct channel_head *h, const uint8_t *token,
                           const void *payload)
 {
-    return h->check == check_of(head, h->wire_len, token, payload);
+    return h->check == checksum(head, h->wire_len, token, payload);
 }
 
 void channel_run_put(uint8_t to[CHANNEL_RUN_SIZE],

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A migration over several connections, as it is on the wire. Both ends are
- * ours; the source speaks first, once the receiver has shown the banner that
- * a stock one shows too:
+ * The wire format of a migration over several connections. Both ends are ours.
+ * The receiver shows the stock banner, and then the source speaks first:
  *
  *   every connection   hello ->     <- answer
  *   then, any of them  frames ->
- *   connection 0                    <- what the stock receiver says, as it is
+ *   connection 0                    <- the stock receiver's messages, unchanged
  *
- * A frame carries a piece of what a stock receiver reads. They are numbered
- * through all connections, and what they carry is put together by number: so
- * nothing is ever overtaken. The last frame of the stream says so, and only
- * then may the one with the permission to start the guest follow, over
- * connection 0.
+ * A frame contains a piece of what a stock receiver reads. Frames are numbered
+ * across all connections, and their contents are written in that order, so that
+ * nothing is ever overtaken. The last frame of the stream is marked. Only after
+ * it, the frame with the permission to start the guest may follow, over
+ * connection 0. All numbers are little-endian.
  */
 #ifndef CHANNELS_WIRE_H
 #define CHANNELS_WIRE_H
@@ -35,25 +34,25 @@ enum channel_codec {
 
 /* ---- hello ------------------------------------------------------------- */
 
-/* A stock receiver finds in it a whole header, of a kind it does not know. */
+/* To a stock receiver, this is a complete header of an unknown kind. */
 #define CHANNEL_HELLO_SIZE 64
 #define CHANNEL_HELLO_MAGIC 32
 
 struct channel_hello {
-    uint8_t token[CHANNEL_TOKEN];   /* of this migration, by chance */
-    uint32_t nr, index;             /* connections, and which this is */
-    uint32_t codec;                 /* frames may come like that */
+    uint8_t token[CHANNEL_TOKEN];   /* random, of this migration */
+    uint32_t nr, index;             /* number of connections, and of this one */
+    uint32_t codec;                 /* enum channel_codec, allowed in frames */
 };
 
-/* Does a stream that begins with these CHANNEL_HELLO_MAGIC bytes say hello? */
+/* Are these CHANNEL_HELLO_MAGIC bytes the beginning of a hello? */
 bool channel_hello_is(const void *begin);
 void channel_hello_put(uint8_t to[CHANNEL_HELLO_SIZE],
                        const struct channel_hello *h);
-/* Returns NULL, or what is wrong with it. */
+/* Returns NULL, or the fault as a string constant. */
 const char *channel_hello_get(struct channel_hello *h,
                               const uint8_t from[CHANNEL_HELLO_SIZE]);
 
-/* In a time that does not tell where they differ. */
+/* Constant-time comparison. */
 bool channel_token_same(const uint8_t *a, const uint8_t *b);
 
 /* The answer, the same for every connection. */
@@ -64,19 +63,19 @@ bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE]);
 /* ---- frames ------------------------------------------------------------ */
 
 /*
- * No frame carries more, so a receiver holds two such pieces a connection at
- * most. It is also small enough for the pages of a last round to be spread.
+ * The largest contents of a frame. A receiver holds at most twice as much per
+ * connection. It is small enough to spread the pages of the last round.
  */
 #define CHANNEL_FRAME_MAX (256u << 10)
 #define CHANNEL_HEAD_SIZE 32
 
 /*
- * Zero pages are in no frame: a run stands for them. What a CHANNEL_DATA frame
- * carries begins with its runs; each inserts len zero bytes after so many of
- * the bytes that follow the runs. They are in growing order, so they can't
- * overlap. A run can't insert nothing.
+ * Zero pages are not sent; a run stands for them. The contents of a
+ * CHANNEL_DATA frame begin with its runs. Each run inserts len zero bytes, at
+ * least 1, after the first `after` bytes of the data that follows the runs.
+ * `after` is strictly increasing, so runs cannot overlap.
  *
- * All runs of a frame together insert no more than CHANNEL_ZEROS_MAX.
+ * All runs of a frame together insert at most CHANNEL_ZEROS_MAX bytes.
  */
 #define CHANNEL_RUN_SIZE 8
 #define CHANNEL_RUNS_MAX 64
@@ -93,26 +92,29 @@ void channel_run_get(struct channel_run *run,
 
 enum channel_kind {
     CHANNEL_DATA,
-    CHANNEL_END,                /* of the stream; carries nothing */
-    CHANNEL_GO,                 /* carries the permission to start */
+    CHANNEL_END,                /* end of the stream; empty */
+    CHANNEL_GO,                 /* the permission to start */
     CHANNEL_KINDS,
 };
 
 struct channel_head {
-    uint64_t sequence;          /* from 0, through all connections */
-    uint8_t kind, codec;
-    uint16_t nr_runs;           /* that what it carries begins with */
-    uint32_t raw_len, wire_len; /* what it carries, and how long that is here */
-    uint64_t check;             /* of head, payload and token */
+    uint64_t sequence;          /* from 0, across all connections */
+    uint8_t kind, codec;        /* enum channel_kind, enum channel_codec */
+    uint16_t nr_runs;           /* at the beginning of the contents */
+    uint32_t raw_len, wire_len; /* of the contents, and after compression */
+    uint64_t check;             /* checksum of head, payload and token */
 };
 
-/* Also sets h->check. payload: h->wire_len bytes. */
+/* Encodes a head, and sets h->check. payload has h->wire_len bytes. */
 void channel_head_put(uint8_t to[CHANNEL_HEAD_SIZE], struct channel_head *h,
                       const uint8_t *token, const void *payload);
-/* Returns NULL, or what is wrong with it, before the payload is there. */
+/*
+ * Decodes and checks a head, before the payload is read. Returns NULL, or the
+ * fault as a string constant.
+ */
 const char *channel_head_get(struct channel_head *h,
                              const uint8_t from[CHANNEL_HEAD_SIZE]);
-/* Are head and payload as they were sent, in the migration of that token? */
+/* Does the checksum match, in the migration with this token? */
 bool channel_head_matches(const uint8_t head[CHANNEL_HEAD_SIZE],
                           const struct channel_head *h, const uint8_t *token,
                           const void *payload);
