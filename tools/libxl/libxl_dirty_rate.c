@@ -60,7 +60,7 @@ int libxl_dirty_rate_from_json(libxl_ctx *ctx, libxl_dirty_rate *m,
 
 /* ---- starting -------------------------------------------------------- */
 
-static int error_of(int code)
+static int to_libxl_error(int code)
 {
     switch (code) {
     case EINVAL: return ERROR_INVAL;
@@ -70,7 +70,7 @@ static int error_of(int code)
     }
 }
 
-/* The domain's name stands in the measurement. */
+/* The source's name is the domain's, for the measurement. */
 static struct xpc_source *open_domain(libxl_ctx *ctx, uint32_t domid,
                                       char err[XPC_ERR_LEN])
 {
@@ -89,7 +89,7 @@ static int open_domains(libxl_ctx *ctx, const uint32_t *domids, size_t nr,
     for (size_t i = 0; i < nr; i++) {
         src[i] = open_domain(ctx, domids[i], err);
         if (!src[i]) {
-            int rc = error_of(errno);
+            int rc = to_libxl_error(errno);
 
             while (i--)
                 src[i]->ops->close(src[i]);
@@ -122,7 +122,7 @@ int libxl_domain_dirty_rate(libxl_ctx *ctx, const uint32_t *domids, size_t nr,
     job->nr = nr;
     job->job = source_job_start(src, nr, params, line);
     if (!job->job) {
-        rc = error_of(errno);
+        rc = to_libxl_error(errno);
         goto out;
     }
     *job_r = job;

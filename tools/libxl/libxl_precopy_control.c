@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A migration under way: is there one, by which parameters, and how to change
- * them or to end it.
- */
+/* Finding, changing and cancelling a migration under way. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 #include "libxl_precopy_store.h"
 #include "xen/saver.h"
 
-/* ---- is there one? --------------------------------------------------- */
+/* ---- whether there is one -------------------------------------------- */
 
 static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
 {
@@ -24,10 +21,7 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
     xpc_params_init(&a->params);
     if (xen_store_read(xs, domid, "active", &xpc_active_type, a, err))
         return -1;
-    /*
-     * A helper that was killed leaves the leaf behind, and its number is given
-     * to another process some day.
-     */
+    /* A helper that was killed leaves the node behind; its pid is reused. */
     if (xen_saver_is(a->pid, domid))
         return 0;
     errno = ENOENT;
@@ -50,8 +44,8 @@ int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
 /* ---- its parameters -------------------------------------------------- */
 
 /*
- * Those asked for last, if the plug-in is going to take them; else those that
- * it goes by.
+ * The parameters last asked for, if the plug-in will accept them; else those
+ * in force.
  */
 static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
 {

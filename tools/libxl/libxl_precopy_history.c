@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The files of the history. Writers hold a lock on the directory's lock file,
- * write beside the file and rename; readers need no lock.
+ * Writers hold a lock on a lock file in the directory, write a temporary file
+ * and rename it. Readers need no lock.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -25,7 +25,7 @@
 
 #define SUFFIX ".json"
 #define LOCK_FILE ".lock"
-/* Names that would be longer end with a hash instead. */
+/* Longer names are cut and end with a hash. */
 #define NAME_MAX_LEN 200
 #define NAME_CUT 180
 #define FILE_MAX_BYTES (1 << 20)
@@ -50,7 +50,7 @@ static int no_memory(char *err)
 
 /* ---- names ------------------------------------------------------------ */
 
-static const char *directory(const char *dir)
+static const char *choose_directory(const char *dir)
 {
     const char *env = getenv(LIBXL_PRECOPY_HISTORY_ENV);
 
@@ -59,8 +59,8 @@ static const char *directory(const char *dir)
     return env && *env ? env : LIBXL_PRECOPY_HISTORY_DIR;
 }
 
-/* The target as it is compared; malloc()ed. */
-static char *normal(const char *target)
+/* The target in the form that is compared. malloc()ed. */
+static char *normalize(const char *target)
 {
     const char *at = strrchr(target, '@');
     char *copy;
@@ -73,13 +73,13 @@ static char *normal(const char *target)
     return copy;
 }
 
-/* A name without '/' or "..", that does not begin with a dot. */
-static void escape(char name[NAME_MAX_LEN + 4], const char *target)
+/* A file name without '/' or "..", that does not begin with a dot. */
+static void escape_name(char name[NAME_MAX_LEN + 4], const char *target)
 {
     size_t n = 0;
 
     if (!*target)
-        name[n++] = '%';            /* no other name has it alone */
+        name[n++] = '%';            /* alone, it stands for no other name */
     for (const char *p = target; *p && n < NAME_MAX_LEN; p++) {
         bool dot = *p == '.' && p[1] && n && name[n - 1] != '.';
 
@@ -95,8 +95,8 @@ static void escape(char name[NAME_MAX_LEN + 4], const char *target)
                 XXH64(target, strlen(target), 0));
 }
 
-/* dir/name, malloc()ed. */
-static char *path_of(const char *dir, const char *name, const char *suffix)
+/* malloc()ed. */
+static char *join_path(const char *dir, const char *name, const char *suffix)
 {
     char *path;
 
@@ -106,11 +106,11 @@ static char *path_of(const char *dir, const char *name, const char *suffix)
 static char *target_path(const char *dir, const char *target)
 {
     char name[NAME_MAX_LEN + 4];
-    char *key = normal(target), *path = NULL;
+    char *key = normalize(target), *path = NULL;
 
     if (key) {
-        escape(name, key);
-        path = path_of(directory(dir), name, SUFFIX);
+        escape_name(name, key);
+        path = join_path(choose_directory(dir), name, SUFFIX);
     }
     free(key);
     return path;
@@ -118,7 +118,7 @@ static char *target_path(const char *dir, const char *target)
 
 /* ---- reading ---------------------------------------------------------- */
 
-/* What is in a file of no more than room bytes: how many, or -1. */
+/* Reads a file of at most room bytes. Returns its length, or -1. */
 static ssize_t read_all(int fd, char *buf, size_t room)
 {
     size_t len = 0;
@@ -132,7 +132,7 @@ static ssize_t read_all(int fd, char *buf, size_t room)
     return n < 0 ? -1 : (ssize_t)len;
 }
 
-static int read_open(int fd, const char *path, libxl_precopy_history *h,
+static int read_file(int fd, const char *path, libxl_precopy_history *h,
                      char *err)
 {
     char line[XPC_ERR_LEN];
@@ -163,7 +163,7 @@ static int read_open(int fd, const char *path, libxl_precopy_history *h,
 
 static int load(const char *path, libxl_precopy_history *h, char *err)
 {
-    /* It may be a pipe: that is to be found out, not to be waited for. */
+    /* O_NONBLOCK: if it is a pipe, open() must not block. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int rc;
 
@@ -172,7 +172,7 @@ static int load(const char *path, libxl_precopy_history *h, char *err)
         return ERROR_NOTFOUND;
     if (fd < 0)
         return fail(err, ERROR_FAIL, "%.120s: %s", path, strerror(errno));
-    rc = read_open(fd, path, h, err);
+    rc = read_file(fd, path, h, err);
     close(fd);
     return rc;
 }
@@ -211,11 +211,11 @@ static int make_directories(const char *dir, char *err)
     return 0;
 }
 
-/* Returns a descriptor, to be closed, or a libxl error. */
-static int lock(const char *dir, char *err)
+/* Returns a descriptor, whose closing unlocks, or a libxl error. */
+static int lock_directory(const char *dir, char *err)
 {
     const struct timespec step = { .tv_nsec = LOCK_STEP_NS };
-    char *path = path_of(dir, LOCK_FILE, "");
+    char *path = join_path(dir, LOCK_FILE, "");
     int fd, tries = LOCK_TRIES;
 
     if (!path)
@@ -251,7 +251,7 @@ static int write_all(int fd, const char *text)
     return fsync(fd);
 }
 
-/* That the new name is there, too, after a power cut. */
+/* Makes the rename persistent. */
 static void sync_directory(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -262,9 +262,12 @@ static void sync_directory(const char *dir)
     close(fd);
 }
 
-/* Under the lock, so that what a writer left that died can be overwritten. */
-static int replace(const char *dir, const char *path, const char *text,
-                   char *err)
+/*
+ * The lock must be held: then a temporary file was left by a writer that has
+ * died, and can be overwritten.
+ */
+static int replace_file(const char *dir, const char *path, const char *text,
+                        char *err)
 {
     char *tmp;
     int fd, r, saved;
@@ -293,7 +296,7 @@ static int replace(const char *dir, const char *path, const char *text,
     return 0;
 }
 
-/* A file that can't be used makes room for a new one; err says it. */
+/* Renames a damaged file, with a line in err. */
 static int set_aside(const char *path, char *err)
 {
     char why[LIBXL_PRECOPY_ERR_LEN];
@@ -312,12 +315,12 @@ static int set_aside(const char *path, char *err)
     return 0;
 }
 
-/* What is changed in a history. Returns 0, 1: nothing was, or -1: no memory. */
+/* Changes a history. Returns 0, 1 if nothing changed, or -1: out of memory. */
 typedef int change_fn(libxl_precopy_history *h, const void *arg);
 
-/* What is known of the target, if only its name. */
-static int load_or_begin(const char *path, const char *target,
-                         libxl_precopy_history *h, char *err)
+/* Reads the history of a target, or starts an empty one. */
+static int load_or_create(const char *path, const char *target,
+                          libxl_precopy_history *h, char *err)
 {
     int rc = load(path, h, err);
     char *key;
@@ -326,13 +329,13 @@ static int load_or_begin(const char *path, const char *target,
         rc = set_aside(path, err) ? ERROR_FAIL : ERROR_NOTFOUND;
     if (rc != ERROR_NOTFOUND)
         return rc;
-    key = normal(target);
+    key = normalize(target);
     rc = key && !xpc_history_init(h, key) ? 0 : no_memory(err);
     free(key);
     return rc;
 }
 
-/* Under the lock. err may tell of a file set aside even when it is 0. */
+/* The lock must be held. err may have a line even if 0 is returned. */
 static int change_file(const char *dir, const char *path, const char *target,
                        change_fn *change, const void *arg, char *err)
 {
@@ -341,13 +344,13 @@ static int change_file(const char *dir, const char *path, const char *target,
     char *json = NULL;
     int r, rc;
 
-    rc = load_or_begin(path, target, &h, err);
+    rc = load_or_create(path, target, &h, err);
     if (rc) goto out;
     r = change(&h, arg);
     if (r > 0) goto out;
     if (!r)
         json = libxl_precopy_history_to_json(NULL, &h);
-    rc = json ? replace(dir, path, json, line) : no_memory(line);
+    rc = json ? replace_file(dir, path, json, line) : no_memory(line);
     if (rc)
         strcpy(err, line);
 
@@ -364,12 +367,12 @@ static int change_history(const char *dir, const char *target,
     int fd, rc;
 
     *err = 0;
-    dir = directory(dir);
+    dir = choose_directory(dir);
     if (!path)
         return no_memory(err);
     rc = make_directories(dir, err);
     if (rc) goto out;
-    fd = lock(dir, err);
+    fd = lock_directory(dir, err);
     rc = fd < 0 ? fd : change_file(dir, path, target, change, arg, err);
     if (fd >= 0)
         close(fd);
@@ -439,7 +442,7 @@ int libxl_precopy_history_list(const char *dir, libxl_precopy_history **list,
     *err = 0;
     *list = NULL;
     *nr = 0;
-    dir = directory(dir);
+    dir = choose_directory(dir);
     n = scandir(dir, &names, is_history, alphasort);
     if (n < 0 && errno == ENOENT)
         return 0;
@@ -449,7 +452,7 @@ int libxl_precopy_history_list(const char *dir, libxl_precopy_history **list,
     if (!*list)
         rc = no_memory(err);
     for (int i = 0; i < n; i++) {
-        path = path_of(dir, names[i]->d_name, "");
+        path = join_path(dir, names[i]->d_name, "");
         if (*list && path && !load(path, &(*list)[*nr], line))
             ++*nr;
         else if (*list && !*err)

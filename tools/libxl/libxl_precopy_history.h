@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The history of migrations: a file for each target, from which the next
- * migration to it learns its switchover overhead.
+ * The history of migrations: one file per target, from which the switchover
+ * overhead of the next migration to it is learned.
  *
  *   libxl_precopy_history h;
  *   libxl_domain_precopy_guest(ctx, domid, &guest);
@@ -12,16 +12,16 @@
  *   libxl_precopy_history_add(NULL, "host2", &report, start, "web1", err);
  *   libxl_precopy_history_dispose(&h);
  *
- * Only the caller knows the target, and when it said that the guest runs
- * there: before _add, the report must have its outcome, its
- * actual_downtime_ns, and the times stream_end_ns, target_ready_ns, go_ns and
- * target_started_ns. Without the times it is kept but nothing is learned from
- * it. Nothing of Xen is needed.
+ * Only the caller knows the target, and when the target reported that the
+ * guest runs. So before _add it has to set the report's outcome,
+ * actual_downtime_ns, stream_end_ns, target_ready_ns, go_ns and
+ * target_started_ns. A report without the times is stored, but nothing is
+ * learned from it. Xen is not needed.
  *
  * Files are JSON (version, target, migrations: see xenprecopy/history.h) with
- * at most XPC_HISTORY_MAX migrations each. They are replaced as a whole: a
- * reader sees the old one or the new one, a writer that dies leaves the old
- * one, and several writers wait for each other.
+ * at most XPC_HISTORY_MAX migrations each. They are replaced as a whole, so
+ * readers see the old or the new file, and the old one stays if a writer dies.
+ * Writers wait for each other.
  */
 #ifndef LIBXL_PRECOPY_HISTORY_H
 #define LIBXL_PRECOPY_HISTORY_H
@@ -32,41 +32,42 @@
 
 #include <xenprecopy/history.h>
 
-/* Where the files are when dir is NULL, unless the environment says. */
+/* The default directory, and the environment variable that overrides it. */
 #define LIBXL_PRECOPY_HISTORY_DIR "/var/lib/xen-precopy/history"
 #define LIBXL_PRECOPY_HISTORY_ENV "XEN_PRECOPY_HISTORY"
 
 /* The members are described in xenprecopy/history.h. */
 typedef struct xpc_history libxl_precopy_history;
 
-/* _init before use, _dispose after, each as often as you like. */
+/* Call _init before use and _dispose after it; both may be repeated. */
 void libxl_precopy_history_init(libxl_precopy_history *h);
 void libxl_precopy_history_dispose(libxl_precopy_history *h);
-/* malloc()ed. */
+/* Returns a malloc()ed string. */
 char *libxl_precopy_history_to_json(libxl_ctx *ctx,
                                     const libxl_precopy_history *h);
 
 /*
- * All of the following take the target as xl migrate does. Two targets are
- * the same when they are in lower case and, if they have no blank, without
- * what is before an "@" (root@Host2 is host2). Errors are libxl's, with one
- * line for people in err, which is empty when there is nothing to say.
+ * In the following functions dir NULL is the default directory, and target is
+ * as given to xl migrate. Targets are compared in lower case and, if they
+ * contain no blank, without the part before an "@": root@Host2 is host2.
+ * Errors are libxl's, with one line of text in err, which is empty if there is
+ * nothing to tell.
  */
 
 /*
- * Reads what is known of a target into *h_r, which must be initialised.
- * ERROR_NOTFOUND: nothing (not for people: err is empty). ERROR_INVAL: the
- * file is damaged or of another version; it is left as it is. Else
- * ERROR_NOMEM, ERROR_FAIL. *h_r is unchanged on errors.
+ * Reads the history of a target into *h_r, which must be initialised and is
+ * unchanged on errors. ERROR_NOTFOUND: there is none (err is empty).
+ * ERROR_INVAL: the file is damaged or of another version. Else ERROR_NOMEM or
+ * ERROR_FAIL.
  */
 int libxl_precopy_history_read(const char *dir, const char *target,
                                libxl_precopy_history *h_r,
                                char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /*
- * Adds a migration that began at start, of a domain (its name, or NULL). The
- * directory is made if it is not there. A damaged file is renamed to end in
- * .bad, which err then says, though 0 is returned. ERROR_FAIL: it can't be
+ * Adds a migration of a domain (its name, or NULL) that began at start.
+ * Creates the directory if needed. A damaged file is renamed to end in .bad;
+ * then err has a line although 0 is returned. ERROR_FAIL: the file can't be
  * written, or another program kept it locked for half a minute.
  */
 int libxl_precopy_history_add(const char *dir, const char *target,
@@ -75,16 +76,17 @@ int libxl_precopy_history_add(const char *dir, const char *target,
                               char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /*
- * Keeps that the target's receiver was found to be a stock one at that time;
- * 0: that it isn't one. Errors are as libxl_precopy_history_add()'s.
+ * Stores when the target's receiver was found to be a stock one; 0: that it is
+ * not one. Errors are as for libxl_precopy_history_add().
  */
 int libxl_precopy_history_receiver(const char *dir, const char *target,
                                    time_t stock,
                                    char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /*
- * All targets, by name: an array of *nr_r, for _list_free. Files that can't
- * be read are left out, and err tells of the first of them.
+ * Reads the histories of all targets, sorted by name, into an array of *nr_r
+ * to be freed by _list_free. Files that can't be read are left out, and err
+ * has a line about the first of them.
  */
 int libxl_precopy_history_list(const char *dir,
                                libxl_precopy_history **list_r, size_t *nr_r,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The types' members in libxl's style: _init, _dispose, _to_json, _from_json.
- */
+/* _init, _dispose, _to_json and _from_json in libxl's style. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

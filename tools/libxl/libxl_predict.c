@@ -10,7 +10,7 @@
 #include "libxl_precopy_types.h"
 #include "libxl_predict.h"
 
-static int code(void)
+static int to_libxl_error(void)
 {
     return errno == ENOMEM ? ERROR_NOMEM : ERROR_INVAL;
 }
@@ -58,15 +58,15 @@ void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p)
     p->suspend_pages = prior.suspend_pages;
 }
 
-/* The measurement, moved to *m, and its curve: 0, or a libxl code. */
-static int get_curve(const char *json, struct xpc_measurement *m,
-                     struct xpc_curve *curve, char *err)
+/* Reads one measurement to *m, and its curve. Returns 0 or a libxl error. */
+static int read_curve(const char *json, struct xpc_measurement *m,
+                      struct xpc_curve *curve, char *err)
 {
     struct xpc_measurement *list;
     size_t nr;
 
     if (xpc_measurements_read(&list, &nr, json, strlen(json), 0, err))
-        return code();
+        return to_libxl_error();
     if (nr == 1) {
         *m = list[0];
         free(list);
@@ -76,7 +76,7 @@ static int get_curve(const char *json, struct xpc_measurement *m,
         return ERROR_INVAL;
     }
     return xpc_measurement_curve(m, curve, err) ||
-           xpc_curve_check(curve, err, XPC_ERR_LEN) ? code() : 0;
+           xpc_curve_check(curve, err, XPC_ERR_LEN) ? to_libxl_error() : 0;
 }
 
 static int compute(const struct xpc_cells_request *r,
@@ -94,7 +94,7 @@ static int compute(const struct xpc_cells_request *r,
     if (xpc_cells_compute(&p, r)) {
         snprintf(err, XPC_ERR_LEN, errno == ENOMEM ? "out of memory" :
                  "no, or too many, bandwidths or downtimes");
-        return code();
+        return to_libxl_error();
     }
     xpc_cells_dispose(p_r);
     *p_r = p;
@@ -127,7 +127,7 @@ int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
     else
         libxl_migrate_predict_params_init(&request.params);
     xpc_measurement_init(&m);
-    rc = get_curve(measurement_json, &m, &curve, err ? err : line);
+    rc = read_curve(measurement_json, &m, &curve, err ? err : line);
     if (!rc) {
         domain.name = m.name ? m.name : "";
         rc = compute(&request, p_r, err ? err : line);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Predicting a live migration from a measurement of the dirty rate.
+ * Predicts live migrations from a measurement of the dirty rate.
  *
  *   uint64_t bandwidths[] = { 125000000, 1250000000 };      bytes/s
  *   uint64_t downtimes[] = { 300000000, 1000000000, 0 };    ns, 0: none
@@ -13,7 +13,7 @@
  *   ... p.cells[i].total_ns ...
  *   libxl_migrate_prediction_dispose(&p);
  *
- * Nothing of Xen is touched: the measurement is all that is needed.
+ * It needs no Xen, only the measurement.
  */
 #ifndef LIBXL_PREDICT_H
 #define LIBXL_PREDICT_H
@@ -22,17 +22,18 @@
 
 #include <xenprecopy/cells.h>
 
-/* The members are described in xenprecopy/cells.h, times are ns. */
+/* The members are described in xenprecopy/cells.h; times are in ns. */
 typedef struct xpc_cells libxl_migrate_prediction;
-/* What a prediction rests on, described in xenprecopy/predict.h. */
+/* The assumptions of a prediction, described in xenprecopy/predict.h. */
 typedef struct xpc_predict_params libxl_migrate_predict_params;
 
-/* _init before use, _dispose after, each as often as you like. */
+/* Call _init before use and _dispose after it; both may be repeated. */
 void libxl_migrate_prediction_init(libxl_migrate_prediction *p);
 void libxl_migrate_prediction_dispose(libxl_migrate_prediction *p);
 /*
- * _to_json: malloc()ed. _from_json: ERROR_INVAL: *p is unchanged, and
- * libxl_precopy_json_error() says why. ctx may be NULL.
+ * _to_json returns a malloc()ed string. If _from_json returns ERROR_INVAL, *p
+ * is unchanged, and libxl_precopy_json_error() returns the reason. ctx may be
+ * NULL.
  */
 char *libxl_migrate_prediction_to_json(libxl_ctx *ctx,
                                        const libxl_migrate_prediction *p);
@@ -40,7 +41,7 @@ int libxl_migrate_prediction_from_json(libxl_ctx *ctx,
                                        libxl_migrate_prediction *p,
                                        const char *s);
 
-/* What the policy of libxl_domain_live_migrate() assumes. */
+/* Sets what the policy of libxl_domain_live_migrate() assumes. */
 void libxl_migrate_predict_params_init(libxl_migrate_predict_params *p);
 
 /*

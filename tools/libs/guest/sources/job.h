@@ -34,7 +34,7 @@ void source_job_cancel(struct source_job *job);
 /* Blocks until all measurements have ended. */
 void source_job_wait(struct source_job *job);
 
-/* Cancels, waits, closes the sources, frees the job. NULL is fine. */
+/* Cancels, waits, closes the sources and frees the job. NULL is fine. */
 void source_job_free(struct source_job *job);
 
 #endif
