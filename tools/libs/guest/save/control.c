@@ -10,7 +10,7 @@
 #include "save/control.h"
 #include "xen/store.h"
 
-/* Within an iteration a cancel is looked for as often as this. */
+/* How often a cancel is looked for within an iteration. */
 #define LOOK_NS (250 * XPC_MS)
 
 static void write_active(struct save_control *c)
@@ -41,8 +41,8 @@ void save_control_begin(struct save_control *c)
     struct save_context *ctx = c->ctx;
 
     /*
-     * Of an earlier migration, of whatever toolstack. A cancel stays: it may
-     * have been written since this one began.
+     * Removes the leaves of an earlier migration, by whatever toolstack. A
+     * cancel stays: it may have been written since this one began.
      */
     xen_store_forget(ctx->xs, ctx->domid);
     if (xen_store_write(ctx->xs, ctx->domid, "current", &xpc_params_type,
@@ -53,7 +53,7 @@ void save_control_begin(struct save_control *c)
     write_active(c);
 }
 
-/* Whoever waits for the end waits for "active", which therefore goes last. */
+/* "active" goes last: whoever waits for the end waits for its removal. */
 void save_control_end(struct save_control *c)
 {
     struct save_context *ctx = c->ctx;
@@ -101,9 +101,9 @@ static bool write_leaf(struct save_control *c, xs_transaction_t t,
 }
 
 /*
- * Writes the parameters in force back and why, unless yet others have been
- * asked for meanwhile: those are for the next decision. Returns the text
- * written, malloc()ed, or NULL.
+ * Writes back the parameters in force and the reason for the refusal, unless
+ * other parameters have been written meanwhile: they are for the next decision.
+ * Returns the text written, malloc()ed, or NULL.
  */
 static char *write_back(struct save_control *c, const char *why)
 {
@@ -158,7 +158,7 @@ static void change(struct save_control *c, const struct xpc_params *to)
     c->refused = false;
 }
 
-/* The text is another than before: is it a change, and a good one? */
+/* The text has changed: adopts or refuses the parameters, if they have, too. */
 static void consider(struct save_control *c)
 {
     struct save_context *ctx = c->ctx;

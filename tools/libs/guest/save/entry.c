@@ -51,7 +51,7 @@ static int refuse(struct save_context *ctx, const char *why)
     return -1;
 }
 
-/* It is nothing that was asked for: another try may do. */
+/* The request was in order: another attempt may succeed. */
 static int fail_early(struct save_context *ctx, const char *why)
 {
     char text[XPC_ERR_LEN + 64];

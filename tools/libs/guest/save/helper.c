@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What LIBXL_SAVE_HELPER points at: the stock libxl-save-helper, with the
- * plug-in preloaded when it saves. A restore is left alone.
+ * What LIBXL_SAVE_HELPER points at. Runs the stock libxl-save-helper, for a
+ * save with the plug-in preloaded.
  *
- * A save that the plug-in does not get into is refused: it may have been
- * asked to keep limits.
+ * If the plug-in can't be loaded, the save is refused: limits may have been
+ * asked for, and nothing would keep them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ static int find_stock(char stock[PATH_MAX], char why[WHY_LEN])
                   strerror(errno));
 }
 
-/* The plug-in lies beside this program, wherever that is. */
+/* The plug-in is in the folder of this program. */
 static int preload(char plugin[PATH_MAX], char why[WHY_LEN])
 {
     char path[PATH_MAX] = "", value[2 * PATH_MAX];
@@ -61,15 +61,15 @@ static int preload(char plugin[PATH_MAX], char why[WHY_LEN])
                  old && *old ? ":" : "", plugin) >= (int)sizeof(value))
         return refuse(why, "the path of the precopy plug-in, with LD_PRELOAD "
                       "before it, is too long");
-    /* Behind what is there: a sanitizer's runtime must come first. */
+    /* Last, since a sanitizer's runtime must come first. */
     if (setenv("LD_PRELOAD", value, 1))
         return refuse(why, "out of memory");
     return 0;
 }
 
 /*
- * The section headers are the last thing in an object. Of a truncated one
- * ld.so may miss nothing, and the process dies later, of SIGBUS.
+ * An object ends with its section headers. ld.so may load a truncated one
+ * without noticing, and the process is killed by SIGBUS later.
  */
 static bool is_truncated(const char *plugin)
 {
@@ -89,7 +89,7 @@ static bool is_truncated(const char *plugin)
     return truncated;
 }
 
-/* What ld.so has to say of an object that it does not load; buf is cut. */
+/* ld.so's reason for not loading an object, or NULL. Changes buf. */
 static const char *ld_error(char *buf)
 {
     static const char preloaded[] = "cannot be preloaded (";
@@ -110,7 +110,7 @@ static const char *ld_error(char *buf)
     return text;
 }
 
-/* Sets up the environment for a save: 0, or -1 and why there can be none. */
+/* Sets up the environment for a save. Returns 0, or -1 with the reason. */
 static int prepare(const char *stock, char why[WHY_LEN])
 {
     char plugin[PATH_MAX], said[4096];
@@ -122,7 +122,7 @@ static int prepare(const char *stock, char why[WHY_LEN])
     setenv(XEN_PROBE_ENV, "1", 1);
     loaded = xen_probe_run(stock, XEN_PROBE_LOADED, true, XEN_PROBE_STOCK_MS,
                            said, sizeof(said));
-    /* A save with it would answer, and end. */
+    /* With it the save itself would only answer the probe. */
     unsetenv(XEN_PROBE_ENV);
     if (is_truncated(plugin))
         cause = "it is truncated";

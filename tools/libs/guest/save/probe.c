@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The plug-in's answer to a probe: see xen/probe.h.
- */
+/* The plug-in's answer to a probe (xen/probe.h). */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "xen/probe.h"
 
-/* The object that an address is in. */
+/* The shared object that contains the address. */
 static void *object_of(void *address)
 {
     Dl_info info;
@@ -17,9 +15,9 @@ static void *object_of(void *address)
 }
 
 /*
- * Nothing is said in a process that has no libxenguest behind us, such as a
- * shell that is to run the helper: the same is asked of its child. Nor where
- * another xc_domain_save() comes before ours.
+ * Answers only if libxenguest is loaded, and our xc_domain_save() is the first
+ * of that name. A shell that runs the helper has no libxenguest: its child
+ * inherits the environment and answers.
  */
 __attribute__((constructor))
 static void answer_probe(void)

@@ -12,7 +12,7 @@
 #include "base/thread.h"
 #include "save/sampler.h"
 
-/* The first count comes so long after a clean, the next grow by a quarter. */
+/* From a clean to the first count; later intervals grow by a quarter. */
 #define FIRST_NS (10 * XPC_MS)
 #define LONGEST_NS XPC_S
 
@@ -20,8 +20,8 @@ struct save_sampler {
     xc_interface *xch;
     uint32_t domid;
     struct thread thread;
-    bool running;
-    uint64_t clean_ns;          /* the bitmap was last clean then */
+    bool running;               /* the bitmap has been cleaned: count */
+    uint64_t clean_ns;          /* when the bitmap was last clean */
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
     size_t nr;
     uint64_t peeks, peek_ns;
@@ -39,7 +39,7 @@ static uint64_t next_sample_ns(const struct save_sampler *s)
     return s->clean_ns + last + step;
 }
 
-/* A full array keeps every second sample: growing intervals stay growing. */
+/* Drops every second sample of a full array: the intervals still grow. */
 static void make_room(struct save_sampler *s)
 {
     size_t to = 0;
@@ -63,7 +63,7 @@ static void count(struct save_sampler *s)
     s->peeks++;
     s->peek_ns += after - before;
     if (r < 0) {
-        s->running = false;     /* the guest is gone, or log-dirty is */
+        s->running = false;     /* the guest has gone, or log-dirty is off */
         return;
     }
     make_room(s);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The sampler: a thread that counts the dirty pages at growing intervals
- * within an iteration. Since the bitmap is clean at an iteration's begin, the
- * counts are D(t) of the live guest, for nothing.
+ * A thread that counts the dirty pages at growing intervals within an
+ * iteration. The bitmap is clean when an iteration begins, so the counts are
+ * D(t) of the running guest.
  *
- * It only counts (stats-only PEEK), with an xc_interface of its own, and
+ * It only counts (PEEK without a bitmap), with an xc_interface of its own, and
  * never while the bitmap is being cleaned.
  */
 #ifndef SAVE_SAMPLER_H
@@ -19,22 +19,23 @@
 struct save_sampler;
 
 /*
- * Starts the thread, asleep until the first clean. NULL with errno: precopy
- * goes on with the counts at the iterations' ends alone.
+ * Starts the thread, which sleeps until the first clean. Returns NULL with
+ * errno on failure; the policy then has only the counts at the iterations'
+ * ends.
  */
 struct save_sampler *save_sampler_start(uint32_t domid);
 
-/* Around a clean of the bitmap: no count falls between the two. */
+/* To be called around a clean of the bitmap: no count falls in between. */
 void save_sampler_clean_begins(struct save_sampler *s);
 void save_sampler_cleaned(struct save_sampler *s);
 
 /*
- * Copies this iteration's samples (at most XPC_SAMPLES_MAX), and sleeps until
- * the next clean. Returns how many.
+ * Copies this iteration's samples, at most XPC_SAMPLES_MAX, and lets the thread
+ * sleep until the next clean. Returns the number of samples.
  */
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to);
 
-/* What it has cost: counts made, and the time they took. */
+/* The number of counts made so far, and the time that they took. */
 void save_sampler_cost(struct save_sampler *s, uint64_t *peeks_r,
                        uint64_t *ns_r);
 

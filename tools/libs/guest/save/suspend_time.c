@@ -21,11 +21,11 @@ struct suspend_time {
     xc_interface *xch;
     uint32_t domid;
     struct thread thread;
-    uint64_t running_ns;        /* seen running last */
-    uint64_t ran_ns;            /* for so long by then, a processor of it */
-    uint64_t still_ns;          /* since when it is suspended; 0: it is not */
-    uint64_t paused_ns;         /* since when it is paused; 0: it is not */
-    bool told;                  /* the toolstack, that it stays so */
+    uint64_t running_ns;        /* when it was last seen running */
+    uint64_t ran_ns;            /* how long a vCPU of it had run by then */
+    uint64_t suspended_ns;      /* when it was suspended; 0: it is not */
+    uint64_t paused_ns;         /* when it was paused; 0: it is not */
+    bool told;                  /* the toolstack knows that it is paused */
 };
 
 bool domain_is_suspended(xc_interface *xch, uint32_t domid)
@@ -58,11 +58,12 @@ static uint64_t vcpu_time_ns(const xc_domaininfo_t *info)
 }
 
 /*
- * Between the last look and this one it has stopped. They are far apart when
- * something else had our processor, be it the guest itself: so first take off
- * what it ran since then, and of what is left the middle.
+ * If the domain has been suspended since the last check, estimates when. The
+ * checks are far apart if something else had our CPU, possibly the guest
+ * itself: so the guest stopped after the time that it has run since then, and
+ * the middle of the rest is taken.
  */
-static void look(struct suspend_time *s)
+static void check_domain(struct suspend_time *s)
 {
     uint64_t now = clock_now_ns(), ran = s->ran_ns, first;
     xc_domaininfo_t info = { 0 };
@@ -78,7 +79,7 @@ static void look(struct suspend_time *s)
         return;
     }
     first = s->running_ns + (ran - s->ran_ns);
-    s->still_ns = first < now ? first + (now - first) / 2 : now;
+    s->suspended_ns = first < now ? first + (now - first) / 2 : now;
 }
 
 static bool stays_paused(const struct suspend_time *s)
@@ -87,7 +88,7 @@ static bool stays_paused(const struct suspend_time *s)
            clock_now_ns() - s->paused_ns >= domain_pause_grace_ns;
 }
 
-/* With a connection of its own: the main thread's is the main thread's. */
+/* The main thread's xenstore handle is not for this thread. */
 static void tell_paused(uint32_t domid)
 {
     const char *name = xpc_reason_names[XPC_REASON_PAUSED];
@@ -101,19 +102,19 @@ static void tell_paused(uint32_t domid)
     xs_close(xs);
 }
 
-static void *look_on(void *arg)
+static void *watch_domain(void *arg)
 {
     struct suspend_time *s = arg;
 
     pthread_mutex_lock(&s->thread.lock);
-    look(s);
-    while (!s->thread.quit && !s->still_ns) {
+    check_domain(s);
+    while (!s->thread.quit && !s->suspended_ns) {
         cond_wait_until(&s->thread.wake, &s->thread.lock,
                              clock_now_ns() + INTERVAL_NS);
-        look(s);
+        check_domain(s);
         if (stays_paused(s)) {
             s->told = true;
-            /* xenstored may take its time: nobody is to wait for it here. */
+            /* xenstored may be slow: don't make the main thread wait. */
             pthread_mutex_unlock(&s->thread.lock);
             tell_paused(s->domid);
             pthread_mutex_lock(&s->thread.lock);
@@ -142,7 +143,7 @@ struct suspend_time *suspend_time_start(uint32_t domid)
         free(s);
         return NULL;
     }
-    if (!thread_run(&s->thread, look_on, s))
+    if (!thread_run(&s->thread, watch_domain, s))
         return s;
     dispose(s);
     return NULL;
@@ -155,7 +156,7 @@ uint64_t suspend_time_end(struct suspend_time *s)
     if (!s)
         return 0;
     thread_end(&s->thread);
-    ns = s->still_ns;
+    ns = s->suspended_ns;
     dispose(s);
     return ns;
 }

@@ -12,7 +12,7 @@
 #include "xen/store.h"
 #include "save/watchdog.h"
 
-/* A signal that comes just before the write blocks is lost: send another. */
+/* A signal that arrives just before the write blocks is lost: repeat it. */
 #define AGAIN_NS (5 * XPC_MS)
 /* libxl's own children use no real-time signal. */
 #define SIGNAL (SIGRTMIN + 3)
@@ -28,14 +28,13 @@ struct save_watchdog {
 
 static void nothing(int sig)
 {
-    (void)sig;      /* it is the interrupted call that counts */
+    (void)sig;      /* its effect is the interrupted call */
 }
 
 /*
- * Called and returns with the lock held, but releases it meanwhile: xenstored
- * may be slow to answer, and the main thread takes the lock with the guest
- * suspended. The connection is its own, since the other one is the main
- * thread's.
+ * Called with the lock held, which it drops meanwhile: xenstored may be slow to
+ * answer, and the main thread takes the lock while the guest is suspended. The
+ * main thread's xenstore handle is not for this thread, so it opens its own.
  */
 static void tell(struct save_watchdog *w)
 {
@@ -117,7 +116,7 @@ void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
     pthread_mutex_unlock(&w->thread.lock);
 }
 
-/* Under the lock: the signal is for the write, and nothing that comes after. */
+/* Under the lock, so that the signal hits the write and nothing after it. */
 void save_watchdog_writes(struct save_watchdog *w, bool writes)
 {
     pthread_mutex_lock(&w->thread.lock);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The clock that is kept through the switchover: a thread that breaks off
- * what the save's main thread is blocked in when a deadline has passed.
+ * A thread that acts when a deadline of the save has passed.
  *
- * A write to a stream that has stalled blocks for ever; a signal ends it. The
- * guest's answer to the suspend request is waited for by libxl in another
- * process: that is told through xenstore (leaf `overdue`).
+ * The main thread may be blocked in a write to a stalled stream, for ever: the
+ * watchdog interrupts it with a signal. Or libxl, in another process, may be
+ * waiting for the guest's answer to the suspend request: the watchdog tells it
+ * through xenstore (leaf `overdue`).
  */
 #ifndef SAVE_WATCHDOG_H
 #define SAVE_WATCHDOG_H
@@ -16,16 +16,17 @@
 struct save_watchdog;
 
 /*
- * By the main thread, which it will break off. NULL with errno: there is no
- * thread to be had. save_watchdog_stop() frees it; NULL is allowed there.
+ * To be called by the main thread, whose writes it will interrupt. Returns
+ * NULL with errno if the thread can't be started. save_watchdog_stop() frees
+ * it, and allows NULL.
  */
 struct save_watchdog *save_watchdog_start(uint32_t domid);
 void save_watchdog_stop(struct save_watchdog *w);
 
 /*
- * The deadline (CLOCK_MONOTONIC; 0: none) of what is under way. When it has
- * passed, the leaf `overdue` is written if tell is set; else the main
- * thread's writes are interrupted, again and again.
+ * Sets the deadline (CLOCK_MONOTONIC, in ns; 0: none). When it has passed, the
+ * leaf `overdue` is written once if tell is set. Otherwise the main thread's
+ * writes are interrupted, again and again.
  */
 void save_watchdog_set(struct save_watchdog *w, uint64_t deadline_ns,
                        bool tell);

@@ -9,13 +9,13 @@
 
 /* More than the pages of a record. */
 #define PIECES 1088
-/* What a thread takes at once: 256 KiB. */
+/* The block that a thread takes at a time: 256 KiB. */
 #define BLOCK 64
 
 struct save_pages {
     struct save_piece piece[PIECES];
     size_t nr;
-    /* Whole pages among them, to be looked at. */
+    /* Whole pages among them, which may be zero. */
     const void *page[PIECES];
     uint16_t of[PIECES];
     bool zero[PIECES];
@@ -23,7 +23,7 @@ struct save_pages {
     struct workers *workers;
 };
 
-/* The part of the stream that begins at p, of at most len bytes. */
+/* Adds the piece that begins at p, of at most len bytes. */
 static void cut_one(struct save_pages *s, struct save_stream *stream,
                     const char *p, size_t len)
 {
@@ -44,14 +44,14 @@ static void cut_one(struct save_pages *s, struct save_stream *stream,
     save_stream_written(stream, &iov, 1, run);
 }
 
-static void look(void *arg, size_t first, size_t end)
+static void find_zero(void *arg, size_t first, size_t end)
 {
     struct save_pages *s = arg;
 
     xpc_zero_pages(s->page + first, end - first, s->zero + first);
 }
 
-/* Pieces of a kind that follow each other in memory, or are zero, are one. */
+/* Joins adjacent pieces of a kind, and all zero ones in a row. */
 static void join(struct save_pages *s)
 {
     size_t nr = 0;
@@ -84,7 +84,7 @@ size_t save_pages_cut(struct save_pages *s, const struct save_stream *stream,
             p += s->piece[s->nr - 1].len;
         }
     }
-    workers_run(s->workers, look, s, s->nr_pages, BLOCK);
+    workers_run(s->workers, find_zero, s, s->nr_pages, BLOCK);
     for (size_t i = 0; i < s->nr_pages; i++)
         s->piece[s->of[i]].zero = s->zero[i];
     join(s);

@@ -18,7 +18,7 @@ static uint32_t u32_at(const unsigned char *p)
 {
     uint32_t v;
 
-    memcpy(&v, p, sizeof(v));   /* the stream is in the host's order */
+    memcpy(&v, p, sizeof(v));   /* the stream has the host's byte order */
     return v;
 }
 
@@ -38,7 +38,7 @@ static void page_data(struct save_stream *s)
     s->skip = length - SAVE_PAGE_DATA_HEADER;
 }
 
-/* head[] holds all it was to hold: what comes next? */
+/* head[] is complete: finds out what comes next. */
 static void next_state(struct save_stream *s)
 {
     s->type = u32_at(s->head);
@@ -59,7 +59,7 @@ static void next_state(struct save_stream *s)
     s->want = SAVE_RECORD_HEADER;
 }
 
-/* Of the record under way: a record ends with its pages. */
+/* The pages of the current record that are still to come; they end it. */
 static uint64_t pages_left(const struct save_stream *s)
 {
     uint64_t n = (s->skip + XPC_PAGE_SIZE - 1) / XPC_PAGE_SIZE;

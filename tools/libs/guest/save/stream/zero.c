@@ -18,7 +18,7 @@
 #define TYPES_WITH_DATA 0x1e1fu
 #define TYPES_WITHOUT_DATA 0xe000u
 
-/* What a thread takes at once: 256 KiB. */
+/* The block that a thread takes at a time: 256 KiB. */
 #define BLOCK 64
 
 static unsigned int type_of(uint64_t entry)
@@ -33,14 +33,14 @@ static bool has_data(uint64_t entry)
 
 /* ---- what is to be written ------------------------------------------- */
 
-/* Where we are in it. Entries of length 0 are passed over. */
+/* A position in iov[]. Entries of length 0 are skipped. */
 struct cursor {
     const struct iovec *iov;
     int iovcnt;
     size_t at;                  /* in iov[0] */
 };
 
-/* What lies there in one piece; 0: nothing is left. */
+/* The number of contiguous bytes there; 0: the end. */
 static size_t here(struct cursor *c, const char **p)
 {
     while (c->iovcnt && c->at == c->iov->iov_len) {
@@ -54,7 +54,7 @@ static size_t here(struct cursor *c, const char **p)
     return c->iov->iov_len - c->at;
 }
 
-/* Copies up to len bytes. Returns how many there were. */
+/* Copies up to len bytes. Returns how many. */
 static size_t copy(struct cursor *c, void *to, size_t len)
 {
     const char *p;
@@ -69,7 +69,7 @@ static size_t copy(struct cursor *c, void *to, size_t len)
     return done;
 }
 
-/* Appends to out[]. false: there is no room. */
+/* Appends to out[]. Returns false if it is full. */
 static bool put(struct save_zero *z, const void *p, size_t len)
 {
     struct iovec *last = z->out + z->nr_out - 1;
@@ -84,7 +84,7 @@ static bool put(struct save_zero *z, const void *p, size_t len)
     return true;
 }
 
-/* Up to len bytes as they are. Returns how many. */
+/* Passes on up to len bytes unchanged. Returns how many. */
 static size_t pass(struct save_zero *z, struct cursor *c, uint64_t len)
 {
     const char *p;
@@ -100,7 +100,7 @@ static size_t pass(struct save_zero *z, struct cursor *c, uint64_t len)
     return done;
 }
 
-/* This and all that follows as it is. */
+/* From here on, passes everything on unchanged. */
 static size_t pass_all(struct save_zero *z, const struct iovec *iov,
                        int iovcnt)
 {
@@ -135,7 +135,7 @@ static size_t head_size(const struct save_zero *z)
            z->head.count * sizeof(z->head.pfn[0]);
 }
 
-/* Is it one we understand? Its headers and list are copied. */
+/* Copies its headers and list. Returns false if it can't be understood. */
 static bool take_head(struct save_zero *z, struct cursor *c)
 {
     const size_t fixed = SAVE_RECORD_HEADER + SAVE_PAGE_DATA_HEADER;
@@ -150,7 +150,7 @@ static bool take_head(struct save_zero *z, struct cursor *c)
     for (uint32_t i = 0; i < z->head.count; i++) {
         uint64_t entry = z->head.pfn[i], pfn = entry & PFN_MASK;
 
-        /* In growing order: no pfn is there twice. */
+        /* In ascending order, so that no pfn occurs twice. */
         if (!((TYPES_WITH_DATA | TYPES_WITHOUT_DATA) & 1u << type_of(entry)) ||
             pfn < above || pfn >= z->nr_pfns)
             return false;
@@ -162,8 +162,8 @@ static bool take_head(struct save_zero *z, struct cursor *c)
 }
 
 /*
- * Where there is no page, a receiver makes none, as for a pfn that it hears
- * nothing of. Below 4 GiB, where a guest has little, that is 8 MB of them.
+ * Drops pfns without a page: a receiver treats them like pfns that are never
+ * sent. Below 4 GiB, where a guest has few pages, their list takes 8 MB.
  */
 static void drop_holes(struct save_zero *z)
 {
@@ -184,7 +184,7 @@ static void look(void *arg, size_t first, size_t end)
 }
 
 /*
- * Which of the pages that are there to be seen may be left out: to page[] and
+ * Collects the pages that may be elided, if they are in iov[], in page[] and
  * of[]. Returns how many.
  */
 static uint32_t choose(struct save_zero *z, struct cursor c)
@@ -208,7 +208,7 @@ static uint32_t choose(struct save_zero *z, struct cursor c)
     return nr;
 }
 
-/* The pages' data, without that of those left out. Returns how much of it. */
+/* Passes on the data of the other pages. Returns its length in iov[]. */
 static size_t pass_pages(struct save_zero *z, struct cursor *c, uint32_t nr)
 {
     uint32_t k = 0, out = 0;
@@ -237,9 +237,9 @@ static size_t pass_pages(struct save_zero *z, struct cursor *c, uint32_t nr)
 }
 
 /*
- * libxenguest may need two calls for a record, for so many pieces as a call
- * takes: pages that come with the second are not seen in time for the list,
- * and go with their data.
+ * libxenguest may need two calls for a record, since a call takes only so many
+ * pieces. Pages in the second call are not seen in time for the list, and are
+ * sent with their data.
  */
 static size_t rewrite(struct save_zero *z, const struct iovec *iov,
                       int iovcnt)

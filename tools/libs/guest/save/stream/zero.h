@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Zero pages are elided (XPC_ZERO_PAGES_ELIDE): a page that is all zero and was
- * never sent with data goes as "allocate only" (XALLOC), for which the receiver
- * takes a page of its Xen's free memory, whatever that holds.
+ * Elides zero pages (XPC_ZERO_PAGES_ELIDE): a page that is all zeros and was
+ * never sent with data is sent as "allocate only" (XALLOC). The receiver then
+ * takes a page of its Xen's free memory, whatever that contains.
  *
- * This stands between what libxenguest writes and what leaves. Records keep
- * their order; of a PAGE_DATA record the types, the length and the data of its
- * zero pages change, and pfns without a page are left out, all of it when it
- * has no others. Nothing is copied but a record's headers and its list of pfns.
+ * This rewrites what libxenguest writes. Records keep their order. In a
+ * PAGE_DATA record the types and the data of zero pages change, and pfns
+ * without a page are dropped; a record of such pfns alone is dropped. Only a
+ * record's headers and its list of pfns are copied.
  *
- * Whatever is not as expected goes as it is, and so does all that follows: a
- * page of which it isn't known whether it was sent must not be left out. So
- * it is from a VERIFY or a CHECKPOINT record on.
+ * Anything unexpected is passed on unchanged, and so is everything after it: a
+ * page that may have been sent before must not be elided. The same applies
+ * after a VERIFY or a CHECKPOINT record.
  */
 #ifndef SAVE_STREAM_ZERO_H
 #define SAVE_STREAM_ZERO_H
@@ -23,40 +23,40 @@
 
 #include "save/stream/parse.h"
 
-/* libxenguest sends as many in a record. */
+/* The most pages that libxenguest sends in a record. */
 #define SAVE_ZERO_BATCH 1024
 
 struct save_zero {
-    bool off;               /* nothing is left out any more */
-    uint64_t pages;         /* left out so far */
-    /* What is to be written: by save_zero_rewrite(). */
+    bool off;               /* nothing is elided any more */
+    uint64_t pages;         /* elided so far */
+    /* What is to be written, set by save_zero_rewrite(). */
     struct iovec out[2 * SAVE_ZERO_BATCH + 8];
     int nr_out;
-    /* Of the record at hand. */
+    /* The current record. */
     struct {
         uint32_t type, length, count, reserved;
         uint64_t pfn[SAVE_ZERO_BATCH];
     } head;
-    const void *page[SAVE_ZERO_BATCH];      /* to be looked at... */
-    uint16_t of[SAVE_ZERO_BATCH];           /* ... of which pfn[]... */
-    bool zero[SAVE_ZERO_BATCH];             /* ... and found so */
-    uint8_t *sent;          /* with data: a bit a pfn */
+    const void *page[SAVE_ZERO_BATCH];      /* candidates... */
+    uint16_t of[SAVE_ZERO_BATCH];           /* ... their index in pfn[]... */
+    bool zero[SAVE_ZERO_BATCH];             /* ... and whether they are zero */
+    uint8_t *sent;          /* a bit per pfn: sent with data */
     uint64_t nr_pfns;
     struct workers *workers;
 };
 
 /*
- * For a guest whose pfns are below nr_pfns, with so many threads besides the
- * caller's. With nr_pfns 0 nothing is left out. NULL: out of memory.
+ * For a guest whose pfns are below nr_pfns; 0: elide nothing. threads are
+ * started besides the caller's. Returns NULL when out of memory.
  */
 struct save_zero *save_zero_start(uint64_t nr_pfns, unsigned int threads);
 void save_zero_stop(struct save_zero *z);       /* NULL is allowed */
 
 /*
- * libxenguest wants to write iov[]; s is what was written until now. Returns
- * how many of its bytes z->out[] stands for: at least one, if there is any.
- * All of z->out[] must be written before the next call; it points into iov's
- * memory and z's own.
+ * Puts into z->out[] what is to be written for iov[]; s is the stream as
+ * written so far. Returns how many bytes of iov[] that stands for: at least
+ * one, if there is any. All of z->out[] must be written before the next call;
+ * it points into the memory of iov and z.
  */
 size_t save_zero_rewrite(struct save_zero *z, const struct save_stream *s,
                          const struct iovec *iov, int iovcnt);
