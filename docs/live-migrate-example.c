@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Saves a running domain to standard output, suspending it for 300 ms at
- * most, and lets it run on: live-migrate-example DOMAIN > FILE
+ * Saves a running domain to standard output, suspending it for at most 300 ms,
+ * and resumes it: live-migrate-example DOMAIN > FILE
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     libxl_precopy_report_init(&report);
     if (!libxl_domain_precopy_report(ctx, domid, &report) && report.text)
         fprintf(stderr, "%s\n", report.text);
-    if (report.suspended_ns)        /* else it has never stood still */
+    if (report.suspended_ns)        /* else it was never suspended */
         libxl_domain_resume(ctx, domid, 1, NULL);
     libxl_precopy_report_dispose(&report);
     libxl_domain_precopy_clear(ctx, domid);
