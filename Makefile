@@ -5,7 +5,7 @@
 #   make          build into build/
 #   make check    install what is needed, build, run every test (lab included)
 #   make demo     migrate a real guest under a downtime limit, show the report
-#   make help     the other targets
+#   make help     the other targets; make V=1 shows the commands
 #
 # One makefile for the whole tree; every part adds itself in its own
 # module.mk, so that dependencies are seen across folders.
@@ -56,6 +56,11 @@ install:
 .DELETE_ON_ERROR:
 
 , := ,
+# $(call say,WHAT,FILE): in front of a command, shows that instead of the
+# command itself. make V=1 shows the commands.
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V),,@$(if $(silent),,printf '  %-6s%s\n' $(1) $(2);))
+
 # $(call objs,sources): the objects of some sources.
 objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -106,7 +111,7 @@ COMPILE = $(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(INCLUDES) $(CFLAGS) $(CPPFLAGS)
 
 $(BUILD)/obj/%.o: %.c $(FLAGS) | $(PART_DIRS)
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -8,14 +8,14 @@ MAN_PAGES := $(patsubst docs/man/%.pod,$(BUILD)/man/%,$(wildcard docs/man/*.pod)
 
 $(BUILD)/man/%: docs/man/%.pod
 	@mkdir -p $(@D)
-	pod2man --utf8 --errors=die --release="xen-precopy $(VERSION)" \
+	$(call say,MAN,$@)pod2man --utf8 --errors=die --release="xen-precopy $(VERSION)" \
 	  --center="Xen" --section=$(subst .,,$(suffix $*)) \
 	  --name=$(basename $*) $< $@
 
 EXAMPLE := $(BUILD)/docs/live-migrate-example
 $(EXAMPLE): $(call objs,docs/live-migrate-example.c) $(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib \
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib \
 	  -Wl,-rpath,$(abspath $(BUILD)/lib):$(libdir) -lxlprecopy -lxenprecopy \
 	  -lxenlight -lxentoollog
 

@@ -20,7 +20,7 @@ DEPS_TEST += openssh-client openssh-server
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ENGINE) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) $(BASE) \
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) $(BASE) \
 	  $(ENGINE_LIBS) $(BENCH_LIBS)
 
 ## make bench              figures of what things cost, into build/bench.json

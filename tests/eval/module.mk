@@ -16,7 +16,7 @@ $(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
 # Into programs of others it goes without the sanitizers.
 $(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) -O2 -g -shared $(XP_LDFLAGS) -o $@ $<
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -g -shared $(XP_LDFLAGS) -o $@ $<
 
 ## make eval-record        record the evaluation's traces of real programs
 .PHONY: eval-record
@@ -29,7 +29,7 @@ EVAL_TESTS := $(EVAL)/known-writer $(EVAL)/check-writes
 
 $(EVAL)/known-writer: tests/eval/known_writer.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) -O2 -g $(XP_LDFLAGS) -o $@ $<
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -g $(XP_LDFLAGS) -o $@ $<
 
 $(EVAL)/check-writes: $(call objs,tests/eval/check_writes.c \
 	tests/eval/trace_file.c) $(ENGINE)

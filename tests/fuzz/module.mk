@@ -26,7 +26,7 @@ FUZZ_LIBS_channel := $(CHANNEL_LIBS)
 $(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
 		$(wildcard tools/libs/guest/*/*.h tools/libs/guest/*/*/*.h tests/support/*.h) $(FLAGS)
 	@mkdir -p $(@D)
-	clang $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(ALL_INCLUDES) -O1 -g -fno-omit-frame-pointer \
+	$(call say,CLANG,$@)clang $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(ALL_INCLUDES) -O1 -g -fno-omit-frame-pointer \
 	  -fsanitize=fuzzer,address,undefined \
 	  -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(ENGINE_LIBS) \
 	  $(FUZZ_LIBS_$*)

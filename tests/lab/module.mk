@@ -12,19 +12,19 @@ LAB := $(BUILD)/lab
 
 $(LAB)/writer: tests/lab/guest/writer.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $< -lm
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $< -lm
 
 $(LAB)/domtool: tests/lab/dom0/domtool.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
 
 $(LAB)/gate: tests/lab/dom0/gate.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl -lxenstore
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl -lxenstore
 
 $(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
+	$(call say,LD,$@)$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
 
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build

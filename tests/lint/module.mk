@@ -16,7 +16,7 @@ objects: $(call objs,$(C_FILES))
 # From make's own commands, so that what a module adds for one object is there.
 ## make compile_commands.json  for clangd and clang-tidy
 compile_commands.json: $(MODULES) $(C_LIST) $(FLAGS) $(PATHS)
-	@$(MAKE) -nB --no-print-directory objects | jq -Rn --arg dir '$(CURDIR)' \
+	@$(MAKE) V=1 -nB --no-print-directory objects | jq -Rn --arg dir '$(CURDIR)' \
 	  -f tests/lint/compile-commands.jq >$@.new
 	@mv $@.new $@
 

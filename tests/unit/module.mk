@@ -67,7 +67,7 @@ TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
 .SECONDEXPANSION:
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ENGINE) $(BASE) $$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) $(ENGINE) $(BASE) \
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) $(ENGINE) $(BASE) \
 	  -L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) \
 	  $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
 

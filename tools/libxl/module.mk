@@ -19,23 +19,23 @@ $(call objs,tools/libxl/libxl_precopy_helper.c): CPPFLAGS += \
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \
 		$(BASE) tools/libxl/libxlprecopy.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
 	  -o $@.0 $(filter %.o %.a,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
 	  $(LIBXL_LIBS) -lxxhash
-	ln -sf $(@F).0 $@
+	@ln -sf $(@F).0 $@
 
 # The add-on with all its names, for the tests.
 ADDON := $(BUILD)/obj/addon.a
 $(ADDON): $(call objs,$(LIBXL_SRCS) $(call guest_srcs,base)) $(LIBXL_SIDE_OBJS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 # For those who build against the two libraries.
 PC_FILES := $(BUILD)/lib/pkgconfig/libxenprecopy.pc \
 	$(BUILD)/lib/pkgconfig/libxlprecopy.pc
 $(PC_FILES): $(BUILD)/lib/pkgconfig/%.pc: tools/libxl/%.pc.in $(PATHS)
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' \
+	$(call say,GEN,$@)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@libdir@|$(libdir)|g' \
 	  -e 's|@includedir@|$(includedir)|g' -e 's|@VERSION@|$(VERSION)|g' \
 	  $< > $@
 

@@ -11,7 +11,7 @@ XL := $(BUILD)/bin/xl
 $(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(BASE) \
 		$(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
 	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
 	  $(CHANNEL_LIBS) -lm
 

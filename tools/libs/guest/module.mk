@@ -51,22 +51,22 @@ SAVE_PLUGIN_OBJS := $(call objs,$(filter-out %/helper.c,\
 
 $(LIBXENPRECOPY): $(call objs,$(ENGINE_SRCS)) $(guest)/include/libxenprecopy.map
 	@mkdir -p $(@D)
-	$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
 	  -o $@.0 $(filter %.o,$^) $(ENGINE_LIBS)
-	ln -sf $(@F).0 $@
+	@ln -sf $(@F).0 $@
 
 $(BASE): $(call objs,$(call guest_srcs,base))
 $(ENGINE): $(call objs,$(ENGINE_SRCS))
 $(BASE) $(ENGINE):
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 # It calls what the helper has loaded anyway, and must not bring a second
 # libxenguest: hence no -lxenguest.
 $(SAVE_PLUGIN): $(SAVE_PLUGIN_OBJS) $(CHANNEL_OUT_OBJS) $(XEN_SIDE_OBJS) \
 		$(BASE) $(guest)/save/libxenprecopy-save.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(CC) -shared $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) -o $@ \
+	$(call say,LD,$@)$(CC) -shared $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) -o $@ \
 	  $(filter %.o,$^) $(BASE) -L$(BUILD)/lib \
 	  -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
@@ -76,7 +76,7 @@ $(call objs,$(guest)/xen/stock.c): CPPFLAGS += \
 $(SAVE_HELPER): $(call objs,$(addprefix $(guest)/,save/helper.c xen/probe.c \
 		xen/stock.c)) $(BASE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^
 
 all: $(LIBXENPRECOPY) $(SAVE_PLUGIN) $(SAVE_HELPER)
 
