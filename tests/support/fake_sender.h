@@ -23,7 +23,7 @@ static struct {
     char did[256];              /* the operations, in order */
     const char *ended_before;   /* what check_guest() finds the guest did */
     const char *ended;          /* and take_back() */
-    enum late late;             /* what take_back() comes to */
+    enum late_suspend late;             /* what take_back() comes to */
     int save_rc, rename_rc, take_back_rc, destroy_rc;
 } w;
 

@@ -209,7 +209,7 @@ static int teardown(void **state)
 }
 
 /* Takes it back; what was printed is in domain.out. */
-static void take_back_expect(int rc, enum late late)
+static void take_back_expect(int rc, enum late_suspend late)
 {
     FILE *f = tmpfile();
     int err = dup(2), r;

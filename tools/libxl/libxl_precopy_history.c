@@ -161,7 +161,7 @@ static int read_file(int fd, const char *path, libxl_precopy_history *h,
     return rc;
 }
 
-static int load(const char *path, libxl_precopy_history *h, char *err)
+static int load_history(const char *path, libxl_precopy_history *h, char *err)
 {
     /* O_NONBLOCK: if it is a pipe, open() must not block. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -186,7 +186,7 @@ int libxl_precopy_history_read(const char *dir, const char *target,
 
     if (!path)
         return no_memory(err);
-    rc = load(path, h, err);
+    rc = load_history(path, h, err);
     free(path);
     return rc;
 }
@@ -322,7 +322,7 @@ typedef int change_fn(libxl_precopy_history *h, const void *arg);
 static int load_or_create(const char *path, const char *target,
                           libxl_precopy_history *h, char *err)
 {
-    int rc = load(path, h, err);
+    int rc = load_history(path, h, err);
     char *key;
 
     if (rc == ERROR_INVAL)
@@ -453,7 +453,7 @@ int libxl_precopy_history_list(const char *dir, libxl_precopy_history **list,
         rc = no_memory(err);
     for (int i = 0; i < n; i++) {
         path = join_path(dir, names[i]->d_name, "");
-        if (*list && path && !load(path, &(*list)[*nr], line))
+        if (*list && path && !load_history(path, &(*list)[*nr], line))
             ++*nr;
         else if (*list && !*err)
             strcpy(err, path ? line : "out of memory");

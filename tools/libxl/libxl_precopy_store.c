@@ -47,7 +47,7 @@ static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
     return 0;
 }
 
-static int clear(struct xs_handle *xs, uint32_t domid, void *unused)
+static int clear_nodes(struct xs_handle *xs, uint32_t domid, void *unused)
 {
     (void)unused;
     return xen_store_clear(xs, domid);
@@ -84,5 +84,5 @@ void libxl_domain_precopy_path(uint32_t domid, char *buf, size_t len)
 int libxl_domain_precopy_clear(libxl_ctx *ctx, uint32_t domid)
 {
     (void)ctx;
-    return libxl__precopy_store(domid, clear, NULL);
+    return libxl__precopy_store(domid, clear_nodes, NULL);
 }

@@ -79,8 +79,8 @@ static int read_curve(const char *json, struct xpc_measurement *m,
            xpc_curve_check(curve, err, XPC_ERR_LEN) ? to_libxl_error() : 0;
 }
 
-static int compute(const struct xpc_cells_request *r,
-                   libxl_migrate_prediction *p_r, char *err)
+static int compute_cells(const struct xpc_cells_request *r,
+                         libxl_migrate_prediction *p_r, char *err)
 {
     libxl_migrate_prediction p;
 
@@ -130,7 +130,7 @@ int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
     rc = read_curve(measurement_json, &m, &curve, err ? err : line);
     if (!rc) {
         domain.name = m.name ? m.name : "";
-        rc = compute(&request, p_r, err ? err : line);
+        rc = compute_cells(&request, p_r, err ? err : line);
     }
     xpc_measurement_dispose(&m);
     return rc;

@@ -159,7 +159,7 @@ const char *xl_precopy_in_vain(const struct xpc_params *p,
     return NULL;
 }
 
-/* ---- for people ------------------------------------------------------- */
+/* ---- as text ----------------------------------------------------------- */
 
 static const char *count_text(char *buf, uint64_t n, const char *unit)
 {

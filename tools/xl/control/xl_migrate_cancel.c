@@ -42,8 +42,8 @@ const struct xl_usage migrate_cancel_usage = {
     .options    = help,
 };
 
-static int parse(int argc, char **argv, void *timeout_ns_r,
-                 const char **domain_r, char *err)
+static int parse_options(int argc, char **argv, void *timeout_ns_r,
+                         const char **domain_r, char *err)
 {
     int opt;
 
@@ -125,7 +125,7 @@ static int wait_for_end(struct control *c, struct control_state *last,
     return CONTROL_OK;
 }
 
-static int cancel(struct control *c, const void *timeout_ns)
+static int cancel_migration(struct control *c, const void *timeout_ns)
 {
     struct control_state last = { 0 }, st = { 0 };
     int status, rc;
@@ -149,8 +149,8 @@ static int cancel(struct control *c, const void *timeout_ns)
 static const struct control_command command = {
     .usage      = &migrate_cancel_usage,
     .no_dry_run = true,
-    .parse      = parse,
-    .run        = cancel,
+    .parse      = parse_options,
+    .run        = cancel_migration,
 };
 
 int cmd_migrate_cancel(int argc, char **argv)

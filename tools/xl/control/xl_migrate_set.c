@@ -45,7 +45,8 @@ const struct xl_usage migrate_set_usage = {
 };
 
 /* Applies the options to p in their order. Returns 0, or -1 with err. */
-static int apply(const struct set_options *o, struct xpc_params *p, char *err)
+static int apply_options(const struct set_options *o, struct xpc_params *p,
+                         char *err)
 {
     unsigned int given = 0;
     const char *in_vain;
@@ -63,8 +64,8 @@ static int apply(const struct set_options *o, struct xpc_params *p, char *err)
     return 0;
 }
 
-static int parse(int argc, char **argv, void *options_r,
-                 const char **domain_r, char *err)
+static int parse_options(int argc, char **argv, void *options_r,
+                         const char **domain_r, char *err)
 {
     struct set_options *o = options_r;
     struct xpc_params p;
@@ -94,10 +95,10 @@ static int parse(int argc, char **argv, void *options_r,
         return xl_bad(err, "what is to be changed? See xl " COMMAND
                       " --help");
     xpc_params_init(&p);
-    return apply(o, &p, err);
+    return apply_options(o, &p, err);
 }
 
-static int set(struct control *c, const void *asked)
+static int set_params(struct control *c, const void *asked)
 {
     const struct set_options *o = asked;
     char err[XPC_ERR_LEN], changes[XL_PRECOPY_TEXT_LEN];
@@ -111,7 +112,7 @@ static int set(struct control *c, const void *asked)
         return control_fail(COMMAND, CONTROL_FAILED, "can't read xenstore: is "
                             "xenstored running, and is this run as root?");
     new = old;
-    if (apply(o, &new, err))
+    if (apply_options(o, &new, err))
         return control_fail(COMMAND, CONTROL_USAGE, err);
     rc = libxl_domain_precopy_set_check(c->ctx, c->domid, &new, err);
     if (rc == ERROR_INVAL)
@@ -140,8 +141,8 @@ static const struct control_command command = {
     .usage      = &migrate_set_usage,
     .no_dry_run = true,
     .must_print = true,
-    .parse      = parse,
-    .run        = set,
+    .parse      = parse_options,
+    .run        = set_params,
 };
 
 int cmd_migrate_set(int argc, char **argv)

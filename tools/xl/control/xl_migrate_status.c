@@ -43,8 +43,8 @@ const struct xl_usage migrate_status_usage = {
     .options    = help,
 };
 
-static int parse(int argc, char **argv, void *options_r,
-                 const char **domain_r, char *err)
+static int parse_options(int argc, char **argv, void *options_r,
+                         const char **domain_r, char *err)
 {
     struct status_options *o = options_r;
     int opt;
@@ -106,8 +106,8 @@ static void show_state(struct watcher *w, const struct control *c,
 }
 
 /* Shows the migration until it ends. st: its state now. */
-static int watch(struct control *c, struct control_state *st,
-                 const struct status_options *o)
+static int watch_migration(struct control *c, struct control_state *st,
+                           const struct status_options *o)
 {
     struct watcher w = {
         .json = o->json,
@@ -156,7 +156,7 @@ static int show_domain(struct control *c, const struct status_options *o)
 
     control_read_state(c, &st);
     if (o->watch && is_under_way(&st))
-        status = watch(c, &st, o);
+        status = watch_migration(c, &st, o);
     else
         status = show_once(c, &st, o);
     control_state_dispose(&st);
@@ -205,7 +205,7 @@ static int show_all(struct control *c, const struct status_options *o)
     return status;
 }
 
-static int run(struct control *c, const void *options_given)
+static int run_status(struct control *c, const void *options_given)
 {
     return c->name ? show_domain(c, options_given) :
                      show_all(c, options_given);
@@ -214,8 +214,8 @@ static int run(struct control *c, const void *options_given)
 static const struct control_command command = {
     .usage      = &migrate_status_usage,
     .must_print = true,
-    .parse      = parse,
-    .run        = run,
+    .parse      = parse_options,
+    .run        = run_status,
 };
 
 int cmd_migrate_status(int argc, char **argv)

@@ -55,7 +55,7 @@ static bool find_range(const struct history_targets *t, struct range *r)
 /* ---- on the terminal -------------------------------------------------- */
 
 /* The cell for a value. */
-static int place(const struct range *r, double ms, int cells)
+static int find_cell(const struct range *r, double ms, int cells)
 {
     double share = log(ms / r->low) / log(r->high / r->low);
 
@@ -72,7 +72,7 @@ static void fill_cells(char (*cell)[WIDTH], const struct plot *p)
 {
     memset(cell, ' ', HEIGHT * WIDTH);
     for (int x = 0; x < WIDTH; x++)
-        cell[place(&p->range, value_at(&p->range, x / (WIDTH - 1.0)),
+        cell[find_cell(&p->range, value_at(&p->range, x / (WIDTH - 1.0)),
                    HEIGHT)][x] = '.';
     for (size_t i = 0; i < p->t->nr; i++) {
         const libxl_precopy_history *h = &p->t->list[i].history;
@@ -81,8 +81,8 @@ static void fill_cells(char (*cell)[WIDTH], const struct plot *p)
             const struct xpc_history_entry *e = &h->entries[j];
 
             if (has_point(e))
-                cell[place(&p->range, e->actual_downtime_ns / 1e6, HEIGHT)]
-                    [place(&p->range, e->predicted_downtime_ns / 1e6,
+                cell[find_cell(&p->range, e->actual_downtime_ns / 1e6, HEIGHT)]
+                    [find_cell(&p->range, e->predicted_downtime_ns / 1e6,
                            WIDTH)] = mark_of(i);
         }
     }

@@ -129,8 +129,8 @@ static int read_all(struct history_targets *t)
     return *err ? fail(err) : 0;
 }
 
-static int show(const struct history_targets *t,
-                const struct history_options *o)
+static int show_targets(const struct history_targets *t,
+                        const struct history_options *o)
 {
     char err[XPC_ERR_LEN];
 
@@ -169,7 +169,7 @@ int cmd_migrate_history(int argc, char **argv)
     }
     /* Show what could be read, also after errors. */
     if (!status || t.nr)
-        status |= show(&t, &o);
+        status |= show_targets(&t, &o);
     for (size_t i = 0; i < t.nr; i++)
         xpc_history_dispose(&t.list[i].history);
     free(t.list);

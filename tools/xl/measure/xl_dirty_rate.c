@@ -251,7 +251,7 @@ static void shorten_to_trace(const struct dirty_rate_options *o,
 }
 
 /* Measures all sources once, with another sample of pages each time. */
-static int measure(struct state *s)
+static int measure_once(struct state *s)
 {
     struct xpc_source *src[DIRTY_RATE_DOMAINS_MAX] = { NULL };
     struct xpc_meter_request req = s->o->req;
@@ -296,7 +296,7 @@ int cmd_dirty_rate(int argc, char **argv)
     s.progress = o.req.calc_ns > PROGRESS_NS && isatty(STDERR_FILENO) &&
                  !o.trace;
     do {
-        rc = measure(&s);
+        rc = measure_once(&s);
     } while (o.watch && !rc && !s.interrupted);
     if (!rc && (fflush(stdout) || ferror(stdout)))
         rc = fail("standard output can't be written");

@@ -159,8 +159,8 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     }
 }
 
-static int check(struct dirty_rate_options *o, bool calc, bool periods,
-                 char *err)
+static int check_options(struct dirty_rate_options *o, bool calc, bool periods,
+                         char *err)
 {
     int sources = (o->nr_domains > 0) + (o->nr_pids > 0) + (o->trace != NULL);
 
@@ -208,5 +208,5 @@ int dirty_rate_parse_options(int argc, char **argv,
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
     o->calc_given = calc || periods;
-    return check(o, calc, periods, err);
+    return check_options(o, calc, periods, err);
 }

@@ -121,7 +121,7 @@ static int hand_over(struct channels *c)
     return 0;
 }
 
-static void *relay(void *arg)
+static void *run_relay(void *arg)
 {
     struct channels *c = arg;
     int r = 1;
@@ -191,7 +191,7 @@ int channels_begin(struct sender *s)
 
     s->t.further_silent = true;
     if (!open_descriptors(s, &s->t.send_fd) &&
-        !(errno = thread_start(&c->thread, relay, c))) {
+        !(errno = thread_start(&c->thread, run_relay, c))) {
         c->running = true;
         return 0;
     }

@@ -59,9 +59,9 @@ static bool hold_message(struct migrate_logger *l, xentoollog_level level,
 }
 
 __attribute__((format(printf, 5, 0)))
-static void vmessage(xentoollog_logger *xtl, xentoollog_level level,
-                     int errnoval, const char *context, const char *format,
-                     va_list al)
+static void log_message(xentoollog_logger *xtl, xentoollog_level level,
+                        int errnoval, const char *context, const char *format,
+                        va_list al)
 {
     struct migrate_logger *l = (struct migrate_logger *)xtl;
     char text[1024];
@@ -92,7 +92,7 @@ static void report_progress(xentoollog_logger *xtl, const char *context,
         progress_set_frames(l->progress, iteration + 1, done, total);
 }
 
-static void destroy(xentoollog_logger *xtl)
+static void destroy_logger(xentoollog_logger *xtl)
 {
     (void)xtl;      /* migrate_logger_close() frees it */
 }
@@ -113,9 +113,9 @@ struct migrate_logger *migrate_logger_open(struct progress *p)
         return NULL;
     }
     l->progress = p;
-    l->xtl.vmessage = vmessage;
+    l->xtl.vmessage = log_message;
     l->xtl.progress = report_progress;
-    l->xtl.destroy = destroy;
+    l->xtl.destroy = destroy_logger;
     return l;
 }
 

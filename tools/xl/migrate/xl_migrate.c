@@ -11,6 +11,7 @@
 #include <libxl_utils.h>
 
 #include "common/xl_interrupt.h"
+#include "common/xl_options.h"
 #include "history/xl_history.h"
 #include "json/migration.h"
 #include "libxl_precopy.h"
@@ -82,9 +83,8 @@ static int open_libxl(struct migration *m, char *err)
     }
     if (m->ctx)
         return 0;
-    snprintf(err, XPC_ERR_LEN, "can't reach Xen: %s: is this run as root in "
-             "domain 0?", cause ? cause : "no reason given");
-    return -1;
+    return xl_bad(err, "can't reach Xen: %s: is this run as root in domain 0?",
+                  cause ? cause : "no reason given");
 }
 
 static void read_domain_info(struct migration *m)
@@ -155,7 +155,7 @@ static int lock_domain(struct migration *m, char *err)
 }
 
 /* All checks before anything is touched. Returns 0, or -1 with one line. */
-static int prepare(struct migration *m, char *err)
+static int prepare_migration(struct migration *m, char *err)
 {
     char text[XPC_ERR_LEN];
 
@@ -163,12 +163,9 @@ static int prepare(struct migration *m, char *err)
         return -1;
     if (open_libxl(m, err))
         return -1;
-    if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name)) {
-        snprintf(err, XPC_ERR_LEN, "there is no domain %.150s: see xl list",
-                 m->o.domain);
-        xl_plain(err);
-        return -1;
-    }
+    if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name))
+        return xl_bad(err, "there is no domain %.150s: see xl list",
+                      m->o.domain);
     /* If xenstore can't be reached, a check below fails. */
     libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
     read_history(m);
@@ -331,7 +328,7 @@ int cmd_migrate(int argc, char **argv)
                    "stock xl: %s", m.o.ignored);
     libxl_precopy_report_init(&m.report);
     m.report.params = m.o.params;
-    r = prepare(&m, err);
+    r = prepare_migration(&m, err);
     if (m.logger)
         migrate_logger_release(m.logger, !r || xl_globals.level <
                                                XL_LEVEL_DEFAULT);

@@ -6,6 +6,7 @@
 #include <libxl_utils.h>
 
 #include "common/xl_common.h"
+#include "common/xl_options.h"
 #include "migrate/xl_migrate_leftover.h"
 #include "migrate/xl_protocol.h"
 
@@ -16,12 +17,6 @@ static bool ends_with(const char *name, const char *suffix)
     return len > end && !strcmp(name + len - end, suffix);
 }
 
-static int refuse(char err[XPC_ERR_LEN])
-{
-    xl_plain(err);
-    return -1;
-}
-
 int migrate_check_leftovers(libxl_ctx *ctx, const char *name,
                             char err[XPC_ERR_LEN])
 {
@@ -30,21 +25,18 @@ int migrate_check_leftovers(libxl_ctx *ctx, const char *name,
     int r = 0;
 
     if (ends_with(name, MIGRATE_INCOMING)) {
-        snprintf(err, XPC_ERR_LEN, "%.60s is the copy that a migration to "
-                 "this host builds: if none is under way, destroy it: "
-                 "xl destroy %.60s", name, name);
-        r = refuse(err);
+        r = xl_bad(err, "%.60s is the copy that a migration to this host "
+                   "builds: if none is under way, destroy it: xl destroy "
+                   "%.60s", name, name);
     } else if (ends_with(name, MIGRATE_AWAY)) {
-        snprintf(err, XPC_ERR_LEN, "%.60s is what a migration left here, "
-                 "suspended: if its guest runs on the other host, destroy "
-                 "this one: xl destroy %.60s", name, name);
-        r = refuse(err);
+        r = xl_bad(err, "%.60s is what a migration left here, suspended: if "
+                   "its guest runs on the other host, destroy this one: xl "
+                   "destroy %.60s", name, name);
     } else if (!libxl_name_to_domid(ctx, away, &domid)) {
-        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" is called %.60s, which "
-                 "this migration needs as a name: an earlier one left it "
-                 "here: destroy it if its guest runs elsewhere: xl destroy "
-                 "%"PRIu32, domid, away, domid);
-        r = refuse(err);
+        r = xl_bad(err, "domain %"PRIu32" is called %.60s, which this "
+                   "migration needs as a name: an earlier one left it here: "
+                   "destroy it if its guest runs elsewhere: xl destroy "
+                   "%"PRIu32, domid, away, domid);
     }
     free(away);
     return r;

@@ -343,7 +343,7 @@ static void set_refused(struct sender *s)
     s->report_read = true;
 }
 
-static int save(struct sender *s)
+static int save_domain(struct sender *s)
 {
     const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
     struct save v = {
@@ -402,16 +402,16 @@ static void check_guest(struct sender *s)
     sender_is_suspended(s);
 }
 
-static int destroy(struct sender *s)
+static int destroy_domain(struct sender *s)
 {
     return libxl_domain_destroy(s->ctx, s->domid, NULL);
 }
 
 const struct sender_ops libxl_sender_ops = {
     .check_guest    = check_guest,
-    .save           = save,
+    .save           = save_domain,
     .read_report    = read_report,
     .rename         = rename_domain,
     .take_back      = sender_take_back,
-    .destroy        = destroy,
+    .destroy        = destroy_domain,
 };

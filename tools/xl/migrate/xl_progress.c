@@ -163,7 +163,7 @@ static uint64_t helper_bytes(pid_t transport)
  * libxenguest counts the holes of the guest's address space too, so bytes are
  * more accurate, unless most pages are zero and not sent.
  */
-static unsigned int percent(const struct progress *p, uint64_t bytes)
+static unsigned int percent_sent(const struct progress *p, uint64_t bytes)
 {
     double part = (double)p->done / p->total;
 
@@ -235,10 +235,11 @@ static void show_sending(struct progress *p, uint64_t elapsed, uint64_t bytes)
                  xpc_format_bytes(unit, bytes));
     if (p->suspended)
         snprintf(line, sizeof(line), "suspended, copying the rest: %u%% "
-                 "sent%s, %s", percent(p, bytes), sent, time);
+                 "sent%s, %s", percent_sent(p, bytes), sent, time);
     else
         snprintf(line, sizeof(line), "iteration %"PRIu64": %u%% sent%s, "
-                 "%s%s", p->iteration, percent(p, bytes), sent, time, left);
+                 "%s%s", p->iteration, percent_sent(p, bytes), sent, time,
+                 left);
     show_line(p, line, false);
 }
 
@@ -268,6 +269,6 @@ void progress_tick(struct progress *p, pid_t transport)
     show_json(p, "sending", xl_asprintf(
         "{\"iteration\":%"PRIu64",\"percent\":%u,\"total-bytes\":%"PRIu64
         ",\"elapsed-us\":%"PRIu64",\"suspended\":%s}", p->iteration,
-        percent(p, bytes), bytes, elapsed / 1000,
+        percent_sent(p, bytes), bytes, elapsed / 1000,
         p->suspended ? "true" : "false"));
 }

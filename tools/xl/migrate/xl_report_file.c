@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/xl_common.h"
+#include "common/xl_options.h"
 #include "json/migration.h"
 #include "migrate/xl_report_file.h"
 
@@ -140,9 +141,8 @@ int report_file_open(struct report_file *rf, const char *path,
         rf->f = fdopen(fd, "w");
         return 0;
     }
-    snprintf(err, XPC_ERR_LEN, "--report=%.150s: can't be written: %s", path,
-             strerror(errno));
-    xl_plain(err);
+    xl_bad(err, "--report=%.150s: can't be written: %s", path,
+           strerror(errno));
     free(rf->target);
     *rf = (struct report_file){ 0 };
     return -1;

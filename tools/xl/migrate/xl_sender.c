@@ -425,7 +425,7 @@ int sender_stand_in(struct sender *s, int message)
 }
 
 /* Completes the report and ends the connections. */
-static int finish(struct sender *s, int status)
+static int finish_migration(struct sender *s, int status)
 {
     bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
@@ -441,10 +441,11 @@ static int finish(struct sender *s, int status)
 
 int sender_run(struct sender *s)
 {
-    return finish(s, run_protocol(s));
+    return finish_migration(s, run_protocol(s));
 }
 
 int sender_give_up(struct sender *s)
 {
-    return finish(s, s->interrupted ? MIGRATE_INTERRUPTED : MIGRATE_FAILED);
+    return finish_migration(s, s->interrupted ? MIGRATE_INTERRUPTED :
+                                                MIGRATE_FAILED);
 }

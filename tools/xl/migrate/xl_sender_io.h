@@ -23,7 +23,7 @@ struct channels;
 struct sender;
 
 /* What became of a guest that could still suspend after a failed migration. */
-enum late {
+enum late_suspend {
     LATE_NO,                        /* it could not */
     LATE_RESUMED,                   /* it suspended and was resumed */
     LATE_NEVER,                     /* it did not suspend in time */
@@ -82,7 +82,7 @@ struct sender {
     const char *ended;              /* how the guest ended, NULL: it lives */
     bool asked;                     /* the guest was seen to be asked to
                                      * suspend */
-    enum late late;
+    enum late_suspend late;
     uint64_t late_ns;               /* when it was seen suspended */
     struct guard guard;
     char *away_name;                /* the domain's name while it is renamed;

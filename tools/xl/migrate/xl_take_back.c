@@ -258,7 +258,7 @@ static bool is_suspended_by_others(struct wait *w)
     return away || (w->asked_again && !pending);
 }
 
-static enum late wait_for_result(struct wait *w)
+static enum late_suspend wait_for_result(struct wait *w)
 {
     struct sender *s = w->s;
     int suspended;

@@ -85,8 +85,8 @@ static int print_json(const struct xpc_cells *c)
     return 0;
 }
 
-static int predict(const struct predict_options *o,
-                   const struct predict_source *s, size_t nr)
+static int run_prediction(const struct predict_options *o,
+                          const struct predict_source *s, size_t nr)
 {
     struct xpc_domain domains[XPC_EVACUATE_MAX];
     struct xpc_cells_request request = {
@@ -144,7 +144,7 @@ int cmd_migrate_predict(int argc, char **argv)
     if (!sources)
         return fail("out of memory");
     rc = get_sources(sources, &nr, &o, err) ? fail(err) :
-                                              predict(&o, sources, nr);
+                                              run_prediction(&o, sources, nr);
     for (size_t i = 0; i < nr; i++)
         predict_source_dispose(&sources[i]);
     free(sources);

@@ -159,10 +159,10 @@ static int add_item(void *opaque, const char *item, char *err)
 }
 
 /* A comma-separated list of what parse() takes. */
-static int parse_list(int opt, uint64_t values[PREDICT_LIST_MAX],
-                      size_t *nr_r,
+static int parse_list(int opt, uint64_t values[PREDICT_LIST_MAX], size_t *nr_r,
                       int (*parse)(const char *, const char *, uint64_t *,
-                                   char *), char *err)
+                                   char *),
+                      char *err)
 {
     struct list l = {
         .name = xl_option_name(options, opt), .values = values,
@@ -307,7 +307,7 @@ static void set_defaults(struct predict_options *o)
 }
 
 /* Checks the options as a whole. */
-static int check(const struct predict_options *o, char *err)
+static int check_options(const struct predict_options *o, char *err)
 {
     if (!o->nr_files && !o->nr_domains)
         return xl_bad(err, "a domain, or --from=FILE, is needed");
@@ -342,5 +342,5 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
         o->params.overhead_ns = xpc_guest_overhead(&o->guest);
     if (o->confidence_percent)
         xpc_predict_params_live(&o->params, o->confidence_percent);
-    return check(o, err);
+    return check_options(o, err);
 }

@@ -109,7 +109,7 @@ static struct range find_range(const struct chart *c, bool y)
 }
 
 /* The cell for a value. */
-static int place(double v, struct range r, bool logarithmic, int cells)
+static int find_cell(double v, struct range r, bool logarithmic, int cells)
 {
     double share = logarithmic ? log(v / r.low) / log(r.high / r.low) :
                                  (v - r.low) / (r.high - r.low);
@@ -127,8 +127,8 @@ static void draw_chart(FILE *out, const struct chart *c)
         const struct series *s = &c->series[i];
 
         for (int j = 0; j < s->nr; j++)
-            grid[HEIGHT - 1 - place(s->y[j], y, true, HEIGHT)]
-                [place(s->x[j], x, c->log_x, WIDTH)] = s->mark;
+            grid[HEIGHT - 1 - find_cell(s->y[j], y, true, HEIGHT)]
+                [find_cell(s->x[j], x, c->log_x, WIDTH)] = s->mark;
     }
     fprintf(out, "\n%s\n%10s\n", c->title, c->y_name);
     for (int row = 0; row < HEIGHT; row++) {

@@ -109,7 +109,7 @@ static bool wait_for_task(struct source_job *job, struct task *t)
     return true;
 }
 
-static void *run(void *opaque)
+static void *run_job(void *opaque)
 {
     struct source_job *job = opaque;
     uint64_t one = 1;
@@ -165,7 +165,7 @@ static int start_thread(struct source_job *job)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = pthread_create(&job->thread, NULL, run, job);
+    r = pthread_create(&job->thread, NULL, run_job, job);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     job->running = !r;
     return r;

@@ -118,8 +118,9 @@ static int write_interval(struct recorder *r, uint64_t start, uint64_t *now_r,
     return 0;
 }
 
-static int record(struct recorder *r, const struct trace_recording *how,
-                  char err[XPC_ERR_LEN])
+static int record_intervals(struct recorder *r,
+                            const struct trace_recording *how,
+                            char err[XPC_ERR_LEN])
 {
     const struct xpc_source_ops *ops = r->src->ops;
     uint64_t start, now = 0, next = how->interval_ns;
@@ -153,8 +154,8 @@ static int record(struct recorder *r, const struct trace_recording *how,
     return -1;
 }
 
-static int create(struct recorder *r, const struct trace_recording *how,
-                  const char *path, char err[XPC_ERR_LEN])
+static int create_trace(struct recorder *r, const struct trace_recording *how,
+                        const char *path, char err[XPC_ERR_LEN])
 {
     struct xpc_trace_sink sink = { .write = write_file };
     struct xpc_trace_info info = {
@@ -173,8 +174,8 @@ static int create(struct recorder *r, const struct trace_recording *how,
     return -1;
 }
 
-static int finish(struct recorder *r, uint64_t populated, const char *path,
-                  char err[XPC_ERR_LEN])
+static int finish_trace(struct recorder *r, uint64_t populated,
+                        const char *path, char err[XPC_ERR_LEN])
 {
     uint64_t written = (uint64_t)r->pieces * PIECE;
 
@@ -198,15 +199,15 @@ int xpc_source_record(struct xpc_source *src,
         errno = EOPNOTSUPP;
         return -1;
     }
-    rc = create(&r, how, path, err);
+    rc = create_trace(&r, how, path, err);
     code = errno;
     if (!rc) {
-        rc = record(&r, how, err);
+        rc = record_intervals(&r, how, err);
         code = errno;
         src->ops->untrack(src);
     }
     if (!rc) {
-        rc = finish(&r, src->total_pages, path, err);
+        rc = finish_trace(&r, src->total_pages, path, err);
         code = errno;
     }
     xpc_trace_writer_close(r.w);

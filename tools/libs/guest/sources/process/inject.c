@@ -100,7 +100,7 @@ static long call_in(pid_t pid, const struct user_regs_struct *saved,
     return regs.rax;
 }
 
-static int inject(pid_t pid, int pidfd, uint64_t at, int *signal_r)
+static int inject_calls(pid_t pid, int pidfd, uint64_t at, int *signal_r)
 {
     struct user_regs_struct saved;
     int fd = -1, err;
@@ -133,7 +133,7 @@ int process_inject_uffd(pid_t pid, int pidfd)
     }
     if (ptrace(PTRACE_SEIZE, pid, 0, 0))
         return -1;
-    fd = inject(pid, pidfd, at, &sig);
+    fd = inject_calls(pid, pidfd, at, &sig);
     err = errno;
     ptrace(PTRACE_DETACH, pid, 0, (void *)(uintptr_t)sig);
     errno = err;
