@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The man pages, and the example of the API, which is compiled as a user
-# would compile it.
+# The man pages, and the example of the API, which is compiled like a user's
+# program.
 
 # docs/man/<name>.<section>.pod
 MAN_PAGES := $(patsubst docs/man/%.pod,$(BUILD)/man/%,$(wildcard docs/man/*.pod))
@@ -21,7 +21,7 @@ $(EXAMPLE): $(call objs,docs/live-migrate-example.c) $(LIBXLPRECOPY) $(LIBXENPRE
 
 all: $(MAN_PAGES) $(EXAMPLE)
 
-## make check-docs         do the tests exist that docs/security.md names?
+## make check-docs         check that the tests named in docs/security.md exist
 .PHONY: check-docs
 check-docs:
 	@docs/check-tests docs/security.md
