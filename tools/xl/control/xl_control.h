@@ -39,7 +39,7 @@ enum control_phase {
 /* What could be read about a domain's migration. */
 struct control_state {
     int phase;                      /* enum control_phase */
-    bool runs;                      /* the guest is not shut down */
+    bool runs;                      /* neither suspended nor shut down */
     bool suspended;
     /* With PHASE_PRECOPY and PHASE_SUSPENDED: */
     struct xpc_active active;

@@ -35,7 +35,8 @@ enum history_receiver {
     RECEIVER_UNKNOWN,
     RECEIVER_STOCK,                 /* it was a stock one not long ago */
     RECEIVER_WAS_STOCK,             /* long ago, so it is to be asked again */
-    RECEIVER_OURS,                  /* never in the history: it answered */
+    RECEIVER_OURS,                  /* it answered; history_receiver() never
+                                     * returns this */
 };
 
 /* The kind of the host's receiver, according to the history. */

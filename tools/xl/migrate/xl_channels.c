@@ -48,17 +48,17 @@ static int greet_receiver(struct sender *s, struct transport *t,
         .nr = s->channels->nr, .index = index,
         .codec = s->progress->params.compress,
     };
-    uint64_t patience_ns = s->patience_ns;
+    uint64_t saved_ns = s->answer_deadline_ns;
     int r;
 
     memcpy(h.token, s->channels->token, sizeof(h.token));
     channel_hello_put(hello, &h);
-    if (!patience_ns)
-        s->patience_ns = clock_now_ns() + ANSWER_NS;
+    if (!saved_ns)
+        s->answer_deadline_ns = clock_now_ns() + ANSWER_NS;
     r = sender_write(s, t->send_fd, hello, sizeof(hello), NULL) ||
         sender_read(s, t->recv_fd, answer, sizeof(answer), NULL) ||
         !channel_answer_is(answer);
-    s->patience_ns = patience_ns;
+    s->answer_deadline_ns = saved_ns;
     return r ? -1 : 0;
 }
 
@@ -104,7 +104,7 @@ static int meet_further(struct sender *s, unsigned int i)
         return 0;
     if (s->interrupted)
         return -1;
-    if (clock_now_ns() >= s->patience_ns)
+    if (clock_now_ns() >= s->answer_deadline_ns)
         fprintf(stderr, SENDER "channel %u has not come within %s\n", i + 1,
                 xpc_format_time(a, further_ns(s)));
     else if (came)
@@ -204,8 +204,8 @@ int channels_connect(struct sender *s, char *command, const char *host)
     if (greet_receiver(s, &s->t, 0))
         return s->interrupted ? -1 : start_plain(s, command, host);
     s->greeted = true;
-    s->patience_ns = clock_now_ns() + further_ns(s);
+    s->answer_deadline_ns = clock_now_ns() + further_ns(s);
     r = connect_further(s, command);
-    s->patience_ns = 0;
+    s->answer_deadline_ns = 0;
     return r;
 }

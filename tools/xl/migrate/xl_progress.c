@@ -175,7 +175,7 @@ static unsigned int percent_sent(const struct progress *p, uint64_t bytes)
 }
 
 /* libxl's timeout for the acknowledgement, and again for the suspend. */
-#define LIBXL_PATIENCE_NS UINT64_C(60000000000)
+#define LIBXL_TIMEOUT_NS UINT64_C(60000000000)
 
 /* When the wait for the guest began, 0 if it is not waited for. */
 static uint64_t waits_since(const struct progress *p)
@@ -193,13 +193,13 @@ static void show_suspend_wait(struct progress *p)
         show_json(p, "suspending", xl_asprintf(
             "{\"acknowledged\":%s,\"elapsed-us\":%"PRIu64",\"limit-us\":"
             "%"PRIu64"}", p->acknowledged_ns ? "true" : "false",
-            waited / 1000, LIBXL_PATIENCE_NS / 1000));
+            waited / 1000, LIBXL_TIMEOUT_NS / 1000));
         return;
     }
     snprintf(line, sizeof(line), "waiting for the guest to %s: %"PRIu64" s of "
              "%"PRIu64"", p->acknowledged_ns ? "suspend" :
              "acknowledge the request to suspend", waited / 1000000000,
-             LIBXL_PATIENCE_NS / 1000000000);
+             LIBXL_TIMEOUT_NS / 1000000000);
     show_line(p, line, false);
 }
 

@@ -43,8 +43,8 @@ static int time_left_ms(const struct sender *s)
 {
     uint64_t now = clock_now_ns(), until = s->deadline_ns;
 
-    if (!until || (s->patience_ns && s->patience_ns < until))
-        until = s->patience_ns;
+    if (!until || (s->answer_deadline_ns && s->answer_deadline_ns < until))
+        until = s->answer_deadline_ns;
     if (!until)
         return -1;
     return now < until ? (until - now) / 1000000 + 1 : 0;
@@ -131,7 +131,7 @@ int sender_wait(struct sender *s, int fd, short events)
             return 0;
         if (has_any_ended(fds + OWN_FDS, further))
             return -1;
-        if (s->patience_ns && clock_now_ns() >= s->patience_ns)
+        if (s->answer_deadline_ns && clock_now_ns() >= s->answer_deadline_ns)
             return -1;
     }
 }

@@ -61,7 +61,7 @@ struct sender {
     bool stock_receiver;            /* it was asked and has no channels */
     bool count_zero_pages;          /* zero pages are sent in full because
                                      * there are no channels: count them */
-    uint64_t patience_ns;           /* deadline of the current wait */
+    uint64_t answer_deadline_ns;    /* for the current wait */
     unsigned int further_ms;        /* time for the further connections; 0:
                                      * the receiver's default */
     const char *name;               /* of the domain, or NULL */
@@ -119,8 +119,8 @@ bool sender_further_ended(const struct sender *s);
 
 /*
  * These return 0, or -1 if there was an error, the migration is to be given up
- * or patience_ns has passed. what names the data in error messages; NULL: no
- * messages. fd must not block.
+ * or answer_deadline_ns has passed. what names the data in error messages;
+ * NULL: no messages. The fd of sender_write() must be a pipe or non-blocking.
  */
 int sender_wait(struct sender *s, int fd, short events);
 int sender_write(struct sender *s, int fd, const void *data, size_t len,

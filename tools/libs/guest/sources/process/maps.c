@@ -72,7 +72,7 @@ static bool find_uncovered(const struct source_process *s, size_t process,
     return start < to;
 }
 
-/* The region that another process's shared mapping of the same kind has. */
+/* The region of the same shared mapping in another process, or NULL. */
 static struct region *find_shared(struct source_process *s,
                                   const struct mapping *m)
 {
