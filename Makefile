@@ -11,8 +11,8 @@
 # module.mk, so that dependencies are seen across folders.
 
 VERSION := 0.1.0
-# Whose stock tools are used where the running Xen's version is not known, and
-# what the lab boots.
+# The version of Xen whose stock tools are used if the running Xen's is not
+# known, and which the lab boots.
 ifndef XEN_VERSION
 XEN_VERSION := $(or $(shell pkg-config --modversion xenlight 2>/dev/null | \
 	sed 's/^\([0-9]*\.[0-9]*\).*/\1/'),4.17)
@@ -104,7 +104,7 @@ include tools/libs/guest/module.mk
 include $(wildcard tools/libxl/module.mk tools/xl/module.mk)
 include $(wildcard tests/*/module.mk docs/module.mk)
 
-# Tests, benchmarks and the like may look into everything.
+# Tests and benchmarks may include everything.
 ALL_INCLUDES := -Itools/libs/guest -Itools/libxl -Itools/xl -Itests
 INCLUDES = $(ALL_INCLUDES)
 COMPILE = $(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(INCLUDES) $(CFLAGS) $(CPPFLAGS)
@@ -120,8 +120,7 @@ $(BUILD)/obj/%.o: %.c $(FLAGS) | $(PART_DIRS)
 deps:
 	@tests/install-deps $(sort $(DEPS_BUILD) $(DEPS_TEST))
 
-# The parts one after the other, so that the emulators have the machine to
-# themselves. Parts that a checkout has not got (yet) are passed over.
+# One after the other, so that the emulators have the machine to themselves.
 .PHONY: check
 check:
 	@$(MAKE) --no-print-directory deps

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What is below libxl: the parts, who may include whom, and what is made of
-# them. docs/design.md describes the parts.
+# The parts below libxl, and what is built from them. docs/design.md describes
+# the parts.
 
 guest := tools/libs/guest
 
-# Who may include whom.
+# Each part, and the parts whose headers it may include.
 $(eval $(call part,base,$(guest)/base,base))
 $(eval $(call part,core,$(guest)/core,core))
 $(eval $(call part,trace,$(guest)/trace,trace core))
@@ -24,19 +24,20 @@ LIBXENPRECOPY := $(BUILD)/lib/libxenprecopy.so
 # The engine with all its names, for the tests.
 ENGINE := $(BUILD)/obj/engine.a
 
-# What a library's recipe needs to export what its .map names and no more.
+# For the recipe of a library: exports only what its .map names.
 VERSION_SCRIPT = $(addprefix -Wl$(,)--version-script=,$(filter %.map,$^))
 
-# Threads, clock and the like, for whatever of ours needs them.
+# Threads, the clock and the like.
 BASE := $(BUILD)/obj/base.a
 
 XEN_SIDE_OBJS := $(call objs,$(call guest_srcs,xen))
 XEN_SIDE_LIBS := -lyajl -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
 
-# Where measurements come from besides a domain (xen/source.c).
+# Sources of measurements other than a domain (xen/source.c).
 SOURCE_OBJS := $(call objs,$(call guest_srcs,sources sources/process))
 
-# A migration over several connections: what both ends of it share, and each.
+# A migration over several connections: common parts, the receiving end, and
+# the sending end.
 CHANNEL_LIBS := -llz4 -lzstd -lxxhash
 CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c wire.c))
 CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)
@@ -61,8 +62,8 @@ $(BASE) $(ENGINE):
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
-# It calls what the helper has loaded anyway, and must not bring a second
-# libxenguest: hence no -lxenguest.
+# No -lxenguest: the helper has loaded libxenguest, and there must be no second
+# one.
 $(SAVE_PLUGIN): $(SAVE_PLUGIN_OBJS) $(CHANNEL_OUT_OBJS) $(XEN_SIDE_OBJS) \
 		$(BASE) $(guest)/save/libxenprecopy-save.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
