@@ -16,6 +16,8 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "json/span.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGES_PER_MIB (1048576 / XPC_PAGE_SIZE)
 
@@ -73,112 +75,6 @@ static void *append(void **array, size_t *nr, size_t size)
         return NULL;
     *array = p;
     return memset(p + (*nr)++ * size, 0, size);
-}
-
-/* ---- finding values in JSON ------------------------------------------- */
-
-struct span {
-    const char *p, *end;
-};
-
-static struct span skip_spaces(struct span s)
-{
-    while (s.p < s.end && (*s.p == ' ' || *s.p == '\t' || *s.p == '\r' ||
-                           *s.p == '\n'))
-        s.p++;
-    return s;
-}
-
-static bool starts_with(struct span s, const char *with)
-{
-    size_t n = strlen(with);
-
-    return (size_t)(s.end - s.p) >= n && !memcmp(s.p, with, n);
-}
-
-static bool contains(struct span s, const char *what)
-{
-    return s.p < s.end && memmem(s.p, s.end - s.p, what, strlen(what));
-}
-
-/*
- * The end of the value at the beginning of s. For text that is not JSON the
- * result is arbitrary, as the parser will refuse the value; s.p if there is no
- * end.
- */
-static const char *value_end(struct span s)
-{
-    const char *p = s.p;
-    bool quoted = false;
-    int depth = 0;
-
-    for (; p < s.end; p++) {
-        if (quoted) {
-            if (*p == '\\')
-                p++;
-            else if (*p == '"')
-                quoted = false;
-            if (!quoted && !depth)
-                return p + 1;
-        } else if (*p == '"') {
-            if (!depth && p > s.p)
-                return p;
-            quoted = true;
-        } else if (*p == '{' || *p == '[') {
-            if (!depth++ && p > s.p)
-                return p;
-        } else if (*p == '}' || *p == ']') {
-            if (!depth && p > s.p)
-                return p;
-            if (--depth <= 0)
-                return p + 1;
-        } else if (!depth && memchr(" \t\r\n,:", *p, 6)) {
-            return p;
-        }
-    }
-    return s.end;
-}
-
-/* Removes and returns the first value of *s, or all of it if none is found. */
-static struct span take_value(struct span *s)
-{
-    struct span v = { s->p, value_end(*s) };
-
-    if (v.end <= v.p || v.end > s->end)
-        v.end = s->end;
-    s->p = v.end;
-    return v;
-}
-
-/* The value of a member of an object; empty if there is no such member. */
-static struct span member(struct span object, const char *name)
-{
-    struct span s = { object.p + 1, object.end }, key, value;
-
-    while (starts_with(s = skip_spaces(s), "\"")) {
-        key = take_value(&s);
-        s = skip_spaces(s);
-        if (!starts_with(s, ":"))
-            break;
-        s.p++;
-        s = skip_spaces(s);
-        value = take_value(&s);
-        if ((size_t)(key.end - key.p) == strlen(name) + 2 &&
-            starts_with((struct span){ key.p + 1, key.end }, name))
-            return value;
-        s = skip_spaces(s);
-        if (!starts_with(s, ","))
-            break;
-        s.p++;
-    }
-    return (struct span){ s.end, s.end };
-}
-
-static bool has(struct span object, const char *name)
-{
-    struct span v = member(object, name);
-
-    return v.p < v.end;
 }
 
 /* ---- rates ------------------------------------------------------------ */
@@ -355,7 +251,7 @@ static int finish_guest(struct reading *r, const struct guest *g,
 /* The value of a member that is a number of bytes; 0: none, or out of range. */
 static uint64_t bytes_of(struct span object, const char *name)
 {
-    struct span v = member(object, name);
+    struct span v = span_member(object, name);
     char digits[24] = "";
     uint64_t n;
 
@@ -397,15 +293,16 @@ static int read_answer(struct reading *r, struct span s)
 {
     struct guest *g;
     uint64_t bytes = 0;
-    bool migrate = has(s, "ram"), rate = has(s, "calc-time");
+    bool migrate = span_has_member(s, "ram");
+    bool rate = span_has_member(s, "calc-time");
 
-    if (has(s, "periods"))
+    if (span_has_member(s, "periods"))
         return read_measurement(r, s);
     if (migrate)
-        bytes = bytes_of(member(s, "ram"), "total");
-    else if (has(s, "base-memory"))
+        bytes = bytes_of(span_member(s, "ram"), "total");
+    else if (span_has_member(s, "base-memory"))
         bytes = bytes_of(s, "base-memory") + bytes_of(s, "plugged-memory");
-    else if (has(s, "actual"))
+    else if (span_has_member(s, "actual"))
         bytes = bytes_of(s, "actual");
     else if (!rate)
         return 1;
@@ -421,7 +318,7 @@ static int read_answer(struct reading *r, struct span s)
 
 static int read_error(struct reading *r, struct span s)
 {
-    struct span desc = member(s, "desc");
+    struct span desc = span_member(s, "desc");
     struct guest *g = guest_of(r, NULL);
 
     if (!g)
@@ -443,18 +340,18 @@ static int read_value(struct reading *r, struct span s, int depth)
     struct span answer;
     int rc;
 
-    if (starts_with(s, "[") && depth < XPC_JSON_MAX_DEPTH)
+    if (span_starts_with(s, "[") && depth < XPC_JSON_MAX_DEPTH)
         return read_values(r, (struct span){ s.p + 1, s.end }, depth + 1);
-    if (starts_with(s, "{")) {
+    if (span_starts_with(s, "{")) {
         for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
-            if (has(s, ignored[i]))
+            if (span_has_member(s, ignored[i]))
                 return 0;
         }
-        answer = member(s, "error");
-        if (starts_with(answer, "{"))
+        answer = span_member(s, "error");
+        if (span_starts_with(answer, "{"))
             return read_error(r, answer);
-        answer = member(s, "return");
-        if (starts_with(answer, "{")) {
+        answer = span_member(s, "return");
+        if (span_starts_with(answer, "{")) {
             rc = read_answer(r, answer);
             return rc > 0 ? 0 : rc;
         }
@@ -470,13 +367,13 @@ static int read_value(struct reading *r, struct span s, int depth)
 /* Reads all values; within an array, up to its end. */
 static int read_values(struct reading *r, struct span s, int depth)
 {
-    for (s = skip_spaces(s); s.p < s.end; s = skip_spaces(s)) {
-        if (depth && starts_with(s, "]"))
+    for (s = span_skip_spaces(s); s.p < s.end; s = span_skip_spaces(s)) {
+        if (depth && span_starts_with(s, "]"))
             break;
-        if (read_value(r, take_value(&s), depth))
+        if (read_value(r, span_take_value(&s), depth))
             return -1;
-        s = skip_spaces(s);
-        if (depth && starts_with(s, ","))
+        s = span_skip_spaces(s);
+        if (depth && span_starts_with(s, ","))
             s.p++;
     }
     return 0;
@@ -486,8 +383,8 @@ static int read_values(struct reading *r, struct span s, int depth)
 
 static bool is_domstats(struct span s)
 {
-    return !starts_with(s, "{") && !starts_with(s, "[") &&
-           contains(s, "dirtyrate.");
+    return !span_starts_with(s, "{") && !span_starts_with(s, "[") &&
+           span_contains(s, "dirtyrate.");
 }
 
 /* The value of a line with this key, or NULL. */
@@ -570,11 +467,11 @@ static int read_all(struct reading *r, struct span s, uint64_t memory_pages)
 {
     int rc;
 
-    if (starts_with(s, "\xff\xfe") || starts_with(s, "\xfe\xff"))
+    if (span_starts_with(s, "\xff\xfe") || span_starts_with(s, "\xfe\xff"))
         return fail(r, "this is UTF-16: save it as UTF-8");
-    if (starts_with(s, "\xef\xbb\xbf"))      /* a byte-order mark */
+    if (span_starts_with(s, "\xef\xbb\xbf"))      /* a byte-order mark */
         s.p += 3;
-    s = skip_spaces(s);
+    s = span_skip_spaces(s);
     if (s.p == s.end)
         return read_measurement(r, s);  /* fails: not JSON */
     rc = is_domstats(s) ? read_domstats(r, s) : read_values(r, s, 0);
