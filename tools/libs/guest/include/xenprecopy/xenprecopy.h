@@ -12,6 +12,15 @@
  * the terms (precopy, iteration, stop-and-copy, switchover, downtime).
  *
  * A structure owns no memory unless its comment says so.
+ *
+ * Structures that a caller fills in may grow with a new version: call their
+ * _init function, which sets every field, and change fields afterwards. What
+ * is written to files or xenstore says its version, or ignores unknown keys.
+ * The libraries' soname changes when a structure does.
+ *
+ * Errors: a function returns 0, or -1 with errno set. Where the reason is worth
+ * telling it also writes one line into a buffer of XPC_ERR_LEN bytes
+ * (xenprecopy/error.h).
  */
 #ifndef XENPRECOPY_XENPRECOPY_H
 #define XENPRECOPY_XENPRECOPY_H
