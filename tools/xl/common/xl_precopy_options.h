@@ -40,44 +40,45 @@ enum {
     XL_PRECOPY_OPTION("channels", XL_OPT_CHANNELS), \
     XL_PRECOPY_OPTION("compress", XL_OPT_COMPRESS)
 
-/* Help for the options that can be changed while a migration runs, */
+/* Help for the options that can be changed while a migration runs. */
 #define XL_PRECOPY_HELP \
-"--precopy-downtime=TIME      Suspend the guest when that would be for so\n" \
-"                             long at most (300ms).\n" \
-"--precopy-max-downtime=TIME  Never suspend it for longer (the same).\n" \
-"--precopy-duration=TIME      How long precopy may take (no limit).\n" \
+"--precopy-downtime=TIME      Suspend the guest once the predicted downtime\n" \
+"                             is at most TIME (300ms).\n" \
+"--precopy-max-downtime=TIME  Never suspend the guest if the predicted\n" \
+"                             downtime is longer (the same as the downtime).\n" \
+"--precopy-duration=TIME      The longest that precopy may take (no limit).\n" \
 "--precopy-on-timeout=suspend|abort\n" \
-"                             What to do when the duration is over or\n" \
-"                             copying on does not help, and a suspension\n" \
-"                             would be under the maximum (abort).\n" \
+"                             What to do when the duration is over, or more\n" \
+"                             copying does not help, and the predicted\n" \
+"                             downtime is under the maximum (abort).\n" \
 "--precopy-bandwidth=RATE|auto\n" \
-"                             What the link gives (auto: it is measured).\n" \
-"--precopy-iterations=N       At most so many iterations (no limit).\n" \
-"--precopy-threshold=PAGES    Suspend below so many dirty pages (none).\n" \
+"                             The bandwidth of the link (auto: measure it).\n" \
+"--precopy-iterations=N       The most iterations (no limit).\n" \
+"--precopy-threshold=PAGES    Suspend the guest when fewer pages are dirty\n" \
+"                             (none).\n" \
 "--precopy-switchover-overhead=TIME\n" \
-"                             What a switchover takes besides the pages\n" \
-"                             (as learned from earlier ones, or as is\n" \
-"                             assumed of such a guest).\n" \
-"--precopy-confidence=PERCENT That the downtime stays within the limit:\n" \
-"                             50 to 99 (95).\n" \
-"--precopy-early-abort=on|off Give up as soon as there is no hope (on).\n" \
-"--precopy-strict[=on|off]    Take the guest back if the switchover would pass\n" \
-"                             the maximum downtime (on where xl migrate is\n" \
-"                             told a downtime or a maximum, else off).\n" \
+"                             The time that a switchover takes besides\n" \
+"                             sending pages (learned from earlier\n" \
+"                             migrations, or assumed for such a guest).\n" \
+"--precopy-confidence=PERCENT How likely the downtime must stay within the\n" \
+"                             limit: 50 to 99 (95).\n" \
+"--precopy-early-abort=on|off Abort as soon as the limit is out of reach (on).\n" \
+"--precopy-strict[=on|off]    Resume the guest here if the switchover would\n" \
+"                             exceed the maximum downtime (on if xl migrate\n" \
+"                             is given a downtime or a maximum, else off).\n" \
 "--precopy-max-bandwidth=RATE|none\n" \
-"                             Use no more of the link in precopy (none).\n" \
+"                             Limit the sending rate during precopy (none).\n" \
 "--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
-"                             What becomes of that cap while the guest stands\n" \
-"                             still (lifted).\n"
+"                             That limit during the switchover (lifted).\n"
 
-/* and for those that can't; --precopy-policy is not among them. */
+/* Help for those that can't be changed, except --precopy-policy. */
 #define XL_PRECOPY_FIXED_HELP \
 "--precopy-zero-pages=auto|send|elide\n" \
-"                             How zero pages are sent: as a mark, where the\n" \
-"                             receiver is ours, else in full; in full;\n" \
-"                             without data, for a target that scrubs all\n" \
-"                             its free memory (auto).\n" \
-"--precopy-channels=N         Over so many connections: 1 to 16 (1).\n" \
+"                             How to send pages of zeros: as marks if the\n" \
+"                             receiver is ours, else in full; in full; or\n" \
+"                             not at all, for a target whose free memory is\n" \
+"                             all scrubbed (auto).\n" \
+"--precopy-channels=N         Send over N connections, 1 to 16 (1).\n" \
 "--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent (off).\n"
 
