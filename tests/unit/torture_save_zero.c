@@ -201,6 +201,40 @@ static void torture_save_zero_a_record_in_two_calls(void **state)
     free(r);
 }
 
+/* A record of two pages and two zero pages, in two writes. */
+static void put_cut(size_t cut)
+{
+    static unsigned char record[16 + 4 * 8 + 4 * PAGE];
+    uint32_t head[4] = { 1, sizeof(record) - 8, 4, 0 };
+    uint64_t entry[4] = { 8, 9, 10, 11 };
+
+    memset(record, 0, sizeof(record));
+    memcpy(record, head, sizeof(head));
+    memcpy(record + 16, entry, sizeof(entry));
+    record[48] = record[48 + 3 * PAGE - 1] = 7;
+    put(record, cut);
+    put(record + cut, sizeof(record) - cut);
+}
+
+static void torture_save_zero_wherever_a_write_is_cut(void **state)
+{
+    const size_t end = 48 + 4 * PAGE;
+
+    for (size_t cut = 1; cut < end; cut++) {
+        bool edge = cut < 64 || (cut - 48) % PAGE < 2 ||
+                    (cut - 48) % PAGE == PAGE - 1;
+
+        if (!edge && cut % 509)
+            continue;
+        teardown(state);
+        setup(state);
+        put_cut(cut);
+        /* What is known of the pages before must hold for those after. */
+        put_cut(end / 2);
+        free(receive());
+    }
+}
+
 static void torture_save_zero_a_page_sent_before_is_sent_again(void **state)
 {
     uint64_t entry[3] = { 5, 6, 7 };
@@ -379,6 +413,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_save_zero_zero_pages_are_left_out),
         TEST(torture_save_zero_a_record_in_two_calls),
+        TEST(torture_save_zero_wherever_a_write_is_cut),
         TEST(torture_save_zero_a_page_sent_before_is_sent_again),
         TEST(torture_save_zero_only_plain_memory_is_left_out),
         TEST(torture_save_zero_where_no_page_is_nothing_leaves),
