@@ -123,11 +123,13 @@ deps:
 # One after the other, so that the emulators have the machine to themselves.
 .PHONY: check
 check:
+	@mkdir -p $(BUILD); date +%s >$(BUILD)/check-begun
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory check-unit
 	@$(MAKE) --no-print-directory check-asan
 	@$(MAKE) --no-print-directory $(CHECKS)
+	@echo "make check: passed in $$(($$(date +%s) - $$(cat $(BUILD)/check-begun))) s"
 
 # A build of its own with the sanitizers: $(MAKE) $(ASAN) TARGET
 ASAN = BUILD=$(BUILD)/asan LDFLAGS="-fsanitize=address,undefined" \
