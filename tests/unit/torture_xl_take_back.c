@@ -24,6 +24,7 @@ typedef void step_fn(void);
 
 static struct {
     bool gone, suspended, no_irq, renamed, another;
+    bool paused;
     int shutdown_reason;        /* 0: it has not shut down by itself */
     int looks, resumed, log_off;
     step_fn *step[16];          /* before the nth look */
@@ -65,6 +66,7 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
     info->domain_type = domain.no_irq ? LIBXL_DOMAIN_TYPE_HVM :
                                         LIBXL_DOMAIN_TYPE_PVH;
     info->uuid.uuid[0] = domain.another ? 2 : 1;
+    info->paused = domain.paused;
     info->shutdown = domain.suspended || domain.shutdown_reason;
     info->shutdown_reason = domain.shutdown_reason ? domain.shutdown_reason :
                             LIBXL_SHUTDOWN_REASON_SUSPEND;
@@ -232,6 +234,19 @@ static void says(const char *text)
 {
     if (!strstr(domain.out, text))
         fail_msg("not said: %s, but: %s", text, domain.out);
+}
+
+static void torture_xl_take_back_knows_a_paused_one(void **state)
+{
+    (void)state;
+    assert_false(sender_is_paused(&w.s));
+    domain.paused = true;
+    assert_true(sender_is_paused(&w.s));
+    domain.another = true;
+    assert_false(sender_is_paused(&w.s));
+    domain.another = false;
+    domain.suspended = true;
+    assert_false(sender_is_paused(&w.s));
 }
 
 /* ---- the tests ----------------------------------------------------------- */
@@ -479,6 +494,7 @@ static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        TEST(torture_xl_take_back_knows_a_paused_one),
         TEST(torture_xl_take_back_leaves_one_that_was_not_asked),
         TEST(torture_xl_take_back_leaves_one_that_others_suspended),
         TEST(torture_xl_take_back_resumes_a_suspended_one),

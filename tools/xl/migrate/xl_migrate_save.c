@@ -97,10 +97,13 @@ static void check_overdue(struct save *v)
                                                           "overdue"), NULL);
 
     if (value && !v->s->broken) {
+        /* The maximum downtime may be over before the plug-in knows. */
+        bool paused = !strcmp(value, xpc_reason_names[XPC_REASON_PAUSED]) ||
+                      sender_is_paused(v->s);
+
         progress_break(v->s->progress);
-        sender_break_off(v->s, strcmp(value,
-                         xpc_reason_names[XPC_REASON_PAUSED]) ?
-                         XPC_REASON_NO_ANSWER : XPC_REASON_PAUSED);
+        sender_break_off(v->s, paused ? XPC_REASON_PAUSED :
+                                        XPC_REASON_NO_ANSWER);
         migrate_logger_hold(v->s->logger);
         libxl_ao_abort(v->s->ctx, &v->how);
     }

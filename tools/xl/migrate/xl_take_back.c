@@ -100,6 +100,18 @@ int sender_is_suspended(struct sender *s)
     return rc ? rc : suspended;
 }
 
+bool sender_is_paused(struct sender *s)
+{
+    libxl_dominfo info;
+    bool paused;
+
+    libxl_dominfo_init(&info);
+    paused = !libxl_domain_info(s->ctx, &info, s->domid) &&
+             !is_another(s, &info) && info.paused && !info.shutdown;
+    libxl_dominfo_dispose(&info);
+    return paused;
+}
+
 /* ---- may it suspend? --------------------------------------------------- */
 
 /* libxl suspends an HVM guest without PV drivers by a call to Xen. */

@@ -11,6 +11,9 @@
  */
 int sender_is_suspended(struct sender *s);
 
+/* Whether a toolstack has paused the guest. */
+bool sender_is_paused(struct sender *s);
+
 /*
  * The operation take_back of struct sender_ops. A guest that has acknowledged
  * a request to suspend is waited for, up to minutes, with s->late set to the
