@@ -130,7 +130,9 @@ static void save_paused(unsigned int looks, struct xpc_report *r)
     int fd = open("/dev/null", O_WRONLY);
 
     paused_looks = looks;
+    fake_clock_stop();
     save_to(fd, "{\"downtime-ms\":300}", script_suspends, r);
+    fake_clock_run();
     close(fd);
 }
 
