@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "base/workers.h"
 #include "batch.h"
 #include "bench.h"

@@ -18,7 +18,6 @@
 #include <xenprecopy/xenprecopy.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "base/workers.h"
 #include "batch.h"
 #include "bench.h"

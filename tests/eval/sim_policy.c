@@ -2,8 +2,6 @@
 /* The policies that are compared, and the oracle. */
 #include <stdio.h>
 
-#include <xenprecopy/units.h>
-
 #include "json/migration.h"
 #include "sim.h"
 

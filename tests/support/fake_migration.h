@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "channels/handover.h"
 #include "channels/out.h"
 #include "migrate/xl_channels.h"

@@ -14,7 +14,6 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "channels/frame.h"
 #include "channels/out.h"
 #include "support/torture.h"

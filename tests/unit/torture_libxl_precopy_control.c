@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <xenprecopy/units.h>
 
-#include "json/migration.h"
 #include "libxl_precopy_helper.h"
 #include "support/fake_helper.h"
 #include "support/fake_xenstore.h"

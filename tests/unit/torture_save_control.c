@@ -4,7 +4,6 @@
  */
 #include <xenprecopy/units.h>
 
-#include "base/clock.h"
 #include "support/fake_save.h"
 
 /*

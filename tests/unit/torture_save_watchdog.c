@@ -17,7 +17,6 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "save/watchdog.h"
 #include "support/torture.h"
 #include "xen/store.h"

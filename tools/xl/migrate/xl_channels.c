@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "channels/wire.h"
-#include "json/migration.h"
 #include "migrate/xl_channels.h"
 #include "migrate/xl_channels_relay.h"
 #include "migrate/xl_protocol.h"

@@ -22,8 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <xenprecopy/units.h>
-
 #include "base/clock.h"
 #include "common/xl_common.h"
 #include "migrate/xl_channels_relay.h"

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "channels/wire.h"
 #include "common/xl_interrupt.h"
-#include "json/migration.h"
 #include "migrate/xl_protocol.h"
 #include "migrate/xl_sender_io.h"
 

@@ -137,7 +137,7 @@ static const struct xpc_field decision_fields[] = {
 };
 #undef D
 
-const struct xpc_type xpc_decision_type = {
+static const struct xpc_type decision_type = {
     .name = "decision", .size = sizeof(struct xpc_decision),
     .fields = decision_fields, .nr_fields = ARRAY_SIZE(decision_fields),
 };
@@ -153,7 +153,7 @@ static const struct xpc_field iteration_fields[] = {
     U64(I, "start-us", start_ns, .scale = US),
     U64(I, "duration-us", duration_ns, .scale = US),
     U64(I, "dirty-pages", dirty_pages),
-    OBJECT(I, "decision", decision, xpc_decision_type),
+    OBJECT(I, "decision", decision, decision_type),
 };
 #undef I
 
@@ -185,7 +185,7 @@ static const struct xpc_field report_fields[] = {
     OBJECT(R, "parameters", params, xpc_params_type),
     U64(R, "start-monotonic-us", start_monotonic_ns, .scale = US),
     U64(R, "total-pages", total_pages),
-    OBJECT(R, "decision", decision, xpc_decision_type),
+    OBJECT(R, "decision", decision, decision_type),
     U64(R, "total-time-us", total_time_ns, .scale = US),
     U64(R, "total-bytes", total_bytes),
     U64(R, "total-pages-sent", total_pages_sent),

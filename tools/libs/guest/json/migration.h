@@ -13,7 +13,6 @@
 #include "core/names.h"
 
 extern const struct xpc_type xpc_params_type;
-extern const struct xpc_type xpc_decision_type;
 extern const struct xpc_type xpc_iteration_type;
 extern const struct xpc_type xpc_active_type;
 /* A report with, and without (head), its array of iterations. */

@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xenprecopy/units.h>
-
 #include "base/clock.h"
-#include "json/migration.h"
 #include "save/policy.h"
 #include "save/publish.h"
 #include "save/suspend_time.h"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <xenprecopy/units.h>
 
 #include "base/clock.h"
 #include "save/switchover.h"
