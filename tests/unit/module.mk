@@ -64,10 +64,20 @@ TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
 	save_watchdog workers save_write save_zero xl_channels \
 	xl_channels_broken xl_receive xl_receive_meet)
 
+# The fixtures. A test links those that it uses, before anything that they
+# replace. fake_clock.o is linked only where it is named above: it defines
+# nothing but what base/clock.o does.
+SUPPORT := $(BUILD)/obj/tests/support.a
+$(SUPPORT): $(filter-out %/fake_clock.o,$(call objs,$(wildcard tests/support/*.c)))
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
+
 .SECONDEXPANSION:
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(ENGINE) $(BASE) $$(TEST_OBJS_$$*)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ENGINE) $(BASE) \
+		$$(TEST_OBJS_$$*)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(TEST_OBJS_$*) $(ENGINE) $(BASE) \
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $< $(SUPPORT) \
+	  $(TEST_OBJS_$*) $(ENGINE) $(BASE) \
 	  -L$(BUILD)/lib -Wl,-rpath,$(abspath $(BUILD)/lib) \
 	  $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
 
