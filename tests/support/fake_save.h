@@ -130,6 +130,7 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
     (void)max;
     *info = (xc_domaininfo_t){
         .domain = first, .tot_pages = DIRTY,
+        .nr_online_vcpus = 2, .max_vcpu_id = 3, .handle = { 1, 2, 3 },
         .flags = XEN_DOMINF_hvm_guest | (w.dying ? XEN_DOMINF_dying : 0) |
                  (w.paused && w.paused-- ? XEN_DOMINF_paused : 0) |
                  (!w.suspended ? 0 : XEN_DOMINF_shutdown |

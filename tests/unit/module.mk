@@ -29,7 +29,8 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 # The plug-in, but for what a test has in its place: tests/support/fake_save.h.
 SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
-	$(call objs,$(addprefix $(guest)/xen/,domain.c preflight.c store.c) \
+	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
+	preflight.c store.c) \
 	tests/support/fake_clock.c)
 $(foreach t,claim control policy strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \

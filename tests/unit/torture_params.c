@@ -40,7 +40,10 @@ static void torture_params_survive_json(void **state)
     in.channels = 4;
     in.compress = XPC_COMPRESS_LZ4;
     in.compress_level = 9;
-    in.guest = (struct xpc_guest){ XPC_DEVICE_MODEL_YES, 2, 1 << 20 };
+    in.guest = (struct xpc_guest){
+        .device_model = XPC_DEVICE_MODEL_YES, .devices = 3, .pfns = 1 << 20,
+        .vifs = 2, .disks = 1, .vcpus = 4, .id = UINT64_C(1) << 51,
+    };
     in.learned = (struct xpc_prior){
         .guest = { .device_model = XPC_DEVICE_MODEL_NO, .devices = 1 },
         .overhead_ns = 84 * XPC_MS, .overhead_sd_ns = 9 * XPC_MS,
@@ -54,6 +57,24 @@ static void torture_params_survive_json(void **state)
     assert_int_equal(read_params(&out, json, err), 0);
     assert_memory_equal(&in, &out, sizeof(in));
     free(json);
+}
+
+/* As jq and JavaScript read it, and never what means unknown. */
+static void torture_params_a_guests_id_is_a_whole_double(void **state)
+{
+    uint8_t uuid[16] = { 0 };
+    uint64_t last = 0;
+
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        uint64_t id;
+
+        uuid[15] = i;
+        id = xpc_guest_id(uuid);
+        assert_in_range(id, 1, XPC_GUEST_ID_MAX);
+        assert_true((uint64_t)(double)id == id && id != last);
+        last = id;
+    }
 }
 
 static void torture_params_that_are_not_named_keep_their_value(void **state)
@@ -273,6 +294,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_params_survive_json),
+        cmocka_unit_test(torture_params_a_guests_id_is_a_whole_double),
         cmocka_unit_test(torture_params_that_are_not_named_keep_their_value),
         cmocka_unit_test(torture_params_prior_is_of_the_guests_kind),
         cmocka_unit_test(torture_params_prior_believes_its_own_kind_alone),

@@ -488,6 +488,11 @@ static void torture_save_control_the_guest_is_asked_for(void **state)
         guest_type = "pvh";
         assert_int_equal(seen.guest.device_model, t[i].device_model);
         assert_int_equal(seen.guest.devices, 3);
+        assert_int_equal(seen.guest.vifs, 2);
+        assert_int_equal(seen.guest.disks, 1);
+        assert_int_equal(seen.guest.vcpus, 2);
+        assert_int_equal(seen.guest.id,
+                         xpc_guest_id((uint8_t[16]){ 1, 2, 3 }));
         assert_int_equal(seen.guest.pfns, GPFNS);
         assert_int_equal(r.params.guest.device_model, t[i].device_model);
         xpc_report_dispose(&r);

@@ -125,7 +125,7 @@ int libxl_domain_precopy_report(libxl_ctx *ctx, uint32_t domid,
 /*
  * Reads those properties of the domain that its switchover overhead depends
  * on, for xpc_history_prior(). What can't be read is set to unknown.
- * ERROR_FAIL: xenstore can't be reached.
+ * ERROR_FAIL: xenstore or Xen can't be reached.
  */
 int libxl_domain_precopy_guest(libxl_ctx *ctx, uint32_t domid,
                                libxl_precopy_guest *guest_r);

@@ -5,6 +5,7 @@
 
 #include "json/migration.h"
 #include "libxl_precopy_store.h"
+#include "xen/guest.h"
 
 /*
  * A handle for each call: the calls are rare, and a handle kept open would
@@ -43,7 +44,12 @@ static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
 
 static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
 {
-    xen_store_guest(xs, domid, guest);
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+
+    if (!xch)
+        return -1;
+    xen_guest_read(xs, xch, domid, guest);
+    xc_interface_close(xch);
     return 0;
 }
 

@@ -29,9 +29,14 @@ static char *plain_copy(const char *s)
     return copy;
 }
 
+static uint64_t cap(uint64_t v, uint64_t max)
+{
+    return v < max ? v : max;
+}
+
 static uint64_t cap_time(uint64_t ns)
 {
-    return ns < XPC_HISTORY_TIME_MAX_NS ? ns : XPC_HISTORY_TIME_MAX_NS;
+    return cap(ns, XPC_HISTORY_TIME_MAX_NS);
 }
 
 /* The rate of the stream while the guest was suspended. */
@@ -100,6 +105,20 @@ static void fill_switchover(struct xpc_history_entry *e,
     e->suspend_pages = fmax(pages, 0);
 }
 
+/* What the file's readers would refuse is reduced. */
+static struct xpc_guest cap_guest(const struct xpc_guest *g)
+{
+    return (struct xpc_guest){
+        .device_model = g->device_model,
+        .devices = cap(g->devices, XPC_DEVICES_MAX),
+        .vifs = cap(g->vifs, XPC_DEVICES_MAX),
+        .disks = cap(g->disks, XPC_DEVICES_MAX),
+        .vcpus = cap(g->vcpus, XPC_VCPUS_MAX),
+        .pfns = cap(g->pfns, XPC_HISTORY_PAGES_MAX),
+        .id = g->id <= XPC_GUEST_ID_MAX ? g->id : 0,
+    };
+}
+
 static void fill_entry(struct xpc_history_entry *e,
                        const struct xpc_report *r, uint64_t start_s)
 {
@@ -114,7 +133,7 @@ static void fill_entry(struct xpc_history_entry *e,
         .predicted_downtime_ns = r->verified ? 0 :
                                  cap_time(r->predicted_downtime_ns),
         .actual_downtime_ns = cap_time(r->actual_downtime_ns),
-        .guest = r->params.guest,
+        .guest = cap_guest(&r->params.guest),
         .final_pages = r->final_pages,
         .bandwidth_bytes_per_s = d->measured_bytes_per_s ?
             d->measured_bytes_per_s : d->bandwidth_bytes_per_s,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include <xenprecopy/predict.h>
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
@@ -54,6 +56,11 @@ bool xpc_params_held_back(const struct xpc_params *p, uint64_t bytes_per_s)
 uint64_t xpc_params_max_downtime(const struct xpc_params *p)
 {
     return p->max_downtime_ns ? p->max_downtime_ns : p->downtime_ns;
+}
+
+uint64_t xpc_guest_id(const uint8_t uuid[16])
+{
+    return XXH64(uuid, 16, 0) % XPC_GUEST_ID_MAX + 1;
 }
 
 uint64_t xpc_guest_overhead(const struct xpc_guest *g)

@@ -25,6 +25,7 @@
 #include "save/stream/sink_fd.h"
 #include "save/toolstack_watch.h"
 #include "xen/domain.h"
+#include "xen/guest.h"
 #include "xen/preflight.h"
 #include "xen/saver.h"
 #include "xen/store.h"
@@ -149,7 +150,6 @@ static int prepare(struct save_session *s)
 {
     struct save_context *ctx = &s->ctx;
     char err[XPC_ERR_LEN], other[XPC_ERR_LEN];
-    xen_pfn_t last;
     bool alone;
     int rc;
 
@@ -167,9 +167,7 @@ static int prepare(struct save_session *s)
         return alone ? 0 : refuse_silently(s, other);
     s->find_zero_pages = ctx->params.zero_pages == XPC_ZERO_PAGES_AUTO;
     save_settle_zero_pages(&ctx->params);
-    xen_store_guest(ctx->xs, ctx->domid, &ctx->params.guest);
-    if (!xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last))
-        ctx->params.guest.pfns = last + 1;
+    xen_guest_read(ctx->xs, ctx->xch, ctx->domid, &ctx->params.guest);
     ctx->report.params = ctx->params;
     return alone ? check_guest(s) : refuse(ctx, other);
 }

@@ -19,51 +19,6 @@ const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,
     return buf;
 }
 
-__attribute__((format(printf, 2, 3)))
-static char *read_path(struct xs_handle *xs, const char *fmt, ...)
-{
-    char path[XEN_STORE_PATH_LEN];
-    va_list al;
-
-    va_start(al, fmt);
-    vsnprintf(path, sizeof(path), fmt, al);
-    va_end(al);
-    return xs_read(xs, XBT_NULL, path, NULL);
-}
-
-static unsigned int count_devices(struct xs_handle *xs, uint32_t domid,
-                                  const char *kind)
-{
-    char path[XEN_STORE_PATH_LEN];
-    unsigned int nr = 0;
-
-    snprintf(path, sizeof(path), "/libxl/%"PRIu32"/device/%s", domid, kind);
-    free(xs_directory(xs, XBT_NULL, path, &nr));
-    return nr;
-}
-
-void xen_store_guest(struct xs_handle *xs, uint32_t domid,
-                     struct xpc_guest *guest)
-{
-    char *type = read_path(xs, "/libxl/%"PRIu32"/type", domid);
-    /* Exists for a PV or PVH guest with a backend in QEMU. */
-    char *qemu = read_path(xs, "/local/domain/0/device-model/%"PRIu32"/state",
-                           domid);
-
-    *guest = (struct xpc_guest){
-        .devices = count_devices(xs, domid, "vif") +
-                   count_devices(xs, domid, "vbd"),
-    };
-    if (guest->devices > XPC_DEVICES_MAX)
-        guest->devices = XPC_DEVICES_MAX;
-    if (qemu || (type && !strcmp(type, "hvm")))
-        guest->device_model = XPC_DEVICE_MODEL_YES;
-    else if (type && (!strcmp(type, "pv") || !strcmp(type, "pvh")))
-        guest->device_model = XPC_DEVICE_MODEL_NO;
-    free(type);
-    free(qemu);
-}
-
 int xen_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
                     const struct xpc_type *type, const void *obj)
 {

@@ -60,13 +60,6 @@ const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,
                            const char *leaf);
 
 /*
- * Reads the properties of a guest from libxl's part of xenstore, where no guest
- * can write. Properties that are not there are unknown.
- */
-void xen_store_guest(struct xs_handle *xs, uint32_t domid,
-                     struct xpc_guest *guest_r);
-
-/*
  * Writes obj as one line of JSON to a leaf. Returns 0, or -1 with errno (E2BIG:
  * larger than XEN_STORE_VALUE_MAX).
  */

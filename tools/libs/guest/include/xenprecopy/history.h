@@ -65,6 +65,8 @@
 #define XPC_HISTORY_LAST 16
 /* Longer times are reduced to this: a prediction may have any value. */
 #define XPC_HISTORY_TIME_MAX_NS UINT64_C(86400000000000)
+/* Higher numbers of pages are reduced to this. */
+#define XPC_HISTORY_PAGES_MAX (UINT64_C(1) << 48)
 /* How long a broken-off switchover is in effect, and its factor. */
 #define XPC_HISTORY_BOUND_S UINT64_C(86400)
 #define XPC_HISTORY_BEYOND 1.25

@@ -99,15 +99,24 @@ enum xpc_device_model {
     XPC_DEVICE_MODEL_YES,
 };
 
-/* Higher numbers of vifs and disks are reduced to this. */
+/* Higher numbers of vifs and disks, and of vCPUs, are reduced to this. */
 #define XPC_DEVICES_MAX 1024
+#define XPC_VCPUS_MAX 8192
+#define XPC_GUEST_ID_MAX (UINT64_C(1) << 52)
 
-/* What a guest's switchover overhead depends on. All 0: unknown. */
+/*
+ * What a guest's switchover overhead depends on. All 0: unknown. A guest of
+ * which only the number of devices is known has 0 vifs and 0 disks.
+ */
 struct xpc_guest {
     enum xpc_device_model device_model;
     uint64_t devices;               /* number of vifs and disks */
     uint64_t pfns;                  /* size of the dirty bitmap; 0: unknown,
                                      * taken as the number of pages */
+    uint64_t vifs, disks;           /* these are counted in devices, too */
+    uint64_t vcpus;                 /* online ones; 0: unknown */
+    uint64_t id;                    /* tells guests apart, xpc_guest_id(); 0:
+                                     * unknown */
 };
 
 /*
@@ -210,6 +219,12 @@ uint64_t xpc_compress_level_max(enum xpc_compress compress);
 bool xpc_params_over_channels(const struct xpc_params *p);
 /* The maximum downtime in force. */
 uint64_t xpc_params_max_downtime(const struct xpc_params *p);
+/*
+ * A number for a guest with this UUID, which it keeps on other hosts and under
+ * other names: a hash, from 1 to 2^52, so that JSON readers that use doubles
+ * keep it exact.
+ */
+uint64_t xpc_guest_id(const uint8_t uuid[16]);
 /* The default switchover overhead of such a guest, ns. */
 uint64_t xpc_guest_overhead(const struct xpc_guest *guest);
 /*
