@@ -7,10 +7,15 @@
 #ifndef TESTS_SUPPORT_FAKE_SAVE_H
 #define TESTS_SUPPORT_FAKE_SAVE_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "json/migration.h"
 #include "save/interpose.h"
@@ -26,7 +31,7 @@
 #include "xen/source.h"
 #include "xen/store.h"
 
-#define DIR "/libxl/7/precopy/"
+#define PRECOPY "/libxl/7/precopy/"
 /* 4 GiB: at 100 Mbit/s no limit of less than 343 s is met. */
 #define DIRTY (1u << 20)
 #define GPFNS 1024
@@ -348,16 +353,16 @@ static inline int save_to(int fd, const char *params, int (*script)(void),
     memset(&w, 0, sizeof(w));
     w.script = script;
     w.dirty = DIRTY;
-    fake_set("/libxl/7/type", guest_type);
-    fake_set(DIR "params", params);
+    store_set("/libxl/7/type", guest_type);
+    store_set(PRECOPY "params", params);
     rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
                         -1);
     xpc_report_init(r);
-    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, r,
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&store, 7, r,
                                            err), 0);
-    assert_null(fake_get(DIR "active"));
-    assert_null(fake_get(DIR "cancel"));
-    assert_null(fake_get(DIR "current"));
+    assert_null(store_get(PRECOPY "active"));
+    assert_null(store_get(PRECOPY "cancel"));
+    assert_null(store_get(PRECOPY "current"));
     assert_int_equal(w.locks, 0);
     return rc;
 }

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <xenprecopy/units.h>
 
 #include "libxl_precopy_helper.h"
@@ -7,7 +14,7 @@
 #include "support/torture.h"
 #include "xen/lock.h"
 
-#define DIR "/libxl/7/precopy/"
+#define PRECOPY "/libxl/7/precopy/"
 
 static pid_t helper;
 
@@ -15,7 +22,7 @@ static int setup(void **state)
 {
     (void)state;
     helper = fake_helper_start("7");
-    fake_active(helper, "{\"downtime-ms\":300,\"duration-ms\":60000,"
+    fake_helper_publish(helper, "{\"downtime-ms\":300,\"duration-ms\":60000,"
                         "\"once\":true}");
     return 0;
 }
@@ -26,7 +33,7 @@ static int teardown(void **state)
     if (helper)
         fake_helper_kill(helper);
     helper = 0;
-    fake_reset();
+    store_reset();
     return 0;
 }
 
@@ -41,7 +48,7 @@ static void torture_libxl_precopy_control_active(void **state)
     assert_int_equal(a.params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(libxl_domain_precopy_active(NULL, 8, &a),
                      ERROR_NOTFOUND);
-    fake.gone = true;
+    store.gone = true;
     assert_int_equal(libxl_domain_precopy_active(NULL, 7, &a), ERROR_FAIL);
 }
 
@@ -62,13 +69,13 @@ static void assert_not_under_way(void)
     assert_non_null(strstr(err, "under way"));
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_NOTFOUND);
     assert_int_equal(libxl_domain_precopy_cancel(NULL, 7), ERROR_NOTFOUND);
-    assert_null(fake_get(DIR "cancel"));
+    assert_null(store_get(PRECOPY "cancel"));
 }
 
 static void torture_libxl_precopy_control_nothing_under_way(void **state)
 {
     (void)state;
-    fake_set(DIR "active", NULL);
+    store_set(PRECOPY "active", NULL);
     assert_not_under_way();
 }
 
@@ -93,9 +100,9 @@ static void torture_libxl_precopy_control_another_process_is_stale(
     pid_t other = fake_helper_start("70");
 
     (void)state;
-    fake_active(getpid(), "{}");        /* no helper at all */
+    fake_helper_publish(getpid(), "{}");        /* no helper at all */
     assert_not_under_way();
-    fake_active(other, "{}");           /* another domain's */
+    fake_helper_publish(other, "{}");           /* another domain's */
     assert_not_under_way();
     fake_helper_kill(other);
 }
@@ -107,20 +114,20 @@ static void torture_libxl_precopy_control_get_has_the_last_change(
     libxl_precopy_active a;
 
     (void)state;
-    fake_set(DIR "current", "{\"downtime-ms\":900}");
+    store_set(PRECOPY "current", "{\"downtime-ms\":900}");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.downtime_ns, 900 * XPC_MS);
     assert_int_equal(p.duration_ns, 0);
     assert_int_equal(libxl_domain_precopy_active(NULL, 7, &a), 0);
     assert_int_equal(a.params.downtime_ns, 300 * XPC_MS);
     /* What the plug-in is going to refuse, or was removed, does not count. */
-    fake_set(DIR "current", "{\"policy\":\"stock\"}");
+    store_set(PRECOPY "current", "{\"policy\":\"stock\"}");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.downtime_ns, 300 * XPC_MS);
-    fake_set(DIR "current", "nonsense");
+    store_set(PRECOPY "current", "nonsense");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
-    fake_set(DIR "current", NULL);
+    store_set(PRECOPY "current", NULL);
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
 }
@@ -135,7 +142,7 @@ static void torture_libxl_precopy_control_set_writes_all(void **state)
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), 0);
     libxl_precopy_params_init(&back);
     assert_int_equal(libxl_precopy_params_from_json(NULL, &back,
-                     fake_get(DIR "current")), 0);
+                     store_get(PRECOPY "current")), 0);
     assert_int_equal(back.downtime_ns, 2 * XPC_S);
     assert_int_equal(back.duration_ns, 0);
     /* The migration's, not the caller's. */
@@ -148,7 +155,7 @@ static void torture_libxl_precopy_control_set_refuses(void **state)
     libxl_precopy_params p;
 
     (void)state;
-    before = strdup(fake_get(DIR "current"));
+    before = strdup(store_get(PRECOPY "current"));
     libxl_precopy_params_init(&p);
     p.max_downtime_ns = p.downtime_ns / 2;
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_INVAL);
@@ -158,7 +165,7 @@ static void torture_libxl_precopy_control_set_refuses(void **state)
     libxl_precopy_params_init(&p);
     p.policy = XPC_POLICY_STOCK;
     assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_INVAL);
-    assert_string_equal(fake_get(DIR "current"), before);
+    assert_string_equal(store_get(PRECOPY "current"), before);
     free(before);
 }
 
@@ -169,7 +176,7 @@ static void torture_libxl_precopy_control_refused_is_told(void **state)
     (void)state;
     assert_int_equal(libxl_domain_precopy_refused(NULL, 7, &why),
                      ERROR_NOTFOUND);
-    fake_set(DIR "refused", "because");
+    store_set(PRECOPY "refused", "because");
     assert_int_equal(libxl_domain_precopy_refused(NULL, 7, &why), 0);
     assert_string_equal(why, "because");
     free(why);
@@ -179,7 +186,7 @@ static void torture_libxl_precopy_control_cancel_is_written(void **state)
 {
     (void)state;
     assert_int_equal(libxl_domain_precopy_cancel(NULL, 7), 0);
-    assert_non_null(fake_get(DIR "cancel"));
+    assert_non_null(store_get(PRECOPY "cancel"));
 }
 
 /* The two that read what is told of a migration. */
@@ -194,21 +201,21 @@ static void torture_libxl_precopy_control_report_and_progress(void **state)
                      ERROR_NOTFOUND);
     assert_int_equal(libxl_domain_precopy_report(NULL, 7, &r),
                      ERROR_NOTFOUND);
-    fake_set(DIR "progress", "{\"iteration\":2,\"pages\":5}");
-    fake_set(DIR "iteration/2", "{\"iteration\":2,\"pages\":5}");
-    fake_set(DIR "report", "{\"version\":1,\"outcome\":\"aborted\"}");
+    store_set(PRECOPY "progress", "{\"iteration\":2,\"pages\":5}");
+    store_set(PRECOPY "iteration/2", "{\"iteration\":2,\"pages\":5}");
+    store_set(PRECOPY "report", "{\"version\":1,\"outcome\":\"aborted\"}");
     assert_int_equal(libxl_domain_precopy_progress(NULL, 7, &it), 0);
     assert_int_equal(it.pages, 5);
     assert_int_equal(libxl_domain_precopy_report(NULL, 7, &r), 0);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_int_equal(r.nr_iterations, 1);
     libxl_precopy_report_dispose(&r);
-    fake_set(DIR "progress", "{");
+    store_set(PRECOPY "progress", "{");
     assert_int_equal(libxl_domain_precopy_progress(NULL, 7, &it),
                      ERROR_FAIL);
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
-    assert_null(fake_get(DIR "report"));
-    assert_null(fake_get(DIR "active"));
+    assert_null(store_get(PRECOPY "report"));
+    assert_null(store_get(PRECOPY "active"));
 }
 
 /* What is written for a domain that is gone makes its folder anew. */
@@ -220,7 +227,7 @@ static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
     xs_write(xs, XBT_NULL, "/libxl/7/precopy/report", "{}", 2);
     xs_close(xs);
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
-    assert_null(fake_get("/libxl/7"));
+    assert_null(store_get("/libxl/7"));
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
 }
 
@@ -250,15 +257,15 @@ int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
     (void)ao_how;
     assert_int_equal(domid, 7);
     assert_true(flags & LIBXL_SUSPEND_LIVE);
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        const char *path = fake.node[i].path;
+    for (size_t i = 0; i < STORE_NODES; i++) {
+        const char *path = store_path(i);
 
-        if (path && !strncmp(path, DIR, strlen(DIR)) &&
-            strcmp(path, DIR "params") && strcmp(path, DIR "once") &&
+        if (path && !strncmp(path, PRECOPY, strlen(PRECOPY)) &&
+            strcmp(path, PRECOPY "params") && strcmp(path, PRECOPY "once") &&
             strcmp(path, once))
             fail_msg("%s is left", path);
     }
-    snprintf(found, sizeof(found), "%s", fake_get(once));
+    snprintf(found, sizeof(found), "%s", store_get(once));
     return suspend_rc;
 }
 
@@ -275,10 +282,10 @@ static int setup_begin(void **state)
         return -1;
     setenv("XEN_PRECOPY_RUN", run, 1);
     unsetenv(XEN_LOCK_ENV);
-    snprintf(once, sizeof(once), DIR "once/%d", (int)getpid());
+    snprintf(once, sizeof(once), PRECOPY "once/%d", (int)getpid());
     *found = suspend_rc = 0;
-    fake_set("/libxl/7/type", "pvh");
-    fake_set(DIR "params", STANDING);
+    store_set("/libxl/7/type", "pvh");
+    store_set(PRECOPY "params", STANDING);
     return 0;
 }
 
@@ -288,7 +295,7 @@ static int teardown_begin(void **state)
     if (helper)
         fake_helper_kill(helper);
     helper = 0;
-    fake_reset();
+    store_reset();
     return rmdir(getenv("XEN_PRECOPY_RUN"));
 }
 
@@ -296,21 +303,22 @@ static void torture_libxl_precopy_control_begins_with_nothing_told(
     void **state)
 {
     static const char *const told[] = {
-        DIR "current", DIR "active", DIR "progress", DIR "iteration",
-        DIR "iteration/1", DIR "refused", DIR "report", DIR "cancel",
-        DIR "overdue", DIR "once", DIR "once/2147483646",
+        PRECOPY "current", PRECOPY "active", PRECOPY "progress",
+        PRECOPY "iteration", PRECOPY "iteration/1", PRECOPY "refused",
+        PRECOPY "report", PRECOPY "cancel", PRECOPY "overdue",
+        PRECOPY "once", PRECOPY "once/2147483646",
     };
     libxl_precopy_params p;
 
     (void)state;
     libxl_precopy_params_init(&p);
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-        fake_set(told[i], "");
+        store_set(told[i], "");
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL), 0);
     assert_non_null(strstr(found, "\"once\":true"));
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL), 0);
     assert_string_equal(found, "");
-    assert_string_equal(fake_get(DIR "params"), STANDING);
+    assert_string_equal(store_get(PRECOPY "params"), STANDING);
 }
 
 static void torture_libxl_precopy_control_standing_parameters_stay(
@@ -323,9 +331,9 @@ static void torture_libxl_precopy_control_standing_parameters_stay(
     suspend_rc = ERROR_FAIL;
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL),
                      ERROR_FAIL);
-    assert_null(fake_get(once));
+    assert_null(store_get(once));
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
-    assert_string_equal(fake_get(DIR "params"), STANDING);
+    assert_string_equal(store_get(PRECOPY "params"), STANDING);
 }
 
 /* Another toolstack's, whose helper has yet to read them. */
@@ -334,11 +342,11 @@ static void torture_libxl_precopy_control_others_parameters_stay(void **state)
     char other[64];
 
     (void)state;
-    snprintf(other, sizeof(other), DIR "once/%d", (int)getppid());
-    fake_set(DIR "once", "");
-    fake_set(other, "{}");
+    snprintf(other, sizeof(other), PRECOPY "once/%d", (int)getppid());
+    store_set(PRECOPY "once", "");
+    store_set(other, "{}");
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
-    assert_string_equal(fake_get(other), "{}");
+    assert_string_equal(store_get(other), "{}");
 }
 
 static void torture_libxl_precopy_control_a_second_changes_nothing(
@@ -350,9 +358,9 @@ static void torture_libxl_precopy_control_a_second_changes_nothing(
 
     (void)state;
     libxl_precopy_params_init(&p);
-    fake_set(DIR "active", "{}");
-    fake_set(DIR "report", "{}");
-    fake.writes = 0;
+    store_set(PRECOPY "active", "{}");
+    store_set(PRECOPY "report", "{}");
+    store.writes = 0;
     lock = xen_lock_take(7, "the first one", err);
     assert_true(lock >= 0);
     rc = libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL);
@@ -364,9 +372,9 @@ static void torture_libxl_precopy_control_a_second_changes_nothing(
     helper = fake_helper_start("7");
     rc = libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL);
     assert_int_equal(rc, ERROR_LOCK_FAIL);
-    assert_string_equal(fake_get(DIR "active"), "{}");
-    assert_string_equal(fake_get(DIR "report"), "{}");
-    assert_int_equal(fake.writes, 0);
+    assert_string_equal(store_get(PRECOPY "active"), "{}");
+    assert_string_equal(store_get(PRECOPY "report"), "{}");
+    assert_int_equal(store.writes, 0);
     assert_string_equal(found, "");
 }
 
@@ -396,7 +404,7 @@ static void torture_libxl_precopy_control_no_lock_no_migration(void **state)
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL),
                      ERROR_FAIL);
     setenv("XEN_PRECOPY_RUN", run, 1);
-    assert_null(fake_get(once));
+    assert_null(store_get(once));
     free(run);
 }
 
@@ -409,8 +417,8 @@ static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
     xs_write(xs, XBT_NULL, "/libxl/7/precopy/report", "{}", 2);
     xs_close(xs);
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
-    assert_string_equal(fake_get("/libxl/7/type"), "pvh");
-    assert_non_null(fake_get("/libxl/7"));
+    assert_string_equal(store_get("/libxl/7/type"), "pvh");
+    assert_non_null(store_get("/libxl/7"));
 }
 
 int main(int argc, char **argv)

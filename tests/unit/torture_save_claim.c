@@ -2,6 +2,12 @@
 /*
  * The plug-in beside other saves of the domain, with and without the lock.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "support/fake_save.h"
 
 /* No margin for a link that varies: how fast /dev/null is must not matter. */
@@ -15,8 +21,8 @@ static char once[64];
 static int setup(void **state)
 {
     (void)state;
-    fake_reset();
-    snprintf(once, sizeof(once), DIR "once/%d", (int)getppid());
+    store_reset();
+    snprintf(once, sizeof(once), PRECOPY "once/%d", (int)getppid());
     memset(&w, 0, sizeof(w));
     w.dirty = DIRTY;
     return 0;
@@ -25,7 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    fake_reset();
+    store_reset();
     return 0;
 }
 
@@ -61,7 +67,7 @@ static void read_report(struct xpc_report *r)
     char err[XPC_ERR_LEN];
 
     xpc_report_init(r);
-    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, r,
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&store, 7, r,
                                            err), 0);
 }
 
@@ -74,7 +80,7 @@ static void torture_save_claim_every_save_takes_the_lock(void **state)
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, succeed), 0);
     assert_int_equal(save(0, XC_STREAM_PLAIN, succeed), 0);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_REMUS, succeed), 0);
-    fake_set(DIR "params", PARAMS);
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, succeed), 0);
 }
 
@@ -83,28 +89,28 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
     static const uint32_t flags[] = { XCFLAGS_LIVE, 0 };
 
     (void)state;
-    fake_set(DIR "params", PARAMS);
-    fake_set(DIR "current", PARAMS);
-    fake_set(DIR "active", FIRST);
-    fake_set(DIR "report", FIRST);
-    fake_set(DIR "cancel", "");
+    store_set(PRECOPY "params", PARAMS);
+    store_set(PRECOPY "current", PARAMS);
+    store_set(PRECOPY "active", FIRST);
+    store_set(PRECOPY "report", FIRST);
+    store_set(PRECOPY "cancel", "");
     w.locked = true;
     for (size_t i = 0; i < 2; i++) {
-        fake_set(DIR "once", "");
-        fake_set(once, PARAMS);
+        store_set(PRECOPY "once", "");
+        store_set(once, PARAMS);
         *w.log = 0;
         assert_int_equal(save(flags[i], XC_STREAM_PLAIN, never), -1);
         assert_int_equal(errno, EBUSY);
         assert_string_equal(w.log, "precopy: refused, the guest was not "
                             "touched: process 99 has it\n");
         /* But what its own toolstack has left for it. */
-        assert_null(fake_get(once));
+        assert_null(store_get(once));
     }
-    assert_string_equal(fake_get(DIR "params"), PARAMS);
-    assert_string_equal(fake_get(DIR "current"), PARAMS);
-    assert_string_equal(fake_get(DIR "active"), FIRST);
-    assert_string_equal(fake_get(DIR "report"), FIRST);
-    assert_non_null(fake_get(DIR "cancel"));
+    assert_string_equal(store_get(PRECOPY "params"), PARAMS);
+    assert_string_equal(store_get(PRECOPY "current"), PARAMS);
+    assert_string_equal(store_get(PRECOPY "active"), FIRST);
+    assert_string_equal(store_get(PRECOPY "report"), FIRST);
+    assert_non_null(store_get(PRECOPY "cancel"));
     assert_int_equal(w.switches + w.cleans, 0);
 }
 
@@ -114,8 +120,8 @@ static int script_own(void)
 {
     assert_int_equal(session()->ctx.params.downtime_ns, 77000000);
     /* Read once: a save that this one's toolstack starts next has none. */
-    assert_null(fake_get(once));
-    assert_non_null(fake_get(DIR "current"));
+    assert_null(store_get(once));
+    assert_non_null(store_get(PRECOPY "current"));
     return failed(EIO);
 }
 
@@ -124,12 +130,12 @@ static void torture_save_claim_the_toolstacks_parameters_count(void **state)
     struct xpc_report r;
 
     (void)state;
-    fake_set(DIR "params", PARAMS);
-    fake_set(DIR "once", "");
-    fake_set(once, "{\"downtime-ms\":77,\"once\":true}");
+    store_set(PRECOPY "params", PARAMS);
+    store_set(PRECOPY "once", "");
+    store_set(once, "{\"downtime-ms\":77,\"once\":true}");
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_own), -1);
-    assert_string_equal(fake_get(DIR "params"), PARAMS);
-    assert_null(fake_get(DIR "current"));
+    assert_string_equal(store_get(PRECOPY "params"), PARAMS);
+    assert_null(store_get(PRECOPY "current"));
     read_report(&r);
     assert_int_equal(r.params.downtime_ns, 77000000);
     xpc_report_dispose(&r);
@@ -145,21 +151,21 @@ static int script_stock(void)
 static void torture_save_claim_none_is_none_beside_standing_ones(void **state)
 {
     (void)state;
-    fake_set(DIR "params", PARAMS);
-    fake_set(DIR "once", "");
-    fake_set(once, "");
+    store_set(PRECOPY "params", PARAMS);
+    store_set(PRECOPY "once", "");
+    store_set(once, "");
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_stock), 0);
-    assert_null(fake_get(once));
-    assert_string_equal(fake_get(DIR "params"), PARAMS);
-    assert_null(fake_get(DIR "report"));
+    assert_null(store_get(once));
+    assert_string_equal(store_get(PRECOPY "params"), PARAMS);
+    assert_null(store_get(PRECOPY "report"));
 }
 
 /* Those of another toolstack, that was killed, are nobody's. */
 static void torture_save_claim_stale_parameters_are_not_used(void **state)
 {
     (void)state;
-    fake_set(DIR "once", "");
-    fake_set(DIR "once/2147483646", PARAMS);
+    store_set(PRECOPY "once", "");
+    store_set(PRECOPY "once/2147483646", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_stock), 0);
 }
 
@@ -174,8 +180,8 @@ static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
     assert_int_equal(errno, EBUSY);
     assert_non_null(strstr(w.log, "process 42"));
-    assert_null(fake_get(DIR "report"));
-    fake_set(DIR "params", PARAMS);
+    assert_null(store_get(PRECOPY "report"));
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
     read_report(&r);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
@@ -275,7 +281,7 @@ static void torture_save_claim_a_stock_save_that_begins_has_the_log(
 
     for (size_t i = 0; i < sizeof(script) / sizeof(script[0]); i++) {
         setup(state);
-        fake_set(DIR "params", PARAMS);
+        store_set(PRECOPY "params", PARAMS);
         assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script[i]), -1);
         aborted("process 42 (libxl-save-helper) saves the domain as well");
         assert_int_equal(w.cleans, 0);
@@ -304,7 +310,7 @@ static void torture_save_claim_a_stock_save_within_a_clean_is_stopped(
     void **state)
 {
     (void)state;
-    fake_set(DIR "params", PARAMS);
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN,
                           script_in_the_clean), -1);
     aborted("process 42");
@@ -322,7 +328,7 @@ static int script_off(void)
 static void torture_save_claim_a_log_that_is_off_is_lost(void **state)
 {
     (void)state;
-    fake_set(DIR "params", PARAMS);
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_off), -1);
     aborted("switched off");
     assert_int_equal(w.cleans, 0);
@@ -344,7 +350,7 @@ static void torture_save_claim_a_dying_domain_is_no_theft(void **state)
     struct xpc_report r;
 
     (void)state;
-    fake_set(DIR "params", PARAMS);
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_dying), -1);
     read_report(&r);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
@@ -362,7 +368,7 @@ static int script_cleared(void)
 static void torture_save_claim_a_count_that_falls_is_a_theft(void **state)
 {
     (void)state;
-    fake_set(DIR "params", PARAMS);
+    store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_cleared), -1);
     aborted("cleared");
 }

@@ -2,6 +2,12 @@
 /*
  * The save plug-in under control, through xenstore.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
 #include <xenprecopy/units.h>
 
 #include "support/fake_save.h"
@@ -32,7 +38,7 @@ static struct xpc_active active(void)
     struct xpc_active a = { 0 };
     char err[XPC_ERR_LEN];
 
-    assert_int_equal(xen_store_read((struct xs_handle *)&fake, 7, "active",
+    assert_int_equal(xen_store_read((struct xs_handle *)&store, 7, "active",
                                     &xpc_active_type, &a, err), 0);
     return a;
 }
@@ -41,18 +47,18 @@ static struct xpc_active active(void)
 
 static int script_raise(void)
 {
-    unsigned int writes = fake.writes;
+    unsigned int writes = store.writes;
 
     assert_int_equal(active().pid, getpid());
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     /* The iteration, twice: what is as it was is no change. */
-    assert_int_equal(fake.writes, writes + 2);
-    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
+    assert_int_equal(store.writes, writes + 2);
+    store_set(PRECOPY "current", PARAMS("\"downtime-ms\":3600000"));
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     assert_int_equal(iterate(1), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(active().params.downtime_ns, 3600 * XPC_S);
-    assert_null(fake_get(DIR "refused"));
+    assert_null(store_get(PRECOPY "refused"));
     return w.cb->suspend(NULL) ? 0 : failed(EIO);
 }
 
@@ -68,12 +74,12 @@ static void torture_save_control_a_change_counts_from_the_next_decision(
     assert_int_equal(r.params.downtime_ns, 3600 * XPC_S);
     assert_int_equal(r.decision.reason, XPC_REASON_WITHIN_LIMIT);
     /* It was for this one migration, whatever the new text says. */
-    assert_null(fake_get(DIR "params"));
+    assert_null(store_get(PRECOPY "params"));
     xpc_report_dispose(&r);
 
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"), script_raise, &r),
                      0);
-    assert_non_null(fake_get(DIR "params"));
+    assert_non_null(store_get(PRECOPY "params"));
     xpc_report_dispose(&r);
 }
 
@@ -85,24 +91,24 @@ static int script_bad(void)
     char err[XPC_ERR_LEN];
 
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "current", bad_text);
-    fake.conflicts = 1;
+    store_set(PRECOPY "current", bad_text);
+    store.conflicts = 1;
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_non_null(fake_get(DIR "refused"));
-    assert_null(strchr(fake_get(DIR "refused"), '\n'));
-    assert_string_not_equal(fake_get(DIR "current"), bad_text);
+    assert_non_null(store_get(PRECOPY "refused"));
+    assert_null(strchr(store_get(PRECOPY "refused"), '\n'));
+    assert_string_not_equal(store_get(PRECOPY "current"), bad_text);
     xpc_params_init(&now);
-    assert_int_equal(xen_store_read((struct xs_handle *)&fake, 7, "current",
+    assert_int_equal(xen_store_read((struct xs_handle *)&store, 7, "current",
                                     &xpc_params_type, &now, err), 0);
     assert_int_equal(now.downtime_ns, 299 * XPC_MS);
     assert_true(now.once);
     assert_int_equal(active().params.downtime_ns, 299 * XPC_MS);
     /* What was written back is no change: it stays refused. */
     assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_non_null(fake_get(DIR "refused"));
-    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
+    assert_non_null(store_get(PRECOPY "refused"));
+    store_set(PRECOPY "current", PARAMS("\"downtime-ms\":3600000"));
     assert_int_equal(iterate(3), XGS_POLICY_STOP_AND_COPY);
-    assert_null(fake_get(DIR "refused"));
+    assert_null(store_get(PRECOPY "refused"));
     return w.cb->suspend(NULL) ? 0 : failed(EIO);
 }
 
@@ -132,17 +138,17 @@ static void torture_save_control_a_bad_change_is_refused(void **state)
 
 static void ask_for_an_hour(void)
 {
-    fake_set(DIR "current", PARAMS("\"downtime-ms\":3600000"));
+    store_set(PRECOPY "current", PARAMS("\"downtime-ms\":3600000"));
 }
 
 /* What was asked for in the very moment is not overwritten. */
 static int script_meanwhile(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "current", "nonsense");
-    fake.on_transaction = ask_for_an_hour;
+    store_set(PRECOPY "current", "nonsense");
+    store.on_transaction = ask_for_an_hour;
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_null(fake.on_transaction);
+    assert_null(store.on_transaction);
     assert_int_equal(iterate(2), XGS_POLICY_STOP_AND_COPY);
     return w.cb->suspend(NULL) ? 0 : failed(EIO);
 }
@@ -161,10 +167,10 @@ static void torture_save_control_a_later_change_wins(void **state)
 static int script_removed(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "current", NULL);
+    store_set(PRECOPY "current", NULL);
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_null(fake_get(DIR "current"));
-    assert_null(fake_get(DIR "refused"));
+    assert_null(store_get(PRECOPY "current"));
+    assert_null(store_get(PRECOPY "refused"));
     assert_int_equal(active().params.downtime_ns, 300 * XPC_MS);
     return failed(EIO);
 }
@@ -190,14 +196,14 @@ static int script_deadline(void)
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     begun = session()->ctx.engine.start_ns;
     assert_int_equal(session()->gate.deadline_ns, 0);
-    fake_set(DIR "current", PLAIN("\"duration-ms\":3600000"));
+    store_set(PRECOPY "current", PLAIN("\"duration-ms\":3600000"));
     assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(session()->gate.deadline_ns, begun + 3600 * XPC_S);
-    fake_set(DIR "current", PLAIN("\"duration-ms\":7200000"));
+    store_set(PRECOPY "current", PLAIN("\"duration-ms\":7200000"));
     assert_int_equal(iterate(2), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(session()->gate.deadline_ns, begun + 7200 * XPC_S);
-    fake_set(DIR "current", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
-                                  "\"suspend\",\"max-downtime-ms\":400"));
+    store_set(PRECOPY "current", PLAIN("\"duration-ms\":7200000,\"on-timeout\":"
+                                       "\"suspend\",\"max-downtime-ms\":400"));
     assert_int_equal(iterate(3), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(session()->gate.deadline_ns, 0);
     return failed(EIO);
@@ -229,7 +235,7 @@ static void assert_cancelled(const struct xpc_report *r)
 static int script_cancel_at_the_end(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    fake_set(DIR "cancel", "");
+    store_set(PRECOPY "cancel", "");
     assert_int_equal(iterate(1), XGS_POLICY_ABORT);
     return failed(ECANCELED);
 }
@@ -263,7 +269,7 @@ static void torture_save_control_cancel_before_the_first_iteration(
     struct xpc_report r;
 
     (void)state;
-    fake_set(DIR "cancel", "");
+    store_set(PRECOPY "cancel", "");
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
                           script_cancelled_before, &r), -1);
     assert_cancelled(&r);
@@ -277,26 +283,26 @@ static int script_cancel_within(void)
     unsigned int reads;
 
     /* Before the first iteration nothing is looked for. */
-    reads = fake.reads;
+    reads = store.reads;
     assert_int_equal(send_some(), 0);
-    assert_int_equal(fake.reads, reads);
+    assert_int_equal(store.reads, reads);
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(send_some(), 0);
     /* A cancel was looked for only just before. */
-    reads = fake.reads;
-    fake_set(DIR "cancel", "");
+    reads = store.reads;
+    store_set(PRECOPY "cancel", "");
     assert_int_equal(send_some(), 0);
-    assert_int_equal(fake.reads, reads);
+    assert_int_equal(store.reads, reads);
     /* Now it is time to. */
     fake_clock_advance(XPC_S / 4);
     errno = 0;
     assert_int_equal(send_some(), -1);
     assert_int_equal(errno, ECANCELED);
-    assert_int_equal(fake.reads, reads + 1);
+    assert_int_equal(store.reads, reads + 1);
     /* And nothing goes out afterwards. */
     assert_int_equal(writev(w.io_fd, &iov, 1), -1);
-    assert_int_equal(fake.reads, reads + 1);
+    assert_int_equal(store.reads, reads + 1);
     return failed(ECANCELED);
 }
 
@@ -309,7 +315,7 @@ static void torture_save_control_cancel_within_an_iteration(void **state)
                           script_cancel_within, &r), -1);
     assert_cancelled(&r);
     assert_int_equal(r.nr_iterations, 0);
-    assert_null(fake_get(DIR "params"));
+    assert_null(store_get(PRECOPY "params"));
     xpc_report_dispose(&r);
 }
 
@@ -332,7 +338,7 @@ static int script_cancel_before_suspend(void)
     assert_int_equal(w.cb->precopy_policy(s, NULL),
                      XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(send_some(), 0);
-    fake_set(DIR "cancel", "");
+    store_set(PRECOPY "cancel", "");
     assert_int_equal(w.cb->suspend(NULL), 0);
     return failed(ECANCELED);
 }
@@ -356,7 +362,7 @@ static int script_cancel_while_suspending(void)
 {
     assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     /* A cancel was looked for only just before. */
-    fake_set(DIR "cancel", "");
+    store_set(PRECOPY "cancel", "");
     return failed(EINTR);
 }
 
@@ -384,11 +390,11 @@ static int script_exits(void)
     assert_null(interpose_owner());
     assert_true(w.log_dirty_off);
     xpc_report_init(&r);
-    assert_int_equal(xen_store_read_report((struct xs_handle *)&fake, 7, &r,
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&store, 7, &r,
                                            err), 0);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     xpc_report_dispose(&r);
-    assert_null(fake_get(DIR "active"));
+    assert_null(store_get(PRECOPY "active"));
     /* A second time, after the save: nothing is left to be done. */
     w.log_dirty_off = false;
     w.at_exit();
@@ -413,11 +419,11 @@ static void torture_save_control_an_exit_in_the_save_cleans_up(void **state)
 
 static int script_begins(void)
 {
-    assert_null(fake_get(DIR "refused"));
-    assert_null(fake_get(DIR "progress"));
-    assert_null(fake_get(DIR "report"));
-    assert_null(fake_get(DIR "overdue"));
-    assert_null(fake_get(DIR "iteration/9"));
+    assert_null(store_get(PRECOPY "refused"));
+    assert_null(store_get(PRECOPY "progress"));
+    assert_null(store_get(PRECOPY "report"));
+    assert_null(store_get(PRECOPY "overdue"));
+    assert_null(store_get(PRECOPY "iteration/9"));
     return failed(EIO);
 }
 
@@ -426,12 +432,12 @@ static void torture_save_control_begins_with_nothing_told(void **state)
     struct xpc_report r;
 
     (void)state;
-    fake_set(DIR "refused", "long ago");
-    fake_set(DIR "progress", "{\"iteration\":9}");
-    fake_set(DIR "report", "{\"version\":1}");
-    fake_set(DIR "overdue", "1");
-    fake_set(DIR "iteration", "");
-    fake_set(DIR "iteration/9", "{\"iteration\":9}");
+    store_set(PRECOPY "refused", "long ago");
+    store_set(PRECOPY "progress", "{\"iteration\":9}");
+    store_set(PRECOPY "report", "{\"version\":1}");
+    store_set(PRECOPY "overdue", "1");
+    store_set(PRECOPY "iteration", "");
+    store_set(PRECOPY "iteration/9", "{\"iteration\":9}");
     assert_int_equal(save(PARAMS("\"downtime-ms\":300"),
                           script_begins, &r), -1);
     xpc_report_dispose(&r);
@@ -440,7 +446,7 @@ static void torture_save_control_begins_with_nothing_told(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    fake_reset();
+    store_reset();
     return 0;
 }
 
@@ -474,13 +480,13 @@ static void torture_save_control_the_guest_is_asked_for(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        fake_reset();
-        fake_set("/libxl/7/device/vif", "");
-        fake_set("/libxl/7/device/vif/0", "");
-        fake_set("/libxl/7/device/vif/1", "");
-        fake_set("/libxl/7/device/vbd", "");
-        fake_set("/libxl/7/device/vbd/51712", "");
-        fake_set("/local/domain/0/device-model/7/state", t[i].qemu);
+        store_reset();
+        store_set("/libxl/7/device/vif", "");
+        store_set("/libxl/7/device/vif/0", "");
+        store_set("/libxl/7/device/vif/1", "");
+        store_set("/libxl/7/device/vbd", "");
+        store_set("/libxl/7/device/vbd/51712", "");
+        store_set("/local/domain/0/device-model/7/state", t[i].qemu);
         guest_type = t[i].type;
         assert_int_equal(save(PARAMS("\"downtime-ms\":9000,"
                                      "\"device-model\":\"no\""),
@@ -563,10 +569,10 @@ static int script_dm_log(void)
 {
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
     assert_true(w.dm_log);
-    assert_non_null(fake_get(DIR "dm-log"));
+    assert_non_null(store_get(PRECOPY "dm-log"));
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 0, NULL), 0);
     assert_false(w.dm_log);
-    assert_null(fake_get(DIR "dm-log"));
+    assert_null(store_get(PRECOPY "dm-log"));
     return failed(EPIPE);
 }
 
@@ -576,7 +582,7 @@ static int script_dm_log_left_on(void)
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
     save_dm_log_end(&session()->dm_log);
     assert_false(w.dm_log);
-    assert_null(fake_get(DIR "dm-log"));
+    assert_null(store_get(PRECOPY "dm-log"));
     return failed(EPIPE);
 }
 
@@ -584,7 +590,7 @@ static int script_dm_log_left_on(void)
 static int script_dm_log_of_pvh(void)
 {
     assert_int_equal(w.cb->switch_qemu_logdirty(7, 1, NULL), 0);
-    assert_null(fake_get(DIR "dm-log"));
+    assert_null(store_get(PRECOPY "dm-log"));
     save_dm_log_end(&session()->dm_log);
     assert_true(w.dm_log);
     return failed(EPIPE);

@@ -2,7 +2,11 @@
 /*
  * What the plug-in tells the engine of an iteration.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <xenprecopy/units.h>
 
@@ -183,15 +187,15 @@ static void torture_save_policy_a_passed_through_device_is_refused(
     struct xpc_report r;
 
     (void)state;
-    fake_set("/libxl/7/device/pci", "");
-    fake_set("/libxl/7/device/pci/0", "/local/domain/0/backend/pci/7/0");
+    store_set("/libxl/7/device/pci", "");
+    store_set("/libxl/7/device/pci/0", "/local/domain/0/backend/pci/7/0");
     assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_never, &r),
                      -1);
     close(fd);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
     assert_non_null(strstr(r.text, "PCI device"));
     xpc_report_dispose(&r);
-    fake_reset();
+    store_reset();
 }
 
 int main(int argc, char **argv)

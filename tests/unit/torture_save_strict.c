@@ -2,7 +2,13 @@
 /*
  * The promise kept through the switchover, by the plug-in.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <xenprecopy/units.h>
 
@@ -243,10 +249,10 @@ static int script_no_answer(void)
     /* libxl's answer to the request: the guest lets it lie. */
     session()->ctx.live = false;
     save_switchover_asked(&session()->switchover);
-    assert_null(fake_get(DIR "overdue"));
-    for (int i = 0; i < 10000 && !fake_get(DIR "overdue"); i++)
+    assert_null(store_get(PRECOPY "overdue"));
+    for (int i = 0; i < 10000 && !store_get(PRECOPY "overdue"); i++)
         nanosleep(&ms, NULL);
-    assert_non_null(fake_get(DIR "overdue"));
+    assert_non_null(store_get(PRECOPY "overdue"));
     return failed(ETIMEDOUT);
 }
 
@@ -258,7 +264,7 @@ static void torture_save_strict_tells_of_a_guest_that_does_not_suspend(
     (void)state;
     assert_int_equal(save_strict("on", script_no_answer, &r), -1);
     xpc_report_dispose(&r);
-    fake_set(DIR "overdue", NULL);
+    store_set(PRECOPY "overdue", NULL);
 }
 
 int main(int argc, char **argv)

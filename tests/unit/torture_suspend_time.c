@@ -155,14 +155,14 @@ static void torture_suspend_time_a_paused_guest_is_told_once(void **state)
     domain_pause_grace_ns = 0;
     s = start(INT_MAX, 0);
     wait_for_looks(3);
-    assert_null(fake_get(leaf));
+    assert_null(store_get(leaf));
     paused = true;
     wait_for_looks(looks + 20);
     assert_int_equal(suspend_time_end(s), 0);
     paused = false;
-    assert_string_equal(fake_get(leaf), "paused");
-    assert_int_equal(fake.writes, 1);
-    fake_reset();
+    assert_string_equal(store_get(leaf), "paused");
+    assert_int_equal(store.writes, 1);
+    store_reset();
 }
 
 /* It may be over before the first look. */

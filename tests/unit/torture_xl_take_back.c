@@ -4,9 +4,12 @@
  * the answers exist. What the guest does is a script: a step before each look
  * at it.
  */
-#include <signal.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libxl_utils.h>
 #include <xenctrl.h>
@@ -155,12 +158,12 @@ static void number_is_reused(void)
 
 static void others_ask(void)
 {
-    fake_set(REQUEST, "suspend");
+    store_set(REQUEST, "suspend");
 }
 
 static void suspends_for_others(void)
 {
-    fake_set(REQUEST, "");
+    store_set(REQUEST, "");
     domain.suspended = true;
 }
 
@@ -176,7 +179,7 @@ static void ctrl_c(void)
 
 static void takes_the_request(void)
 {
-    fake_set(REQUEST, "");
+    store_set(REQUEST, "");
 }
 
 /* ---- running it ---------------------------------------------------------- */
@@ -198,7 +201,7 @@ static int setup(void **state)
     w.s.uuid.uuid[0] = 1;
     w.s.report_read = true;
     w.report.suspend_asked_ns = 1;
-    fake_set(REQUEST, "");
+    store_set(REQUEST, "");
     return 0;
 }
 
@@ -206,7 +209,7 @@ static int teardown(void **state)
 {
     (void)state;
     sender_teardown();
-    fake_reset();
+    store_reset();
     return 0;
 }
 
@@ -227,7 +230,7 @@ static void take_back_expect(int rc, enum late_suspend late)
     fclose(f);
     assert_int_equal(r, rc);
     assert_int_equal(w.s.late, late);
-    assert_null(fake_get(WAITER));
+    assert_null(store_get(WAITER));
 }
 
 static void says(const char *text)
@@ -304,9 +307,9 @@ static void torture_xl_take_back_says_that_it_waits(void **state)
 static void torture_xl_take_back_withdraws_the_request(void **state)
 {
     (void)state;
-    fake_set(REQUEST, "suspend");
+    store_set(REQUEST, "suspend");
     take_back_expect(0, LATE_NO);
-    assert_string_equal(fake_get(REQUEST), "");
+    assert_string_equal(store_get(REQUEST), "");
     assert_int_equal(domain.resumed, 0);
     assert_string_equal(domain.out, "");
 }
@@ -315,9 +318,9 @@ static void torture_xl_take_back_withdraws_the_request(void **state)
 static void torture_xl_take_back_loses_the_race_for_it(void **state)
 {
     (void)state;
-    fake_set(REQUEST, "suspend");
-    fake.conflicts = 1;
-    fake.on_transaction = takes_the_request;
+    store_set(REQUEST, "suspend");
+    store.conflicts = 1;
+    store.on_transaction = takes_the_request;
     domain.step[FIRST + 1] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
@@ -337,7 +340,7 @@ static void torture_xl_take_back_has_a_bound(void **state)
 static void torture_xl_take_back_goes_on_without_xenstore(void **state)
 {
     (void)state;
-    fake.gone = true;
+    store.gone = true;
     domain.step[FIRST + 1] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
@@ -391,7 +394,7 @@ static void torture_xl_take_back_resumes_before_others(void **state)
     domain.step[FIRST + 2] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
-    assert_string_equal(fake_get(REQUEST), "suspend");
+    assert_string_equal(store_get(REQUEST), "suspend");
 }
 
 /* The guard goes on from there. */
@@ -483,10 +486,10 @@ static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
     (void)state;
     w.s.report_read = false;
     w.report.suspend_asked_ns = 0;
-    fake_set("/libxl/7/precopy/dm-log", "1");
+    store_set("/libxl/7/precopy/dm-log", "1");
     take_back_expect(0, LATE_NO);
     says("can't switch off the log of the device model's writes");
-    assert_non_null(fake_get("/libxl/7/precopy/dm-log"));
+    assert_non_null(store_get("/libxl/7/precopy/dm-log"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
