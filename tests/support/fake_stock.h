@@ -1,190 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A stock xl that receives: a script which keeps what it reads in a file; and
- * our own xl migrate-receive in front of it, as processes of their own.
+ * A stock xl that receives, which is a script, and processes of our own xl
+ * migrate-receive in front of it.
  */
 #ifndef TESTS_SUPPORT_FAKE_STOCK_H
 #define TESTS_SUPPORT_FAKE_STOCK_H
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <stddef.h>
+#include <sys/types.h>
 
-#include "migrate/xl_protocol.h"
-#include "receive/xl_receive.h"
-#include "support/receiver_says.h"
-#include "support/torture.h"
+#include "support/stock_messages.h"
 
-static struct {
-    char dir[64], script[96], got[96], run[96];
-    char said[96];              /* to people, by those of receiving_start() */
+/* Something that takes longer than this will never happen. */
+#define TIMEOUT_MS 20000
+
+extern struct fake_stock {
+    char dir[64];               /* has all the other paths */
+    char script[96];            /* the stock xl */
+    char got[96];               /* for the script, $GOT: what it has read */
+    char run[96];               /* where connections meet */
+    char said[96];              /* messages of the receiving processes */
 } stock;
 
-/* sh: what it does after its banner. */
-static inline void stock_does(const char *sh)
-{
-    FILE *f = fopen(stock.script, "w");
+/*
+ * Makes the directory and the environment that lets our xl use them, and
+ * removes the directory.
+ */
+void stock_setup(void);
+void stock_teardown(void);
 
-    assert_non_null(f);
-    fprintf(f, "#!/bin/sh\nprintf '"
-            "xl migration receiver ready, send binary domain data.\\n'\n"
-            "GOT=%s\necho \"$*\" >$GOT.args\n%s\n", stock.got, sh);
-    fclose(f);
-    chmod(stock.script, 0755);
-}
+/* Writes the script. sh is what it does after the banner. */
+void stock_does(const char *sh);
 
-static inline void stock_setup(void)
-{
-    strcpy(stock.dir, "/tmp/torture_stock.XXXXXX");
-    assert_non_null(mkdtemp(stock.dir));
-    snprintf(stock.script, sizeof(stock.script), "%s/xl", stock.dir);
-    snprintf(stock.got, sizeof(stock.got), "%s/got", stock.dir);
-    snprintf(stock.run, sizeof(stock.run), "%s/run", stock.dir);
-    snprintf(stock.said, sizeof(stock.said), "%s/said", stock.dir);
-    setenv("XEN_PRECOPY_STOCK_XL", stock.script, 1);
-    setenv("XEN_PRECOPY_RUN", stock.run, 1);
-    signal(SIGPIPE, SIG_IGN);
-}
+/*
+ * Reads the file $GOT<suffix>. Returns its contents with a NUL behind, for the
+ * caller to free.
+ */
+char *stock_file(const char *suffix, size_t *len_r);
 
-/* A stock xl may outlive who started it, by a file or two. */
-static inline void stock_teardown(void)
-{
-    char command[200];
+/* The number of files in a directory; 0: it does not exist. */
+unsigned int count_files(const char *dir);
 
-    snprintf(command, sizeof(command), "for i in 1 2 3 4 5 6 7 8 9; do rm -rf "
-             "%s 2>/dev/null && break; sleep 0.1; done", stock.dir);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(access(stock.dir, F_OK), -1);
-}
-
-static inline unsigned int nr_files(const char *dir)
-{
-    DIR *d = opendir(dir);
-    struct dirent *e;
-    unsigned int n = 0;
-
-    while (d && (e = readdir(d)))
-        n += e->d_name[0] != '.';
-    if (d)
-        closedir(d);
-    return n;
-}
-
-static inline char *stock_read(const char *path, size_t *len_r)
-{
-    char *p = malloc(64 << 20);
-    FILE *f = fopen(path, "r");
-
-    assert_non_null(f);
-    *len_r = fread(p, 1, (64 << 20) - 1, f);
-    p[*len_r] = 0;
-    fclose(f);
-    return p;
-}
-
-/* A file's contents, malloc()ed. */
-static inline char *stock_file(const char *suffix, size_t *len_r)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s%s", stock.got, suffix);
-    return stock_read(path, len_r);
-}
-
-/* One connection's xl migrate-receive. */
+/* One connection's xl migrate-receive, and our ends of it; -1: closed. */
 struct receiving {
     pid_t pid;
     int to, from;
 };
 
-static inline struct receiving receiving_start_by(int in[2])
-{
-    static char *argv[] = { "xl", "-t", "migrate-receive", "-e", NULL };
-    struct receiving r;
-    int out[2];
+struct receiving receiving_start(void);
+/* Likewise. Its input is the socket or pipe in, both ends of which it takes. */
+struct receiving receiving_start_by(int in[2]);
+/* Closes our ends. Returns the exit status. */
+int receiving_end(struct receiving *r);
 
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    fflush(NULL);
-    r.pid = fork();
-    if (!r.pid) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(in[0], 0);
-        dup2(out[1], 1);
-        dup2(open(stock.said, O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
-        close_range(3, ~0u, 0);
-        xl_globals.argv = argv;
-        _exit(cmd_migrate_receive(2, argv + 2));
-    }
-    close(in[0]);
-    close(out[1]);
-    r.to = in[1];
-    r.from = out[0];
-    return r;
-}
-
-static inline struct receiving receiving_start(void)
-{
-    int in[2];
-
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    return receiving_start_by(in);
-}
-
-/* Its exit status, once our ends are closed. */
-static inline int receiving_end(struct receiving *r)
-{
-    int status;
-
-    if (r->to >= 0)
-        close(r->to);
-    if (r->from >= 0)
-        close(r->from);
-    assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-/* What takes longer does not end at all. */
-#define HANGS_MS 20000
-
-/* One of them has said so. */
-static inline void receiving_told(const char *line)
-{
-    size_t len;
-    char *p = stock_read(stock.said, &len);
-
-    if (!strstr(p, line))
-        print_error("not in what was said: %s\n%s", line, p);
-    assert_non_null(strstr(p, line));
-    free(p);
-}
-
-/* Reads what it says: these bytes. */
-static inline void receiving_says(struct receiving *r, const void *what,
-                                  size_t len)
-{
-    struct pollfd fd = { .fd = r->from, .events = POLLIN };
-    char buf[256];
-
-    for (size_t n = 0; n < len; ) {
-        ssize_t m;
-
-        assert_int_equal(poll(&fd, 1, HANGS_MS), 1);
-        m = read(r->from, buf + n, len - n);
-        assert_true(m > 0);
-        n += m;
-    }
-    assert_memory_equal(buf, what, len);
-}
+/* Reads what it sends, and fails unless it is this. */
+void expect_sent(struct receiving *r, const void *what, size_t len);
+/* Fails unless one of the processes has printed line on standard error. */
+void expect_message(const char *line);
 
 #endif

@@ -3,27 +3,34 @@
  * xl migrate over several connections, to our own xl migrate-receive in front
  * of a stock xl that is a script, or to that alone.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channels/frame.h"
 #include "support/fake_migration.h"
+#include "support/torture.h"
 
 static void torture_xl_channels_migrate(void **state)
 {
     (void)state;
-    stock_takes_it();
-    assert_int_equal(migrate(), MIGRATE_OK);
-    assert_int_equal(t.lent, 4);
-    assert_string_equal(w.did, "save away destroy");
-    all_of_it_came();
+    migration_stock_accepts();
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_int_equal(migration.lent, 4);
+    assert_string_equal(sending.did, "save away destroy");
+    expect_all_received();
 }
 
 static void torture_xl_channels_migrate_compressed(void **state)
 {
     (void)state;
-    stock_takes_it();
-    w.progress.params.channels = 1;
-    w.progress.params.compress = XPC_COMPRESS_ZSTD;
-    assert_int_equal(migrate(), MIGRATE_OK);
-    assert_int_equal(t.lent, 1);
-    all_of_it_came();
+    migration_stock_accepts();
+    sending.progress.params.channels = 1;
+    sending.progress.params.compress = XPC_COMPRESS_ZSTD;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_int_equal(migration.lent, 1);
+    expect_all_received();
 }
 
 /* sshd drops some of more than ten that have not shown who they are yet. */
@@ -32,26 +39,28 @@ static void torture_xl_channels_few_knock_at_a_time(void **state)
     char crowd[80];
 
     (void)state;
-    stock_takes_it();
-    w.progress.params.channels = 16;
-    snprintf(t.command, sizeof(t.command), "cd %s; touch knocks.$$; "
+    migration_stock_accepts();
+    sending.progress.params.channels = 16;
+    snprintf(migration.command, sizeof(migration.command),
+             "cd %s; touch knocks.$$; "
              "[ $(ls knocks.* | wc -l) -le 8 ] || touch crowd; sleep 0.3; "
-             "rm knocks.$$; exec %s --receive", stock.dir, self);
+             "rm knocks.$$; exec %s --receive",
+             stock.dir, migration_self);
     snprintf(crowd, sizeof(crowd), "%s/crowd", stock.dir);
-    assert_int_equal(migrate(), MIGRATE_OK);
-    assert_int_equal(t.lent, 16);
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_int_equal(migration.lent, 16);
     assert_int_equal(access(crowd, F_OK), -1);
-    all_of_it_came();
+    expect_all_received();
 }
 
 /* A helper without the plug-in: the relay takes it all. */
 static void torture_xl_channels_nobody_borrows(void **state)
 {
     (void)state;
-    stock_takes_it();
-    t.plain = true;
-    assert_int_equal(migrate(), MIGRATE_OK);
-    all_of_it_came();
+    migration_stock_accepts();
+    migration.plain = true;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    expect_all_received();
 }
 
 /* ---- no channels there --------------------------------------------------- */
@@ -60,15 +69,15 @@ static void torture_xl_channels_nobody_borrows(void **state)
 static void torture_xl_channels_one_alone_carries_it(void **state)
 {
     (void)state;
-    stock_takes_it();
-    w.progress.params.channels = 1;
-    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    assert_int_equal(migrate(), MIGRATE_OK);
-    all_of_it_came();
-    assert_int_equal(t.lent, 1);
-    assert_true(w.s.greeted);
-    assert_false(w.s.stock_receiver);
-    assert_int_equal(w.progress.params.zero_pages, XPC_ZERO_PAGES_AUTO);
+    migration_stock_accepts();
+    sending.progress.params.channels = 1;
+    sending.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    expect_all_received();
+    assert_int_equal(migration.lent, 1);
+    assert_true(sending.s.greeted);
+    assert_false(sending.s.stock_receiver);
+    assert_int_equal(sending.progress.params.zero_pages, XPC_ZERO_PAGES_AUTO);
 }
 
 /* A stock receiver: a header that it does not know is an error. */
@@ -76,37 +85,40 @@ static void stock_refuses_hello(void)
 {
     char sh[400];
 
-    snprintf(sh, sizeof(sh), "head -c 48 >$GOT; "
+    snprintf(sh, sizeof(sh),
+             "head -c 48 >$GOT; "
              "grep -q 'Xen saved domain' $GOT || { touch $GOT.refused; "
              "exit 1; }; head -c %zu >>$GOT; printf '" READY "\\0'; "
-             "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'", TOTAL - 48,
-             sizeof(GO));
+             "head -c %zu >$GOT.go; printf '" REPORT "\\0\\0'",
+             migration_bytes - 48, sizeof(GO));
     stock_does(sh);
-    t.plain = true;
+    migration.plain = true;
 }
 
 static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.command, sizeof(t.command), "exec %s migrate-receive", stock.script);
-    w.progress.params.compress = XPC_COMPRESS_LZ4;
-    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    assert_int_equal(migrate(), MIGRATE_OK);
-    assert_string_equal(w.did, "save away destroy");
-    all_of_it_came();
+    snprintf(migration.command, sizeof(migration.command),
+             "exec %s migrate-receive", stock.script);
+    sending.progress.params.compress = XPC_COMPRESS_LZ4;
+    sending.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_string_equal(sending.did, "save away destroy");
+    expect_all_received();
     free(stock_file(".refused", &(size_t){ 0 }));
     /* In force, shown, and what the history keeps of it. */
-    assert_int_equal(w.progress.params.zero_pages, XPC_ZERO_PAGES_SEND);
-    assert_int_equal(w.report.params.zero_pages, XPC_ZERO_PAGES_SEND);
-    assert_true(w.s.stock_receiver);
-    assert_true(w.s.count_zero_pages);
-    assert_non_null(strstr(t.said, "migration sender: the receiver at there "
+    assert_int_equal(sending.progress.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_int_equal(sending.report.params.zero_pages, XPC_ZERO_PAGES_SEND);
+    assert_true(sending.s.stock_receiver);
+    assert_true(sending.s.count_zero_pages);
+    assert_non_null(strstr(migration.said,
+                           "migration sender: the receiver at there "
                            "has no channels: going on with one plain "
                            "connection\n"));
-    assert_int_equal(w.progress.params.channels, 1);
-    assert_int_equal(w.progress.params.compress, XPC_COMPRESS_OFF);
-    assert_null(w.s.channels);
+    assert_int_equal(sending.progress.params.channels, 1);
+    assert_int_equal(sending.progress.params.compress, XPC_COMPRESS_OFF);
+    assert_null(sending.s.channels);
 }
 
 /* Who has not stated channels need not know of them. */
@@ -115,12 +127,14 @@ static void torture_xl_channels_a_stock_receiver_is_asked_by_default(
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.command, sizeof(t.command), "exec %s migrate-receive", stock.script);
-    w.progress.params.channels = 1;
-    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    assert_int_equal(migrate(), MIGRATE_OK);
-    all_of_it_came();
-    assert_non_null(strstr(t.said, "the receiver at there is a stock one, "
+    snprintf(migration.command, sizeof(migration.command),
+             "exec %s migrate-receive", stock.script);
+    sending.progress.params.channels = 1;
+    sending.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    expect_all_received();
+    assert_non_null(strstr(migration.said,
+                           "the receiver at there is a stock one, "
                            "whose error here is expected: going on with one "
                            "plain connection\n"));
 }
@@ -130,14 +144,17 @@ static void torture_xl_channels_a_garbled_answer_is_none(void **state)
 {
     (void)state;
     stock_refuses_hello();
-    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
+    snprintf(migration.command, sizeof(migration.command),
+             "mkdir %s/first 2>/dev/null || "
              "exec %s migrate-receive; printf '%s'; head -c %d >/dev/null; "
-             "head -c %d /dev/zero; exec sleep 60", stock.dir, stock.script,
+             "head -c %d /dev/zero; exec sleep 60",
+             stock.dir, stock.script,
              "xl migration receiver ready, send binary domain data.\\n",
              CHANNEL_HELLO_SIZE, CHANNEL_ANSWER_SIZE);
-    assert_int_equal(migrate(), MIGRATE_OK);
-    all_of_it_came();
-    assert_non_null(strstr(t.said, "going on with one plain connection"));
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    expect_all_received();
+    assert_non_null(
+        strstr(migration.said, "going on with one plain connection"));
 }
 
 /* It says that it is ours, and that was its last word. */
@@ -151,14 +168,17 @@ static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
     channel_answer_put(answer);
     for (int i = 0; i < CHANNEL_ANSWER_SIZE; i++)
         sprintf(octal + 4 * i, "\\%03o", answer[i]);
-    snprintf(t.command, sizeof(t.command), "printf '%s'; head -c %d >/dev/null; "
-             "printf '%s'", "xl migration receiver ready, send binary domain "
-             "data.\\n", CHANNEL_HELLO_SIZE, octal);
-    w.progress.params.channels = 1;
-    w.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_false(w.s.told_to_go);
-    assert_null(strstr(w.did, "destroy"));
+    snprintf(migration.command, sizeof(migration.command),
+             "printf '%s'; head -c %d >/dev/null; "
+             "printf '%s'",
+             "xl migration receiver ready, send binary domain "
+             "data.\\n",
+             CHANNEL_HELLO_SIZE, octal);
+    sending.progress.params.channels = 1;
+    sending.progress.params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_false(sending.s.told_to_go);
+    assert_null(strstr(sending.did, "destroy"));
 }
 
 /* ---- what goes wrong as they open ---------------------------------------- */
@@ -166,28 +186,32 @@ static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
 static void torture_xl_channels_one_that_leads_elsewhere(void **state)
 {
     (void)state;
-    stock_takes_it();
+    migration_stock_accepts();
     /* The first to come makes the directory, in which the others meet it. */
-    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
-             "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive", stock.dir,
-             stock.dir, self);
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "");
-    assert_non_null(strstr(t.said, "channel 1 was not accepted"));
-    assert_int_equal(w.report.outcome, XPC_OUTCOME_FAILED);
+    snprintf(migration.command, sizeof(migration.command),
+             "mkdir %s/first 2>/dev/null || "
+             "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive",
+             stock.dir, stock.dir, migration_self);
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "");
+    assert_non_null(strstr(migration.said, "channel 1 was not accepted"));
+    assert_int_equal(sending.report.outcome, XPC_OUTCOME_FAILED);
 }
 
 /* By then the receiver has given up. */
 static void torture_xl_channels_one_that_never_comes(void **state)
 {
     (void)state;
-    stock_takes_it();
-    w.s.further_ms = 300;
-    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
-             "exec sleep 60; exec %s --receive", stock.dir, self);
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "");
-    assert_non_null(strstr(t.said, "migration sender: channel 1 has not come "
+    migration_stock_accepts();
+    sending.s.further_ms = 300;
+    snprintf(migration.command, sizeof(migration.command),
+             "mkdir %s/first 2>/dev/null || "
+             "exec sleep 60; exec %s --receive",
+             stock.dir, migration_self);
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "");
+    assert_non_null(strstr(migration.said,
+                           "migration sender: channel 1 has not come "
                            "within 300 ms\n"));
 }
 
@@ -195,38 +219,43 @@ static void torture_xl_channels_one_that_never_comes(void **state)
 static void torture_xl_channels_one_that_does_not_answer(void **state)
 {
     (void)state;
-    stock_takes_it();
-    w.s.further_ms = 300;
-    snprintf(t.command, sizeof(t.command), "mkdir %s/first 2>/dev/null || "
+    migration_stock_accepts();
+    sending.s.further_ms = 300;
+    snprintf(migration.command, sizeof(migration.command),
+             "mkdir %s/first 2>/dev/null || "
              "{ printf '%%s\\n' '%.*s'; exec sleep 60; }; exec %s --receive",
-             stock.dir, (int)strlen(MIGRATE_BANNER) - 1, MIGRATE_BANNER, self);
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "");
-    assert_non_null(strstr(t.said, "migration sender: channel 1 has not come "
+             stock.dir, (int)strlen(BANNER) - 1, BANNER,
+             migration_self);
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "");
+    assert_non_null(strstr(migration.said,
+                           "migration sender: channel 1 has not come "
                            "within 300 ms\n"));
 }
 
 static void torture_xl_channels_no_transport(void **state)
 {
     (void)state;
-    strcpy(t.command, "exit 3");
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "");
+    strcpy(migration.command, "exit 3");
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "");
 }
 
 static void torture_xl_channels_interrupted_while_they_open(void **state)
 {
     (void)state;
-    strcpy(t.command, "printf 'xl migration receiver ready, send binary domain "
+    strcpy(migration.command,
+           "printf 'xl migration receiver ready, send binary domain "
            "data.\\n'; kill -INT $PPID; exec sleep 60");
-    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
-    assert_string_equal(w.did, "");
+    assert_int_equal(migration_run(), MIGRATE_INTERRUPTED);
+    assert_string_equal(sending.did, "");
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, migration_setup, migration_teardown)
         TEST(torture_xl_channels_migrate),
         TEST(torture_xl_channels_migrate_compressed),
         TEST(torture_xl_channels_few_knock_at_a_time),

@@ -3,14 +3,24 @@
  * xl migrate over several connections that break, or a target that does, or a
  * user who has thought better of it: from the first byte of the stream on.
  */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/fake_link.h"
 #include "support/fake_migration.h"
+#include "support/torture.h"
 
 static void torture_xl_channels_broken_a_receiver_that_dies(void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; exit 1");
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save resume");
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save resume");
 }
 
 /* Before the helper asks for the channels: it is told so. */
@@ -18,12 +28,13 @@ static void torture_xl_channels_broken_a_receiver_that_dies_early(void **state)
 {
     (void)state;
     stock_does("head -c 55 >$GOT; exit 1");
-    t.late = true;
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_false(t.forgotten);
-    assert_int_equal(t.lent, 4);
-    assert_string_equal(w.did, "save resume");
-    assert_non_null(strstr(t.said, "migration sender: the connection to the "
+    migration.late = true;
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_false(migration.forgotten);
+    assert_int_equal(migration.lent, 4);
+    assert_string_equal(sending.did, "save resume");
+    assert_non_null(strstr(migration.said,
+                           "migration sender: the connection to the "
                            "receiver has broken: Broken pipe\n"));
 }
 
@@ -35,12 +46,12 @@ static void torture_xl_channels_broken_a_save_that_fails(void **state)
 
     (void)state;
     stock_does("cat >$GOT; exit 1");
-    w.save_rc = ERROR_FAIL;
-    t.half = 100000;
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save resume");
+    sending.save_rc = ERROR_FAIL;
+    migration.half = 100000;
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save resume");
     p = stock_file("", &len);
-    assert_true(len < TOTAL);
+    assert_true(len < migration_bytes);
     assert_null(memmem(p, len, GO, sizeof(GO)));
     free(p);
 }
@@ -52,12 +63,12 @@ static void torture_xl_channels_broken_a_target_that_is_not_ready(void **state)
     size_t len;
 
     (void)state;
-    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; exit 1", TOTAL);
+    snprintf(sh, sizeof(sh), "head -c %zu >$GOT; exit 1", migration_bytes);
     stock_does(sh);
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save away back resume");
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save away back resume");
     p = stock_file("", &len);
-    assert_int_equal(len, TOTAL);
+    assert_int_equal(len, migration_bytes);
     free(p);
 }
 
@@ -68,14 +79,14 @@ static void torture_xl_channels_broken_one_that_ends_before_ready(void **state)
 
     (void)state;
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; touch "LINK_CUT"; cat "
-             ">$GOT.go", TOTAL);
+             ">$GOT.go", migration_bytes);
     stock_does(sh);
-    one_can_fail();
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save away back resume");
-    assert_non_null(strstr(t.said, "migration sender: channel "));
-    assert_non_null(strstr(t.said, " has ended\n"));
-    got_no_go();
+    migration_link_can_fail();
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save away back resume");
+    assert_non_null(strstr(migration.said, "migration sender: channel "));
+    assert_non_null(strstr(migration.said, " has ended\n"));
+    expect_no_go();
 }
 
 /* From then on only the first one has anything to say. */
@@ -86,21 +97,21 @@ static void torture_xl_channels_broken_one_that_ends_after_go(void **state)
     (void)state;
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
              "head -c %zu >$GOT.go; touch "LINK_CUT"; sleep 0.5; "
-             "printf '" REPORT "\\0\\0'", TOTAL, sizeof(GO));
+             "printf '" REPORT "\\0\\0'", migration_bytes, sizeof(GO));
     stock_does(sh);
-    one_can_fail();
-    assert_int_equal(migrate(), MIGRATE_OK);
-    assert_string_equal(w.did, "save away destroy");
-    all_of_it_came();
+    migration_link_can_fail();
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_string_equal(sending.did, "save away destroy");
+    expect_all_received();
 }
 
 static void torture_xl_channels_broken_one_that_ends_in_the_save(void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; touch "LINK_CUT"; cat >$GOT");
-    one_can_fail();
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save resume");
+    migration_link_can_fail();
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save resume");
 }
 
 /* Ready, and dead before the stream's end was sent. */
@@ -109,7 +120,7 @@ static void the_target_dies_ready(struct sender *s)
     struct pollfd ready = { .fd = s->t.recv_fd, .events = POLLIN };
     siginfo_t si;
 
-    assert_int_equal(poll(&ready, 1, HANGS_MS), 1);
+    assert_int_equal(poll(&ready, 1, TIMEOUT_MS), 1);
     kill(s->t.pid, SIGKILL);
     assert_int_equal(waitid(P_PID, s->t.pid, &si, WEXITED | WNOWAIT), 0);
 }
@@ -120,17 +131,18 @@ static void torture_xl_channels_broken_before_the_end(void **state)
 
     (void)state;
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
-             "cat >$GOT.go", TOTAL);
+             "cat >$GOT.go", migration_bytes);
     stock_does(sh);
     /* A further one would end with it, which is noticed as well. */
-    w.progress.params.channels = 1;
-    t.then = the_target_dies_ready;
-    assert_int_equal(migrate(), MIGRATE_FAILED);
-    assert_string_equal(w.did, "save away back resume");
-    assert_non_null(strstr(t.said, "migration sender: the stream could not be "
+    sending.progress.params.channels = 1;
+    migration.then = the_target_dies_ready;
+    assert_int_equal(migration_run(), MIGRATE_FAILED);
+    assert_string_equal(sending.did, "save away back resume");
+    assert_non_null(strstr(migration.said,
+                           "migration sender: the stream could not be "
                            "sent to its end: Broken pipe\n"));
-    assert_null(strstr(t.said, "permission to start"));
-    got_no_go();
+    assert_null(strstr(migration.said, "permission to start"));
+    expect_no_go();
 }
 
 /* ---- the user ------------------------------------------------------------ */
@@ -144,10 +156,10 @@ static void torture_xl_channels_broken_off_in_a_stall(void **state)
     snprintf(sh, sizeof(sh), "head -c 1000000 >$GOT; touch "LINK_STALL"; "
              "{ sleep 0.5; kill -INT %d; } & cat >>$GOT; exit 1", getpid());
     stock_does(sh);
-    one_can_fail();
-    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
-    assert_string_equal(w.did, "save resume");
-    assert_int_equal(w.report.outcome, XPC_OUTCOME_INTERRUPTED);
+    migration_link_can_fail();
+    assert_int_equal(migration_run(), MIGRATE_INTERRUPTED);
+    assert_string_equal(sending.did, "save resume");
+    assert_int_equal(sending.report.outcome, XPC_OUTCOME_INTERRUPTED);
 }
 
 static void torture_xl_channels_broken_off_before_ready(void **state)
@@ -156,18 +168,19 @@ static void torture_xl_channels_broken_off_before_ready(void **state)
 
     (void)state;
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; kill -INT %d; cat >$GOT.go; "
-             "exit 1", TOTAL, getpid());
+             "exit 1", migration_bytes, getpid());
     stock_does(sh);
-    assert_int_equal(migrate(), MIGRATE_INTERRUPTED);
-    assert_string_equal(w.did, "save away back resume");
-    assert_int_equal(w.report.outcome, XPC_OUTCOME_INTERRUPTED);
-    got_no_go();
+    assert_int_equal(migration_run(), MIGRATE_INTERRUPTED);
+    assert_string_equal(sending.did, "save away back resume");
+    assert_int_equal(sending.report.outcome, XPC_OUTCOME_INTERRUPTED);
+    expect_no_go();
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, migration_setup, migration_teardown)
         TEST(torture_xl_channels_broken_a_receiver_that_dies),
         TEST(torture_xl_channels_broken_a_receiver_that_dies_early),
         TEST(torture_xl_channels_broken_a_save_that_fails),

@@ -3,7 +3,19 @@
  * xl migrate-receive, as processes that real pipes lead to, in front of a stock
  * xl that keeps what it is given.
  */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/xl_protocol.h"
+#include "receive/xl_receive.h"
 #include "support/fake_connections.h"
+#include "support/torture.h"
 
 /* ---- a stock source ------------------------------------------------------ */
 
@@ -18,12 +30,12 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
     for (size_t i = 0; i < len; i++)
         data[i] = i * i / 99;
     memcpy(data, "Xen saved domain, xl format\n \0 \r", 32);
-    says_banner(&r);
+    expect_banner(&r);
     /* In pieces, the first of them short. */
-    put(&r, data, 10);
-    put(&r, data + 10, len - 10);
-    receiving_says(&r, "answer", 6);
-    put(&r, "go", 2);
+    connection_write(&r, data, 10);
+    connection_write(&r, data + 10, len - 10);
+    expect_sent(&r, "answer", 6);
+    connection_write(&r, "go", 2);
     assert_int_equal(receiving_end(&r), 7);
     p = stock_file("", &got);
     assert_int_equal(got, len + 2);
@@ -34,7 +46,7 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
     assert_string_equal(p, "-t migrate-receive -e\n");
     free(p);
     free(data);
-    assert_int_equal(nr_files(stock.run), 0);
+    assert_int_equal(count_files(stock.run), 0);
 }
 
 /* sshd has a socket; what is there is passed on before there is more. */
@@ -49,12 +61,12 @@ static void torture_xl_receive_a_stock_source_on_a_socket(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in),
                      0);
     r = receiving_start_by(in);
-    says_banner(&r);
-    put(&r, header, sizeof(header));
+    expect_banner(&r);
+    connection_write(&r, header, sizeof(header));
     for (int i = 0; i < 100; i++)
-        put(&r, "x", 1);
-    receiving_says(&r, "answer", 6);
-    put(&r, "go", 2);
+        connection_write(&r, "x", 1);
+    expect_sent(&r, "answer", 6);
+    connection_write(&r, "go", 2);
     assert_int_equal(receiving_end(&r), 7);
 }
 
@@ -63,13 +75,13 @@ static void torture_xl_receive_no_source_at_all(void **state)
     struct receiving r = receiving_start();
 
     (void)state;
-    says_banner(&r);
+    expect_banner(&r);
     assert_int_equal(receiving_end(&r), 1);
-    receiving_told("migration target: no migration has come: the source has "
+    expect_message("migration target: no migration has come: the source has "
                    "closed the connection\n");
     r = receiving_start();
-    says_banner(&r);
-    put(&r, "GET", 3);
+    expect_banner(&r);
+    connection_write(&r, "GET", 3);
     assert_int_equal(receiving_end(&r), 1);
 }
 
@@ -81,10 +93,10 @@ static void torture_xl_receive_hello_breaks_off(void **state)
 
     (void)state;
     channel_hello_put(bytes, &h);
-    says_banner(&r);
-    put(&r, bytes, sizeof(bytes) - 1);
+    expect_banner(&r);
+    connection_write(&r, bytes, sizeof(bytes) - 1);
     assert_int_equal(receiving_end(&r), 1);
-    receiving_told("migration target: hello ended in its middle: the source "
+    expect_message("migration target: hello ended in its middle: the source "
                    "has closed the connection\n");
 }
 
@@ -123,20 +135,20 @@ static void torture_xl_receive_puts_it_together(void **state)
     (void)state;
     stock_does("head -c 600003 >$GOT; printf '" READY "\\0'; "
                "cat >>$GOT; printf '" REPORT "\\0\\0'");
-    open_all(r);
-    assert_int_equal(nr_files(stock.run), 0);
+    connections_open(r);
+    assert_int_equal(count_files(stock.run), 0);
     for (int i = 2; i >= 0; i--) {
         memset(some, 'a' + i, sizeof(some));
         frame(&r[i], CHANNEL_DATA, i, some, sizeof(some));
     }
     frame(&r[1], CHANNEL_DATA, 3, "end", 3);
     frame(&r[0], CHANNEL_END, 4, NULL, 0);
-    receiving_says(&r[0], READY, sizeof(READY));
+    expect_sent(&r[0], READY, sizeof(READY));
     frame(&r[0], CHANNEL_GO, 5, GO, sizeof(GO));
     close(r[0].to);
     r[0].to = -1;
-    receiving_says(&r[0], REPORT, sizeof(REPORT));
-    end_all(r, 0);
+    expect_sent(&r[0], REPORT, sizeof(REPORT));
+    connections_end(r, 0);
     p = stock_file("", &len);
     assert_int_equal(len, 600003 + sizeof(GO));
     for (int i = 0; i < 3; i++) {
@@ -155,9 +167,9 @@ static void torture_xl_receive_one_connection_will_do(void **state)
     char *p;
 
     (void)state;
-    says_banner(&r);
-    hello(&r, token, 1, 0);
-    is_answered(&r);
+    expect_banner(&r);
+    connection_hello(&r, token, 1, 0);
+    expect_answer(&r);
     frame(&r, CHANNEL_DATA, 0, "stream", 6);
     frame(&r, CHANNEL_END, 1, NULL, 0);
     assert_int_equal(receiving_end(&r), 0);
@@ -176,14 +188,14 @@ static void torture_xl_receive_a_connection_that_breaks(void **state)
     char *p;
 
     (void)state;
-    open_all(r);
+    connections_open(r);
     frame(&r[0], CHANNEL_DATA, 0, "part", 4);
     close(r[2].to);
     r[2].to = -1;
     /* All of them end, though the others' ends are open. */
-    says_no_more(&r[0]);
-    says_no_more(&r[1]);
-    end_all(r, 1);
+    expect_end(&r[0]);
+    expect_end(&r[1]);
+    connections_end(r, 1);
     p = stock_file("", &len);
     assert_true(len <= 4 && !memcmp(p, "part", len));
     free(p);
@@ -196,9 +208,9 @@ static void ends_it(struct receiving r[NR], const char *why)
     char *p;
 
     for (int i = 0; i < NR; i++)
-        says_no_more(&r[i]);
-    end_all(r, 1);
-    receiving_told(why);
+        expect_end(&r[i]);
+    connections_end(r, 1);
+    expect_message(why);
     p = stock_file("", &len);
     assert_string_equal(p, "");
     free(p);
@@ -215,11 +227,11 @@ static void torture_xl_receive_a_damaged_frame_ends_it(void **state)
 
     (void)state;
     stock_does("cat >$GOT; printf seen >$GOT.end");
-    open_all(r);
+    connections_open(r);
     memcpy(bytes + CHANNEL_HEAD_SIZE, "good", 4);
     channel_head_put(bytes, &h, token, "good");
     bytes[CHANNEL_HEAD_SIZE + 2] ^= 4;
-    put(&r[1], bytes, sizeof(bytes));
+    connection_write(&r[1], bytes, sizeof(bytes));
     ends_it(r, "migration target: channel 1: a frame is damaged, or of another "
             "migration\n");
 }
@@ -231,8 +243,8 @@ static void torture_xl_receive_another_s_frame_ends_it(void **state)
 
     (void)state;
     stock_does("cat >$GOT; printf seen >$GOT.end");
-    open_all(r);
-    frame_of(other, &r[2], CHANNEL_DATA, 0, "evil", 4);
+    connections_open(r);
+    frame_of(other_token, &r[2], CHANNEL_DATA, 0, "evil", 4);
     ends_it(r, "migration target: channel 2: a frame is damaged, or of another "
             "migration\n");
 }
@@ -249,11 +261,11 @@ static void torture_xl_receive_an_oversized_frame_ends_it(void **state)
         struct receiving r[NR];
 
         stock_does("cat >$GOT; printf seen >$GOT.end");
-        open_all(r);
+        connections_open(r);
         channel_head_put(bytes, &h, token, "good");
         memcpy(bytes + 16, &lens[i], 4);
         memcpy(bytes + 20, &lens[i], 4);
-        put(&r[0], bytes, sizeof(bytes));
+        connection_write(&r[0], bytes, sizeof(bytes));
         ends_it(r, "migration target: channel 0: a frame is too large\n");
     }
 }
@@ -264,11 +276,11 @@ static void torture_xl_receive_the_first_dies_and_so_do_all(void **state)
     int status;
 
     (void)state;
-    open_all(r);
+    connections_open(r);
     kill(r[0].pid, SIGKILL);
     assert_int_equal(waitpid(r[0].pid, &status, 0), r[0].pid);
     for (int i = 0; i < NR; i++)
-        says_no_more(&r[i]);
+        expect_end(&r[i]);
     close(r[0].to);
     close(r[0].from);
     for (int i = 1; i < NR; i++)
@@ -283,17 +295,19 @@ static void torture_xl_receive_a_stock_xl_that_does_not_receive(void **state)
     (void)state;
     fprintf(f, "#!/bin/sh\necho 'no such command, and a long line of help'\n");
     fclose(f);
-    says_banner(&r);
-    hello(&r, token, 1, 0);
-    says_no_more(&r);
+    expect_banner(&r);
+    connection_hello(&r, token, 1, 0);
+    expect_end(&r);
     assert_int_equal(receiving_end(&r), 1);
-    assert_int_equal(nr_files(stock.run), 0);
+    assert_int_equal(count_files(stock.run), 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                           \
+    cmocka_unit_test_setup_teardown(name, connections_setup, \
+                                    connections_teardown)
         TEST(torture_xl_receive_a_stock_source_sees_no_difference),
         TEST(torture_xl_receive_a_stock_source_on_a_socket),
         TEST(torture_xl_receive_no_source_at_all),

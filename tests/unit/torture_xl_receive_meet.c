@@ -3,22 +3,33 @@
  * Where the connections of a migration meet on the target, and who else comes
  * there.
  */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/fake_connections.h"
+#include "support/torture.h"
 
 /* ---- the directory ------------------------------------------------------- */
 
 static void refuses_directory(void)
 {
-    struct receiving r = come(token, 2, 0);
+    struct receiving r = connection_open(token, 2, 0);
     char line[300];
 
-    says_no_more(&r);
+    expect_end(&r);
     assert_int_equal(receiving_end(&r), 1);
     snprintf(line, sizeof(line), "migration target: %s: it must be a "
              "directory of the user's own, with mode 0700\n", stock.run);
-    receiving_told(line);
+    expect_message(line);
 }
 
 static void torture_xl_receive_meet_a_directory_for_others(void **state)
@@ -64,33 +75,33 @@ static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++) {
-        r[0] = come(i ? token : other, 2, 0);
-        is_answered(&r[0]);
-        assert_int_equal(nr_files(stock.run), 1);
+        r[0] = connection_open(i ? token : other_token, 2, 0);
+        expect_answer(&r[0]);
+        assert_int_equal(count_files(stock.run), 1);
         kill(r[0].pid, sigs[i]);
         assert_int_equal(waitpid(r[0].pid, &status, 0), r[0].pid);
         assert_true(WIFSIGNALED(status));
-        assert_int_equal(nr_files(stock.run), sigs[i] == SIGKILL);
+        assert_int_equal(count_files(stock.run), sigs[i] == SIGKILL);
         /* Its stock receiver ends as well. */
-        says_no_more(&r[0]);
+        expect_end(&r[0]);
         close(r[0].to);
         close(r[0].from);
     }
     /* What is left after SIGKILL goes with the next. */
-    open_all(r);
+    connections_open(r);
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
-    end_all(r, 0);
-    assert_int_equal(nr_files(stock.run), 0);
+    connections_end(r, 0);
+    assert_int_equal(count_files(stock.run), 0);
 }
 
 static void torture_xl_receive_meet_a_source_that_gives_up(void **state)
 {
-    struct receiving r = come(token, 2, 0);
+    struct receiving r = connection_open(token, 2, 0);
 
     (void)state;
-    is_answered(&r);
+    expect_answer(&r);
     assert_int_equal(receiving_end(&r), 1);
-    assert_int_equal(nr_files(stock.run), 0);
+    assert_int_equal(count_files(stock.run), 0);
 }
 
 static int connected_to(const struct sockaddr_un *a)
@@ -120,9 +131,9 @@ static void torture_xl_receive_meet_a_busy_one_is_let_be(void **state)
     next = connected_to(&a);
     assert_int_equal(next, -1);
     assert_int_equal(errno, EAGAIN);
-    open_all(r);
+    connections_open(r);
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
-    end_all(r, 0);
+    connections_end(r, 0);
     assert_int_equal(unlink(a.sun_path), 0);    /* it is still there */
     close(first);
     close(fd);
@@ -132,26 +143,26 @@ static void torture_xl_receive_meet_a_busy_one_is_let_be(void **state)
 
 static void torture_xl_receive_meet_strangers_find_no_door(void **state)
 {
-    struct receiving first = come(token, 2, 0), r;
+    struct receiving first = connection_open(token, 2, 0), r;
     uint8_t half[CHANNEL_TOKEN];
     struct stat st;
 
     (void)state;
-    is_answered(&first);
+    expect_answer(&first);
     assert_int_equal(stat(stock.run, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     /* Another token altogether; and half of the right one. */
-    r = come(other, 2, 1);
-    says_no_more(&r);
+    r = connection_open(other_token, 2, 1);
+    expect_end(&r);
     assert_int_equal(receiving_end(&r), 1);
     memcpy(half, token, sizeof(half));
     half[12]++;
-    r = come(half, 2, 1);
-    says_no_more(&r);
+    r = connection_open(half, 2, 1);
+    expect_end(&r);
     assert_int_equal(receiving_end(&r), 0);
     /* The right one still comes in. */
-    r = come(token, 2, 1);
-    is_answered(&r);
+    r = connection_open(token, 2, 1);
+    expect_answer(&r);
     frame(&r, CHANNEL_DATA, 0, "x", 1);
     frame(&first, CHANNEL_END, 1, NULL, 0);
     assert_int_equal(receiving_end(&first), 0);
@@ -183,8 +194,8 @@ static void torture_xl_receive_meet_silent_ones_are_let_wait(void **state)
     struct sockaddr_un a;
 
     (void)state;
-    r[0] = come(token, NR, 0);
-    is_answered(&r[0]);
+    r[0] = connection_open(token, NR, 0);
+    expect_answer(&r[0]);
     a = meeting_place();
     for (int i = 1; i < NR; i++) {
         while (nr < (i == 1 ? 1 : CHANNELS_MAX + 4)) {
@@ -192,11 +203,11 @@ static void torture_xl_receive_meet_silent_ones_are_let_wait(void **state)
             assert_int_equal(connect(silent[nr++], (struct sockaddr *)&a,
                                      sizeof(a)), 0);
         }
-        r[i] = come(token, NR, i);
-        is_answered(&r[i]);
+        r[i] = connection_open(token, NR, i);
+        expect_answer(&r[i]);
     }
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
-    end_all(r, 0);
+    connections_end(r, 0);
     while (nr)
         close(silent[--nr]);
 }
@@ -213,15 +224,15 @@ static void has_got(const char *suffix, const char *what)
 /* Neither takes what is the other's. */
 static void torture_xl_receive_meet_two_migrations_at_once(void **state)
 {
-    static const uint8_t *const of[2] = { token, other };
+    static const uint8_t *const of[2] = { token, other_token };
     struct receiving r[2][NR];
 
     (void)state;
     stock_does("cat >$GOT.$(head -c 1)");
     for (int i = 0; i < NR; i++) {
         for (int k = 0; k < 2; k++) {
-            r[k][i] = come(of[k], NR, k ? i : (NR - i) % NR);
-            is_answered(&r[k][i]);
+            r[k][i] = connection_open(of[k], NR, k ? i : (NR - i) % NR);
+            expect_answer(&r[k][i]);
         }
     }
     for (int i = 0; i < NR; i++) {
@@ -231,7 +242,7 @@ static void torture_xl_receive_meet_two_migrations_at_once(void **state)
     }
     for (int k = 0; k < 2; k++) {
         frame_of(of[k], &r[k][0], CHANNEL_END, NR, NULL, 0);
-        end_all(r[k], 0);
+        connections_end(r[k], 0);
     }
     has_got(".a", "bc");
     has_got(".x", "yz");
@@ -243,22 +254,24 @@ static void torture_xl_receive_meet_a_connection_twice_ends_it(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        r[i] = come(token, 3, i ? 1 : 0);
+        r[i] = connection_open(token, 3, i ? 1 : 0);
         if (i < 2)
-            is_answered(&r[i]);
+            expect_answer(&r[i]);
     }
     for (int i = 0; i < 3; i++)
-        says_no_more(&r[i]);
+        expect_end(&r[i]);
     assert_true(receiving_end(&r[0]));
     receiving_end(&r[1]);
     receiving_end(&r[2]);
-    assert_int_equal(nr_files(stock.run), 0);
+    assert_int_equal(count_files(stock.run), 0);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                           \
+    cmocka_unit_test_setup_teardown(name, connections_setup, \
+                                    connections_teardown)
         TEST(torture_xl_receive_meet_a_directory_for_others),
         TEST(torture_xl_receive_meet_a_directory_that_is_somebody_s),
         TEST(torture_xl_receive_meet_a_directory_that_is_a_link),

@@ -18,6 +18,7 @@
 
 #include "migrate/xl_take_back.h"
 #include "support/fake_sender.h"
+#include "support/torture.h"
 #include "support/fake_xenstore.h"
 
 #define REQUEST "/local/domain/7/control/shutdown"
@@ -197,10 +198,10 @@ static int setup(void **state)
     (void)state;
     memset(&domain, 0, sizeof(domain));
     now_ns = 1000 * XPC_S;
-    sender_setup(no_save, no_save);
-    w.s.uuid.uuid[0] = 1;
-    w.s.report_read = true;
-    w.report.suspend_asked_ns = 1;
+    sending_setup(no_save, no_save);
+    sending.s.uuid.uuid[0] = 1;
+    sending.s.report_read = true;
+    sending.report.suspend_asked_ns = 1;
     store_set(REQUEST, "");
     return 0;
 }
@@ -208,7 +209,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    sender_teardown();
+    sending_teardown();
     store_reset();
     return 0;
 }
@@ -221,7 +222,7 @@ static void take_back_expect(int rc, enum late_suspend late)
     size_t n;
 
     dup2(fileno(f), 2);
-    r = sender_take_back(&w.s);
+    r = sender_take_back(&sending.s);
     dup2(err, 2);
     close(err);
     rewind(f);
@@ -229,7 +230,7 @@ static void take_back_expect(int rc, enum late_suspend late)
     domain.out[n] = 0;
     fclose(f);
     assert_int_equal(r, rc);
-    assert_int_equal(w.s.late, late);
+    assert_int_equal(sending.s.late, late);
     assert_null(store_get(WAITER));
 }
 
@@ -242,14 +243,14 @@ static void says(const char *text)
 static void torture_xl_take_back_knows_a_paused_one(void **state)
 {
     (void)state;
-    assert_false(sender_is_paused(&w.s));
+    assert_false(sender_is_paused(&sending.s));
     domain.paused = true;
-    assert_true(sender_is_paused(&w.s));
+    assert_true(sender_is_paused(&sending.s));
     domain.another = true;
-    assert_false(sender_is_paused(&w.s));
+    assert_false(sender_is_paused(&sending.s));
     domain.another = false;
     domain.suspended = true;
-    assert_false(sender_is_paused(&w.s));
+    assert_false(sender_is_paused(&sending.s));
 }
 
 /* ---- the tests ----------------------------------------------------------- */
@@ -257,7 +258,7 @@ static void torture_xl_take_back_knows_a_paused_one(void **state)
 static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
 {
     (void)state;
-    w.report.suspend_asked_ns = 0;
+    sending.report.suspend_asked_ns = 0;
     take_back_expect(0, LATE_NO);
     assert_int_equal(domain.resumed, 0);
     assert_int_equal(domain.looks, 1);
@@ -267,7 +268,7 @@ static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
 static void torture_xl_take_back_leaves_one_that_others_suspended(void **state)
 {
     (void)state;
-    w.report.suspend_asked_ns = 0;
+    sending.report.suspend_asked_ns = 0;
     domain.suspended = true;
     take_back_expect(0, LATE_NO);
     assert_int_equal(domain.resumed, 0);
@@ -288,14 +289,14 @@ static void torture_xl_take_back_waits_for_a_late_one(void **state)
     domain.step[FIRST + 2] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
-    assert_true(w.s.late_ns);
+    assert_true(sending.s.late_ns);
 }
 
 static void torture_xl_take_back_says_that_it_waits(void **state)
 {
     (void)state;
     domain.step[FIRST + 4] = suspends;
-    w.s.guard.pid = 4711;
+    sending.s.guard.pid = 4711;
     take_back_expect(0, LATE_RESUMED);
     says("acknowledged the request to suspend and may still suspend");
     says("waiting up to 300 s");
@@ -351,13 +352,13 @@ static void torture_xl_take_back_notices_the_end(void **state)
     (void)state;
     domain.step[FIRST + 1] = crashes;
     take_back_expect(0, LATE_ENDED);
-    assert_string_equal(w.s.ended, "has crashed");
+    assert_string_equal(sending.s.ended, "has crashed");
     domain.shutdown_reason = 0;
     domain.looks = 0;
-    w.s.ended = NULL;
+    sending.s.ended = NULL;
     domain.step[FIRST + 1] = is_destroyed;
     take_back_expect(0, LATE_ENDED);
-    assert_string_equal(w.s.ended, "is gone from this host");
+    assert_string_equal(sending.s.ended, "is gone from this host");
     assert_int_equal(domain.resumed, 0);
 }
 
@@ -405,14 +406,14 @@ static void torture_xl_take_back_is_left_to_the_guard(void **state)
 
     (void)state;
     assert_int_equal(pipe(fds), 0);
-    w.s.guard = (struct guard){ .pid = 4711, .fd = fds[1] };
+    sending.s.guard = (struct guard){ .pid = 4711, .fd = fds[1] };
     domain.step[FIRST + 1] = ctrl_c;
     take_back_expect(0, LATE_LEFT);
     says("process 4711 waits instead");
     assert_int_equal(read(fds[0], &word, 1), 1);
     assert_int_equal(word, GUARD_LATE);
-    assert_true(w.s.guard.late);
-    guard_end(&w.s.guard);      /* waits for nobody */
+    assert_true(sending.s.guard.late);
+    guard_end(&sending.s.guard);      /* waits for nobody */
     close(fds[0]);
 }
 
@@ -430,8 +431,8 @@ static void torture_xl_take_back_has_nobody_to_leave_it_to(void **state)
 static void torture_xl_take_back_guard_ignores_signals(void **state)
 {
     (void)state;
-    w.s.orphaned = true;
-    w.s.guard.pid = 4711;
+    sending.s.orphaned = true;
+    sending.s.guard.pid = 4711;
     domain.step[FIRST + 1] = ctrl_c;
     domain.step[FIRST + 3] = suspends;
     take_back_expect(0, LATE_RESUMED);
@@ -442,13 +443,13 @@ static void torture_xl_take_back_guard_ignores_signals(void **state)
 static void torture_xl_take_back_without_a_report(void **state)
 {
     (void)state;
-    w.s.report_read = false;
-    w.report.suspend_asked_ns = 0;
+    sending.s.report_read = false;
+    sending.report.suspend_asked_ns = 0;
     take_back_expect(0, LATE_NO);
     assert_int_equal(domain.log_off, 1);
     assert_int_equal(domain.looks, 1);
     domain.looks = 0;
-    w.s.asked = true;
+    sending.s.asked = true;
     domain.step[FIRST + 1] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
@@ -458,9 +459,9 @@ static void torture_xl_take_back_without_a_report(void **state)
 static void torture_xl_take_back_when_nobody_knows(void **state)
 {
     (void)state;
-    w.s.report_read = false;
-    w.s.orphaned = true;
-    w.report.suspend_asked_ns = 0;
+    sending.s.report_read = false;
+    sending.s.orphaned = true;
+    sending.report.suspend_asked_ns = 0;
     domain.step[FIRST + 1] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
@@ -484,8 +485,8 @@ static void torture_xl_take_back_without_drivers_is_quick(void **state)
 static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
 {
     (void)state;
-    w.s.report_read = false;
-    w.report.suspend_asked_ns = 0;
+    sending.s.report_read = false;
+    sending.report.suspend_asked_ns = 0;
     store_set("/libxl/7/precopy/dm-log", "1");
     take_back_expect(0, LATE_NO);
     says("can't switch off the log of the device model's writes");

@@ -125,8 +125,10 @@ static void torture_xl_transport_a_late_target_is_heard_out(void **state)
 
     (void)state;
     assert_true(fd >= 0);
-    snprintf(command, sizeof(command), "cat >/dev/null; sleep 3; echo failed && "
-             "rm %s", file);
+    snprintf(command, sizeof(command),
+             "cat >/dev/null; sleep 3; echo failed && "
+             "rm %s",
+             file);
     assert_int_equal(transport_start(&t, command), 0);
     transport_end(&t, true, true, -1);
     assert_int_equal(access(file, F_OK), -1);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a receiver says and is told, as stock has it.
+ * The messages of stock xl's migration protocol, written out: the tests do not
+ * use the program's own definitions.
  */
-#ifndef TESTS_SUPPORT_RECEIVER_SAYS_H
-#define TESTS_SUPPORT_RECEIVER_SAYS_H
+#ifndef TESTS_SUPPORT_STOCK_MESSAGES_H
+#define TESTS_SUPPORT_STOCK_MESSAGES_H
 
+/* From the receiver, sent without the NUL at the end. */
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
-/* With their NULs. */
+/* The others are sent with it. */
 #define READY "domain received, ready to unpause"
 #define GO "domain is yours, you are cleared to unpause"
 #define REPORT "my copy unpause results are as follows"
