@@ -8,7 +8,8 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/be
 
 # What is measured there and is not in the library.
 $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
-	save/sampler.c save/stream/parse.c save/workset.c))
+	save/sampler.c save/stream/parse.c save/workset.c)) \
+	$(call objs,tests/support/fake_xenctrl.c)
 $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
 	save/stream/parse.c save/stream/zero.c))
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A migration stream as its receiver sees it: what the guest's memory is
- * afterwards, and what a verify pass finds different. It shares nothing with
- * the code that it judges.
+ * A migration stream as the receiver sees it: the guest's memory afterwards,
+ * and the differences that a verify pass finds. Shares no code with what it
+ * checks.
  */
 #ifndef TESTS_SUPPORT_STREAM_READER_H
 #define TESTS_SUPPORT_STREAM_READER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define READER_PFNS 4096
 #define READER_PAGE 4096
@@ -18,107 +17,21 @@
 struct stream_reader {
     unsigned char mem[READER_PFNS][READER_PAGE];
     bool populated[READER_PFNS];
-    uint64_t records;           /* without those that tell of holes alone */
-    uint64_t pages, allocated;  /* allocated: XALLOC */
+    uint64_t records;           /* except PAGE_DATA with nothing but holes */
+    uint64_t pages;             /* with data */
+    uint64_t allocated;         /* of type XALLOC */
     uint64_t verified, different;
     bool verify, ended;
 };
 
-/* Xen hands out scrubbed pages. */
-static void reader_populate(struct stream_reader *r, uint64_t pfn)
-{
-    if (!r->populated[pfn])
-        memset(r->mem[pfn], 0, READER_PAGE);
-    r->populated[pfn] = true;
-}
+/*
+ * Reads a whole stream. The memory need not be initialised. Returns false if it
+ * is malformed or incomplete.
+ */
+bool reader_read(struct stream_reader *r, const unsigned char *p, size_t len);
 
-static void reader_page(struct stream_reader *r, uint64_t pfn,
-                        const unsigned char *data)
-{
-    r->pages++;
-    if (!r->verify) {
-        memcpy(r->mem[pfn], data, READER_PAGE);
-    } else {
-        r->verified++;
-        r->different += memcmp(r->mem[pfn], data, READER_PAGE) != 0;
-    }
-}
-
-/* A PAGE_DATA record's body. false: the receiver would give up. */
-static bool reader_pages(struct stream_reader *r, const unsigned char *p,
-                         size_t len)
-{
-    const unsigned char *data, *end = p + len;
-    uint32_t count, holes = 0;
-    uint64_t e;
-
-    if (len < 8)
-        return false;
-    memcpy(&count, p, 4);
-    if (!count || (len - 8) / 8 < count)
-        return false;
-    data = p + 8 + 8 * (uint64_t)count;
-    for (uint32_t i = 0; i < count; i++) {
-        unsigned int type;
-
-        memcpy(&e, p + 8 + 8 * (uint64_t)i, 8);
-        type = e >> 60;
-        e &= (UINT64_C(1) << 52) - 1;
-        if (e >= READER_PFNS || (type > 4 && type < 9))
-            return false;
-        if (type < 15 && type != 13)
-            reader_populate(r, e);
-        r->allocated += type == 14;
-        holes += type == 15;
-        if (type >= 13)
-            continue;
-        if (end - data < READER_PAGE)
-            return false;
-        reader_page(r, e, data);
-        data += READER_PAGE;
-    }
-    r->records -= holes == count;
-    return data == end;
-}
-
-/* A whole stream. false: it is none, or not whole. */
-static inline bool reader_read(struct stream_reader *r, const unsigned char *p,
-                        size_t len)
-{
-    size_t at = 40;
-
-    memset(r->populated, 0, sizeof(r->populated));
-    r->records = r->pages = r->allocated = r->verified = r->different = 0;
-    r->verify = r->ended = false;
-    while (!r->ended && len >= at + 8) {
-        uint32_t type, length;
-        uint64_t size;
-
-        memcpy(&type, p + at, 4);
-        memcpy(&length, p + at + 4, 4);
-        size = 8 + (((uint64_t)length + 7) & ~UINT64_C(7));
-        if (size > len - at)
-            return false;
-        r->records++;
-        r->verify |= type == 13;
-        r->ended = type == 0;
-        if (type == 1 && !reader_pages(r, p + at + 8, length))
-            return false;
-        at += size;
-    }
-    return r->ended && at == len;
-}
-
-/* Do two guests hold the same? */
-static inline bool reader_same(const struct stream_reader *a,
-                        const struct stream_reader *b)
-{
-    for (size_t i = 0; i < READER_PFNS; i++) {
-        if (a->populated[i] != b->populated[i] ||
-            (a->populated[i] && memcmp(a->mem[i], b->mem[i], READER_PAGE)))
-            return false;
-    }
-    return true;
-}
+/* Are the same pages populated, with the same contents? */
+bool reader_same(const struct stream_reader *a,
+                 const struct stream_reader *b);
 
 #endif

@@ -26,15 +26,26 @@ $(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 
-# The plug-in, but for what a test has in its place: tests/support/fake_save.h.
+# Fixtures that define functions which the code under test calls. The others
+# are in the archive below.
+REPLACING := control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
+fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
+	$(call objs,$(patsubst %,tests/support/%.c,$(2)))))
+$(call fakes,save_sampler,fake_xenctrl)
+$(call fakes,libxl_precopy_control suspend_time xen_saver xl_take_back,\
+	fake_xenstore)
+$(call fakes,xl_control xl_control_set xl_control_status,\
+	control_fixture fake_xenstore)
+
+# The plug-in, without what fake_save.c has in its place.
 SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
-	preflight.c store.c) \
-	tests/support/fake_clock.c)
-$(foreach t,claim control policy strict write channels,\
+	preflight.c store.c))
+$(foreach t,claim control policy session strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
-	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)))
+	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)) \
+	$(call fakes,save_$(t),fake_clock fake_save fake_xenctrl fake_xenstore))
 $(call needs,save_channels,channels/in.c)
 TEST_OBJS_torture_save_helper := $(ADDON)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
@@ -61,15 +72,14 @@ TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
 # Those in which threads run beside each other.
 TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
-	save_channels save_control save_policy save_sampler suspend_time \
+	save_channels save_control save_policy save_sampler save_session suspend_time \
 	save_watchdog workers save_write save_zero xl_channels \
 	xl_channels_broken xl_receive xl_receive_meet)
 
-# The fixtures. A test links those that it uses, before anything that they
-# replace. fake_clock.o is linked only where it is named above: it defines
-# nothing but what base/clock.o does.
+# A test links those of these fixtures that it uses.
 SUPPORT := $(BUILD)/obj/tests/support.a
-$(SUPPORT): $(filter-out %/fake_clock.o,$(call objs,$(wildcard tests/support/*.c)))
+$(SUPPORT): $(filter-out $(REPLACING:%=$(BUILD)/obj/tests/support/%.o),\
+		$(call objs,$(wildcard tests/support/*.c)))
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 

@@ -3,8 +3,18 @@
  * What leaves the plug-in over channels, as a stock receiver sees it behind
  * them.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <xenprecopy/units.h>
 
@@ -14,6 +24,7 @@
 #include "channels/in.h"
 #include "support/fake_guest.h"
 #include "support/pipe_reader.h"
+#include "support/torture.h"
 
 #define NR 3
 #define FIRST "what the toolstack has sent before"
@@ -41,7 +52,7 @@ static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
     channel_frame_make(&f, kind, sequence, p, len, 0, NULL, token, iov);
     /* The plug-in leaves it non-blocking, and perhaps full. */
     fcntl(far.sent[0], F_SETFL, fcntl(far.sent[0], F_GETFL) & ~O_NONBLOCK);
-    assert_int_equal(real_writev(far.sent[0], iov, 2),
+    assert_int_equal(libc_writev(far.sent[0], iov, 2),
                      CHANNEL_HEAD_SIZE + len);
 }
 
@@ -74,20 +85,20 @@ static void *lend(void *arg)
 
 static int setup(void **state)
 {
-    char env[100];
+    char lent[100];
     int fd[2];
 
     (void)state;
     memset(&far, 0, sizeof(far));
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, far.lend), 0);
-    snprintf(env, sizeof(env), "%d", far.lend[1]);
+    snprintf(lent, sizeof(lent), "%d", far.lend[1]);
     for (int i = 0; i < NR; i++) {
         assert_int_equal(pipe(fd), 0);
         far.received[i] = fd[0];
         far.sent[i] = fd[1];
-        sprintf(env + strlen(env), ",%d", fd[1]);
+        sprintf(lent + strlen(lent), ",%d", fd[1]);
     }
-    setenv(CHANNEL_HANDOVER_ENV, env, 1);
+    setenv(CHANNEL_HANDOVER_ENV, lent, 1);
     assert_int_equal(pthread_create(&far.toolstack, NULL, lend, NULL), 0);
     return 0;
 }
@@ -150,7 +161,7 @@ static void check_three_copies(const char *params, bool smaller)
     int null = open("/dev/null", O_WRONLY);
 
     start_receiver();
-    assert_int_equal(save_to(null, params, script_three_copies, &r), 0);
+    assert_int_equal(fake_save(null, params, script_three_copies, &r), 0);
     end_receiver();
     assert_true(far.back);
     assert_null(channel_in_error(far.in));
@@ -183,16 +194,20 @@ static void torture_save_channels_carry_the_stream(void **state)
 static void torture_save_channels_compress_the_stream(void **state)
 {
     (void)state;
-    check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
-                       "\"zero-pages\":\"elide\",\"channels\":3,\"compress\":\"zstd\"}", true);
+    check_three_copies(
+        "{\"bandwidth-bytes-per-s\":1000000000,"
+        "\"zero-pages\":\"elide\",\"channels\":3,\"compress\":\"zstd\"}",
+        true);
 }
 
 static void torture_save_channels_compress_with_lz4(void **state)
 {
     (void)state;
-    check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
-                       "\"zero-pages\":\"elide\",\"channels\":3,\"compress\":\"lz4\","
-                       "\"compress-level\":4}", true);
+    check_three_copies(
+        "{\"bandwidth-bytes-per-s\":1000000000,"
+        "\"zero-pages\":\"elide\",\"channels\":3,\"compress\":\"lz4\","
+        "\"compress-level\":4}",
+        true);
 }
 
 /*
@@ -210,7 +225,7 @@ static void check_auto(const char *params, size_t shortest)
     start_receiver();
     written = open_memstream(&p, &len);
     assert_non_null(written);
-    assert_int_equal(save_to(null, params, script_three_copies, &r), 0);
+    assert_int_equal(fake_save(null, params, script_three_copies, &r), 0);
     fclose(written);
     written = NULL;
     end_receiver();
@@ -262,21 +277,21 @@ static int script_capped_sparse(void)
     memset(guest, 0, sizeof(guest));
     for (int i = 0; i < BATCH; i += 4)
         memset(guest[i], 1, PAGE);
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(send_guest(), 0);
-    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+        assert_int_equal(loop_send_guest(), 0);
+    assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
     assert_in_range(session()->flow.bytes, BATCH * PAGE,
                     BATCH * (PAGE + 4 * 9));
     /* A machine with other work may be slower than the limit. */
     assert_in_range(session()->ctx.report.decision.measured_bytes_per_s, 1,
                     25000000);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    return send_guest() || put(end, 8);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    return loop_send_guest() || loop_write(end, 8);
 }
 
 /* The link is as fast as without them: they are no bytes of it. */
@@ -287,10 +302,10 @@ static void torture_save_channels_zero_pages_do_not_flatter(void **state)
 
     (void)state;
     start_receiver();
-    assert_int_equal(save_to(null, "{\"downtime-ms\":2000,\"channels\":3,"
-                             "\"zero-pages\":\"auto\","
-                             "\"max-bandwidth-bytes-per-s\":20000000}",
-                             script_capped_sparse, &r), 0);
+    assert_int_equal(fake_save(null, "{\"downtime-ms\":2000,\"channels\":3,"
+                               "\"zero-pages\":\"auto\","
+                               "\"max-bandwidth-bytes-per-s\":20000000}",
+                               script_capped_sparse, &r), 0);
     end_receiver();
     assert_int_equal(r.total_zero_pages, 5 * BATCH * 3 / 4);
     close(null);
@@ -304,9 +319,9 @@ static int script_capped(void)
     uint64_t begun_ns = clock_now_ns();
 
     memset(guest, 1, sizeof(guest));
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     precopy_ns = clock_now_ns() - begun_ns;
     /* All that was written has left, and the decision knows how fast. */
     assert_in_range(session()->flow.bytes, BATCH * PAGE,
@@ -314,8 +329,8 @@ static int script_capped(void)
     /* A machine with other work may be slower than the limit. */
     assert_in_range(session()->ctx.report.decision.measured_bytes_per_s, 1,
                     25000000);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    return send_guest() || put(end, 8);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    return loop_send_guest() || loop_write(end, 8);
 }
 
 static void torture_save_channels_are_capped_together(void **state)
@@ -325,9 +340,9 @@ static void torture_save_channels_are_capped_together(void **state)
 
     (void)state;
     start_receiver();
-    assert_int_equal(save_to(null, "{\"downtime-ms\":2000,\"channels\":3,"
-                             "\"max-bandwidth-bytes-per-s\":20000000}",
-                             script_capped, &r), 0);
+    assert_int_equal(fake_save(null, "{\"downtime-ms\":2000,\"channels\":3,"
+                               "\"max-bandwidth-bytes-per-s\":20000000}",
+                               script_capped, &r), 0);
     end_receiver();
     assert_true(precopy_ns >= 190 * XPC_MS);
     assert_int_equal(r.total_pages_sent, 2 * BATCH);
@@ -348,16 +363,16 @@ static int script_of_a_last_round(void)
     int r = 0;
 
     memset(guest, 1, sizeof(guest));
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(env.cb->suspend(NULL), 1);
     for (int i = 0; i < NR; i++)
         before[i] = atomic_load_explicit(&each[i].len,
                                          memory_order_relaxed);
     for (int i = 0; i < LAST_ROUND && !r; i++)
-        r = send_guest();
-    return r || put(end, 8);
+        r = loop_send_guest();
+    return r || loop_write(end, 8);
 }
 
 /* All connections share it: then the guest stands still no longer. */
@@ -372,9 +387,9 @@ static void torture_save_channels_share_the_last_round(void **state)
         each[i].bytes_per_s = 300000000;
         pipe_reader_start(&each[i], dup(far.received[i]));
     }
-    assert_int_equal(save_to(null, "{\"downtime-ms\":5000,\"channels\":3,"
-                             "\"bandwidth-bytes-per-s\":1000000000}",
-                             script_of_a_last_round, &r), 0);
+    assert_int_equal(fake_save(null, "{\"downtime-ms\":5000,\"channels\":3,"
+                               "\"bandwidth-bytes-per-s\":1000000000}",
+                               script_of_a_last_round, &r), 0);
     pthread_join(far.toolstack, NULL);
     far.joined = true;
     for (int i = 0; i < NR; i++) {
@@ -402,14 +417,14 @@ static int script_stalls(void)
     int rc;
 
     memset(guest, 1, sizeof(guest));
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
-    assert_int_equal(w.cb->precopy_policy((struct precopy_stats){
+    assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    rc = send_guest() || send_guest() ? failed(errno) : 0;
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    rc = loop_send_guest() || loop_send_guest() ? loop_fail(errno) : 0;
     failed_ns = clock_now_ns();
     return rc;
 }
@@ -420,10 +435,10 @@ static void torture_save_channels_a_stall_ends_it_in_time(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(null, "{\"downtime-ms\":400,\"strict\":\"on\","
-                             "\"bandwidth-bytes-per-s\":1000000000,"
-                             "\"channels\":3,\"confidence-percent\":50}",
-                             script_stalls, &r), -1);
+    assert_int_equal(fake_save(null, "{\"downtime-ms\":400,\"strict\":\"on\","
+                               "\"bandwidth-bytes-per-s\":1000000000,"
+                               "\"channels\":3,\"confidence-percent\":50}",
+                               script_stalls, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "overrun");
     /* Pipes took a little; of no frame all. */
@@ -442,11 +457,11 @@ static int script_is_stopped(void)
     char headers[40] = { 0 };
     int null = open("/dev/null", O_RDONLY);
 
-    assert_int_equal(put(headers, 40), 0);
-    assert_int_equal(dup2(null, w.io_fd), w.io_fd);
+    assert_int_equal(loop_write(headers, 40), 0);
+    assert_int_equal(dup2(null, env.io_fd), env.io_fd);
     close(null);
-    assert_int_equal(send_guest(), -1);
-    return failed(errno);
+    assert_int_equal(loop_send_guest(), -1);
+    return loop_fail(errno);
 }
 
 static void torture_save_channels_stop_with_the_stream(void **state)
@@ -455,7 +470,7 @@ static void torture_save_channels_stop_with_the_stream(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(null, "{\"channels\":3}", script_is_stopped, &r),
+    assert_int_equal(fake_save(null, "{\"channels\":3}", script_is_stopped, &r),
                      -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
     close(null);
@@ -469,15 +484,15 @@ static int script_of_one_that_dies(void)
     int rc = 0;
 
     memset(guest, 1, sizeof(guest));
-    assert_int_equal(put(headers, 40), 0);
-    assert_int_equal(w.cb->precopy_policy(s, NULL),
+    assert_int_equal(loop_write(headers, 40), 0);
+    assert_int_equal(env.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     for (int i = 0; i < 100 && !rc; i++) {
         if (i == 3)
             shutdown(far.received[1], SHUT_RD);
-        rc = send_guest();
+        rc = loop_send_guest();
     }
-    return rc ? failed(errno) : 0;
+    return rc ? loop_fail(errno) : 0;
 }
 
 static void torture_save_channels_one_that_dies_fails_it(void **state)
@@ -492,8 +507,8 @@ static void torture_save_channels_one_that_dies_fails_it(void **state)
     close(pair[0]);
     close(pair[1]);
     start_receiver();
-    assert_int_equal(save_to(null, "{\"channels\":3}",
-                             script_of_one_that_dies, &r), -1);
+    assert_int_equal(fake_save(null, "{\"channels\":3}",
+                               script_of_one_that_dies, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     assert_string_equal(r.text, "failed: while copying the running guest: "
                         "Broken pipe");
@@ -513,12 +528,12 @@ static void torture_save_channels_broken_before_they_are_lent(void **state)
 
     (void)state;
     far.broken = true;
-    assert_int_equal(save_to(null, "{\"channels\":3}", script_is_stopped, &r),
+    assert_int_equal(fake_save(null, "{\"channels\":3}", script_is_stopped, &r),
                      -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     assert_string_equal(r.text, "failed: before the first copy: can't use the "
                         "channels: Broken pipe");
-    assert_null(w.cb);
+    assert_null(env.cb);
     close(null);
     xpc_report_dispose(&r);
 }
@@ -543,8 +558,8 @@ static void torture_save_channels_never_lent_can_be_interrupted(void **state)
     far.stream = open("/dev/null", O_WRONLY);
     far.silent = true;
     assert_int_equal(pthread_create(&thread, NULL, stop_the_stream, &null), 0);
-    assert_int_equal(save_to(far.stream, "{\"channels\":3}",
-                             script_is_stopped, &r), -1);
+    assert_int_equal(fake_save(far.stream, "{\"channels\":3}",
+                               script_is_stopped, &r), -1);
     pthread_join(thread, NULL);
     assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
     close(far.stream);
@@ -559,8 +574,8 @@ static void torture_save_channels_are_needed_where_asked_for(void **state)
 
     (void)state;
     unsetenv(CHANNEL_HANDOVER_ENV);
-    assert_int_equal(save_to(null, "{\"compress\":\"zstd\"}",
-                             script_is_stopped, &r), -1);
+    assert_int_equal(fake_save(null, "{\"compress\":\"zstd\"}",
+                               script_is_stopped, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
     assert_non_null(strstr(r.text, "are for xl migrate"));
     close(null);

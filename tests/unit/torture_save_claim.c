@@ -8,7 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "save/interpose.h"
 #include "support/fake_save.h"
+#include "support/torture.h"
+#include "xen/store.h"
 
 /* No margin for a link that varies: how fast /dev/null is must not matter. */
 #define PARAMS "{\"downtime-ms\":1000,\"duration-ms\":36000000," \
@@ -23,8 +26,8 @@ static int setup(void **state)
     (void)state;
     store_reset();
     snprintf(once, sizeof(once), PRECOPY "once/%d", (int)getppid());
-    memset(&w, 0, sizeof(w));
-    w.dirty = DIRTY;
+    memset(&env, 0, sizeof(env));
+    env.dirty = DIRTY;
     return 0;
 }
 
@@ -43,21 +46,21 @@ static int never(void)
 
 static int succeed(void)
 {
-    assert_int_equal(w.locks, 1);
+    assert_int_equal(env.locks, 1);
     return 0;
 }
 
 /* As the helper does, to /dev/null. */
 static int save(uint32_t flags, xc_stream_type_t type, int (*script)(void))
 {
-    struct save_callbacks libxl = { .suspend = libxl_suspend };
+    struct save_callbacks libxl = { .suspend = fake_suspend };
     int fd = open("/dev/null", O_WRONLY), rc, saved;
 
-    w.script = script;
+    env.script = script;
     rc = xc_domain_save(NULL, fd, 7, flags, &libxl, type, -1);
     saved = errno;
     close(fd);
-    assert_int_equal(w.locks, 0);
+    assert_int_equal(env.locks, 0);
     errno = saved;
     return rc;
 }
@@ -94,14 +97,14 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
     store_set(PRECOPY "active", FIRST);
     store_set(PRECOPY "report", FIRST);
     store_set(PRECOPY "cancel", "");
-    w.locked = true;
+    env.locked = true;
     for (size_t i = 0; i < 2; i++) {
         store_set(PRECOPY "once", "");
         store_set(once, PARAMS);
-        *w.log = 0;
+        *env.log = 0;
         assert_int_equal(save(flags[i], XC_STREAM_PLAIN, never), -1);
         assert_int_equal(errno, EBUSY);
-        assert_string_equal(w.log, "precopy: refused, the guest was not "
+        assert_string_equal(env.log, "precopy: refused, the guest was not "
                             "touched: process 99 has it\n");
         /* But what its own toolstack has left for it. */
         assert_null(store_get(once));
@@ -111,7 +114,7 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
     assert_string_equal(store_get(PRECOPY "active"), FIRST);
     assert_string_equal(store_get(PRECOPY "report"), FIRST);
     assert_non_null(store_get(PRECOPY "cancel"));
-    assert_int_equal(w.switches + w.cleans, 0);
+    assert_int_equal(env.switches + env.cleans, 0);
 }
 
 /* ---- whose parameters ---------------------------------------------------- */
@@ -122,7 +125,7 @@ static int script_own(void)
     /* Read once: a save that this one's toolstack starts next has none. */
     assert_null(store_get(once));
     assert_non_null(store_get(PRECOPY "current"));
-    return failed(EIO);
+    return loop_fail(EIO);
 }
 
 static void torture_save_claim_the_toolstacks_parameters_count(void **state)
@@ -144,7 +147,7 @@ static void torture_save_claim_the_toolstacks_parameters_count(void **state)
 static int script_stock(void)
 {
     assert_null(interpose_owner());
-    assert_null(w.cb->precopy_policy);
+    assert_null(env.cb->precopy_policy);
     return 0;
 }
 
@@ -176,10 +179,10 @@ static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
     struct xpc_report r;
 
     (void)state;
-    w.other = 42;
+    env.other = 42;
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
     assert_int_equal(errno, EBUSY);
-    assert_non_null(strstr(w.log, "process 42"));
+    assert_non_null(strstr(env.log, "process 42"));
     assert_null(store_get(PRECOPY "report"));
     store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, never), -1);
@@ -187,8 +190,8 @@ static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
     assert_non_null(strstr(r.text, "process 42"));
     xpc_report_dispose(&r);
-    assert_int_equal(w.switches, 0);
-    assert_int_equal(w.stopped, 0);
+    assert_int_equal(env.switches, 0);
+    assert_int_equal(env.stopped, 0);
 }
 
 static long long clean(void)
@@ -208,7 +211,7 @@ static int switch_log(unsigned int sop)
 static int fail_and_clean_up(int errnoval)
 {
     switch_log(XEN_DOMCTL_SHADOW_OP_OFF);
-    return failed(errnoval);
+    return loop_fail(errnoval);
 }
 
 static void aborted(const char *why)
@@ -220,14 +223,14 @@ static void aborted(const char *why)
     assert_string_equal(r.reason, "log-lost");
     if (!strstr(r.text, why))
         fail_msg("%s", r.text);
-    assert_non_null(strstr(w.log, why));
+    assert_non_null(strstr(env.log, why));
     xpc_report_dispose(&r);
 }
 
 /* Before libxenguest has switched it on. */
 static int script_at_the_start(void)
 {
-    w.other = 42;
+    env.other = 42;
     assert_int_equal(switch_log(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), -1);
     assert_int_equal(switch_log(XEN_DOMCTL_SHADOW_OP_OFF), -1);
     return fail_and_clean_up(EBUSY);
@@ -235,11 +238,11 @@ static int script_at_the_start(void)
 
 static int script_in_an_iteration(void)
 {
-    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(clean(), 8);
-    assert_int_equal(iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
-    w.other = 42;
-    w.cleans = 0;
+    assert_int_equal(loop_iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    env.other = 42;
+    env.cleans = 0;
     assert_int_equal(clean(), -1);
     assert_int_equal(errno, EBUSY);
     return fail_and_clean_up(errno);
@@ -247,22 +250,22 @@ static int script_in_an_iteration(void)
 
 static int script_before_the_suspend(void)
 {
-    w.dirty = 10;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
-    w.other = 42;
-    w.cleans = 0;
-    assert_int_equal(w.cb->suspend(NULL), 0);
-    assert_false(w.asked_to_suspend);
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    env.other = 42;
+    env.cleans = 0;
+    assert_int_equal(env.cb->suspend(NULL), 0);
+    assert_false(env.asked_to_suspend);
     return fail_and_clean_up(EBUSY);
 }
 
 static int script_while_suspending(void)
 {
-    w.dirty = 10;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    w.other = 42;
-    w.cleans = 0;
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    env.other = 42;
+    env.cleans = 0;
     assert_int_equal(clean(), -1);
     return fail_and_clean_up(errno);
 }
@@ -284,24 +287,24 @@ static void torture_save_claim_a_stock_save_that_begins_has_the_log(
         store_set(PRECOPY "params", PARAMS);
         assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script[i]), -1);
         aborted("process 42 (libxl-save-helper) saves the domain as well");
-        assert_int_equal(w.cleans, 0);
-        assert_int_equal(w.switches, 0);
-        assert_int_equal(w.stopped, 0);
+        assert_int_equal(env.cleans, 0);
+        assert_int_equal(env.switches, 0);
+        assert_int_equal(env.stopped, 0);
     }
 }
 
 static void appears(void)
 {
-    w.other = 42;
+    env.other = 42;
 }
 
 static int script_in_the_clean(void)
 {
-    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    w.on_clean = appears;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.on_clean = appears;
     assert_int_equal(clean(), -1);
-    assert_int_equal(w.cleans, 1);
-    assert_int_equal(w.stopped, 42);
+    assert_int_equal(env.cleans, 1);
+    assert_int_equal(env.stopped, 42);
     return fail_and_clean_up(errno);
 }
 
@@ -318,8 +321,8 @@ static void torture_save_claim_a_stock_save_within_a_clean_is_stopped(
 
 static int script_off(void)
 {
-    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    w.log_is_off = true;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.log_is_off = true;
     assert_int_equal(clean(), -1);
     return fail_and_clean_up(errno);
 }
@@ -331,15 +334,15 @@ static void torture_save_claim_a_log_that_is_off_is_lost(void **state)
     store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_off), -1);
     aborted("switched off");
-    assert_int_equal(w.cleans, 0);
+    assert_int_equal(env.cleans, 0);
     /* What our question has switched on does not stay. */
-    assert_int_equal(w.switches, 2);
+    assert_int_equal(env.switches, 2);
 }
 
 static int script_dying(void)
 {
-    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    w.log_is_off = w.dying = true;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.log_is_off = env.dying = true;
     assert_int_equal(clean(), 8);
     return fail_and_clean_up(ESRCH);
 }
@@ -359,8 +362,8 @@ static void torture_save_claim_a_dying_domain_is_no_theft(void **state)
 
 static int script_cleared(void)
 {
-    assert_int_equal(iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    w.dirty--;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.dirty--;
     assert_int_equal(clean(), -1);
     return fail_and_clean_up(errno);
 }

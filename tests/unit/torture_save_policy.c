@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "save/suspend_time.h"
 #include "support/fake_save.h"
+#include "support/torture.h"
 
 #define RECORD (8 + 8 + 4104)
 
@@ -24,7 +25,7 @@ static void put_page(bool data)
     size_t len = data ? RECORD : 24;
 
     memcpy(record, head, sizeof(head));
-    assert_int_equal(write(w.io_fd, record, len), len);
+    assert_int_equal(write(env.io_fd, record, len), len);
 }
 
 /* Pages flow, then a stretch of holes that takes its time, then pages. */
@@ -33,8 +34,8 @@ static int script_holes(void)
     struct precopy_stats s = { .dirty_count = DIRTY };
     char headers[40] = { 0 };
 
-    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    assert_int_equal(w.cb->precopy_policy(s, NULL),
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    assert_int_equal(env.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     fake_clock_advance(50 * XPC_MS);         /* as for a bitmap */
     put_page(true);
@@ -48,14 +49,14 @@ static int script_holes(void)
     assert_true(session()->flow.ns + 150 * XPC_MS <= clock_now_ns() -
                 session()->ctx.engine.start_ns);
     s.dirty_count = -1;
-    w.cb->precopy_policy(s, NULL);
+    env.cb->precopy_policy(s, NULL);
     /* Of the next iteration nothing has flowed yet. */
     s.iteration = 1;
     s.dirty_count = DIRTY;
-    w.cb->precopy_policy(s, NULL);
+    env.cb->precopy_policy(s, NULL);
     assert_int_equal(session()->flow.bytes, 0);
     assert_int_equal(session()->flow.ns, 0);
-    return failed(EIO);
+    return loop_fail(EIO);
 }
 
 static void torture_save_policy_holes_are_no_flow(void **state)
@@ -64,7 +65,7 @@ static void torture_save_policy_holes_are_no_flow(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_holes, &r),
+    assert_int_equal(fake_save(fd, "{\"downtime-ms\":300}", script_holes, &r),
                      -1);
     close(fd);
     xpc_report_dispose(&r);
@@ -83,8 +84,8 @@ static int script_zero(void)
     char headers[40] = { 0 };
     uint64_t flow_ns;
 
-    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    assert_int_equal(w.cb->precopy_policy(s, NULL),
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    assert_int_equal(env.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
     put_page(true);
     assert_int_equal(session()->flow.bytes, RECORD);
@@ -92,11 +93,11 @@ static int script_zero(void)
     fake_clock_advance(400 * XPC_MS);
     memcpy(record, head, sizeof(head));
     memcpy(record + 16, pfns, sizeof(pfns));
-    assert_int_equal(write(w.io_fd, record, sizeof(record)), sizeof(record));
+    assert_int_equal(write(env.io_fd, record, sizeof(record)), sizeof(record));
     assert_int_equal(session()->writer.zero->pages, 3);
     assert_in_range(session()->flow.ns - flow_ns, 400 * XPC_MS,
                     450 * XPC_MS);
-    return failed(EIO);
+    return loop_fail(EIO);
 }
 
 static void torture_save_policy_zero_pages_take_their_time(void **state)
@@ -105,8 +106,8 @@ static void torture_save_policy_zero_pages_take_their_time(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(fd, "{\"downtime-ms\":300,"
-                             "\"zero-pages\":\"elide\"}", script_zero, &r),
+    assert_int_equal(fake_save(fd, "{\"downtime-ms\":300,"
+                               "\"zero-pages\":\"elide\"}", script_zero, &r),
                      -1);
     close(fd);
     xpc_report_dispose(&r);
@@ -121,12 +122,12 @@ static int script_suspends(void)
 {
     char headers[40] = { 0 };
 
-    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    w.dirty = 10;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
-    w.paused = paused_looks;
-    suspend_result = w.cb->suspend(NULL);
-    return suspend_result ? 0 : failed(ETIMEDOUT);
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    env.paused = paused_looks;
+    suspend_result = env.cb->suspend(NULL);
+    return suspend_result ? 0 : loop_fail(ETIMEDOUT);
 }
 
 static void save_paused(unsigned int looks, struct xpc_report *r)
@@ -135,7 +136,7 @@ static void save_paused(unsigned int looks, struct xpc_report *r)
 
     paused_looks = looks;
     fake_clock_stop();
-    save_to(fd, "{\"downtime-ms\":300}", script_suspends, r);
+    fake_save(fd, "{\"downtime-ms\":300}", script_suspends, r);
     fake_clock_run();
     close(fd);
 }
@@ -149,12 +150,12 @@ static void torture_save_policy_a_paused_guest_is_not_asked(void **state)
     domain_pause_grace_ns = 0;
     save_paused(UINT_MAX, &r);
     assert_int_equal(suspend_result, 0);
-    assert_false(w.asked_to_suspend);
+    assert_false(env.asked_to_suspend);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "paused");
     assert_non_null(strstr(r.text, "is paused"));
     assert_int_equal(r.suspend_asked_ns, 0);
-    assert_non_null(strstr(w.log, "stays paused here"));
+    assert_non_null(strstr(env.log, "stays paused here"));
     xpc_report_dispose(&r);
 }
 
@@ -167,7 +168,7 @@ static void torture_save_policy_a_short_pause_is_waited_for(void **state)
     domain_pause_grace_ns = 3600 * XPC_S;
     save_paused(3, &r);
     assert_int_equal(suspend_result, 1);
-    assert_true(w.asked_to_suspend);
+    assert_true(env.asked_to_suspend);
     assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
     xpc_report_dispose(&r);
 }
@@ -189,7 +190,7 @@ static void torture_save_policy_a_passed_through_device_is_refused(
     (void)state;
     store_set("/libxl/7/device/pci", "");
     store_set("/libxl/7/device/pci/0", "/local/domain/0/backend/pci/7/0");
-    assert_int_equal(save_to(fd, "{\"downtime-ms\":300}", script_never, &r),
+    assert_int_equal(fake_save(fd, "{\"downtime-ms\":300}", script_never, &r),
                      -1);
     close(fd);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);

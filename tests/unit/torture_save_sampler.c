@@ -14,22 +14,6 @@
 static atomic_ullong asked;
 static atomic_bool cleaning, overlapped, gone;
 
-xc_interface *xc_interface_open(xentoollog_logger *logger,
-                                xentoollog_logger *dombuild_logger,
-                                unsigned int flags)
-{
-    (void)logger;
-    (void)dombuild_logger;
-    (void)flags;
-    return (xc_interface *)&asked;
-}
-
-int xc_interface_close(xc_interface *xch)
-{
-    assert_ptr_equal(xch, &asked);
-    return 0;
-}
-
 long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
                               unsigned int sop, xc_hypercall_buffer_t *b,
                               unsigned long pages, unsigned int mode,

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "support/fake_save.h"
+#include "support/torture.h"
 
 /* 3,045 pages a second, and half of the maximum set aside. */
 #define PARAMS "{\"downtime-ms\":400,\"bandwidth-bytes-per-s\":12500000," \
@@ -33,7 +34,7 @@ static int put_record(uint32_t type, uint32_t len)
     uint32_t pages[2] = { (len - 8) / 4104, 0 };
 
     memcpy(body, pages, 8);
-    return writev(w.io_fd, iov, 2) == 8 + len ? 0 : -1;
+    return writev(env.io_fd, iov, 2) == 8 + len ? 0 : -1;
 }
 
 /* As libxenguest does: again, when a call was interrupted. */
@@ -42,7 +43,7 @@ static int write_all(const char *p, size_t len)
     uint64_t begun = clock_now_ns();
 
     while (len) {
-        ssize_t n = write(w.io_fd, p, len);
+        ssize_t n = write(env.io_fd, p, len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -64,14 +65,14 @@ static void suspend_with(unsigned int pages)
     char headers[40] = { 0 };
     xc_shadow_op_stats_t stats;
 
-    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    w.dirty = 1;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    w.dirty = pages;
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    env.dirty = 1;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    env.dirty = pages;
     assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
                                          NULL, 0, 0, &stats), 0);
-    assert_int_equal(dup2(pipe_fd[1], w.io_fd), w.io_fd);
+    assert_int_equal(dup2(pipe_fd[1], env.io_fd), env.io_fd);
 }
 
 static int save_strict(const char *strict, int (*script)(void),
@@ -82,7 +83,7 @@ static int save_strict(const char *strict, int (*script)(void),
 
     snprintf(params, sizeof(params), PARAMS, strict);
     assert_int_equal(pipe2(pipe_fd, O_CLOEXEC), 0);
-    rc = save_to(fd, params, script, r);
+    rc = fake_save(fd, params, script, r);
     close(fd);
     close(pipe_fd[0]);
     close(pipe_fd[1]);
@@ -97,7 +98,7 @@ static int script_stalls(void)
 
     suspend_with(20);
     assert_int_equal(put_record(1, 8 + 4104), 0);
-    return write_all(much, sizeof(much)) ? failed(errno) : 0;
+    return write_all(much, sizeof(much)) ? loop_fail(errno) : 0;
 }
 
 static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
@@ -115,7 +116,7 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     assert_true(r.total_time_ns - r.suspended_ns >= 200 * XPC_MS);
     assert_in_range(r.broken_off_ns, r.suspended_ns + 200 * XPC_MS,
                     r.total_time_ns);
-    assert_non_null(strstr(w.log, "is to be resumed here"));
+    assert_non_null(strstr(env.log, "is to be resumed here"));
     xpc_report_dispose(&r);
 }
 
@@ -127,7 +128,7 @@ static int script_stalls_in_a_record(void)
 
     memcpy(record, head, sizeof(head));
     suspend_with(500);
-    return write_all(record, sizeof(record)) ? failed(errno) : 0;
+    return write_all(record, sizeof(record)) ? loop_fail(errno) : 0;
 }
 
 static void torture_save_strict_counts_what_has_left(void **state)
@@ -149,7 +150,7 @@ static void torture_save_strict_counts_what_has_left(void **state)
 static int script_too_much(void)
 {
     suspend_with(3000);
-    return write_all("x", 1) ? failed(errno) : 0;
+    return write_all("x", 1) ? loop_fail(errno) : 0;
 }
 
 static void torture_save_strict_too_many_pages_are_not_begun(void **state)
@@ -176,15 +177,15 @@ static int script_large_bitmap(void)
     char headers[40] = { 0 };
     xc_shadow_op_stats_t stats;
 
-    assert_int_equal(write(w.io_fd, headers, sizeof(headers)), 40);
-    w.dirty = 10;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
     session()->last.decision.bitmap_ns = bitmap_ms * XPC_MS;
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    w.dirty = 487;
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    env.dirty = 487;
     assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
                                          NULL, 0, 0, &stats), 0);
-    return write_all("x", 1) ? failed(errno) : 0;
+    return write_all("x", 1) ? loop_fail(errno) : 0;
 }
 
 static void torture_save_strict_counts_the_bits_to_be_tested(void **state)
@@ -216,13 +217,13 @@ static void let_share_pass(void)
 static int script_page_late(void)
 {
     let_share_pass();
-    return put_record(1, 8 + 4104) ? failed(errno) : 0;
+    return put_record(1, 8 + 4104) ? loop_fail(errno) : 0;
 }
 
 static int script_state_in_time(void)
 {
     let_share_pass();
-    return put_record(9, 16) || put_record(9, 16) ? failed(errno) : 0;
+    return put_record(9, 16) || put_record(9, 16) ? loop_fail(errno) : 0;
 }
 
 static void torture_save_strict_state_has_the_time_set_aside(void **state)
@@ -244,8 +245,8 @@ static int script_no_answer(void)
 {
     struct timespec ms = { .tv_nsec = XPC_MS };
 
-    w.dirty = 10;
-    assert_int_equal(iterate(0), XGS_POLICY_STOP_AND_COPY);
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
     /* libxl's answer to the request: the guest lets it lie. */
     session()->ctx.live = false;
     save_switchover_asked(&session()->switchover);
@@ -253,7 +254,7 @@ static int script_no_answer(void)
     for (int i = 0; i < 10000 && !store_get(PRECOPY "overdue"); i++)
         nanosleep(&ms, NULL);
     assert_non_null(store_get(PRECOPY "overdue"));
-    return failed(ETIMEDOUT);
+    return loop_fail(ETIMEDOUT);
 }
 
 static void torture_save_strict_tells_of_a_guest_that_does_not_suspend(

@@ -2,11 +2,21 @@
 /*
  * What leaves the plug-in, through a real pipe, as the receiver sees it.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
 #include "support/fake_guest.h"
 #include "support/pipe_reader.h"
+#include "support/torture.h"
 
 /* ---- the other end of the pipe ----------------------------------------- */
 
@@ -19,7 +29,7 @@ static int save_through_pipe(const char *params, int (*script)(void),
 
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
     pipe_reader_start(&far, fd[0]);
-    rc = save_to(fd[1], params, script, r);
+    rc = fake_save(fd[1], params, script, r);
     close(fd[1]);
     pipe_reader_join(&far);
     return rc;
@@ -142,21 +152,21 @@ static int script_sparse(void)
     uint32_t head[4] = { 1, 8 + 8, 1, 0 };
     uint64_t hole = (UINT64_C(15) << 60) | 5;
     struct iovec iov[2] = { { head, 16 }, { &hole, 8 } };
-    struct precopy_stats s = { .dirty_count = w.dirty };
+    struct precopy_stats s = { .dirty_count = env.dirty };
     struct timespec search = { .tv_nsec = 500 * XPC_MS };
     char headers[40] = { 0 };
     uint64_t begun;
 
     memset(guest, 1, sizeof(guest));
-    assert_int_equal(put(headers, 40), 0);
-    w.cb->precopy_policy(s, NULL);
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.cb->precopy_policy(s, NULL);
     begun = clock_now_ns();
-    assert_int_equal(send_guest(), 0);
+    assert_int_equal(loop_send_guest(), 0);
     took_ns = clock_now_ns() - begun;
     nanosleep(&search, NULL);
-    assert_int_equal(writev_exact(iov, 2), 0);
+    assert_int_equal(loop_writev(iov, 2), 0);
     begun = clock_now_ns();
-    assert_int_equal(send_guest(), 0);
+    assert_int_equal(loop_send_guest(), 0);
     took_ns += clock_now_ns() - begun;
     flow_ns = session()->flow.ns;
     return -1;
@@ -183,23 +193,23 @@ static int script_mostly_zero(void)
 {
     uint32_t head[4] = { 1, 8 + 8, 1, 0 };
     uint64_t hole = (UINT64_C(15) << 60) | 5;
-    struct precopy_stats s = { .dirty_count = w.dirty };
+    struct precopy_stats s = { .dirty_count = env.dirty };
     struct timespec look = { .tv_nsec = XPC_MS };
     char headers[40] = { 0 };
 
     memset(guest, 0, sizeof(guest));
     for (int i = 0; i < BATCH; i += 10)
         guest[i][i] = 1;
-    assert_true(fcntl(w.io_fd, F_SETPIPE_SZ, 1 << 20) > 0);
-    assert_int_equal(put(headers, 40), 0);
-    w.cb->precopy_policy(s, NULL);
+    assert_true(fcntl(env.io_fd, F_SETPIPE_SZ, 1 << 20) > 0);
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.cb->precopy_policy(s, NULL);
     for (int n = 0; n < 100; n++) {
         struct iovec iov[2] = { { head, 16 }, { &hole, 8 } };
 
         nanosleep(&look, NULL);
-        assert_int_equal(writev_exact(iov, 2), 0);
+        assert_int_equal(loop_writev(iov, 2), 0);
         nanosleep(&look, NULL);
-        assert_int_equal(send_guest(), 0);
+        assert_int_equal(loop_send_guest(), 0);
     }
     took_ns = session()->flow.bytes * XPC_S / SLOW_LINK;
     flow_ns = session()->flow.ns;
@@ -231,14 +241,14 @@ static int script_capped(void)
 
     memset(guest, 1, sizeof(guest));
     begun_ns = clock_now_ns();
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    action = copy_guest(0);
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    action = loop_copy_guest(0);
     precopy_ns = clock_now_ns() - begun_ns;
     assert_int_equal(action, XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
+    assert_int_equal(env.cb->suspend(NULL), 1);
     begun_ns = clock_now_ns();
-    if (send_guest() || put(end, 8))
+    if (loop_send_guest() || loop_write(end, 8))
         return -1;
     final_rate = save_gate_rate(&session()->gate);
     return 0;
@@ -281,12 +291,12 @@ static int script_stalls_in_a_record(void)
 
     memset(guest, 1, sizeof(guest));
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
-    assert_int_equal(put(headers, 40), 0);
-    w.dirty = 10;
-    assert_int_equal(copy_guest(0), XGS_POLICY_STOP_AND_COPY);
-    assert_int_equal(w.cb->suspend(NULL), 1);
-    assert_int_equal(dup2(fd[1], w.io_fd), w.io_fd);
-    rc = send_guest() ? failed(errno) : 0;
+    assert_int_equal(loop_write(headers, 40), 0);
+    env.dirty = 10;
+    assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    assert_int_equal(dup2(fd[1], env.io_fd), env.io_fd);
+    rc = loop_send_guest() ? loop_fail(errno) : 0;
     close(fd[0]);
     close(fd[1]);
     return rc;
@@ -298,10 +308,10 @@ static void torture_save_write_a_stall_ends_it_in_a_record(void **state)
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(save_to(fd, "{\"downtime-ms\":400,\"strict\":\"on\","
-                             "\"bandwidth-bytes-per-s\":1000000000,"
-                             "\"confidence-percent\":50}",
-                             script_stalls_in_a_record, &r), -1);
+    assert_int_equal(fake_save(fd, "{\"downtime-ms\":400,\"strict\":\"on\","
+                               "\"bandwidth-bytes-per-s\":1000000000,"
+                               "\"confidence-percent\":50}",
+                               script_stalls_in_a_record, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "overrun");
     /* What a pipe holds of a record has left. */

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "json/migration.h"
+#include "save/interpose.h"
+#include "save/toolstack_watch.h"
+#include "support/fake_save.h"
+#include "support/torture.h"
+#include "xen/dm_log.h"
+#include "xen/lock.h"
+#include "xen/logdirty.h"
+#include "xen/saver.h"
+#include "xen/source.h"
+#include "xen/store.h"
+
+const char *guest_type = "pvh";
+struct fake_env env;
+
+/* ---- what the plug-in interposes ----------------------------------------- */
+
+static int real_save(xc_interface *xch, int io_fd, uint32_t domid,
+                     uint32_t flags, struct save_callbacks *cb,
+                     xc_stream_type_t type, int recv_fd)
+{
+    int rc;
+
+    (void)xch;
+    (void)flags;
+    (void)type;
+    (void)recv_fd;
+    assert_int_equal(domid, 7);
+    env.cb = cb;
+    env.io_fd = io_fd;
+    rc = env.script();
+    env.cb = NULL;
+    return rc;
+}
+
+static long long real_logdirty(xc_interface *xch, uint32_t domid,
+                               unsigned int sop, xc_hypercall_buffer_t *b,
+                               unsigned long pages, unsigned int mode,
+                               xc_shadow_op_stats_t *stats)
+{
+    (void)xch;
+    (void)domid;
+    (void)b;
+    (void)mode;
+    assert_true(sop == XEN_DOMCTL_SHADOW_OP_PEEK ||
+                sop == XEN_DOMCTL_SHADOW_OP_CLEAN);
+    env.cleans += sop == XEN_DOMCTL_SHADOW_OP_CLEAN;
+    if (sop == XEN_DOMCTL_SHADOW_OP_CLEAN && env.on_clean)
+        env.on_clean();
+    if (stats)
+        stats->dirty_count = env.dirty;
+    return sop == XEN_DOMCTL_SHADOW_OP_CLEAN ? (long long)pages : 0;
+}
+
+static int real_shadow(xc_interface *xch, uint32_t domid, unsigned int sop,
+                       unsigned int *mb, unsigned int mode)
+{
+    (void)xch;
+    (void)mb;
+    (void)mode;
+    assert_int_equal(domid, 7);
+    env.switches += sop == XEN_DOMCTL_SHADOW_OP_OFF || env.log_is_off;
+    errno = EINVAL;
+    return sop == XEN_DOMCTL_SHADOW_OP_OFF || env.log_is_off ? 0 : -1;
+}
+
+static ssize_t real_write(int fd, const void *buf, size_t len)
+{
+    return syscall(SYS_write, fd, buf, len);
+}
+
+ssize_t libc_writev(int fd, const struct iovec *iov, int nr)
+{
+    return syscall(SYS_writev, fd, iov, nr);
+}
+
+/* Ends within the vectors, as with a pipe that has not enough room. */
+static ssize_t real_writev(int fd, const struct iovec *iov, int nr)
+{
+    struct iovec some[1024];
+    size_t room;
+    int n = 0;
+
+    if (!env.write_room)
+        return libc_writev(fd, iov, nr);
+    for (room = env.write_room(); n < nr && room; n++) {
+        some[n] = iov[n];
+        if (some[n].iov_len > room)
+            some[n].iov_len = room;
+        room -= some[n].iov_len;
+    }
+    return libc_writev(fd, some, n);
+}
+
+void *__wrap_dlsym(void *handle, const char *name);
+void *__wrap_dlsym(void *handle, const char *name)
+{
+    (void)handle;
+    return !strcmp(name, "xc_domain_save") ? (void *)real_save :
+           !strcmp(name, "xc_shadow_control") ? (void *)real_shadow :
+           !strcmp(name, "xc_logdirty_control") ? (void *)real_logdirty :
+           !strcmp(name, "write") ? (void *)real_write :
+           !strcmp(name, "writev") ? (void *)real_writev : NULL;
+}
+
+int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
+                          xc_domaininfo_t *info)
+{
+    (void)xch;
+    (void)max;
+    *info = (xc_domaininfo_t){
+        .domain = first, .tot_pages = DIRTY,
+        .nr_online_vcpus = 2, .max_vcpu_id = 3, .handle = { 1, 2, 3 },
+        .flags = XEN_DOMINF_hvm_guest | (env.dying ? XEN_DOMINF_dying : 0) |
+                 (env.paused && env.paused-- ? XEN_DOMINF_paused : 0) |
+                 (!env.suspended ? 0 : XEN_DOMINF_shutdown |
+                  SHUTDOWN_suspend << XEN_DOMINF_shutdownshift),
+    };
+    return 1;
+}
+
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
+{
+    size_t len = strlen(env.log);
+    va_list al;
+
+    (void)xch;
+    (void)code;
+    va_start(al, fmt);
+    vsnprintf(env.log + len, sizeof(env.log) - len, fmt, al);
+    va_end(al);
+    strncat(env.log, "\n", sizeof(env.log) - strlen(env.log) - 1);
+}
+
+int xen_logdirty_off(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    env.log_dirty_off = true;
+    return 0;
+}
+
+int xen_dm_log_off(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    env.dm_log = false;
+    return 0;
+}
+
+void save_toolstack_watch(void (*at_exit)(void))
+{
+    env.at_exit = at_exit;
+}
+
+/* ---- other processes ----------------------------------------------------- */
+
+int xen_lock_inherited(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    return -1;
+}
+
+int xen_lock_take(uint32_t domid, const char *doing, char err[XPC_ERR_LEN])
+{
+    assert_int_equal(domid, 7);
+    assert_non_null(strstr(doing, "save helper"));
+    snprintf(err, XPC_ERR_LEN, "process 99 has it");
+    errno = EBUSY;
+    if (env.locked)
+        return -1;
+    env.locks++;
+    return 0;
+}
+
+void xen_lock_release(int fd)
+{
+    env.locks -= fd == 0;
+}
+
+pid_t xen_saver_find(uint32_t domid)
+{
+    assert_int_equal(domid, 7);
+    return env.other;
+}
+
+int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    snprintf(err, XPC_ERR_LEN, "process %d is saving it", (int)env.other);
+    errno = EBUSY;
+    return xen_saver_find(domid) ? -1 : 0;
+}
+
+int xen_saver_stop(pid_t pid)
+{
+    env.stopped = pid;
+    return 0;
+}
+
+/* The guest's memory cannot be read. */
+struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
+{
+    (void)domid;
+    snprintf(err, XPC_ERR_LEN, "there is none");
+    return NULL;
+}
+
+struct save_sampler *save_sampler_start(uint32_t domid)
+{
+    (void)domid;
+    return NULL;
+}
+
+void save_sampler_stop(struct save_sampler *s)
+{
+    assert_null(s);
+}
+
+/* Never called: there is no sampler. */
+void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_cost(struct save_sampler *s, uint64_t *counts, uint64_t *ns)
+{
+    (void)counts;
+    (void)ns;
+    assert_non_null(s);
+}
+size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
+{
+    (void)to;
+    assert_non_null(s);
+    return 0;
+}
+
+struct save_session *session(void)
+{
+    return interpose_owner();
+}
+
+/* ---- the save loop ----------------------------------------------------- */
+
+int fake_suspend(void *data)
+{
+    (void)data;
+    env.asked_to_suspend = env.suspended = true;
+    return 1;
+}
+
+static int libxl_switch_qemu_logdirty(uint32_t domid, unsigned int enable,
+                                      void *data)
+{
+    (void)data;
+    assert_int_equal(domid, 7);
+    env.dm_log = enable;
+    return 0;
+}
+
+int loop_send_some(void)
+{
+    static char page[65536];
+
+    for (int i = 0; i < 32; i++) {
+        if (write(env.io_fd, page, sizeof(page)) < 0)
+            return -1;
+        fake_clock_advance(sizeof(page));
+    }
+    return 0;
+}
+
+int loop_iterate(unsigned int n)
+{
+    struct precopy_stats s = { .iteration = n, .dirty_count = env.dirty };
+    int rc = env.cb->precopy_policy(s, NULL);
+
+    assert_int_equal(rc, XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(loop_send_some(), 0);
+    s.dirty_count = -1;
+    return env.cb->precopy_policy(s, NULL);
+}
+
+int loop_fail(int errnoval)
+{
+    errno = errnoval;
+    return -1;
+}
+
+int fake_save(int fd, const char *params, int (*script)(void),
+                   struct xpc_report *r)
+{
+    struct save_callbacks libxl = {
+        .suspend = fake_suspend,
+        .switch_qemu_logdirty = libxl_switch_qemu_logdirty,
+    };
+    char err[XPC_ERR_LEN];
+    int rc;
+
+    memset(&env, 0, sizeof(env));
+    env.script = script;
+    env.dirty = DIRTY;
+    store_set("/libxl/7/type", guest_type);
+    store_set(PRECOPY "params", params);
+    rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
+                        -1);
+    xpc_report_init(r);
+    assert_int_equal(xen_store_read_report((struct xs_handle *)&store, 7, r,
+                                           err), 0);
+    assert_null(store_get(PRECOPY "active"));
+    assert_null(store_get(PRECOPY "cancel"));
+    assert_null(store_get(PRECOPY "current"));
+    assert_int_equal(env.locks, 0);
+    return rc;
+}
+
+int fake_save_to_null(const char *params, int (*script)(void),
+                      struct xpc_report *r)
+{
+    int fd = open("/dev/null", O_WRONLY), rc;
+
+    fake_clock_stop();
+    rc = fake_save(fd, params, script, r);
+    fake_clock_run();
+    close(fd);
+    return rc;
+}
