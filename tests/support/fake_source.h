@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A source with a known truth: every page is written at random times, at its
- * own rate, and looking takes as long as it is told. Its clock is its own.
+ * A source of measurements whose D(t) is known: each page is written at random
+ * times, at its own rate. Its clock is its own, and is advanced by waiting and
+ * by reading pages.
  */
 #ifndef TESTS_SUPPORT_FAKE_SOURCE_H
 #define TESTS_SUPPORT_FAKE_SOURCE_H
 
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <xenprecopy/measure.h>
 #include <xenprecopy/sample.h>
@@ -19,10 +19,10 @@
 struct fake_source {
     struct xpc_source src;
     uint64_t now_ns;
-    uint64_t look_ns;           /* what looking at one page takes */
-    double *rate;               /* of each pfn: writes a second; < 0: hole */
-    double *next_s;             /* its next write */
-    uint64_t *version;
+    uint64_t look_ns;           /* the time to read one page */
+    double *rate;               /* writes per second, by pfn; < 0: a hole */
+    double *next_s;             /* the page's next write */
+    uint64_t *version;          /* the number of writes: the page's contents */
     bool *dirty;
     uint64_t nr_dirty;
     uint64_t rng;
@@ -30,206 +30,25 @@ struct fake_source {
     size_t nr_taken;
     char page[XPC_LOOK_MAX][XPC_PAGE_SIZE];
     bool tracking, busy, stolen, gone, paused;
-    uint64_t balloon;           /* pages that check() says are missing */
+    uint64_t balloon;           /* how many pages check() finds missing */
     unsigned int untracked, dropped;
 };
 
-static inline double fake_random(struct fake_source *f)
-{
-    return ((f->rng = f->rng * UINT64_C(6364136223846793005) + 1) >> 11) *
-           0x1p-53;
-}
+extern const struct xpc_source_ops fake_source_ops;
 
-static inline double fake_gap(struct fake_source *f, uint64_t pfn)
-{
-    return f->rate[pfn] > 0 ? -log1p(-fake_random(f)) / f->rate[pfn] :
-           INFINITY;
-}
+/*
+ * Creates a source of nr pages. The caller sets the rates, and then calls
+ * fake_source_begin().
+ */
+struct fake_source *fake_source(uint64_t nr, uint64_t seed);
+void fake_source_begin(struct fake_source *f);
 
-static inline void fake_catch_up(struct fake_source *f, uint64_t pfn)
-{
-    while (f->next_s[pfn] * 1e9 <= f->now_ns) {
-        f->version[pfn]++;
-        f->nr_dirty += !f->dirty[pfn];
-        f->dirty[pfn] = true;
-        f->next_s[pfn] += fake_gap(f, pfn);
-    }
-}
+/* The operations that tests call or replace. */
+int fake_source_count(struct xpc_source *src, uint64_t *pages_r);
+int fake_source_wait(struct xpc_source *src, uint64_t until_ns);
+void fake_source_close(struct xpc_source *src);
 
-static int fake_take(struct xpc_source *src, const uint64_t *pfn, size_t nr,
-                     bool *hole)
-{
-    struct fake_source *f = (void *)src;
-
-    for (size_t i = 0; i < nr; i++) {
-        hole[i] = f->rate[pfn[i]] < 0;
-        if (!hole[i])
-            f->taken[f->nr_taken++] = pfn[i];
-    }
-    return 0;
-}
-
-static int fake_look(struct xpc_source *src, const uint32_t *index,
-                     size_t nr, const void **page)
-{
-    struct fake_source *f = (void *)src;
-
-    for (size_t k = 0; k < nr; k++) {
-        uint64_t pfn = f->taken[index[k]];
-
-        fake_catch_up(f, pfn);
-        memcpy(f->page[k], &f->version[pfn], sizeof(f->version[pfn]));
-        page[k] = f->page[k];
-    }
-    f->now_ns += nr * f->look_ns;
-    return 0;
-}
-
-static void fake_drop(struct xpc_source *src)
-{
-    ((struct fake_source *)src)->nr_taken = 0;
-    ((struct fake_source *)src)->dropped++;
-}
-
-static int fake_track(struct xpc_source *src)
-{
-    struct fake_source *f = (void *)src;
-
-    if (f->busy)
-        return xpc_source_fail(src, EBUSY, "somebody else tracks writes");
-    for (uint64_t i = 0; i < src->nr_pfns; i++) {
-        fake_catch_up(f, i);
-        f->dirty[i] = false;
-    }
-    f->nr_dirty = 0;
-    f->tracking = true;
-    return 0;
-}
-
-static int fake_count(struct xpc_source *src, uint64_t *pages_r)
-{
-    struct fake_source *f = (void *)src;
-
-    if (f->stolen)
-        return xpc_source_fail(src, EBUSY, "taken over");
-    for (uint64_t i = 0; i < src->nr_pfns; i++)
-        fake_catch_up(f, i);
-    *pages_r = f->nr_dirty;
-    return 0;
-}
-
-static int fake_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
-                     void *opaque)
-{
-    struct fake_source *f = (void *)src;
-
-    for (uint64_t i = 0; i < src->nr_pfns; i++) {
-        fake_catch_up(f, i);
-        if (f->dirty[i])
-            fn(opaque, i, 1);
-        if (clean)
-            f->dirty[i] = false;
-    }
-    if (clean)
-        f->nr_dirty = 0;
-    return 0;
-}
-
-static int fake_untrack(struct xpc_source *src)
-{
-    struct fake_source *f = (void *)src;
-
-    f->tracking = false;
-    f->untracked++;
-    return 0;
-}
-
-static int fake_check(struct xpc_source *src, struct xpc_source_state *state)
-{
-    struct fake_source *f = (void *)src;
-
-    if (f->gone)
-        return xpc_source_fail(src, ESRCH, "the guest has died");
-    state->total_pages = src->total_pages - f->balloon;
-    state->paused = f->paused;
-    return 0;
-}
-
-static uint64_t fake_now(struct xpc_source *src)
-{
-    return ((struct fake_source *)src)->now_ns;
-}
-
-static int fake_wait(struct xpc_source *src, uint64_t until_ns)
-{
-    struct fake_source *f = (void *)src;
-
-    if (f->now_ns < until_ns)
-        f->now_ns = until_ns;
-    return 0;
-}
-
-static void fake_close(struct xpc_source *src)
-{
-    struct fake_source *f = (void *)src;
-
-    free(f->rate);
-    free(f->next_s);
-    free(f->version);
-    free(f->dirty);
-    free(f->taken);
-    free(f);
-}
-
-static const struct xpc_source_ops fake_ops = {
-    .kind    = XPC_SOURCE_UNKNOWN,
-    .take    = fake_take,
-    .look    = fake_look,
-    .drop    = fake_drop,
-    .track   = fake_track,
-    .count   = fake_count,
-    .read    = fake_read,
-    .untrack = fake_untrack,
-    .check   = fake_check,
-    .now     = fake_now,
-    .wait    = fake_wait,
-    .close   = fake_close,
-};
-
-/* nr pfns; rate[i] is set by the caller, who then calls fake_begin(). */
-static inline struct fake_source *fake_source(uint64_t nr, uint64_t seed)
-{
-    struct fake_source *f = calloc(1, sizeof(*f));
-
-    f->src.ops = &fake_ops;
-    f->src.nr_pfns = f->src.total_pages = nr;
-    strcpy(f->src.name, "fake");
-    f->rate = calloc(nr, sizeof(*f->rate));
-    f->next_s = calloc(nr, sizeof(*f->next_s));
-    f->version = calloc(nr, sizeof(*f->version));
-    f->dirty = calloc(nr, sizeof(*f->dirty));
-    f->taken = calloc(nr, sizeof(*f->taken));
-    f->rng = seed * 2 + 1;
-    f->now_ns = 1000000000;
-    for (int i = 0; i < 10; i++)
-        fake_random(f);
-    return f;
-}
-
-static inline void fake_begin(struct fake_source *f)
-{
-    for (uint64_t i = 0; i < f->src.nr_pfns; i++)
-        f->next_s[i] = f->now_ns / 1e9 + fake_gap(f, i);
-}
-
-/* D(t), as it was made. */
-static inline double fake_truth(const struct fake_source *f, uint64_t t_ns)
-{
-    double d = 0;
-
-    for (uint64_t i = 0; i < f->src.nr_pfns; i++)
-        d += f->rate[i] > 0 ? -expm1(-f->rate[i] * t_ns / 1e9) : 0;
-    return d;
-}
+/* D(t), computed from the rates. */
+double fake_source_truth(const struct fake_source *f, uint64_t t_ns);
 
 #endif

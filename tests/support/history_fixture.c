@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <math.h>
-
 #include "support/history_fixture.h"
 #include "support/torture.h"
 
 const struct xpc_guest guest_pvh = { .device_model = XPC_DEVICE_MODEL_NO };
 const struct xpc_guest guest_hvm = { .device_model = XPC_DEVICE_MODEL_YES };
 const struct xpc_guest guest_unknown;
-
-static uint64_t random_state;
 
 int history_setup(void **state)
 {
@@ -91,22 +87,4 @@ void add_broken_off(struct xpc_history *h, double overhead_ns,
                                             overhead_ns);
 
     assert_int_equal(xpc_history_add(h, &r, start_s, "g1"), 0);
-}
-
-void random_seed(uint64_t seed)
-{
-    random_state = seed;
-}
-
-double random_uniform(void)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) +
-                   1442695040888963407u;
-    return ((random_state >> 11) + 0.5) / 0x1p53;
-}
-
-double random_lognormal(double median, double sigma)
-{
-    return median * exp(sigma * sqrt(-2 * log(random_uniform())) *
-                        cos(2 * M_PI * random_uniform()));
 }

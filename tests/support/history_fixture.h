@@ -41,12 +41,4 @@ void add_broken_off(struct xpc_history *h, double overhead_ns,
 /* xpc_history_prior() of a PVH guest at HISTORY_NOW. */
 size_t prior_of_pvh(const struct xpc_history *h, struct xpc_prior *p);
 
-/*
- * Pseudo-random numbers, the same ones after each random_seed(): uniform in
- * (0, 1), and log-normal with a median.
- */
-void random_seed(uint64_t seed);
-double random_uniform(void);
-double random_lognormal(double median, double sigma);
-
 #endif

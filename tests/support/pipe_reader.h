@@ -1,84 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who reads all that comes out of a pipe, in a thread of its own.
+ * A thread that reads everything from a pipe.
  */
 #ifndef TESTS_SUPPORT_PIPE_READER_H
 #define TESTS_SUPPORT_PIPE_READER_H
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <time.h>
 #include <stdatomic.h>
-#include <unistd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "support/torture.h"
-
+/* Zero-initialised, except for the rate. */
 struct pipe_reader {
     int fd;
-    uint64_t bytes_per_s;       /* at most; 0: as fast as it can */
+    uint64_t bytes_per_s;       /* the highest rate; 0: as fast as possible */
     bool runs;
     pthread_t thread;
-    unsigned char *p;           /* the thread's until it is joined */
+    unsigned char *p;           /* the thread's until it has been joined */
     atomic_size_t len;
     size_t room;
 };
 
-/* So that no more than its rate was read since the first byte came. */
-static inline void pipe_reader_pace(const struct pipe_reader *r,
-                                    const struct timespec *begun)
-{
-    uint64_t ns = r->len * UINT64_C(1000000000) / r->bytes_per_s;
-    struct timespec until = *begun;
-
-    ns += until.tv_nsec;
-    until.tv_sec += ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
-    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-}
-
-static inline void *pipe_reader_run(void *arg)
-{
-    struct pipe_reader *r = arg;
-    size_t most = r->bytes_per_s ? 16384 : 1 << 20;
-    struct timespec begun;
-    ssize_t n;
-
-    do {
-        if (r->len + most > r->room)
-            r->p = realloc(r->p, r->room = 2 * r->room + (4 << 20));
-        n = read(r->fd, r->p + r->len, most);
-        if (!r->len)
-            clock_gettime(CLOCK_MONOTONIC, &begun);
-        r->len += n > 0 ? n : 0;
-        if (r->bytes_per_s)
-            pipe_reader_pace(r, &begun);
-    } while (n > 0);
-    close(r->fd);
-    return NULL;
-}
-
-/* Until its end; the descriptor is the reader's. */
-static inline void pipe_reader_start(struct pipe_reader *r, int fd)
-{
-    r->fd = fd;
-    assert_int_equal(pthread_create(&r->thread, NULL, pipe_reader_run, r), 0);
-    r->runs = true;
-}
-
-static inline void pipe_reader_join(struct pipe_reader *r)
-{
-    if (r->runs)
-        pthread_join(r->thread, NULL);
-    r->runs = false;
-}
-
-static inline void pipe_reader_dispose(struct pipe_reader *r)
-{
-    pipe_reader_join(r);
-    free(r->p);
-    r->p = NULL;
-}
+/* Starts to read fd, which the thread closes at the end. */
+void pipe_reader_start(struct pipe_reader *r, int fd);
+/* Blocks until all writers have closed the pipe. Idempotent. */
+void pipe_reader_join(struct pipe_reader *r);
+/* Joins, and frees what was read. */
+void pipe_reader_dispose(struct pipe_reader *r);
 
 #endif

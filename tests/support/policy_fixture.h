@@ -1,88 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest of 64 MiB, iteration by iteration, as the policy is told of it.
+ * The policy for a guest of 64 MiB, iteration by iteration, over a link of
+ * 100 MB/s. The downtime limit is 200 ms, of which 50 ms are overhead.
  */
 #ifndef TESTS_SUPPORT_POLICY_FIXTURE_H
 #define TESTS_SUPPORT_POLICY_FIXTURE_H
 
-#include <math.h>
-#include <string.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <xenprecopy/units.h>
 
 #include "core/policy.h"
-#include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define LINK UINT64_C(100000000)    /* bytes per second */
 #define START UINT64_C(5000000000)
 
-/* The downtime with so many pages dirty and 50 ms of overhead, in ns. */
-static inline uint64_t downtime(uint64_t pages, uint64_t bandwidth)
-{
-    return (pages + XPC_DEFAULT_SUSPEND_PAGES) * PAGE_BYTES * XPC_S /
-           bandwidth + 50 * XPC_MS + xpc_predict_bitmap_ns(16384);
-}
-
-struct fixture {
+struct policy_fixture {
     struct xpc_params p;
-    struct xpc_engine e;
-    struct xpc_iteration it;
+    struct xpc_engine e;        /* initialised by the first iteration */
+    struct xpc_iteration it;    /* the last one */
     uint64_t now;
-    bool linear;        /* D(t) within an iteration: else it saturates */
+    bool linear;        /* D(t) is linear in an iteration; else it saturates */
     struct xpc_working_set set;
 };
 
-/* 64 MiB over 100 MB/s, 50 ms of overhead, 200 ms of downtime allowed. */
-static inline int setup(void **state)
-{
-    static struct fixture f;
+/* For cmocka: *state is a fixture, valid until the next setup. */
+int policy_setup(void **state);
 
-    memset(&f, 0, sizeof(f));
-    xpc_params_init(&f.p);
-    f.p.guest.device_model = XPC_DEVICE_MODEL_NO;
-    f.p.downtime_ns = 200 * XPC_MS;
-    f.p.overhead_ns = 50 * XPC_MS;
-    f.p.bandwidth_bytes_per_s = LINK;
-    f.now = START;
-    *state = &f;
-    return 0;
-}
+/* The downtime in ns with that many dirty pages, and 50 ms of overhead. */
+uint64_t policy_downtime(uint64_t pages, uint64_t bandwidth);
 
-/* The counts of an iteration that ends with dirty pages after ns. */
-static inline size_t counts(const struct fixture *f, struct xpc_dirty_count *to,
-                     uint64_t ns, uint64_t dirty)
-{
-    size_t n = 0;
+/*
+ * The samples of an iteration that ends after ns with that many dirty pages.
+ * Returns how many there are, at most XPC_SAMPLES_MAX.
+ */
+size_t policy_samples(const struct policy_fixture *f,
+                      struct xpc_dirty_count *to, uint64_t ns,
+                      uint64_t dirty);
 
-    for (double share = 0.05; share < 1; share *= 1.4) {
-        double level = f->linear ? share : (1 - exp(-6 * share)) /
-                                           (1 - exp(-6));
-
-        to[n].t_ns = ns * share;
-        to[n++].pages = dirty * level;
-    }
-    return n;
-}
-
-/* Sends pages at the link's rate; afterwards dirty are dirty. */
-static inline int iterate(struct fixture *f, uint64_t pages, uint64_t dirty)
-{
-    struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
-    struct xpc_observation o = {
-        .dirty_pages = dirty, .pages_sent = pages,
-        .bytes_sent = pages * PAGE_BYTES,
-        .samples = samples, .working_set = f->set,
-    };
-    uint64_t ns = o.bytes_sent * XPC_S / LINK;
-
-    if (f->now == START)
-        xpc_engine_init(&f->e, &f->p, 16384, START);
-    o.nr_samples = counts(f, samples, ns, dirty);
-    o.since_clean_ns = ns;
-    f->now += ns;
-    o.now_ns = f->now;
-    return xpc_engine_decide(&f->e, &o, &f->it);
-}
+/*
+ * Sends pages at the link's rate. Then dirty pages are dirty. Returns the
+ * decision.
+ */
+int policy_iterate(struct policy_fixture *f, uint64_t pages, uint64_t dirty);
 
 #endif

@@ -1,79 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The published measurement of a 32 GiB guest, tests/data/calc-dirty-rate-
- * 32g.json, as a curve, and the published table of migration times for it.
+ * The published measurement of a 32 GiB guest, in
+ * tests/data/calc-dirty-rate-32g.json, and the published table of migration
+ * times for it.
  */
 #ifndef TESTS_SUPPORT_PUBLISHED_H
 #define TESTS_SUPPORT_PUBLISHED_H
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdint.h>
 
 #include <xenprecopy/curve.h>
-#include <xenprecopy/forms.h>
-#include <xenprecopy/measure.h>
-#include <xenprecopy/units.h>
-
-#include "support/torture.h"
 
 #define PUBLISHED_ROWS 8
 #define PUBLISHED_COLUMNS 6
 
-/* The table's rows in bits per second and columns in ms (0: no limit). */
-static const uint64_t published_bits[PUBLISHED_ROWS] = {
-    UINT64_C(100) << 20, UINT64_C(1) << 30, UINT64_C(2) << 30,
-    UINT64_C(5) << 29, UINT64_C(5) << 30, UINT64_C(10) << 30,
-    UINT64_C(25) << 30, UINT64_C(40) << 30,
-};
-static const uint64_t published_ms[PUBLISHED_COLUMNS] = {
-    125, 250, 500, 1000, 5000, 0
-};
+/* The rows, in bits per second, and the columns, in ms; 0: no limit. */
+extern const uint64_t published_bits[PUBLISHED_ROWS];
+extern const uint64_t published_ms[PUBLISHED_COLUMNS];
 
-static inline void published_curve(struct xpc_curve *c)
-{
-    FILE *f = fopen("tests/data/calc-dirty-rate-32g.json", "r");
-    char text[4096], err[XPC_ERR_LEN];
-    struct xpc_measurement m;
-    size_t len;
-
-    assert_non_null(f);
-    len = fread(text, 1, sizeof(text), f);
-    fclose(f);
-    xpc_measurement_init(&m);
-    assert_int_equal(xpc_measurement_from_json(&m, text, len, err), 0);
-    assert_int_equal(xpc_measurement_curve(&m, c, err), 0);
-    assert_int_equal(xpc_curve_check(c, err, sizeof(err)), 0);
-    xpc_measurement_dispose(&m);
-}
-
-/* The published seconds; -1: does not converge. */
-static inline void published_table(double t[PUBLISHED_ROWS]
-                                           [PUBLISHED_COLUMNS])
-{
-    FILE *f = fopen("tests/data/calc-dirty-rate-32g.table", "r");
-    char line[256], *word, *save;
-    int row = 0, minutes, seconds, n;
-
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f)) {
-        if (*line == '#')
-            continue;
-        assert_true(row < PUBLISHED_ROWS);
-        assert_non_null(strtok_r(line, " \n", &save));
-        for (int column = 0; column < PUBLISHED_COLUMNS; column++) {
-            word = strtok_r(NULL, " \n", &save);
-            assert_non_null(word);
-            if (sscanf(word, "%dm%ds%n", &minutes, &seconds, &n) == 2)
-                t[row][column] = minutes * 60 + seconds;
-            else
-                t[row][column] = *word == '-' ? -1 : atoi(word);
-        }
-        row++;
-    }
-    fclose(f);
-    assert_int_equal(row, PUBLISHED_ROWS);
-}
+/* Read the measurement as a curve, and the times in s; -1: no convergence. */
+void published_curve(struct xpc_curve *c);
+void published_table(double t[PUBLISHED_ROWS][PUBLISHED_COLUMNS]);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xenprecopy/advice.h>
+#include <xenprecopy/units.h>
 
 #include "support/published.h"
-#include "support/random_curve.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 #define CURVES 3000

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -18,6 +19,7 @@
 #include "channels/in.h"
 #include "channels/out.h"
 #include "support/pipe_reader.h"
+#include "support/torture.h"
 
 #define NR 4
 #define GO "you are cleared"

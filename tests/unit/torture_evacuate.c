@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include <xenprecopy/evacuate.h>
 #include <xenprecopy/units.h>
 
-#include "support/random_curve.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)

@@ -10,9 +10,12 @@
 #include <xenprecopy/units.h>
 
 #include "support/history_fixture.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 #define Z95 1.645
+
+static uint64_t seed;
 
 static void torture_history_bound_from_a_broken_off_switchover(void **state)
 {
@@ -94,21 +97,21 @@ static void torture_history_bound_never_prevents_migration_for_good(
     struct xpc_history *h = *state;
     struct xpc_prior p, without;
 
-    random_seed(20261127);
+    seed = 20261127;
     for (int trial = 0; trial < 300; trial++) {
-        double bound = 0, truth = exp(log(20e6) + random_uniform() * log(100));
-        size_t nr = random_uniform() * 20;
+        double bound = 0, truth = random_log(&seed, 20e6, 2e9);
+        size_t nr = random_in(&seed, 0, 1) * 20;
         int tries = 0;
 
         xpc_history_dispose(h);
         assert_int_equal(xpc_history_init(h, "host2"), 0);
         for (size_t i = 0; i < nr; i++) {
-            if (random_uniform() < 0.5) {
-                add_migrated(h, random_lognormal(80e6, 0.3));
+            if (random_in(&seed, 0, 1) < 0.5) {
+                add_migrated(h, random_lognormal(&seed, 80e6, 0.3));
                 bound = 0;
             } else {
-                double b = random_lognormal(80e6, 0.5);
-                bool counts = random_uniform() < 0.7;
+                double b = random_lognormal(&seed, 80e6, 0.5);
+                bool counts = random_in(&seed, 0, 1) < 0.7;
 
                 add_broken_off(h, b, HISTORY_NOW - (counts ? 0 :
                                      2 * XPC_HISTORY_BOUND_S));

@@ -10,9 +10,12 @@
 #include <xenprecopy/units.h>
 
 #include "support/history_fixture.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 #define Z95 1.645
+
+static uint64_t seed;
 
 /* More than the longest start so far, but of the same order. */
 static void torture_history_prior_reserves_time_for_the_start(void **state)
@@ -174,14 +177,14 @@ static double coverage(struct xpc_history *h, size_t n, double sigma)
     int within = 0;
 
     for (int t = 0; t < trials; t++) {
-        double mean = exp(log(20e6) + random_uniform() * log(50));
+        double mean = random_log(&seed, 20e6, 1e9);
 
         xpc_history_dispose(h);
         assert_int_equal(xpc_history_init(h, "host2"), 0);
         for (size_t i = 0; i < n; i++)
-            add_migrated(h, random_lognormal(mean, sigma));
+            add_migrated(h, random_lognormal(&seed, mean, sigma));
         prior_of_pvh(h, &p);
-        within += random_lognormal(mean, sigma) <=
+        within += random_lognormal(&seed, mean, sigma) <=
                   p.overhead_ns + Z95 * p.overhead_sd_ns;
     }
     return (double)within / trials;
@@ -192,7 +195,7 @@ static void torture_history_prior_covers_the_next_migration(void **state)
     static const size_t n[] = { 1, 3, 10, 30 };
     double share;
 
-    random_seed(20240607);
+    seed = 20240607;
     for (size_t i = 0; i < sizeof(n) / sizeof(n[0]); i++) {
         share = coverage(*state, n[i], 0.1);
         if (share < 0.90 || share > 0.999)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The meter against a source whose truth is known. */
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <xenprecopy/meter.h>
 #include <xenprecopy/units.h>
@@ -21,7 +23,7 @@ static struct fake_source *mixed(uint64_t nr, uint64_t seed,
             f->src.total_pages--;
         }
     }
-    fake_begin(f);
+    fake_source_begin(f);
     return f;
 }
 
@@ -32,7 +34,7 @@ static void run(struct fake_source *f, const struct xpc_meter_request *req,
     int rc = xpc_meter_start(&meter, &f->src, req);
 
     while (!rc && !meter.finished) {
-        fake_wait(&f->src, meter.next_ns);
+        fake_source_wait(&f->src, meter.next_ns);
         rc = xpc_meter_step(&meter);
     }
     xpc_measurement_init(m);
@@ -58,7 +60,7 @@ static void torture_meter_tracks_exactly(void **state)
     assert_int_equal(m.status, XPC_MEASURE_MEASURED);
     assert_int_equal(m.n_sampled, m.n_total);
     for (size_t i = 0; i < m.nr_periods; i++) {
-        double truth = fake_truth(f, m.period_ns[i]);
+        double truth = fake_source_truth(f, m.period_ns[i]);
 
         assert_true(fabs(m.n_dirty[i] - truth) < 5 * sqrt(truth));
         assert_true(m.dirty_low[i] == m.n_dirty[i]);
@@ -71,7 +73,7 @@ static void torture_meter_tracks_exactly(void **state)
     assert_int_equal(f->untracked, 1);
     assert_false(f->tracking);
     xpc_measurement_dispose(&m);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_meter_samples_truly(void **state)
@@ -91,7 +93,7 @@ static void torture_meter_samples_truly(void **state)
     assert_true(m.n_holes > m.n_sampled / 6 && m.n_holes < m.n_sampled / 3);
     assert_false(m.late);
     for (size_t i = 0; i < m.nr_periods; i++) {
-        double truth = fake_truth(f, m.period_ns[i]);
+        double truth = fake_source_truth(f, m.period_ns[i]);
 
         /* Four standard deviations: the interval's width is just that. */
         if (fabs(m.dirty_pages[i] - truth) >
@@ -101,7 +103,7 @@ static void torture_meter_samples_truly(void **state)
         assert_true(m.period_ns[i] < m.nominal_ns[i] + 2 * XPC_MS);
     }
     xpc_measurement_dispose(&m);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 /* Looking is so slow that rounds run late and pages' intervals differ. */
@@ -122,12 +124,12 @@ static void torture_meter_slow_hashing(void **state)
         f->look_ns = 50000;     /* 80 ms for the sample */
         run(f, &req, &m);
         for (size_t i = 0; i < m.nr_periods; i++) {
-            double truth = fake_truth(f, m.period_ns[i]);
+            double truth = fake_source_truth(f, m.period_ns[i]);
 
             error[i] += (m.dirty_pages[i] - truth) / truth / runs;
         }
         xpc_measurement_dispose(&m);
-        fake_close(&f->src);
+        fake_source_close(&f->src);
     }
     /* No bias: what is left of 30 runs' noise is about 1%. */
     for (size_t i = 0; i < 5; i++) {
@@ -152,13 +154,13 @@ static void torture_meter_intervals_are_honest(void **state)
         f->look_ns = 20000;
         run(f, &req, &m);
         for (size_t i = 0; i < 4; i++) {
-            double truth = fake_truth(f, m.period_ns[i]);
+            double truth = fake_source_truth(f, m.period_ns[i]);
 
             covered[i] += m.dirty_low[i] <= truth &&
                           truth <= m.dirty_high[i];
         }
         xpc_measurement_dispose(&m);
-        fake_close(&f->src);
+        fake_source_close(&f->src);
     }
     for (size_t i = 0; i < 4; i++) {
         print_message("period %zu: the truth is in %d of %d\n", i,
@@ -228,7 +230,7 @@ static void torture_meter_marks(void **state)
     assert_true(m.late);
     assert_true(f->dropped >= 1);
     xpc_measurement_dispose(&m);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_meter_fails_clearly(void **state)
@@ -263,7 +265,7 @@ static void torture_meter_fails_clearly(void **state)
     run(f, &req, &m);
     assert_non_null(strstr(m.error, "no memory"));
     xpc_measurement_dispose(&m);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_meter_cancelled(void **state)
@@ -277,7 +279,7 @@ static void torture_meter_cancelled(void **state)
     request(&req, XPC_MODE_DIRTY_BITMAP, 1000);
     assert_int_equal(xpc_meter_start(&meter, &f->src, &req), 0);
     assert_true(f->tracking);
-    fake_wait(&f->src, meter.next_ns);
+    fake_source_wait(&f->src, meter.next_ns);
     assert_int_equal(xpc_meter_step(&meter), 0);
     xpc_measurement_init(&m);
     assert_true(xpc_meter_progress(&meter, f->now_ns) > 0.05);
@@ -286,7 +288,7 @@ static void torture_meter_cancelled(void **state)
     assert_int_equal(m.nr_periods, 1);
     assert_false(f->tracking);
     xpc_measurement_dispose(&m);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_meter_requests(void **state)

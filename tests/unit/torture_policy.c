@@ -1,43 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
 #include "support/policy_fixture.h"
+#include "support/torture.h"
 
 static void torture_policy_stops_within_the_limit(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
-    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_int_equal(f->it.decision.reason, XPC_REASON_CONVERGING);
-    assert_int_equal(iterate(f, 8000, 3000), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 8000, 3000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
     assert_int_equal(f->it.number, 2);
     /* The measured bandwidth is LINK but for a rounding of time. */
     assert_in_range(f->it.decision.predicted_downtime_ns,
-                    downtime(3000, LINK), downtime(3000, LINK) + 100);
+                    policy_downtime(3000, LINK),
+                    policy_downtime(3000, LINK) + 100);
 }
 
 static void torture_policy_counts_the_overhead(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     /* 3,300 pages, and what suspending dirties, are 146 ms of data. */
     f->p.iterations = 1;
     f->p.overhead_ns = 40 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 3300), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 16384, 3300), XPC_STOP_AND_COPY);
     f->now = START;
     f->p.overhead_ns = 50 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 3300), XPC_ABORT);
+    assert_int_equal(policy_iterate(f, 16384, 3300), XPC_ABORT);
 }
 
 static void torture_policy_keeps_a_margin_for_the_confidence(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     uint64_t margin[2];
 
     f->p.iterations = 1;
     for (int i = 0; i < 2; i++) {
         f->p.confidence_percent = i ? 99 : 80;
         f->now = START;
-        iterate(f, 16384, 3000);
+        policy_iterate(f, 16384, 3000);
         margin[i] = f->it.decision.cautious_downtime_ns -
                     f->it.decision.predicted_downtime_ns;
     }
@@ -47,16 +51,16 @@ static void torture_policy_keeps_a_margin_for_the_confidence(void **state)
 
 static void torture_policy_takes_another_round_that_pays(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     int n = 0;
 
     /* Six pages a ms: every round leaves a quarter of the one before. */
     f->linear = true;
-    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 4000, 976), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 4000, 976), XPC_CONTINUE);
     assert_true(f->it.decision.cautious_downtime_ns <= f->p.downtime_ns);
     for (uint64_t left = 976; n < 5; left /= 4, n++) {
-        if (iterate(f, left, left / 4) == XPC_STOP_AND_COPY)
+        if (policy_iterate(f, left, left / 4) == XPC_STOP_AND_COPY)
             break;
     }
     assert_in_range(n, 0, 4);
@@ -65,54 +69,54 @@ static void torture_policy_takes_another_round_that_pays(void **state)
 
 static void torture_policy_does_not_race_the_duration(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     uint64_t next = 976 * PAGE_BYTES * XPC_S / LINK;
 
     /* As above, but the round would end just before or well before it. */
     f->linear = true;
     f->p.duration_ns = 20384 * PAGE_BYTES * XPC_S / LINK + next * 105 / 100;
-    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 4000, 976), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 4000, 976), XPC_STOP_AND_COPY);
     f->now = START;
     f->p.duration_ns += next / 10;
-    assert_int_equal(iterate(f, 16384, 4000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 4000, 976), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 4000, 976), XPC_CONTINUE);
 }
 
 static void torture_policy_does_not_gamble_with_a_busy_guest(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     /* It was busy a round ago, and may be again: what fits now is taken. */
-    assert_int_equal(iterate(f, 16384, 12000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 12000, 3000), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 16384, 12000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 12000, 3000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
 }
 
 static void torture_policy_waits_for_a_lull_that_it_has_seen(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.duration_ns = 60 * XPC_S;
     f->p.downtime_ns = 130 * XPC_MS;
     f->p.overhead_ns = 20 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 16000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 16000), XPC_CONTINUE);
     /* A lull, but not long enough to be down to the limit. */
-    assert_int_equal(iterate(f, 16000, 2600), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16000, 2600), XPC_CONTINUE);
     for (int i = 0; i < 6; i++)
-        assert_int_equal(iterate(f, 16000, 16000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 16000, 500), XPC_STOP_AND_COPY);
+        assert_int_equal(policy_iterate(f, 16000, 16000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16000, 500), XPC_STOP_AND_COPY);
 }
 
 static void torture_policy_tells_early_that_nothing_helps(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     int n = 0;
 
     /* The switchover with its margin is over the limit, dirty or not. */
     f->p.duration_ns = 600 * XPC_S;
     f->p.downtime_ns = 60 * XPC_MS;
-    while (iterate(f, 16000, 16000) == XPC_CONTINUE && n < 100)
+    while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE && n < 100)
         n++;
     assert_int_equal(f->it.decision.action, XPC_ABORT);
     assert_in_range(n, 0, 3);
@@ -120,12 +124,12 @@ static void torture_policy_tells_early_that_nothing_helps(void **state)
 
 static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char text[512];
     int action = XPC_CONTINUE, n = 0;
 
     while (action == XPC_CONTINUE && n < 20) {
-        action = iterate(f, 16000, 16000);
+        action = policy_iterate(f, 16000, 16000);
         n++;
     }
     assert_int_equal(action, XPC_ABORT);
@@ -136,13 +140,13 @@ static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
 }
 
 /* Iterations until a guest that stays the same is given up. */
-static int until_aborted(struct fixture *f, uint64_t pages)
+static int until_aborted(struct policy_fixture *f, uint64_t pages)
 {
     int n = 1;
 
     f->now = START;
-    iterate(f, 16384, pages);
-    while (iterate(f, pages, pages) == XPC_CONTINUE && n < 200)
+    policy_iterate(f, 16384, pages);
+    while (policy_iterate(f, pages, pages) == XPC_CONTINUE && n < 200)
         n++;
     assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
     return n;
@@ -150,7 +154,7 @@ static int until_aborted(struct fixture *f, uint64_t pages)
 
 static void torture_policy_has_patience_with_a_guest_that_moves(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     int same, moving;
 
     f->p.duration_ns = 60 * XPC_S;
@@ -163,7 +167,7 @@ static void torture_policy_has_patience_with_a_guest_that_moves(void **state)
 
 static void torture_policy_advises_by_the_working_set(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     uint64_t unknown;
 
     /*
@@ -175,16 +179,16 @@ static void torture_policy_advises_by_the_working_set(void **state)
     f->p.downtime_ns = 100 * XPC_MS;
     until_aborted(f, 2000);
     unknown = f->it.decision.enough_downtime_ns;
-    assert_true(unknown > downtime(8000, LINK));
+    assert_true(unknown > policy_downtime(8000, LINK));
     f->set = (struct xpc_working_set){ 2000, 100, 0 };
     until_aborted(f, 2000);
-    assert_in_range(f->it.decision.enough_downtime_ns, downtime(2000, LINK),
-                    downtime(2500, LINK));
+    assert_in_range(f->it.decision.enough_downtime_ns,
+                    policy_downtime(2000, LINK), policy_downtime(2500, LINK));
 }
 
 static void torture_policy_says_what_the_guest_writes_to(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char text[512];
 
     f->set = (struct xpc_working_set){ 16100, 97, 0 };
@@ -200,11 +204,11 @@ static void torture_policy_says_what_the_guest_writes_to(void **state)
 
 static void torture_policy_names_numbers_that_are_enough(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_decision d;
     int n = 0;
 
-    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+    while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE)
         ;
     d = f->it.decision;
     assert_true(d.enough_downtime_ns > f->p.downtime_ns);
@@ -213,18 +217,18 @@ static void torture_policy_names_numbers_that_are_enough(void **state)
     /* With the downtime it names, the same guest is suspended. */
     f->p.downtime_ns = d.enough_downtime_ns;
     f->now = START;
-    while (iterate(f, 16000, 16000) == XPC_CONTINUE && n < 10)
+    while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE && n < 10)
         n++;
     assert_int_equal(f->it.decision.action, XPC_STOP_AND_COPY);
 }
 
 static void torture_policy_on_timeout_suspends_below_the_maximum(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
     f->p.max_downtime_ns = XPC_S;
-    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+    while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE)
         ;
     assert_int_equal(f->it.decision.action, XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
@@ -232,11 +236,11 @@ static void torture_policy_on_timeout_suspends_below_the_maximum(void **state)
 
 static void torture_policy_never_suspends_above_the_maximum(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
     f->p.max_downtime_ns = 300 * XPC_MS;
-    while (iterate(f, 16000, 16000) == XPC_CONTINUE)
+    while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE)
         ;
     assert_int_equal(f->it.decision.action, XPC_ABORT);
     assert_int_equal(f->it.decision.reason, XPC_REASON_OVER_MAXIMUM);
@@ -244,48 +248,48 @@ static void torture_policy_never_suspends_above_the_maximum(void **state)
 
 static void torture_policy_ends_with_the_duration(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     /* The first copy takes 0.67 s, the second would take 0.4 s. */
     f->p.duration_ns = XPC_S;
-    assert_int_equal(iterate(f, 16384, 10000), XPC_ABORT);
+    assert_int_equal(policy_iterate(f, 16384, 10000), XPC_ABORT);
     assert_int_equal(f->it.decision.reason, XPC_REASON_DURATION);
     f->now = START;
     f->p.duration_ns = 2 * XPC_S;
-    assert_int_equal(iterate(f, 16384, 10000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 10000), XPC_CONTINUE);
     assert_in_range(f->it.decision.time_left_ns, XPC_S, 2 * XPC_S);
 }
 
 static void torture_policy_iterations_are_an_upper_bound(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.iterations = 2;
-    assert_int_equal(iterate(f, 16384, 12000), XPC_CONTINUE);
-    assert_int_equal(iterate(f, 12000, 9000), XPC_ABORT);
+    assert_int_equal(policy_iterate(f, 16384, 12000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 12000, 9000), XPC_ABORT);
     assert_int_equal(f->it.decision.reason, XPC_REASON_ITERATIONS);
 }
 
 static void torture_policy_threshold_stops_below_the_maximum(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.max_downtime_ns = XPC_S;
     f->p.threshold_pages = 8001;
-    assert_int_equal(iterate(f, 16384, 8000), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_THRESHOLD);
     f->now = START;
     f->p.max_downtime_ns = 300 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
 }
 
 static void torture_policy_trusts_the_link_not_the_promise(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     /* A user who says 1 GB/s on a link that gives a tenth of it. */
     f->p.bandwidth_bytes_per_s = 10 * LINK;
-    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 99 / 100,
                     LINK * 101 / 100);
     assert_int_equal(f->it.decision.measured_bytes_per_s,
@@ -294,10 +298,10 @@ static void torture_policy_trusts_the_link_not_the_promise(void **state)
 
 static void torture_policy_keeps_to_the_promise_of_a_faster_link(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.bandwidth_bytes_per_s = LINK / 2;
-    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_int_equal(f->it.decision.bandwidth_bytes_per_s, LINK / 2);
     /* And says what the link would have given. */
     assert_in_range(f->it.decision.measured_bytes_per_s, LINK * 99 / 100,
@@ -306,7 +310,7 @@ static void torture_policy_keeps_to_the_promise_of_a_faster_link(void **state)
 
 static void torture_policy_rests_on_what_was_learned(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     const struct xpc_iteration *it = &f->it;
     uint64_t data = 3100 * PAGE_BYTES * XPC_S / LINK +
                     xpc_predict_bitmap_ns(16384), margin;
@@ -318,7 +322,7 @@ static void torture_policy_rests_on_what_was_learned(void **state)
         .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = 10 * XPC_MS,
         .suspend_pages = 100, .suspend_pages_sd = 5,
     };
-    iterate(f, 16384, 3000);
+    policy_iterate(f, 16384, 3000);
     assert_int_equal(it->decision.overhead_ns, 30 * XPC_MS);
     assert_in_range(it->decision.predicted_downtime_ns, data + 30 * XPC_MS,
                     data + 30 * XPC_MS + 100);
@@ -330,36 +334,37 @@ static void torture_policy_rests_on_what_was_learned(void **state)
 
 static void torture_policy_what_is_stated_outweighs_the_learned(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.learned = (struct xpc_prior){
         .overhead_ns = 30 * XPC_MS, .overhead_sd_ns = XPC_MS,
     };
-    iterate(f, 16384, 3000);
+    policy_iterate(f, 16384, 3000);
     assert_int_equal(f->it.decision.overhead_ns, 50 * XPC_MS);
     /* Nothing is known of the pages: the default. */
     assert_in_range(f->it.decision.predicted_downtime_ns,
-                    downtime(3000, LINK), downtime(3000, LINK) + 100);
+                    policy_downtime(3000, LINK),
+                    policy_downtime(3000, LINK) + 100);
 }
 
 static void torture_policy_nothing_learned_is_the_default(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.overhead_ns = 0;
-    iterate(f, 16384, 3000);
+    policy_iterate(f, 16384, 3000);
     assert_int_equal(f->it.decision.overhead_ns, XPC_DEFAULT_OVERHEAD_NS);
 }
 
 static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_observation o = { .dirty_pages = 9000, .pages_sent = 100,
                                  .bytes_sent = 100 * PAGE_BYTES };
 
     f->p.bandwidth_bytes_per_s = 0;
     f->p.downtime_ns = 100 * XPC_MS;
-    assert_int_equal(iterate(f, 16384, 9000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 9000), XPC_CONTINUE);
     /* A hundred pages vanish into a socket buffer in no time. */
     o.now_ns = f->now + 1000;
     xpc_engine_decide(&f->e, &o, &f->it);
@@ -370,7 +375,7 @@ static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
 /* The time an iteration takes besides sending does not count for the link. */
 static void torture_policy_bandwidth_is_of_what_flowed(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_observation o = {
         .now_ns = START + 7 * XPC_S, .dirty_pages = 9000,
         .pages_sent = 16384, .bytes_sent = 16384 * PAGE_BYTES + 8000000,
@@ -395,7 +400,7 @@ static void torture_policy_bandwidth_is_of_what_flowed(void **state)
 
 static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_observation o = {
         .now_ns = START + 7 * XPC_S, .dirty_pages = 9000,
         .pages_sent = 16384, .bytes_sent = 16384 * PAGE_BYTES,
@@ -417,7 +422,7 @@ static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
 /* Of a large guest it takes a while, and nothing is sent meanwhile. */
 static void torture_policy_counts_the_last_bitmap(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_decision *d = &f->it.decision;
     struct xpc_observation o = {
         .dirty_pages = 3000, .pages_sent = 16384,
@@ -427,7 +432,7 @@ static void torture_policy_counts_the_last_bitmap(void **state)
     static const struct { uint64_t took, believed; } t[] = {
         { 0, 201 }, { 100, 201 }, { 700, 700 }, { 500, 600 }, { 900, 805 },
     };
-    uint64_t small = downtime(3000, LINK) - xpc_predict_bitmap_ns(16384);
+    uint64_t small = policy_downtime(3000, LINK) - xpc_predict_bitmap_ns(16384);
     char err[256];
 
     f->p.iterations = 100;
@@ -454,7 +459,7 @@ static void torture_policy_counts_the_last_bitmap(void **state)
 
 static void torture_policy_stock_decides_as_stock(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
     f->p.policy = XPC_POLICY_STOCK;
     for (unsigned int i = 0; i < 5; i++) {
@@ -466,13 +471,13 @@ static void torture_policy_stock_decides_as_stock(void **state)
     assert_int_equal(xpc_stock_decide(&f->p, 5, -1), XPC_STOP_AND_COPY);
     assert_int_equal(xpc_stock_decide(&f->p, 5, 10000), XPC_STOP_AND_COPY);
     for (int i = 1; i <= 5; i++)
-        assert_int_equal(iterate(f, 16384, 1),
+        assert_int_equal(policy_iterate(f, 16384, 1),
                          i < 5 ? XPC_CONTINUE : XPC_STOP_AND_COPY);
 }
 
 int main(int argc, char **argv)
 {
-#define TEST(t) cmocka_unit_test_setup(t, setup)
+#define TEST(t) cmocka_unit_test_setup(t, policy_setup)
     const struct CMUnitTest tests[] = {
         TEST(torture_policy_stops_within_the_limit),
         TEST(torture_policy_counts_the_overhead),

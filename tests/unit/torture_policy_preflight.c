@@ -2,11 +2,14 @@
 /*
  * What is refused before the first copy, and what may be changed after it.
  */
+#include <string.h>
+
 #include "support/policy_fixture.h"
+#include "support/torture.h"
 
 static void torture_policy_preflight_refuses_the_impossible(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char err[256];
 
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
@@ -23,14 +26,14 @@ static void torture_policy_preflight_refuses_the_impossible(void **state)
 
 static void torture_policy_preflight_a_change_takes_effect_at_once(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
 
-    assert_int_equal(iterate(f, 16384, 8000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     f->p.downtime_ns = 400 * XPC_MS;
     f->p.overhead_ns = 70 * XPC_MS;
     xpc_engine_change(&f->e, &f->p);
     /* 7,000 pages are 288 ms. */
-    assert_int_equal(iterate(f, 8000, 7000), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 8000, 7000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.overhead_ns, 70 * XPC_MS);
     assert_int_equal(f->it.number, 2);
 }
@@ -41,14 +44,14 @@ static void torture_policy_preflight_a_change_keeps_the_bandwidth(void **state)
     static const uint64_t stated[] = { 0, 10 * LINK, LINK / 2 };
 
     for (int i = 0; i < 3; i++) {
-        struct fixture *f = *state;
+        struct policy_fixture *f = *state;
 
-        setup(state);
+        policy_setup(state);
         f->p.bandwidth_bytes_per_s = 0;
-        iterate(f, 16384, 8000);
+        policy_iterate(f, 16384, 8000);
         f->p.bandwidth_bytes_per_s = stated[i];
         xpc_engine_change(&f->e, &f->p);
-        iterate(f, 100, 8000);
+        policy_iterate(f, 100, 8000);
         assert_in_range(f->it.decision.bandwidth_bytes_per_s,
                         (i == 2 ? LINK / 2 : LINK) - 100,
                         (i == 2 ? LINK / 2 : LINK) + 100);
@@ -57,7 +60,7 @@ static void torture_policy_preflight_a_change_keeps_the_bandwidth(void **state)
 
 static void torture_policy_preflight_a_change_is_checked(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     struct xpc_params to = f->p;
     char err[256];
 
@@ -99,7 +102,7 @@ static void torture_policy_preflight_a_change_is_checked(void **state)
 static void torture_policy_preflight_counts_what_suspending_dirties(
     void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char err[256];
 
     f->p.downtime_ns = 68 * XPC_MS;
@@ -107,12 +110,12 @@ static void torture_policy_preflight_counts_what_suspending_dirties(
                      -1);
     assert_non_null(strstr(err, "switchover alone takes 60.5 ms"));
     assert_non_null(strstr(err, "95%"));
-    assert_int_equal(iterate(f, 16384, 0), XPC_ABORT);
+    assert_int_equal(policy_iterate(f, 16384, 0), XPC_ABORT);
     /* The least that the refusal would let through is within reach. */
     f->now = START;
     f->p.downtime_ns = 69 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
-    assert_int_equal(iterate(f, 16384, 0), XPC_STOP_AND_COPY);
+    assert_int_equal(policy_iterate(f, 16384, 0), XPC_STOP_AND_COPY);
     /* A link of which nothing is known may be fast. */
     f->p.bandwidth_bytes_per_s = 0;
     f->p.downtime_ns = 59 * XPC_MS;
@@ -121,7 +124,7 @@ static void torture_policy_preflight_counts_what_suspending_dirties(
 
 static void torture_policy_preflight_says_what_was_learned(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char err[256];
 
     f->p.overhead_ns = 0;
@@ -146,7 +149,7 @@ static void torture_policy_preflight_says_what_was_learned(void **state)
 /* The first migration of an HVM guest to a host. */
 static void torture_policy_preflight_says_what_is_assumed_of_hvm(void **state)
 {
-    struct fixture *f = *state;
+    struct policy_fixture *f = *state;
     char err[256];
 
     f->p.overhead_ns = 0;
@@ -173,7 +176,7 @@ static void torture_policy_preflight_says_what_is_assumed_of_hvm(void **state)
 
 int main(int argc, char **argv)
 {
-#define TEST(t) cmocka_unit_test_setup(t, setup)
+#define TEST(t) cmocka_unit_test_setup(t, policy_setup)
     const struct CMUnitTest tests[] = {
         TEST(torture_policy_preflight_refuses_the_impossible),
         TEST(torture_policy_preflight_a_change_takes_effect_at_once),

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <xenprecopy/predict.h>
+#include <xenprecopy/units.h>
 
 #include "support/published.h"
 #include "support/torture.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs: several sources, one timer; queries and cancels from outside. */
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static struct xpc_source_ops real_ops;
 static int real_count(struct xpc_source *src, uint64_t *pages_r)
 {
     ((struct fake_source *)src)->now_ns = source_clock_now(src);
-    return fake_count(src, pages_r);
+    return fake_source_count(src, pages_r);
 }
 
 static struct fake_source *guest(bool real)
@@ -28,7 +29,7 @@ static struct fake_source *guest(bool real)
 
     for (uint64_t i = 0; i < 5000; i++)
         f->rate[i] = i % 2;
-    real_ops = fake_ops;
+    real_ops = fake_source_ops;
     real_ops.now = source_clock_now;
     real_ops.wait = source_clock_wait;
     real_ops.count = real_count;
@@ -36,7 +37,7 @@ static struct fake_source *guest(bool real)
         f->src.ops = &real_ops;
         f->now_ns = source_clock_now(NULL);
     }
-    fake_begin(f);
+    fake_source_begin(f);
     return f;
 }
 
@@ -68,7 +69,7 @@ static void torture_job_measures(void **state)
     assert_int_equal(m.status, XPC_MEASURE_MEASURED);
     assert_true(done == 1);
     assert_true(m.start_ns > 0);
-    assert_true(fabs(m.dirty_pages[5] - fake_truth(f, XPC_S)) < 200);
+    assert_true(fabs(m.dirty_pages[5] - fake_source_truth(f, XPC_S)) < 200);
     xpc_measurement_dispose(&m);
     source_job_free(job);
 }

@@ -39,7 +39,7 @@ static struct fake_source *guest(void)
 
     for (uint64_t i = 0; i < 20000; i++)
         f->rate[i] = i < 2000 ? 10 : i < 10000 ? 0.5 : 0;
-    fake_begin(f);
+    fake_source_begin(f);
     return f;
 }
 
@@ -82,7 +82,7 @@ static void torture_source_trace_record_and_replay(void **state)
     assert_int_equal(m.nr_periods, 8);
     assert_true(m.zero_pages == 1000);
     for (size_t i = 0; i < m.nr_periods; i++) {
-        double truth = fake_truth(f, m.period_ns[i]);
+        double truth = fake_source_truth(f, m.period_ns[i]);
 
         if (fabs(m.dirty_pages[i] - truth) > 0.03 * truth + 20)
             fail_msg("%g ms: %g, truth %g", m.period_ns[i] / 1e6,
@@ -97,7 +97,7 @@ static void torture_source_trace_record_and_replay(void **state)
     assert_int_equal(src->ops->track(src), -1);
     assert_non_null(strstr(src->err, "ends after 3.000 s"));
     src->ops->close(src);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_source_trace_page_sampling_is_refused(void **state)
@@ -114,7 +114,7 @@ static void torture_source_trace_page_sampling_is_refused(void **state)
 
     (void)state;
     assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
     src = xpc_source_trace(path, 0, err);
     xpc_meter_request_init(&req);
     assert_int_equal(xpc_meter_start(&meter, src, &req), -1);
@@ -143,7 +143,7 @@ static void torture_source_trace_failed_recording_leaves_none(void **state)
     assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
     assert_non_null(strstr(err, "died"));
     assert_int_equal(access(path, F_OK), -1);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
 }
 
 static void torture_source_trace_damaged_is_refused(void **state)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
 #include <xenprecopy/units.h>
 
 #include "support/fake_source.h"
@@ -24,7 +26,7 @@ struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
     f = fake_source(PAGES, 1);
     for (uint64_t i = 0; i < PAGES; i++)
         f->version[i] = i % 1000 >= 1000 * zero_share;
-    fake_begin(f);
+    fake_source_begin(f);
     return &f->src;
 }
 

@@ -146,9 +146,9 @@ static int make_trace(void **state)
     close(fd);
     for (int i = 0; i < 5000; i++)
         f->rate[i] = i % 3;
-    fake_begin(f);
+    fake_source_begin(f);
     rc = xpc_source_record(&f->src, &how, trace, err);
-    fake_close(&f->src);
+    fake_source_close(&f->src);
     return rc;
 }
 

@@ -58,7 +58,7 @@ static void a_report(struct xpc_report *r)
 /* Keeps a report; what is said of it is in out. */
 static void keep(const char *host, const struct xpc_report *r)
 {
-    FILE *f = fmemopen(out, sizeof(out), "w");
+    FILE *f = fmemopen(captured_out, sizeof(captured_out), "w");
 
     history_keep(f, host, "g1", 1700000000, r);
     fclose(f);
@@ -76,7 +76,7 @@ static void torture_xl_history_learns_what_was_kept(void **state)
     assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     assert_int_equal(p.overhead_ns | p.suspend_pages, 0);
     keep("host2", &r);
-    assert_string_equal(out, "");
+    assert_string_equal(captured_out, "");
     assert_int_equal(history_learn("host2", &guest, &p, err), 1);
     assert_int_equal(p.overhead_ns, 80 * XPC_MS);
     history_text(text, sizeof(text), "host2", 1, &p);
@@ -126,15 +126,19 @@ static void torture_xl_history_trouble_is_one_line(void **state)
     assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     assert_non_null(strstr(err, "version"));
     keep("host2", &r);
-    assert_non_null(strstr(out, "begun anew, the old one ends in .bad\n"));
-    assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+    assert_non_null(
+        strstr(captured_out, "begun anew, the old one ends in .bad\n"));
+    assert_ptr_equal(strchr(captured_out, '\n'),
+                     captured_out + strlen(captured_out) - 1);
     assert_int_equal(history_learn("host2", &guest, &p, err), 1);
 
     setenv(LIBXL_PRECOPY_HISTORY_ENV, "/dev/null/history", 1);
     assert_int_equal(history_learn("host2", &guest, &p, err), 0);
     keep("host2", &r);
-    assert_non_null(strstr(out, "xl migrate: the history is not kept: "));
-    assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
+    assert_non_null(
+        strstr(captured_out, "xl migrate: the history is not kept: "));
+    assert_ptr_equal(strchr(captured_out, '\n'),
+                     captured_out + strlen(captured_out) - 1);
 }
 
 /* ---- xl migrate-history ----------------------------------------------- */
@@ -159,7 +163,7 @@ static void some_history(void)
 static void torture_xl_history_remembers_a_stock_receiver(void **state)
 {
     const time_t week = 7 * 86400, seen = 1700000000;
-    FILE *f = fmemopen(out, sizeof(out), "w");
+    FILE *f = fmemopen(captured_out, sizeof(captured_out), "w");
 
     (void)state;
     setvbuf(f, NULL, _IONBF, 0);
@@ -170,8 +174,9 @@ static void torture_xl_history_remembers_a_stock_receiver(void **state)
                      RECEIVER_WAS_STOCK);
     assert_int_equal(history_receiver("host3", seen), RECEIVER_UNKNOWN);
     assert_int_equal(run(NULL), 0);
-    assert_non_null(strstr(out, "host2: 0 migrations\n"));
-    assert_non_null(strstr(out, "  its receiver was a stock one on 2023-11-1"));
+    assert_non_null(strstr(captured_out, "host2: 0 migrations\n"));
+    assert_non_null(
+        strstr(captured_out, "  its receiver was a stock one on 2023-11-1"));
     history_keep_receiver(f, "host2", 0);
     assert_int_equal(history_receiver("host2", seen + 60), RECEIVER_UNKNOWN);
     fclose(f);
@@ -181,34 +186,37 @@ static void torture_xl_history_shows_what_is_known(void **state)
 {
     (void)state;
     assert_int_equal(run(NULL), 0);
-    assert_string_equal(out, "No migrations are known.\n");
+    assert_string_equal(captured_out, "No migrations are known.\n");
     some_history();
     assert_int_equal(run(NULL), 0);
-    assert_string_equal(errors, "");
-    assert_non_null(strstr(out, "host2: 2 migrations\n  learned from 1: "
+    assert_string_equal(captured_err, "");
+    assert_non_null(strstr(captured_out,
+                           "host2: 2 migrations\n  learned from 1: "
                            "switchover overhead 80.0 ms +- 11.3 ms"));
-    assert_non_null(strstr(out, "off by 20.0% (median), -20.0% at worst"));
-    assert_non_null(strstr(out, "aborted"));
-    assert_non_null(strstr(out, "host3: 1 migration\n"));
+    assert_non_null(
+        strstr(captured_out, "off by 20.0% (median), -20.0% at worst"));
+    assert_non_null(strstr(captured_out, "aborted"));
+    assert_non_null(strstr(captured_out, "host3: 1 migration\n"));
     assert_int_equal(run("root@HOST3", NULL), 0);
-    assert_null(strstr(out, "host2"));
-    assert_non_null(strstr(out, "100 ms   80.0 ms    300 ms   80.0 ms"));
+    assert_null(strstr(captured_out, "host2"));
+    assert_non_null(
+        strstr(captured_out, "100 ms   80.0 ms    300 ms   80.0 ms"));
 }
 
 static void torture_xl_history_prints_json(void **state)
 {
     (void)state;
     assert_int_equal(run("--json", NULL), 0);
-    assert_non_null(strstr(out, "\"targets\": ["));
+    assert_non_null(strstr(captured_out, "\"targets\": ["));
     some_history();
     assert_int_equal(run("--json", "host2", NULL), 0);
-    assert_non_null(strstr(out, "\"target\": \"host2\""));
-    assert_non_null(strstr(out, "\"learned-from\": 1,"));
-    assert_non_null(strstr(out, "\"switchover-overhead-us\": 80000,"));
-    assert_non_null(strstr(out, "\"prediction-error-worst\": -0.2,"));
-    assert_non_null(strstr(out, "\"outcome\": \"aborted\""));
-    assert_non_null(strstr(out, "\"start-s\": 1700000000"));
-    assert_null(strstr(out, "host3"));
+    assert_non_null(strstr(captured_out, "\"target\": \"host2\""));
+    assert_non_null(strstr(captured_out, "\"learned-from\": 1,"));
+    assert_non_null(strstr(captured_out, "\"switchover-overhead-us\": 80000,"));
+    assert_non_null(strstr(captured_out, "\"prediction-error-worst\": -0.2,"));
+    assert_non_null(strstr(captured_out, "\"outcome\": \"aborted\""));
+    assert_non_null(strstr(captured_out, "\"start-s\": 1700000000"));
+    assert_null(strstr(captured_out, "host3"));
 }
 
 static void torture_xl_history_plots(void **state)
@@ -218,15 +226,15 @@ static void torture_xl_history_plots(void **state)
 
     (void)state;
     assert_int_equal(run("--plot", NULL), 1);
-    assert_non_null(strstr(errors, "nothing to draw"));
+    assert_non_null(strstr(captured_err, "nothing to draw"));
     some_history();
     assert_int_equal(run("--plot", NULL), 0);
-    assert_non_null(strstr(out, "Actual downtime over predicted"));
+    assert_non_null(strstr(captured_out, "Actual downtime over predicted"));
     /* Above the diagonal is longer: this one is below. */
-    assert_true(strchr(strstr(out, "   ms\n"), '.') <
-                strrchr(out, 'b'));
+    assert_true(strchr(strstr(captured_out, "   ms\n"), '.') <
+                strrchr(captured_out, 'b'));
     assert_int_equal(run("--plot=ascii", "host2", NULL), 0);
-    assert_non_null(strstr(out, "a host2"));
+    assert_non_null(strstr(captured_out, "a host2"));
     if (system("command -v gnuplot >/dev/null"))
         return;
     snprintf(path, sizeof(path), "%s/x.svg", dir);
@@ -244,29 +252,30 @@ static void torture_xl_history_refuses_what_it_can_not_do(void **state)
     (void)state;
     some_history();
     assert_int_equal(run("--wat", NULL), 2);
-    assert_non_null(strstr(errors, "--wat is no option"));
+    assert_non_null(strstr(captured_err, "--wat is no option"));
     assert_int_equal(run("--plot=x.pdf", NULL), 2);
-    assert_non_null(strstr(errors, ".svg or .png"));
+    assert_non_null(strstr(captured_err, ".svg or .png"));
     assert_int_equal(run("--plot", "--json", NULL), 2);
-    assert_non_null(strstr(errors, "give --plot=FILE"));
+    assert_non_null(strstr(captured_err, "give --plot=FILE"));
     assert_int_equal(run("--plot=/nowhere/x.svg", NULL), 1);
-    assert_non_null(strstr(errors, "/nowhere/x.svg: can't be written"));
+    assert_non_null(strstr(captured_err, "/nowhere/x.svg: can't be written"));
     assert_int_equal(run("ho\x1bst9", NULL), 1);
-    assert_string_equal(errors, "xl migrate-history: no migration to ho?st9 "
+    assert_string_equal(captured_err,
+                        "xl migrate-history: no migration to ho?st9 "
                         "is known\n");
-    assert_string_equal(out, "");
+    assert_string_equal(captured_out, "");
     /* What can be shown is shown. */
     assert_int_equal(run("host9", "host2", NULL), 1);
-    assert_non_null(strstr(out, "host2: 2 migrations"));
+    assert_non_null(strstr(captured_out, "host2: 2 migrations"));
     snprintf(path, sizeof(path), "%s/host2.json", dir);
     f = fopen(path, "w");
     fputs("{}", f);
     fclose(f);
     assert_int_equal(run(NULL), 1);
-    assert_non_null(strstr(errors, "host2.json: migration history: "));
-    assert_non_null(strstr(out, "host3: 1 migration"));
+    assert_non_null(strstr(captured_err, "host2.json: migration history: "));
+    assert_non_null(strstr(captured_out, "host3: 1 migration"));
     assert_int_equal(run("--help", NULL), 0);
-    assert_non_null(strstr(out, "--plot[=ascii"));
+    assert_non_null(strstr(captured_out, "--plot[=ascii"));
 }
 
 int main(int argc, char **argv)

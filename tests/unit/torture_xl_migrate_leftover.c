@@ -73,10 +73,10 @@ static void torture_xl_migrate_leftover_copy_is_named(void **state)
     (void)state;
     there = "g1--incoming";
     assert_int_equal(capture(check, "", "g1", NULL), 0);
-    assert_non_null(strstr(errors, "g1--incoming"));
-    assert_non_null(strstr(errors, "xl destroy 12\n"));
+    assert_non_null(strstr(captured_err, "g1--incoming"));
+    assert_non_null(strstr(captured_err, "xl destroy 12\n"));
     assert_int_equal(capture(check, "", "g2", NULL), 0);
-    assert_string_equal(errors, "");
+    assert_string_equal(captured_err, "");
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
  * xl migrate-predict as a user runs it: its output is read back.
  */
 #include <fcntl.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <xenprecopy/forms.h>
+#include <xenprecopy/units.h>
 
 #include "predict/xl_migrate_predict.h"
 #include "support/capture.h"
@@ -27,9 +29,10 @@
 static void assert_refused(int rc, const char *text)
 {
     assert_int_not_equal(rc, 0);
-    assert_string_equal(out, "");
-    assert_non_null(strstr(errors, text));
-    assert_ptr_equal(strchr(errors, '\n'), errors + strlen(errors) - 1);
+    assert_string_equal(captured_out, "");
+    assert_non_null(strstr(captured_err, text));
+    assert_ptr_equal(strchr(captured_err, '\n'),
+                     captured_err + strlen(captured_err) - 1);
 }
 
 static void torture_xl_predict_gives_the_published_table(void **state)
@@ -45,8 +48,9 @@ static void torture_xl_predict_gives_the_published_table(void **state)
         "--bandwidth=100Mibit,1Gibit,2Gibit,2.5Gibit,5Gibit,10Gibit,25Gibit,"
         "40Gibit", "--downtime=125ms,250ms,500ms,1s,5s,unlimited", NULL), 0);
     xpc_cells_init(&c);
-    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, out, strlen(out),
-                                   err), 0);
+    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, captured_out,
+                                   strlen(captured_out), err),
+                     0);
     assert_int_equal(c.nr_cells, PUBLISHED_ROWS * PUBLISHED_COLUMNS);
     for (size_t i = 0; i < c.nr_cells; i++) {
         const struct xpc_cell *cell = &c.cells[i];
@@ -76,11 +80,11 @@ static void torture_xl_predict_prints_it_for_people(void **state)
     assert_int_equal(run(MEASUREMENT, "--bandwidth=100Mibit,1GiB",
                          "--downtime=500ms,unlimited",
                          "--switchover-overhead=0", NULL), 0);
-    assert_string_equal(errors, "");
-    assert_non_null(strstr(out, "32.0 GiB, 61% of it zero"));
-    assert_non_null(strstr(out, "16m59s"));
-    assert_non_null(strstr(out, "--precopy-downtime=500ms"));
-    assert_non_null(strstr(out, "-: does not converge."));
+    assert_string_equal(captured_err, "");
+    assert_non_null(strstr(captured_out, "32.0 GiB, 61% of it zero"));
+    assert_non_null(strstr(captured_out, "16m59s"));
+    assert_non_null(strstr(captured_out, "--precopy-downtime=500ms"));
+    assert_non_null(strstr(captured_out, "-: does not converge."));
 }
 
 static void torture_xl_predict_plans_for_several(void **state)
@@ -88,13 +92,13 @@ static void torture_xl_predict_plans_for_several(void **state)
     (void)state;
     assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
                          "--downtime=1s", NULL), 0);
-    assert_non_null(strstr(out, "Evacuation of 2 domains"));
+    assert_non_null(strstr(captured_out, "Evacuation of 2 domains"));
     assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
                          "--downtime=1s", "--no-evacuation", NULL), 0);
-    assert_null(strstr(out, "Evacuation"));
+    assert_null(strstr(captured_out, "Evacuation"));
     assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
                          "--downtime=1s", "--json", NULL), 0);
-    assert_non_null(strstr(out, "\"all-at-once-downtime-ms\""));
+    assert_non_null(strstr(captured_out, "\"all-at-once-downtime-ms\""));
 }
 
 static void torture_xl_predict_plots(void **state)
@@ -102,8 +106,8 @@ static void torture_xl_predict_plots(void **state)
     (void)state;
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1Gbit", "--downtime=1s",
                          "--plot", NULL), 0);
-    assert_non_null(strstr(out, "Least downtime over bandwidth"));
-    assert_non_null(strstr(out, "iteration"));
+    assert_non_null(strstr(captured_out, "Least downtime over bandwidth"));
+    assert_non_null(strstr(captured_out, "iteration"));
 }
 
 static void torture_xl_predict_draws_a_picture(void **state)
@@ -132,7 +136,7 @@ static void torture_xl_predict_reads_standard_input(void **state)
     dup2(saved, 0);
     close(saved);
     close(fd);
-    assert_non_null(strstr(out, "stdin: 32.0 GiB"));
+    assert_non_null(strstr(captured_out, "stdin: 32.0 GiB"));
 }
 
 /* As xl dirty-rate --json prints several domains, and QMP one. */
@@ -152,15 +156,15 @@ static void torture_xl_predict_reads_several_of_a_file(void **state)
     snprintf(option, sizeof(option), "--from=%s", path);
     assert_int_equal(run(option, "--bandwidth=10Gbit", "--downtime=1s",
                          NULL), 0);
-    assert_string_equal(errors, "");
-    assert_non_null(strstr(out, "Evacuation of 3 domains"));
+    assert_string_equal(captured_err, "");
+    assert_non_null(strstr(captured_out, "Evacuation of 3 domains"));
     unlink(path);
 }
 
 /* The predicted downtime, in ms, of the only cell in out. */
 static double downtime(void)
 {
-    const char *s = strstr(out, "\"predicted-downtime-ms\": ");
+    const char *s = strstr(captured_out, "\"predicted-downtime-ms\": ");
 
     assert_non_null(s);
     return atof(strchr(s, ':') + 1);
@@ -188,7 +192,7 @@ static void torture_xl_predict_knows_the_target(void **state)
     usual = downtime();
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
                          "--downtime=unlimited", "--target=Host2", NULL), 0);
-    assert_string_equal(errors, "xl migrate-predict: switchover overhead "
+    assert_string_equal(captured_err, "xl migrate-predict: switchover overhead "
                         "learned from 1 migration to Host2: 40.0 ms +- "
                         "5.66 ms\n");
     known = downtime();
@@ -197,18 +201,18 @@ static void torture_xl_predict_knows_the_target(void **state)
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
                          "--downtime=unlimited", "--switchover-overhead=1s",
                          "--target=host2", NULL), 0);
-    assert_string_equal(errors, "");
+    assert_string_equal(captured_err, "");
     stated = downtime();
     assert_true(fabs(stated - known - 960) < 0.1);
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
                          "--downtime=unlimited", "--target=host3", NULL), 0);
-    assert_non_null(strstr(errors, "no migration to host3 is known"));
+    assert_non_null(strstr(captured_err, "no migration to host3 is known"));
     assert_true(downtime() == usual);
     /* Of a guest with a device model more is assumed, and that is not known. */
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
                          "--downtime=unlimited", "--device-model",
                          "--target=host2", NULL), 0);
-    assert_non_null(strstr(errors, "no migration to host2 is known"));
+    assert_non_null(strstr(captured_err, "no migration to host2 is known"));
     assert_true(fabs(downtime() - usual - 350) < 0.1);
     unsetenv("XEN_PRECOPY_HISTORY");
     unlink(path);
@@ -242,7 +246,7 @@ static void torture_xl_predict_refuses_bad_options(void **state)
     assert_refused(run("--wat", NULL), "is no option");
     assert_refused(run("--from=/nonexistent/\x1b[31m", NULL),
                    "No such file or directory");
-    assert_null(strchr(errors, '\x1b'));
+    assert_null(strchr(captured_err, '\x1b'));
 }
 
 static void torture_xl_predict_reads_what_qemu_and_libvirt_say(void **state)
@@ -250,16 +254,16 @@ static void torture_xl_predict_reads_what_qemu_and_libvirt_say(void **state)
     (void)state;
     assert_int_equal(run("--from=tests/data/measurements/qmp-session.json",
                          "--bandwidth=10 Gbps", "--downtime=300 ms", NULL), 0);
-    assert_non_null(strstr(out, "qmp-session.json: 4.00 GiB"));
+    assert_non_null(strstr(captured_out, "qmp-session.json: 4.00 GiB"));
     assert_int_equal(run("--from=tests/data/measurements/domstats.txt",
                          "--bandwidth=10Gbit", "--downtime=1s", NULL), 0);
-    assert_non_null(strstr(out, "vm0: 4.00 GiB"));
-    assert_non_null(strstr(out, "Evacuation of 2 domains"));
+    assert_non_null(strstr(captured_out, "vm0: 4.00 GiB"));
+    assert_non_null(strstr(captured_out, "Evacuation of 2 domains"));
     assert_refused(run("--from=tests/data/measurements/rates-array.json",
                        NULL), "--memory=MIB");
     assert_int_equal(run("--from=tests/data/measurements/rates-array.json",
                          "--memory=2048", "--bandwidth=10Gbit", NULL), 0);
-    assert_non_null(strstr(out, "rates-array.json: 2.00 GiB"));
+    assert_non_null(strstr(captured_out, "rates-array.json: 2.00 GiB"));
     assert_refused(run("--memory=0", "--from=x", NULL), "--memory");
 }
 
@@ -291,7 +295,7 @@ static void torture_xl_predict_refuses_one_period(void **state)
     snprintf(option, sizeof(option), "--from=%s", path);
     assert_int_equal(run(option, "--bandwidth=2Gbit", "--downtime=300ms",
                          NULL), 0);
-    assert_null(strstr(out, "it fits"));
+    assert_null(strstr(captured_out, "it fits"));
     unlink(path);
     strcpy(path + strlen(path) - 6, "XXXXXX");
     write_file(path, longest);
@@ -319,15 +323,15 @@ static void torture_xl_predict_says_what_was_wrong(void **state)
     snprintf(option, sizeof(option), "--from=%s", path);
     assert_int_equal(run(option, "--bandwidth=2Gbit", NULL), 0);
     for (int i = 0; i < 3; i++)
-        assert_non_null(strstr(out, words[i]));
-    assert_string_equal(errors, "");
+        assert_non_null(strstr(captured_out, words[i]));
+    assert_string_equal(captured_err, "");
     assert_int_equal(run(option, "--bandwidth=2Gbit", "--json", NULL), 0);
     for (int i = 0; i < 3; i++) {
-        assert_null(strstr(out, words[i]));
-        assert_non_null(strstr(errors, words[i]));
+        assert_null(strstr(captured_out, words[i]));
+        assert_non_null(strstr(captured_err, words[i]));
     }
     assert_int_equal(run(MEASUREMENT, "--bandwidth=2Gbit", NULL), 0);
-    assert_null(strstr(out, "Caution"));
+    assert_null(strstr(captured_out, "Caution"));
     unlink(path);
 }
 
@@ -376,7 +380,7 @@ static void torture_xl_predict_refuses_bad_measurements(void **state)
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_int_equal(pwrite(fd, cases[i].json, len, 0), len);
         assert_refused(run(option, NULL), cases[i].text);
-        assert_non_null(strstr(errors, path));
+        assert_non_null(strstr(captured_err, path));
     }
     close(fd);
     unlink(path);

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Random guests for property tests: any mix of hot sets that fill up, of
- * power laws and of measuring noise, at any periods. The generator's state is
- * all that they depend on.
- */
-#ifndef TESTS_SUPPORT_RANDOM_CURVE_H
-#define TESTS_SUPPORT_RANDOM_CURVE_H
-
 #include <math.h>
 
-#include <xenprecopy/curve.h>
+#include "support/random.h"
 
-static inline uint64_t random_u64(uint64_t *seed)
+uint64_t random_u64(uint64_t *seed)
 {
     uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -20,19 +12,24 @@ static inline uint64_t random_u64(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Uniform in [a, b). */
-static inline double random_in(uint64_t *seed, double a, double b)
+double random_in(uint64_t *seed, double a, double b)
 {
     return a + (b - a) * ((random_u64(seed) >> 11) * 0x1p-53);
 }
 
-/* Uniform in the logarithm. */
-static inline double random_log(uint64_t *seed, double a, double b)
+double random_log(uint64_t *seed, double a, double b)
 {
     return exp(random_in(seed, log(a), log(b)));
 }
 
-static inline void random_curve(struct xpc_curve *c, uint64_t *seed)
+double random_lognormal(uint64_t *seed, double median, double sigma)
+{
+    double radius = sqrt(-2 * log(1 - random_in(seed, 0, 1)));
+
+    return median * exp(sigma * radius * cos(2 * M_PI * random_in(seed, 0, 1)));
+}
+
+void random_curve(struct xpc_curve *c, uint64_t *seed)
 {
     double size[3], rate[3], a = random_in(seed, 0.2, 1);
     double slope = random_log(seed, 1, 1e5), noise, t;
@@ -59,5 +56,3 @@ static inline void random_curve(struct xpc_curve *c, uint64_t *seed)
                       v * (1 + noise));
     }
 }
-
-#endif
