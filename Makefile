@@ -120,15 +120,21 @@ $(BUILD)/obj/%.o: %.c $(FLAGS) | $(PART_DIRS)
 deps:
 	@tests/install-deps $(sort $(DEPS_BUILD) $(DEPS_TEST))
 
-# One after the other, so that the emulators have the machine to themselves.
+# As many jobs as there are processors, unless make was given a number. What
+# fails does not keep the rest from being tried.
+PARALLEL = --no-print-directory -k -Otarget \
+	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# The lab comes last: its emulators need the machine for themselves.
 .PHONY: check
 check:
 	@mkdir -p $(BUILD); date +%s >$(BUILD)/check-begun
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory check-unit
-	@$(MAKE) --no-print-directory check-asan
-	@$(MAKE) --no-print-directory $(CHECKS)
+	@$(MAKE) $(PARALLEL) all
+	@$(MAKE) $(PARALLEL) check-unit
+	@$(MAKE) $(PARALLEL) check-asan
+	@$(MAKE) $(PARALLEL) $(filter-out check-lab,$(CHECKS))
+	@$(MAKE) --no-print-directory $(filter check-lab,$(CHECKS))
 	@echo "make check: passed in $$(($$(date +%s) - $$(cat $(BUILD)/check-begun))) s"
 
 # A build of its own with the sanitizers: $(MAKE) $(ASAN) TARGET

@@ -93,9 +93,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ENGINE) $(BASE) \
 	  $(TEST_LIBS_$*) -lcmocka $(ENGINE_LIBS)
 
 ## make check-unit         the unit tests alone (no Xen, no root)
-.PHONY: check-unit
-check-unit: $(UNIT_TESTS)
-	@set -e; for t in $(UNIT_TESTS); do echo "== $$t"; $$t; done
+UNIT_RUNS := $(UNIT_TESTS:%=%.run)
+.PHONY: check-unit $(UNIT_RUNS)
+check-unit: $(UNIT_RUNS)
+$(UNIT_RUNS): %.run: %
+	@echo "== $<"; $<
 
 # Built with ThreadSanitizer, into build/tsan. What it reports is a failure.
 ## make check-tsan         the tests with threads, for data races
