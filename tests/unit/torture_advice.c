@@ -31,7 +31,7 @@ static void limit(struct xpc_predict_params *p, uint64_t ns)
     p->rule.downtime_ns = p->rule.max_downtime_ns = ns;
 }
 
-/* A random guest, link, limit and overhead; sometimes a duration. */
+/* A random guest, link, limit and overhead, and sometimes a duration. */
 static void random_question(uint64_t *seed)
 {
     struct xpc_params asked;
@@ -104,7 +104,7 @@ static void check_share(void)
     assert_false(fits(&slow, &params));
 }
 
-/* What is proposed to ask for, the policy's own rule then grants. */
+/* The policy accepts what is proposed. */
 static void check_proposal(void)
 {
     struct xpc_predict_params p = params;
@@ -120,7 +120,7 @@ static void check_proposal(void)
     assert_true(fits(&curve, &p));
 }
 
-static void torture_advice_is_true(void **state)
+static void torture_advice_is_accepted_by_the_policy(void **state)
 {
     int fit = 0, bandwidths = 0, shares = 0;
     uint64_t seed = 1;
@@ -156,7 +156,7 @@ static int published(void **state)
     return 0;
 }
 
-static void torture_advice_says_what_would_do(void **state)
+static void torture_advice_names_sufficient_values(void **state)
 {
     (void)state;
     xpc_advise(&advice, &curve, &params, &start);
@@ -201,7 +201,7 @@ static void torture_advice_names_the_obstacle(void **state)
                            "it fits"));
 }
 
-static void torture_advice_options_parse_back(void **state)
+static void torture_advice_options_can_be_parsed(void **state)
 {
     struct xpc_params p;
 
@@ -221,10 +221,11 @@ static void torture_advice_options_parse_back(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_advice_is_true),
-        cmocka_unit_test_setup(torture_advice_says_what_would_do, published),
+        cmocka_unit_test(torture_advice_is_accepted_by_the_policy),
+        cmocka_unit_test_setup(torture_advice_names_sufficient_values,
+                               published),
         cmocka_unit_test_setup(torture_advice_names_the_obstacle, published),
-        cmocka_unit_test(torture_advice_options_parse_back),
+        cmocka_unit_test(torture_advice_options_can_be_parsed),
     };
 
     return torture_run(argc, argv, tests);

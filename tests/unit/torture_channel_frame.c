@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One frame after the other, as it is on the wire: made, read back, and
- * refused.
+ * Frames on the wire: made, read back and refused.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 static const uint8_t other[CHANNEL_TOKEN] = "of another one.";
 
-/* What is on the wire, and how far it was read. */
+/* The bytes on the wire, and how far they were read. */
 static struct {
     uint8_t p[CHANNEL_HEAD_SIZE + CHANNEL_FRAME_MAX];
     size_t len, at;
@@ -55,7 +54,7 @@ static void make(int codec, int level, int kind, uint64_t sequence, size_t len)
     channel_compressor_close(s);
 }
 
-/* Text-like: it compresses. */
+/* Data that can be compressed, like text. */
 static int setup(void **state)
 {
     (void)state;
@@ -64,7 +63,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* Reads it; NULL: it was good. */
+/* Reads the frame. Returns why it is refused; NULL: it is good. */
 static const char *refused(struct channel_frame *f, const uint8_t *tok)
 {
     const char *why = NULL;
@@ -73,7 +72,7 @@ static const char *refused(struct channel_frame *f, const uint8_t *tok)
     return channel_frame_read(f, tok, read_wire, NULL, &why) ? why : NULL;
 }
 
-static void torture_channel_frame_comes_back(void **state)
+static void torture_channel_frame_round_trip(void **state)
 {
     static const struct { int codec, level; } how[] = {
         { CHANNEL_PLAIN, 0 }, { CHANNEL_ZSTD, 1 }, { CHANNEL_ZSTD, 9 },
@@ -101,8 +100,9 @@ static void torture_channel_frame_comes_back(void **state)
     channel_frame_dispose(&f);
 }
 
-/* It goes as it is, and is not a byte longer. */
-static void torture_channel_frame_noise_does_not_grow(void **state)
+/* Such data is sent as it is, without a byte more. */
+static void torture_channel_frame_incompressible_data_does_not_grow(
+    void **state)
 {
     struct channel_frame f;
 
@@ -120,8 +120,8 @@ static void torture_channel_frame_noise_does_not_grow(void **state)
     channel_frame_dispose(&f);
 }
 
-/* Any bit of the head or the payload. */
-static void torture_channel_frame_damage_is_seen(void **state)
+/* Damage of any bit, in the head or the payload. */
+static void torture_channel_frame_damage_is_detected(void **state)
 {
     struct channel_frame f;
 
@@ -143,7 +143,8 @@ static void torture_channel_frame_damage_is_seen(void **state)
     channel_frame_dispose(&f);
 }
 
-static void torture_channel_frame_of_another_migration(void **state)
+static void torture_channel_frame_of_another_migration_is_refused(
+    void **state)
 {
     struct channel_frame f;
 
@@ -155,8 +156,8 @@ static void torture_channel_frame_of_another_migration(void **state)
     channel_frame_dispose(&f);
 }
 
-/* Heads with a good check that say what must not be. */
-static void torture_channel_frame_good_check_bad_sense(void **state)
+/* Invalid heads with a valid checksum. */
+static void torture_channel_frame_invalid_heads_are_refused(void **state)
 {
     static const struct {
         struct channel_head h;
@@ -217,7 +218,7 @@ static void torture_channel_frame_good_check_bad_sense(void **state)
     channel_frame_dispose(&f);
 }
 
-static void torture_channel_frame_unpacks_only_where_it_was_said(void **state)
+static void torture_channel_frame_unpacks_only_if_agreed(void **state)
 {
     struct channel_frame f;
 
@@ -231,7 +232,7 @@ static void torture_channel_frame_unpacks_only_where_it_was_said(void **state)
 
 /* ---- runs of zeros ------------------------------------------------------ */
 
-/* What a frame's pieces come to, by the walk of a receiver. */
+/* The contents of a frame, read piece by piece like a receiver. */
 static struct {
     uint8_t p[CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX];
     size_t len;
@@ -255,7 +256,7 @@ static void walk(const struct channel_frame *f, int at_once)
     }
 }
 
-/* A frame of these runs and data_len bytes of data, on the wire. */
+/* Puts a frame with these runs and data_len bytes of data on the wire. */
 static void make_runs(int codec, const struct channel_run *run,
                       unsigned int nr, size_t data_len)
 {
@@ -307,7 +308,7 @@ static void torture_channel_frame_runs_are_written_in_full(void **state)
     channel_frame_dispose(&f);
 }
 
-/* All zeros: no data at all. And as many as there can be. */
+/* Only zeros, without data; and as many runs as a frame can have. */
 static void torture_channel_frame_runs_at_their_limits(void **state)
 {
     struct channel_run run[CHANNEL_RUNS_MAX];
@@ -331,8 +332,8 @@ static void torture_channel_frame_runs_at_their_limits(void **state)
     channel_frame_dispose(&f);
 }
 
-/* What a hostile source may try: a good check, and runs that must not be. */
-static void torture_channel_frame_runs_of_nonsense(void **state)
+/* Invalid runs with a valid checksum, as from a hostile source. */
+static void torture_channel_frame_invalid_runs_are_refused(void **state)
 {
     static const struct {
         struct channel_run run[2];
@@ -377,13 +378,13 @@ static void torture_channel_frame_order_is_kept(void **state)
     struct channel_order o = { .nr = 2 };
 
     (void)state;
-    assert_null(take(&o, 1, CHANNEL_DATA, 1));      /* is held */
+    assert_null(take(&o, 1, CHANNEL_DATA, 1));      /* is kept */
     assert_int_equal(o.next, 0);
     assert_null(take(&o, 0, CHANNEL_DATA, 0));
     assert_true(channel_order_turn(&o, 1));
 }
 
-static void torture_channel_frame_disorder_is_seen(void **state)
+static void torture_channel_frame_disorder_is_detected(void **state)
 {
     struct channel_order o = { .nr = 3 };
 
@@ -397,11 +398,11 @@ static void torture_channel_frame_disorder_is_seen(void **state)
     assert_string_equal(take(&o, 2, CHANNEL_GO, 6),
                         "is not what may come now");
     assert_null(take(&o, 2, CHANNEL_DATA, 6));
-    /* All hold one, and 1 is not among them. */
+    /* Every channel keeps a frame, and none of them is number 1. */
     assert_string_equal(take(&o, 0, CHANNEL_DATA, 7), "leaves one out");
 }
 
-static void torture_channel_frame_after_the_end_there_is_go(void **state)
+static void torture_channel_frame_only_go_follows_the_end(void **state)
 {
     struct channel_order o = { .nr = 2 };
 
@@ -418,7 +419,7 @@ static void torture_channel_frame_after_the_end_there_is_go(void **state)
 
 /* ---- hello --------------------------------------------------------------- */
 
-static void torture_channel_frame_hello_comes_back(void **state)
+static void torture_channel_frame_hello_round_trip(void **state)
 {
     struct channel_hello h = { .nr = 4, .index = 3, .codec = CHANNEL_LZ4 }, g;
     uint8_t bytes[CHANNEL_HELLO_SIZE], answer[CHANNEL_ANSWER_SIZE];
@@ -438,7 +439,7 @@ static void torture_channel_frame_hello_comes_back(void **state)
     assert_false(channel_answer_is(answer));
 }
 
-static void torture_channel_frame_hello_of_nonsense(void **state)
+static void torture_channel_frame_invalid_hello_is_refused(void **state)
 {
     static const struct channel_hello bad[] = {
         { .nr = 0 }, { .nr = CHANNELS_MAX + 1 }, { .nr = 4, .index = 4 },
@@ -461,20 +462,20 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
-        TEST(torture_channel_frame_comes_back),
-        TEST(torture_channel_frame_noise_does_not_grow),
-        TEST(torture_channel_frame_damage_is_seen),
-        TEST(torture_channel_frame_of_another_migration),
-        TEST(torture_channel_frame_good_check_bad_sense),
-        TEST(torture_channel_frame_unpacks_only_where_it_was_said),
+        TEST(torture_channel_frame_round_trip),
+        TEST(torture_channel_frame_incompressible_data_does_not_grow),
+        TEST(torture_channel_frame_damage_is_detected),
+        TEST(torture_channel_frame_of_another_migration_is_refused),
+        TEST(torture_channel_frame_invalid_heads_are_refused),
+        TEST(torture_channel_frame_unpacks_only_if_agreed),
         TEST(torture_channel_frame_runs_are_written_in_full),
         TEST(torture_channel_frame_runs_at_their_limits),
-        TEST(torture_channel_frame_runs_of_nonsense),
+        TEST(torture_channel_frame_invalid_runs_are_refused),
         TEST(torture_channel_frame_order_is_kept),
-        TEST(torture_channel_frame_disorder_is_seen),
-        TEST(torture_channel_frame_after_the_end_there_is_go),
-        TEST(torture_channel_frame_hello_comes_back),
-        TEST(torture_channel_frame_hello_of_nonsense),
+        TEST(torture_channel_frame_disorder_is_detected),
+        TEST(torture_channel_frame_only_go_follows_the_end),
+        TEST(torture_channel_frame_hello_round_trip),
+        TEST(torture_channel_frame_invalid_hello_is_refused),
     };
 
     return torture_run(argc, argv, tests);

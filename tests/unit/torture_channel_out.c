@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sending end alone, of many channels, and a far end that has its moods.
+ * The sending end of many channels. The test is the receiving end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,15 +28,15 @@ static uint8_t some[1 << 20];
 static struct {
     struct channel_out *out;
     int sent[NR], received[NR];     /* the channels' ends; -1: closed */
-    /* What came, if somebody reads. */
+    /* What was received, if a thread reads. */
     bool stop;
     struct {
-        uint64_t ns, bytes;         /* so much until then */
+        uint64_t ns, bytes;         /* the bytes up to that time */
     } at[1 << 16];
     size_t nr;
 } w;
 
-/* The pipes are small: what leaves is seen when it does. */
+/* Small pipes, so that data arrives when it is sent. */
 static int setup(void **state)
 {
     struct channel_out_how how = { .fds = w.sent, .nr = NR, .token = token };
@@ -68,7 +68,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Nobody reads: it is broken off in no time. */
+/* The receiver does not read. Breaking off takes no time. */
 static void torture_channel_out_a_stall_is_broken_off(void **state)
 {
     uint64_t begun;
@@ -90,10 +90,11 @@ static void torture_channel_out_a_stall_is_broken_off(void **state)
 }
 
 /*
- * What it had taken may be what the others wait for, and it will be given
- * nothing more.
+ * The others may wait for a frame that the dead channel had, and no further
+ * data is written to an idle channel, by which its end would be noticed.
  */
-static void torture_channel_out_an_idle_one_that_dies_is_noticed(void **state)
+static void torture_channel_out_an_idle_channel_that_dies_is_noticed(
+    void **state)
 {
     uint64_t begun = clock_now_ns();
     int busy = NR, held, r;
@@ -117,7 +118,7 @@ static void torture_channel_out_an_idle_one_that_dies_is_noticed(void **state)
     assert_int_equal(errno, EPIPE);
 }
 
-/* ---- the cap ------------------------------------------------------------- */
+/* ---- the rate limit ------------------------------------------------------ */
 
 static void read_all(const struct pollfd *fds)
 {
@@ -133,7 +134,7 @@ static void read_all(const struct pollfd *fds)
     w.at[w.nr++].bytes = bytes;
 }
 
-/* The far end: nothing at first, then all that comes. */
+/* The receiver reads nothing at first, and then everything. */
 static void *stall_and_read(void *arg)
 {
     struct pollfd fds[NR];
@@ -149,7 +150,7 @@ static void *stall_and_read(void *arg)
     return arg;
 }
 
-/* The most that came in any second. */
+/* The highest number of bytes received in any second. */
 static uint64_t most_in_a_second(void)
 {
     uint64_t most = 0, before;
@@ -165,8 +166,9 @@ static uint64_t most_in_a_second(void)
     return most;
 }
 
-/* However many channels were held up by it. */
-static void torture_channel_out_keeps_the_cap_after_a_stall(void **state)
+/* However many channels the stall has held up. */
+static void torture_channel_out_keeps_the_rate_limit_after_a_stall(
+    void **state)
 {
     uint64_t until = clock_now_ns() + STALL_NS + 1500 * XPC_MS;
     pthread_t thread;
@@ -180,7 +182,7 @@ static void torture_channel_out_keeps_the_cap_after_a_stall(void **state)
     }
     __atomic_store_n(&w.stop, true, __ATOMIC_RELAXED);
     pthread_join(thread, NULL);
-    /* A piece is what leaves in 5 ms. */
+    /* A piece takes 5 ms. */
     assert_in_range(most_in_a_second(), CAP / 10, CAP * 1.02 + CAP / 200);
 }
 
@@ -189,8 +191,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_channel_out_a_stall_is_broken_off),
-        TEST(torture_channel_out_an_idle_one_that_dies_is_noticed),
-        TEST(torture_channel_out_keeps_the_cap_after_a_stall),
+        TEST(torture_channel_out_an_idle_channel_that_dies_is_noticed),
+        TEST(torture_channel_out_keeps_the_rate_limit_after_a_stall),
     };
 
     return torture_run(argc, argv, tests);

@@ -26,11 +26,11 @@
 
 static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 
-/* A channel's way: what carries it from one pipe to the other. */
+/* The transport of one channel: copies from one pipe to the other. */
 struct way {
     int from, to;
     unsigned int seed;
-    size_t most;                /* it breaks after so much; 0: it does not */
+    size_t most;                /* breaks after that many bytes; 0: never */
     pthread_t thread;
 };
 
@@ -40,7 +40,7 @@ static struct {
     int sent[NR], received[NR]; /* our ends of the channels */
     struct way way[NR];
     unsigned int ways;
-    /* What the stock receiver reads. */
+    /* Reads in place of the stock receiver. */
     struct pipe_reader stock;
 } w;
 
@@ -71,7 +71,7 @@ static void *carry(void *arg)
     return NULL;
 }
 
-/* The receiving end alone, behind pipes: sent[] are ours to write to. */
+/* Starts the receiving end alone. The test writes to sent[]. */
 static void start_in(unsigned int nr, bool compressed)
 {
     int fd[2];
@@ -87,7 +87,7 @@ static void start_in(unsigned int nr, bool compressed)
     assert_non_null(w.in);
 }
 
-/* Both, with ways between them; way k breaks after most bytes. */
+/* Starts both ends, and transports of which k breaks after most bytes. */
 static void start_both(unsigned int nr, int codec, unsigned int k, size_t most)
 {
     struct channel_out_how how = {
@@ -144,7 +144,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* All of it, or -1. */
+/* Puts all of it. Returns 0 or -1. */
 static int put(const void *p, size_t len)
 {
     ssize_t n;
@@ -178,13 +178,13 @@ static void write_frame(int fd, int kind, uint64_t sequence, const void *p,
 
     fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
     channel_frame_make(&f, kind, sequence, p, len, 0, NULL, token, iov);
-    /* Whoever refuses it may have gone by then. */
+    /* A receiver that refuses the frame may already have closed. */
     if (write(fd, iov[0].iov_base, iov[0].iov_len) > 0 && len &&
         write(fd, iov[1].iov_base, iov[1].iov_len)) {}
     fcntl(fd, F_SETFL, flags);
 }
 
-/* Until out_fd is closed. */
+/* Waits until the receiver closes out_fd. Returns its error. */
 static const char *wait_in(void)
 {
     struct pollfd fd = { .fd = channel_in_done_fd(w.in), .events = POLLIN };
@@ -193,12 +193,12 @@ static const char *wait_in(void)
     return channel_in_error(w.in);
 }
 
-/* ---- what is put in comes out -------------------------------------------- */
+/* ---- the stream arrives unchanged ---------------------------------------- */
 
 #define RECORDS 20000
 #define PFNS 64
 
-/* A guest's pages, again and again, some records large, most small. */
+/* Repeated pages of a guest, some records large, most of them small. */
 static size_t fill_record(uint8_t *to, unsigned int *seed, uint32_t n)
 {
     size_t len = n % 500 ? rand_r(seed) % 1000 : 8 + rand_r(seed) % 700000;
@@ -236,7 +236,7 @@ static void all_of_it_in_order(unsigned int nr, int codec)
                 sizeof(GO));
     channel_out_stop(w.out);
     w.out = NULL;
-    /* The others stay until all has come. */
+    /* The other channels stay open until everything has arrived. */
     close(w.sent[0]);
     w.sent[0] = -1;
     assert_null(wait_in());
@@ -252,11 +252,11 @@ static void all_of_it_in_order(unsigned int nr, int codec)
     assert_string_equal((char *)w.stock.p + at, GO);
 }
 
-/* ---- zeros, as runs ----------------------------------------------------- */
+/* ---- runs of zeros ------------------------------------------------------ */
 
 #define PARTS 30000
 
-/* What comes next: many short pieces, and now and then a long one. */
+/* The next piece: most of them are short, and some are long. */
 static size_t next_part(unsigned int *seed, bool *zeros_r)
 {
     unsigned int r = rand_r(seed);
@@ -298,7 +298,7 @@ static void zeros_are_written_in_full(unsigned int nr, int codec)
         *(zero ? &total.zero_pages : &total.bytes) += len;
         channel_out_mark(w.out, &total);
     }
-    /* More than a frame's runs can stand for. */
+    /* More zeros than the runs of a frame can represent. */
     assert_int_equal(put_zeros(3 * CHANNEL_ZEROS_MAX), 0);
     total.zero_pages += 3 * CHANNEL_ZEROS_MAX;
     channel_out_mark(w.out, &total);
@@ -332,13 +332,13 @@ static void torture_channels_zeros_are_written_in_full(void **state)
     zeros_are_written_in_full(1, CHANNEL_PLAIN);
 }
 
-static void torture_channels_zeros_over_several(void **state)
+static void torture_channels_zeros_over_several_channels(void **state)
 {
     (void)state;
     zeros_are_written_in_full(NR, CHANNEL_PLAIN);
 }
 
-static void torture_channels_zeros_beside_lz4(void **state)
+static void torture_channels_zeros_with_lz4(void **state)
 {
     (void)state;
     zeros_are_written_in_full(NR, CHANNEL_LZ4);
@@ -362,22 +362,22 @@ static void torture_channels_keep_the_order_with_lz4(void **state)
     all_of_it_in_order(NR, CHANNEL_LZ4);
 }
 
-static void torture_channels_one_is_enough(void **state)
+static void torture_channels_one_channel_is_enough(void **state)
 {
     (void)state;
     all_of_it_in_order(1, CHANNEL_LZ4);
 }
 
-/* ---- what breaks --------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------ */
 
-static void torture_channels_one_that_dies_is_the_end(void **state)
+static void torture_channels_one_that_dies_fails_both_ends(void **state)
 {
     static uint8_t some[1 << 20];
     int r = 0;
 
     (void)state;
     start_both(NR, CHANNEL_PLAIN, 2, 3000000);
-    /* Never is anything taken of which the end can't be told. */
+    /* put() fails, rather than accept data that can't be sent. */
     for (int i = 0; i < 1000 && !r; i++)
         r = put(some, sizeof(some));
     assert_int_equal(r, -1);
@@ -387,12 +387,12 @@ static void torture_channels_one_that_dies_is_the_end(void **state)
     w.out = NULL;
     close_sent();
     pipe_reader_join(&w.stock);
-    /* A part, as it was, and none of it twice. */
+    /* A part of it has arrived. */
     assert_true(w.stock.len && w.stock.len < 1000u << 20);
 }
 
-/* The cap is for all channels together: 8 MB at 40 MB/s. */
-static void torture_channels_share_the_cap(void **state)
+/* The limit applies to all channels together: 8 MB at 40 MB/s. */
+static void torture_channels_share_the_rate_limit(void **state)
 {
     static uint8_t some[1 << 20];
     uint64_t begun = clock_now_ns(), ns;
@@ -407,7 +407,7 @@ static void torture_channels_share_the_cap(void **state)
     assert_true(ns >= 170 * XPC_MS);
 }
 
-/* ---- strangers ----------------------------------------------------------- */
+/* ---- invalid frames ------------------------------------------------------ */
 
 static void refuses(const char *why)
 {
@@ -435,7 +435,7 @@ static void torture_channels_refuse_a_gap(void **state)
     assert_non_null(strstr(wait_in(), "a frame leaves one out"));
 }
 
-static void torture_channels_refuse_what_is_none(void **state)
+static void torture_channels_refuse_data_that_is_no_frame(void **state)
 {
     char junk[100] = "GET / HTTP/1.1\r\n";
 
@@ -453,7 +453,7 @@ static void torture_channels_refuse_go_before_the_end(void **state)
     refuses("is not what may come now");
 }
 
-static void torture_channels_refuse_more_after_the_end(void **state)
+static void torture_channels_refuse_data_after_the_end(void **state)
 {
     (void)state;
     start_in(2, false);
@@ -473,8 +473,8 @@ static void torture_channels_refuse_an_early_end(void **state)
                            "middle"));
 }
 
-/* A channel of which the turn never comes takes a frame, and no more. */
-static void torture_channels_hold_no_more_than_a_frame(void **state)
+/* A channel whose frame is not next accepts one frame, and no more. */
+static void torture_channels_keep_at_most_one_frame_each(void **state)
 {
     static uint8_t some[CHANNEL_FRAME_MAX];
     struct channel_frame f = { 0 };
@@ -511,21 +511,21 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_channels_zeros_are_written_in_full),
-        TEST(torture_channels_zeros_over_several),
-        TEST(torture_channels_zeros_beside_lz4),
+        TEST(torture_channels_zeros_over_several_channels),
+        TEST(torture_channels_zeros_with_lz4),
         TEST(torture_channels_keep_the_order),
         TEST(torture_channels_keep_the_order_with_zstd),
         TEST(torture_channels_keep_the_order_with_lz4),
-        TEST(torture_channels_one_is_enough),
-        TEST(torture_channels_one_that_dies_is_the_end),
-        TEST(torture_channels_share_the_cap),
+        TEST(torture_channels_one_channel_is_enough),
+        TEST(torture_channels_one_that_dies_fails_both_ends),
+        TEST(torture_channels_share_the_rate_limit),
         TEST(torture_channels_refuse_a_frame_twice),
         TEST(torture_channels_refuse_a_gap),
-        TEST(torture_channels_refuse_what_is_none),
+        TEST(torture_channels_refuse_data_that_is_no_frame),
         TEST(torture_channels_refuse_go_before_the_end),
-        TEST(torture_channels_refuse_more_after_the_end),
+        TEST(torture_channels_refuse_data_after_the_end),
         TEST(torture_channels_refuse_an_early_end),
-        TEST(torture_channels_hold_no_more_than_a_frame),
+        TEST(torture_channels_keep_at_most_one_frame_each),
     };
 
     return torture_run(argc, argv, tests);

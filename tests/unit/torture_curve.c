@@ -21,7 +21,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* A curve at 0.1, 0.2, 0.4 ... s with bounds 10% away from it. */
+/* A curve at 0.1, 0.2, 0.4 ... s, with bounds at a distance of 10%. */
 static struct xpc_curve make(double (*pages)(double s), int points)
 {
     struct xpc_curve c = { .total_pages = TOTAL };
@@ -44,7 +44,7 @@ static double saturating(double s) { return 5000 * (1 - exp(-s)); }
 #define assert_near(a, b, share) \
     assert_true(fabs((a) - (b)) <= (share) * fabs((double)(b)) + 1e-9)
 
-static void torture_curve_hits_its_points(void **state)
+static void torture_curve_passes_through_its_points(void **state)
 {
     struct xpc_curve c = make(saturating, 6);
 
@@ -59,7 +59,7 @@ static void torture_curve_hits_its_points(void **state)
     }
 }
 
-static void torture_curve_knows_lines_and_power_laws(void **state)
+static void torture_curve_fits_lines_and_power_laws(void **state)
 {
     struct xpc_curve l = make(linear, 5), p = make(power, 5);
 
@@ -70,7 +70,7 @@ static void torture_curve_knows_lines_and_power_laws(void **state)
     }
 }
 
-static void torture_curve_fills_up_with_a_working_set(void **state)
+static void torture_curve_saturates_at_the_working_set(void **state)
 {
     struct xpc_curve c = make(saturating, 6);   /* up to 3.2 s */
 
@@ -103,7 +103,7 @@ static void torture_curve_never_falls_nor_exceeds_the_guest(void **state)
     }
 }
 
-static void torture_curve_band_encloses(void **state)
+static void torture_curve_band_contains_the_curve(void **state)
 {
     double (*const shapes[])(double) = { linear, power, saturating };
 
@@ -116,15 +116,15 @@ static void torture_curve_band_encloses(void **state)
             assert_true(at(c, s, -0.5) <= at(c, s, 0));
             assert_true(at(c, s, 0) <= at(c, s, 0.5));
             assert_true(at(c, s, 0.5) <= at(c, s, 1));
-            /* The true curve, too, outside of the points. */
+            /* The true curve is within the band between the points, too. */
             assert_true(at(c, s, -1) <= shapes[shape](s));
             assert_true(at(c, s, 1) >= fmin(shapes[shape](s), TOTAL));
         }
     }
 }
 
-/* Counts that no concave D has: noise, or a guest that wakes up. */
-static void torture_curve_band_encloses_what_bends_upwards(void **state)
+/* Counts that are not concave: noise, or a guest that becomes active. */
+static void torture_curve_band_contains_convex_counts(void **state)
 {
     struct xpc_curve c = { .total_pages = TOTAL };
 
@@ -172,12 +172,12 @@ static void torture_curve_rules_are_parameters(void **state)
     assert_near(at(c, 0.15, 0), 350, 1e-9);
 }
 
-static void torture_curve_of_one_point_or_none(void **state)
+static void torture_curve_with_one_point_or_none(void **state)
 {
     struct xpc_curve c = { .total_pages = TOTAL };
 
     (void)state;
-    assert_near(at(c, 1, 0), TOTAL, 0);     /* nothing is known of it */
+    assert_near(at(c, 1, 0), TOTAL, 0);     /* nothing is known */
     assert_near(at(c, 0, 0), 0, 0);
     xpc_curve_add(&c, TENTH, 100, 100, 100);
     assert_near(at(c, 0.05, 0), 50, 1e-9);
@@ -185,7 +185,7 @@ static void torture_curve_of_one_point_or_none(void **state)
     assert_near(at(c, 0.2, -1), 100, 1e-9);
 }
 
-static void torture_curve_add_repairs_and_refuses(void **state)
+static void torture_curve_add_corrects_or_refuses(void **state)
 {
     struct xpc_curve c = { .total_pages = 1000 };
     char err[128];
@@ -206,7 +206,7 @@ static void torture_curve_add_repairs_and_refuses(void **state)
     assert_int_equal(errno, ENOSPC);
 }
 
-static void torture_curve_check_finds_what_is_wrong(void **state)
+static void torture_curve_check_finds_errors(void **state)
 {
     struct xpc_curve good = make(linear, 3), c;
     char err[128];
@@ -229,7 +229,7 @@ static void torture_curve_check_finds_what_is_wrong(void **state)
 #undef wrong
 }
 
-static void torture_curve_throttled_is_the_same_slower(void **state)
+static void torture_curve_throttled_is_slower_by_a_factor(void **state)
 {
     struct xpc_curve c = make(power, 6), slow;
 
@@ -260,7 +260,7 @@ static void torture_curve_combine_keeps_the_spread(void **state)
     assert_true(at(both, 1, -1) < 100);
 }
 
-static void torture_curve_combine_of_one_is_itself(void **state)
+static void torture_curve_combine_of_one_changes_nothing(void **state)
 {
     struct xpc_curve c = make(saturating, 6), out;
     const struct xpc_curve *const curves[] = { &c };
@@ -279,20 +279,20 @@ int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_curve_##name, setup)
     const struct CMUnitTest tests[] = {
-        T(hits_its_points),
-        T(knows_lines_and_power_laws),
-        T(fills_up_with_a_working_set),
+        T(passes_through_its_points),
+        T(fits_lines_and_power_laws),
+        T(saturates_at_the_working_set),
         T(never_falls_nor_exceeds_the_guest),
-        T(band_encloses),
-        T(band_encloses_what_bends_upwards),
+        T(band_contains_the_curve),
+        T(band_contains_convex_counts),
         T(variation_widens_an_exact_count),
         T(rules_are_parameters),
-        T(of_one_point_or_none),
-        T(add_repairs_and_refuses),
-        T(check_finds_what_is_wrong),
-        T(throttled_is_the_same_slower),
+        T(with_one_point_or_none),
+        T(add_corrects_or_refuses),
+        T(check_finds_errors),
+        T(throttled_is_slower_by_a_factor),
         T(combine_keeps_the_spread),
-        T(combine_of_one_is_itself),
+        T(combine_of_one_changes_nothing),
     };
 
     return torture_run(argc, argv, tests);

@@ -19,7 +19,7 @@ static struct xpc_evacuation_step steps[MAX];
 static struct xpc_evacuation plan;
 static struct xpc_evacuate_params params;
 
-/* A guest of so many pages that dirties so many each second, up to half. */
+/* A guest that dirties dirty_per_s pages a second, up to half of all. */
 static void guest(size_t i, uint64_t pages, double dirty_per_s)
 {
     curves[i] = (struct xpc_curve){ .total_pages = pages };
@@ -42,7 +42,10 @@ static void evacuate(size_t nr)
     assert_int_equal(xpc_evacuate(&plan, steps, domains, nr, &params), 0);
 }
 
-/* Is every domain there once, in its lane alone, within the total? */
+/*
+ * Checks that the plan has each domain once, that the domains of a lane do not
+ * overlap, and that they end within the total.
+ */
 static void check_plan(size_t nr)
 {
     bool seen[MAX] = { false };
@@ -75,10 +78,10 @@ static void check_plan(size_t nr)
     assert_int_equal(end, plan.total_time_ns);
 }
 
-static void torture_evacuate_one_link_one_at_a_time(void **state)
+static void torture_evacuate_one_after_the_other_on_one_link(void **state)
 {
     (void)state;
-    /* Sharing a link that one can fill only makes more pages dirty. */
+    /* One migration fills the link; sharing it only dirties more pages. */
     for (size_t i = 0; i < 3; i++)
         guest(i, 1000000, 5000);
     params.concurrency = 3;
@@ -92,7 +95,7 @@ static void torture_evacuate_one_link_one_at_a_time(void **state)
                 plan.total_time_ns < 33 * XPC_S);
 }
 
-static void torture_evacuate_slow_streams_together(void **state)
+static void torture_evacuate_slow_streams_run_in_parallel(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 4; i++)
@@ -104,7 +107,7 @@ static void torture_evacuate_slow_streams_together(void **state)
     assert_true(plan.total_time_ns < 45 * XPC_S);
 }
 
-static void torture_evacuate_a_busy_one_alone(void **state)
+static void torture_evacuate_a_busy_guest_runs_alone(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++)
@@ -120,7 +123,7 @@ static void torture_evacuate_a_busy_one_alone(void **state)
     assert_true(plan.at_once_over_limit >= 1);
 }
 
-static void torture_evacuate_tells_the_hopeless(void **state)
+static void torture_evacuate_reports_guests_that_do_not_converge(void **state)
 {
     (void)state;
     guest(0, 1000000, 300000);
@@ -133,7 +136,7 @@ static void torture_evacuate_tells_the_hopeless(void **state)
     assert_true(steps[1].all_at_once.downtime_ns > 300 * XPC_MS);
 }
 
-static void torture_evacuate_refuses_nonsense(void **state)
+static void torture_evacuate_refuses_invalid_requests(void **state)
 {
     (void)state;
     assert_int_equal(xpc_evacuate(&plan, steps, domains, 0, &params), -1);
@@ -142,7 +145,7 @@ static void torture_evacuate_refuses_nonsense(void **state)
                                   XPC_EVACUATE_MAX + 1, &params), -1);
 }
 
-/* The soonest end of all ways to deal times out to lanes. */
+/* The earliest end among all distributions of the times over lanes. */
 static uint64_t brute_force(const uint64_t *ns, size_t nr, unsigned int lanes,
                             uint64_t *load)
 {
@@ -165,7 +168,7 @@ static uint64_t brute_force(const uint64_t *ns, size_t nr, unsigned int lanes,
     return best;
 }
 
-static void torture_evacuate_finds_the_soonest(void **state)
+static void torture_evacuate_finds_the_earliest_end(void **state)
 {
     uint64_t seed = 3;
 
@@ -207,12 +210,12 @@ int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_evacuate_##name, setup)
     const struct CMUnitTest tests[] = {
-        T(one_link_one_at_a_time),
-        T(slow_streams_together),
-        T(a_busy_one_alone),
-        T(tells_the_hopeless),
-        T(refuses_nonsense),
-        T(finds_the_soonest),
+        T(one_after_the_other_on_one_link),
+        T(slow_streams_run_in_parallel),
+        T(a_busy_guest_runs_alone),
+        T(reports_guests_that_do_not_converge),
+        T(refuses_invalid_requests),
+        T(finds_the_earliest_end),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The evaluation's simulator against migrations worked out by hand. */
+/*
+ * The evaluation's simulator, compared with migrations computed by hand.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,14 +85,14 @@ static void torture_eval_sim_peek_disturbs_nothing(void **state)
 
 static void torture_eval_sim_link(void **state)
 {
-    /* Full, nothing, half. */
+    /* Full rate, none, half of it. */
     double share[] = { 1, 0, 0.5 };
     struct sim_link l = { .bytes_per_s = 1e6, .nr = 3, .share = share };
 
     (void)state;
     assert_int_equal(sim_link_send(&l, 0, 0), 0);
     assert_int_equal(sim_link_send(&l, 0, 50000), 50 * MS);
-    /* 50,000 in the first slot, 1 in the third. */
+    /* 50,000 bytes in the first slot, 1 in the third. */
     assert_int_equal(sim_link_send(&l, 0, 50001), 100 * MS + 2000);
     assert_int_equal(sim_link_send(&l, 60 * MS, 25000), 150 * MS);
     assert_int_equal(sim_link_send(&l, 60 * MS, 26000), 151 * MS);
@@ -105,8 +107,9 @@ static void torture_eval_sim_path(void **state)
     struct sim_path p;
 
     /*
-     * 100 pages are sent until 2 + 100 ms: page 0 and 90 are dirty. Those two
-     * take 2 + 2 ms, to 106: nothing is dirty, and the third ends at 108.
+     * The 100 pages of the first iteration are sent by 2 + 100 ms, when pages 0
+     * and 90 are dirty. These take 2 + 2 ms, until 106. Nothing is dirty then,
+     * and the third iteration ends at 108.
      */
     assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &exact,
                                    107 * MS, 0, 1), 0);
@@ -126,7 +129,7 @@ static void torture_eval_sim_path(void **state)
     assert_int_equal(p.seen[0].samples[0].pages, 0);
     assert_int_equal(p.seen[0].samples[2].pages, 1);
     assert_int_equal(p.seen[0].samples[7].pages, 2);
-    /* Suspended there: 2 + 3 pages take 5 ms, the overhead 10. */
+    /* Suspended then, 2 + 3 pages take 5 ms, and the overhead 10 ms. */
     assert_int_equal(p.truth[0].final_pages, 5);
     assert_int_equal(p.truth[0].downtime_ns, 15 * MS);
     assert_int_equal(p.truth[0].total_ns, 122 * MS);
@@ -134,7 +137,7 @@ static void torture_eval_sim_path(void **state)
     sim_path_free(&p);
 }
 
-static void torture_eval_sim_tells_the_working_set(void **state)
+static void torture_eval_sim_measures_the_working_set(void **state)
 {
     struct sim_walker w;
 
@@ -153,7 +156,7 @@ static void torture_eval_sim_tells_the_working_set(void **state)
     sim_walker_free(&w);
 }
 
-/* What is dirtied while the guest is being suspended belongs to the rest. */
+/* Pages that are dirtied during the suspend are part of the last copy. */
 static void torture_eval_sim_suspend_takes_time(void **state)
 {
     struct sim_target slow = exact;
@@ -162,9 +165,9 @@ static void torture_eval_sim_suspend_takes_time(void **state)
     slow.suspend_ns = 100e6;
     assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &slow,
                                    107 * MS, 0, 1), 0);
-    /* 0 and 90, then 1 and 91 until 202 ms. */
+    /* Pages 0 and 90, and then 1 and 91 until 202 ms. */
     assert_int_equal(p.truth[0].final_pages, 7);
-    /* The path itself goes on as before. */
+    /* The path itself is unchanged. */
     assert_int_equal(p.seen[1].dirty_pages, 0);
     sim_path_free(&p);
 }
@@ -225,12 +228,12 @@ static void torture_eval_sim_rules(void **state)
 
     (void)state;
     make_path(&f, dirty, downtime);
-    /* 100 pages at 1,000 a second fit into 110 ms: the overhead does not. */
+    /* 100 pages take 100 of 110 ms, but the overhead does not fit. */
     r = sim_run(&sim_policies[SIM_FITS_NOW], &c, &f.p, false);
     assert_int_equal(r.outcome, SIM_SUSPENDED);
     assert_int_equal(r.step, 2);
     assert_true(llabs((long long)r.predicted_ns - 100 * (long long)MS) < 9);
-    /* When the time is over it suspends whatever is left. */
+    /* When the duration is over, the guest is suspended. */
     c.limit_ns = 1;
     c.duration_ns = 2 * XPC_S;
     assert_int_equal(sim_run(&sim_policies[SIM_FITS_NOW], &c, &f.p,
@@ -245,7 +248,7 @@ static void torture_eval_sim_rules(void **state)
                              false).step, 1);
 }
 
-/* Ours is aborted by the plug-in when the duration ends in an iteration. */
+/* The plug-in aborts when the duration ends within an iteration. */
 static void torture_eval_sim_deadline(void **state)
 {
     static const uint64_t dirty[5] = { 1000, 1000, 1000, 1000, 1000 };
@@ -262,7 +265,7 @@ static void torture_eval_sim_deadline(void **state)
     assert_int_equal(r.outcome, SIM_ABORTED);
     assert_false(r.refused);
     assert_int_equal(r.aborted_ns, c.duration_ns);
-    /* The overhead alone is over it. */
+    /* The overhead alone exceeds the limit. */
     c.prior.overhead_ns = 300e6;
     r = sim_run(&sim_policies[SIM_OURS], &c, &f.p, false);
     assert_int_equal(r.outcome, SIM_ABORTED);
@@ -270,7 +273,7 @@ static void torture_eval_sim_deadline(void **state)
     assert_int_equal(r.aborted_ns, 0);
 }
 
-static void torture_eval_sim_judges(void **state)
+static void torture_eval_sim_scores_outcomes(void **state)
 {
     static const uint64_t dirty[5] = { 500, 400, 100, 300, 50 };
     static const uint64_t downtime[5] = { 600, 500, 200, 400, 150 };
@@ -290,7 +293,7 @@ static void torture_eval_sim_judges(void **state)
     assert_true(fabs(s.total_ratio - 4.4 / 5.15) < 1e-9);
     assert_true(fabs(s.downtime_error - 0.25) < 1e-9);
     assert_true(fabs(s.total_error - 0.1 / 4.4) < 1e-9);
-    /* An abort where the oracle could, clearly or just so. */
+    /* An abort although the oracle succeeds, clearly or barely. */
     r.outcome = SIM_ABORTED;
     s = sim_judge(&c, &f.p, &r, &oracle);
     assert_true(s.needless && s.clearly_needless && !s.over);
@@ -303,13 +306,13 @@ static void torture_eval_sim_judges(void **state)
     oracle = sim_oracle(&c, &f.p);
     s = sim_judge(&c, &f.p, &r, &oracle);
     assert_true(s.needless && !s.clearly_needless);
-    /* And where it couldn't. */
+    /* An abort where the oracle fails, too. */
     c.limit_ns = 149 * MS;
     oracle = sim_oracle(&c, &f.p);
     r.aborted_ns = 2 * XPC_S;
     s = sim_judge(&c, &f.p, &r, &oracle);
     assert_true(!s.needless && fabs(s.vain - 2.0 / 5) < 1e-9);
-    /* A downtime of just the limit is within it. */
+    /* A downtime equal to the limit is within it. */
     c.limit_ns = 400 * MS;
     r.outcome = SIM_SUSPENDED;
     assert_false(sim_judge(&c, &f.p, &r, &oracle).over);
@@ -344,7 +347,7 @@ static void torture_eval_sim_quantiles(void **state)
     assert_true(isnan(sim_quantile(&none, 0.5)));
 }
 
-/* The writers are the same on every run, and what they are called. */
+/* The writers are the same on every run, and have the stated properties. */
 static void torture_eval_sim_synthetic(void **state)
 {
     struct sim_trace a, b;
@@ -374,8 +377,11 @@ static void torture_eval_sim_synthetic(void **state)
     sim_trace_free(&a);
 }
 
-/* Page 0 is dirty always, page 1 once: the same pages, page 0 more often. */
-static void torture_eval_sim_refines(void **state)
+/*
+ * Page 0 is always dirty, page 1 once. Refined, the trace has the same pages,
+ * and page 0 more often.
+ */
+static void torture_eval_sim_refines_traces(void **state)
 {
     struct sim_trace t = { .total_pages = 3 };
     static const uint32_t pages[2] = { 0, 1 };
@@ -398,7 +404,7 @@ static void torture_eval_sim_refines(void **state)
         assert_true(here > 0);
         hot += here;
     }
-    /* A Poisson mean of 3, once it is known to be hot. */
+    /* A Poisson mean of 3, once the page is known to be hot. */
     assert_true(hot > 400 && hot < 640);
     assert_true(cold >= 1 && cold <= 2);
     sim_trace_free(&t);
@@ -413,15 +419,15 @@ int main(int argc, char **argv)
         WITH_TRACE(torture_eval_sim_peek_disturbs_nothing),
         cmocka_unit_test(torture_eval_sim_link),
         WITH_TRACE(torture_eval_sim_path),
-        WITH_TRACE(torture_eval_sim_tells_the_working_set),
+        WITH_TRACE(torture_eval_sim_measures_the_working_set),
         WITH_TRACE(torture_eval_sim_suspend_takes_time),
         cmocka_unit_test(torture_eval_sim_oracle),
         cmocka_unit_test(torture_eval_sim_rules),
         cmocka_unit_test(torture_eval_sim_deadline),
-        cmocka_unit_test(torture_eval_sim_judges),
+        cmocka_unit_test(torture_eval_sim_scores_outcomes),
         cmocka_unit_test(torture_eval_sim_learns),
         cmocka_unit_test(torture_eval_sim_quantiles),
-        cmocka_unit_test(torture_eval_sim_refines),
+        cmocka_unit_test(torture_eval_sim_refines_traces),
         cmocka_unit_test(torture_eval_sim_synthetic),
     };
 

@@ -19,7 +19,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* A working set of 10,000 pages, each written every tau on average. */
+/* A working set of 10,000 pages, each written once per tau on average. */
 static double truth(double t_ns, double tau_ns)
 {
     return 10000 * (1 - exp(-t_ns / tau_ns));
@@ -50,7 +50,7 @@ static const struct xpc_curve_point *at(uint64_t t_ns)
     return best;
 }
 
-static void torture_learn_nothing_is_no_curve(void **state)
+static void torture_learn_without_samples_there_is_no_curve(void **state)
 {
     (void)state;
     assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), -1);
@@ -58,7 +58,7 @@ static void torture_learn_nothing_is_no_curve(void **state)
     assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), -1);
 }
 
-static void torture_learn_finds_the_truth(void **state)
+static void torture_learn_finds_the_true_curve(void **state)
 {
     (void)state;
     add(4 * XPC_S, XPC_S, 1);
@@ -74,17 +74,20 @@ static void torture_learn_finds_the_truth(void **state)
     assert_int_equal(curve.pt[curve.nr - 1].t_ns, 4 * XPC_S);
 }
 
-static void torture_learn_long_and_short_make_one_curve(void **state)
+static void torture_learn_combines_long_and_short_iterations(void **state)
 {
     const struct xpc_curve_point *p;
 
     (void)state;
-    /* The long first copy saw a guest half as busy as it is now. */
+    /* During the long first copy, the guest was half as busy as now. */
     add(4 * XPC_S, XPC_S, 0.5);
     add(500 * XPC_MS, XPC_S, 1);
     add(450 * XPC_MS, XPC_S, 1);
     assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
-    /* No step where the short ones end: the shape goes on at their level. */
+    /*
+     * There is no step where the short iterations end: the curve continues
+     * with the shape of the long one, at their level.
+     */
     for (size_t i = 1; i < curve.nr; i++) {
         double grown = curve.pt[i].pages / curve.pt[i - 1].pages;
         double want = truth(curve.pt[i].t_ns, XPC_S) /
@@ -96,7 +99,7 @@ static void torture_learn_long_and_short_make_one_curve(void **state)
     assert_true(p->pages > 0.8 * truth(p->t_ns, XPC_S));
 }
 
-static void torture_learn_keeps_bursts_as_a_spread(void **state)
+static void torture_learn_bursts_widen_the_band(void **state)
 {
     const struct xpc_curve_point *p;
 
@@ -110,7 +113,7 @@ static void torture_learn_keeps_bursts_as_a_spread(void **state)
     assert_true(p->low < p->pages && p->pages < p->high);
 }
 
-static void torture_learn_forgets_what_is_long_ago(void **state)
+static void torture_learn_forgets_old_iterations(void **state)
 {
     (void)state;
     add(XPC_S, XPC_S, 5);
@@ -120,7 +123,7 @@ static void torture_learn_forgets_what_is_long_ago(void **state)
     assert_true(at(XPC_S)->high < 1.05 * truth(XPC_S, XPC_S));
 }
 
-static void torture_learn_leaves_nonsense_out(void **state)
+static void torture_learn_ignores_invalid_samples(void **state)
 {
     const struct xpc_dirty_count bad[] = {
         { 0, 5 }, { 100 * XPC_MS, 50 }, { 90 * XPC_MS, 60 },
@@ -137,7 +140,7 @@ static void torture_learn_leaves_nonsense_out(void **state)
     }
 }
 
-static void torture_learn_an_idle_guest_is_no_division_by_zero(void **state)
+static void torture_learn_accepts_an_idle_guest(void **state)
 {
     (void)state;
     xpc_learn_add(&learn, NULL, 0, XPC_S, 0);
@@ -150,13 +153,13 @@ int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_learn_##name, setup)
     const struct CMUnitTest tests[] = {
-        T(nothing_is_no_curve),
-        T(finds_the_truth),
-        T(long_and_short_make_one_curve),
-        T(keeps_bursts_as_a_spread),
-        T(forgets_what_is_long_ago),
-        T(leaves_nonsense_out),
-        T(an_idle_guest_is_no_division_by_zero),
+        T(without_samples_there_is_no_curve),
+        T(finds_the_true_curve),
+        T(combines_long_and_short_iterations),
+        T(bursts_widen_the_band),
+        T(forgets_old_iterations),
+        T(ignores_invalid_samples),
+        T(accepts_an_idle_guest),
     };
 
     return torture_run(argc, argv, tests);

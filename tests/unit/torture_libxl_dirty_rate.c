@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What can be tested of libxl_domain_dirty_rate() where there is no Xen. */
+/*
+ * libxl_domain_dirty_rate(), as far as it can be tested without Xen.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +39,7 @@ static void torture_libxl_dirty_rate_json(void **state)
     libxl_dirty_rate_dispose(&n);
 }
 
-static void torture_libxl_dirty_rate_refuses(void **state)
+static void torture_libxl_dirty_rate_refuses_invalid_requests(void **state)
 {
     char err[LIBXL_DIRTY_RATE_ERR_LEN];
     libxl_dirty_rate_params p;
@@ -53,7 +55,7 @@ static void torture_libxl_dirty_rate_refuses(void **state)
                      ERROR_INVAL);
     assert_non_null(strstr(err, "periods"));
     libxl_dirty_rate_params_init(&p);
-    /* No Xen here, or no such domain. */
+    /* There is no Xen, or no such domain. */
     assert_true(libxl_domain_dirty_rate(NULL, &domid, 1, &p, &job, err) < 0);
     assert_null(strchr(err, '\n'));
     assert_null(job);
@@ -65,7 +67,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_libxl_dirty_rate_json),
-        cmocka_unit_test(torture_libxl_dirty_rate_refuses),
+        cmocka_unit_test(torture_libxl_dirty_rate_refuses_invalid_requests),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The files of the history: names, damage, and several writers at once.
+ * The files of the history: names, damage, and concurrent writers.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static int add(const char *target, const char *domain)
                                      err);
 }
 
-/* How many migrations are known; -1: nothing at all. */
+/* The number of migrations in the history; -1: there is none. */
 static int known(const char *target)
 {
     libxl_precopy_history h;
@@ -68,7 +68,7 @@ static int known(const char *target)
     return n;
 }
 
-/* The names in the directory that are histories or look like it. */
+/* The names in the directory that start like a history's. */
 static int files(char names[][256], int room)
 {
     DIR *d = opendir(dir);
@@ -86,7 +86,7 @@ static int files(char names[][256], int room)
     return n;
 }
 
-static void torture_libxl_history_begins_with_nothing(void **state)
+static void torture_libxl_history_is_empty_at_first(void **state)
 {
     libxl_precopy_history *list;
     size_t nr = 7;
@@ -96,11 +96,11 @@ static void torture_libxl_history_begins_with_nothing(void **state)
     assert_int_equal(libxl_precopy_history_list(dir, &list, &nr, err), 0);
     assert_int_equal(nr, 0);
     libxl_precopy_history_list_free(list, nr);
-    /* Reading makes no directory. */
+    /* Reading does not create the directory. */
     assert_int_equal(access(dir, F_OK), -1);
 }
 
-static void torture_libxl_history_is_kept_a_file_a_target(void **state)
+static void torture_libxl_history_has_one_file_per_target(void **state)
 {
     libxl_precopy_history *list;
     struct stat st;
@@ -120,7 +120,7 @@ static void torture_libxl_history_is_kept_a_file_a_target(void **state)
     assert_string_equal(list[0].entries[1].domain, "g2");
     assert_string_equal(list[1].target, "host3");
     libxl_precopy_history_list_free(list, nr);
-    /* Names of domains are nobody else's business. */
+    /* Only root may read the names of domains. */
     assert_int_equal(stat(dir, &st), 0);
     assert_int_equal(st.st_mode & 077, 0);
 }
@@ -137,7 +137,7 @@ static uint64_t stock_since(const char *target)
     return stock;
 }
 
-static void torture_libxl_history_keeps_what_the_receiver_is(void **state)
+static void torture_libxl_history_keeps_the_kind_of_receiver(void **state)
 {
     (void)state;
     assert_int_equal(libxl_precopy_history_receiver(dir, "host2", 1700000000,
@@ -150,19 +150,19 @@ static void torture_libxl_history_keeps_what_the_receiver_is(void **state)
     assert_int_equal(libxl_precopy_history_receiver(dir, "host2", 0, err), 0);
     assert_int_equal(stock_since("host2"), 0);
     assert_int_equal(known("host2"), 1);
-    /* That one is ours is nothing to be kept. */
+    /* That the receiver is ours is not kept. */
     assert_int_equal(libxl_precopy_history_receiver(dir, "host3", 0, err), 0);
     assert_int_equal(known("host3"), -1);
 }
 
-static void torture_libxl_history_knows_a_target_again(void **state)
+static void torture_libxl_history_recognises_a_target(void **state)
 {
     (void)state;
     assert_int_equal(add("root@Host2.Example.ORG", "g1"), 0);
     assert_int_equal(known("host2.example.org"), 1);
     assert_int_equal(known("admin@HOST2.example.org"), 1);
     assert_int_equal(known("host2"), -1);
-    /* Of a command, what is before an @ may matter. */
+    /* In a command, what is before an @ may be significant. */
     assert_int_equal(add("ssh a@host4 xl migrate-receive", "g1"), 0);
     assert_int_equal(known("ssh b@host4 xl migrate-receive"), -1);
     assert_int_equal(known("host4 xl migrate-receive"), -1);
@@ -183,7 +183,7 @@ static void torture_libxl_history_names_stay_in_the_directory(void **state)
     (void)state;
     for (int i = 0; i < nr; i++)
         assert_int_equal(add(odd[i], "g1"), 0);
-    /* No two of them share a file. */
+    /* Each has a file of its own. */
     for (int i = 0; i < nr; i++)
         assert_int_equal(known(odd[i]), 1);
     assert_int_equal(files(names, 64), nr);
@@ -225,7 +225,7 @@ static void write_file(const char *name, const char *text)
     fclose(f);
 }
 
-static void torture_libxl_history_damaged_is_set_aside(void **state)
+static void torture_libxl_history_damaged_files_are_set_aside(void **state)
 {
     static const char *const bad[] = {
         "", "{", "{\"version\": 9, \"target\": \"host2\", \"migrations\": []}",
@@ -241,7 +241,7 @@ static void torture_libxl_history_damaged_is_set_aside(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         write_file("host2.json", bad[i]);
         unlink(path);
-        /* Who only reads changes nothing. */
+        /* Reading changes nothing. */
         libxl_precopy_history_init(&h);
         assert_int_equal(libxl_precopy_history_read(dir, "host2", &h, err),
                          ERROR_INVAL);
@@ -264,7 +264,7 @@ static void torture_libxl_history_damaged_is_set_aside(void **state)
     }
 }
 
-static void torture_libxl_history_what_is_no_file_is_not_waited_for(
+static void torture_libxl_history_does_not_block_on_special_files(
     void **state)
 {
     char path[256];
@@ -278,13 +278,14 @@ static void torture_libxl_history_what_is_no_file_is_not_waited_for(
     assert_int_equal(known("host2"), 1);
 }
 
-static void torture_libxl_history_unwritable_is_one_line(void **state)
+static void torture_libxl_history_unwritable_is_reported_in_one_line(
+    void **state)
 {
     char file[256];
     int fd;
 
     (void)state;
-    /* A file where the directory would be: root may write everything else. */
+    /* A file in place of the directory, as root may write to any directory. */
     snprintf(file, sizeof(file), "%s/new", top);
     fd = open(file, O_CREAT | O_WRONLY, 0600);
     close(fd);
@@ -294,7 +295,8 @@ static void torture_libxl_history_unwritable_is_one_line(void **state)
     assert_null(strchr(err, '\n'));
 }
 
-static void torture_libxl_history_place_is_from_the_environment(void **state)
+static void torture_libxl_history_directory_is_from_the_environment(
+    void **state)
 {
     libxl_precopy_history h;
     char other[128];
@@ -306,7 +308,7 @@ static void torture_libxl_history_place_is_from_the_environment(void **state)
     xpc_report_init(&r);
     assert_int_equal(libxl_precopy_history_add(NULL, "h", &r, 1, NULL, err),
                      0);
-    /* But not when the caller says it. */
+    /* The caller's directory has precedence. */
     assert_int_equal(known("h"), -1);
     libxl_precopy_history_init(&h);
     assert_int_equal(libxl_precopy_history_read(other, "h", &h, err), 0);
@@ -315,7 +317,7 @@ static void torture_libxl_history_place_is_from_the_environment(void **state)
     libxl_precopy_history_dispose(&h);
 }
 
-/* ---- several at once -------------------------------------------------- */
+/* ---- concurrent writers ----------------------------------------------- */
 
 #define WRITERS 8
 #define EACH 8                      /* all of them: XPC_HISTORY_MAX */
@@ -350,7 +352,7 @@ static void torture_libxl_history_writers_lose_nothing(void **state)
             write_some(w);
     }
     for (w = 0; w < WRITERS; w++) {
-        /* A reader meanwhile sees a whole file, or none. */
+        /* Meanwhile a reader sees a complete file, or none. */
         assert_in_range(known("host2") + 1, 0, XPC_HISTORY_MAX + 1);
         assert_true(wait(&status) > 0);
         assert_int_equal(status, 0);
@@ -370,7 +372,7 @@ static void torture_libxl_history_writers_lose_nothing(void **state)
     }
 }
 
-static void torture_libxl_history_a_writer_may_die_anywhere(void **state)
+static void torture_libxl_history_survives_a_killed_writer(void **state)
 {
     int before = 1, now;
 
@@ -386,7 +388,7 @@ static void torture_libxl_history_a_writer_may_die_anywhere(void **state)
         usleep(i * 200);
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
-        /* Whole, nothing lost, and not locked. */
+        /* The file is complete, lacks nothing, and is not locked. */
         now = known("host2");
         assert_true(now >= before);
         before = now;
@@ -399,18 +401,18 @@ int main(int argc, char **argv)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(torture_libxl_history_begins_with_nothing),
-        TEST(torture_libxl_history_is_kept_a_file_a_target),
-        TEST(torture_libxl_history_keeps_what_the_receiver_is),
-        TEST(torture_libxl_history_knows_a_target_again),
+        TEST(torture_libxl_history_is_empty_at_first),
+        TEST(torture_libxl_history_has_one_file_per_target),
+        TEST(torture_libxl_history_keeps_the_kind_of_receiver),
+        TEST(torture_libxl_history_recognises_a_target),
         TEST(torture_libxl_history_names_stay_in_the_directory),
         TEST(torture_libxl_history_names_are_bounded),
-        TEST(torture_libxl_history_damaged_is_set_aside),
-        TEST(torture_libxl_history_what_is_no_file_is_not_waited_for),
-        TEST(torture_libxl_history_unwritable_is_one_line),
-        TEST(torture_libxl_history_place_is_from_the_environment),
+        TEST(torture_libxl_history_damaged_files_are_set_aside),
+        TEST(torture_libxl_history_does_not_block_on_special_files),
+        TEST(torture_libxl_history_unwritable_is_reported_in_one_line),
+        TEST(torture_libxl_history_directory_is_from_the_environment),
         TEST(torture_libxl_history_writers_lose_nothing),
-        TEST(torture_libxl_history_a_writer_may_die_anywhere),
+        TEST(torture_libxl_history_survives_a_killed_writer),
     };
 
     return torture_run(argc, argv, tests);

@@ -54,7 +54,7 @@ static void torture_libxl_precopy_report_round_trip(void **state)
     assert_int_equal(out.nr_iterations, 3);
     assert_int_equal(out.iterations[2].number, 3);
     assert_int_equal(out.iterations[2].decision.action, XPC_ABORT);
-    /* A second document replaces the first without a leak. */
+    /* A second document replaces the first one, which is freed. */
     assert_int_equal(libxl_precopy_report_from_json(NULL, &out, json), 0);
     free(json);
     libxl_precopy_report_dispose(&in);
@@ -94,9 +94,8 @@ static void *look_for_an_error(void *arg)
     return NULL;
 }
 
-/* One thread's failure is nobody else's. */
-static void torture_libxl_precopy_json_errors_are_the_threads_own(
-    void **state)
+/* A failure in one thread does not change the error of another one. */
+static void torture_libxl_precopy_json_errors_are_per_thread(void **state)
 {
     libxl_precopy_params p;
     char first = 'x';
@@ -112,7 +111,7 @@ static void torture_libxl_precopy_json_errors_are_the_threads_own(
     assert_int_equal(first, 0);
 }
 
-static void torture_libxl_precopy_helper_lies_beside_the_library(void **state)
+static void torture_libxl_precopy_helper_is_beside_the_library(void **state)
 {
     char cwd[PATH_MAX];
     const char *path;
@@ -122,7 +121,7 @@ static void torture_libxl_precopy_helper_lies_beside_the_library(void **state)
     path = libxl_precopy_save_helper();
     assert_non_null(getcwd(cwd, sizeof(cwd)));
     assert_int_equal(*path, '/');
-    /* In the build tree, wherever that is; not the installed one. */
+    /* The helper of the build tree, not the installed one. */
     assert_non_null(strstr(path,
                            "/libexec/xen-precopy/libxl-save-helper"));
     assert_true(!access(path, X_OK) || !strncmp(path, "/usr/", 5));
@@ -139,7 +138,8 @@ static void torture_libxl_precopy_helper_from_the_environment(void **state)
     unsetenv("XEN_PRECOPY_SAVE_HELPER");
 }
 
-static void torture_libxl_precopy_path_is_the_toolstacks(void **state)
+static void torture_libxl_precopy_path_is_in_the_toolstacks_directory(
+    void **state)
 {
     char path[XEN_STORE_PATH_LEN], small[8];
 
@@ -152,7 +152,7 @@ static void torture_libxl_precopy_path_is_the_toolstacks(void **state)
     assert_string_equal(small, "/libxl/");
 }
 
-/* Neither needs Xen, so neither may ask it first. */
+/* The checks do not need Xen, and come before it is called. */
 static void torture_libxl_precopy_impossible_params_are_refused(void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
@@ -173,7 +173,7 @@ static void torture_libxl_precopy_impossible_params_are_refused(void **state)
     assert_non_null(strstr(err, "domain 0"));
 }
 
-/* As from a user without xenstore: an error, and nothing else. */
+/* For a user who cannot reach xenstore. */
 static void torture_libxl_precopy_no_xenstore_is_an_error(void **state)
 {
     libxl_precopy_report r;
@@ -198,14 +198,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_libxl_precopy_params_round_trip),
         cmocka_unit_test(torture_libxl_precopy_report_round_trip),
         cmocka_unit_test(torture_libxl_precopy_bad_json_changes_nothing),
-        cmocka_unit_test(
-            torture_libxl_precopy_json_errors_are_the_threads_own),
-        cmocka_unit_test(
-            torture_libxl_precopy_helper_lies_beside_the_library),
+        cmocka_unit_test(torture_libxl_precopy_json_errors_are_per_thread),
+        cmocka_unit_test(torture_libxl_precopy_helper_is_beside_the_library),
         cmocka_unit_test(torture_libxl_precopy_helper_from_the_environment),
-        cmocka_unit_test(torture_libxl_precopy_path_is_the_toolstacks),
         cmocka_unit_test(
-            torture_libxl_precopy_impossible_params_are_refused),
+            torture_libxl_precopy_path_is_in_the_toolstacks_directory),
+        cmocka_unit_test(torture_libxl_precopy_impossible_params_are_refused),
         cmocka_unit_test(torture_libxl_precopy_no_xenstore_is_an_error),
     };
 

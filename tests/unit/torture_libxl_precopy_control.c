@@ -72,7 +72,7 @@ static void assert_not_under_way(void)
     assert_null(store_get(PRECOPY "cancel"));
 }
 
-static void torture_libxl_precopy_control_nothing_under_way(void **state)
+static void torture_libxl_precopy_control_no_migration(void **state)
 {
     (void)state;
     store_set(PRECOPY "active", NULL);
@@ -86,7 +86,7 @@ static void torture_libxl_precopy_control_a_killed_helper_is_stale(
 
     (void)state;
     kill(helper, SIGKILL);
-    /* A zombie at first, then gone. */
+    /* It is a zombie at first, then gone. */
     assert_int_equal(waitid(P_PID, helper, &info, WEXITED | WNOWAIT), 0);
     assert_not_under_way();
     assert_int_equal(waitpid(helper, NULL, 0), helper);
@@ -100,14 +100,14 @@ static void torture_libxl_precopy_control_another_process_is_stale(
     pid_t other = fake_helper_start("70");
 
     (void)state;
-    fake_helper_publish(getpid(), "{}");        /* no helper at all */
+    fake_helper_publish(getpid(), "{}");        /* not a helper */
     assert_not_under_way();
-    fake_helper_publish(other, "{}");           /* another domain's */
+    fake_helper_publish(other, "{}");           /* of another domain */
     assert_not_under_way();
     fake_helper_kill(other);
 }
 
-static void torture_libxl_precopy_control_get_has_the_last_change(
+static void torture_libxl_precopy_control_get_returns_the_last_change(
     void **state)
 {
     libxl_precopy_params p;
@@ -120,7 +120,7 @@ static void torture_libxl_precopy_control_get_has_the_last_change(
     assert_int_equal(p.duration_ns, 0);
     assert_int_equal(libxl_domain_precopy_active(NULL, 7, &a), 0);
     assert_int_equal(a.params.downtime_ns, 300 * XPC_MS);
-    /* What the plug-in is going to refuse, or was removed, does not count. */
+    /* A node that is invalid or was removed does not count. */
     store_set(PRECOPY "current", "{\"policy\":\"stock\"}");
     assert_int_equal(libxl_domain_precopy_get(NULL, 7, &p), 0);
     assert_int_equal(p.downtime_ns, 300 * XPC_MS);
@@ -145,11 +145,12 @@ static void torture_libxl_precopy_control_set_writes_all(void **state)
                      store_get(PRECOPY "current")), 0);
     assert_int_equal(back.downtime_ns, 2 * XPC_S);
     assert_int_equal(back.duration_ns, 0);
-    /* The migration's, not the caller's. */
+    /* The guest is the migration's, not the caller's. */
     assert_true(back.once);
 }
 
-static void torture_libxl_precopy_control_set_refuses(void **state)
+static void torture_libxl_precopy_control_set_refuses_invalid_params(
+    void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN], *before;
     libxl_precopy_params p;
@@ -169,7 +170,8 @@ static void torture_libxl_precopy_control_set_refuses(void **state)
     free(before);
 }
 
-static void torture_libxl_precopy_control_refused_is_told(void **state)
+static void torture_libxl_precopy_control_refused_change_is_reported(
+    void **state)
 {
     char *why = NULL;
 
@@ -189,7 +191,6 @@ static void torture_libxl_precopy_control_cancel_is_written(void **state)
     assert_non_null(store_get(PRECOPY "cancel"));
 }
 
-/* The two that read what is told of a migration. */
 static void torture_libxl_precopy_control_report_and_progress(void **state)
 {
     libxl_precopy_iteration it = { 0 };
@@ -218,8 +219,9 @@ static void torture_libxl_precopy_control_report_and_progress(void **state)
     assert_null(store_get(PRECOPY "active"));
 }
 
-/* What is written for a domain that is gone makes its folder anew. */
-static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
+/* Writing for a domain that is gone creates its directory again. */
+static void torture_libxl_precopy_control_clear_leaves_no_directory(
+    void **state)
 {
     struct xs_handle *xs = xs_open(0);
 
@@ -231,9 +233,9 @@ static void torture_libxl_precopy_control_clear_leaves_no_folder(void **state)
     assert_int_equal(libxl_domain_precopy_clear(NULL, 7), 0);
 }
 
-/* ---- a migration begins ------------------------------------------------ */
+/* ---- the start of a migration ------------------------------------------- */
 
-/* The helper does as it should: there is no stock one here to try it with. */
+/* The helper is fine. It cannot be run, as there is no stock one. */
 int __wrap_libxl__precopy_check_helper(const libxl_precopy_params *params,
                                        char *err);
 int __wrap_libxl__precopy_check_helper(const libxl_precopy_params *params,
@@ -244,11 +246,11 @@ int __wrap_libxl__precopy_check_helper(const libxl_precopy_params *params,
     return 0;
 }
 
-static char once[64];           /* what this process leaves for the helper */
-static char found[512];         /* what the helper found there */
+static char once[64];           /* the node that is left for the helper */
+static char found[512];         /* its value when the helper starts */
 static int suspend_rc;
 
-/* In place of libxl's: what does the plug-in find as it begins? */
+/* In place of libxl's function: records what the plug-in would find. */
 int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
                          const libxl_asyncop_how *ao_how)
 {
@@ -269,7 +271,7 @@ int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
     return suspend_rc;
 }
 
-/* The administrator's parameters, which nothing of ours may change. */
+/* The administrator's parameters, which must not be changed. */
 #define STANDING "{\"downtime-ms\":77}"
 
 static int setup_begin(void **state)
@@ -299,7 +301,7 @@ static int teardown_begin(void **state)
     return rmdir(getenv("XEN_PRECOPY_RUN"));
 }
 
-static void torture_libxl_precopy_control_begins_with_nothing_told(
+static void torture_libxl_precopy_control_begin_removes_old_nodes(
     void **state)
 {
     static const char *const told[] = {
@@ -321,7 +323,7 @@ static void torture_libxl_precopy_control_begins_with_nothing_told(
     assert_string_equal(store_get(PRECOPY "params"), STANDING);
 }
 
-static void torture_libxl_precopy_control_standing_parameters_stay(
+static void torture_libxl_precopy_control_standing_parameters_are_kept(
     void **state)
 {
     libxl_precopy_params p;
@@ -336,8 +338,9 @@ static void torture_libxl_precopy_control_standing_parameters_stay(
     assert_string_equal(store_get(PRECOPY "params"), STANDING);
 }
 
-/* Another toolstack's, whose helper has yet to read them. */
-static void torture_libxl_precopy_control_others_parameters_stay(void **state)
+/* Parameters of another toolstack, whose helper has not read them yet. */
+static void torture_libxl_precopy_control_parameters_of_others_are_kept(
+    void **state)
 {
     char other[64];
 
@@ -349,7 +352,7 @@ static void torture_libxl_precopy_control_others_parameters_stay(void **state)
     assert_string_equal(store_get(other), "{}");
 }
 
-static void torture_libxl_precopy_control_a_second_changes_nothing(
+static void torture_libxl_precopy_control_second_migration_changes_nothing(
     void **state)
 {
     libxl_precopy_params p;
@@ -368,7 +371,7 @@ static void torture_libxl_precopy_control_a_second_changes_nothing(
     assert_int_equal(libxl_domain_live_migrate(NULL, 7, 1, 0, NULL, NULL),
                      ERROR_LOCK_FAIL);
     xen_lock_release(lock);
-    /* A stock helper, which has no lock. */
+    /* A stock helper, which takes no lock. */
     helper = fake_helper_start("7");
     rc = libxl_domain_live_migrate(NULL, 7, 1, 0, &p, NULL);
     assert_int_equal(rc, ERROR_LOCK_FAIL);
@@ -378,8 +381,8 @@ static void torture_libxl_precopy_control_a_second_changes_nothing(
     assert_string_equal(found, "");
 }
 
-/* As xl does, which holds it already. */
-static void torture_libxl_precopy_control_a_lock_passed_on_is_no_second(
+/* The caller, like xl, already holds the lock. */
+static void torture_libxl_precopy_control_inherited_lock_is_accepted(
     void **state)
 {
     char err[XPC_ERR_LEN];
@@ -395,7 +398,8 @@ static void torture_libxl_precopy_control_a_lock_passed_on_is_no_second(
     assert_int_equal(xen_lock_check(7, err), 0);
 }
 
-static void torture_libxl_precopy_control_no_lock_no_migration(void **state)
+static void torture_libxl_precopy_control_without_a_lock_is_refused(
+    void **state)
 {
     char *run = strdup(getenv("XEN_PRECOPY_RUN"));
 
@@ -408,7 +412,8 @@ static void torture_libxl_precopy_control_no_lock_no_migration(void **state)
     free(run);
 }
 
-static void torture_libxl_precopy_control_clear_keeps_a_domain(void **state)
+static void torture_libxl_precopy_control_clear_keeps_an_existing_domain(
+    void **state)
 {
     struct xs_handle *xs = xs_open(0);
 
@@ -428,23 +433,23 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(name, setup_begin, teardown_begin)
     const struct CMUnitTest tests[] = {
         TEST(torture_libxl_precopy_control_active),
-        TEST(torture_libxl_precopy_control_nothing_under_way),
+        TEST(torture_libxl_precopy_control_no_migration),
         TEST(torture_libxl_precopy_control_a_killed_helper_is_stale),
         TEST(torture_libxl_precopy_control_another_process_is_stale),
-        TEST(torture_libxl_precopy_control_get_has_the_last_change),
+        TEST(torture_libxl_precopy_control_get_returns_the_last_change),
         TEST(torture_libxl_precopy_control_set_writes_all),
-        TEST(torture_libxl_precopy_control_set_refuses),
-        TEST(torture_libxl_precopy_control_refused_is_told),
+        TEST(torture_libxl_precopy_control_set_refuses_invalid_params),
+        TEST(torture_libxl_precopy_control_refused_change_is_reported),
         TEST(torture_libxl_precopy_control_cancel_is_written),
         TEST(torture_libxl_precopy_control_report_and_progress),
-        BEGIN(torture_libxl_precopy_control_begins_with_nothing_told),
-        BEGIN(torture_libxl_precopy_control_standing_parameters_stay),
-        BEGIN(torture_libxl_precopy_control_others_parameters_stay),
-        BEGIN(torture_libxl_precopy_control_a_second_changes_nothing),
-        BEGIN(torture_libxl_precopy_control_a_lock_passed_on_is_no_second),
-        BEGIN(torture_libxl_precopy_control_no_lock_no_migration),
-        TEST(torture_libxl_precopy_control_clear_leaves_no_folder),
-        TEST(torture_libxl_precopy_control_clear_keeps_a_domain),
+        BEGIN(torture_libxl_precopy_control_begin_removes_old_nodes),
+        BEGIN(torture_libxl_precopy_control_standing_parameters_are_kept),
+        BEGIN(torture_libxl_precopy_control_parameters_of_others_are_kept),
+        BEGIN(torture_libxl_precopy_control_second_migration_changes_nothing),
+        BEGIN(torture_libxl_precopy_control_inherited_lock_is_accepted),
+        BEGIN(torture_libxl_precopy_control_without_a_lock_is_refused),
+        TEST(torture_libxl_precopy_control_clear_leaves_no_directory),
+        TEST(torture_libxl_precopy_control_clear_keeps_an_existing_domain),
     };
 
     fake_helper_main(argc, argv);

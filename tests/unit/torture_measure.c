@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The measurement: its JSON, its checks, its curve, its intervals. */
+/*
+ * Measurements: JSON, checks, curves and intervals.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 
 #include "support/torture.h"
 
-/* As QEMU writes it. */
+/* The format of QEMU. */
 static const char qemu[] =
     "{ \"page-size\": 4096, \"periods\": [125, 250, 4001],"
     " \"status\": \"measured\", \"sample-pages\": 512, \"dirty-rate\": 98,"
@@ -27,7 +29,7 @@ static int read_text(struct xpc_measurement *m, const char *s, char *err)
     return xpc_measurement_from_json(m, s, strlen(s), err);
 }
 
-static void torture_measure_says_a_failure_in_one_line(void **state)
+static void torture_measure_reports_a_failure_in_one_line(void **state)
 {
     char err[XPC_ERR_LEN];
     struct xpc_measurement m;
@@ -100,7 +102,7 @@ static void torture_measure_round_trip(void **state)
     xpc_measurement_dispose(&n);
 }
 
-/* Replaces the first `from` in the QEMU document by `to`. */
+/* The QEMU document with the first `from` replaced by `to`; malloc()ed. */
 static char *edit(const char *from, const char *to)
 {
     const char *p = strstr(qemu, from);
@@ -112,7 +114,7 @@ static char *edit(const char *from, const char *to)
     return out;
 }
 
-static void torture_measure_refuses(void **state)
+static void torture_measure_refuses_invalid_documents(void **state)
 {
     static const struct { const char *from, *to, *says; } t[] = {
         { "[125, 250, 4001]", "[125, 125, 4001]", "does not come after" },
@@ -211,7 +213,10 @@ static void torture_measure_interval_ends(void **state)
     assert_true(low >= 500 && high <= 501);
 }
 
-/* Draws n of total without replacement, marked ones first in the pool. */
+/*
+ * Draws n of total items without replacement. Returns how many of the marked
+ * ones were drawn.
+ */
 static uint64_t draw(unsigned int *seed, uint64_t marked, uint64_t n,
                      uint64_t total)
 {
@@ -276,9 +281,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_measure_reads_qemu),
-        cmocka_unit_test(torture_measure_says_a_failure_in_one_line),
+        cmocka_unit_test(torture_measure_reports_a_failure_in_one_line),
         cmocka_unit_test(torture_measure_round_trip),
-        cmocka_unit_test(torture_measure_refuses),
+        cmocka_unit_test(torture_measure_refuses_invalid_documents),
         cmocka_unit_test(torture_measure_curve_needs_result),
         cmocka_unit_test(torture_measure_curve_never_falls),
         cmocka_unit_test(torture_measure_interval_ends),

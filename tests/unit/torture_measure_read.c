@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Measurements as people have them: tests/data/measurements, and what is made
- * of these here.
+ * Reading of measurements in the formats of other tools, as in
+ * tests/data/measurements, and variations of these.
  */
 #include <math.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ static void assert_refused(const char *why)
         print_error("%s\n", err);
     assert_non_null(strstr(err, why));
     assert_null(strchr(err, '\n'));
-    /* migrate-predict puts the file's name before it, and has so much room. */
+    /* There must be room for the name of a file, which xl adds. */
     assert_true(strlen(err) <= 170);
 }
 
@@ -83,7 +83,10 @@ static void assert_file_refused(const char *file, const char *why)
     assert_refused(why);
 }
 
-/* What is dirty after t lies between a rate of so much and of 1 MiB/s more. */
+/*
+ * Checks that the dirty memory after t is between those of mib_per_s and of
+ * 1 MiB/s more.
+ */
 static void assert_period(size_t i, uint64_t t_ns, double mib_per_s)
 {
     double mib = m->dirty_pages[i] / MIB, s = t_ns / 1e9;
@@ -112,7 +115,7 @@ static void torture_measure_read_a_qmp_session(void **state)
     assert_true(m->dirty_rate == 128);
 }
 
-static void torture_measure_read_rates_in_an_array_with_a_mark(void **state)
+static void torture_measure_read_rates_in_an_array_with_a_bom(void **state)
 {
     (void)state;
     load("measurements/rates-array.json");
@@ -123,7 +126,7 @@ static void torture_measure_read_rates_in_an_array_with_a_mark(void **state)
     assert_int_equal(m->n_sampled, 2 * GIB);
     assert_period(0, XPC_S, 300);
     assert_period(1, 4 * XPC_S, 100);
-    /* All pages are watched: nothing but the cut-off is uncertain. */
+    /* All pages are counted: only the rounding is uncertain. */
     assert_true(m->dirty_high[0] <= 301 * MIB);
 }
 
@@ -147,7 +150,7 @@ static void torture_measure_read_domstats(void **state)
     assert_int_equal(m->n_total, GIB);
 }
 
-static void torture_measure_read_says_what_else_it_is(void **state)
+static void torture_measure_read_names_other_formats(void **state)
 {
     (void)state;
     assert_file_refused("qmp-measuring.json", "still measuring");
@@ -169,8 +172,8 @@ static void torture_measure_read_says_what_else_it_is(void **state)
     assert_refused("Domain: 'NAME'");
 }
 
-/* From one that was polled, and from one that went wrong at first. */
-static void torture_measure_read_takes_what_counts(void **state)
+/* Sessions with repeated queries, and with an error at first. */
+static void torture_measure_read_selects_the_valid_results(void **state)
 {
     static const char memory[] = "{\"return\": {\"actual\": 1073741824}}";
 
@@ -180,7 +183,10 @@ static void torture_measure_read_takes_what_counts(void **state)
         strcat(text, "{\"status\":\"measuring\",\"calc-time\":1}");
     strcat(text, "{\"error\": {\"class\": \"GenericError\", \"desc\": "
            "\"still at it\"}}");
-    /* Twice the same calc-time: the higher rate; 5.2 knew of no mode. */
+    /*
+     * Of two rates with the same calc-time, the higher one. QEMU 5.2 has no
+     * mode.
+     */
     strcat(text, "{\"return\":{\"status\":\"measured\",\"dirty-rate\":60,"
            "\"start-time\":5,\"calc-time\":2},\"id\":7}"
            "{\"status\":\"measured\",\"dirty-rate\":40,\"calc-time\":1}"
@@ -194,7 +200,7 @@ static void torture_measure_read_takes_what_counts(void **state)
     assert_period(1, 2 * XPC_S, 60);
 }
 
-static void torture_measure_read_never_leaves_the_guest(void **state)
+static void torture_measure_read_never_exceeds_the_guest(void **state)
 {
     (void)state;
     strcpy(text, "{\"status\":\"measured\",\"dirty-rate\":9007199254740992,"
@@ -230,7 +236,7 @@ static void torture_measure_read_refuses_odd_rates(void **state)
     assert_refused("more than");
 }
 
-static void torture_measure_read_our_own_in_any_wrapping(void **state)
+static void torture_measure_read_our_format_in_any_envelope(void **state)
 {
     char one[4096];
 
@@ -247,7 +253,7 @@ static void torture_measure_read_our_own_in_any_wrapping(void **state)
     read_text(0);
     assert_int_equal(nr, 4);
     teardown(NULL);
-    /* In a session there may be more. */
+    /* A session may contain more than one. */
     snprintf(text, sizeof(text), "{\"QMP\": {}}{\"return\": {}}"
              "{\"return\":{\"status\":\"measuring\",\"calc-time\":1}}"
              "{\"return\": %s}", one);
@@ -265,8 +271,8 @@ static void torture_measure_read_our_own_in_any_wrapping(void **state)
     assert_refused("nested deeper");
 }
 
-/* What each of them lacks at its end is found. */
-static void torture_measure_read_survives_any_cut(void **state)
+/* A truncated document is always refused. */
+static void torture_measure_read_refuses_any_truncation(void **state)
 {
     static const char *const files[] = {
         "measurements/qmp-session.json", "measurements/rates-array.json",
@@ -278,7 +284,7 @@ static void torture_measure_read_survives_any_cut(void **state)
         size_t len = load(files[i]);
 
         for (size_t n = 0; n <= len; n++) {
-            char *part = malloc(n ? n : 1);     /* exactly: for ASan */
+            char *part = malloc(n ? n : 1);     /* no spare byte, for ASan */
 
             memcpy(part, text, n);
             if (xpc_measurements_read(&m, &nr, part, n, GIB, err))
@@ -295,14 +301,14 @@ int main(int argc, char **argv)
     cmocka_unit_test_teardown(torture_measure_read_##name, teardown)
     const struct CMUnitTest tests[] = {
         T(a_qmp_session),
-        T(rates_in_an_array_with_a_mark),
+        T(rates_in_an_array_with_a_bom),
         T(domstats),
-        T(says_what_else_it_is),
-        T(takes_what_counts),
-        T(never_leaves_the_guest),
+        T(names_other_formats),
+        T(selects_the_valid_results),
+        T(never_exceeds_the_guest),
         T(refuses_odd_rates),
-        T(our_own_in_any_wrapping),
-        T(survives_any_cut),
+        T(our_format_in_any_envelope),
+        T(refuses_any_truncation),
     };
 
     return torture_run(argc, argv, tests);

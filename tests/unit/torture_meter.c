@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The meter against a source whose truth is known. */
+/*
+ * The meter, with a source whose dirty rates are known.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +12,7 @@
 #include "support/fake_source.h"
 #include "support/torture.h"
 
-/* Hot, warm and untouched pages, with a hole in every hole_every pfns. */
+/* Hot, warm and unwritten pages. Every hole_every-th pfn is a hole. */
 static struct fake_source *mixed(uint64_t nr, uint64_t seed,
                                  uint64_t hole_every)
 {
@@ -66,7 +68,7 @@ static void torture_meter_tracks_exactly(void **state)
         assert_true(m.dirty_low[i] == m.n_dirty[i]);
     }
     assert_int_equal(m.workset.intervals, 5);
-    /* Hot and warm pages: six tenths are in it in the long run. */
+    /* Hot and warm pages are six tenths of all, and dirty in the long run. */
     assert_true(m.workset.union_pages > 0.5 * 20000);
     assert_true(m.workset.union_pages <= 0.6 * 20000);
     assert_true(m.workset.jaccard > 0.3 && m.workset.jaccard < 0.9);
@@ -76,7 +78,7 @@ static void torture_meter_tracks_exactly(void **state)
     fake_source_close(&f->src);
 }
 
-static void torture_meter_samples_truly(void **state)
+static void torture_meter_sampling_is_unbiased(void **state)
 {
     struct fake_source *f = mixed(200000, 7, 5);
     struct xpc_meter_request req;
@@ -85,7 +87,7 @@ static void torture_meter_samples_truly(void **state)
     (void)state;
     request(&req, XPC_MODE_PAGE_SAMPLING, 3000);
     req.sample_pages = XPC_SAMPLE_PAGES_MAX;
-    /* A look at all pages takes 60 ms, half of the first period. */
+    /* Reading all pages takes 60 ms, half of the first period. */
     f->look_ns = 5000;
     run(f, &req, &m);
     assert_int_equal(m.status, XPC_MEASURE_MEASURED);
@@ -95,7 +97,7 @@ static void torture_meter_samples_truly(void **state)
     for (size_t i = 0; i < m.nr_periods; i++) {
         double truth = fake_source_truth(f, m.period_ns[i]);
 
-        /* Four standard deviations: the interval's width is just that. */
+        /* Four standard deviations are the width of the interval. */
         if (fabs(m.dirty_pages[i] - truth) >
             m.dirty_high[i] - m.dirty_low[i])
             fail_msg("%g ms: %g, truth %g", m.period_ns[i] / 1e6,
@@ -106,8 +108,8 @@ static void torture_meter_samples_truly(void **state)
     fake_source_close(&f->src);
 }
 
-/* Looking is so slow that rounds run late and pages' intervals differ. */
-static void torture_meter_slow_hashing(void **state)
+/* Reading is so slow that rounds are late, and intervals differ by page. */
+static void torture_meter_slow_hashing_is_unbiased(void **state)
 {
     struct xpc_meter_request req;
     struct xpc_measurement m;
@@ -131,14 +133,14 @@ static void torture_meter_slow_hashing(void **state)
         xpc_measurement_dispose(&m);
         fake_source_close(&f->src);
     }
-    /* No bias: what is left of 30 runs' noise is about 1%. */
+    /* There is no bias: the noise of 30 runs averages to about 1%. */
     for (size_t i = 0; i < 5; i++) {
         if (fabs(error[i]) > 0.02)
             fail_msg("period %zu: mean error %g", i, error[i]);
     }
 }
 
-static void torture_meter_intervals_are_honest(void **state)
+static void torture_meter_intervals_cover_the_truth(void **state)
 {
     struct xpc_meter_request req;
     struct xpc_measurement m;
@@ -169,7 +171,7 @@ static void torture_meter_intervals_are_honest(void **state)
     }
 }
 
-static void torture_meter_draws_all_alike(void **state)
+static void torture_meter_draws_uniformly(void **state)
 {
     uint64_t hits[64] = { 0 }, pfn;
     const uint64_t nr[] = { 64, 4096 };
@@ -188,20 +190,20 @@ static void torture_meter_draws_all_alike(void **state)
             }
             xpc_draw_dispose(&d);
         }
-        /* 1000 each; the last as well. */
+        /* 1000 for each page, and for the last one. */
         for (int i = 0; i < 64; i++)
             assert_in_range(hits[i], 850, 1150);
     }
 }
 
-static void torture_meter_draws_none_twice(void **state)
+static void torture_meter_draws_without_replacement(void **state)
 {
     static bool seen[5000];
     struct xpc_draw d;
     uint64_t pfn;
 
     (void)state;
-    /* Far more than was asked for: the set has to grow. */
+    /* Far more than were requested: the set has to grow. */
     assert_int_equal(xpc_draw_init(&d, 5000, 10, 3), 0);
     for (int i = 0; i < 5000; i++) {
         assert_true(xpc_draw_next(&d, &pfn));
@@ -212,7 +214,7 @@ static void torture_meter_draws_none_twice(void **state)
     xpc_draw_dispose(&d);
 }
 
-static void torture_meter_marks(void **state)
+static void torture_meter_marks_ballooned_paused_and_late(void **state)
 {
     struct fake_source *f = mixed(2000, 1, 0);
     struct xpc_meter_request req;
@@ -233,7 +235,7 @@ static void torture_meter_marks(void **state)
     fake_source_close(&f->src);
 }
 
-static void torture_meter_fails_clearly(void **state)
+static void torture_meter_reports_failures(void **state)
 {
     struct fake_source *f = mixed(2000, 1, 0);
     struct xpc_meter_request req;
@@ -268,7 +270,7 @@ static void torture_meter_fails_clearly(void **state)
     fake_source_close(&f->src);
 }
 
-static void torture_meter_cancelled(void **state)
+static void torture_meter_can_be_cancelled(void **state)
 {
     struct fake_source *f = mixed(2000, 1, 0);
     struct xpc_meter_request req;
@@ -291,7 +293,7 @@ static void torture_meter_cancelled(void **state)
     fake_source_close(&f->src);
 }
 
-static void torture_meter_requests(void **state)
+static void torture_meter_checks_requests(void **state)
 {
     struct xpc_meter_request r;
     char err[XPC_ERR_LEN];
@@ -325,15 +327,15 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_meter_tracks_exactly),
-        cmocka_unit_test(torture_meter_samples_truly),
-        cmocka_unit_test(torture_meter_slow_hashing),
-        cmocka_unit_test(torture_meter_intervals_are_honest),
-        cmocka_unit_test(torture_meter_draws_all_alike),
-        cmocka_unit_test(torture_meter_draws_none_twice),
-        cmocka_unit_test(torture_meter_marks),
-        cmocka_unit_test(torture_meter_fails_clearly),
-        cmocka_unit_test(torture_meter_cancelled),
-        cmocka_unit_test(torture_meter_requests),
+        cmocka_unit_test(torture_meter_sampling_is_unbiased),
+        cmocka_unit_test(torture_meter_slow_hashing_is_unbiased),
+        cmocka_unit_test(torture_meter_intervals_cover_the_truth),
+        cmocka_unit_test(torture_meter_draws_uniformly),
+        cmocka_unit_test(torture_meter_draws_without_replacement),
+        cmocka_unit_test(torture_meter_marks_ballooned_paused_and_late),
+        cmocka_unit_test(torture_meter_reports_failures),
+        cmocka_unit_test(torture_meter_can_be_cancelled),
+        cmocka_unit_test(torture_meter_checks_requests),
     };
 
     return torture_run(argc, argv, tests);

@@ -14,7 +14,7 @@ static int read_params(struct xpc_params *p, const char *json, char *err)
     return xpc_from_json(&xpc_params_type, p, json, strlen(json), err);
 }
 
-static void torture_params_survive_json(void **state)
+static void torture_params_round_trip(void **state)
 {
     struct xpc_params in, out;
     char err[XPC_ERR_LEN];
@@ -60,7 +60,7 @@ static void torture_params_survive_json(void **state)
 }
 
 /* As jq and JavaScript read it, and never what means unknown. */
-static void torture_params_a_guests_id_is_a_whole_double(void **state)
+static void torture_params_guest_id_is_exact_as_a_double(void **state)
 {
     uint8_t uuid[16] = { 0 };
     uint64_t last = 0;
@@ -77,7 +77,7 @@ static void torture_params_a_guests_id_is_a_whole_double(void **state)
     }
 }
 
-static void torture_params_that_are_not_named_keep_their_value(void **state)
+static void torture_params_not_named_keep_their_value(void **state)
 {
     struct xpc_params p;
     char err[XPC_ERR_LEN];
@@ -91,7 +91,7 @@ static void torture_params_that_are_not_named_keep_their_value(void **state)
     assert_int_equal(p.duration_ns, 0);
 }
 
-/* A guest of which nothing is known may be the slowest. */
+/* A guest of unknown kind may be of the slowest one. */
 static void torture_params_prior_is_of_the_guests_kind(void **state)
 {
     struct xpc_params p;
@@ -116,7 +116,7 @@ static void torture_params_prior_is_of_the_guests_kind(void **state)
     assert_int_equal(prior.overhead_ns, 20 * XPC_MS);
 }
 
-static void torture_params_prior_believes_its_own_kind_alone(void **state)
+static void torture_params_prior_of_another_kind_never_lowers(void **state)
 {
     static const int no = XPC_DEVICE_MODEL_NO, yes = XPC_DEVICE_MODEL_YES,
                      unknown = XPC_DEVICE_MODEL_UNKNOWN;
@@ -147,7 +147,7 @@ static void torture_params_prior_believes_its_own_kind_alone(void **state)
                          XPC_DEFAULT_SUSPEND_PAGES);
         assert_int_equal(prior.start_ns, t[i].believed ? 5 * XPC_MS :
                          prior.overhead_ns / 4);
-        /* What was worse is believed in any case of doubt. */
+        /* If in doubt, the worse value is used. */
         p.learned.overhead_ns = 2 * XPC_S;
         xpc_params_prior(&p, &prior);
         assert_int_equal(prior.overhead_ns, t[i].believed ? 2 * XPC_S :
@@ -204,7 +204,7 @@ static void torture_params_errors_are_one_line_whatever_the_key(void **state)
         assert_true((unsigned char)*c >= 0x20);
 }
 
-static void torture_params_check_refuses_what_contradicts_itself(void **state)
+static void torture_params_check_refuses_contradictions(void **state)
 {
     struct xpc_params p;
     char err[XPC_ERR_LEN];
@@ -244,12 +244,12 @@ static void torture_params_check_refuses_what_contradicts_itself(void **state)
 
     p.duration_ns = UINT64_MAX;
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), -1);
-    p.policy = XPC_POLICY_STOCK;    /* stock looks at none of them */
+    p.policy = XPC_POLICY_STOCK;    /* ignores all of them */
     assert_int_equal(xpc_params_check(&p, err, sizeof(err)), 0);
 }
 
-/* Parameters of the API, of libvirt and in xenstore. */
-static void torture_params_what_is_known_asks_nothing(void **state)
+/* Parameters from the API, libvirt and xenstore. */
+static void torture_params_known_facts_are_no_request(void **state)
 {
     struct xpc_params p;
 
@@ -293,16 +293,16 @@ static void torture_params_maximum_defaults_to_the_limit(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_params_survive_json),
-        cmocka_unit_test(torture_params_a_guests_id_is_a_whole_double),
-        cmocka_unit_test(torture_params_that_are_not_named_keep_their_value),
+        cmocka_unit_test(torture_params_round_trip),
+        cmocka_unit_test(torture_params_guest_id_is_exact_as_a_double),
+        cmocka_unit_test(torture_params_not_named_keep_their_value),
         cmocka_unit_test(torture_params_prior_is_of_the_guests_kind),
-        cmocka_unit_test(torture_params_prior_believes_its_own_kind_alone),
+        cmocka_unit_test(torture_params_prior_of_another_kind_never_lowers),
         cmocka_unit_test(torture_params_malformed_change_nothing),
         cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
         cmocka_unit_test(
-            torture_params_check_refuses_what_contradicts_itself),
-        cmocka_unit_test(torture_params_what_is_known_asks_nothing),
+            torture_params_check_refuses_contradictions),
+        cmocka_unit_test(torture_params_known_facts_are_no_request),
         cmocka_unit_test(torture_params_send_zero_pages_unless_stated),
         cmocka_unit_test(torture_params_maximum_defaults_to_the_limit),
     };

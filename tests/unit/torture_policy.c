@@ -13,7 +13,7 @@ static void torture_policy_stops_within_the_limit(void **state)
     assert_int_equal(policy_iterate(f, 8000, 3000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
     assert_int_equal(f->it.number, 2);
-    /* The measured bandwidth is LINK but for a rounding of time. */
+    /* The measured bandwidth is LINK, apart from rounding of times. */
     assert_in_range(f->it.decision.predicted_downtime_ns,
                     policy_downtime(3000, LINK),
                     policy_downtime(3000, LINK) + 100);
@@ -23,7 +23,7 @@ static void torture_policy_counts_the_overhead(void **state)
 {
     struct policy_fixture *f = *state;
 
-    /* 3,300 pages, and what suspending dirties, are 146 ms of data. */
+    /* 3,300 pages, and those dirtied by suspending, take 146 ms. */
     f->p.iterations = 1;
     f->p.overhead_ns = 40 * XPC_MS;
     assert_int_equal(policy_iterate(f, 16384, 3300), XPC_STOP_AND_COPY);
@@ -49,12 +49,12 @@ static void torture_policy_keeps_a_margin_for_the_confidence(void **state)
     assert_in_range(margin[1], margin[0] * 27 / 10, margin[0] * 28 / 10);
 }
 
-static void torture_policy_takes_another_round_that_pays(void **state)
+static void torture_policy_continues_if_a_round_pays(void **state)
 {
     struct policy_fixture *f = *state;
     int n = 0;
 
-    /* Six pages a ms: every round leaves a quarter of the one before. */
+    /* Six pages per ms: each round leaves a quarter of the previous one. */
     f->linear = true;
     assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
     assert_int_equal(policy_iterate(f, 4000, 976), XPC_CONTINUE);
@@ -67,12 +67,12 @@ static void torture_policy_takes_another_round_that_pays(void **state)
     assert_true(f->it.decision.predicted_downtime_ns < 80 * XPC_MS);
 }
 
-static void torture_policy_does_not_race_the_duration(void **state)
+static void torture_policy_begins_no_round_beyond_the_duration(void **state)
 {
     struct policy_fixture *f = *state;
     uint64_t next = 976 * PAGE_BYTES * XPC_S / LINK;
 
-    /* As above, but the round would end just before or well before it. */
+    /* The round would end just before the duration, or well before it. */
     f->linear = true;
     f->p.duration_ns = 20384 * PAGE_BYTES * XPC_S / LINK + next * 105 / 100;
     assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
@@ -83,17 +83,17 @@ static void torture_policy_does_not_race_the_duration(void **state)
     assert_int_equal(policy_iterate(f, 4000, 976), XPC_CONTINUE);
 }
 
-static void torture_policy_does_not_gamble_with_a_busy_guest(void **state)
+static void torture_policy_suspends_a_bursty_guest_when_it_fits(void **state)
 {
     struct policy_fixture *f = *state;
 
-    /* It was busy a round ago, and may be again: what fits now is taken. */
+    /* It was busy in the last round, and may be again: suspend now. */
     assert_int_equal(policy_iterate(f, 16384, 12000), XPC_CONTINUE);
     assert_int_equal(policy_iterate(f, 12000, 3000), XPC_STOP_AND_COPY);
     assert_int_equal(f->it.decision.reason, XPC_REASON_WITHIN_LIMIT);
 }
 
-static void torture_policy_waits_for_a_lull_that_it_has_seen(void **state)
+static void torture_policy_waits_for_a_lull_seen_before(void **state)
 {
     struct policy_fixture *f = *state;
 
@@ -101,19 +101,20 @@ static void torture_policy_waits_for_a_lull_that_it_has_seen(void **state)
     f->p.downtime_ns = 130 * XPC_MS;
     f->p.overhead_ns = 20 * XPC_MS;
     assert_int_equal(policy_iterate(f, 16384, 16000), XPC_CONTINUE);
-    /* A lull, but not long enough to be down to the limit. */
+    /* A lull that is too short to reach the limit. */
     assert_int_equal(policy_iterate(f, 16000, 2600), XPC_CONTINUE);
     for (int i = 0; i < 6; i++)
         assert_int_equal(policy_iterate(f, 16000, 16000), XPC_CONTINUE);
     assert_int_equal(policy_iterate(f, 16000, 500), XPC_STOP_AND_COPY);
 }
 
-static void torture_policy_tells_early_that_nothing_helps(void **state)
+static void torture_policy_aborts_early_if_the_overhead_is_too_long(
+    void **state)
 {
     struct policy_fixture *f = *state;
     int n = 0;
 
-    /* The switchover with its margin is over the limit, dirty or not. */
+    /* The overhead with its margin exceeds the limit without any page. */
     f->p.duration_ns = 600 * XPC_S;
     f->p.downtime_ns = 60 * XPC_MS;
     while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE && n < 100)
@@ -139,7 +140,7 @@ static void torture_policy_aborts_when_rounds_stop_shrinking(void **state)
     assert_non_null(strstr(text, "would have been enough"));
 }
 
-/* Iterations until a guest that stays the same is given up. */
+/* The number of iterations until an unchanging guest is given up. */
 static int until_aborted(struct policy_fixture *f, uint64_t pages)
 {
     int n = 1;
@@ -152,7 +153,7 @@ static int until_aborted(struct policy_fixture *f, uint64_t pages)
     return n;
 }
 
-static void torture_policy_has_patience_with_a_guest_that_moves(void **state)
+static void torture_policy_waits_longer_for_a_guest_that_varies(void **state)
 {
     struct policy_fixture *f = *state;
     int same, moving;
@@ -165,14 +166,15 @@ static void torture_policy_has_patience_with_a_guest_that_moves(void **state)
     assert_true(moving > 2 * same);
 }
 
-static void torture_policy_advises_by_the_working_set(void **state)
+static void torture_policy_advice_uses_the_working_set(void **state)
 {
     struct policy_fixture *f = *state;
     uint64_t unknown;
 
     /*
-     * It writes to 2,000 pages as fast as the link carries them. When the
-     * first copy is forgotten, only their number tells what that would leave.
+     * The guest writes to 2,000 pages as fast as the link carries them. Once
+     * the first copy is forgotten, only the size of the working set shows what
+     * a longer downtime would achieve.
      */
     f->linear = true;
     f->p.duration_ns = 10 * XPC_S;
@@ -186,7 +188,7 @@ static void torture_policy_advises_by_the_working_set(void **state)
                     policy_downtime(2000, LINK), policy_downtime(2500, LINK));
 }
 
-static void torture_policy_says_what_the_guest_writes_to(void **state)
+static void torture_policy_reports_the_working_set(void **state)
 {
     struct policy_fixture *f = *state;
     char text[512];
@@ -202,7 +204,7 @@ static void torture_policy_says_what_the_guest_writes_to(void **state)
     assert_non_null(strstr(text, "12% of the pages"));
 }
 
-static void torture_policy_names_numbers_that_are_enough(void **state)
+static void torture_policy_abort_names_sufficient_values(void **state)
 {
     struct policy_fixture *f = *state;
     struct xpc_decision d;
@@ -214,7 +216,7 @@ static void torture_policy_names_numbers_that_are_enough(void **state)
     assert_true(d.enough_downtime_ns > f->p.downtime_ns);
     assert_true(d.enough_bandwidth_bytes_per_s > LINK);
 
-    /* With the downtime it names, the same guest is suspended. */
+    /* With that downtime limit, the same guest is suspended. */
     f->p.downtime_ns = d.enough_downtime_ns;
     f->now = START;
     while (policy_iterate(f, 16000, 16000) == XPC_CONTINUE && n < 10)
@@ -283,11 +285,11 @@ static void torture_policy_threshold_stops_below_the_maximum(void **state)
     assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
 }
 
-static void torture_policy_trusts_the_link_not_the_promise(void **state)
+static void torture_policy_uses_the_measured_bandwidth_if_lower(void **state)
 {
     struct policy_fixture *f = *state;
 
-    /* A user who says 1 GB/s on a link that gives a tenth of it. */
+    /* The user states 1 GB/s, the link gives a tenth of that. */
     f->p.bandwidth_bytes_per_s = 10 * LINK;
     assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 99 / 100,
@@ -296,19 +298,19 @@ static void torture_policy_trusts_the_link_not_the_promise(void **state)
                      f->it.decision.bandwidth_bytes_per_s);
 }
 
-static void torture_policy_keeps_to_the_promise_of_a_faster_link(void **state)
+static void torture_policy_uses_the_stated_bandwidth_if_lower(void **state)
 {
     struct policy_fixture *f = *state;
 
     f->p.bandwidth_bytes_per_s = LINK / 2;
     assert_int_equal(policy_iterate(f, 16384, 8000), XPC_CONTINUE);
     assert_int_equal(f->it.decision.bandwidth_bytes_per_s, LINK / 2);
-    /* And says what the link would have given. */
+    /* It reports what the link gives. */
     assert_in_range(f->it.decision.measured_bytes_per_s, LINK * 99 / 100,
                     LINK * 101 / 100);
 }
 
-static void torture_policy_rests_on_what_was_learned(void **state)
+static void torture_policy_uses_the_learned_prior(void **state)
 {
     struct policy_fixture *f = *state;
     const struct xpc_iteration *it = &f->it;
@@ -326,13 +328,13 @@ static void torture_policy_rests_on_what_was_learned(void **state)
     assert_int_equal(it->decision.overhead_ns, 30 * XPC_MS);
     assert_in_range(it->decision.predicted_downtime_ns, data + 30 * XPC_MS,
                     data + 30 * XPC_MS + 100);
-    /* 1.645 times 10 ms, the link's least (2.5 ms) and five pages. */
+    /* 1.645 times 10 ms, the link's minimum (2.5 ms) and five pages. */
     margin = it->decision.cautious_downtime_ns -
              it->decision.predicted_downtime_ns;
     assert_in_range(margin, 169 * XPC_MS / 10, 171 * XPC_MS / 10);
 }
 
-static void torture_policy_what_is_stated_outweighs_the_learned(void **state)
+static void torture_policy_stated_values_override_learned_ones(void **state)
 {
     struct policy_fixture *f = *state;
 
@@ -341,13 +343,13 @@ static void torture_policy_what_is_stated_outweighs_the_learned(void **state)
     };
     policy_iterate(f, 16384, 3000);
     assert_int_equal(f->it.decision.overhead_ns, 50 * XPC_MS);
-    /* Nothing is known of the pages: the default. */
+    /* Nothing was learned about the pages: the default. */
     assert_in_range(f->it.decision.predicted_downtime_ns,
                     policy_downtime(3000, LINK),
                     policy_downtime(3000, LINK) + 100);
 }
 
-static void torture_policy_nothing_learned_is_the_default(void **state)
+static void torture_policy_uses_defaults_without_a_history(void **state)
 {
     struct policy_fixture *f = *state;
 
@@ -356,7 +358,7 @@ static void torture_policy_nothing_learned_is_the_default(void **state)
     assert_int_equal(f->it.decision.overhead_ns, XPC_DEFAULT_OVERHEAD_NS);
 }
 
-static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
+static void torture_policy_bandwidth_ignores_buffers(void **state)
 {
     struct policy_fixture *f = *state;
     struct xpc_observation o = { .dirty_pages = 9000, .pages_sent = 100,
@@ -365,15 +367,15 @@ static void torture_policy_bandwidth_is_not_fooled_by_buffers(void **state)
     f->p.bandwidth_bytes_per_s = 0;
     f->p.downtime_ns = 100 * XPC_MS;
     assert_int_equal(policy_iterate(f, 16384, 9000), XPC_CONTINUE);
-    /* A hundred pages vanish into a socket buffer in no time. */
+    /* A socket buffer takes a hundred pages at once. */
     o.now_ns = f->now + 1000;
     xpc_engine_decide(&f->e, &o, &f->it);
     assert_in_range(f->it.decision.bandwidth_bytes_per_s, LINK * 95 / 100,
                     LINK * 110 / 100);
 }
 
-/* The time an iteration takes besides sending does not count for the link. */
-static void torture_policy_bandwidth_is_of_what_flowed(void **state)
+/* Time in an iteration in which nothing is sent is not the link's. */
+static void torture_policy_bandwidth_excludes_time_without_data(void **state)
 {
     struct policy_fixture *f = *state;
     struct xpc_observation o = {
@@ -389,7 +391,7 @@ static void torture_policy_bandwidth_is_of_what_flowed(void **state)
     xpc_engine_decide(&f->e, &o, &f->it);
     assert_in_range(f->it.decision.measured_bytes_per_s, LINK - 1, LINK + 1);
     assert_int_equal(f->e.predict.iteration_ns, 0);
-    /* Of a later one it counts for the next. */
+    /* That time of a later iteration is expected in the next one, too. */
     o.flow_bytes = 9000 * PAGE_BYTES;
     o.flow_ns = o.flow_bytes * XPC_S / LINK;
     o.now_ns += o.flow_ns + 40 * XPC_MS;
@@ -398,7 +400,8 @@ static void torture_policy_bandwidth_is_of_what_flowed(void **state)
     assert_int_equal(f->e.predict.iteration_ns, 40 * XPC_MS);
 }
 
-static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
+static void torture_policy_counts_the_overhead_of_an_iteration_once(
+    void **state)
 {
     struct policy_fixture *f = *state;
     struct xpc_observation o = {
@@ -419,7 +422,7 @@ static void torture_policy_an_iteration_costs_its_overhead_once(void **state)
     assert_int_equal(f->e.state.next_ns, sent);
 }
 
-/* Of a large guest it takes a while, and nothing is sent meanwhile. */
+/* Reading the bitmap of a large guest takes time, and sends nothing. */
 static void torture_policy_counts_the_last_bitmap(void **state)
 {
     struct policy_fixture *f = *state;
@@ -448,7 +451,7 @@ static void torture_policy_counts_the_last_bitmap(void **state)
         assert_in_range(d->predicted_downtime_ns - d->bitmap_ns, small,
                         small + 100);
     }
-    /* Before it is measured, it is assumed. */
+    /* Until it is measured, a default is used. */
     f->p.downtime_ns = 200 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)),
                      -1);
@@ -457,7 +460,7 @@ static void torture_policy_counts_the_last_bitmap(void **state)
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
 }
 
-static void torture_policy_stock_decides_as_stock(void **state)
+static void torture_policy_stock_decides_like_stock_xl(void **state)
 {
     struct policy_fixture *f = *state;
 
@@ -482,31 +485,31 @@ int main(int argc, char **argv)
         TEST(torture_policy_stops_within_the_limit),
         TEST(torture_policy_counts_the_overhead),
         TEST(torture_policy_keeps_a_margin_for_the_confidence),
-        TEST(torture_policy_takes_another_round_that_pays),
-        TEST(torture_policy_does_not_race_the_duration),
-        TEST(torture_policy_does_not_gamble_with_a_busy_guest),
-        TEST(torture_policy_waits_for_a_lull_that_it_has_seen),
-        TEST(torture_policy_tells_early_that_nothing_helps),
+        TEST(torture_policy_continues_if_a_round_pays),
+        TEST(torture_policy_begins_no_round_beyond_the_duration),
+        TEST(torture_policy_suspends_a_bursty_guest_when_it_fits),
+        TEST(torture_policy_waits_for_a_lull_seen_before),
+        TEST(torture_policy_aborts_early_if_the_overhead_is_too_long),
         TEST(torture_policy_aborts_when_rounds_stop_shrinking),
-        TEST(torture_policy_has_patience_with_a_guest_that_moves),
-        TEST(torture_policy_advises_by_the_working_set),
-        TEST(torture_policy_says_what_the_guest_writes_to),
-        TEST(torture_policy_names_numbers_that_are_enough),
+        TEST(torture_policy_waits_longer_for_a_guest_that_varies),
+        TEST(torture_policy_advice_uses_the_working_set),
+        TEST(torture_policy_reports_the_working_set),
+        TEST(torture_policy_abort_names_sufficient_values),
         TEST(torture_policy_on_timeout_suspends_below_the_maximum),
         TEST(torture_policy_never_suspends_above_the_maximum),
         TEST(torture_policy_ends_with_the_duration),
         TEST(torture_policy_iterations_are_an_upper_bound),
         TEST(torture_policy_threshold_stops_below_the_maximum),
-        TEST(torture_policy_trusts_the_link_not_the_promise),
-        TEST(torture_policy_keeps_to_the_promise_of_a_faster_link),
-        TEST(torture_policy_rests_on_what_was_learned),
-        TEST(torture_policy_what_is_stated_outweighs_the_learned),
-        TEST(torture_policy_nothing_learned_is_the_default),
-        TEST(torture_policy_bandwidth_is_not_fooled_by_buffers),
-        TEST(torture_policy_bandwidth_is_of_what_flowed),
-        TEST(torture_policy_an_iteration_costs_its_overhead_once),
+        TEST(torture_policy_uses_the_measured_bandwidth_if_lower),
+        TEST(torture_policy_uses_the_stated_bandwidth_if_lower),
+        TEST(torture_policy_uses_the_learned_prior),
+        TEST(torture_policy_stated_values_override_learned_ones),
+        TEST(torture_policy_uses_defaults_without_a_history),
+        TEST(torture_policy_bandwidth_ignores_buffers),
+        TEST(torture_policy_bandwidth_excludes_time_without_data),
+        TEST(torture_policy_counts_the_overhead_of_an_iteration_once),
         TEST(torture_policy_counts_the_last_bitmap),
-        TEST(torture_policy_stock_decides_as_stock),
+        TEST(torture_policy_stock_decides_like_stock_xl),
     };
 
     return torture_run(argc, argv, tests);

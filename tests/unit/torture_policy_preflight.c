@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is refused before the first copy, and what may be changed after it.
+ * Parameters that are refused before the first copy, and changes after it.
  */
 #include <string.h>
 
@@ -24,7 +24,8 @@ static void torture_policy_preflight_refuses_the_impossible(void **state)
     assert_non_null(strstr(err, "first copy alone"));
 }
 
-static void torture_policy_preflight_a_change_takes_effect_at_once(void **state)
+static void torture_policy_preflight_a_change_takes_effect_at_once(
+    void **state)
 {
     struct policy_fixture *f = *state;
 
@@ -38,8 +39,9 @@ static void torture_policy_preflight_a_change_takes_effect_at_once(void **state)
     assert_int_equal(f->it.number, 2);
 }
 
-/* What the link gives is not forgotten: a small iteration tells nothing. */
-static void torture_policy_preflight_a_change_keeps_the_bandwidth(void **state)
+/* A small iteration is too short to measure the link again. */
+static void torture_policy_preflight_a_change_keeps_the_bandwidth(
+    void **state)
 {
     static const uint64_t stated[] = { 0, 10 * LINK, LINK / 2 };
 
@@ -65,7 +67,7 @@ static void torture_policy_preflight_a_change_is_checked(void **state)
     char err[256];
 
     to.downtime_ns = 2 * XPC_S;
-    /* Over already, perhaps, but the first copy is behind us. */
+    /* The duration may be over, but the first copy is complete. */
     to.duration_ns = XPC_MS;
     assert_int_equal(xpc_engine_check_change(&f->p, &to, err, sizeof(err)),
                      0);
@@ -96,10 +98,10 @@ static void torture_policy_preflight_a_change_is_checked(void **state)
 }
 
 /*
- * What the first iteration's end would say whatever the guest did is said
- * before it: 256 pages take 10.5 ms, the margin is 8.4 ms.
+ * What would be refused at the end of the first iteration, whatever the guest
+ * did, is refused before it: 256 pages take 10.5 ms, the margin is 8.4 ms.
  */
-static void torture_policy_preflight_counts_what_suspending_dirties(
+static void torture_policy_preflight_counts_pages_dirtied_by_suspending(
     void **state)
 {
     struct policy_fixture *f = *state;
@@ -111,18 +113,18 @@ static void torture_policy_preflight_counts_what_suspending_dirties(
     assert_non_null(strstr(err, "switchover alone takes 60.5 ms"));
     assert_non_null(strstr(err, "95%"));
     assert_int_equal(policy_iterate(f, 16384, 0), XPC_ABORT);
-    /* The least that the refusal would let through is within reach. */
+    /* The smallest limit that is accepted can be met. */
     f->now = START;
     f->p.downtime_ns = 69 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
     assert_int_equal(policy_iterate(f, 16384, 0), XPC_STOP_AND_COPY);
-    /* A link of which nothing is known may be fast. */
+    /* A link of unknown speed may be fast. */
     f->p.bandwidth_bytes_per_s = 0;
     f->p.downtime_ns = 59 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
 }
 
-static void torture_policy_preflight_says_what_was_learned(void **state)
+static void torture_policy_preflight_reports_what_was_learned(void **state)
 {
     struct policy_fixture *f = *state;
     char err[256];
@@ -147,7 +149,7 @@ static void torture_policy_preflight_says_what_was_learned(void **state)
 }
 
 /* The first migration of an HVM guest to a host. */
-static void torture_policy_preflight_says_what_is_assumed_of_hvm(void **state)
+static void torture_policy_preflight_reports_the_default_for_hvm(void **state)
 {
     struct policy_fixture *f = *state;
     char err[256];
@@ -155,7 +157,7 @@ static void torture_policy_preflight_says_what_is_assumed_of_hvm(void **state)
     f->p.overhead_ns = 0;
     f->p.downtime_ns = 300 * XPC_MS;
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
-    /* What PVH guests took counts for nothing. */
+    /* The times of PVH guests do not count. */
     f->p.learned = (struct xpc_prior){
         .guest.device_model = XPC_DEVICE_MODEL_NO,
         .overhead_ns = 80 * XPC_MS, .overhead_sd_ns = 8 * XPC_MS,
@@ -182,9 +184,9 @@ int main(int argc, char **argv)
         TEST(torture_policy_preflight_a_change_takes_effect_at_once),
         TEST(torture_policy_preflight_a_change_keeps_the_bandwidth),
         TEST(torture_policy_preflight_a_change_is_checked),
-        TEST(torture_policy_preflight_counts_what_suspending_dirties),
-        TEST(torture_policy_preflight_says_what_was_learned),
-        TEST(torture_policy_preflight_says_what_is_assumed_of_hvm),
+        TEST(torture_policy_preflight_counts_pages_dirtied_by_suspending),
+        TEST(torture_policy_preflight_reports_what_was_learned),
+        TEST(torture_policy_preflight_reports_the_default_for_hvm),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the policy takes the link for, when not all that could leave does.
+ * The bandwidth that the policy assumes, with a rate limit, with compression
+ * and with zero pages.
  */
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
-#define LINK UINT64_C(100000000)    /* bytes per second */
+#define LINK UINT64_C(100000000) /* bytes per second */
 #define CAP UINT64_C(10000000)
 #define PAGES 16384
 
@@ -32,7 +33,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* One copy of so many pages, in the time that they and other_ns take. */
+/* One copy of pages at rate, which takes other_ns longer. */
 static void copy(uint64_t pages, uint64_t zero, uint64_t rate,
                  uint64_t other_ns)
 {
@@ -50,7 +51,7 @@ static void copy(uint64_t pages, uint64_t zero, uint64_t rate,
     xpc_engine_decide(&f.e, &o, &f.it);
 }
 
-/* The downtime with 1000 pages left at this rate, to a percent. */
+/* Checks the downtime: 1000 pages at this rate, within a percent. */
 static void expect_downtime(uint64_t rate)
 {
     double ns = (1000 + XPC_DEFAULT_SUSPEND_PAGES) * (double)PAGE_BYTES *
@@ -61,7 +62,7 @@ static void expect_downtime(uint64_t rate)
                     rate * 1.01);
 }
 
-/* How long the next iteration is taken to be. */
+/* Checks the predicted length of the next iteration. */
 static void expect_next(uint64_t rate)
 {
     double ns = 1000 * (double)PAGE_BYTES * XPC_S / rate;
@@ -69,7 +70,7 @@ static void expect_next(uint64_t rate)
     assert_in_range(f.e.state.next_ns, ns * 0.99, ns * 1.01);
 }
 
-static void torture_policy_rate_lifted_is_what_was_stated(void **state)
+static void torture_policy_rate_lifted_uses_the_stated_bandwidth(void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -79,8 +80,10 @@ static void torture_policy_rate_lifted_is_what_was_stated(void **state)
     expect_next(CAP);
 }
 
-/* Of a link that was held back nothing else is known. */
-static void torture_policy_rate_lifted_and_not_stated_is_cautious(void **state)
+/* Nothing more is known about a link that was limited. */
+static void
+torture_policy_rate_lifted_but_not_stated_uses_the_limit(
+    void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -89,7 +92,7 @@ static void torture_policy_rate_lifted_and_not_stated_is_cautious(void **state)
     expect_next(CAP);
 }
 
-static void torture_policy_rate_kept_is_the_cap(void **state)
+static void torture_policy_rate_kept_uses_the_limit(void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -99,7 +102,7 @@ static void torture_policy_rate_kept_is_the_cap(void **state)
     expect_downtime(CAP);
 }
 
-static void torture_policy_rate_another_for_the_switchover(void **state)
+static void torture_policy_rate_switchover_has_its_own_limit(void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -114,8 +117,8 @@ static void torture_policy_rate_another_for_the_switchover(void **state)
     expect_next(CAP);
 }
 
-/* It was not the cap that held it back. */
-static void torture_policy_rate_a_link_below_the_cap_is_known(void **state)
+/* The link was slower than the limit. */
+static void torture_policy_rate_measures_a_link_below_the_limit(void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -124,12 +127,12 @@ static void torture_policy_rate_a_link_below_the_cap_is_known(void **state)
     expect_downtime(CAP / 2);
 }
 
-static void torture_policy_rate_preflight_knows_the_cap(void **state)
+static void torture_policy_rate_preflight_uses_the_limit(void **state)
 {
     char err[256];
 
     (void)state;
-    /* 67 MB: 0.7 s over the link, 6.7 s under the cap. */
+    /* 67 MB take 0.7 s over the link, and 6.7 s with the limit. */
     f.p.bandwidth_bytes_per_s = LINK;
     f.p.duration_ns = 2 * XPC_S;
     assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), 0);
@@ -140,10 +143,11 @@ static void torture_policy_rate_preflight_knows_the_cap(void **state)
     assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), -1);
 }
 
-/* ---- compressed ---------------------------------------------------------- */
+/* ---- compression --------------------------------------------------------- */
 
-/* What is stated, and the cap, are of what is really sent. */
-static void torture_policy_rate_compressed_is_more_than_the_cap(void **state)
+/* The stated bandwidth and the limit are of compressed data. */
+static void torture_policy_rate_compressed_data_may_exceed_the_limit(
+    void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
@@ -159,19 +163,20 @@ static void torture_policy_rate_compressed_is_more_than_the_cap(void **state)
     expect_downtime(4 * LINK);
 }
 
-static void torture_policy_rate_compressed_is_not_held_back(void **state)
+static void torture_policy_rate_detects_a_compressed_link_below_the_limit(
+    void **state)
 {
     (void)state;
     f.p.max_bytes_per_s = CAP;
     f.p.bandwidth_bytes_per_s = LINK;
     f.ratio = 2;
-    copy(PAGES, 0, CAP, 0);     /* the link gives half the cap */
+    copy(PAGES, 0, CAP, 0);     /* the link gives half of the limit */
     expect_downtime(CAP);
     copy(PAGES, 0, 2 * CAP, 0);
     expect_downtime(2 * LINK);
 }
 
-static void torture_policy_rate_preflight_can_not_know_compression(
+static void torture_policy_rate_preflight_does_not_assume_a_ratio(
     void **state)
 {
     char err[256];
@@ -184,9 +189,9 @@ static void torture_policy_rate_preflight_can_not_know_compression(
     assert_int_equal(xpc_engine_preflight(&f.p, PAGES, err, sizeof(err)), 0);
 }
 
-/* ---- that changes -------------------------------------------------------- */
+/* ---- a link that changes ------------------------------------------------- */
 
-/* Another iteration, with so many pages left after it. */
+/* Another iteration. */
 static void copy_again(uint64_t pages, uint64_t rate)
 {
     struct xpc_observation o = {
@@ -200,8 +205,8 @@ static void copy_again(uint64_t pages, uint64_t rate)
     xpc_engine_decide(&f.e, &o, &f.it);
 }
 
-/* It had given the first copy of 4 GiB four times as much. */
-static void torture_policy_rate_a_link_that_slows_down_shows(void **state)
+/* In the first copy of 4 GiB it was four times as fast. */
+static void torture_policy_rate_notices_a_link_that_slows_down(void **state)
 {
     (void)state;
     copy(1 << 20, 0, LINK, 0);
@@ -213,8 +218,8 @@ static void torture_policy_rate_a_link_that_slows_down_shows(void **state)
                     LINK * 27 / 100);
 }
 
-/* Two megabytes vanish into buffers, ten times. */
-static void torture_policy_rate_buffers_do_not_make_it_faster(void **state)
+/* Buffers take two megabytes at once, ten times. */
+static void torture_policy_rate_ignores_buffers(void **state)
 {
     (void)state;
     copy(PAGES, 0, LINK, 0);
@@ -223,8 +228,8 @@ static void torture_policy_rate_buffers_do_not_make_it_faster(void **state)
     assert_in_range(f.it.decision.bandwidth_bytes_per_s, LINK, LINK * 3 / 2);
 }
 
-/* What flowed before it was lowered is not what it let pass. */
-static void torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back(
+/* The rate before the limit was lowered does not count. */
+static void torture_policy_rate_lowered_limit_does_not_explain_older_rates(
     void **state)
 {
     (void)state;
@@ -234,13 +239,13 @@ static void torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back(
     expect_downtime(LINK / 2);
     f.p.max_bytes_per_s = CAP;
     xpc_engine_change(&f.e, &f.p);
-    copy_again(100, CAP);       /* too little to tell */
+    copy_again(100, CAP);       /* too little to measure */
     expect_downtime(LINK / 2);
 }
 
 /* ---- zero pages ---------------------------------------------------------- */
 
-/* Nine of ten pages are zero, which takes its time: not the link's doing. */
+/* Nine pages of ten are zero. Finding them takes time, but not the link's. */
 static void torture_policy_rate_zero_pages_do_not_slow_the_link(void **state)
 {
     uint64_t data = PAGES / 10, zero = PAGES - data;
@@ -252,8 +257,8 @@ static void torture_policy_rate_zero_pages_do_not_slow_the_link(void **state)
     assert_int_equal(f.it.pages, data);
 }
 
-/* Without a page that has data nothing is learned of the link. */
-static void torture_policy_rate_zero_pages_alone_tell_nothing(void **state)
+/* Without data pages, nothing is learned about the link. */
+static void torture_policy_rate_zero_pages_alone_measure_nothing(void **state)
 {
     (void)state;
     f.p.bandwidth_bytes_per_s = LINK;
@@ -261,7 +266,7 @@ static void torture_policy_rate_zero_pages_alone_tell_nothing(void **state)
     expect_downtime(LINK);
 }
 
-/* A guest that writes as fast as the link carries, until it is given up. */
+/* A guest that writes as fast as the link is, until it is given up. */
 static struct xpc_decision given_up(uint64_t zero)
 {
     struct xpc_dirty_count samples[20];
@@ -290,8 +295,8 @@ static struct xpc_decision given_up(uint64_t zero)
     return f.it.decision;
 }
 
-/* A migration begun anew would not send them either. */
-static void torture_policy_rate_advice_knows_of_zero_pages(void **state)
+/* A new migration would not send them either. */
+static void torture_policy_rate_advice_considers_zero_pages(void **state)
 {
     struct xpc_decision without = given_up(0), with = given_up(20 * PAGES);
 
@@ -302,7 +307,7 @@ static void torture_policy_rate_advice_knows_of_zero_pages(void **state)
                     without.enough_bandwidth_bytes_per_s * 1.2);
 }
 
-static void torture_policy_rate_how_zero_pages_go_is_settled(void **state)
+static void torture_policy_rate_zero_page_mode_cannot_be_changed(void **state)
 {
     struct xpc_params to = f.p;
     char err[256];
@@ -320,22 +325,22 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
-        TEST(torture_policy_rate_lifted_is_what_was_stated),
-        TEST(torture_policy_rate_lifted_and_not_stated_is_cautious),
-        TEST(torture_policy_rate_kept_is_the_cap),
-        TEST(torture_policy_rate_another_for_the_switchover),
-        TEST(torture_policy_rate_a_link_below_the_cap_is_known),
-        TEST(torture_policy_rate_preflight_knows_the_cap),
-        TEST(torture_policy_rate_compressed_is_more_than_the_cap),
-        TEST(torture_policy_rate_compressed_is_not_held_back),
-        TEST(torture_policy_rate_preflight_can_not_know_compression),
-        TEST(torture_policy_rate_a_link_that_slows_down_shows),
-        TEST(torture_policy_rate_buffers_do_not_make_it_faster),
-        TEST(torture_policy_rate_a_cap_that_is_lowered_holds_nothing_back),
+        TEST(torture_policy_rate_lifted_uses_the_stated_bandwidth),
+        TEST(torture_policy_rate_lifted_but_not_stated_uses_the_limit),
+        TEST(torture_policy_rate_kept_uses_the_limit),
+        TEST(torture_policy_rate_switchover_has_its_own_limit),
+        TEST(torture_policy_rate_measures_a_link_below_the_limit),
+        TEST(torture_policy_rate_preflight_uses_the_limit),
+        TEST(torture_policy_rate_compressed_data_may_exceed_the_limit),
+        TEST(torture_policy_rate_detects_a_compressed_link_below_the_limit),
+        TEST(torture_policy_rate_preflight_does_not_assume_a_ratio),
+        TEST(torture_policy_rate_notices_a_link_that_slows_down),
+        TEST(torture_policy_rate_ignores_buffers),
+        TEST(torture_policy_rate_lowered_limit_does_not_explain_older_rates),
         TEST(torture_policy_rate_zero_pages_do_not_slow_the_link),
-        TEST(torture_policy_rate_zero_pages_alone_tell_nothing),
-        TEST(torture_policy_rate_advice_knows_of_zero_pages),
-        TEST(torture_policy_rate_how_zero_pages_go_is_settled),
+        TEST(torture_policy_rate_zero_pages_alone_measure_nothing),
+        TEST(torture_policy_rate_advice_considers_zero_pages),
+        TEST(torture_policy_rate_zero_page_mode_cannot_be_changed),
     };
 
     return torture_run(argc, argv, tests);
