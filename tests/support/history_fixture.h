@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_HISTORY_FIXTURE_H
 #define TESTS_SUPPORT_HISTORY_FIXTURE_H
 
-#include <xenprecopy/history.h>
+#include <xenprecopy/lessons.h>
 #include <xenprecopy/units.h>
 
 #define HISTORY_LINK UINT64_C(100000000)    /* bytes per second */

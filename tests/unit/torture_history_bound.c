@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include <xenprecopy/history.h>
+#include <xenprecopy/lessons.h>
 #include <xenprecopy/predict.h>
 #include <xenprecopy/units.h>
 

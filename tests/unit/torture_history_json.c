@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include <xenprecopy/forms.h>
-#include <xenprecopy/history.h>
+#include <xenprecopy/lessons.h>
 #include <xenprecopy/units.h>
 
 #include "support/history_fixture.h"
@@ -23,7 +23,8 @@ static void torture_history_json_round_trip(void **state)
 
     r.start_monotonic_ns = 7;
     r.params.guest = (struct xpc_guest){
-        .device_model = XPC_DEVICE_MODEL_YES, .devices = 3,
+        .device_model = XPC_DEVICE_MODEL_YES, .devices = 3, .vifs = 2,
+        .disks = 1, .vcpus = 4, .pfns = 1 << 20, .id = XPC_GUEST_ID_MAX,
     };
     assert_int_equal(xpc_history_add(h, &r, HISTORY_NOW, "g\x1b\xff\"1"), 0);
     /* A prediction may have any value. */
@@ -45,7 +46,8 @@ static void torture_history_json_round_trip(void **state)
     assert_int_equal(back.entries[0].suspend_pages, 240);
     assert_int_equal(back.entries[0].guest.device_model,
                      XPC_DEVICE_MODEL_YES);
-    assert_int_equal(back.entries[0].guest.devices, 3);
+    assert_memory_equal(&back.entries[0].guest, &r.params.guest,
+                        sizeof(r.params.guest));
     assert_int_equal(back.entries[1].outcome, XPC_OUTCOME_FAILED);
     assert_int_equal(back.entries[1].predicted_downtime_ns,
                      XPC_HISTORY_TIME_MAX_NS);

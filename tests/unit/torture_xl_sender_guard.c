@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include <xenprecopy/history.h>
+#include <xenprecopy/lessons.h>
 
 #include "support/fake_receiver.h"
 #include "support/torture.h"

@@ -30,7 +30,7 @@
 
 #include <libxl_precopy.h>
 
-#include <xenprecopy/history.h>
+#include <xenprecopy/lessons.h>
 
 /* The default directory, and the environment variable that overrides it. */
 #define LIBXL_PRECOPY_HISTORY_DIR "/var/lib/xen-precopy/history"

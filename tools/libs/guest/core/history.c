@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The history of migrations to a target. Formulas: xenprecopy/history.h. */
+/*
+ * The history of migrations to a target. lessons.c says what it teaches.
+ * Formulas: xenprecopy/history.h.
+ */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,11 +11,9 @@
 #include <xenprecopy/history.h>
 #include <xenprecopy/predict.h>
 
+#include "core/history.h"
+
 #define PAGE_BYTES ((double)(XPC_PAGE_SIZE + XPC_PAGE_HEADER))
-#define HALF_LIFE 4.0       /* migrations */
-#define PSEUDO 2.0          /* observations */
-#define OUTLIER 3.0         /* spreads from the median */
-#define MAD_TO_SD 1.4826    /* of a normal distribution */
 #define STOCK_HOLDS_S (7 * 86400u)
 
 /* ---- from a report to an entry ----------------------------------------- */
@@ -165,29 +166,75 @@ void xpc_history_dispose(struct xpc_history *h)
     memset(h, 0, sizeof(*h));
 }
 
-/* Is this entry used for the next prediction? */
-static bool is_learned_from(const struct xpc_history_entry *e)
+bool history_has_overhead(const struct xpc_history_entry *e)
 {
     return e->outcome == XPC_OUTCOME_MIGRATED && e->overhead_ns;
 }
 
+bool history_same_guest(const struct xpc_guest *a, const struct xpc_guest *b)
+{
+    if (a->id || b->id)
+        return a->id == b->id;
+    return a->device_model == b->device_model && a->devices == b->devices;
+}
+
+/* Is this entry used for the next prediction? */
+static bool is_used(const struct xpc_history_entry *e)
+{
+    return history_has_overhead(e) || e->overhead_at_least_ns;
+}
+
 /*
- * The index of the oldest entry that the next prediction does not use, for any
- * kind of guest.
+ * The number of later entries than the i-th one that are used and tell about
+ * the same guest.
+ */
+static size_t later_of_guest(const struct xpc_history *h, size_t i)
+{
+    size_t nr = 0;
+
+    for (size_t j = i + 1; j < h->nr_entries; j++)
+        nr += is_used(&h->entries[j]) &&
+              history_same_guest(&h->entries[i].guest, &h->entries[j].guest);
+    return nr;
+}
+
+/* The same for its kind. */
+static size_t later_of_kind(const struct xpc_history *h, size_t i)
+{
+    size_t nr = 0;
+
+    for (size_t j = i + 1; j < h->nr_entries; j++)
+        nr += is_used(&h->entries[j]) && h->entries[i].guest.device_model ==
+              h->entries[j].guest.device_model;
+    return nr;
+}
+
+/*
+ * The index of the entry that the next prediction needs the least: the oldest
+ * one that it does not use; else that of the guest with the most entries; else,
+ * if every guest has one, the oldest one of the commonest kind.
  */
 static size_t entry_to_drop(const struct xpc_history *h)
 {
-    size_t i = h->nr_entries, kept[XPC_DEVICE_MODEL_YES + 1] = { 0 }, drop = 0;
+    size_t drop = 0, most = 0;
 
-    while (i--) {
-        const struct xpc_history_entry *e = &h->entries[i];
-        size_t *nr = &kept[e->guest.device_model];
+    for (size_t i = 0; i < h->nr_entries; i++) {
+        size_t later = later_of_guest(h, i);
 
-        if ((!is_learned_from(e) && !e->overhead_at_least_ns) ||
-            *nr == XPC_HISTORY_LAST)
+        if (!is_used(&h->entries[i]) || later >= XPC_HISTORY_LAST)
+            return i;
+        if (later > most) {
+            most = later;
             drop = i;
-        else
-            ++*nr;
+        }
+    }
+    for (size_t i = 0; !most && i < h->nr_entries; i++) {
+        size_t later = later_of_kind(h, i);
+
+        if (later > most) {
+            most = later;
+            drop = i;
+        }
     }
     return drop;
 }
@@ -219,143 +266,6 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
     return 0;
 }
 
-/* ---- predicting the next migration -------------------------------------- */
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Sorts v. */
-static double median(double *v, size_t n)
-{
-    qsort(v, n, sizeof(*v), ascending);
-    return (v[(n - 1) / 2] + v[n / 2]) / 2;
-}
-
-/* Moves a single outlier on either side closer to the median. */
-static void tame_outlier(double *y, size_t n)
-{
-    double v[XPC_HISTORY_LAST], middle, reach, low, high;
-    size_t below = 0, above = 0;
-
-    if (n < 3)
-        return;
-    memcpy(v, y, n * sizeof(*v));
-    middle = median(v, n);
-    for (size_t i = 0; i < n; i++)
-        v[i] = fabs(y[i] - middle);
-    reach = OUTLIER * fmax(MAD_TO_SD * median(v, n), XPC_UNKNOWN_CV * middle);
-    low = middle - reach;
-    high = middle + reach;
-    for (size_t i = 0; i < n; i++) {
-        below += y[i] < low;
-        above += y[i] > high;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (y[i] < low && below == 1)
-            y[i] = low;
-        if (y[i] > high && above == 1)
-            y[i] = high;
-    }
-}
-
-/*
- * Predicts the value after those in y, latest first: its mean and standard
- * deviation.
- */
-static void predict_next(double *y, size_t n, uint64_t *mean_r, uint64_t *sd_r)
-{
-    double sum = 0, weights = 0, squares = 0, off = 0, w, mean, unknown, nr;
-
-    tame_outlier(y, n);
-    for (size_t i = 0; i < n; i++) {
-        w = exp2(-(double)i / HALF_LIFE);
-        sum += w * y[i];
-        weights += w;
-        squares += w * w;
-    }
-    mean = sum / weights;
-    for (size_t i = 0; i < n; i++)
-        off += exp2(-(double)i / HALF_LIFE) * (y[i] - mean) * (y[i] - mean);
-    nr = weights * weights / squares;
-    unknown = XPC_UNKNOWN_CV * mean;
-    *mean_r = llround(mean);
-    *sd_r = llround(sqrt((PSEUDO * unknown * unknown + nr * off / weights) /
-                         (PSEUDO + nr - 1) * (1 + 1 / nr)));
-}
-
-/* The values to learn from for a guest, latest first. */
-struct lessons {
-    double overheads[XPC_HISTORY_LAST], pages[XPC_HISTORY_LAST],
-           starts[XPC_HISTORY_LAST];
-    size_t nr;
-    double bound_ns;            /* lower bound of the overhead; 0: none */
-    size_t nr_bounds;
-};
-
-/* Allows for a clock that was set back: a bound must not last for years. */
-static bool is_recent(const struct xpc_history_entry *e, uint64_t now_s)
-{
-    return e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
-           now_s <= e->start_s + XPC_HISTORY_BOUND_S;
-}
-
-static void add_lesson(struct lessons *l, const struct xpc_history_entry *e,
-                       const struct xpc_guest *guest, uint64_t now_s)
-{
-    if (is_learned_from(e)) {
-        l->overheads[l->nr] =
-            xpc_guest_learned_overhead(guest, &e->guest, e->overhead_ns);
-        l->starts[l->nr] = e->start_ns;
-        l->pages[l->nr++] = e->suspend_pages;
-    } else if (e->overhead_at_least_ns && !l->nr && is_recent(e, now_s)) {
-        l->bound_ns = fmax(l->bound_ns, e->overhead_at_least_ns);
-        l->nr_bounds++;
-    }
-}
-
-/* Raises the mean above the bound, by an assumed factor. */
-static void apply_bound(struct xpc_prior *p, double bound_ns)
-{
-    double mean = XPC_HISTORY_BEYOND * bound_ns;
-
-    p->at_least_ns = bound_ns;
-    if (!p->overhead_ns)
-        p->overhead_ns = xpc_guest_overhead(&p->guest);
-    p->overhead_ns = fmax(p->overhead_ns, llround(mean));
-    p->overhead_sd_ns = fmax(p->overhead_sd_ns,
-                             XPC_UNKNOWN_CV * p->overhead_ns);
-}
-
-size_t xpc_history_prior(const struct xpc_history *h,
-                         const struct xpc_guest *guest, uint64_t now_s,
-                         struct xpc_prior *p)
-{
-    struct lessons l = { .nr = 0 };
-    uint64_t start, sd;
-
-    *p = (struct xpc_prior){ .guest = *guest };
-    for (size_t i = h->nr_entries; i-- && l.nr < XPC_HISTORY_LAST;) {
-        if (xpc_guest_alike(guest, &h->entries[i].guest))
-            add_lesson(&l, &h->entries[i], guest, now_s);
-    }
-    if (l.nr) {
-        predict_next(l.overheads, l.nr, &p->overhead_ns, &p->overhead_sd_ns);
-        predict_next(l.pages, l.nr, &p->suspend_pages, &p->suspend_pages_sd);
-        predict_next(l.starts, l.nr, &start, &sd);
-        p->start_ns = start + 2 * sd;
-        /* 0 would mean unknown. */
-        if (!p->suspend_pages)
-            p->suspend_pages = 1;
-    }
-    if (l.nr_bounds)
-        apply_bound(p, l.bound_ns);
-    return l.nr + l.nr_bounds;
-}
-
 /* ---- errors of predictions ---------------------------------------------- */
 
 double xpc_history_error(const struct xpc_history_entry *e)
@@ -364,34 +274,6 @@ double xpc_history_error(const struct xpc_history_entry *e)
         !e->actual_downtime_ns)
         return NAN;
     return (double)e->actual_downtime_ns / e->predicted_downtime_ns - 1;
-}
-
-void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
-                           struct xpc_history_summary *s)
-{
-    struct xpc_guest guest = { 0 };
-    double errors[XPC_HISTORY_MAX], error;
-    size_t n = 0;
-
-    *s = (struct xpc_history_summary){
-        .error_median = NAN, .error_worst = NAN,
-    };
-    for (int kind = XPC_DEVICE_MODEL_NO; kind <= XPC_DEVICE_MODEL_YES;
-         kind++) {
-        guest.device_model = kind;
-        s->learned[kind].migrations =
-            xpc_history_prior(h, &guest, now_s, &s->learned[kind].prior);
-    }
-    for (size_t i = 0; i < h->nr_entries && i < XPC_HISTORY_MAX; i++) {
-        error = xpc_history_error(&h->entries[i]);
-        if (isnan(error))
-            continue;
-        if (!n || fabs(error) > fabs(s->error_worst))
-            s->error_worst = error;
-        errors[n++] = fabs(error);
-    }
-    if (n)
-        s->error_median = median(errors, n);
 }
 
 /* Not if now_s is before stock_s: the clock was set back. */

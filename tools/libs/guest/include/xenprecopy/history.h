@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The earlier migrations to a target, and what they teach about the next one.
+ * The earlier migrations to a target. xenprecopy/lessons.h has what they teach
+ * about the next one.
  *
  * The report of a migration that has reached its target yields
  *
@@ -17,38 +18,11 @@
  * whose switchover was not timed by a single xl: the guard of an xl that was
  * killed does not know what happened before.
  *
- * Guests with a device model and guests without one are learned from separately
- * (xpc_guest_alike()). xpc_guest_learned_overhead() handles devices that the
- * earlier guest did not have, and guests of unknown kind.
- *
- * The next migration is predicted from the last XPC_HISTORY_LAST values, y[0]
- * being the latest, with weights w[i] = 2^(-i / 4):
- *
- *   mean = sum(w y) / sum(w)            n = sum(w)^2 / sum(w^2)
- *   v    = (2 u^2 + n sum(w (y - mean)^2) / sum(w)) / (2 + n - 1)
- *   sd   = sqrt(v (1 + 1/n))
- *
- * where u = XPC_UNKNOWN_CV * mean: two pseudo-observations with the variation
- * of an unknown value, so that a few migrations that agree by chance do not
- * make the prediction look certain. 1 + 1/n accounts for the uncertainty of
- * the mean.
- *
- * Of three or more values, a single one that is further than three spreads from
- * the median is moved to that distance, as an outlier. Two on the same side
- * count in full. A spread is 1.4826 times the median distance from the median,
- * and at least XPC_UNKNOWN_CV of the median.
- *
  * A switchover that strict broke off after all pages were sent would have taken
  * longer (a censored observation):
  *
  *   overhead > broken off - suspended - bitmap
  *              - final pages * 4104 / bandwidth = b
- *
- * By how much is unknown. The largest b in effect raises the mean to at least
- * XPC_HISTORY_BEYOND * b, and the deviation to XPC_UNKNOWN_CV of that. It is in
- * effect for XPC_HISTORY_BOUND_S from the migration's start, so that one slow
- * evening does not prevent migrations for good, and only until a migration of
- * such a guest reaches the target, which tells more.
  */
 #ifndef XENPRECOPY_HISTORY_H
 #define XENPRECOPY_HISTORY_H
@@ -59,7 +33,8 @@
 #define XPC_HISTORY_VERSION 1
 /*
  * The highest number of entries of a target. The oldest ones from which nothing
- * is learned any more are dropped first.
+ * is learned any more are dropped first, then those of the guest that has the
+ * most. Of a guest, nothing is learned from more than XPC_HISTORY_LAST.
  */
 #define XPC_HISTORY_MAX 64
 #define XPC_HISTORY_LAST 16
@@ -104,22 +79,6 @@ struct xpc_history {
     size_t nr_entries;
 };
 
-/*
- * Summary of a target. learned is indexed by enum xpc_device_model, NO and YES.
- */
-struct xpc_history_summary {
-    struct xpc_history_learned {
-        uint64_t migrations;        /* that prior is based on; 0: none */
-        struct xpc_prior prior;
-    } learned[XPC_DEVICE_MODEL_YES + 1];
-    /*
-     * Differences between actual and predicted downtimes, as a share of the
-     * predicted ones: the median of the absolute values, and the largest one,
-     * greater than 0 if it took longer. NAN: there are none.
-     */
-    double error_median, error_worst;
-};
-
 /* Copies target. Returns 0, or -1 with errno ENOMEM. */
 int xpc_history_init(struct xpc_history *h, const char *target);
 /* Frees what h owns and zeroes it. Idempotent; h may be all zeroes. */
@@ -134,23 +93,10 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
                     uint64_t start_s, const char *domain);
 
 /*
- * What the next migration of such a guest is expected to take, at now_s (wall
- * clock, since 1970). Returns the number of migrations that this is based on,
- * including broken-off ones. 0: nothing is known, and *prior_r is all 0 except
- * for its guest.
- */
-size_t xpc_history_prior(const struct xpc_history *h,
-                         const struct xpc_guest *guest, uint64_t now_s,
-                         struct xpc_prior *prior_r);
-
-/*
  * Is the target's receiver known to be a stock one, at now_s? Such knowledge is
  * valid for a week.
  */
 bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s);
-
-void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
-                           struct xpc_history_summary *s_r);
 
 /*
  * By which share of the predicted downtime the actual one was longer; NAN:

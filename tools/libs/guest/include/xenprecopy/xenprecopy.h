@@ -133,6 +133,17 @@ struct xpc_prior {
                                      * overhead had reached this; 0: none */
 };
 
+/* The costs that make up an overhead, besides a guest's offset. */
+enum xpc_overhead_cost {
+    XPC_OVERHEAD_BASE,
+    XPC_OVERHEAD_DEVICE_MODEL,
+    XPC_OVERHEAD_VIF,               /* for each */
+    XPC_OVERHEAD_DISK,
+    XPC_OVERHEAD_VCPU,              /* for each after the first */
+    XPC_OVERHEAD_PFNS,              /* for each ms assumed for the bitmap */
+    XPC_OVERHEAD_COSTS
+};
+
 /* Filled in by xpc_params_init(), checked by xpc_params_check(). */
 struct xpc_params {
     enum xpc_policy policy;
