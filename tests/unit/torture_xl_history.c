@@ -81,7 +81,7 @@ static void torture_xl_history_learns_what_was_kept(void **state)
     assert_in_range(p.overhead_ns, 80 * XPC_MS, 82 * XPC_MS);
     history_text(text, sizeof(text), "host2", 1, &p);
     assert_string_equal(text, "switchover overhead learned from 1 migration "
-                        "to host2: 80.9 ms +- 11.2 ms");
+                        "to host2: 80.9 ms +- 11.3 ms");
     keep("root@HOST2", &r);
     assert_int_equal(history_learn("host2", &guest, &p, err), 2);
     history_text(text, sizeof(text), "ho\nst2", 2, &p);
@@ -192,7 +192,7 @@ static void torture_xl_history_shows_what_is_known(void **state)
     assert_string_equal(captured_err, "");
     assert_non_null(strstr(captured_out,
                            "host2: 2 migrations\n  learned from 1: "
-                           "switchover overhead 80.9 ms +- 11.2 ms"));
+                           "switchover overhead 80.9 ms +- 11.3 ms"));
     assert_non_null(
         strstr(captured_out, "off by 20.0% (median), -20.0% at worst"));
     assert_non_null(strstr(captured_out, "aborted"));

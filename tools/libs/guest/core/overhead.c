@@ -33,7 +33,7 @@ static const struct {
  */
 #define NU_COST 3.0
 #define NU_OFFSET 1.0
-#define OFFSET_SCALE 12.0
+#define OFFSET_SCALE 15.0
 /* How many guests' worth of evidence OFFSET_SCALE is. */
 #define OFFSET_PSEUDO 4.0
 /*
