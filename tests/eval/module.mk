@@ -41,7 +41,7 @@ CHECKS += check-eval
 .PHONY: check-eval
 check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@BUILD=$(BUILD) tests/eval/check-recorder
-	@$(MAKE) --no-print-directory eval
+	@$(MAKE) --no-print-directory eval eval-fleet
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
 	sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
@@ -62,5 +62,15 @@ EVAL_ALONE = $(if $(filter command line,$(origin TRACES)),--no-synthetic)
 eval: $(EVAL)/evaluate
 	@$(EVAL)/evaluate --split=tests/eval/split --json=$(BUILD)/eval.json \
 	  $(EVAL_ALONE) $(EVAL_FLAGS) $(TRACES)
+
+$(EVAL)/evaluate-fleet: $(call objs,$(addprefix tests/eval/,evaluate_fleet.c \
+	fleet_old.c fleet_sim.c)) $(EVAL_SIM) $(ENGINE)
+	@mkdir -p $(@D)
+	$(EVAL_LINK)
+
+## make eval-fleet         how well the overheads of many guests are predicted
+.PHONY: eval-fleet
+eval-fleet: $(EVAL)/evaluate-fleet
+	@$(EVAL)/evaluate-fleet
 
 TEST_OBJS_torture_eval_sim := $(EVAL_SIM)

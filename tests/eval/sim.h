@@ -250,6 +250,8 @@ struct sim_sum {
 
 int sim_sum_add(struct sim_sum *s, const struct sim_score *score);
 void sim_sum_free(struct sim_sum *s);
+/* Leaves out values below 0. Returns 0, or -1 with errno ENOMEM. */
+int sim_values_add(struct sim_values *v, double x);
 /* p in [0, 1]; NAN when there are none. Sorts. */
 double sim_quantile(struct sim_values *v, double p);
 

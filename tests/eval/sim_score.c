@@ -50,7 +50,7 @@ struct sim_score sim_judge(const struct sim_case *c,
     return s;
 }
 
-static int add_value(struct sim_values *v, double x)
+int sim_values_add(struct sim_values *v, double x)
 {
     if (x < 0)
         return 0;
@@ -76,11 +76,11 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
     s->needless += score->needless;
     s->clearly_needless += score->clearly_needless;
     s->refused += score->refused;
-    return add_value(&s->downtime_ratio, score->downtime_ratio) ||
-           add_value(&s->total_ratio, score->total_ratio) ||
-           add_value(&s->downtime_error, score->downtime_error) ||
-           add_value(&s->total_error, score->total_error) ||
-           add_value(&s->vain, score->vain) ? -1 : 0;
+    return sim_values_add(&s->downtime_ratio, score->downtime_ratio) ||
+           sim_values_add(&s->total_ratio, score->total_ratio) ||
+           sim_values_add(&s->downtime_error, score->downtime_error) ||
+           sim_values_add(&s->total_error, score->total_error) ||
+           sim_values_add(&s->vain, score->vain) ? -1 : 0;
 }
 
 void sim_sum_free(struct sim_sum *s)
