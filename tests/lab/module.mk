@@ -125,6 +125,13 @@ lab-ways: lab-build
 lab-two-hosts: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/twohosts/run $(CASES)
 
+## make lab-field          tests/field/run between the two hosts
+.PHONY: lab-field
+lab-field: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run --two-hosts \
+	  --json $(BUILD)/lab/field.json tests/lab/twohosts/field
+	@jq '.[0].steps[0].report' $(BUILD)/lab/field.json | tests/field/table /dev/stdin
+
 ## make policy-pictures    two of the last lab-compare's as docs/policy-*.svg
 .PHONY: policy-pictures
 policy-pictures:
