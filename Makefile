@@ -137,6 +137,15 @@ check:
 	@$(MAKE) --no-print-directory $(filter check-lab,$(CHECKS))
 	@echo "make check: passed in $$(($$(date +%s) - $$(cat $(BUILD)/check-begun))) s"
 
+## make check-all          check, all scenarios and all matrices; for a night
+CHECKS_ALL := check-tsan check-lab-slow lab-faults lab-ways lab-strict \
+	lab-soak lab-predict lab-compare lab-downtime lab-two-hosts lab-field
+.PHONY: check-all
+check-all: check
+	@failed=; for t in $(CHECKS_ALL); do \
+	  $(MAKE) --no-print-directory $$t || failed="$$failed $$t"; done; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
 # A build of its own with the sanitizers: $(MAKE) $(ASAN) TARGET
 ASAN = BUILD=$(BUILD)/asan LDFLAGS="-fsanitize=address,undefined" \
 	CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
