@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
 
-#include <xenctrl.h>
-
 #include "support/fake_xenctrl.h"
 
 uint64_t fake_gpfns = 1024;
 
+atomic_int fake_handles;
+
 static char handle;
+
+xc_interface *fake_handle(void)
+{
+    return (xc_interface *)&handle;
+}
 
 xc_interface *xc_interface_open(xentoollog_logger *logger,
                                 xentoollog_logger *dombuild_logger,
@@ -16,12 +21,13 @@ xc_interface *xc_interface_open(xentoollog_logger *logger,
     (void)logger;
     (void)dombuild_logger;
     (void)flags;
-    return (xc_interface *)&handle;
+    fake_handles++;
+    return fake_handle();
 }
 
 int xc_interface_close(xc_interface *xch)
 {
-    if (xch != (xc_interface *)&handle)
+    if (xch != fake_handle() || !fake_handles--)
         abort();
     return 0;
 }

@@ -31,7 +31,7 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 REPLACING := control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
 fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
 	$(call objs,$(patsubst %,tests/support/%.c,$(2)))))
-$(call fakes,save_sampler,fake_xenctrl)
+$(call fakes,save_sampler suspend_time xl_take_back,fake_xenctrl)
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_take_back,\
 	fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\

@@ -300,8 +300,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_params_prior_of_another_kind_never_lowers),
         cmocka_unit_test(torture_params_malformed_change_nothing),
         cmocka_unit_test(torture_params_errors_are_one_line_whatever_the_key),
-        cmocka_unit_test(
-            torture_params_check_refuses_contradictions),
+        cmocka_unit_test(torture_params_check_refuses_contradictions),
         cmocka_unit_test(torture_params_known_facts_are_no_request),
         cmocka_unit_test(torture_params_send_zero_pages_unless_stated),
         cmocka_unit_test(torture_params_maximum_defaults_to_the_limit),

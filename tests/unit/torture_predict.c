@@ -17,8 +17,9 @@ static struct xpc_predict_state start;
 static struct xpc_prediction r;
 
 /*
- * 100,000 pages, 20,000 of them zero, 1,000 pages a second dirtied up to
- * 8,000; a link of 10,000 pages a second; 100 ms limit, no overhead.
+ * 100,000 pages, of which 20,000 are zero. 1,000 pages a second are dirtied, up
+ * to 8,000. The link carries 10,000 pages a second; the limit is 100 ms, and
+ * there is no overhead.
  */
 static int setup(void **state)
 {
@@ -40,7 +41,7 @@ static void run(void)
 #define assert_ms(ns, ms) \
     assert_true(fabs((double)(ns) / 1e6 - (ms)) < 0.01 * (ms) + 0.01)
 
-static void torture_predict_by_hand(void **state)
+static void torture_predict_matches_a_computation_by_hand(void **state)
 {
     struct xpc_predict_round rounds[4];
     struct xpc_predict_trace trace = { rounds, 4, 0 };
@@ -79,7 +80,7 @@ static void torture_predict_zero_pages_cost_a_header(void **state)
     assert_int_equal(r.bytes, with + 20000 * XPC_PAGE_SIZE);
 }
 
-static void torture_predict_everything_counts(void **state)
+static void torture_predict_counts_all_parts_of_the_downtime(void **state)
 {
     uint64_t total;
 
@@ -90,7 +91,7 @@ static void torture_predict_everything_counts(void **state)
     run();
     assert_ms(r.total_time_ns, (total + params.overhead_ns) / 1e6);
     params.overhead_ns = 0;
-    params.suspend_pages = 100;     /* 10 ms at 10,000 a second */
+    params.suspend_pages = 100;     /* 10 ms at 10,000 pages a second */
     run();
     assert_int_equal(r.iterations, 2);
     assert_ms(r.downtime_ns, 90.2);
@@ -102,12 +103,12 @@ static void torture_predict_everything_counts(void **state)
     start.elapsed_ns = 0;
     params.iteration_ns = 100 * XPC_MS;
     run();
-    /* 100 ms more an iteration: 8.1 s leave 8,100; .91 s leave 910. */
+    /* 100 ms more per iteration: 8.1 s leave 8,100; 0.91 s leave 910. */
     assert_int_equal(r.iterations, 2);
     assert_ms(r.downtime_ns, 91.2);
 }
 
-static void torture_predict_in_the_middle_is_the_same(void **state)
+static void torture_predict_in_the_middle_agrees_with_the_start(void **state)
 {
     struct xpc_predict_round rounds[8];
     struct xpc_predict_trace trace = { rounds, 8, 0 };
@@ -131,7 +132,7 @@ static void torture_predict_in_the_middle_is_the_same(void **state)
     assert_int_equal(r.iterations, 2);
     assert_true(r.bytes < bytes);
 
-    /* Half-way through the first one, as it is expected then. */
+    /* In the middle of the first one, with what is expected then. */
     s = (struct xpc_predict_state){
         .elapsed_ns = rounds[0].duration_ns / 2,
         .pages = 40000, .zero_pages = 10000,
@@ -143,7 +144,8 @@ static void torture_predict_in_the_middle_is_the_same(void **state)
     assert_int_equal(r.iterations, 2);
 }
 
-static void torture_predict_sees_a_stall(void **state)
+static void torture_predict_detects_a_guest_that_does_not_converge(
+    void **state)
 {
     (void)state;
     params.bandwidth_bytes_per_s = 900 * PAGE_BYTES;
@@ -165,7 +167,7 @@ static void torture_predict_stops_at_once_without_a_limit(void **state)
     assert_int_equal(r.total_time_ns, r.downtime_ns);
 }
 
-static void torture_predict_keeps_the_duration(void **state)
+static void torture_predict_respects_the_duration(void **state)
 {
     (void)state;
     params.rule.duration_ns = 8 * XPC_S;    /* the first takes 8.004 s */
@@ -184,7 +186,7 @@ static void torture_predict_keeps_the_duration(void **state)
     assert_int_equal(r.reason, XPC_REASON_OVER_MAXIMUM);
 }
 
-static void torture_predict_takes_a_round_that_gains(void **state)
+static void torture_predict_continues_if_a_round_gains(void **state)
 {
     (void)state;
     params.rule.gain = 0.5;     /* 800 -> 80 -> 8 -> ... */
@@ -198,10 +200,10 @@ static void torture_predict_takes_a_round_that_gains(void **state)
     assert_ms(r.downtime_ns, 8);
 }
 
-static void torture_predict_takes_small_gains_that_add_up(void **state)
+static void torture_predict_continues_if_small_gains_add_up(void **state)
 {
     (void)state;
-    /* 9,300 of the link's 10,000 pages a second: 7% a round, and the next. */
+    /* 9,300 of 10,000 pages a second: each round gains 7%. */
     curve.nr = 0;
     curve.zero_pages = 0;
     for (int i = 1; i <= 8; i++)
@@ -212,7 +214,7 @@ static void torture_predict_takes_small_gains_that_add_up(void **state)
     run();
     assert_true(r.converges);
     assert_true(r.downtime_ns < 20 * XPC_MS);
-    /* What is left at last can't be had: there is a floor. */
+    /* The curve has a floor: the rest remains dirty. */
     params.overhead_ns = 100 * XPC_MS;
     params.rule.downtime_ns = 120 * XPC_MS;
     run();
@@ -258,7 +260,7 @@ static void torture_predict_band_is_ordered(void **state)
     assert_true(f.marginal);
 }
 
-/* Within a second or 10%, with the overhead that nobody published. */
+/* Within a second or 10%. The overhead was not published. */
 static void check_published(uint64_t overhead_ns, bool show)
 {
     double table[PUBLISHED_ROWS][PUBLISHED_COLUMNS];
@@ -302,15 +304,15 @@ int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_predict_##name, setup)
     const struct CMUnitTest tests[] = {
-        T(by_hand),
+        T(matches_a_computation_by_hand),
         T(zero_pages_cost_a_header),
-        T(everything_counts),
-        T(in_the_middle_is_the_same),
-        T(sees_a_stall),
+        T(counts_all_parts_of_the_downtime),
+        T(in_the_middle_agrees_with_the_start),
+        T(detects_a_guest_that_does_not_converge),
         T(stops_at_once_without_a_limit),
-        T(keeps_the_duration),
-        T(takes_a_round_that_gains),
-        T(takes_small_gains_that_add_up),
+        T(respects_the_duration),
+        T(continues_if_a_round_gains),
+        T(continues_if_small_gains_add_up),
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),

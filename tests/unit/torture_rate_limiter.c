@@ -8,12 +8,11 @@
 #define LATE_MAX 4000001
 
 /*
- * A writer that always has more, for SECONDS of a clock of its own: a write
- * takes write_ns, and a sleep ends up to late_ns late. What left when is in
- * at[].
+ * A writer that always has more data, for SECONDS by its own clock. A write
+ * takes write_ns, and a sleep ends up to late_ns late. at[] records the writes.
  */
 static struct {
-    uint64_t ns, bytes;         /* so much until then */
+    uint64_t ns, bytes;         /* the bytes up to that time */
 } at[1 << 20];
 
 static size_t run(uint64_t rate, uint64_t write_ns, uint64_t late_ns)
@@ -40,7 +39,7 @@ static size_t run(uint64_t rate, uint64_t write_ns, uint64_t late_ns)
     return nr;
 }
 
-/* Every second that begins or ends with a write. */
+/* Checks every second that begins or ends with a write. */
 static void check_seconds(size_t nr, uint64_t rate)
 {
     size_t first = 0, seconds = 0;
@@ -58,7 +57,7 @@ static void check_seconds(size_t nr, uint64_t rate)
     assert_true(seconds > 100);
 }
 
-static void torture_rate_limiter_every_second_has_the_rate(void **state)
+static void torture_rate_limiter_holds_the_rate_in_every_second(void **state)
 {
     static const uint64_t rate[] = {
         1000, 125000, 12500000, 1250000000, 12500000000,
@@ -72,7 +71,7 @@ static void torture_rate_limiter_every_second_has_the_rate(void **state)
     }
 }
 
-static void torture_rate_limiter_a_pause_is_not_made_up_for(void **state)
+static void torture_rate_limiter_does_not_catch_up_after_a_pause(void **state)
 {
     struct rate_limiter b = { 0 };
     uint64_t now = XPC_S, sent = 0;
@@ -89,7 +88,7 @@ static void torture_rate_limiter_a_pause_is_not_made_up_for(void **state)
     assert_true(sent <= 20000);
 }
 
-static void torture_rate_limiter_without_a_rate_nothing_waits(void **state)
+static void torture_rate_limiter_without_a_rate_never_waits(void **state)
 {
     struct rate_limiter b = { 0 };
 
@@ -99,7 +98,7 @@ static void torture_rate_limiter_without_a_rate_nothing_waits(void **state)
     assert_true(rate_limiter_piece(&b) > UINT32_MAX);
 }
 
-static void torture_rate_limiter_a_lifted_rate_counts_at_once(void **state)
+static void torture_rate_limiter_lifted_rate_applies_at_once(void **state)
 {
     struct rate_limiter b = { 0 };
 
@@ -107,7 +106,7 @@ static void torture_rate_limiter_a_lifted_rate_counts_at_once(void **state)
     rate_limiter_set(&b, 1000, 0);
     rate_limiter_take(&b, 1000000, 0);
     assert_true(rate_limiter_wait_ns(&b, 0) > 900 * XPC_S);
-    rate_limiter_set(&b, 1000, XPC_S);      /* the same: it is still due */
+    rate_limiter_set(&b, 1000, XPC_S);      /* unchanged: still due */
     assert_true(rate_limiter_wait_ns(&b, XPC_S) > 900 * XPC_S);
     rate_limiter_set(&b, 2000, XPC_S);
     assert_int_equal(rate_limiter_wait_ns(&b, XPC_S), 0);
@@ -119,10 +118,10 @@ static void torture_rate_limiter_a_lifted_rate_counts_at_once(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_rate_limiter_every_second_has_the_rate),
-        cmocka_unit_test(torture_rate_limiter_a_pause_is_not_made_up_for),
-        cmocka_unit_test(torture_rate_limiter_without_a_rate_nothing_waits),
-        cmocka_unit_test(torture_rate_limiter_a_lifted_rate_counts_at_once),
+        cmocka_unit_test(torture_rate_limiter_holds_the_rate_in_every_second),
+        cmocka_unit_test(torture_rate_limiter_does_not_catch_up_after_a_pause),
+        cmocka_unit_test(torture_rate_limiter_without_a_rate_never_waits),
+        cmocka_unit_test(torture_rate_limiter_lifted_rate_applies_at_once),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What leaves the plug-in over channels, as a stock receiver sees it behind
- * them.
+ * The plug-in over channels: what a stock receiver behind them reads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,16 +31,16 @@
 static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 
 static struct {
-    int lend[2];                /* the toolstack's end, the helper's */
+    int lend[2];                /* the ends of toolstack and helper */
     int sent[NR], received[NR];
     pthread_t toolstack;
     bool joined;
     struct channel_in *in;
-    struct pipe_reader stock;   /* behind it */
-    int stream;                 /* what libxl calls it */
-    bool silent;                /* no answer to who asks for them */
-    bool broken;                /* there is nothing to be lent any more */
-    atomic_bool back;                  /* they were given back */
+    struct pipe_reader stock;   /* reads what it writes */
+    int stream;                 /* the descriptor of libxl's stream */
+    bool silent;                /* requests for them are not answered */
+    bool broken;                /* they cannot be lent any more */
+    atomic_bool back;           /* they were given back */
 } far;
 
 static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
@@ -50,13 +49,13 @@ static void write_frame(int kind, uint64_t sequence, const void *p, size_t len)
     struct iovec iov[2];
 
     channel_frame_make(&f, kind, sequence, p, len, 0, NULL, token, iov);
-    /* The plug-in leaves it non-blocking, and perhaps full. */
+    /* The plug-in leaves the channel non-blocking, and perhaps full. */
     fcntl(far.sent[0], F_SETFL, fcntl(far.sent[0], F_GETFL) & ~O_NONBLOCK);
     assert_int_equal(libc_writev(far.sent[0], iov, 2),
                      CHANNEL_HEAD_SIZE + len);
 }
 
-/* Lends the channels, and ends the stream when they come back. */
+/* A thread that lends the channels, and ends the stream afterwards. */
 static void *lend(void *arg)
 {
     struct channel_handover m;
@@ -103,7 +102,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* Who receives, with what comes out of it read by a stock one. */
+/* Starts the receiving end, and the stock receiver behind it. */
 static void start_receiver(void)
 {
     int fd[2];
@@ -122,10 +121,10 @@ static void end_receiver(void)
     pipe_reader_join(&far.stock);
 }
 
-/* What it has not sent by then never comes: all connections are closed. */
+/* The source closes all connections. */
 static void source_ends(void)
 {
-    shutdown(far.lend[0], SHUT_RDWR);   /* the first one, by the toolstack */
+    shutdown(far.lend[0], SHUT_RDWR);   /* the toolstack closes the first one */
     for (int i = 1; i < NR; i++) {
         close(far.sent[i]);
         far.sent[i] = -1;
@@ -211,8 +210,8 @@ static void torture_save_channels_compress_with_lz4(void **state)
 }
 
 /*
- * Zero pages are runs, in a last round and a verify pass too, and to who reads
- * it the stream is what libxenguest wrote, byte for byte.
+ * Zero pages are sent as runs, also in the last copy and in a verify pass. The
+ * receiver reads the stream that libxenguest wrote, byte for byte.
  */
 static void check_auto(const char *params, size_t shortest)
 {
@@ -238,7 +237,7 @@ static void check_auto(const char *params, size_t shortest)
     assert_int_equal(got.different, 0);
     assert_int_equal(got.allocated, 0);
     assert_int_equal(got.pages, 3 * BATCH);
-    /* 256 of them hold something, then, twice, 256 with 64 others. */
+    /* 256 pages are not zero in the first copy, and in the other two. */
     assert_int_equal(r.total_pages_sent, 3 * 256);
     assert_int_equal(r.total_zero_pages, 3 * (BATCH - 256));
     assert_int_equal(r.final_zero_pages, 2 * (BATCH - 256));
@@ -264,11 +263,11 @@ static void torture_save_channels_auto_is_exact_compressed(void **state)
                "\"zero-pages\":\"auto\",\"compress\":\"lz4\"}", 1000);
 }
 
-/* ---- what is counted when ------------------------------------------------ */
+/* ---- what is counted, and when ------------------------------------------- */
 
 static uint64_t precopy_ns;
 
-/* Of the page data that a record has: three pages of four are zero. */
+/* Three pages of four are zero; the others are counted as page data. */
 static int script_capped_sparse(void)
 {
     char headers[40] = { 0 };
@@ -287,15 +286,16 @@ static int script_capped_sparse(void)
         .dirty_count = -1 }, NULL), XGS_POLICY_STOP_AND_COPY);
     assert_in_range(session()->flow.bytes, BATCH * PAGE,
                     BATCH * (PAGE + 4 * 9));
-    /* A machine with other work may be slower than the limit. */
+    /* A busy machine may be slower than the limit. */
     assert_in_range(session()->ctx.report.decision.measured_bytes_per_s, 1,
                     25000000);
     assert_int_equal(env.cb->suspend(NULL), 1);
     return loop_send_guest() || loop_write(end, 8);
 }
 
-/* The link is as fast as without them: they are no bytes of it. */
-static void torture_save_channels_zero_pages_do_not_flatter(void **state)
+/* Their bytes do not count for the link. */
+static void torture_save_channels_zero_pages_do_not_count_for_the_link(
+    void **state)
 {
     int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -323,17 +323,17 @@ static int script_capped(void)
     env.dirty = 10;
     assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     precopy_ns = clock_now_ns() - begun_ns;
-    /* All that was written has left, and the decision knows how fast. */
+    /* All data has left by the decision, which knows the rate. */
     assert_in_range(session()->flow.bytes, BATCH * PAGE,
                     BATCH * (PAGE + 9));
-    /* A machine with other work may be slower than the limit. */
+    /* A busy machine may be slower than the limit. */
     assert_in_range(session()->ctx.report.decision.measured_bytes_per_s, 1,
                     25000000);
     assert_int_equal(env.cb->suspend(NULL), 1);
     return loop_send_guest() || loop_write(end, 8);
 }
 
-static void torture_save_channels_are_capped_together(void **state)
+static void torture_save_channels_share_the_rate_limit(void **state)
 {
     int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -350,7 +350,7 @@ static void torture_save_channels_are_capped_together(void **state)
     xpc_report_dispose(&r);
 }
 
-/* What came over each, before the guest was suspended. */
+/* What each channel had received before the guest was suspended. */
 static size_t before[NR];
 static struct pipe_reader each[NR];
 
@@ -375,8 +375,8 @@ static int script_of_a_last_round(void)
     return r || loop_write(end, 8);
 }
 
-/* All connections share it: then the guest stands still no longer. */
-static void torture_save_channels_share_the_last_round(void **state)
+/* All channels carry a part of it, which keeps the downtime short. */
+static void torture_save_channels_share_the_last_copy(void **state)
 {
     int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -410,7 +410,7 @@ static void torture_save_channels_share_the_last_round(void **state)
 
 static uint64_t failed_ns;
 
-/* Nobody reads, with the guest suspended. */
+/* The receiver does not read while the guest is suspended. */
 static int script_stalls(void)
 {
     char headers[40] = { 0 };
@@ -441,7 +441,7 @@ static void torture_save_channels_a_stall_ends_it_in_time(void **state)
                                script_stalls, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "overrun");
-    /* Pipes took a little; of no frame all. */
+    /* The pipes hold a part of each frame, and no complete one. */
     assert_int_equal(r.final_pages, 0);
     assert_true(r.broken_off_ns > r.suspended_ns + 290 * XPC_MS);
     assert_true(failed_ns < r.start_monotonic_ns + r.broken_off_ns +
@@ -451,7 +451,7 @@ static void torture_save_channels_a_stall_ends_it_in_time(void **state)
     xpc_report_dispose(&r);
 }
 
-/* The toolstack's SIGTERM makes the helper's stream unwritable. */
+/* On SIGTERM, the helper of libxl makes its stream unwritable. */
 static int script_is_stopped(void)
 {
     char headers[40] = { 0 };
@@ -495,7 +495,7 @@ static int script_of_one_that_dies(void)
     return rc ? loop_fail(errno) : 0;
 }
 
-static void torture_save_channels_one_that_dies_fails_it(void **state)
+static void torture_save_channels_one_that_dies_fails_the_save(void **state)
 {
     int null = open("/dev/null", O_WRONLY), pair[2];
     struct xpc_report r;
@@ -520,7 +520,7 @@ static void torture_save_channels_one_that_dies_fails_it(void **state)
     xpc_report_dispose(&r);
 }
 
-/* That the link died is no refusal: another try may do. */
+/* A link that died is not a refusal: another attempt may succeed. */
 static void torture_save_channels_broken_before_they_are_lent(void **state)
 {
     int null = open("/dev/null", O_WRONLY);
@@ -538,7 +538,7 @@ static void torture_save_channels_broken_before_they_are_lent(void **state)
     xpc_report_dispose(&r);
 }
 
-/* Nobody answers, until the toolstack's SIGTERM. */
+/* The request is not answered until the toolstack sends SIGTERM. */
 static void *stop_the_stream(void *null)
 {
     struct timespec pause = { .tv_nsec = 50 * XPC_MS };
@@ -548,7 +548,8 @@ static void *stop_the_stream(void *null)
     return NULL;
 }
 
-static void torture_save_channels_never_lent_can_be_interrupted(void **state)
+static void torture_save_channels_wait_for_channels_can_be_interrupted(
+    void **state)
 {
     int null = open("/dev/null", O_RDONLY);
     struct xpc_report r;
@@ -567,7 +568,7 @@ static void torture_save_channels_never_lent_can_be_interrupted(void **state)
     xpc_report_dispose(&r);
 }
 
-static void torture_save_channels_are_needed_where_asked_for(void **state)
+static void torture_save_channels_are_required_if_requested(void **state)
 {
     int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -591,15 +592,15 @@ int main(int argc, char **argv)
         TEST(torture_save_channels_compress_with_lz4),
         TEST(torture_save_channels_auto_is_exact),
         TEST(torture_save_channels_auto_is_exact_compressed),
-        TEST(torture_save_channels_zero_pages_do_not_flatter),
-        TEST(torture_save_channels_are_capped_together),
-        TEST(torture_save_channels_share_the_last_round),
+        TEST(torture_save_channels_zero_pages_do_not_count_for_the_link),
+        TEST(torture_save_channels_share_the_rate_limit),
+        TEST(torture_save_channels_share_the_last_copy),
         TEST(torture_save_channels_a_stall_ends_it_in_time),
         TEST(torture_save_channels_stop_with_the_stream),
-        TEST(torture_save_channels_one_that_dies_fails_it),
+        TEST(torture_save_channels_one_that_dies_fails_the_save),
         TEST(torture_save_channels_broken_before_they_are_lent),
-        TEST(torture_save_channels_never_lent_can_be_interrupted),
-        TEST(torture_save_channels_are_needed_where_asked_for),
+        TEST(torture_save_channels_wait_for_channels_can_be_interrupted),
+        TEST(torture_save_channels_are_required_if_requested),
     };
 
     return torture_run(argc, argv, tests);

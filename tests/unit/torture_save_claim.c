@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plug-in beside other saves of the domain, with and without the lock.
+ * The plug-in and other saves of the same domain, with and without the lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "support/torture.h"
 #include "xen/store.h"
 
-/* No margin for a link that varies: how fast /dev/null is must not matter. */
+/* No margin for a link that varies: the speed of /dev/null must not matter. */
 #define PARAMS "{\"downtime-ms\":1000,\"duration-ms\":36000000," \
                "\"bandwidth-bytes-per-s\":12500000," \
                "\"confidence-percent\":50}"
@@ -50,7 +50,7 @@ static int succeed(void)
     return 0;
 }
 
-/* As the helper does, to /dev/null. */
+/* A save to /dev/null, as the helper begins it. */
 static int save(uint32_t flags, xc_stream_type_t type, int (*script)(void))
 {
     struct save_callbacks libxl = { .suspend = fake_suspend };
@@ -76,7 +76,7 @@ static void read_report(struct xpc_report *r)
 
 /* ---- the lock ------------------------------------------------------------ */
 
-/* Whatever kind it is, with parameters or without. */
+/* A save of any kind, with parameters and without. */
 static void torture_save_claim_every_save_takes_the_lock(void **state)
 {
     (void)state;
@@ -87,7 +87,7 @@ static void torture_save_claim_every_save_takes_the_lock(void **state)
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, succeed), 0);
 }
 
-static void torture_save_claim_the_second_touches_nothing(void **state)
+static void torture_save_claim_a_second_save_touches_nothing(void **state)
 {
     static const uint32_t flags[] = { XCFLAGS_LIVE, 0 };
 
@@ -106,7 +106,7 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
         assert_int_equal(errno, EBUSY);
         assert_string_equal(env.log, "precopy: refused, the guest was not "
                             "touched: process 99 has it\n");
-        /* But what its own toolstack has left for it. */
+        /* Except for the node that its own toolstack has left for it. */
         assert_null(store_get(once));
     }
     assert_string_equal(store_get(PRECOPY "params"), PARAMS);
@@ -122,13 +122,14 @@ static void torture_save_claim_the_second_touches_nothing(void **state)
 static int script_own(void)
 {
     assert_int_equal(session()->ctx.params.downtime_ns, 77000000);
-    /* Read once: a save that this one's toolstack starts next has none. */
+    /* The node is removed, so that the next save has no parameters. */
     assert_null(store_get(once));
     assert_non_null(store_get(PRECOPY "current"));
     return loop_fail(EIO);
 }
 
-static void torture_save_claim_the_toolstacks_parameters_count(void **state)
+static void torture_save_claim_uses_the_parameters_of_its_toolstack(
+    void **state)
 {
     struct xpc_report r;
 
@@ -151,7 +152,8 @@ static int script_stock(void)
     return 0;
 }
 
-static void torture_save_claim_none_is_none_beside_standing_ones(void **state)
+static void torture_save_claim_empty_parameters_override_standing_ones(
+    void **state)
 {
     (void)state;
     store_set(PRECOPY "params", PARAMS);
@@ -163,7 +165,7 @@ static void torture_save_claim_none_is_none_beside_standing_ones(void **state)
     assert_null(store_get(PRECOPY "report"));
 }
 
-/* Those of another toolstack, that was killed, are nobody's. */
+/* They are of another toolstack, which was killed. */
 static void torture_save_claim_stale_parameters_are_not_used(void **state)
 {
     (void)state;
@@ -174,7 +176,8 @@ static void torture_save_claim_stale_parameters_are_not_used(void **state)
 
 /* ---- saves without the lock ---------------------------------------------- */
 
-static void torture_save_claim_a_stock_save_under_way_is_let_be(void **state)
+static void torture_save_claim_a_running_stock_save_is_left_alone(
+    void **state)
 {
     struct xpc_report r;
 
@@ -207,7 +210,7 @@ static int switch_log(unsigned int sop)
     return xc_shadow_control(NULL, 7, sop, NULL, 0);
 }
 
-/* libxenguest's way out. */
+/* How libxenguest ends a save that has failed. */
 static int fail_and_clean_up(int errnoval)
 {
     switch_log(XEN_DOMCTL_SHADOW_OP_OFF);
@@ -227,7 +230,7 @@ static void aborted(const char *why)
     xpc_report_dispose(&r);
 }
 
-/* Before libxenguest has switched it on. */
+/* Before libxenguest has switched log-dirty on. */
 static int script_at_the_start(void)
 {
     env.other = 42;
@@ -271,10 +274,10 @@ static int script_while_suspending(void)
 }
 
 /*
- * Its log-dirty is not touched: neither cleaned, which would take bits away
- * from it, nor switched off, which Xen would not tell it.
+ * The stock save's log-dirty is not touched. Cleaning would take bits away from
+ * it, and it would not notice that log-dirty was switched off.
  */
-static void torture_save_claim_a_stock_save_that_begins_has_the_log(
+static void torture_save_claim_a_stock_save_that_begins_keeps_log_dirty(
     void **state)
 {
     static int (*const script[])(void) = {
@@ -308,7 +311,7 @@ static int script_in_the_clean(void)
     return fail_and_clean_up(errno);
 }
 
-/* Then nobody knows whose clean came first. */
+/* It is unknown whose clean came first. */
 static void torture_save_claim_a_stock_save_within_a_clean_is_stopped(
     void **state)
 {
@@ -327,15 +330,15 @@ static int script_off(void)
     return fail_and_clean_up(errno);
 }
 
-/* It has come and gone: Xen would report a clean bitmap. */
-static void torture_save_claim_a_log_that_is_off_is_lost(void **state)
+/* Another save has come and gone. Xen would report a clean bitmap. */
+static void torture_save_claim_log_dirty_switched_off_aborts(void **state)
 {
     (void)state;
     store_set(PRECOPY "params", PARAMS);
     assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_off), -1);
     aborted("switched off");
     assert_int_equal(env.cleans, 0);
-    /* What our question has switched on does not stay. */
+    /* The query has switched log-dirty on; it is switched off again. */
     assert_int_equal(env.switches, 2);
 }
 
@@ -347,8 +350,8 @@ static int script_dying(void)
     return fail_and_clean_up(ESRCH);
 }
 
-/* For it Xen says yes to everything. */
-static void torture_save_claim_a_dying_domain_is_no_theft(void **state)
+/* For a dying domain, Xen reports success for everything. */
+static void torture_save_claim_a_dying_domain_is_a_failure(void **state)
 {
     struct xpc_report r;
 
@@ -368,7 +371,7 @@ static int script_cleared(void)
     return fail_and_clean_up(errno);
 }
 
-static void torture_save_claim_a_count_that_falls_is_a_theft(void **state)
+static void torture_save_claim_a_falling_count_aborts(void **state)
 {
     (void)state;
     store_set(PRECOPY "params", PARAMS);
@@ -381,16 +384,16 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(torture_save_claim_every_save_takes_the_lock),
-        TEST(torture_save_claim_the_second_touches_nothing),
-        TEST(torture_save_claim_the_toolstacks_parameters_count),
-        TEST(torture_save_claim_none_is_none_beside_standing_ones),
+        TEST(torture_save_claim_a_second_save_touches_nothing),
+        TEST(torture_save_claim_uses_the_parameters_of_its_toolstack),
+        TEST(torture_save_claim_empty_parameters_override_standing_ones),
         TEST(torture_save_claim_stale_parameters_are_not_used),
-        TEST(torture_save_claim_a_stock_save_under_way_is_let_be),
-        TEST(torture_save_claim_a_stock_save_that_begins_has_the_log),
+        TEST(torture_save_claim_a_running_stock_save_is_left_alone),
+        TEST(torture_save_claim_a_stock_save_that_begins_keeps_log_dirty),
         TEST(torture_save_claim_a_stock_save_within_a_clean_is_stopped),
-        TEST(torture_save_claim_a_log_that_is_off_is_lost),
-        TEST(torture_save_claim_a_dying_domain_is_no_theft),
-        TEST(torture_save_claim_a_count_that_falls_is_a_theft),
+        TEST(torture_save_claim_log_dirty_switched_off_aborts),
+        TEST(torture_save_claim_a_dying_domain_is_a_failure),
+        TEST(torture_save_claim_a_falling_count_aborts),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A save in which the plug-in would be missing is refused. The helper and the
- * plug-in are those that were built; this program itself, run again, is the
- * stock helper.
+ * A save is refused if the plug-in would be missing. The helper and the plug-in
+ * are those that were built. This program, executed again, is the stock helper.
  */
 #include <errno.h>
 #include <limits.h>
@@ -21,14 +20,14 @@
 #include "support/torture.h"
 #include "xen/probe.h"
 
-/* A use of it, which needs libxenguest. */
+/* A reference that needs libxenguest. */
 static int (*volatile real_save)(xc_interface *, int, uint32_t, uint32_t,
                                  struct save_callbacks *, xc_stream_type_t,
                                  int);
 
 static char dir[64], self[PATH_MAX], helper[PATH_MAX], said[4096];
 
-/* As stock's: linked to libxenguest, and it aborts at what it doesn't know. */
+/* Like the stock helper, it aborts at an unknown command. */
 static int stock_helper(const char *mode)
 {
     if (strcmp(mode, "--save-domain") && strcmp(mode, "--restore-domain"))
@@ -66,7 +65,10 @@ static int teardown(void **state)
     return system(command);
 }
 
-/* Runs a command with $D, the test's folder; said is what it printed. */
+/*
+ * Runs a command with $D, the test's directory. said has its output. Returns
+ * its exit status.
+ */
 __attribute__((format(printf, 1, 2)))
 static int sh(const char *fmt, ...)
 {
@@ -86,7 +88,7 @@ static int sh(const char *fmt, ...)
     return WEXITSTATUS(pclose(f));
 }
 
-/* Our helper as installed in $D/libexec/x, with a plug-in made by command. */
+/* Installs our helper in $D/libexec/x, with a plug-in made by command. */
 static void install(const char *command)
 {
     assert_int_equal(sh("mkdir -p $D/libexec/x && cp %1$s $D/libexec/x/ && "
@@ -96,21 +98,21 @@ static void install(const char *command)
     snprintf(helper, sizeof(helper), "%s/libexec/x/libxl-save-helper", dir);
 }
 
-/* A save by it ends before the stock helper is begun with, and says why. */
+/* The installed helper refuses a save before it runs the stock helper. */
 static void assert_refused(const char *why)
 {
     assert_int_equal(sh("%s --save-domain 3 4 5 2>&1", helper), 127);
     assert_non_null(strstr(said, why));
     assert_null(strstr(said, "--save-domain"));
-    /* And it is known beforehand. */
+    /* The probe reports it, too. */
     assert_int_equal(sh("%s --precopy-probe 2>/dev/null", helper), 127);
     assert_non_null(strstr(said, why));
-    /* A restore does not need it. */
+    /* A restore does not need the plug-in. */
     assert_int_equal(sh("%s --restore-domain 2>&1", helper), 0);
     assert_string_equal(said, "--restore-domain\n");
 }
 
-static void torture_save_helper_answers_when_the_plugin_is_in(void **state)
+static void torture_save_helper_probe_succeeds_with_the_plugin(void **state)
 {
     (void)state;
     assert_int_equal(sh("%s --precopy-probe", helper), 0);
@@ -119,7 +121,7 @@ static void torture_save_helper_answers_when_the_plugin_is_in(void **state)
     assert_string_equal(said, "--save-domain\n");
 }
 
-/* As a full disk leaves it, cut at each of many places. */
+/* Truncated at many places, as by a full disk. */
 static void torture_save_helper_refuses_a_truncated_plugin(void **state)
 {
     (void)state;
@@ -144,7 +146,8 @@ static void torture_save_helper_refuses_an_empty_or_missing_plugin(
     assert_refused("can't be loaded");
 }
 
-static void torture_save_helper_refuses_what_is_no_plugin(void **state)
+static void torture_save_helper_refuses_a_library_that_is_no_plugin(
+    void **state)
 {
     (void)state;
     install("echo 'not an ELF object, and long enough for its header to be "
@@ -152,20 +155,20 @@ static void torture_save_helper_refuses_what_is_no_plugin(void **state)
     assert_refused("invalid ELF header");
 }
 
-/* Its own library is not where it was installed. */
+/* The library of the plug-in is not where it was installed. */
 static void torture_save_helper_refuses_a_plugin_without_its_library(
     void **state)
 {
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
-    skip();     /* this program itself is linked to that library then */
+    skip();     /* this program is linked to that library then */
 #endif
     install("cp $O $P");
     assert_refused("libxenprecopy.so.0");
 }
 
-/* No libxenguest in it, so no save that the plug-in could stand in front of. */
-static void torture_save_helper_refuses_a_stock_helper_of_another_kind(
+/* A helper without libxenguest has no save that could be interposed. */
+static void torture_save_helper_refuses_a_stock_helper_without_libxenguest(
     void **state)
 {
     char script[128];
@@ -177,7 +180,7 @@ static void torture_save_helper_refuses_a_stock_helper_of_another_kind(
     assert_refused("set XEN_PRECOPY_STOCK_HELPER");
 }
 
-static void torture_save_helper_takes_a_wrapper_of_the_stock_helper(
+static void torture_save_helper_accepts_a_wrapper_of_the_stock_helper(
     void **state)
 {
     char script[128];
@@ -187,7 +190,7 @@ static void torture_save_helper_takes_a_wrapper_of_the_stock_helper(
     sh("printf '#!/bin/sh\\nexec %2$s \"$@\"\\n' >%1$s; chmod 755 %1$s",
        script, self);
     setenv("XEN_PRECOPY_STOCK_HELPER", script, 1);
-    torture_save_helper_answers_when_the_plugin_is_in(state);
+    torture_save_helper_probe_succeeds_with_the_plugin(state);
 }
 
 static void torture_save_helper_does_not_run_itself(void **state)
@@ -199,7 +202,7 @@ static void torture_save_helper_does_not_run_itself(void **state)
     assert_int_equal(sh("%s --restore-domain 2>&1", helper), 127);
 }
 
-/* A variable left in somebody's environment must not end a save. */
+/* A variable that is left in the environment must not end a save. */
 static void torture_save_helper_probe_is_not_inherited(void **state)
 {
     (void)state;
@@ -208,7 +211,7 @@ static void torture_save_helper_probe_is_not_inherited(void **state)
     assert_string_equal(said, "--save-domain\n");
 }
 
-/* ---- and what is made of it before a migration ------------------------ */
+/* ---- the check before a migration -------------------------------------- */
 
 static int check_helper(bool policy, char *err)
 {
@@ -220,7 +223,7 @@ static int check_helper(bool policy, char *err)
     return libxl__precopy_check_helper(&p, err);
 }
 
-static void torture_save_helper_of_ours_is_taken(void **state)
+static void torture_save_helper_of_ours_is_accepted(void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
 
@@ -235,7 +238,7 @@ static void torture_save_helper_foreign_is_refused_for_a_policy(void **state)
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
 
     (void)state;
-    /* Stock's own, and a program that has nothing to do with it. */
+    /* The stock helper, and an unrelated program. */
     setenv("LIBXL_SAVE_HELPER", self, 1);
     assert_int_equal(check_helper(true, err), ERROR_FAIL);
     assert_non_null(strstr(err, "LIBXL_SAVE_HELPER"));
@@ -251,9 +254,8 @@ static void torture_save_helper_foreign_is_refused_for_a_policy(void **state)
     assert_non_null(strstr(err, "No such file"));
 }
 
-/* Where nothing is asked, all is as it would be without us. */
-/* Whatever program it is: it is not waited for for ever. */
-static void torture_save_helper_that_hangs_is_ended(void **state)
+/* Any program may hang; it is given a limited time. */
+static void torture_save_helper_that_hangs_is_killed(void **state)
 {
     char script[128], buf[64];
 
@@ -262,7 +264,7 @@ static void torture_save_helper_that_hangs_is_ended(void **state)
     sh("printf '#!/bin/sh\necho here\nsleep 3600\n' >%1$s; chmod 755 %1$s",
        script);
     assert_false(xen_probe_run(script, "ready", false, 1, buf, sizeof(buf)));
-    /* One that has closed its output, too. */
+    /* Likewise one that has closed its output. */
     sh("printf '#!/bin/sh\necho here\nexec sleep 3600 >/dev/null 2>&1\n' >%1$s",
        script);
     assert_false(xen_probe_run(script, "ready", true, 600000, buf,
@@ -270,7 +272,7 @@ static void torture_save_helper_that_hangs_is_ended(void **state)
     assert_string_equal(buf, "here\n");
 }
 
-static void torture_save_helper_foreign_serves_where_nothing_is_asked(
+static void torture_save_helper_foreign_is_accepted_without_a_policy(
     void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
@@ -284,7 +286,7 @@ static void torture_save_helper_foreign_serves_where_nothing_is_asked(
     p.policy = XPC_POLICY_STOCK;
     p.learned.overhead_ns = 1000000;
     assert_int_equal(libxl__precopy_check_helper(&p, err), 0);
-    /* A cap is something of ours, and so are channels. */
+    /* A rate limit needs our helper, and so do channels. */
     p.max_bytes_per_s = 1000000;
     assert_int_equal(libxl__precopy_check_helper(&p, err), ERROR_FAIL);
     p.max_bytes_per_s = 0;
@@ -292,7 +294,7 @@ static void torture_save_helper_foreign_serves_where_nothing_is_asked(
     assert_int_equal(libxl__precopy_check_helper(&p, err), ERROR_FAIL);
 }
 
-static unsigned int reached;        /* how often xenstore was */
+static unsigned int reached;        /* the number of calls of xs_open() */
 
 struct xs_handle *xs_open(unsigned long flags)
 {
@@ -302,8 +304,8 @@ struct xs_handle *xs_open(unsigned long flags)
     return NULL;
 }
 
-/* The API looks for itself, whether or not its caller has checked. */
-static void torture_save_helper_foreign_gets_nothing_by_the_api(void **state)
+/* The API checks, whether its caller has checked or not. */
+static void torture_save_helper_foreign_is_refused_by_the_api(void **state)
 {
     libxl_precopy_params p;
 
@@ -320,7 +322,8 @@ static void torture_save_helper_foreign_gets_nothing_by_the_api(void **state)
     assert_int_equal(reached, 1);
 }
 
-static void torture_save_helper_broken_is_said_with_its_reason(void **state)
+static void torture_save_helper_broken_is_reported_with_its_reason(
+    void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN] = "";
 
@@ -330,7 +333,7 @@ static void torture_save_helper_broken_is_said_with_its_reason(void **state)
     assert_int_equal(check_helper(true, err), ERROR_FAIL);
     assert_non_null(strstr(err, "truncated: reinstall xen-precopy"));
     assert_null(strchr(err, '\n'));
-    /* It would fail without a policy, too, and later. */
+    /* Without a policy, it would fail as well, but later. */
     assert_int_equal(check_helper(false, err), ERROR_FAIL);
 }
 
@@ -339,21 +342,21 @@ static void torture_save_helper_broken_is_said_with_its_reason(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(torture_save_helper_answers_when_the_plugin_is_in),
+        TEST(torture_save_helper_probe_succeeds_with_the_plugin),
         TEST(torture_save_helper_refuses_a_truncated_plugin),
         TEST(torture_save_helper_refuses_an_empty_or_missing_plugin),
-        TEST(torture_save_helper_refuses_what_is_no_plugin),
+        TEST(torture_save_helper_refuses_a_library_that_is_no_plugin),
         TEST(torture_save_helper_refuses_a_plugin_without_its_library),
-        TEST(torture_save_helper_refuses_a_stock_helper_of_another_kind),
-        TEST(torture_save_helper_takes_a_wrapper_of_the_stock_helper),
+        TEST(torture_save_helper_refuses_a_stock_helper_without_libxenguest),
+        TEST(torture_save_helper_accepts_a_wrapper_of_the_stock_helper),
         TEST(torture_save_helper_does_not_run_itself),
         TEST(torture_save_helper_probe_is_not_inherited),
-        TEST(torture_save_helper_of_ours_is_taken),
+        TEST(torture_save_helper_of_ours_is_accepted),
         TEST(torture_save_helper_foreign_is_refused_for_a_policy),
-        TEST(torture_save_helper_foreign_serves_where_nothing_is_asked),
-        TEST(torture_save_helper_that_hangs_is_ended),
-        TEST(torture_save_helper_foreign_gets_nothing_by_the_api),
-        TEST(torture_save_helper_broken_is_said_with_its_reason),
+        TEST(torture_save_helper_foreign_is_accepted_without_a_policy),
+        TEST(torture_save_helper_that_hangs_is_killed),
+        TEST(torture_save_helper_foreign_is_refused_by_the_api),
+        TEST(torture_save_helper_broken_is_reported_with_its_reason),
     };
 
     if (argc > 1 && !strncmp(argv[1], "--", 2))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Zero pages found in what libxenguest writes, however it cuts it up.
+ * Zero pages are found in the stream, however libxenguest's writes divide it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +11,15 @@
 #define PAGE 4096
 #define NR 8
 
-/* The headers, a PAGE_DATA record of NR pages, and the end's record. */
+/* The headers, a PAGE_DATA record of NR pages, and the END record. */
 static struct {
     char bytes[40 + 16 + NR * 8 + NR * PAGE + 8];
-    size_t pages;               /* where they begin */
+    size_t pages;               /* where the pages begin */
 } stream;
 
 static struct save_pages *s;
 
-/* Pages whose bit is set in zero are zero. */
+/* The pages whose bit is set in zero are zero. */
 static void make_stream(unsigned int zero)
 {
     uint32_t head[4] = { SAVE_RECORD_PAGE_DATA, 8 + NR * (8 + PAGE), NR, 0 };
@@ -48,8 +48,8 @@ static int teardown(void **state)
 }
 
 /*
- * Writes the stream in parts of len bytes, through the pieces. What is put
- * together of them must be the stream. Returns how many pages were zero.
+ * Writes the stream in parts of len bytes. The pieces that these are cut into
+ * must form the stream again. Returns the number of zero pages.
  */
 static uint64_t write_in_parts(size_t len, size_t *pieces_r)
 {
@@ -97,7 +97,7 @@ static void torture_save_pages_are_found_and_joined(void **state)
     (void)state;
     make_stream(0x9c);                  /* pages 2, 3, 4 and 7 */
     assert_int_equal(write_in_parts(sizeof(stream.bytes), &pieces), 4);
-    /* All up to page 2; 2 to 4; 5 and 6; 7; the end. */
+    /* Everything before page 2; 2 to 4; 5 and 6; 7; the rest. */
     assert_int_equal(pieces, 5);
     make_stream(0);
     assert_int_equal(write_in_parts(sizeof(stream.bytes), &pieces), 0);
@@ -107,8 +107,8 @@ static void torture_save_pages_are_found_and_joined(void **state)
     assert_int_equal(pieces, 3);
 }
 
-/* Headers are zeros too, and a part of a page may be: only pages count. */
-static void torture_save_pages_only_whole_ones(void **state)
+/* Headers and parts of a page may be zero, too: only whole pages count. */
+static void torture_save_pages_only_whole_pages_count(void **state)
 {
     size_t pieces;
 
@@ -117,12 +117,12 @@ static void torture_save_pages_only_whole_ones(void **state)
     assert_int_equal(write_in_parts(PAGE - 1, &pieces), 0);
     assert_int_equal(write_in_parts(100, &pieces), 0);
     assert_int_equal(write_in_parts(1, &pieces), 0);
-    /* Here some parts hold a whole one. */
+    /* Some of these parts contain a whole page. */
     assert_in_range(write_in_parts(2 * PAGE - 1, &pieces), 1, NR - 1);
 }
 
-/* What is no record that we know has no pages. */
-static void torture_save_pages_not_in_what_is_not_understood(void **state)
+/* Pages are looked for only in known records. */
+static void torture_save_pages_not_in_unknown_records(void **state)
 {
     const struct save_piece *piece;
     struct iovec iov = { stream.bytes, sizeof(stream.bytes) };
@@ -130,15 +130,15 @@ static void torture_save_pages_not_in_what_is_not_understood(void **state)
 
     (void)state;
     make_stream(0xff);
-    stream.bytes[40 + 4]++;             /* a length that can't be */
+    stream.bytes[40 + 4]++;             /* an impossible length */
     save_stream_init(&at);
     assert_int_equal(save_pages_cut(s, &at, &iov, 1, &piece), 1);
     assert_false(piece->zero);
     assert_int_equal(save_pages_taken(s), sizeof(stream.bytes));
 }
 
-/* More than there is room for: what is left comes the next time. */
-static void torture_save_pages_take_what_fits(void **state)
+/* With more pieces than there is room for, the rest comes the next time. */
+static void torture_save_pages_are_limited_by_the_room(void **state)
 {
     static struct iovec iov[5000];
     const struct save_piece *piece;
@@ -161,9 +161,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_save_pages_are_found_and_joined),
-        TEST(torture_save_pages_only_whole_ones),
-        TEST(torture_save_pages_not_in_what_is_not_understood),
-        TEST(torture_save_pages_take_what_fits),
+        TEST(torture_save_pages_only_whole_pages_count),
+        TEST(torture_save_pages_not_in_unknown_records),
+        TEST(torture_save_pages_are_limited_by_the_room),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the plug-in tells the engine of an iteration.
+ * What the plug-in reports to the engine, and when it suspends the guest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define RECORD (8 + 8 + 4104)
 
-/* A PAGE_DATA record of one pfn, with its page or, a hole, without. */
+/* Writes a PAGE_DATA record of one pfn, with its page, or as a hole. */
 static void put_page(bool data)
 {
     static char record[RECORD] = { [RECORD - 1] = 1 };   /* not a zero page */
@@ -28,7 +28,7 @@ static void put_page(bool data)
     assert_int_equal(write(env.io_fd, record, len), len);
 }
 
-/* Pages flow, then a stretch of holes that takes its time, then pages. */
+/* A page, then holes that take time to scan, then a page. */
 static int script_holes(void)
 {
     struct precopy_stats s = { .dirty_count = DIRTY };
@@ -37,7 +37,7 @@ static int script_holes(void)
     assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
     assert_int_equal(env.cb->precopy_policy(s, NULL),
                      XGS_POLICY_CONTINUE_PRECOPY);
-    fake_clock_advance(50 * XPC_MS);         /* as for a bitmap */
+    fake_clock_advance(50 * XPC_MS);         /* for the bitmap */
     put_page(true);
     fake_clock_advance(50 * XPC_MS);
     put_page(false);
@@ -50,7 +50,7 @@ static int script_holes(void)
                 session()->ctx.engine.start_ns);
     s.dirty_count = -1;
     env.cb->precopy_policy(s, NULL);
-    /* Of the next iteration nothing has flowed yet. */
+    /* In the next iteration nothing has been sent yet. */
     s.iteration = 1;
     s.dirty_count = DIRTY;
     env.cb->precopy_policy(s, NULL);
@@ -59,7 +59,7 @@ static int script_holes(void)
     return loop_fail(EIO);
 }
 
-static void torture_save_policy_holes_are_no_flow(void **state)
+static void torture_save_policy_holes_do_not_count_for_the_link(void **state)
 {
     int fd = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -72,8 +72,8 @@ static void torture_save_policy_holes_are_no_flow(void **state)
 }
 
 /*
- * A page with data and three without, after a while. What the link would have
- * carried in the time that those three took is not known: all of it counts.
+ * One page with data and three zero pages, after some time. What the link could
+ * have carried while the three were found is unknown, so all the time counts.
  */
 static int script_zero(void)
 {
@@ -100,7 +100,7 @@ static int script_zero(void)
     return loop_fail(EIO);
 }
 
-static void torture_save_policy_zero_pages_take_their_time(void **state)
+static void torture_save_policy_time_for_zero_pages_counts(void **state)
 {
     int fd = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -141,8 +141,8 @@ static void save_paused(unsigned int looks, struct xpc_report *r)
     close(fd);
 }
 
-/* It could not answer, and libxl would wait for it for a minute. */
-static void torture_save_policy_a_paused_guest_is_not_asked(void **state)
+/* It could not answer, and libxl would wait for a minute. */
+static void torture_save_policy_does_not_suspend_a_paused_guest(void **state)
 {
     struct xpc_report r;
 
@@ -159,8 +159,8 @@ static void torture_save_policy_a_paused_guest_is_not_asked(void **state)
     xpc_report_dispose(&r);
 }
 
-/* As while it is being ballooned. */
-static void torture_save_policy_a_short_pause_is_waited_for(void **state)
+/* For example, while it is being ballooned. */
+static void torture_save_policy_waits_for_a_paused_guest(void **state)
 {
     struct xpc_report r;
 
@@ -173,7 +173,7 @@ static void torture_save_policy_a_short_pause_is_waited_for(void **state)
     xpc_report_dispose(&r);
 }
 
-/* ---- a domain that Xen won't log --------------------------------------- */
+/* ---- a domain without log-dirty ---------------------------------------- */
 
 static int script_never(void)
 {
@@ -202,10 +202,10 @@ static void torture_save_policy_a_passed_through_device_is_refused(
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_save_policy_holes_are_no_flow),
-        cmocka_unit_test(torture_save_policy_zero_pages_take_their_time),
-        cmocka_unit_test(torture_save_policy_a_paused_guest_is_not_asked),
-        cmocka_unit_test(torture_save_policy_a_short_pause_is_waited_for),
+        cmocka_unit_test(torture_save_policy_holes_do_not_count_for_the_link),
+        cmocka_unit_test(torture_save_policy_time_for_zero_pages_counts),
+        cmocka_unit_test(torture_save_policy_does_not_suspend_a_paused_guest),
+        cmocka_unit_test(torture_save_policy_waits_for_a_paused_guest),
         cmocka_unit_test(
             torture_save_policy_a_passed_through_device_is_refused),
     };

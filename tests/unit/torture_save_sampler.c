@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The sampler's thread, in front of a Xen that counts how often it is asked.
- * With the main thread doing what the save loop does, it is what
- * make check-tsan watches.
+ * The sampler's thread, with a Xen that counts how often it is called. The main
+ * thread acts as the save loop, for ThreadSanitizer as well.
  */
 #include <xenctrl.h>
 #include <sched.h>
@@ -72,7 +71,7 @@ static void torture_save_sampler_counts_between_cleans(void **state)
         wait_for_counts(3);
         nr = save_sampler_take(s, c);
         assert_in_range(nr, 2, XPC_SAMPLES_MAX);
-        /* Of this iteration alone, in order. */
+        /* Only of this iteration, in order. */
         assert_true(c[0].pages > first);
         for (size_t k = 1; k < nr; k++) {
             assert_true(c[k].t_ns > c[k - 1].t_ns);

@@ -10,7 +10,7 @@
 #define PFNS 3
 #define WITH_DATA 2
 
-/* A stream: headers, an odd record, PFNS pfns of which WITH_DATA have data. */
+/* Headers, an unknown record, and PFNS pfns, of which WITH_DATA have data. */
 static size_t build(unsigned char *buf)
 {
     uint32_t odd[2] = { 0x3, 13 };
@@ -53,7 +53,7 @@ static void torture_save_stream_counts_pages_in_any_pieces(void **state)
         save_stream_init(&s);
         feed(&s, buf, len, piece);
         assert_false(s.lost);
-        assert_false(s.in_pages);   /* the end record came after them */
+        assert_false(s.in_pages);   /* the END record has followed */
         assert_int_equal(s.bytes, len);
         assert_int_equal(s.pages, WITH_DATA);
         assert_int_equal(s.page_bytes,
@@ -61,7 +61,7 @@ static void torture_save_stream_counts_pages_in_any_pieces(void **state)
     }
 }
 
-static void torture_save_stream_sees_a_verify_pass(void **state)
+static void torture_save_stream_notices_a_verify_pass(void **state)
 {
     unsigned char verify[8] = { SAVE_RECORD_VERIFY };
     static unsigned char buf[65536];
@@ -78,7 +78,7 @@ static void torture_save_stream_sees_a_verify_pass(void **state)
     assert_true(s.verifies);
 }
 
-static void torture_save_stream_counts_what_was_written_only(void **state)
+static void torture_save_stream_counts_only_what_was_written(void **state)
 {
     static unsigned char buf[65536];
     size_t len = build(buf);
@@ -100,7 +100,7 @@ static void torture_save_stream_counts_what_was_written_only(void **state)
     assert_int_equal(s.pages, WITH_DATA);
 }
 
-/* A record that is broken off: what has left of it counts, and no more. */
+/* In a record that is broken off, only what was written counts. */
 static void torture_save_stream_counts_whole_pages(void **state)
 {
     const size_t first = 40 + 24, data = first + 16 + PFNS * 8;
@@ -122,7 +122,7 @@ static void torture_save_stream_counts_whole_pages(void **state)
 
 static void torture_save_stream_unknown_format_counts_bytes(void **state)
 {
-    uint32_t bad[4] = { 0x1, 8, 1000, 0 };  /* more pfns than it holds */
+    uint32_t bad[4] = { 0x1, 8, 1000, 0 };  /* more pfns than fit into it */
     unsigned char buf[256] = { 0 };
     struct save_stream s;
 
@@ -139,8 +139,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_stream_counts_pages_in_any_pieces),
-        cmocka_unit_test(torture_save_stream_sees_a_verify_pass),
-        cmocka_unit_test(torture_save_stream_counts_what_was_written_only),
+        cmocka_unit_test(torture_save_stream_notices_a_verify_pass),
+        cmocka_unit_test(torture_save_stream_counts_only_what_was_written),
         cmocka_unit_test(torture_save_stream_counts_whole_pages),
         cmocka_unit_test(torture_save_stream_unknown_format_counts_bytes),
     };

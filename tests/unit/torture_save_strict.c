@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The promise kept through the switchover, by the plug-in.
+ * Strict: the plug-in enforces the maximum downtime in the switchover.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,14 @@
 #include "support/fake_save.h"
 #include "support/torture.h"
 
-/* 3,045 pages a second, and half of the maximum set aside. */
+/* 3,045 pages a second. Half of the maximum is reserved for the overhead. */
 #define PARAMS "{\"downtime-ms\":400,\"bandwidth-bytes-per-s\":12500000," \
                "\"switchover-overhead-ms\":200,\"confidence-percent\":50," \
                "\"strict\":\"%s\"}"
 
 static int pipe_fd[2];
-static uint64_t write_ns;           /* how long the last write took */
-static uint64_t bitmap_ms;          /* that the last bitmap is to take */
+static uint64_t write_ns;           /* the length of the last write */
+static uint64_t bitmap_ms;          /* the predicted time for the last bitmap */
 
 /* Returns 0 or -1. */
 static int put_record(uint32_t type, uint32_t len)
@@ -37,7 +37,7 @@ static int put_record(uint32_t type, uint32_t len)
     return writev(env.io_fd, iov, 2) == 8 + len ? 0 : -1;
 }
 
-/* As libxenguest does: again, when a call was interrupted. */
+/* Repeats calls that were interrupted, as libxenguest does. */
 static int write_all(const char *p, size_t len)
 {
     uint64_t begun = clock_now_ns();
@@ -57,8 +57,8 @@ static int write_all(const char *p, size_t len)
 }
 
 /*
- * Up to the guest suspended with so many pages left, in their bitmap. What
- * was sent before went to /dev/null; from now on it is a pipe.
+ * Suspends the guest, and reports pages in the last bitmap. From then on, the
+ * stream is a pipe instead of /dev/null.
  */
 static void suspend_with(unsigned int pages)
 {
@@ -112,7 +112,7 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     assert_non_null(strstr(r.text, "maximum downtime of 400 ms"));
     assert_int_equal(r.decision.reason, XPC_REASON_OVERRUN);
     assert_true(r.suspended_ns > 0);
-    /* Not before the pages' share was over. */
+    /* Not before the time for the pages was over. */
     assert_true(r.total_time_ns - r.suspended_ns >= 200 * XPC_MS);
     assert_in_range(r.broken_off_ns, r.suspended_ns + 200 * XPC_MS,
                     r.total_time_ns);
@@ -120,7 +120,7 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     xpc_report_dispose(&r);
 }
 
-/* Within a record: what it says of itself has not all been sent. */
+/* A record with more pages than the pipe holds. */
 static int script_stalls_in_a_record(void)
 {
     static char record[8 + 8 + 500 * 4104];
@@ -131,21 +131,21 @@ static int script_stalls_in_a_record(void)
     return write_all(record, sizeof(record)) ? loop_fail(errno) : 0;
 }
 
-static void torture_save_strict_counts_what_has_left(void **state)
+static void torture_save_strict_reports_the_pages_that_were_sent(void **state)
 {
     struct xpc_report r;
 
     (void)state;
     assert_int_equal(save_strict("on", script_stalls_in_a_record, &r), -1);
     assert_string_equal(r.reason, "overrun");
-    /* A pipe takes 64 KiB. */
+    /* A pipe holds 64 KiB. */
     assert_in_range(r.final_pages, 10, 20);
     assert_int_equal(r.device_bytes, 0);
     assert_non_null(strstr(r.text, " of 500 pages"));
     xpc_report_dispose(&r);
 }
 
-/* ---- more to send than was foreseen ------------------------------------- */
+/* ---- more to send than was predicted ------------------------------------- */
 
 static int script_too_much(void)
 {
@@ -153,7 +153,7 @@ static int script_too_much(void)
     return write_all("x", 1) ? loop_fail(errno) : 0;
 }
 
-static void torture_save_strict_too_many_pages_are_not_begun(void **state)
+static void torture_save_strict_too_many_pages_are_not_sent(void **state)
 {
     struct xpc_report r;
 
@@ -171,7 +171,7 @@ static void torture_save_strict_too_many_pages_are_not_begun(void **state)
 
 /* ---- a large guest's bitmap --------------------------------------------- */
 
-/* 160 ms of pages, and of 200 ms less than 50 ms is left for the bitmap. */
+/* The pages take 160 of 200 ms, which leaves under 50 ms for the bitmap. */
 static int script_large_bitmap(void)
 {
     char headers[40] = { 0 };
@@ -188,7 +188,7 @@ static int script_large_bitmap(void)
     return write_all("x", 1) ? loop_fail(errno) : 0;
 }
 
-static void torture_save_strict_counts_the_bits_to_be_tested(void **state)
+static void torture_save_strict_counts_the_time_for_the_bitmap(void **state)
 {
     struct xpc_report r;
 
@@ -207,7 +207,7 @@ static void torture_save_strict_counts_the_bits_to_be_tested(void **state)
 
 /* ---- in time ------------------------------------------------------------- */
 
-/* The pages' share is over, what is set aside for the rest is not. */
+/* The time for the pages is over, but not that for the rest. */
 static void let_share_pass(void)
 {
     suspend_with(1);
@@ -226,7 +226,7 @@ static int script_state_in_time(void)
     return put_record(9, 16) || put_record(9, 16) ? loop_fail(errno) : 0;
 }
 
-static void torture_save_strict_state_has_the_time_set_aside(void **state)
+static void torture_save_strict_state_may_use_the_reserved_time(void **state)
 {
     struct xpc_report r;
 
@@ -247,7 +247,7 @@ static int script_no_answer(void)
 
     env.dirty = 10;
     assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
-    /* libxl's answer to the request: the guest lets it lie. */
+    /* libxl fails because the guest ignores the request. */
     session()->ctx.live = false;
     save_switchover_asked(&session()->switchover);
     assert_null(store_get(PRECOPY "overdue"));
@@ -257,7 +257,7 @@ static int script_no_answer(void)
     return loop_fail(ETIMEDOUT);
 }
 
-static void torture_save_strict_tells_of_a_guest_that_does_not_suspend(
+static void torture_save_strict_reports_a_guest_that_does_not_suspend(
     void **state)
 {
     struct xpc_report r;
@@ -272,12 +272,12 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_strict_a_stalled_stream_is_broken_off),
-        cmocka_unit_test(torture_save_strict_counts_what_has_left),
-        cmocka_unit_test(torture_save_strict_too_many_pages_are_not_begun),
-        cmocka_unit_test(torture_save_strict_counts_the_bits_to_be_tested),
-        cmocka_unit_test(torture_save_strict_state_has_the_time_set_aside),
+        cmocka_unit_test(torture_save_strict_reports_the_pages_that_were_sent),
+        cmocka_unit_test(torture_save_strict_too_many_pages_are_not_sent),
+        cmocka_unit_test(torture_save_strict_counts_the_time_for_the_bitmap),
+        cmocka_unit_test(torture_save_strict_state_may_use_the_reserved_time),
         cmocka_unit_test(
-            torture_save_strict_tells_of_a_guest_that_does_not_suspend),
+            torture_save_strict_reports_a_guest_that_does_not_suspend),
     };
 
     return torture_run(argc, argv, tests);

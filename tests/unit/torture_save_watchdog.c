@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The watchdog's thread against the main one, with a xenstore that takes one
- * leaf.
+ * The watchdog's thread beside the main one, with a xenstore of one node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +21,7 @@
 #include "xen/store.h"
 
 static atomic_int told, other;
-/* With it xenstored does not answer before `answers` is posted. */
+/* If it is set, xenstored does not answer before `answers` is posted. */
 static bool stalls;
 static sem_t asked, answers;
 
@@ -74,8 +73,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Until it would block for ever, then as the plug-in does. */
-static void torture_save_watchdog_breaks_off_a_write(void **state)
+/* The write would block for ever, and is interrupted. */
+static void torture_save_watchdog_interrupts_a_write(void **state)
 {
     static const char much[1 << 20];
     int fd[2];
@@ -96,7 +95,7 @@ static void torture_save_watchdog_breaks_off_a_write(void **state)
     close(fd[1]);
 }
 
-static void torture_save_watchdog_tells_once_a_deadline(void **state)
+static void torture_save_watchdog_reports_each_deadline_once(void **state)
 {
     assert_false(save_watchdog_passed(*state));
     for (int i = 1; i <= 3; i++) {
@@ -113,13 +112,14 @@ static void torture_save_watchdog_tells_once_a_deadline(void **state)
     assert_int_equal(other, 0);
 }
 
-/* The main thread goes on while xenstored does not answer. */
-static void torture_save_watchdog_holds_no_lock_over_xenstore(void **state)
+/* The main thread is not blocked while xenstored does not answer. */
+static void torture_save_watchdog_holds_no_lock_during_xenstore_calls(
+    void **state)
 {
     sem_init(&asked, 0, 0);
     sem_init(&answers, 0, 0);
     stalls = true;
-    alarm(20);      /* the end of a deadlock */
+    alarm(20);      /* ends a deadlock */
     save_watchdog_set(*state, 1, true);
     while (sem_wait(&asked)) {}
     save_watchdog_writes(*state, true);
@@ -138,9 +138,9 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(torture_save_watchdog_##name, setup, \
                                     teardown)
     const struct CMUnitTest tests[] = {
-        T(breaks_off_a_write),
-        T(tells_once_a_deadline),
-        T(holds_no_lock_over_xenstore),
+        T(interrupts_a_write),
+        T(reports_each_deadline_once),
+        T(holds_no_lock_during_xenstore_calls),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What leaves the plug-in, through a real pipe, as the receiver sees it.
+ * The stream that the plug-in writes, as the receiver reads it from a pipe.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,25 +70,25 @@ static struct stream_reader *check_three_copies(const char *params,
     return got;
 }
 
-static void torture_save_write_elide_leaves_zero_pages_out(void **state)
+static void torture_save_write_elide_omits_zero_pages(void **state)
 {
     struct stream_reader *got;
     uint64_t final;
 
     (void)state;
-    far.bytes_per_s = 200000000;    /* so that writes end early */
+    far.bytes_per_s = 200000000;    /* so that writes are short */
     got = check_three_copies("{\"bandwidth-bytes-per-s\":1000000000,"
                              "\"zero-pages\":\"elide\"}", &final);
     /*
-     * The last four pages of a record come with a second call. First 256 hold
-     * something, then 64 others do.
+     * The last four pages of a record come with a second call. 256 pages are
+     * not zero at first, and 64 others afterwards.
      */
     assert_int_equal(got->allocated - final, BATCH - 256 - 3);
     assert_int_equal(final, BATCH - 256 - 3 - 64);
     free(got);
 }
 
-/* Every byte of the stream is the one that libxenguest wrote. */
+/* The stream is the one that libxenguest wrote, byte for byte. */
 static void check_untouched(const char *params)
 {
     struct stream_reader *got;
@@ -112,10 +112,10 @@ static void check_untouched(const char *params)
     free(got);
 }
 
-static void torture_save_write_changes_nothing_unless_asked(void **state)
+static void torture_save_write_changes_nothing_by_default(void **state)
 {
     static const char *const params[] = {
-        /* Without options; it stops after the first copy. */
+        /* Like a migration without options; stops after the first copy. */
         "{\"policy\":\"stock\",\"iterations\":1,\"threshold-pages\":1}",
         "{\"bandwidth-bytes-per-s\":1000000000}",
         "{\"bandwidth-bytes-per-s\":1000000000,\"zero-pages\":\"send\"}",
@@ -127,7 +127,7 @@ static void torture_save_write_changes_nothing_unless_asked(void **state)
         check_untouched(params[i]);
 }
 
-/* Without channels auto is send: what elide would have saved is counted. */
+/* Without channels, auto is send. It counts what elide would save. */
 static void torture_save_write_auto_counts_what_it_sends_in_full(void **state)
 {
     struct xpc_report r;
@@ -300,7 +300,7 @@ static void torture_save_write_counts_all_the_time_of_a_slow_link(
     }
 }
 
-/* ---- under a cap -------------------------------------------------------- */
+/* ---- with a rate limit -------------------------------------------------- */
 
 static uint64_t begun_ns, precopy_ns, final_rate;
 
@@ -325,8 +325,8 @@ static int script_capped(void)
     return 0;
 }
 
-/* Two copies of 4.2 MB; at 20 MB/s one takes 0.2 s, but for 15 ms. */
-static void torture_save_write_a_cap_holds_back_what_it_should(void **state)
+/* Two copies of 4.2 MB. At 20 MB/s one takes 0.2 s, apart from 15 ms. */
+static void torture_save_write_limits_the_rate(void **state)
 {
     static const struct { const char *how; bool kept; } how[] = {
         { "\"kept\"", true },
@@ -354,7 +354,7 @@ static void torture_save_write_a_cap_holds_back_what_it_should(void **state)
 
 /* ---- broken off ---------------------------------------------------------- */
 
-/* From the suspend on, nobody reads. */
+/* The receiver stops reading when the guest is suspended. */
 static int script_stalls_in_a_record(void)
 {
     char headers[40] = { 0 };
@@ -373,7 +373,7 @@ static int script_stalls_in_a_record(void)
     return rc;
 }
 
-static void torture_save_write_a_stall_ends_it_in_a_record(void **state)
+static void torture_save_write_breaks_off_a_stalled_record(void **state)
 {
     int fd = open("/dev/null", O_WRONLY);
     struct xpc_report r;
@@ -385,7 +385,7 @@ static void torture_save_write_a_stall_ends_it_in_a_record(void **state)
                                script_stalls_in_a_record, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "overrun");
-    /* What a pipe holds of a record has left. */
+    /* The part of the record that the pipe holds has been sent. */
     assert_true(r.final_pages > 0 && r.final_pages < BATCH);
     assert_true(r.device_bytes == 0);
     close(fd);
@@ -396,13 +396,13 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(torture_save_write_elide_leaves_zero_pages_out),
-        TEST(torture_save_write_changes_nothing_unless_asked),
+        TEST(torture_save_write_elide_omits_zero_pages),
+        TEST(torture_save_write_changes_nothing_by_default),
         TEST(torture_save_write_auto_counts_what_it_sends_in_full),
         TEST(torture_save_write_time_to_scan_holes_is_not_the_links),
         TEST(torture_save_write_counts_all_the_time_of_a_slow_link),
-        TEST(torture_save_write_a_cap_holds_back_what_it_should),
-        TEST(torture_save_write_a_stall_ends_it_in_a_record),
+        TEST(torture_save_write_limits_the_rate),
+        TEST(torture_save_write_breaks_off_a_stalled_record),
     };
 
     return torture_run(argc, argv, tests);

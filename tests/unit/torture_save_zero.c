@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Zero pages left out: what the receiver makes of a stream is what it would
- * have made of the original.
+ * Zero pages that are left out: the receiver restores the same guest from the
+ * stream as from the original.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +15,9 @@
 #define XTAB (UINT64_C(15) << 60)
 #define L1TAB (UINT64_C(1) << 60)
 
-/* ---- a libxenguest, and what leaves ------------------------------------ */
+/* ---- libxenguest and the stream ---------------------------------------- */
 
-/* What it wrote, and what left of it. */
+/* What libxenguest wrote, and what was sent. */
 struct bytes {
     unsigned char *p;
     size_t len;
@@ -27,8 +27,8 @@ static struct {
     struct save_zero *zero;
     struct save_stream stream;
     struct bytes wrote, left;
-    int iov_max;                /* that a call takes */
-    bool scattered;             /* a piece a page, also of neighbours */
+    int iov_max;                /* the most vectors of a call */
+    bool scattered;             /* one vector per page, even of neighbours */
     unsigned char *guest;       /* its pages */
 } t;
 
@@ -81,7 +81,7 @@ static void put_record(uint32_t type, uint32_t length)
     write_iov(iov, length ? 2 : 1);
 }
 
-/* A batch; entries of the list, the pages at t.guest by their pfn. */
+/* Writes a batch of these entries. The pages are at t.guest, by pfn. */
 static void put_pages(const uint64_t *entry, uint32_t nr)
 {
     uint32_t head[4] = { 1, 8 + 8 * nr, nr, 0 };
@@ -129,7 +129,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Ends the stream, and has it received. The caller frees it. */
+/* Ends the stream and receives it. The caller frees the result. */
 static struct stream_reader *receive(void)
 {
     struct stream_reader *a = malloc(sizeof(*a)), *b = malloc(sizeof(*b));
@@ -150,7 +150,7 @@ static struct stream_reader *receive(void)
     return b;
 }
 
-/* All pfns from first on, and data in every third page. */
+/* Fills in nr pfns from first on; every third page is not zero. */
 static void fill(uint64_t *entry, uint32_t nr, uint64_t first)
 {
     for (uint32_t i = 0; i < nr; i++) {
@@ -162,7 +162,7 @@ static void fill(uint64_t *entry, uint32_t nr, uint64_t first)
 
 /* ---- tests --------------------------------------------------------------- */
 
-static void torture_save_zero_zero_pages_are_left_out(void **state)
+static void torture_save_zero_omits_zero_pages(void **state)
 {
     uint64_t entry[SAVE_ZERO_BATCH];
     struct stream_reader *r;
@@ -180,7 +180,7 @@ static void torture_save_zero_zero_pages_are_left_out(void **state)
     free(r);
 }
 
-/* Four pieces of a batch's headers and 1024 pages are too many for a call. */
+/* The headers of a batch and 1024 pages are too many vectors for a call. */
 static void torture_save_zero_a_record_in_two_calls(void **state)
 {
     uint64_t entry[SAVE_ZERO_BATCH];
@@ -194,7 +194,7 @@ static void torture_save_zero_a_record_in_two_calls(void **state)
     put_pages(entry, SAVE_ZERO_BATCH);
     assert_false(t.zero->off);
     r = receive();
-    /* The last four go as they are: 1020, 1021, 1022, 1023. */
+    /* The last four pages are sent as they are. */
     assert_int_equal(t.zero->pages, 2 * 680);
     assert_int_equal(r->allocated, 2 * 680);
     assert_int_equal(r->pages, 2 * (1024 - 680));
@@ -216,7 +216,7 @@ static void put_cut(size_t cut)
     put(record + cut, sizeof(record) - cut);
 }
 
-static void torture_save_zero_wherever_a_write_is_cut(void **state)
+static void torture_save_zero_accepts_writes_cut_anywhere(void **state)
 {
     const size_t end = 48 + 4 * PAGE;
 
@@ -229,13 +229,13 @@ static void torture_save_zero_wherever_a_write_is_cut(void **state)
         teardown(state);
         setup(state);
         put_cut(cut);
-        /* What is known of the pages before must hold for those after. */
+        /* The state after the first pages must be right for the next. */
         put_cut(end / 2);
         free(receive());
     }
 }
 
-static void torture_save_zero_a_page_sent_before_is_sent_again(void **state)
+static void torture_save_zero_sends_a_page_again_that_had_data(void **state)
 {
     uint64_t entry[3] = { 5, 6, 7 };
     struct stream_reader *r;
@@ -244,7 +244,7 @@ static void torture_save_zero_a_page_sent_before_is_sent_again(void **state)
     t.guest[6 * PAGE] = 1;
     put_pages(entry, 3);
     assert_int_equal(t.zero->pages, 2);
-    t.guest[6 * PAGE] = 0;              /* and zero now */
+    t.guest[6 * PAGE] = 0;              /* zero now */
     put_pages(entry, 3);
     assert_int_equal(t.zero->pages, 4);
     t.guest[5 * PAGE] = 1;              /* no longer zero */
@@ -259,7 +259,7 @@ static void torture_save_zero_a_page_sent_before_is_sent_again(void **state)
     free(r);
 }
 
-static void torture_save_zero_only_plain_memory_is_left_out(void **state)
+static void torture_save_zero_omits_only_normal_pages(void **state)
 {
     uint64_t entry[5] = { 1 | XTAB, 2 | L1TAB, 3, 4 | XTAB, 5 | (9ull << 60) };
     struct stream_reader *r;
@@ -274,7 +274,7 @@ static void torture_save_zero_only_plain_memory_is_left_out(void **state)
     free(r);
 }
 
-static void torture_save_zero_where_no_page_is_nothing_leaves(void **state)
+static void torture_save_zero_omits_records_of_holes(void **state)
 {
     uint64_t entry[SAVE_ZERO_BATCH], some[4] = { 1, 2 | XTAB, 3 | XTAB, 4 };
     struct stream_reader *r;
@@ -294,8 +294,8 @@ static void torture_save_zero_where_no_page_is_nothing_leaves(void **state)
     free(r);
 }
 
-/* Of a page that went with data before, too: a receiver does nothing then. */
-static void torture_save_zero_a_page_that_is_given_back(void **state)
+/* Also of a page that was sent with data: a receiver does nothing then. */
+static void torture_save_zero_keeps_the_hole_of_a_released_page(void **state)
 {
     uint64_t there[2] = { 1, 2 }, gone[2] = { 1, 2 | XTAB };
     struct stream_reader *r;
@@ -312,8 +312,7 @@ static void torture_save_zero_a_page_that_is_given_back(void **state)
     free(r);
 }
 
-static void torture_save_zero_nothing_is_left_out_of_a_verify_pass(
-    void **state)
+static void torture_save_zero_omits_nothing_in_a_verify_pass(void **state)
 {
     uint64_t entry[100];
     struct stream_reader *r;
@@ -330,8 +329,7 @@ static void torture_save_zero_nothing_is_left_out_of_a_verify_pass(
     free(r);
 }
 
-static void torture_save_zero_nothing_is_left_out_after_a_checkpoint(
-    void **state)
+static void torture_save_zero_omits_nothing_after_a_checkpoint(void **state)
 {
     uint64_t entry[10];
     struct stream_reader *r;
@@ -346,7 +344,7 @@ static void torture_save_zero_nothing_is_left_out_after_a_checkpoint(
     free(r);
 }
 
-static void torture_save_zero_when_it_may_not_nothing_changes(void **state)
+static void torture_save_zero_disabled_changes_nothing(void **state)
 {
     uint64_t entry[10];
 
@@ -360,8 +358,8 @@ static void torture_save_zero_when_it_may_not_nothing_changes(void **state)
     assert_memory_equal(t.wrote.p, t.left.p, t.left.len);
 }
 
-/* What is not understood goes as it is, and so does all that follows. */
-static void torture_save_zero_the_unknown_ends_it(void **state)
+/* A record that is not understood, and all that follows, is sent unchanged. */
+static void torture_save_zero_stops_at_an_unknown_record(void **state)
 {
     static const struct {
         uint32_t length, count;
@@ -394,13 +392,13 @@ static void torture_save_zero_the_unknown_ends_it(void **state)
     }
 }
 
-static void torture_save_zero_a_header_in_pieces_ends_it(void **state)
+static void torture_save_zero_stops_at_a_header_in_pieces(void **state)
 {
     uint64_t entry[10];
 
     (void)state;
     fill(entry, 10, 0);
-    t.iov_max = 1;              /* the header alone: what follows is unseen */
+    t.iov_max = 1;              /* a call has the header alone */
     put_pages(entry, 10);
     assert_true(t.zero->off);
     assert_int_equal(t.left.len, t.wrote.len);
@@ -411,18 +409,18 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(torture_save_zero_zero_pages_are_left_out),
+        TEST(torture_save_zero_omits_zero_pages),
         TEST(torture_save_zero_a_record_in_two_calls),
-        TEST(torture_save_zero_wherever_a_write_is_cut),
-        TEST(torture_save_zero_a_page_sent_before_is_sent_again),
-        TEST(torture_save_zero_only_plain_memory_is_left_out),
-        TEST(torture_save_zero_where_no_page_is_nothing_leaves),
-        TEST(torture_save_zero_a_page_that_is_given_back),
-        TEST(torture_save_zero_nothing_is_left_out_of_a_verify_pass),
-        TEST(torture_save_zero_nothing_is_left_out_after_a_checkpoint),
-        TEST(torture_save_zero_when_it_may_not_nothing_changes),
-        TEST(torture_save_zero_the_unknown_ends_it),
-        TEST(torture_save_zero_a_header_in_pieces_ends_it),
+        TEST(torture_save_zero_accepts_writes_cut_anywhere),
+        TEST(torture_save_zero_sends_a_page_again_that_had_data),
+        TEST(torture_save_zero_omits_only_normal_pages),
+        TEST(torture_save_zero_omits_records_of_holes),
+        TEST(torture_save_zero_keeps_the_hole_of_a_released_page),
+        TEST(torture_save_zero_omits_nothing_in_a_verify_pass),
+        TEST(torture_save_zero_omits_nothing_after_a_checkpoint),
+        TEST(torture_save_zero_disabled_changes_nothing),
+        TEST(torture_save_zero_stops_at_an_unknown_record),
+        TEST(torture_save_zero_stops_at_a_header_in_pieces),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Jobs: several sources, one timer; queries and cancels from outside. */
+/*
+ * Jobs: several sources with one timer, queries and cancellation.
+ */
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,7 +18,7 @@
 
 static struct xpc_source_ops real_ops;
 
-/* A fake source in real time: what it has done follows the clock. */
+/* A fake source whose clock is the real one. */
 static int real_count(struct xpc_source *src, uint64_t *pages_r)
 {
     ((struct fake_source *)src)->now_ns = source_clock_now(src);
@@ -93,7 +95,7 @@ static void torture_job_several_one_fails(void **state)
     assert_non_null(job);
     p.fd = source_job_fd(job);
     assert_int_equal(poll(&p, 1, 10000), 1);
-    /* At the same time, not one after the other. */
+    /* They ran at the same time. */
     assert_true(source_clock_now(NULL) - start < 2500 * XPC_MS);
     xpc_measurement_init(&m);
     for (int i = 0; i < 3; i++) {
@@ -136,7 +138,7 @@ static void torture_job_query_and_cancel(void **state)
     source_job_free(NULL);
 }
 
-static void torture_job_free_ends_it(void **state)
+static void torture_job_free_ends_a_running_job(void **state)
 {
     struct xpc_source *src = &guest(true)->src;
     struct xpc_meter_request req;
@@ -157,7 +159,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_job_measures),
         cmocka_unit_test(torture_job_several_one_fails),
         cmocka_unit_test(torture_job_query_and_cancel),
-        cmocka_unit_test(torture_job_free_ends_it),
+        cmocka_unit_test(torture_job_free_ends_a_running_job),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A process as a source: a child that writes what it is told. Tracking needs
- * Linux 6.7 and the right to ptrace; without them those tests are skipped.
+ * A process as a source: a child that writes to memory as it is told. Tracking
+ * needs Linux 6.7 and permission to ptrace; otherwise its tests are skipped.
  */
 #include <errno.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ struct child {
     char *mem, *shared;
 };
 
-/* Commands: w<first> <nr>: write pages; s: the shared ones; m: map more. */
+/* Commands: w<first> <nr>: write to pages; s: to shared ones; m: map more. */
 static void serve(struct child *c, int in, int out)
 {
     unsigned int first, nr;
@@ -91,7 +91,7 @@ static void stop(struct child *c)
 {
     close(c->to);
     close(c->from);
-    /* Another child may have inherited the pipe. */
+    /* Another child may have inherited the pipe: there is no EOF. */
     kill(c->pid, SIGKILL);
     waitpid(c->pid, NULL, 0);
 }
@@ -142,7 +142,7 @@ static void tally_run(void *opaque, uint64_t pfn, uint64_t nr)
     t->runs++;
 }
 
-/* The child's own stack and libc write a few pages as well. */
+/* The child writes to its stack, and libc to its data. */
 #define assert_about(n, pages) assert_in_range(n, pages, (pages) + 40)
 
 static void torture_process_tracks(void **state)
@@ -167,7 +167,7 @@ static void torture_process_tracks(void **state)
     assert_about(counted(src), 0);
     tell(&c, "w7 1\n");
     assert_about(counted(src), 1);
-    /* Memory that wasn't there when it began. */
+    /* Memory that is mapped after tracking began. */
     tell(&c, "m0 1000\n");
     assert_about(counted(src), 1001);
     assert_int_equal(src->ops->read(src, true, tally_run,
@@ -180,7 +180,7 @@ static void torture_process_tracks(void **state)
     stop(&c);
 }
 
-static void torture_process_shared_memory_counts_once(void **state)
+static void torture_process_counts_shared_memory_once(void **state)
 {
     char *shared = mmap(NULL, 1000 * XPC_PAGE_SIZE, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -193,7 +193,7 @@ static void torture_process_shared_memory_counts_once(void **state)
     tell(&c[0], "s0 600\n");
     tell(&c[1], "s400 600\n");
     src = open_children(c, 2);
-    /* A sanitizer has much memory of its own. */
+    /* A sanitizer maps much memory. */
     assert_in_range(src->total_pages, 2 * PAGES + 1000, 3 * PAGES + 3000);
     track(src);
     tell(&c[0], "s0 300\n");
@@ -205,7 +205,7 @@ static void torture_process_shared_memory_counts_once(void **state)
     munmap(shared, 1000 * XPC_PAGE_SIZE);
 }
 
-static void torture_process_only_one_tracks(void **state)
+static void torture_process_tracking_is_exclusive(void **state)
 {
     struct xpc_source *a, *b;
     struct child c;
@@ -250,7 +250,7 @@ static void torture_process_samples(void **state)
     if (m.error)
         fail_msg("%s", m.error);
     assert_int_equal(m.status, XPC_MEASURE_MEASURED);
-    /* More than there are: all are looked at. */
+    /* With more samples than pages, all pages are read. */
     assert_in_range(m.n_sampled, PAGES, m.n_total);
     assert_in_range(m.n_dirty[0], 2048, 2048 + 40);
     assert_in_range(m.n_zero, PAGES / 4, PAGES / 2);
@@ -259,7 +259,7 @@ static void torture_process_samples(void **state)
     stop(&c);
 }
 
-static void torture_process_end_is_an_error(void **state)
+static void torture_process_that_ends_is_an_error(void **state)
 {
     struct xpc_source_state st;
     char err[XPC_ERR_LEN];
@@ -268,7 +268,7 @@ static void torture_process_end_is_an_error(void **state)
 
     (void)state;
     start(&c, NULL);
-    /* It answers: what starting up takes in memory is taken. */
+    /* Once it answers, it has allocated what it needs. */
     tell(&c, "w0 1\n");
     src = open_children(&c, 1);
     assert_int_equal(src->ops->check(src, &st), 0);
@@ -285,13 +285,13 @@ static void torture_process_end_is_an_error(void **state)
     assert_non_null(strstr(err, "process"));
 }
 
-static void torture_process_blocked_call_goes_on(void **state)
+static void torture_process_blocked_call_is_not_interrupted(void **state)
 {
     struct xpc_source *src;
     struct child c;
 
     (void)state;
-    /* The child sits in read(): the injected call must not disturb it. */
+    /* The child is blocked in read(), which the injected call must not end. */
     start(&c, NULL);
     for (int i = 0; i < 20; i++) {
         src = open_children(&c, 1);
@@ -306,11 +306,11 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_process_tracks),
-        cmocka_unit_test(torture_process_shared_memory_counts_once),
-        cmocka_unit_test(torture_process_only_one_tracks),
+        cmocka_unit_test(torture_process_counts_shared_memory_once),
+        cmocka_unit_test(torture_process_tracking_is_exclusive),
         cmocka_unit_test(torture_process_samples),
-        cmocka_unit_test(torture_process_end_is_an_error),
-        cmocka_unit_test(torture_process_blocked_call_goes_on),
+        cmocka_unit_test(torture_process_that_ends_is_an_error),
+        cmocka_unit_test(torture_process_blocked_call_is_not_interrupted),
     };
 
     return torture_run(argc, argv, tests);

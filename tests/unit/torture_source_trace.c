@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A source recorded, and the recording in the place of the source. */
+/*
+ * Recording of a source, and the recording as a source.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +127,7 @@ static void torture_source_trace_page_sampling_is_refused(void **state)
     src->ops->close(src);
 }
 
-static void torture_source_trace_failed_recording_leaves_none(void **state)
+static void torture_source_trace_failed_recording_leaves_no_file(void **state)
 {
     struct trace_recording how = {
         .interval_ns = 50 * XPC_MS, .duration_ns = XPC_S,
@@ -168,7 +170,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_source_trace_record_and_replay),
         TEST(torture_source_trace_page_sampling_is_refused),
-        TEST(torture_source_trace_failed_recording_leaves_none),
+        TEST(torture_source_trace_failed_recording_leaves_no_file),
         TEST(torture_source_trace_damaged_is_refused),
     };
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Since when the guest stands still, with a domain that has suspended itself
- * when it is looked at for the nth time.
+ * When the guest has suspended. The domain is found suspended at the nth look.
  */
 #include <time.h>
 #include <limits.h>
@@ -11,16 +10,17 @@
 
 #include "base/clock.h"
 #include "save/suspend_time.h"
+#include "support/fake_xenctrl.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"
 
 static atomic_int looks;
-static int still_at;            /* the look that sees it suspended */
-static uint64_t ran_ns;         /* the domain, when it is */
+static int still_at;            /* the first look at which it is suspended */
+static uint64_t ran_ns;         /* the CPU time of the domain from then on */
 static int vcpus;
 static atomic_bool paused;
-static uint64_t running_ns, still_ns;   /* the last look before, and that */
-static int open_handles;
+/* The times of the look before that one, and of that one. */
+static uint64_t running_ns, still_ns;
 
 static void wait_ms(unsigned int ms)
 {
@@ -29,31 +29,13 @@ static void wait_ms(unsigned int ms)
     nanosleep(&t, NULL);
 }
 
-xc_interface *xc_interface_open(xentoollog_logger *logger,
-                                xentoollog_logger *dombuild_logger,
-                                unsigned int flags)
-{
-    (void)logger;
-    (void)dombuild_logger;
-    (void)flags;
-    open_handles++;
-    return (xc_interface *)&open_handles;
-}
-
-int xc_interface_close(xc_interface *xch)
-{
-    assert_ptr_equal(xch, &open_handles);
-    open_handles--;
-    return 0;
-}
-
 int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
                           xc_domaininfo_t *info)
 {
-    assert_ptr_equal(xch, &open_handles);
+    assert_ptr_equal(xch, fake_handle());
     assert_int_equal(max, 1);
     looks++;
-    /* It takes 20 ms until the thread goes on from the last look before. */
+    /* The look before takes 20 ms. */
     if (looks == still_at - 1)
         wait_ms(20);
     if (looks < still_at)
@@ -95,8 +77,8 @@ static struct suspend_time *start(int at, uint64_t ran)
     return start_smp(at, ran, 1);
 }
 
-/* The answer comes long after the guest has stopped. */
-static void torture_suspend_time_not_when_it_is_answered(void **state)
+/* The answer is late: the guest has suspended long before. */
+static void torture_suspend_time_is_before_a_late_answer(void **state)
 {
     struct suspend_time *s = start(5, 0);
     uint64_t ns;
@@ -108,11 +90,11 @@ static void torture_suspend_time_not_when_it_is_answered(void **state)
     assert_true(ns <= still_ns - 10 * XPC_MS);
     assert_true(ns + 50 * XPC_MS <= clock_now_ns());
     assert_int_equal(looks, 5);
-    assert_int_equal(open_handles, 0);
+    assert_int_equal(fake_handles, 0);
 }
 
-/* It ran all the time between the looks. */
-static void torture_suspend_time_not_while_it_ran(void **state)
+/* The guest ran until the look at which it was suspended. */
+static void torture_suspend_time_is_after_the_cpu_time_used(void **state)
 {
     struct suspend_time *s = start(5, 60 * XPC_S);
     uint64_t ns;
@@ -123,8 +105,8 @@ static void torture_suspend_time_not_while_it_ran(void **state)
     assert_in_range(ns, running_ns, still_ns);
 }
 
-/* Four processors ran for 5 ms each, of the 20 ms between the looks. */
-static void torture_suspend_time_its_processors_ran_side_by_side(void **state)
+/* Four vCPUs ran for 5 ms each of the 20 ms between the looks. */
+static void torture_suspend_time_divides_cpu_time_by_vcpus(void **state)
 {
     struct suspend_time *s = start_smp(5, 20 * XPC_MS, 4);
     uint64_t ns;
@@ -135,18 +117,18 @@ static void torture_suspend_time_its_processors_ran_side_by_side(void **state)
     assert_true(ns + 5 * XPC_MS <= still_ns);
 }
 
-static void torture_suspend_time_a_guest_that_runs_on(void **state)
+static void torture_suspend_time_of_a_guest_that_keeps_running(void **state)
 {
     struct suspend_time *s = start(INT_MAX, 0);
 
     (void)state;
     wait_for_looks(3);
     assert_int_equal(suspend_time_end(s), 0);
-    assert_int_equal(open_handles, 0);
+    assert_int_equal(fake_handles, 0);
 }
 
-/* It was paused after it was asked: the toolstack is not to wait for it. */
-static void torture_suspend_time_a_paused_guest_is_told_once(void **state)
+/* Paused after the request: the toolstack must not wait for it. */
+static void torture_suspend_time_reports_a_paused_guest_once(void **state)
 {
     static const char leaf[] = "/libxl/7/precopy/overdue";
     struct suspend_time *s;
@@ -165,8 +147,9 @@ static void torture_suspend_time_a_paused_guest_is_told_once(void **state)
     store_reset();
 }
 
-/* It may be over before the first look. */
-static void torture_suspend_time_at_once(void **state)
+/* The guest may suspend before the first look. */
+static void torture_suspend_time_of_a_guest_that_suspends_at_once(
+    void **state)
 {
     uint64_t before = clock_now_ns();
     struct suspend_time *s = start(1, XPC_S);
@@ -180,12 +163,12 @@ static void torture_suspend_time_at_once(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_suspend_time_not_when_it_is_answered),
-        cmocka_unit_test(torture_suspend_time_not_while_it_ran),
-        cmocka_unit_test(torture_suspend_time_its_processors_ran_side_by_side),
-        cmocka_unit_test(torture_suspend_time_a_guest_that_runs_on),
-        cmocka_unit_test(torture_suspend_time_at_once),
-        cmocka_unit_test(torture_suspend_time_a_paused_guest_is_told_once),
+        cmocka_unit_test(torture_suspend_time_is_before_a_late_answer),
+        cmocka_unit_test(torture_suspend_time_is_after_the_cpu_time_used),
+        cmocka_unit_test(torture_suspend_time_divides_cpu_time_by_vcpus),
+        cmocka_unit_test(torture_suspend_time_of_a_guest_that_keeps_running),
+        cmocka_unit_test(torture_suspend_time_of_a_guest_that_suspends_at_once),
+        cmocka_unit_test(torture_suspend_time_reports_a_paused_guest_once),
     };
 
     return torture_run(argc, argv, tests);

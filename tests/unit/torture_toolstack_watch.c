@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A save that loses its toolstack. Processes of the test have the parts of
- * toolstack and helper; what happens comes back over a pipe, a letter each.
+ * A save whose toolstack ends. Child processes act as toolstack and helper, and
+ * report what happens over a pipe, a letter for each event.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ static void on_term(int sig)
     note('T');
 }
 
-/* Runs it in a process. Returns what was noted until all have ended. */
+/* Runs part in a process. Returns the events until all processes ended. */
 static const char *noted(void (*part)(void))
 {
     static char buf[16];
@@ -64,12 +64,12 @@ static void exits(void)
     exit(255);
 }
 
-/* The helper says that it watches by closing the other pipe. */
+/* The helper closes ready once it watches. */
 static void helper(int ready)
 {
     save_toolstack_watch(clean_up);
     close(ready);
-    /* A signal ends it early. */
+    /* The signal ends this early. */
     usleep(10 * 1000 * 1000);
 }
 
@@ -104,14 +104,14 @@ static void *starts_a_helper(void *arg)
         close(started[0]);
         save_toolstack_watch(clean_up);
         close(started[1]);
-        /* As stock's helper waits for a word: an EINTR would be its end. */
+        /* The stock helper reads like this, and would fail with EINTR. */
         note(read(word[0], &c, 1) == 1 ? 'w' : '?');
         _exit(0);
     }
     close(started[1]);
     if (read(started[0], &c, 1))
         abort();
-    usleep(100 * 1000);         /* until it waits */
+    usleep(100 * 1000);         /* until it reads */
     return NULL;
 }
 
@@ -123,7 +123,7 @@ static void thread_of_the_toolstack_ends(void)
         pthread_create(&t, NULL, starts_a_helper, NULL) ||
         pthread_join(t, NULL))
         abort();
-    usleep(100 * 1000);         /* for the signal */
+    usleep(100 * 1000);         /* time for a signal */
     if (write(word[1], "", 1) != 1)
         abort();
     waitpid(helper_pid, NULL, 0);
@@ -135,7 +135,8 @@ static void torture_toolstack_watch_cleans_up_at_exit(void **state)
     assert_string_equal(noted(exits), "c");
 }
 
-static void torture_toolstack_watch_ends_a_save_without_toolstack(void **state)
+static void torture_toolstack_watch_ends_a_save_without_toolstack(
+    void **state)
 {
     (void)state;
     assert_string_equal(noted(toolstack_dies), "T");

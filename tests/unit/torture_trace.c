@@ -15,16 +15,16 @@
 #define PAGES 3000u
 #define INTERVALS 40u
 
-/* A trace in memory, and what was put into it. */
+/* A trace in memory. */
 struct memory {
     unsigned char *buf;
     size_t len, max;
-    size_t full;                /* a sink that fails from here on; 0: never */
+    size_t full;                /* writes fail from this size on; 0: never */
 };
 
 struct fixture {
     struct memory mem;
-    /* A bit a page and interval. */
+    /* A bit for each page and interval. */
     unsigned char truth[INTERVALS][PAGES];
     uint64_t ends[INTERVALS];
 };
@@ -51,7 +51,7 @@ static int mem_read(void *ctx, uint64_t offset, void *buf, size_t len)
 {
     const struct memory *m = ctx;
 
-    /* The reader keeps within the size that it was told. */
+    /* The reader never exceeds the size that it was given. */
     assert_true(offset <= m->len && len <= m->len - offset);
     memcpy(buf, m->buf + offset, len);
     return 0;
@@ -81,7 +81,7 @@ static size_t random_runs(struct fixture *f, unsigned int i, uint64_t *s,
             n = PAGES - page;
         runs[nr++] = (struct xpc_trace_run){ page, n };
         memset(&f->truth[i][page], 1, n);
-        /* Sometimes the next one touches this. */
+        /* Sometimes the next run is adjacent. */
         page += n + rnd(s) % 30;
     }
     return nr;
@@ -187,7 +187,7 @@ static void torture_trace_seek(void **state)
         unsigned int i = k * 7 % INTERVALS;
         uint64_t start = i ? f->ends[i - 1] : 0;
 
-        /* Just after its start, and at its end, which belongs to it. */
+        /* Just after its start, and at its end, which is part of it. */
         assert_int_equal(xpc_trace_seek(t, k & 1 ? start + 1 : f->ends[i],
                                         err), 1);
         assert_int_equal(xpc_trace_next(t, &in, err), 1);
@@ -201,7 +201,7 @@ static void torture_trace_seek(void **state)
     xpc_trace_close(t);
 }
 
-/* Many blocks: over 256 intervals make a new one. */
+/* Many blocks: one has at most 256 intervals. */
 static void torture_trace_blocks(void **state)
 {
     struct memory m = { 0 };
@@ -259,10 +259,10 @@ static void torture_trace_refuses_wrong_calls(void **state)
         uint64_t end_ns;
         struct xpc_trace_run runs[2];
     } wrong[] = {
-        { 10, { { 1, 1 }, { 3, 1 } } },         /* time does not ascend */
+        { 10, { { 1, 1 }, { 3, 1 } } },         /* times not ascending */
         { 11, { { 1, 0 }, { 3, 1 } } },         /* an empty run */
-        { 11, { { 3, 1 }, { 1, 1 } } },         /* runs don't ascend */
-        { 11, { { 1, 3 }, { 3, 1 } } },         /* they overlap */
+        { 11, { { 3, 1 }, { 1, 1 } } },         /* runs not ascending */
+        { 11, { { 1, 3 }, { 3, 1 } } },         /* overlapping runs */
         { 11, { { 1, 1 }, { XPC_TRACE_PAGES_MAX, 1 } } },
         { 11, { { 1, 1 }, { 2, UINT64_MAX } } },
     };
@@ -280,14 +280,14 @@ static void torture_trace_refuses_wrong_calls(void **state)
         assert_int_equal(xpc_trace_write(w, wrong[i].end_ns, wrong[i].runs,
                                          2), -1);
         assert_int_equal(errno, EINVAL);
-        /* And it stays so. */
+        /* The error is permanent. */
         assert_int_equal(xpc_trace_finish(w, PAGES), -1);
         xpc_trace_writer_close(w);
     }
     free(m.buf);
 }
 
-static void torture_trace_finish_knows_the_pages(void **state)
+static void torture_trace_finish_returns_the_pages(void **state)
 {
     struct memory m = { 0 };
     struct xpc_trace_sink sink = { mem_write, &m };
@@ -317,7 +317,7 @@ static void torture_trace_full_disk(void **state)
                 if (xpc_trace_write(w, i * XPC_MS, &run, 1))
                     break;
             }
-            /* Either it fails, or all of it fitted. */
+            /* It fails, unless everything fitted. */
             if (xpc_trace_finish(w, 2))
                 assert_int_equal(errno, ENOSPC);
         } else {
@@ -328,7 +328,7 @@ static void torture_trace_full_disk(void **state)
     }
 }
 
-/* Reads what is there. True: it is all as written and nothing is missing. */
+/* Reads everything. Returns true if it is as written and complete. */
 static bool reads_whole(struct fixture *f, struct memory *m,
                         char err[XPC_TRACE_ERR_LEN])
 {
@@ -340,7 +340,7 @@ static bool reads_whole(struct fixture *f, struct memory *m,
     if (!t)
         return false;
     while ((rc = xpc_trace_next(t, &in, err)) > 0) {
-        /* What is yielded is what was written, damage or not. */
+        /* Even with damage, nothing wrong is returned. */
         assert_true(i < INTERVALS && same(f, i, &in));
         i++;
     }
@@ -377,7 +377,7 @@ static void torture_trace_truncation_at_every_byte(void **state)
         assert_false(reads_whole(f, &f->mem, err));
         assert_non_null(strstr(err, "damaged at offset "));
     }
-    /* Nor may anything follow the end. */
+    /* Nothing may follow the end. */
     f->mem.len = len;
     mem_write(&f->mem, "x", 1);
     assert_false(reads_whole(f, &f->mem, err));
@@ -443,20 +443,20 @@ static int read_plain(const unsigned char *payload, size_t len)
     return rc;
 }
 
-/* A payload with the right checksum is not believed either. */
-static void torture_trace_lies(void **state)
+/* Invalid payloads with a valid checksum. */
+static void torture_trace_invalid_payloads_are_refused(void **state)
 {
     static const unsigned char good[] = { 100, 2, 3 << 1, 45 << 1 };
     static const struct {
         size_t len;
         unsigned char b[16];
     } bad[] = {
-        { 4, { 99, 2, 3 << 1, 4 << 1 } },       /* not the index's time */
+        { 4, { 99, 2, 3 << 1, 4 << 1 } },       /* differs from the index */
         { 4, { 101, 2, 3 << 1, 4 << 1 } },
-        { 3, { 0, 1, 3 << 1 } },                /* no time at all */
+        { 3, { 0, 1, 3 << 1 } },                /* no time */
         { 4, { 100, 1, 3 << 1, 4 << 1 } },      /* bytes left over */
-        { 3, { 100, 2, 3 << 1 } },              /* a run missing */
-        { 4, { 100, 2, 3 << 1, 0 } },           /* runs that touch */
+        { 3, { 100, 2, 3 << 1 } },              /* a missing run */
+        { 4, { 100, 2, 3 << 1, 0 } },           /* adjacent runs */
         { 3, { 100, 1, 50 << 1 } },             /* a page too high */
         { 4, { 100, 1, 40 << 1 | 1, 9 } },      /* a run too long */
         { 1, { 100 } },
@@ -503,14 +503,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_trace_blocks),
         cmocka_unit_test(torture_trace_empty),
         cmocka_unit_test(torture_trace_refuses_wrong_calls),
-        cmocka_unit_test(torture_trace_finish_knows_the_pages),
+        cmocka_unit_test(torture_trace_finish_returns_the_pages),
         cmocka_unit_test_setup_teardown(torture_trace_full_disk, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(torture_trace_damage_at_every_byte,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             torture_trace_truncation_at_every_byte, setup, teardown),
-        cmocka_unit_test(torture_trace_lies),
+        cmocka_unit_test(torture_trace_invalid_payloads_are_refused),
         cmocka_unit_test_setup_teardown(torture_trace_version, setup,
                                         teardown),
     };

@@ -5,7 +5,7 @@
 
 #include "support/torture.h"
 
-static void torture_units_time_takes_every_unit(void **state)
+static void torture_units_time_accepts_every_unit(void **state)
 {
     static const struct { const char *s; uint64_t ns; } good[] = {
         { "300ms", 300 * XPC_MS }, { "1.5s", 1500 * XPC_MS },
@@ -42,7 +42,7 @@ static void torture_units_time_refuses_what_is_ambiguous(void **state)
     assert_int_equal(errno, ERANGE);
 }
 
-static void torture_units_bandwidth_tells_bits_from_bytes(void **state)
+static void torture_units_bandwidth_distinguishes_bits_and_bytes(void **state)
 {
     static const struct { const char *s; uint64_t bytes_per_s; } good[] = {
         { "10Gbit", 1250000000 }, { "100Mbit/s", 12500000 },
@@ -89,7 +89,7 @@ static void torture_units_count_is_decimal(void **state)
     assert_int_equal(xpc_parse_count("", &v), -1);
 }
 
-static void torture_units_are_written_as_people_do(void **state)
+static void torture_units_are_printed_readably(void **state)
 {
     char buf[XPC_UNIT_LEN];
 
@@ -106,12 +106,12 @@ static void torture_units_are_written_as_people_do(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_units_time_takes_every_unit),
+        cmocka_unit_test(torture_units_time_accepts_every_unit),
         cmocka_unit_test(torture_units_time_refuses_what_is_ambiguous),
-        cmocka_unit_test(torture_units_bandwidth_tells_bits_from_bytes),
+        cmocka_unit_test(torture_units_bandwidth_distinguishes_bits_and_bytes),
         cmocka_unit_test(torture_units_bandwidth_refuses_what_is_ambiguous),
         cmocka_unit_test(torture_units_count_is_decimal),
-        cmocka_unit_test(torture_units_are_written_as_people_do),
+        cmocka_unit_test(torture_units_are_printed_readably),
     };
 
     return torture_run(argc, argv, tests);

@@ -26,21 +26,21 @@ static void run(struct workers *w, size_t nr, size_t block)
         assert_int_equal(done[i], i < nr);
 }
 
-static void torture_workers_every_item_is_done_once(void **state)
+static void torture_workers_process_every_item_once(void **state)
 {
     (void)state;
     for (unsigned int threads = 0; threads < 4; threads++) {
         struct workers *w = workers_start(threads);
 
         assert_non_null(w);
-        /* Round after round, so that threads wake late now and then. */
+        /* Many rounds, so that some threads wake up late. */
         for (size_t nr = 0; nr <= ITEMS; nr++)
             run(w, nr, 1 + nr % 7);
         workers_stop(w);
     }
 }
 
-static void torture_workers_little_is_done_by_the_caller(void **state)
+static void torture_workers_little_work_is_done_by_the_caller(void **state)
 {
     struct workers *w = workers_start(2);
 
@@ -50,7 +50,7 @@ static void torture_workers_little_is_done_by_the_caller(void **state)
     workers_stop(w);
 }
 
-static void torture_workers_none_is_allowed(void **state)
+static void torture_workers_may_have_no_threads(void **state)
 {
     (void)state;
     run(NULL, ITEMS, 64);
@@ -58,7 +58,7 @@ static void torture_workers_none_is_allowed(void **state)
     workers_stop(NULL);
 }
 
-static void torture_workers_spare_leaves_one(void **state)
+static void torture_workers_spare_leaves_one_cpu(void **state)
 {
     (void)state;
     assert_int_equal(workers_spare(0), 0);
@@ -69,10 +69,10 @@ static void torture_workers_spare_leaves_one(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_workers_every_item_is_done_once),
-        cmocka_unit_test(torture_workers_little_is_done_by_the_caller),
-        cmocka_unit_test(torture_workers_none_is_allowed),
-        cmocka_unit_test(torture_workers_spare_leaves_one),
+        cmocka_unit_test(torture_workers_process_every_item_once),
+        cmocka_unit_test(torture_workers_little_work_is_done_by_the_caller),
+        cmocka_unit_test(torture_workers_may_have_no_threads),
+        cmocka_unit_test(torture_workers_spare_leaves_one_cpu),
     };
 
     return torture_run(argc, argv, tests);

@@ -8,7 +8,7 @@
 
 #define S UINT64_C(1000000000)
 
-static void torture_workset_small_is_exact(void **state)
+static void torture_workset_is_exact_for_a_small_guest(void **state)
 {
     struct xpc_workset_result r;
     struct xpc_workset w;
@@ -32,7 +32,7 @@ static void torture_workset_small_is_exact(void **state)
     xpc_workset_dispose(&w);
 }
 
-static void torture_workset_tells_what_comes_again(void **state)
+static void torture_workset_measures_repeated_pages(void **state)
 {
     struct xpc_working_set set;
     struct xpc_workset w;
@@ -43,7 +43,7 @@ static void torture_workset_tells_what_comes_again(void **state)
     xpc_workset_end(&w, S);
     xpc_workset_tell(&w, &set);
     assert_int_equal(set.pages, 0);
-    /* A quarter was dirty the time before, half never. */
+    /* A quarter was dirty in the interval before, half of them never. */
     xpc_workset_run(&w, 200, 50);
     xpc_workset_end(&w, 2 * S);
     xpc_workset_run(&w, 50, 50);
@@ -54,7 +54,7 @@ static void torture_workset_tells_what_comes_again(void **state)
     assert_int_equal(set.pages, 250);
     assert_int_equal(set.repeat_percent, 25);
     assert_int_equal(set.new_percent, 50);
-    /* An idle guest writes to nothing new. */
+    /* An idle guest writes to no new pages. */
     xpc_workset_end(&w, 4 * S);
     xpc_workset_tell(&w, &set);
     assert_int_equal(set.pages, 250);
@@ -69,7 +69,7 @@ static void torture_workset_small_bitmap_agrees(void **state)
     struct xpc_workset w;
 
     (void)state;
-    /* What is beyond its pages is not its own; a short bitmap is enough. */
+    /* Bits beyond the guest are ignored; a shorter bitmap suffices. */
     assert_int_equal(xpc_workset_init(&w, 130), 0);
     xpc_workset_bitmap(&w, bitmap, 192);
     xpc_workset_end(&w, S);
@@ -107,7 +107,7 @@ static void torture_workset_runs_and_bitmap_agree(void **state)
     xpc_workset_dispose(&b);
 }
 
-static void torture_workset_estimates(void **state)
+static void torture_workset_estimates_a_large_guest(void **state)
 {
     const uint64_t nr = 4000000;
     struct xpc_workset_result r;
@@ -118,7 +118,7 @@ static void torture_workset_estimates(void **state)
     assert_int_equal(w.sampled, nr / 8);
     assert_true(xpc_workset_interval_bytes(&w) <= 64 << 10);
     for (uint64_t i = 0; i < 5; i++) {
-        /* A set that comes again, and one page in a hundred that's new. */
+        /* A set that repeats, and one new page in a hundred. */
         xpc_workset_run(&w, 100000, 400000);
         xpc_workset_run(&w, 1000000 + i * 4000, 4000);
         xpc_workset_end(&w, (i + 1) * S);
@@ -144,7 +144,7 @@ static void torture_workset_sample_is_by_hash(void **state)
         bool in = xpc_workset_sampled(&w, pfn);
 
         n += in;
-        /* Marking one pfn marks it iff it's in the sample. */
+        /* A pfn is marked if and only if it is in the sample. */
         if (pfn % 4099 == 0) {
             uint64_t bits = 0;
 
@@ -160,8 +160,8 @@ static void torture_workset_sample_is_by_hash(void **state)
     xpc_workset_dispose(&w);
 }
 
-/* It would take years to look at each. */
-static void torture_workset_of_any_size_begins_at_once(void **state)
+/* It would take years to visit each page. */
+static void torture_workset_starts_at_once_for_any_size(void **state)
 {
     const uint64_t nr = UINT64_C(1) << 50;
     struct xpc_workset_result r;
@@ -178,8 +178,8 @@ static void torture_workset_of_any_size_begins_at_once(void **state)
 }
 
 /*
- * A guest that writes to every second, fourth, ... page, and from one of these
- * on, is estimated as well as any other.
+ * A guest that writes to every second, fourth, ... page, with any offset, is
+ * estimated as well as any other.
  */
 static void torture_workset_sample_has_no_period(void **state)
 {
@@ -203,7 +203,7 @@ static void torture_workset_sample_has_no_period(void **state)
     xpc_workset_dispose(&w);
 }
 
-/* One page in a block each, so two neighbours are in different ones. */
+/* Each block has one sampled page. */
 static void torture_workset_sample_is_spread_evenly(void **state)
 {
     const uint64_t nr = (UINT64_C(1) << 22) + 12345, part = 1 << 16;
@@ -221,7 +221,7 @@ static void torture_workset_sample_is_spread_evenly(void **state)
     xpc_workset_dispose(&w);
 }
 
-static void torture_workset_wanders(void **state)
+static void torture_workset_follows_a_moving_set(void **state)
 {
     struct xpc_workset_result r;
     struct xpc_workset w;
@@ -236,7 +236,7 @@ static void torture_workset_wanders(void **state)
     assert_true(r.jaccard == 0);
     assert_false(r.converged);
     assert_true(r.growth_pages_per_s == 1000);
-    /* Marks that no end took in are gone after a new start. */
+    /* Marks of an interval that did not end are dropped by a new start. */
     xpc_workset_run(&w, 50000, 1000);
     xpc_workset_begin(&w, 7 * S);
     xpc_workset_end(&w, 8 * S);
@@ -245,7 +245,7 @@ static void torture_workset_wanders(void **state)
     xpc_workset_dispose(&w);
 }
 
-static void torture_workset_refuses(void **state)
+static void torture_workset_refuses_invalid_runs(void **state)
 {
     struct xpc_workset w;
 
@@ -253,7 +253,7 @@ static void torture_workset_refuses(void **state)
     assert_int_equal(xpc_workset_init(&w, 0), -1);
     assert_int_equal(xpc_workset_init(&w, UINT64_MAX), -1);
     assert_int_equal(xpc_workset_init(&w, 1), 0);
-    /* Beyond the end, and wrapping round. */
+    /* Runs beyond the end, and with an overflow. */
     xpc_workset_run(&w, 1, 10);
     xpc_workset_run(&w, UINT64_MAX, 10);
     xpc_workset_end(&w, S);
@@ -264,17 +264,17 @@ static void torture_workset_refuses(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_workset_small_is_exact),
-        cmocka_unit_test(torture_workset_tells_what_comes_again),
+        cmocka_unit_test(torture_workset_is_exact_for_a_small_guest),
+        cmocka_unit_test(torture_workset_measures_repeated_pages),
         cmocka_unit_test(torture_workset_small_bitmap_agrees),
         cmocka_unit_test(torture_workset_runs_and_bitmap_agree),
-        cmocka_unit_test(torture_workset_estimates),
+        cmocka_unit_test(torture_workset_estimates_a_large_guest),
         cmocka_unit_test(torture_workset_sample_is_by_hash),
-        cmocka_unit_test(torture_workset_of_any_size_begins_at_once),
+        cmocka_unit_test(torture_workset_starts_at_once_for_any_size),
         cmocka_unit_test(torture_workset_sample_has_no_period),
         cmocka_unit_test(torture_workset_sample_is_spread_evenly),
-        cmocka_unit_test(torture_workset_wanders),
-        cmocka_unit_test(torture_workset_refuses),
+        cmocka_unit_test(torture_workset_follows_a_moving_set),
+        cmocka_unit_test(torture_workset_refuses_invalid_runs),
     };
 
     return torture_run(argc, argv, tests);

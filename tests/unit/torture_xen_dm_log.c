@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device model's log, with a process of the test in the part of QEMU.
+ * The device model's log, with a child process as QEMU.
  */
 #include <errno.h>
 #include <signal.h>
@@ -24,8 +24,8 @@
 static char dir[40], path[64];
 
 /*
- * Says each of the answers, the first at once and each further one after a
- * line has come. Exits with how many lines were as they must be.
+ * Sends the first answer at once, and each of the others after a line was
+ * received. Exits with the number of lines that were right.
  */
 static void qemu(int fd, const char *const *answers)
 {
@@ -48,7 +48,10 @@ static void qemu(int fd, const char *const *answers)
     _exit(right);
 }
 
-/* Returns as xen_dm_log_off_at(); *right_r: the lines that QEMU understood. */
+/*
+ * Returns what xen_dm_log_off_at() does. *right_r is the number of lines that
+ * were right.
+ */
 static int off(const char *const *answers, int *right_r)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -83,7 +86,7 @@ static void torture_xen_dm_log_is_switched_off(void **state)
     assert_int_equal(right, 2);
 }
 
-static void torture_xen_dm_log_may_be_refused(void **state)
+static void torture_xen_dm_log_refused_is_an_error(void **state)
 {
     static const char *const answers[] = { GREETING, RETURN, REFUSAL, NULL };
     int right;
@@ -94,7 +97,7 @@ static void torture_xen_dm_log_may_be_refused(void **state)
     assert_int_equal(right, 2);
 }
 
-/* QEMU ends, or says something else. */
+/* QEMU ends, or sends something else. */
 static void torture_xen_dm_log_needs_an_answer(void **state)
 {
     static const char *const answers[] = { GREETING, "nonsense\r\n", NULL };
@@ -105,7 +108,7 @@ static void torture_xen_dm_log_needs_an_answer(void **state)
     assert_int_equal(errno, ECONNRESET);
 }
 
-/* A guest that has no device model. */
+/* A guest without a device model has no socket. */
 static void torture_xen_dm_log_needs_a_socket(void **state)
 {
     (void)state;
@@ -117,7 +120,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xen_dm_log_is_switched_off),
-        cmocka_unit_test(torture_xen_dm_log_may_be_refused),
+        cmocka_unit_test(torture_xen_dm_log_refused_is_an_error),
         cmocka_unit_test(torture_xen_dm_log_needs_an_answer),
         cmocka_unit_test(torture_xen_dm_log_needs_a_socket),
     };

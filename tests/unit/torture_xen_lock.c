@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The lock of a domain, in a directory of the test's own. Other processes are
- * children that say over a pipe when they hold it.
+ * The lock of a domain, in a temporary directory. Other processes are children
+ * that report over a pipe when they hold it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 static char base[] = "/tmp/torture_xen_lock.XXXXXX";
 static char run[64];
-/* Of a test that failed they would stay, and keep its standard output open. */
+/* Children of a failed test would keep its standard output open. */
 static pid_t child[8];
 static size_t nr_children;
 
@@ -70,7 +70,7 @@ static int take(uint32_t domid)
     return fd;
 }
 
-/* It is held, by that process. */
+/* Checks that the lock is held by that process. */
 static void is_busy(uint32_t domid, pid_t pid, const char *part)
 {
     char err[XPC_ERR_LEN] = "", number[32];
@@ -87,7 +87,7 @@ static void is_busy(uint32_t domid, pid_t pid, const char *part)
     assert_non_null(strstr(err, number));
 }
 
-/* A child that runs part until it is killed; its part has begun. */
+/* Starts a child that runs part until it is killed. Waits for its report. */
 static pid_t start_child(void (*part)(void))
 {
     int fds[2];
@@ -118,7 +118,7 @@ static void end_child(pid_t pid)
     nr_children--;
 }
 
-/* ---- one at a time ------------------------------------------------------ */
+/* ---- exclusion ---------------------------------------------------------- */
 
 static void takes_seven(void)
 {
@@ -128,12 +128,12 @@ static void takes_seven(void)
         _exit(1);
 }
 
-static void torture_xen_lock_the_second_is_refused_and_told_who(void **state)
+static void torture_xen_lock_second_is_refused_with_the_holder(void **state)
 {
     int fd = take(7), other;
 
     (void)state;
-    /* By the same process, too. */
+    /* Likewise in the same process. */
     is_busy(7, getpid(), "a test");
     other = take(8);
     xen_lock_release(fd);
@@ -144,7 +144,8 @@ static void torture_xen_lock_the_second_is_refused_and_told_who(void **state)
     end_child(fd);
 }
 
-static void torture_xen_lock_a_killed_holder_holds_nothing(void **state)
+static void torture_xen_lock_is_released_when_its_holder_is_killed(
+    void **state)
 {
     pid_t pid = start_child(takes_seven);
     int fd;
@@ -155,7 +156,7 @@ static void torture_xen_lock_a_killed_holder_holds_nothing(void **state)
     xen_lock_release(fd);
 }
 
-static void torture_xen_lock_checking_takes_nothing(void **state)
+static void torture_xen_lock_check_does_not_take_it(void **state)
 {
     char err[XPC_ERR_LEN];
     int fd;
@@ -168,7 +169,7 @@ static void torture_xen_lock_checking_takes_nothing(void **state)
     xen_lock_release(fd);
 }
 
-static void torture_xen_lock_leaves_no_files(void **state)
+static void torture_xen_lock_removes_its_files(void **state)
 {
     int fd = take(7), other = take(8);
     pid_t pid;
@@ -189,7 +190,7 @@ static void torture_xen_lock_leaves_no_files(void **state)
     assert_int_equal(nr_files(), 0);
 }
 
-/* ---- passed on ---------------------------------------------------------- */
+/* ---- inheritance -------------------------------------------------------- */
 
 static int held = -1;
 
@@ -197,8 +198,8 @@ static void keeps_what_it_has(void)
 {
 }
 
-/* As the guard does, which outlives xl. */
-static void torture_xen_lock_a_forked_child_holds_it_on(void **state)
+/* Like the guard, which outlives xl. */
+static void torture_xen_lock_is_kept_by_a_forked_child(void **state)
 {
     pid_t pid, parent;
     int status, fds[2];
@@ -220,7 +221,7 @@ static void torture_xen_lock_a_forked_child_holds_it_on(void **state)
     assert_int_equal(status, 0);
     is_busy(7, parent, "has ended, but its guard or save helper has not");
     assert_int_equal(kill(pid, SIGKILL), 0);
-    /* It is nobody's child here: its end is seen by the lock alone. */
+    /* It is not our child, so its end is visible by the lock alone. */
     for (;;) {
         char err[XPC_ERR_LEN];
         int fd = xen_lock_take(7, "a test", err);
@@ -238,7 +239,7 @@ static void signs(void)
     xen_lock_sign(held, "the guard of xl migrate");
 }
 
-static void torture_xen_lock_the_guard_signs_for_itself(void **state)
+static void torture_xen_lock_guard_writes_its_own_pid(void **state)
 {
     pid_t pid;
 
@@ -253,7 +254,7 @@ static void torture_xen_lock_the_guard_signs_for_itself(void **state)
     xen_lock_release(held);
 }
 
-static void torture_xen_lock_a_long_text_stays_one_line(void **state)
+static void torture_xen_lock_long_text_is_one_line(void **state)
 {
     char text[300], err[XPC_ERR_LEN];
     int fd;
@@ -283,7 +284,7 @@ static void torture_xen_lock_is_inherited_by_number(void **state)
     copy = xen_lock_inherited(7);
     assert_true(copy >= 0 && copy != fd);
     assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
-    /* Of another domain it is no lock. */
+    /* It is not the lock of another domain. */
     assert_int_equal(xen_lock_inherited(8), -1);
     close(copy);
     is_busy(7, getpid(), "");
@@ -295,8 +296,8 @@ static void torture_xen_lock_is_inherited_by_number(void **state)
     xen_lock_release(fd);
 }
 
-/* Whatever is in the environment, nobody gets past a lock. */
-static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
+/* No value in the environment circumvents the lock. */
+static void torture_xen_lock_wrong_descriptor_is_refused(void **state)
 {
     char path[100], number[16];
     pid_t pid = start_child(takes_seven);
@@ -310,7 +311,7 @@ static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
         setenv(XEN_LOCK_ENV, bad[i], 1);
         assert_int_equal(xen_lock_inherited(7), -1);
     }
-    /* The right file, opened by somebody who does not hold it. */
+    /* The right file, opened without the lock. */
     snprintf(path, sizeof(path), "%s/7.lock", run);
     opened = open(path, O_RDWR);
     assert_true(opened >= 0);
@@ -319,7 +320,7 @@ static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
     assert_int_equal(xen_lock_inherited(7), -1);
     is_busy(7, pid, "");
     end_child(pid);
-    /* Removed since, it excludes nobody. */
+    /* A file that was removed excludes nobody. */
     xen_lock_release(other);
     assert_int_equal(xen_lock_inherited(7), -1);
     close(opened);
@@ -327,7 +328,7 @@ static void torture_xen_lock_a_wrong_number_is_no_lock(void **state)
 
 /* ---- the directory ------------------------------------------------------ */
 
-static void torture_xen_lock_without_a_directory_there_is_none(void **state)
+static void torture_xen_lock_needs_its_directory(void **state)
 {
     char err[XPC_ERR_LEN], path[100];
 
@@ -344,7 +345,7 @@ static void torture_xen_lock_without_a_directory_there_is_none(void **state)
     assert_int_equal(xen_lock_take(7, "a test", err), -1);
     assert_non_null(strstr(err, "mode 0700"));
     chmod(run, 0700);
-    /* A link in the file's place is not followed. */
+    /* A symbolic link in place of the file is not followed. */
     snprintf(path, sizeof(path), "%s/7.lock", run);
     assert_int_equal(symlink("/tmp/elsewhere", path), 0);
     assert_int_equal(xen_lock_take(7, "a test", err), -1);
@@ -352,7 +353,7 @@ static void torture_xen_lock_without_a_directory_there_is_none(void **state)
     assert_non_null(strstr(err, "7.lock"));
 }
 
-static void torture_xen_lock_other_files_there_stay(void **state)
+static void torture_xen_lock_leaves_other_files_alone(void **state)
 {
     char path[100];
     int fd;
@@ -373,17 +374,17 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(torture_xen_lock_the_second_is_refused_and_told_who),
-        TEST(torture_xen_lock_a_killed_holder_holds_nothing),
-        TEST(torture_xen_lock_checking_takes_nothing),
-        TEST(torture_xen_lock_leaves_no_files),
-        TEST(torture_xen_lock_a_forked_child_holds_it_on),
-        TEST(torture_xen_lock_the_guard_signs_for_itself),
-        TEST(torture_xen_lock_a_long_text_stays_one_line),
+        TEST(torture_xen_lock_second_is_refused_with_the_holder),
+        TEST(torture_xen_lock_is_released_when_its_holder_is_killed),
+        TEST(torture_xen_lock_check_does_not_take_it),
+        TEST(torture_xen_lock_removes_its_files),
+        TEST(torture_xen_lock_is_kept_by_a_forked_child),
+        TEST(torture_xen_lock_guard_writes_its_own_pid),
+        TEST(torture_xen_lock_long_text_is_one_line),
         TEST(torture_xen_lock_is_inherited_by_number),
-        TEST(torture_xen_lock_a_wrong_number_is_no_lock),
-        TEST(torture_xen_lock_without_a_directory_there_is_none),
-        TEST(torture_xen_lock_other_files_there_stay),
+        TEST(torture_xen_lock_wrong_descriptor_is_refused),
+        TEST(torture_xen_lock_needs_its_directory),
+        TEST(torture_xen_lock_leaves_other_files_alone),
     };
 
     return torture_run(argc, argv, tests);

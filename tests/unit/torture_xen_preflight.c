@@ -8,10 +8,10 @@
 #include "xen/preflight.h"
 #include "xen/source.h"
 
-/* 1 GiB: at 100 MB/s 10.8 s with all its pages. */
+/* 1 GiB takes 10.8 s at 100 MB/s, if no page is zero. */
 #define PAGES 262144
 
-static double zero_share;       /* below 0: the domain can't be looked at */
+static double zero_share;       /* < 0: the memory cannot be read */
 static unsigned int opened;
 
 struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
@@ -65,23 +65,23 @@ static void torture_xen_preflight_zero_pages_need_no_time(void **state)
     ((struct xpc_params *)*state)->zero_pages = XPC_ZERO_PAGES_SEND;
     assert_int_equal(preflight(*state, true), -1);
     assert_int_equal(opened, 2);
-    /* The receiver may be ours: that is found out later. */
+    /* The receiver may be ours, which is found out later. */
     ((struct xpc_params *)*state)->zero_pages = XPC_ZERO_PAGES_AUTO;
     assert_int_equal(preflight(*state, true), 0);
 }
 
-static void torture_xen_preflight_looks_only_when_it_matters(void **state)
+static void torture_xen_preflight_reads_memory_only_if_needed(void **state)
 {
     struct xpc_params *p = *state;
 
     p->duration_ns = 20 * XPC_S;
     assert_int_equal(preflight(p, true), 0);
-    p->downtime_ns = XPC_MS;            /* no pages will help that */
+    p->downtime_ns = XPC_MS;            /* impossible with any pages */
     assert_int_equal(preflight(p, true), -1);
     assert_int_equal(opened, 0);
 }
 
-static void torture_xen_preflight_the_unknown_is_not_zero(void **state)
+static void torture_xen_preflight_unknown_pages_are_not_zero(void **state)
 {
     zero_share = -1;
     assert_int_equal(preflight(*state, true), -1);
@@ -93,8 +93,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
         TEST(torture_xen_preflight_zero_pages_need_no_time),
-        TEST(torture_xen_preflight_looks_only_when_it_matters),
-        TEST(torture_xen_preflight_the_unknown_is_not_zero),
+        TEST(torture_xen_preflight_reads_memory_only_if_needed),
+        TEST(torture_xen_preflight_unknown_pages_are_not_zero),
     };
 
     return torture_run(argc, argv, tests);

@@ -25,7 +25,7 @@ static void torture_xen_saver_is_found_by_its_domain(void **state)
     assert_int_equal(xen_saver_check(32008, err), 0);
     assert_true(xen_saver_is(pid, 32007));
     assert_int_equal(xen_saver_find(32007), pid);
-    /* Neither a prefix, nor the numbers of its descriptors. */
+    /* Neither a prefix nor the number of a descriptor matches. */
     assert_false(xen_saver_is(pid, 3200));
     assert_int_equal(xen_saver_find(3200), 0);
     assert_false(xen_saver_is(pid, 11));
@@ -36,14 +36,14 @@ static void torture_xen_saver_is_found_by_its_domain(void **state)
     fake_helper_kill(pid);
 }
 
-static void torture_xen_saver_a_dead_one_saves_nothing(void **state)
+static void torture_xen_saver_ignores_a_dead_process(void **state)
 {
     pid_t pid = fake_helper_start("32007");
     siginfo_t info;
 
     (void)state;
     assert_int_equal(xen_saver_stop(pid), 0);
-    /* A zombie at first, then gone. */
+    /* It is a zombie at first, then gone. */
     assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal(info.si_status, SIGTERM);
     assert_false(xen_saver_is(pid, 32007));
@@ -51,7 +51,7 @@ static void torture_xen_saver_a_dead_one_saves_nothing(void **state)
     assert_int_equal(xen_saver_find(32007), 0);
 }
 
-/* The plug-in looks for others from within one. */
+/* The plug-in runs in such a process, and looks for others. */
 static void torture_xen_saver_does_not_find_itself(void **state)
 {
     char *argv[] = { "libxl-save-helper", "--save-domain", "11", "-1",
@@ -68,7 +68,7 @@ static void torture_xen_saver_does_not_find_itself(void **state)
     assert_int_equal(status, 0);
 }
 
-/* One that looks for others, and exits. */
+/* Such a process looks for others, and exits. */
 static void looking_main(int argc, char **argv)
 {
     if (argc == 6 && !strcmp(argv[5], "looks"))
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xen_saver_is_found_by_its_domain),
-        cmocka_unit_test(torture_xen_saver_a_dead_one_saves_nothing),
+        cmocka_unit_test(torture_xen_saver_ignores_a_dead_process),
         cmocka_unit_test(torture_xen_saver_does_not_find_itself),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which of the tools installed are the running Xen's, in a root made for it.
+ * Which of the installed tools are those of the running Xen. They are in a
+ * temporary root.
  */
 #include <errno.h>
 #include <limits.h>
@@ -38,7 +39,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A program, as far as access() can tell. */
+/* Creates an executable file. */
 static void install(const char *path)
 {
     run("mkdir -p $(dirname %1$s%2$s) && touch %1$s%2$s && "
@@ -60,7 +61,7 @@ static void assert_found(const char *name, const char *path)
     assert_string_equal(buf + strlen(root), path);
 }
 
-static void torture_xen_stock_is_the_running_versions(void **state)
+static void torture_xen_stock_is_of_the_running_version(void **state)
 {
     (void)state;
     install("/usr/lib/xen-" XEN_VERSION "/bin/xl");
@@ -70,8 +71,8 @@ static void torture_xen_stock_is_the_running_versions(void **state)
     assert_found("xl", "/usr/lib/xen-9.8/bin/xl");
 }
 
-/* Those of another version can't talk to this Xen. */
-static void torture_xen_stock_is_never_another_versions(void **state)
+/* Tools of another version cannot use this Xen. */
+static void torture_xen_stock_is_never_of_another_version(void **state)
 {
     char buf[PATH_MAX];
 
@@ -97,7 +98,7 @@ static void torture_xen_stock_is_found_on_other_distributions(void **state)
     assert_found("xl", "/usr/sbin/xl");
 }
 
-static void torture_xen_stock_unknown_version_is_the_one_built_for(
+static void torture_xen_stock_of_unknown_version_is_the_built_one(
     void **state)
 {
     (void)state;
@@ -120,7 +121,7 @@ static void torture_xen_stock_is_not_this_program(void **state)
     assert_found("xl", "/usr/sbin/xl");
 }
 
-static void torture_xen_stock_helper_of_the_environment_wins(void **state)
+static void torture_xen_stock_helper_is_from_the_environment(void **state)
 {
     char buf[PATH_MAX];
 
@@ -132,7 +133,7 @@ static void torture_xen_stock_helper_of_the_environment_wins(void **state)
     assert_int_equal(xen_stock_helper(buf), -1);
     assert_int_equal(errno, ENOENT);
     assert_string_equal(buf, "/nowhere/helper");
-    /* It would run itself for ever. */
+    /* It would run itself again and again. */
     setenv("XEN_PRECOPY_STOCK_HELPER", "/proc/self/exe", 1);
     assert_int_equal(xen_stock_helper(buf), -1);
     assert_int_equal(errno, ELOOP);
@@ -143,12 +144,12 @@ static void torture_xen_stock_helper_of_the_environment_wins(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(torture_xen_stock_is_the_running_versions),
-        TEST(torture_xen_stock_is_never_another_versions),
+        TEST(torture_xen_stock_is_of_the_running_version),
+        TEST(torture_xen_stock_is_never_of_another_version),
         TEST(torture_xen_stock_is_found_on_other_distributions),
-        TEST(torture_xen_stock_unknown_version_is_the_one_built_for),
+        TEST(torture_xen_stock_of_unknown_version_is_the_built_one),
         TEST(torture_xen_stock_is_not_this_program),
-        TEST(torture_xen_stock_helper_of_the_environment_wins),
+        TEST(torture_xen_stock_helper_is_from_the_environment),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate over several connections, to our own xl migrate-receive in front
- * of a stock xl that is a script, or to that alone.
+ * xl migrate over several connections, to our own receiver or a stock one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +32,8 @@ static void torture_xl_channels_migrate_compressed(void **state)
     expect_all_received();
 }
 
-/* sshd drops some of more than ten that have not shown who they are yet. */
-static void torture_xl_channels_few_knock_at_a_time(void **state)
+/* sshd drops some of more than ten unauthenticated connections. */
+static void torture_xl_channels_open_a_few_at_a_time(void **state)
 {
     char crowd[80];
 
@@ -53,8 +52,8 @@ static void torture_xl_channels_few_knock_at_a_time(void **state)
     expect_all_received();
 }
 
-/* A helper without the plug-in: the relay takes it all. */
-static void torture_xl_channels_nobody_borrows(void **state)
+/* Without the plug-in, the relay carries everything. */
+static void torture_xl_channels_work_without_the_plugin(void **state)
 {
     (void)state;
     migration_stock_accepts();
@@ -63,10 +62,10 @@ static void torture_xl_channels_nobody_borrows(void **state)
     expect_all_received();
 }
 
-/* ---- no channels there --------------------------------------------------- */
+/* ---- one connection ------------------------------------------------------ */
 
-/* One connection is enough for zero pages to be runs. */
-static void torture_xl_channels_one_alone_carries_it(void **state)
+/* One connection suffices to send zero pages as runs. */
+static void torture_xl_channels_one_channel_is_enough(void **state)
 {
     (void)state;
     migration_stock_accepts();
@@ -80,7 +79,7 @@ static void torture_xl_channels_one_alone_carries_it(void **state)
     assert_int_equal(sending.progress.params.zero_pages, XPC_ZERO_PAGES_AUTO);
 }
 
-/* A stock receiver: a header that it does not know is an error. */
+/* A stock receiver fails at an unknown header. */
 static void stock_refuses_hello(void)
 {
     char sh[400];
@@ -95,7 +94,8 @@ static void stock_refuses_hello(void)
     migration.plain = true;
 }
 
-static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
+static void torture_xl_channels_a_stock_receiver_gets_a_plain_stream(
+    void **state)
 {
     (void)state;
     stock_refuses_hello();
@@ -107,7 +107,7 @@ static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
     assert_string_equal(sending.did, "save away destroy");
     expect_all_received();
     free(stock_file(".refused", &(size_t){ 0 }));
-    /* In force, shown, and what the history keeps of it. */
+    /* In effect, shown, and for the history. */
     assert_int_equal(sending.progress.params.zero_pages, XPC_ZERO_PAGES_SEND);
     assert_int_equal(sending.report.params.zero_pages, XPC_ZERO_PAGES_SEND);
     assert_true(sending.s.stock_receiver);
@@ -121,7 +121,7 @@ static void torture_xl_channels_a_stock_receiver_gets_one_plain(void **state)
     assert_null(sending.s.channels);
 }
 
-/* Who has not stated channels need not know of them. */
+/* The user has not stated channels, and is told nothing about them. */
 static void torture_xl_channels_a_stock_receiver_is_asked_by_default(
     void **state)
 {
@@ -139,8 +139,8 @@ static void torture_xl_channels_a_stock_receiver_is_asked_by_default(
                            "plain connection\n"));
 }
 
-/* Whatever it is that answers so, it is not told anything more. */
-static void torture_xl_channels_a_garbled_answer_is_none(void **state)
+/* An unknown receiver is sent nothing more. */
+static void torture_xl_channels_a_garbled_answer_is_refused(void **state)
 {
     (void)state;
     stock_refuses_hello();
@@ -157,7 +157,7 @@ static void torture_xl_channels_a_garbled_answer_is_none(void **state)
         strstr(migration.said, "going on with one plain connection"));
 }
 
-/* It says that it is ours, and that was its last word. */
+/* It answers as our receiver does, and dies. */
 static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
     void **state)
 {
@@ -181,13 +181,13 @@ static void torture_xl_channels_a_receiver_that_dies_after_its_answer(
     assert_null(strstr(sending.did, "destroy"));
 }
 
-/* ---- what goes wrong as they open ---------------------------------------- */
+/* ---- failures while connecting ------------------------------------------- */
 
-static void torture_xl_channels_one_that_leads_elsewhere(void **state)
+static void torture_xl_channels_one_leads_to_another_target(void **state)
 {
     (void)state;
     migration_stock_accepts();
-    /* The first to come makes the directory, in which the others meet it. */
+    /* The first one creates the directory in which the others meet it. */
     snprintf(migration.command, sizeof(migration.command),
              "mkdir %s/first 2>/dev/null || "
              "XEN_PRECOPY_RUN=%s/elsewhere; exec %s --receive",
@@ -198,8 +198,8 @@ static void torture_xl_channels_one_that_leads_elsewhere(void **state)
     assert_int_equal(sending.report.outcome, XPC_OUTCOME_FAILED);
 }
 
-/* By then the receiver has given up. */
-static void torture_xl_channels_one_that_never_comes(void **state)
+/* The receiver gives up before. */
+static void torture_xl_channels_one_never_connects(void **state)
 {
     (void)state;
     migration_stock_accepts();
@@ -215,8 +215,8 @@ static void torture_xl_channels_one_that_never_comes(void **state)
                            "within 300 ms\n"));
 }
 
-/* It has, and says nothing more. */
-static void torture_xl_channels_one_that_does_not_answer(void **state)
+/* It connects, and does not answer. */
+static void torture_xl_channels_one_does_not_answer(void **state)
 {
     (void)state;
     migration_stock_accepts();
@@ -241,7 +241,7 @@ static void torture_xl_channels_no_transport(void **state)
     assert_string_equal(sending.did, "");
 }
 
-static void torture_xl_channels_interrupted_while_they_open(void **state)
+static void torture_xl_channels_interrupted_while_connecting(void **state)
 {
     (void)state;
     strcpy(migration.command,
@@ -258,18 +258,18 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(name, migration_setup, migration_teardown)
         TEST(torture_xl_channels_migrate),
         TEST(torture_xl_channels_migrate_compressed),
-        TEST(torture_xl_channels_few_knock_at_a_time),
-        TEST(torture_xl_channels_nobody_borrows),
-        TEST(torture_xl_channels_one_alone_carries_it),
-        TEST(torture_xl_channels_a_stock_receiver_gets_one_plain),
+        TEST(torture_xl_channels_open_a_few_at_a_time),
+        TEST(torture_xl_channels_work_without_the_plugin),
+        TEST(torture_xl_channels_one_channel_is_enough),
+        TEST(torture_xl_channels_a_stock_receiver_gets_a_plain_stream),
         TEST(torture_xl_channels_a_stock_receiver_is_asked_by_default),
-        TEST(torture_xl_channels_a_garbled_answer_is_none),
+        TEST(torture_xl_channels_a_garbled_answer_is_refused),
         TEST(torture_xl_channels_a_receiver_that_dies_after_its_answer),
-        TEST(torture_xl_channels_one_that_leads_elsewhere),
-        TEST(torture_xl_channels_one_that_never_comes),
-        TEST(torture_xl_channels_one_that_does_not_answer),
+        TEST(torture_xl_channels_one_leads_to_another_target),
+        TEST(torture_xl_channels_one_never_connects),
+        TEST(torture_xl_channels_one_does_not_answer),
         TEST(torture_xl_channels_no_transport),
-        TEST(torture_xl_channels_interrupted_while_they_open),
+        TEST(torture_xl_channels_interrupted_while_connecting),
     };
 
     migration_main(argc, argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate over several connections that break, or a target that does, or a
- * user who has thought better of it: from the first byte of the stream on.
+ * xl migrate over several connections, with failures and interruptions after
+ * the first byte of the stream.
  */
 #include <poll.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "support/fake_migration.h"
 #include "support/torture.h"
 
-static void torture_xl_channels_broken_a_receiver_that_dies(void **state)
+static void torture_xl_channels_broken_receiver_dies(void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; exit 1");
@@ -23,8 +23,9 @@ static void torture_xl_channels_broken_a_receiver_that_dies(void **state)
     assert_string_equal(sending.did, "save resume");
 }
 
-/* Before the helper asks for the channels: it is told so. */
-static void torture_xl_channels_broken_a_receiver_that_dies_early(void **state)
+/* Before the helper asks for the channels. Its request is answered. */
+static void torture_xl_channels_broken_receiver_dies_before_the_save(
+    void **state)
 {
     (void)state;
     stock_does("head -c 55 >$GOT; exit 1");
@@ -38,8 +39,8 @@ static void torture_xl_channels_broken_a_receiver_that_dies_early(void **state)
                            "receiver has broken: Broken pipe\n"));
 }
 
-/* The save fails here: the target sees the stream end, and no permission. */
-static void torture_xl_channels_broken_a_save_that_fails(void **state)
+/* The target receives a stream that ends early, and no go. */
+static void torture_xl_channels_broken_save_fails(void **state)
 {
     size_t len;
     char *p;
@@ -56,8 +57,8 @@ static void torture_xl_channels_broken_a_save_that_fails(void **state)
     free(p);
 }
 
-/* It has all and is not ready: the guest stays here. */
-static void torture_xl_channels_broken_a_target_that_is_not_ready(void **state)
+/* It has received everything and is not ready. */
+static void torture_xl_channels_broken_target_is_not_ready(void **state)
 {
     char sh[100], *p;
     size_t len;
@@ -72,8 +73,9 @@ static void torture_xl_channels_broken_a_target_that_is_not_ready(void **state)
     free(p);
 }
 
-/* Something of it may have been under way, and nobody else knows. */
-static void torture_xl_channels_broken_one_that_ends_before_ready(void **state)
+/* A part of the stream may have been lost with it. */
+static void torture_xl_channels_broken_connection_ends_before_ready(
+    void **state)
 {
     char sh[300];
 
@@ -89,8 +91,8 @@ static void torture_xl_channels_broken_one_that_ends_before_ready(void **state)
     expect_no_go();
 }
 
-/* From then on only the first one has anything to say. */
-static void torture_xl_channels_broken_one_that_ends_after_go(void **state)
+/* After go, only the first connection is used. */
+static void torture_xl_channels_broken_connection_ends_after_go(void **state)
 {
     char sh[300];
 
@@ -105,7 +107,8 @@ static void torture_xl_channels_broken_one_that_ends_after_go(void **state)
     expect_all_received();
 }
 
-static void torture_xl_channels_broken_one_that_ends_in_the_save(void **state)
+static void torture_xl_channels_broken_connection_ends_during_the_save(
+    void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; touch "LINK_CUT"; cat >$GOT");
@@ -114,7 +117,7 @@ static void torture_xl_channels_broken_one_that_ends_in_the_save(void **state)
     assert_string_equal(sending.did, "save resume");
 }
 
-/* Ready, and dead before the stream's end was sent. */
+/* The target is ready, and dies before the end of the stream was sent. */
 static void the_target_dies_ready(struct sender *s)
 {
     struct pollfd ready = { .fd = s->t.recv_fd, .events = POLLIN };
@@ -125,7 +128,8 @@ static void the_target_dies_ready(struct sender *s)
     assert_int_equal(waitid(P_PID, s->t.pid, &si, WEXITED | WNOWAIT), 0);
 }
 
-static void torture_xl_channels_broken_before_the_end(void **state)
+static void torture_xl_channels_broken_target_dies_before_the_end(
+    void **state)
 {
     char sh[300];
 
@@ -133,7 +137,7 @@ static void torture_xl_channels_broken_before_the_end(void **state)
     snprintf(sh, sizeof(sh), "head -c %zu >$GOT; printf '" READY "\\0'; "
              "cat >$GOT.go", migration_bytes);
     stock_does(sh);
-    /* A further one would end with it, which is noticed as well. */
+    /* The end of a further connection would be noticed, too. */
     sending.progress.params.channels = 1;
     migration.then = the_target_dies_ready;
     assert_int_equal(migration_run(), MIGRATE_FAILED);
@@ -145,10 +149,10 @@ static void torture_xl_channels_broken_before_the_end(void **state)
     expect_no_go();
 }
 
-/* ---- the user ------------------------------------------------------------ */
+/* ---- interruptions ------------------------------------------------------- */
 
-/* One stalls, and so all do: what it holds up is waited for. */
-static void torture_xl_channels_broken_off_in_a_stall(void **state)
+/* If one connection stalls, all do: the frames are ordered. */
+static void torture_xl_channels_broken_interrupted_in_a_stall(void **state)
 {
     char sh[300];
 
@@ -162,7 +166,7 @@ static void torture_xl_channels_broken_off_in_a_stall(void **state)
     assert_int_equal(sending.report.outcome, XPC_OUTCOME_INTERRUPTED);
 }
 
-static void torture_xl_channels_broken_off_before_ready(void **state)
+static void torture_xl_channels_broken_interrupted_before_ready(void **state)
 {
     char sh[300];
 
@@ -181,16 +185,16 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, migration_setup, migration_teardown)
-        TEST(torture_xl_channels_broken_a_receiver_that_dies),
-        TEST(torture_xl_channels_broken_a_receiver_that_dies_early),
-        TEST(torture_xl_channels_broken_a_save_that_fails),
-        TEST(torture_xl_channels_broken_a_target_that_is_not_ready),
-        TEST(torture_xl_channels_broken_one_that_ends_before_ready),
-        TEST(torture_xl_channels_broken_one_that_ends_after_go),
-        TEST(torture_xl_channels_broken_one_that_ends_in_the_save),
-        TEST(torture_xl_channels_broken_before_the_end),
-        TEST(torture_xl_channels_broken_off_in_a_stall),
-        TEST(torture_xl_channels_broken_off_before_ready),
+        TEST(torture_xl_channels_broken_receiver_dies),
+        TEST(torture_xl_channels_broken_receiver_dies_before_the_save),
+        TEST(torture_xl_channels_broken_save_fails),
+        TEST(torture_xl_channels_broken_target_is_not_ready),
+        TEST(torture_xl_channels_broken_connection_ends_before_ready),
+        TEST(torture_xl_channels_broken_connection_ends_after_go),
+        TEST(torture_xl_channels_broken_connection_ends_during_the_save),
+        TEST(torture_xl_channels_broken_target_dies_before_the_end),
+        TEST(torture_xl_channels_broken_interrupted_in_a_stall),
+        TEST(torture_xl_channels_broken_interrupted_before_ready),
     };
 
     migration_main(argc, argv);

@@ -48,7 +48,7 @@ static void torture_xl_control_cancel_comes_too_late(void **state)
     domain.on_look[3] = control_gone;
     assert_int_equal(run_xl("migrate-cancel g1"), CONTROL_GONE);
     assert_out("too late: g1 has been handed over to the target");
-    /* It had been sent before already. */
+    /* Everything had been sent before the cancel. */
     memset(&domain, 0, sizeof(domain));
     store_set(PRECOPY "cancel", NULL);
     control_sent();
@@ -72,7 +72,7 @@ static void torture_xl_control_cancel_during_a_handover_that_fails(void **state)
     assert_out("the target did not take g1 over: it runs here");
 }
 
-/* After its end somebody waits for a guest that is slow to suspend. */
+/* The migration has ended, and xl waits for a guest that suspends late. */
 static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
 {
     char pid[16];
@@ -87,7 +87,7 @@ static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
     assert_out("\"state\":\"taking-back\"");
     assert_int_equal(run_xl("migrate-cancel --timeout=1ms g1"), CONTROL_FAILED);
     assert_out("may still suspend");
-    /* It was killed. */
+    /* That xl was killed. */
     store_set(PRECOPY "taking-back", "2147483647");
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_NONE);
 }
@@ -133,7 +133,7 @@ static void torture_xl_control_help_and_no_dry_run(void **state)
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_OK);
 }
 
-/* A cancel has done its work whether or not it can tell of it. */
+/* A cancel succeeds even if it cannot print anything. */
 static void torture_xl_control_output_cannot_be_written(void **state)
 {
     (void)state;

@@ -34,7 +34,7 @@ static void torture_xl_control_set_changes_only_the_named_parameters(
     assert_int_equal(p.confidence_percent, 80);
     assert_int_equal(p.duration_ns, 60 * XPC_S);
     assert_true(p.once);
-    /* The next one goes by what was asked for last. */
+    /* A further change is based on the last one. */
     assert_int_equal(run_xl("migrate-set g1 --precopy-downtime 3s "
                             "--precopy-duration=0"), CONTROL_OK);
     assert_out("g1: duration 60.0 s -> none, downtime 2.00 s -> 3.00 s\n");
@@ -43,7 +43,7 @@ static void torture_xl_control_set_changes_only_the_named_parameters(
     assert_out("so already");
 }
 
-/* An option that may go without its value is taken at its word with one. */
+/* The value of the option is optional. */
 static void torture_xl_control_set_switches_strict(void **state)
 {
     (void)state;
@@ -51,7 +51,7 @@ static void torture_xl_control_set_switches_strict(void **state)
     assert_out("g1: strict off -> on\n");
     assert_int_equal(run_xl("migrate-set --precopy-strict=off g1"), CONTROL_OK);
     assert_out("g1: strict on -> off\n");
-    /* A limit enforces nothing by itself: that is said. */
+    /* A limit alone is not enforced; xl says so. */
     assert_int_equal(run_xl("migrate-set --precopy-downtime=2s g1"),
                      CONTROL_OK);
     assert_out("g1: downtime 300 ms -> 2.00 s\n");

@@ -102,7 +102,7 @@ static void torture_xl_control_status_after_the_stream(void **state)
     domain.renamed = true;
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_OK);
     assert_out("g1: suspended, all is sent");
-    /* A guest that runs on after it was saved is not being migrated. */
+    /* A guest that was saved and runs is not being migrated. */
     domain.suspended = false;
     assert_int_equal(run_xl("migrate-status 7"), CONTROL_NONE);
 }
@@ -122,7 +122,7 @@ static void torture_xl_control_status_watch_follows_to_the_end(void **state)
     domain.on_look[4] = control_sent;
     domain.on_look[5] = control_gone;
     assert_int_equal(run_xl("migrate-status --watch g1"), CONTROL_OK);
-    /* One line a change, and one at the end. */
+    /* One line per change, and one at the end. */
     assert_int_equal(out_lines(), 4);
     assert_out("g1: iteration 3, ");
     assert_out("2035 dirty, predicted downtime 312 ms, limit 300 ms\n");
@@ -140,7 +140,7 @@ static void torture_xl_control_status_watch_json_prints_one_line_per_change(
     assert_int_equal(run_xl("migrate-status --watch --json g1"), CONTROL_OK);
     assert_int_equal(out_lines(), 4);
     assert_out("\"state\":\"handover\"");
-    /* What was told while it was there. */
+    /* The last report before the domain was gone. */
     assert_out("\"state\":\"gone\",\"report\":{\"version\":1,\"outcome\":"
                "\"sent\"");
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* xl dirty-rate: its options, and what it prints of a recorded trace. */
+/*
+ * xl dirty-rate: its options, and its output for a recorded trace.
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +60,7 @@ static void torture_xl_dirty_rate_options(void **state)
     assert_int_equal(parse(&o, err, "--help"), 1);
 }
 
-static void torture_xl_dirty_rate_refuses(void **state)
+static void torture_xl_dirty_rate_refuses_invalid_options(void **state)
 {
     static const struct { const char *line, *says; } t[] = {
         { "", "which domain" },
@@ -102,7 +104,7 @@ static void torture_xl_dirty_rate_refuses(void **state)
     }
 }
 
-/* Runs the command on the trace, its output in `out`. */
+/* Runs the command on the trace. `out` has its output. */
 static int run_for(const char *calc_time, const char *option)
 {
     char file[] = "/tmp/torture-out-XXXXXX", arg[128];
@@ -185,7 +187,7 @@ static void torture_xl_dirty_rate_prints_text(void **state)
     assert_non_null(strstr(out, "MiB dirty within t"));
 }
 
-/* A picture's first bytes say what it is. */
+/* Checks the first bytes of a picture. */
 static void check_picture(const char *name, const char *magic)
 {
     char option[128], head[64] = "";
@@ -211,7 +213,7 @@ static void torture_xl_dirty_rate_draws_pictures(void **state)
     assert_int_equal(run("--plot=/nowhere/at.svg"), 1);
 }
 
-static void torture_xl_dirty_rate_trace_too_short(void **state)
+static void torture_xl_dirty_rate_refuses_a_short_trace(void **state)
 {
     (void)state;
     assert_int_equal(truncate(trace, 100), 0);
@@ -219,7 +221,7 @@ static void torture_xl_dirty_rate_trace_too_short(void **state)
     assert_string_equal(out, "");
 }
 
-/* What ends at four seconds, and what of it there is a working set of. */
+/* Checks the last period, and whether there is a working set. */
 static void check_length(const char *calc_time, double last_s,
                          uint64_t intervals)
 {
@@ -250,12 +252,12 @@ int main(int argc, char **argv)
 #define TRACE(t) cmocka_unit_test_setup_teardown(t, make_trace, remove_trace)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_dirty_rate_options),
-        cmocka_unit_test(torture_xl_dirty_rate_refuses),
+        cmocka_unit_test(torture_xl_dirty_rate_refuses_invalid_options),
         TRACE(torture_xl_dirty_rate_prints_json),
         TRACE(torture_xl_dirty_rate_prints_text),
         TRACE(torture_xl_dirty_rate_draws_pictures),
         TRACE(torture_xl_dirty_rate_measures_all_of_a_trace),
-        TRACE(torture_xl_dirty_rate_trace_too_short),
+        TRACE(torture_xl_dirty_rate_refuses_a_short_trace),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guard, with a child of the test in the part of xl: how it ends, and
- * what the guard then has to say.
+ * The guard. A child process acts as xl, and ends in different ways; the guard
+ * then reports what it was told last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +14,10 @@
 #include "migrate/xl_guard.h"
 #include "support/torture.h"
 
-/* The part of xl: ends by SIGKILL unless it exits. */
+/* Acts as xl. Killed with SIGKILL on return. */
 typedef void part_fn(struct guard *g);
 
-/* Runs it. Returns the guard's word, 0: it was never called upon. */
+/* Runs part. Returns the guard's state; 0: the guard had nothing to do. */
 static int run_part(part_fn *part)
 {
     struct guard g;
@@ -36,7 +36,7 @@ static int run_part(part_fn *part)
 
             _exit(write(fds[1], &c, 1) == 1 ? 0 : 1);
         }
-        /* Not held open by what is started later. */
+        /* Later children must not hold it open. */
         close(fds[1]);
         if (r > 0)
             part(&g);
@@ -67,18 +67,18 @@ static void ends_well(struct guard *g)
     guard_tell(g, GUARD_HERE);
     guard_end(g);
     assert_int_equal(g->pid, 0);
-    guard_tell(g, GUARD_GO);    /* to nobody */
+    guard_tell(g, GUARD_GO);    /* has no effect */
     guard_end(g);
 }
 
-/* The whole group of processes is killed, as by a terminal or a supervisor. */
+/* The process group is killed, as by a terminal or a supervisor. */
 static void group_killed(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
     kill(0, SIGKILL);
 }
 
-/* A helper that lives on, and tells when its end has come. */
+/* A helper that outlives xl. */
 static void helper_survives(struct guard *g)
 {
     pid_t xl = getpid();
@@ -88,13 +88,13 @@ static void helper_survives(struct guard *g)
         while (getppid() == xl)
             usleep(1000);
         usleep(50 * 1000);
-        /* What it says last counts: so the guard has waited for it. */
+        /* This shows that the guard has waited for the helper. */
         guard_tell(g, GUARD_THERE);
         _exit(0);
     }
 }
 
-/* It goes to work while xl has other things to end, which does not wait. */
+/* The guard acts while xl, which does not wait for it, still runs. */
 static void leaves_the_rest(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
@@ -103,25 +103,25 @@ static void leaves_the_rest(struct guard *g)
     pause();
 }
 
-static void torture_xl_guard_is_called_upon(void **state)
+static void torture_xl_guard_acts_when_xl_is_killed(void **state)
 {
     (void)state;
     assert_int_equal(run_part(killed_at_once), GUARD_UNTOUCHED);
 }
 
-static void torture_xl_guard_knows_the_last_word(void **state)
+static void torture_xl_guard_knows_the_last_state(void **state)
 {
     (void)state;
     assert_int_equal(run_part(killed_after_go), GUARD_GO);
 }
 
-static void torture_xl_guard_is_silent_when_all_is_done(void **state)
+static void torture_xl_guard_does_nothing_if_xl_ends_well(void **state)
 {
     (void)state;
     assert_int_equal(run_part(ends_well), 0);
 }
 
-static void torture_xl_guard_survives_its_group(void **state)
+static void torture_xl_guard_survives_its_process_group(void **state)
 {
     (void)state;
     assert_int_equal(run_part(group_killed), GUARD_HERE);
@@ -133,14 +133,14 @@ static void torture_xl_guard_waits_for_the_helper(void **state)
     assert_int_equal(run_part(helper_survives), GUARD_THERE);
 }
 
-static void torture_xl_guard_is_left_the_rest(void **state)
+static void torture_xl_guard_acts_while_xl_runs(void **state)
 {
     (void)state;
     assert_int_equal(run_part(leaves_the_rest), GUARD_LATE);
 }
 
-/* xl is killed; what the receiver says only then, the guard hears. */
-static void torture_xl_guard_hears_the_receiver(void **state)
+/* xl is killed, and the guard reads what the receiver then says. */
+static void torture_xl_guard_reads_from_the_receiver(void **state)
 {
     struct transport t;
     struct guard g;
@@ -148,7 +148,7 @@ static void torture_xl_guard_hears_the_receiver(void **state)
     pid_t pid;
 
     (void)state;
-    /* The guard, whose parent is killed, becomes our child. */
+    /* When its parent is killed, the guard becomes our child. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     pid = fork();
     if (!pid) {
@@ -166,7 +166,7 @@ static void torture_xl_guard_hears_the_receiver(void **state)
         assert_true(!WIFEXITED(status) || !WEXITSTATUS(status));
 }
 
-/* The further connections end with xl, and the guard hears the first. */
+/* The further connections end with xl; the guard keeps the first one. */
 static void torture_xl_guard_keeps_no_channel_open(void **state)
 {
     char file[] = "/tmp/torture_xl_guard.XXXXXX", first[200], second[100];
@@ -205,13 +205,13 @@ static void torture_xl_guard_keeps_no_channel_open(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_xl_guard_is_called_upon),
-        cmocka_unit_test(torture_xl_guard_knows_the_last_word),
-        cmocka_unit_test(torture_xl_guard_is_silent_when_all_is_done),
-        cmocka_unit_test(torture_xl_guard_survives_its_group),
+        cmocka_unit_test(torture_xl_guard_acts_when_xl_is_killed),
+        cmocka_unit_test(torture_xl_guard_knows_the_last_state),
+        cmocka_unit_test(torture_xl_guard_does_nothing_if_xl_ends_well),
+        cmocka_unit_test(torture_xl_guard_survives_its_process_group),
         cmocka_unit_test(torture_xl_guard_waits_for_the_helper),
-        cmocka_unit_test(torture_xl_guard_is_left_the_rest),
-        cmocka_unit_test(torture_xl_guard_hears_the_receiver),
+        cmocka_unit_test(torture_xl_guard_acts_while_xl_runs),
+        cmocka_unit_test(torture_xl_guard_reads_from_the_receiver),
         cmocka_unit_test(torture_xl_guard_keeps_no_channel_open),
     };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What xl migrate learns and keeps, and xl migrate-history as a user runs it.
+ * What xl migrate keeps and learns, and the output of xl migrate-history.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static const struct xpc_guest guest = {
     .device_model = XPC_DEVICE_MODEL_NO,
 };
 
-/* A migration whose overhead is 80 ms, without pages in it. */
+/* A migration with an overhead of 80 ms, and no pages. */
 static void a_report(struct xpc_report *r)
 {
     xpc_report_init(r);
@@ -55,7 +55,7 @@ static void a_report(struct xpc_report *r)
     r->total_time_ns = 2 * XPC_S;
 }
 
-/* Keeps a report; what is said of it is in out. */
+/* Keeps a report. captured_err has the messages. */
 static void keep(const char *host, const struct xpc_report *r)
 {
     FILE *f = fmemopen(captured_out, sizeof(captured_out), "w");
@@ -64,7 +64,7 @@ static void keep(const char *host, const struct xpc_report *r)
     fclose(f);
 }
 
-static void torture_xl_history_learns_what_was_kept(void **state)
+static void torture_xl_history_learns_from_earlier_migrations(void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN];
     struct xpc_prior p;
@@ -89,7 +89,8 @@ static void torture_xl_history_learns_what_was_kept(void **state)
     assert_int_equal(history_learn("host3", &guest, &p, err), 0);
 }
 
-static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
+static void torture_xl_history_keeps_only_migrations_that_touched_the_guest(
+    void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN];
     struct xpc_prior p;
@@ -97,7 +98,7 @@ static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
 
     (void)state;
     a_report(&r);
-    /* As of a host that could not be reached. */
+    /* The host could not be reached. */
     r.outcome = XPC_OUTCOME_FAILED;
     r.total_bytes = 0;
     keep("hots2", &r);
@@ -109,7 +110,7 @@ static void torture_xl_history_keeps_only_what_touched_a_guest(void **state)
     assert_int_equal(access(dir, F_OK), 0);
 }
 
-static void torture_xl_history_trouble_is_one_line(void **state)
+static void torture_xl_history_errors_are_one_line(void **state)
 {
     char err[LIBXL_PRECOPY_ERR_LEN];
     char path[96];
@@ -143,11 +144,10 @@ static void torture_xl_history_trouble_is_one_line(void **state)
 
 /* ---- xl migrate-history ----------------------------------------------- */
 
-/* Arguments, NULL at the end. */
 #define run(...) \
     capture(cmd_migrate_history, "migrate-history", __VA_ARGS__)
 
-/* Two to host2, of which one was aborted, and one to host3. */
+/* Two migrations to host2, one of them aborted, and one to host3. */
 static void some_history(void)
 {
     struct xpc_report r;
@@ -182,7 +182,7 @@ static void torture_xl_history_remembers_a_stock_receiver(void **state)
     fclose(f);
 }
 
-static void torture_xl_history_shows_what_is_known(void **state)
+static void torture_xl_history_prints_text(void **state)
 {
     (void)state;
     assert_int_equal(run(NULL), 0);
@@ -230,7 +230,7 @@ static void torture_xl_history_plots(void **state)
     some_history();
     assert_int_equal(run("--plot", NULL), 0);
     assert_non_null(strstr(captured_out, "Actual downtime over predicted"));
-    /* Above the diagonal is longer: this one is below. */
+    /* Longer than predicted is above the diagonal: this is below. */
     assert_true(strchr(strstr(captured_out, "   ms\n"), '.') <
                 strrchr(captured_out, 'b'));
     assert_int_equal(run("--plot=ascii", "host2", NULL), 0);
@@ -244,7 +244,7 @@ static void torture_xl_history_plots(void **state)
     assert_true(st.st_size > 1000);
 }
 
-static void torture_xl_history_refuses_what_it_can_not_do(void **state)
+static void torture_xl_history_refuses_invalid_requests(void **state)
 {
     char path[96];
     FILE *f;
@@ -264,7 +264,7 @@ static void torture_xl_history_refuses_what_it_can_not_do(void **state)
                         "xl migrate-history: no migration to ho?st9 "
                         "is known\n");
     assert_string_equal(captured_out, "");
-    /* What can be shown is shown. */
+    /* The valid files are shown all the same. */
     assert_int_equal(run("host9", "host2", NULL), 1);
     assert_non_null(strstr(captured_out, "host2: 2 migrations"));
     snprintf(path, sizeof(path), "%s/host2.json", dir);
@@ -282,14 +282,14 @@ int main(int argc, char **argv)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(torture_xl_history_learns_what_was_kept),
-        TEST(torture_xl_history_keeps_only_what_touched_a_guest),
-        TEST(torture_xl_history_trouble_is_one_line),
+        TEST(torture_xl_history_learns_from_earlier_migrations),
+        TEST(torture_xl_history_keeps_only_migrations_that_touched_the_guest),
+        TEST(torture_xl_history_errors_are_one_line),
         TEST(torture_xl_history_remembers_a_stock_receiver),
-        TEST(torture_xl_history_shows_what_is_known),
+        TEST(torture_xl_history_prints_text),
         TEST(torture_xl_history_prints_json),
         TEST(torture_xl_history_plots),
-        TEST(torture_xl_history_refuses_what_it_can_not_do),
+        TEST(torture_xl_history_refuses_invalid_requests),
     };
 
     return torture_run(argc, argv, tests);

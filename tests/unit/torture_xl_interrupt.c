@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which signals interrupt a migration. Each test has a process of its own,
- * since what it blocks stays blocked.
+ * Which signals interrupt a migration. Each test runs in a process of its own,
+ * as signals stay blocked.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "common/xl_interrupt.h"
 #include "support/torture.h"
 
-/* Runs fn in a child that begins with the usual dispositions. */
+/* Runs fn in a child with the default dispositions. */
 static void in_child(void (*fn)(void))
 {
     int status;
@@ -61,20 +61,20 @@ static void but_not_ignored(void)
     expect(interrupt_take(fd) == SIGTERM);
 }
 
-static void torture_xl_interrupt_takes_all_three(void **state)
+static void torture_xl_interrupt_by_three_signals(void **state)
 {
     (void)state;
     in_child(all_three);
 }
 
-static void torture_xl_interrupt_ignored_ones_stay_ignored(void **state)
+static void torture_xl_interrupt_ignored_signals_stay_ignored(void **state)
 {
     (void)state;
     in_child(but_not_ignored);
 }
 
-/* What is said here is what a shell does: this program is run by one. */
-static void torture_xl_interrupt_by_nohup_and_in_the_background(void **state)
+/* A shell runs this program again, as a user would. */
+static void torture_xl_interrupt_respects_nohup_and_background(void **state)
 {
     char command[256];
 
@@ -82,7 +82,7 @@ static void torture_xl_interrupt_by_nohup_and_in_the_background(void **state)
     snprintf(command, sizeof(command), "exec nohup /proc/%ld/exe --hup "
              ">/dev/null 2>&1", (long)getpid());
     assert_int_equal(system(command), 0);
-    /* Without job control, as in a script. */
+    /* In the background without job control, as in a script. */
     snprintf(command, sizeof(command), "/proc/%ld/exe --int & wait $!",
              (long)getpid());
     assert_int_equal(system(command), 0);
@@ -99,10 +99,9 @@ static int taken(int sig)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_xl_interrupt_takes_all_three),
-        cmocka_unit_test(torture_xl_interrupt_ignored_ones_stay_ignored),
-        cmocka_unit_test(
-            torture_xl_interrupt_by_nohup_and_in_the_background),
+        cmocka_unit_test(torture_xl_interrupt_by_three_signals),
+        cmocka_unit_test(torture_xl_interrupt_ignored_signals_stay_ignored),
+        cmocka_unit_test(torture_xl_interrupt_respects_nohup_and_background),
     };
 
     if (argc > 1 && !strcmp(argv[1], "--hup"))

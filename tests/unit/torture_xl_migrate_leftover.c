@@ -7,7 +7,7 @@
 #include "support/capture.h"
 #include "support/torture.h"
 
-static const char *there;       /* the one domain that there is */
+static const char *there;       /* the only other domain */
 
 int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
 {
@@ -28,7 +28,7 @@ static void refused(const char *name, const char *other, const char *why)
         fail_msg("%s", err);
 }
 
-static void torture_xl_migrate_leftover_is_not_migrated(void **state)
+static void torture_xl_migrate_leftover_domain_is_not_migrated(void **state)
 {
     (void)state;
     refused("g1--incoming", "g1--incoming", "g1--incoming is the copy");
@@ -37,8 +37,8 @@ static void torture_xl_migrate_leftover_is_not_migrated(void **state)
     refused("evil\n\033--migratedaway", "x", "evil");
 }
 
-/* The guest would be suspended by the time the name is needed. */
-static void torture_xl_migrate_leftover_that_has_the_name(void **state)
+/* The guest would already be suspended when the name is needed. */
+static void torture_xl_migrate_leftover_has_the_name_needed(void **state)
 {
     (void)state;
     refused("g1", "g1--migratedaway", "domain 12 is called g1--migratedaway");
@@ -68,7 +68,7 @@ static int check(int argc, char **argv)
     return migrate_check_leftovers(NULL, argv[1], err);
 }
 
-static void torture_xl_migrate_leftover_copy_is_named(void **state)
+static void torture_xl_migrate_leftover_is_explained_to_the_user(void **state)
 {
     (void)state;
     there = "g1--incoming";
@@ -82,11 +82,10 @@ static void torture_xl_migrate_leftover_copy_is_named(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_xl_migrate_leftover_is_not_migrated),
-        cmocka_unit_test(torture_xl_migrate_leftover_that_has_the_name),
-        cmocka_unit_test(
-            torture_xl_migrate_leftover_of_others_does_not_matter),
-        cmocka_unit_test(torture_xl_migrate_leftover_copy_is_named),
+        cmocka_unit_test(torture_xl_migrate_leftover_domain_is_not_migrated),
+        cmocka_unit_test(torture_xl_migrate_leftover_has_the_name_needed),
+        cmocka_unit_test(torture_xl_migrate_leftover_of_others_does_not_matter),
+        cmocka_unit_test(torture_xl_migrate_leftover_is_explained_to_the_user),
     };
 
     return torture_run(argc, argv, tests);

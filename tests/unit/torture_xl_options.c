@@ -51,7 +51,7 @@ static void torture_xl_options_a_stated_downtime_is_enforced(void **state)
         { "--precopy-strict=on --precopy-duration=60s a b", true, false },
         { "--precopy-downtime=300ms --precopy-strict=off a b", false, false },
         { "--precopy-strict=off --precopy-downtime=300ms a b", false, false },
-        /* The verify pass takes as long as all of memory. */
+        /* The verify pass sends all of memory. */
         { "--debug --precopy-downtime=300ms a b", false, true },
         { "--debug --precopy-downtime=300ms --precopy-strict=off a b",
           false, false },
@@ -69,7 +69,7 @@ static void torture_xl_options_a_stated_downtime_is_enforced(void **state)
     }
 }
 
-static void torture_xl_options_stock_ones_are_taken(void **state)
+static void torture_xl_options_of_stock_are_accepted(void **state)
 {
     struct migrate_options o;
 
@@ -89,7 +89,7 @@ static void torture_xl_options_stock_ones_are_taken(void **state)
     assert_string_equal(o.config_file, "f.cfg");
 }
 
-/* Stock's getopt() ends at the domain, and nothing after the host counts. */
+/* Stock's getopt() stops at the domain, and ignores what follows the host. */
 static void torture_xl_options_behind_the_host_are_ignored(void **state)
 {
     struct migrate_options o;
@@ -117,7 +117,7 @@ static void assert_bad(const char *line, const char *part)
         fail_msg("%s: %s", line, err);
 }
 
-/* A limit that would be without effect is an error. */
+/* An option of ours that would have no effect is an error. */
 static void torture_xl_options_of_ours_behind_the_host_are_refused(
     void **state)
 {
@@ -126,11 +126,11 @@ static void torture_xl_options_of_ours_behind_the_host_are_refused(
     assert_bad("g1 host --debug --precopy-strict", "--precopy-strict");
     assert_bad("g1 host --report r.json", "--report");
     assert_bad("g1 host --prec", "--prec");
-    /* For stock it would be the host, and for ssh an option. */
+    /* Stock would take it for the host, and ssh for an option. */
     assert_bad("g1 -e host", "the host can't be -e");
 }
 
-static void torture_xl_options_of_another_xl_name_ours(void **state)
+static void torture_xl_options_of_another_xl_suggest_ours(void **state)
 {
     (void)state;
     assert_bad("--max_iters 3 g1 host", "use --precopy-iterations");
@@ -161,7 +161,7 @@ static void torture_xl_options_no_precopy_option_means_stock(void **state)
     assert_int_equal(o.params.iterations, 3);
 }
 
-static void torture_xl_options_policy_ones_are_taken(void **state)
+static void torture_xl_options_of_the_policy_are_accepted(void **state)
 {
     struct migrate_options o;
 
@@ -184,7 +184,7 @@ static void torture_xl_options_policy_ones_are_taken(void **state)
     assert_int_equal(o.params.duration_ns, 0);
 }
 
-/* How what is sent is sent asks for no policy. */
+/* The way of sending does not request a policy. */
 static void torture_xl_options_zero_pages_are_sent_exactly(void **state)
 {
     static const struct { const char *line; int zero_pages; } t[] = {
@@ -208,8 +208,8 @@ static void torture_xl_options_zero_pages_are_sent_exactly(void **state)
     }
 }
 
-/* A question costs a stock receiver, or a user's transport, a connection. */
-static void torture_xl_options_who_is_asked_for_channels(void **state)
+/* To ask a stock receiver, or a transport of the user, costs a connection. */
+static void torture_xl_options_decide_who_is_asked_for_channels(void **state)
 {
     static const struct {
         const char *line;
@@ -242,7 +242,8 @@ static void torture_xl_options_who_is_asked_for_channels(void **state)
     }
 }
 
-static void torture_xl_options_ways_of_sending_are_taken(void **state)
+static void torture_xl_options_of_the_way_of_sending_are_accepted(
+    void **state)
 {
     struct migrate_options o;
 
@@ -267,7 +268,7 @@ static void torture_xl_options_ways_of_sending_are_taken(void **state)
     assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
 }
 
-static void torture_xl_options_channels_are_taken(void **state)
+static void torture_xl_options_of_channels_are_accepted(void **state)
 {
     struct migrate_options o;
     char text[XL_PRECOPY_TEXT_LEN];
@@ -292,14 +293,14 @@ static void torture_xl_options_channels_are_taken(void **state)
     assert_true(xpc_params_over_channels(&o.params));
 }
 
-static void torture_xl_options_history_is_on_unless_told(void **state)
+static void torture_xl_options_history_is_on_by_default(void **state)
 {
     struct migrate_options o;
 
     (void)state;
     parse_ok("g1 host", &o);
     assert_int_equal(o.history, HISTORY_ON);
-    /* It is no option of the policy. */
+    /* It is not an option of the policy. */
     parse_ok("--precopy-history=off g1 host", &o);
     assert_int_equal(o.history, HISTORY_OFF);
     assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
@@ -322,7 +323,7 @@ static void torture_xl_options_progress_is_one_of_four(void **state)
     assert_int_equal(o.progress, PROGRESS_NONE);
 }
 
-static void torture_xl_options_help_is_asked_for(void **state)
+static void torture_xl_options_help_is_recognised(void **state)
 {
     struct migrate_options o;
     char err[XPC_ERR_LEN];
@@ -333,7 +334,7 @@ static void torture_xl_options_help_is_asked_for(void **state)
     assert_int_equal(parse("--precopy-downtime=1s --help g1", &o, err), 1);
 }
 
-static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
+static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
 {
     static const struct { const char *line, *says; } bad[] = {
         { "--debug --precopy-strict a b", "leave one of them out" },
@@ -431,7 +432,7 @@ static void torture_xl_options_bad_ones_give_one_clear_line(void **state)
     }
 }
 
-/* The longest values must fit the line, or be cut. */
+/* The longest values fit into the message, or are cut. */
 static void torture_xl_options_long_values_are_cut(void **state)
 {
     static const char *const names[] = {
@@ -454,7 +455,7 @@ static void torture_xl_options_long_values_are_cut(void **state)
     }
 }
 
-static void torture_xl_options_make_the_command_that_stock_would(void **state)
+static void torture_xl_options_make_the_same_command_as_stock(void **state)
 {
     struct migrate_options o;
     struct xl_globals saved = xl_globals;
@@ -486,24 +487,23 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_options_a_stated_downtime_is_enforced),
-        cmocka_unit_test(torture_xl_options_stock_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_of_stock_are_accepted),
         cmocka_unit_test(torture_xl_options_behind_the_host_are_ignored),
         cmocka_unit_test(
             torture_xl_options_of_ours_behind_the_host_are_refused),
-        cmocka_unit_test(torture_xl_options_of_another_xl_name_ours),
+        cmocka_unit_test(torture_xl_options_of_another_xl_suggest_ours),
         cmocka_unit_test(torture_xl_options_no_precopy_option_means_stock),
-        cmocka_unit_test(torture_xl_options_policy_ones_are_taken),
+        cmocka_unit_test(torture_xl_options_of_the_policy_are_accepted),
         cmocka_unit_test(torture_xl_options_zero_pages_are_sent_exactly),
-        cmocka_unit_test(torture_xl_options_who_is_asked_for_channels),
-        cmocka_unit_test(torture_xl_options_ways_of_sending_are_taken),
-        cmocka_unit_test(torture_xl_options_channels_are_taken),
-        cmocka_unit_test(torture_xl_options_history_is_on_unless_told),
+        cmocka_unit_test(torture_xl_options_decide_who_is_asked_for_channels),
+        cmocka_unit_test(torture_xl_options_of_the_way_of_sending_are_accepted),
+        cmocka_unit_test(torture_xl_options_of_channels_are_accepted),
+        cmocka_unit_test(torture_xl_options_history_is_on_by_default),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
-        cmocka_unit_test(torture_xl_options_help_is_asked_for),
-        cmocka_unit_test(torture_xl_options_bad_ones_give_one_clear_line),
+        cmocka_unit_test(torture_xl_options_help_is_recognised),
+        cmocka_unit_test(torture_xl_options_bad_ones_are_reported_in_one_line),
         cmocka_unit_test(torture_xl_options_long_values_are_cut),
-        cmocka_unit_test(
-            torture_xl_options_make_the_command_that_stock_would),
+        cmocka_unit_test(torture_xl_options_make_the_same_command_as_stock),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate-predict as a user runs it: its output is read back.
+ * xl migrate-predict: its output as a user sees it.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -21,11 +21,10 @@
 
 #define MEASUREMENT "--from=tests/data/calc-dirty-rate-32g.json"
 
-/* Arguments, NULL at the end. */
 #define run(...) \
     capture(cmd_migrate_predict, "migrate-predict", __VA_ARGS__)
 
-/* One line, and it says so. */
+/* Checks that the error is one line that contains text. */
 static void assert_refused(int rc, const char *text)
 {
     assert_int_not_equal(rc, 0);
@@ -43,7 +42,7 @@ static void torture_xl_predict_gives_the_published_table(void **state)
 
     (void)state;
     published_table(table);
-    /* It knows no bitmap: one cell is at an iteration's edge. */
+    /* The table has no bitmap: one cell is at the edge of an iteration. */
     assert_int_equal(run(MEASUREMENT, "--json", "--bitmap-time=0",
         "--bandwidth=100Mibit,1Gibit,2Gibit,2.5Gibit,5Gibit,10Gibit,25Gibit,"
         "40Gibit", "--downtime=125ms,250ms,500ms,1s,5s,unlimited", NULL), 0);
@@ -74,7 +73,7 @@ static void torture_xl_predict_gives_the_published_table(void **state)
     xpc_cells_dispose(&c);
 }
 
-static void torture_xl_predict_prints_it_for_people(void **state)
+static void torture_xl_predict_prints_text(void **state)
 {
     (void)state;
     assert_int_equal(run(MEASUREMENT, "--bandwidth=100Mibit,1GiB",
@@ -87,7 +86,7 @@ static void torture_xl_predict_prints_it_for_people(void **state)
     assert_non_null(strstr(captured_out, "-: does not converge."));
 }
 
-static void torture_xl_predict_plans_for_several(void **state)
+static void torture_xl_predict_plans_for_several_domains(void **state)
 {
     (void)state;
     assert_int_equal(run(MEASUREMENT, MEASUREMENT, "--bandwidth=10Gbit",
@@ -139,8 +138,8 @@ static void torture_xl_predict_reads_standard_input(void **state)
     assert_non_null(strstr(captured_out, "stdin: 32.0 GiB"));
 }
 
-/* As xl dirty-rate --json prints several domains, and QMP one. */
-static void torture_xl_predict_reads_several_of_a_file(void **state)
+/* The formats of xl dirty-rate --json for several domains, and of QMP. */
+static void torture_xl_predict_reads_several_domains_from_a_file(void **state)
 {
     char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64], json[8192];
     FILE *in = fopen("tests/data/calc-dirty-rate-32g.json", "r"), *f;
@@ -161,7 +160,7 @@ static void torture_xl_predict_reads_several_of_a_file(void **state)
     unlink(path);
 }
 
-/* The predicted downtime, in ms, of the only cell in out. */
+/* The predicted downtime in ms of the only cell that was printed. */
 static double downtime(void)
 {
     const char *s = strstr(captured_out, "\"predicted-downtime-ms\": ");
@@ -170,7 +169,7 @@ static double downtime(void)
     return atof(strchr(s, ':') + 1);
 }
 
-static void torture_xl_predict_knows_the_target(void **state)
+static void torture_xl_predict_uses_the_history_of_the_target(void **state)
 {
     static const char history[] = "{\"version\": 1, \"target\": \"host2\","
         "\"migrations\": [{\"outcome\": \"migrated\", "
@@ -208,7 +207,7 @@ static void torture_xl_predict_knows_the_target(void **state)
                          "--downtime=unlimited", "--target=host3", NULL), 0);
     assert_non_null(strstr(captured_err, "no migration to host3 is known"));
     assert_true(downtime() == usual);
-    /* Of a guest with a device model more is assumed, and that is not known. */
+    /* For a guest with a device model, the longer default is used. */
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1GB", "--json",
                          "--downtime=unlimited", "--device-model",
                          "--target=host2", NULL), 0);
@@ -249,7 +248,8 @@ static void torture_xl_predict_refuses_bad_options(void **state)
     assert_null(strchr(captured_err, '\x1b'));
 }
 
-static void torture_xl_predict_reads_what_qemu_and_libvirt_say(void **state)
+static void torture_xl_predict_reads_the_formats_of_qemu_and_libvirt(
+    void **state)
 {
     (void)state;
     assert_int_equal(run("--from=tests/data/measurements/qmp-session.json",
@@ -276,8 +276,8 @@ static void write_file(char *path, const char *json)
 }
 
 /*
- * redis, SET by 8 clients, as measured on Linux: 62,132 pages are dirty after
- * 0.25 s. A straight line through the longest period alone says 4,172.
+ * redis with 8 clients that use SET, measured on Linux: 62,132 pages are dirty
+ * after 0.25 s. A straight line through the longest period alone has 4,172.
  */
 static void torture_xl_predict_refuses_one_period(void **state)
 {
@@ -305,7 +305,7 @@ static void torture_xl_predict_refuses_one_period(void **state)
     unlink(path);
 }
 
-static void torture_xl_predict_says_what_was_wrong(void **state)
+static void torture_xl_predict_names_the_error(void **state)
 {
     static const char *const marked = "{\"page-size\":4096,"
         "\"periods\":[100,1000],\"status\":\"measured\",\"mode\":"
@@ -335,7 +335,7 @@ static void torture_xl_predict_says_what_was_wrong(void **state)
     unlink(path);
 }
 
-/* Each is told in one line that says what is wrong with it. */
+/* The error is one line that says what is wrong. */
 static void torture_xl_predict_refuses_bad_measurements(void **state)
 {
 #define BASE(periods, dirty, sampled, zero, total, status) \
@@ -391,16 +391,16 @@ int main(int argc, char **argv)
 #define T(name) cmocka_unit_test(torture_xl_predict_##name)
     const struct CMUnitTest tests[] = {
         T(gives_the_published_table),
-        T(prints_it_for_people),
-        T(plans_for_several),
+        T(prints_text),
+        T(plans_for_several_domains),
         T(plots),
         T(draws_a_picture),
         T(reads_standard_input),
-        T(reads_several_of_a_file),
-        T(knows_the_target),
-        T(reads_what_qemu_and_libvirt_say),
+        T(reads_several_domains_from_a_file),
+        T(uses_the_history_of_the_target),
+        T(reads_the_formats_of_qemu_and_libvirt),
         T(refuses_one_period),
-        T(says_what_was_wrong),
+        T(names_the_error),
         T(refuses_bad_options),
         T(refuses_bad_measurements),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is shown meanwhile, and the child that carries the stream.
+ * What xl shows during a migration, and the transport's process.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@
 static char path[64], out[4096];
 static int saved[2];
 
-/* What is written to the two streams goes to a file ... */
+/* Redirects both outputs to a file ... */
 static void capture(void)
 {
     fflush(NULL);
@@ -33,7 +33,7 @@ static void capture(void)
     assert_non_null(freopen(path, "a", stderr));
 }
 
-/* ... and is in out[] then. */
+/* ... and reads it into out[]. */
 static void release(void)
 {
     FILE *f;
@@ -67,7 +67,7 @@ static struct progress shown_with(int mode, uint64_t duration_ns)
     return p;
 }
 
-static void torture_xl_progress_says_all_of_an_iteration(void **state)
+static void torture_xl_progress_prints_an_iteration(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
 
@@ -84,10 +84,10 @@ static void torture_xl_progress_says_all_of_an_iteration(void **state)
     capture();
     progress_show_iteration(&p, &an_iteration);
     release();
-    assert_null(strstr(out, "left"));   /* there is no limit */
+    assert_null(strstr(out, "left"));   /* without a duration */
 }
 
-static void torture_xl_progress_says_what_was_changed(void **state)
+static void torture_xl_progress_prints_changed_parameters(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
     struct xpc_params to = p.params;
@@ -96,7 +96,7 @@ static void torture_xl_progress_says_what_was_changed(void **state)
     to.duration_ns = 90 * XPC_S;
     capture();
     progress_set_params(&p, &to);
-    progress_set_params(&p, &to);       /* no news */
+    progress_set_params(&p, &to);       /* unchanged */
     release();
     assert_string_equal(out, "changed: duration 60.0 s -> 90.0 s\n");
     assert_int_equal(p.params.duration_ns, 90 * XPC_S);
@@ -124,7 +124,7 @@ static void torture_xl_progress_redraws_one_line(void **state)
     assert_ptr_equal(strchr(out, '\n'), out + strlen(out) - 1);
 }
 
-static void torture_xl_progress_json_is_a_line_each(void **state)
+static void torture_xl_progress_json_has_one_line_per_event(void **state)
 {
     struct progress p = shown_with(PROGRESS_JSON, 0);
     struct xpc_iteration back = { 0 };
@@ -164,15 +164,15 @@ static void torture_xl_progress_none_is_silent(void **state)
     assert_string_equal(out, "");
 }
 
-static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
+static void torture_xl_progress_prints_the_share_of_an_iteration(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 0);
 
     (void)state;
     capture();
-    progress_tick(&p, 0);           /* nothing has begun */
+    progress_tick(&p, 0);           /* before the first iteration */
     progress_set_frames(&p, 2, 50, 100);
-    progress_tick(&p, 0);           /* no line is due */
+    progress_tick(&p, 0);           /* too early for a line */
     release();
     assert_string_equal(out, "");
     p.last_ns = 0;
@@ -188,8 +188,8 @@ static void torture_xl_progress_a_long_iteration_says_how_far(void **state)
     assert_non_null(strstr(out, "iteration 2: 100% sent"));
 }
 
-/* Each of libxl's two minutes is shown as what it is. */
-static void torture_xl_progress_waits_for_the_suspend(void **state)
+/* libxl waits for two minutes: for the request, and for the suspend. */
+static void torture_xl_progress_prints_the_wait_for_the_suspend(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 0);
 
@@ -204,7 +204,7 @@ static void torture_xl_progress_waits_for_the_suspend(void **state)
                         "request to suspend: 12 s of 60\n");
     p.acknowledged_ns = clock_now_ns() - 7 * XPC_S;
     capture();
-    progress_tick(&p, 0);           /* not due */
+    progress_tick(&p, 0);           /* too early */
     p.last_ns = 0;
     progress_tick(&p, 0);
     release();
@@ -219,7 +219,7 @@ static void torture_xl_progress_waits_for_the_suspend(void **state)
     assert_non_null(strstr(out, ",\"limit-us\":60000000}\n"));
 }
 
-static void torture_xl_progress_waits_to_take_back(void **state)
+static void torture_xl_progress_prints_the_wait_to_take_back(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 0);
 
@@ -240,7 +240,7 @@ static void torture_xl_progress_waits_to_take_back(void **state)
                         "12000000,\"left-us\":288000000}\n");
 }
 
-static void torture_xl_progress_the_rest_is_no_iteration(void **state)
+static void torture_xl_progress_last_copy_is_not_an_iteration(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
 
@@ -258,7 +258,7 @@ static void torture_xl_progress_the_rest_is_no_iteration(void **state)
 
 /* ---- the transport ----------------------------------------------------- */
 
-static void torture_xl_progress_transport_is_deaf_to_ctrl_c(void **state)
+static void torture_xl_progress_transport_ignores_ctrl_c(void **state)
 {
     struct transport t;
     char buf[8] = "";
@@ -277,7 +277,7 @@ static void torture_xl_progress_transport_is_deaf_to_ctrl_c(void **state)
     close(fd);
 }
 
-static void torture_xl_progress_transport_that_stays_is_ended(void **state)
+static void torture_xl_progress_transport_that_hangs_is_killed(void **state)
 {
     struct transport t;
     pid_t pid;
@@ -289,12 +289,12 @@ static void torture_xl_progress_transport_that_stays_is_ended(void **state)
     transport_end(&t, true, false, -1);
     release();
     assert_non_null(strstr(out, "ending it"));
-    /* Nothing is left of it, nor to be waited for. */
+    /* The process is gone, and there is no child to wait for. */
     assert_int_equal(kill(pid, 0), -1);
     assert_int_equal(waitpid(pid, NULL, 0), -1);
 }
 
-static void torture_xl_progress_transport_that_fails_is_said(void **state)
+static void torture_xl_progress_transport_that_fails_is_reported(void **state)
 {
     struct transport t;
 
@@ -309,18 +309,18 @@ static void torture_xl_progress_transport_that_fails_is_said(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_xl_progress_says_all_of_an_iteration),
-        cmocka_unit_test(torture_xl_progress_says_what_was_changed),
+        cmocka_unit_test(torture_xl_progress_prints_an_iteration),
+        cmocka_unit_test(torture_xl_progress_prints_changed_parameters),
         cmocka_unit_test(torture_xl_progress_redraws_one_line),
-        cmocka_unit_test(torture_xl_progress_json_is_a_line_each),
+        cmocka_unit_test(torture_xl_progress_json_has_one_line_per_event),
         cmocka_unit_test(torture_xl_progress_none_is_silent),
-        cmocka_unit_test(torture_xl_progress_a_long_iteration_says_how_far),
-        cmocka_unit_test(torture_xl_progress_waits_for_the_suspend),
-        cmocka_unit_test(torture_xl_progress_waits_to_take_back),
-        cmocka_unit_test(torture_xl_progress_the_rest_is_no_iteration),
-        cmocka_unit_test(torture_xl_progress_transport_is_deaf_to_ctrl_c),
-        cmocka_unit_test(torture_xl_progress_transport_that_stays_is_ended),
-        cmocka_unit_test(torture_xl_progress_transport_that_fails_is_said),
+        cmocka_unit_test(torture_xl_progress_prints_the_share_of_an_iteration),
+        cmocka_unit_test(torture_xl_progress_prints_the_wait_for_the_suspend),
+        cmocka_unit_test(torture_xl_progress_prints_the_wait_to_take_back),
+        cmocka_unit_test(torture_xl_progress_last_copy_is_not_an_iteration),
+        cmocka_unit_test(torture_xl_progress_transport_ignores_ctrl_c),
+        cmocka_unit_test(torture_xl_progress_transport_that_hangs_is_killed),
+        cmocka_unit_test(torture_xl_progress_transport_that_fails_is_reported),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * xl migrate-receive, as processes that real pipes lead to, in front of a stock
- * xl that keeps what it is given.
+ * xl migrate-receive, as real processes in front of a stock xl that keeps what
+ * it reads.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +31,7 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
         data[i] = i * i / 99;
     memcpy(data, "Xen saved domain, xl format\n \0 \r", 32);
     expect_banner(&r);
-    /* In pieces, the first of them short. */
+    /* In pieces, of which the first one is short. */
     connection_write(&r, data, 10);
     connection_write(&r, data + 10, len - 10);
     expect_sent(&r, "answer", 6);
@@ -49,7 +49,7 @@ static void torture_xl_receive_a_stock_source_sees_no_difference(void **state)
     assert_int_equal(count_files(stock.run), 0);
 }
 
-/* sshd has a socket; what is there is passed on before there is more. */
+/* sshd uses a socket. Data is passed on before more has arrived. */
 static void torture_xl_receive_a_stock_source_on_a_socket(void **state)
 {
     char header[MIGRATE_HEADER_SIZE] = "Xen saved domain, xl format\n \0 \r";
@@ -70,7 +70,7 @@ static void torture_xl_receive_a_stock_source_on_a_socket(void **state)
     assert_int_equal(receiving_end(&r), 7);
 }
 
-static void torture_xl_receive_no_source_at_all(void **state)
+static void torture_xl_receive_without_a_source(void **state)
 {
     struct receiving r = receiving_start();
 
@@ -85,7 +85,7 @@ static void torture_xl_receive_no_source_at_all(void **state)
     assert_int_equal(receiving_end(&r), 1);
 }
 
-static void torture_xl_receive_hello_breaks_off(void **state)
+static void torture_xl_receive_incomplete_hello(void **state)
 {
     struct receiving r = receiving_start();
     uint8_t bytes[CHANNEL_HELLO_SIZE];
@@ -100,7 +100,7 @@ static void torture_xl_receive_hello_breaks_off(void **state)
                    "has closed the connection\n");
 }
 
-static void torture_xl_receive_other_commands_are_stock_s(void **state)
+static void torture_xl_receive_passes_other_commands_to_stock(void **state)
 {
     char *argv[] = { "xl", "migrate-receive", "-r", NULL };
     size_t len;
@@ -125,7 +125,7 @@ static void torture_xl_receive_other_commands_are_stock_s(void **state)
 
 /* ---- several connections ------------------------------------------------- */
 
-static void torture_xl_receive_puts_it_together(void **state)
+static void torture_xl_receive_reassembles_the_stream(void **state)
 {
     static char some[200000];
     struct receiving r[NR];
@@ -160,7 +160,7 @@ static void torture_xl_receive_puts_it_together(void **state)
     free(p);
 }
 
-static void torture_xl_receive_one_connection_will_do(void **state)
+static void torture_xl_receive_one_connection_is_enough(void **state)
 {
     struct receiving r = receiving_start();
     size_t len;
@@ -178,10 +178,10 @@ static void torture_xl_receive_one_connection_will_do(void **state)
     free(p);
 }
 
-/* ---- what goes wrong ----------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------ */
 
-/* Its stock receiver has seen the end of its stream, and is gone. */
-static void torture_xl_receive_a_connection_that_breaks(void **state)
+/* Its stock receiver sees the end of the stream, and exits. */
+static void torture_xl_receive_ends_if_a_connection_breaks(void **state)
 {
     struct receiving r[NR];
     size_t len;
@@ -192,7 +192,7 @@ static void torture_xl_receive_a_connection_that_breaks(void **state)
     frame(&r[0], CHANNEL_DATA, 0, "part", 4);
     close(r[2].to);
     r[2].to = -1;
-    /* All of them end, though the others' ends are open. */
+    /* All receivers end, although the other connections are open. */
     expect_end(&r[0]);
     expect_end(&r[1]);
     connections_end(r, 1);
@@ -201,7 +201,7 @@ static void torture_xl_receive_a_connection_that_breaks(void **state)
     free(p);
 }
 
-/* It is the end for all, with what was good before it. */
+/* Checks that all receivers end, after passing on what was valid. */
 static void ends_it(struct receiving r[NR], const char *why)
 {
     size_t len;
@@ -219,7 +219,7 @@ static void ends_it(struct receiving r[NR], const char *why)
     free(p);
 }
 
-static void torture_xl_receive_a_damaged_frame_ends_it(void **state)
+static void torture_xl_receive_ends_at_a_damaged_frame(void **state)
 {
     uint8_t bytes[CHANNEL_HEAD_SIZE + 4];
     struct channel_head h = { .raw_len = 4, .wire_len = 4 };
@@ -236,8 +236,9 @@ static void torture_xl_receive_a_damaged_frame_ends_it(void **state)
             "migration\n");
 }
 
-/* As a program in between would that knows all but the token. */
-static void torture_xl_receive_another_s_frame_ends_it(void **state)
+/* As from an intermediary that knows everything but the token. */
+static void torture_xl_receive_ends_at_a_frame_of_another_migration(
+    void **state)
 {
     struct receiving r[NR];
 
@@ -249,8 +250,8 @@ static void torture_xl_receive_another_s_frame_ends_it(void **state)
             "migration\n");
 }
 
-/* No more is read of it than its head. */
-static void torture_xl_receive_an_oversized_frame_ends_it(void **state)
+/* Only its head is read. */
+static void torture_xl_receive_ends_at_an_oversized_frame(void **state)
 {
     static const uint32_t lens[] = { CHANNEL_FRAME_MAX + 1, UINT32_MAX };
 
@@ -270,7 +271,7 @@ static void torture_xl_receive_an_oversized_frame_ends_it(void **state)
     }
 }
 
-static void torture_xl_receive_the_first_dies_and_so_do_all(void **state)
+static void torture_xl_receive_all_end_with_the_first(void **state)
 {
     struct receiving r[NR];
     int status;
@@ -287,7 +288,7 @@ static void torture_xl_receive_the_first_dies_and_so_do_all(void **state)
         assert_int_equal(receiving_end(&r[i]), 0);
 }
 
-static void torture_xl_receive_a_stock_xl_that_does_not_receive(void **state)
+static void torture_xl_receive_stock_xl_without_migrate_receive(void **state)
 {
     struct receiving r = receiving_start();
     FILE *f = fopen(stock.script, "w");
@@ -310,17 +311,17 @@ int main(int argc, char **argv)
                                     connections_teardown)
         TEST(torture_xl_receive_a_stock_source_sees_no_difference),
         TEST(torture_xl_receive_a_stock_source_on_a_socket),
-        TEST(torture_xl_receive_no_source_at_all),
-        TEST(torture_xl_receive_hello_breaks_off),
-        TEST(torture_xl_receive_other_commands_are_stock_s),
-        TEST(torture_xl_receive_puts_it_together),
-        TEST(torture_xl_receive_one_connection_will_do),
-        TEST(torture_xl_receive_a_connection_that_breaks),
-        TEST(torture_xl_receive_a_damaged_frame_ends_it),
-        TEST(torture_xl_receive_another_s_frame_ends_it),
-        TEST(torture_xl_receive_an_oversized_frame_ends_it),
-        TEST(torture_xl_receive_the_first_dies_and_so_do_all),
-        TEST(torture_xl_receive_a_stock_xl_that_does_not_receive),
+        TEST(torture_xl_receive_without_a_source),
+        TEST(torture_xl_receive_incomplete_hello),
+        TEST(torture_xl_receive_passes_other_commands_to_stock),
+        TEST(torture_xl_receive_reassembles_the_stream),
+        TEST(torture_xl_receive_one_connection_is_enough),
+        TEST(torture_xl_receive_ends_if_a_connection_breaks),
+        TEST(torture_xl_receive_ends_at_a_damaged_frame),
+        TEST(torture_xl_receive_ends_at_a_frame_of_another_migration),
+        TEST(torture_xl_receive_ends_at_an_oversized_frame),
+        TEST(torture_xl_receive_all_end_with_the_first),
+        TEST(torture_xl_receive_stock_xl_without_migrate_receive),
     };
 
     return torture_run(argc, argv, tests);

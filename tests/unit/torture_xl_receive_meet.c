@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the connections of a migration meet on the target, and who else comes
- * there.
+ * How the connections of a migration meet on the target, and what else may try
+ * to connect.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +32,8 @@ static void refuses_directory(void)
     expect_message(line);
 }
 
-static void torture_xl_receive_meet_a_directory_for_others(void **state)
+static void torture_xl_receive_meet_refuses_a_directory_open_to_others(
+    void **state)
 {
     (void)state;
     assert_int_equal(mkdir(stock.run, 0777), 0);
@@ -42,17 +43,18 @@ static void torture_xl_receive_meet_a_directory_for_others(void **state)
     }
 }
 
-static void torture_xl_receive_meet_a_directory_that_is_somebody_s(void **state)
+static void torture_xl_receive_meet_refuses_a_directory_of_another_user(
+    void **state)
 {
     (void)state;
     assert_int_equal(mkdir(stock.run, 0700), 0);
     if (chown(stock.run, 1, -1))
-        skip();     /* only root can give it away */
+        skip();     /* only root can change the owner */
     refuses_directory();
 }
 
-/* Whoever may set it could lead elsewhere later. */
-static void torture_xl_receive_meet_a_directory_that_is_a_link(void **state)
+/* Whoever made the link could later point it elsewhere. */
+static void torture_xl_receive_meet_refuses_a_symbolic_link(void **state)
 {
     char real[112];
 
@@ -61,13 +63,13 @@ static void torture_xl_receive_meet_a_directory_that_is_a_link(void **state)
     assert_int_equal(mkdir(real, 0700), 0);
     assert_int_equal(symlink(real, stock.run), 0);
     refuses_directory();
-    assert_int_equal(rmdir(real), 0);       /* nothing is in it */
+    assert_int_equal(rmdir(real), 0);       /* it is empty */
 }
 
-/* ---- what is left there -------------------------------------------------- */
+/* ---- files that are left ------------------------------------------------- */
 
-/* By any signal, SIGKILL too. */
-static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
+/* Killed by any signal, also by SIGKILL. */
+static void torture_xl_receive_meet_leaves_nothing_when_killed(void **state)
 {
     static const int sigs[] = { SIGTERM, SIGHUP, SIGKILL };
     struct receiving r[NR];
@@ -82,19 +84,20 @@ static void torture_xl_receive_meet_killed_leaves_nothing(void **state)
         assert_int_equal(waitpid(r[0].pid, &status, 0), r[0].pid);
         assert_true(WIFSIGNALED(status));
         assert_int_equal(count_files(stock.run), sigs[i] == SIGKILL);
-        /* Its stock receiver ends as well. */
+        /* Its stock receiver ends, too. */
         expect_end(&r[0]);
         close(r[0].to);
         close(r[0].from);
     }
-    /* What is left after SIGKILL goes with the next. */
+    /* The next migration removes what SIGKILL has left. */
     connections_open(r);
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
     connections_end(r, 0);
     assert_int_equal(count_files(stock.run), 0);
 }
 
-static void torture_xl_receive_meet_a_source_that_gives_up(void **state)
+static void torture_xl_receive_meet_removes_its_socket_if_the_source_gives_up(
+    void **state)
 {
     struct receiving r = connection_open(token, 2, 0);
 
@@ -114,8 +117,9 @@ static int connected_to(const struct sockaddr_un *a)
     return -1;
 }
 
-/* Another's, who has not got round to who has come. */
-static void torture_xl_receive_meet_a_busy_one_is_let_be(void **state)
+/* A socket of another migration whose backlog is full. */
+static void torture_xl_receive_meet_keeps_the_socket_of_a_busy_receiver(
+    void **state)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), first, next;
@@ -134,14 +138,14 @@ static void torture_xl_receive_meet_a_busy_one_is_let_be(void **state)
     connections_open(r);
     frame(&r[0], CHANNEL_END, 0, NULL, 0);
     connections_end(r, 0);
-    assert_int_equal(unlink(a.sun_path), 0);    /* it is still there */
+    assert_int_equal(unlink(a.sun_path), 0);    /* it was not removed */
     close(first);
     close(fd);
 }
 
-/* ---- who comes ----------------------------------------------------------- */
+/* ---- connections --------------------------------------------------------- */
 
-static void torture_xl_receive_meet_strangers_find_no_door(void **state)
+static void torture_xl_receive_meet_refuses_a_wrong_token(void **state)
 {
     struct receiving first = connection_open(token, 2, 0), r;
     uint8_t half[CHANNEL_TOKEN];
@@ -151,7 +155,7 @@ static void torture_xl_receive_meet_strangers_find_no_door(void **state)
     expect_answer(&first);
     assert_int_equal(stat(stock.run, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
-    /* Another token altogether; and half of the right one. */
+    /* A different token, and one that is half right. */
     r = connection_open(other_token, 2, 1);
     expect_end(&r);
     assert_int_equal(receiving_end(&r), 1);
@@ -160,7 +164,7 @@ static void torture_xl_receive_meet_strangers_find_no_door(void **state)
     r = connection_open(half, 2, 1);
     expect_end(&r);
     assert_int_equal(receiving_end(&r), 0);
-    /* The right one still comes in. */
+    /* The right one can still join. */
     r = connection_open(token, 2, 1);
     expect_answer(&r);
     frame(&r, CHANNEL_DATA, 0, "x", 1);
@@ -169,7 +173,7 @@ static void torture_xl_receive_meet_strangers_find_no_door(void **state)
     assert_int_equal(receiving_end(&r), 0);
 }
 
-/* Where the only migration under way is met. */
+/* The socket of the only migration. */
 static struct sockaddr_un meeting_place(void)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -186,8 +190,9 @@ static struct sockaddr_un meeting_place(void)
     return a;
 }
 
-/* They hold up nobody else, however many they are. */
-static void torture_xl_receive_meet_silent_ones_are_let_wait(void **state)
+/* Any number of silent connections delays nobody else. */
+static void torture_xl_receive_meet_silent_connections_delay_nobody(
+    void **state)
 {
     int silent[CHANNELS_MAX + 4], nr = 0;
     struct receiving r[NR];
@@ -221,7 +226,7 @@ static void has_got(const char *suffix, const char *what)
     free(p);
 }
 
-/* Neither takes what is the other's. */
+/* Their connections are not mixed up. */
 static void torture_xl_receive_meet_two_migrations_at_once(void **state)
 {
     static const uint8_t *const of[2] = { token, other_token };
@@ -248,7 +253,8 @@ static void torture_xl_receive_meet_two_migrations_at_once(void **state)
     has_got(".x", "yz");
 }
 
-static void torture_xl_receive_meet_a_connection_twice_ends_it(void **state)
+static void torture_xl_receive_meet_ends_at_a_duplicate_connection(
+    void **state)
 {
     struct receiving r[3];
 
@@ -272,16 +278,16 @@ int main(int argc, char **argv)
 #define TEST(name)                                           \
     cmocka_unit_test_setup_teardown(name, connections_setup, \
                                     connections_teardown)
-        TEST(torture_xl_receive_meet_a_directory_for_others),
-        TEST(torture_xl_receive_meet_a_directory_that_is_somebody_s),
-        TEST(torture_xl_receive_meet_a_directory_that_is_a_link),
-        TEST(torture_xl_receive_meet_killed_leaves_nothing),
-        TEST(torture_xl_receive_meet_a_source_that_gives_up),
-        TEST(torture_xl_receive_meet_a_busy_one_is_let_be),
-        TEST(torture_xl_receive_meet_strangers_find_no_door),
-        TEST(torture_xl_receive_meet_silent_ones_are_let_wait),
+        TEST(torture_xl_receive_meet_refuses_a_directory_open_to_others),
+        TEST(torture_xl_receive_meet_refuses_a_directory_of_another_user),
+        TEST(torture_xl_receive_meet_refuses_a_symbolic_link),
+        TEST(torture_xl_receive_meet_leaves_nothing_when_killed),
+        TEST(torture_xl_receive_meet_removes_its_socket_if_the_source_gives_up),
+        TEST(torture_xl_receive_meet_keeps_the_socket_of_a_busy_receiver),
+        TEST(torture_xl_receive_meet_refuses_a_wrong_token),
+        TEST(torture_xl_receive_meet_silent_connections_delay_nobody),
         TEST(torture_xl_receive_meet_two_migrations_at_once),
-        TEST(torture_xl_receive_meet_a_connection_twice_ends_it),
+        TEST(torture_xl_receive_meet_ends_at_a_duplicate_connection),
     };
 
     return torture_run(argc, argv, tests);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the guard of a sender is told, and does when that is gone.
+ * What the sender tells its guard, and what the guard does when the sender is
+ * gone.
  */
 #include <string.h>
 
@@ -18,7 +19,8 @@ static void torture_xl_sender_guard_is_told_each_step(void **state)
     expect_guard_told("hgt");
 }
 
-static void torture_xl_sender_guard_is_told_nothing_untouched(void **state)
+static void torture_xl_sender_guard_is_told_nothing_before_the_save(
+    void **state)
 {
     (void)state;
     receiver.outcome = -1;
@@ -46,7 +48,7 @@ static void torture_xl_sender_guard_is_told_given_back(void **state)
     expect_guard_told("hgh");
 }
 
-/* What the next migration to this target is to take. */
+/* The overhead that is predicted for the next migration. */
 static uint64_t learned_ns(void)
 {
     struct xpc_history h = { 0 };
@@ -60,7 +62,7 @@ static uint64_t learned_ns(void)
     return p.overhead_ns;
 }
 
-static void torture_xl_sender_guard_xls_own_report_teaches(void **state)
+static void torture_xl_sender_guard_own_report_is_learned_from(void **state)
 {
     (void)state;
     receiver_says_ready();
@@ -78,7 +80,7 @@ static void stand_in_expect(int word, int status, int outcome,
     assert_non_null(sending.report.text);
 }
 
-static void torture_xl_sender_guard_touches_nothing_untouched(void **state)
+static void torture_xl_sender_guard_does_nothing_before_the_save(void **state)
 {
     (void)state;
     receiver.outcome = -1;
@@ -98,7 +100,7 @@ static void torture_xl_sender_guard_takes_back(void **state)
     assert_true(sending.s.copy_left);
 }
 
-static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
+static void torture_xl_sender_guard_leaves_an_unchanged_name(void **state)
 {
     (void)state;
     receiver.outcome = XPC_OUTCOME_FAILED;
@@ -107,8 +109,9 @@ static void torture_xl_sender_guard_finds_its_name_untouched(void **state)
     assert_false(sending.s.copy_left);
 }
 
-/* Asked to suspend, xl killed: it may suspend yet. */
-static void torture_xl_sender_guard_knows_that_it_was_asked(void **state)
+/* xl was killed after the request: the guest may still suspend. */
+static void torture_xl_sender_guard_knows_of_the_request_to_suspend(
+    void **state)
 {
     (void)state;
     receiver.outcome = -1;
@@ -118,7 +121,7 @@ static void torture_xl_sender_guard_knows_that_it_was_asked(void **state)
     assert_true(sending.s.asked);
 }
 
-/* xl does the rest: there is the guest to wait for, and no report to make. */
+/* xl does the rest. The guard waits for the guest, and reports nothing. */
 static void torture_xl_sender_guard_waits_in_place_of_xl(void **state)
 {
     (void)state;
@@ -138,7 +141,7 @@ static void torture_xl_sender_guard_never_resumes_after_go(void **state)
     stand_in_expect(GUARD_GO, MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "");
 }
 
-static void torture_xl_sender_guard_hears_the_answer(void **state)
+static void torture_xl_sender_guard_reads_the_result(void **state)
 {
     (void)state;
     sending.s.away_name = strdup("g1--migratedaway");
@@ -150,7 +153,8 @@ static void torture_xl_sender_guard_hears_the_answer(void **state)
     assert_int_equal(learned_ns(), 0);
 }
 
-static void torture_xl_sender_guard_is_given_it_back(void **state)
+static void torture_xl_sender_guard_takes_back_what_the_target_returns(
+    void **state)
 {
     (void)state;
     sending.s.away_name = strdup("g1--migratedaway");
@@ -162,7 +166,8 @@ static void torture_xl_sender_guard_is_given_it_back(void **state)
                     "back resume");
 }
 
-static void torture_xl_sender_guard_removes_what_has_left(void **state)
+static void torture_xl_sender_guard_destroys_a_guest_that_has_left(
+    void **state)
 {
     (void)state;
     sending.s.away_name = strdup("g1--migratedaway");
@@ -179,19 +184,19 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_sender_guard_is_told_each_step),
-        TEST(torture_xl_sender_guard_is_told_nothing_untouched),
+        TEST(torture_xl_sender_guard_is_told_nothing_before_the_save),
         TEST(torture_xl_sender_guard_is_told_go_failed),
         TEST(torture_xl_sender_guard_is_told_given_back),
-        TEST(torture_xl_sender_guard_xls_own_report_teaches),
-        TEST(torture_xl_sender_guard_touches_nothing_untouched),
+        TEST(torture_xl_sender_guard_own_report_is_learned_from),
+        TEST(torture_xl_sender_guard_does_nothing_before_the_save),
         TEST(torture_xl_sender_guard_takes_back),
-        TEST(torture_xl_sender_guard_finds_its_name_untouched),
-        TEST(torture_xl_sender_guard_knows_that_it_was_asked),
+        TEST(torture_xl_sender_guard_leaves_an_unchanged_name),
+        TEST(torture_xl_sender_guard_knows_of_the_request_to_suspend),
         TEST(torture_xl_sender_guard_waits_in_place_of_xl),
         TEST(torture_xl_sender_guard_never_resumes_after_go),
-        TEST(torture_xl_sender_guard_hears_the_answer),
-        TEST(torture_xl_sender_guard_is_given_it_back),
-        TEST(torture_xl_sender_guard_removes_what_has_left),
+        TEST(torture_xl_sender_guard_reads_the_result),
+        TEST(torture_xl_sender_guard_takes_back_what_the_target_returns),
+        TEST(torture_xl_sender_guard_destroys_a_guest_that_has_left),
     };
 
     return torture_run(argc, argv, tests);

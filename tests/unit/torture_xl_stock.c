@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands that are not ours go to the stock xl as they are.
+ * Commands that are not ours are passed to the stock xl.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 static char script[64];
 
-/* A stock xl that prints its arguments, one a line, and exits with 42. */
+/* A stock xl that prints its arguments, one per line, and exits with 42. */
 static int setup(void **state)
 {
     int fd;
@@ -40,7 +40,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void torture_xl_stock_gets_the_arguments_untouched(void **state)
+static void torture_xl_stock_gets_the_arguments_unchanged(void **state)
 {
     char *argv[] = {
         "xl", "-v", "create", "a b", "", "--precopy-x=*", "-C", NULL
@@ -79,14 +79,14 @@ static void torture_xl_stock_is_never_ourselves(void **state)
     setenv("XEN_PRECOPY_STOCK_XL", self, 1);
     assert_null(xl_stock_path(err, sizeof(err)));
     assert_non_null(strstr(err, "this very program"));
-    /* By another name too. */
+    /* Likewise by another name. */
     unlink(script);
     assert_int_equal(symlink(self, script), 0);
     setenv("XEN_PRECOPY_STOCK_XL", script, 1);
     assert_null(xl_stock_path(err, sizeof(err)));
 }
 
-static void torture_xl_stock_missing_is_said(void **state)
+static void torture_xl_stock_missing_is_reported(void **state)
 {
     char *argv[] = { "xl", "list", NULL };
 
@@ -95,7 +95,7 @@ static void torture_xl_stock_missing_is_said(void **state)
     assert_int_equal(xl_exec_stock(argv), 127);
 }
 
-static void torture_xl_stock_has_all_names_but_ours(void **state)
+static void torture_xl_stock_gets_all_commands_but_ours(void **state)
 {
     (void)state;
     assert_non_null(xl_find_command("migrate"));
@@ -113,10 +113,10 @@ static void torture_xl_stock_has_all_names_but_ours(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(torture_xl_stock_gets_the_arguments_untouched),
+        TEST(torture_xl_stock_gets_the_arguments_unchanged),
         TEST(torture_xl_stock_is_never_ourselves),
-        TEST(torture_xl_stock_missing_is_said),
-        TEST(torture_xl_stock_has_all_names_but_ours),
+        TEST(torture_xl_stock_missing_is_reported),
+        TEST(torture_xl_stock_gets_all_commands_but_ours),
     };
 
     return torture_run(argc, argv, tests);

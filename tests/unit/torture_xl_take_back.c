@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Taking the guest back, with a xenstore in memory and a libxl of which only
- * the answers exist. What the guest does is a script: a step before each look
- * at it.
+ * Taking the guest back, with a xenstore in memory, and with libxl's and Xen's
+ * functions in this file. What the guest does is a script, with a step before
+ * each look at the guest.
  */
 #include <poll.h>
 #include <signal.h>
@@ -29,15 +29,15 @@ typedef void step_fn(void);
 static struct {
     bool gone, suspended, no_irq, renamed, another;
     bool paused;
-    int shutdown_reason;        /* 0: it has not shut down by itself */
+    int shutdown_reason;        /* 0: the guest has not shut down by itself */
     int looks, resumed, log_off;
-    step_fn *step[16];          /* before the nth look */
+    step_fn *step[16];          /* called before the nth look */
     char out[32768];
 } domain;
 
 /* ---- the time ------------------------------------------------------------ */
 
-/* It passes while something is waited for, and only then. */
+/* Advanced by waiting only. */
 static uint64_t now_ns;
 
 int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
@@ -98,22 +98,6 @@ char *libxl_domid_to_name(libxl_ctx *ctx, uint32_t domid)
     return strdup(domain.renamed ? "g1--migratedaway" : "g1");
 }
 
-xc_interface *xc_interface_open(xentoollog_logger *logger,
-                                xentoollog_logger *dombuild_logger,
-                                unsigned int flags)
-{
-    (void)logger;
-    (void)dombuild_logger;
-    (void)flags;
-    return (xc_interface *)&domain;
-}
-
-int xc_interface_close(xc_interface *xch)
-{
-    (void)xch;
-    return 0;
-}
-
 int xc_hvm_param_get(xc_interface *xch, uint32_t domid, uint32_t param,
                      uint64_t *value)
 {
@@ -135,7 +119,7 @@ int xc_shadow_control(xc_interface *xch, uint32_t domid, unsigned int sop,
     return 0;
 }
 
-/* ---- what the guest and others do ---------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 static void suspends(void)
 {
@@ -183,9 +167,9 @@ static void takes_the_request(void)
     store_set(REQUEST, "");
 }
 
-/* ---- running it ---------------------------------------------------------- */
+/* ---- fixture ------------------------------------------------------------- */
 
-#define FIRST 2     /* looks before the waiting begins */
+#define FIRST 2     /* the number of looks before it waits */
 
 static int no_save(struct sender *s)
 {
@@ -214,7 +198,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Takes it back; what was printed is in domain.out. */
+/* Takes the guest back. domain.out has what was printed. */
 static void take_back_expect(int rc, enum late_suspend late)
 {
     FILE *f = tmpfile();
@@ -240,7 +224,7 @@ static void says(const char *text)
         fail_msg("not said: %s, but: %s", text, domain.out);
 }
 
-static void torture_xl_take_back_knows_a_paused_one(void **state)
+static void torture_xl_take_back_recognises_a_paused_guest(void **state)
 {
     (void)state;
     assert_false(sender_is_paused(&sending.s));
@@ -253,9 +237,8 @@ static void torture_xl_take_back_knows_a_paused_one(void **state)
     assert_false(sender_is_paused(&sending.s));
 }
 
-/* ---- the tests ----------------------------------------------------------- */
-
-static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
+static void torture_xl_take_back_leaves_a_guest_that_was_not_asked(
+    void **state)
 {
     (void)state;
     sending.report.suspend_asked_ns = 0;
@@ -265,7 +248,8 @@ static void torture_xl_take_back_leaves_one_that_was_not_asked(void **state)
     assert_string_equal(domain.out, "");
 }
 
-static void torture_xl_take_back_leaves_one_that_others_suspended(void **state)
+static void torture_xl_take_back_leaves_a_guest_that_others_suspended(
+    void **state)
 {
     (void)state;
     sending.report.suspend_asked_ns = 0;
@@ -274,7 +258,7 @@ static void torture_xl_take_back_leaves_one_that_others_suspended(void **state)
     assert_int_equal(domain.resumed, 0);
 }
 
-static void torture_xl_take_back_resumes_a_suspended_one(void **state)
+static void torture_xl_take_back_resumes_a_suspended_guest(void **state)
 {
     (void)state;
     domain.suspended = true;
@@ -282,8 +266,8 @@ static void torture_xl_take_back_resumes_a_suspended_one(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-/* It has acknowledged the request, and is slow to carry it out. */
-static void torture_xl_take_back_waits_for_a_late_one(void **state)
+/* The guest has acknowledged the request, and suspends later. */
+static void torture_xl_take_back_waits_for_a_late_guest(void **state)
 {
     (void)state;
     domain.step[FIRST + 2] = suspends;
@@ -292,7 +276,7 @@ static void torture_xl_take_back_waits_for_a_late_one(void **state)
     assert_true(sending.s.late_ns);
 }
 
-static void torture_xl_take_back_says_that_it_waits(void **state)
+static void torture_xl_take_back_prints_that_it_waits(void **state)
 {
     (void)state;
     domain.step[FIRST + 4] = suspends;
@@ -304,7 +288,7 @@ static void torture_xl_take_back_says_that_it_waits(void **state)
     says("the guest has suspended after 2.00 s");
 }
 
-/* What is not acknowledged and withdrawn is never carried out. */
+/* A request that was withdrawn before it was acknowledged has no effect. */
 static void torture_xl_take_back_withdraws_the_request(void **state)
 {
     (void)state;
@@ -315,8 +299,9 @@ static void torture_xl_take_back_withdraws_the_request(void **state)
     assert_string_equal(domain.out, "");
 }
 
-/* The guest acknowledges it just then: the transaction fails. */
-static void torture_xl_take_back_loses_the_race_for_it(void **state)
+/* The guest acknowledges at the same time: the transaction fails. */
+static void torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn(
+    void **state)
 {
     (void)state;
     store_set(REQUEST, "suspend");
@@ -327,8 +312,8 @@ static void torture_xl_take_back_loses_the_race_for_it(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-/* A freeze that fails is told to nobody: there is an end to the waiting. */
-static void torture_xl_take_back_has_a_bound(void **state)
+/* A guest does not report that freezing has failed: the wait is limited. */
+static void torture_xl_take_back_waits_for_a_limited_time(void **state)
 {
     (void)state;
     take_back_expect(0, LATE_NEVER);
@@ -338,7 +323,7 @@ static void torture_xl_take_back_has_a_bound(void **state)
     says("it runs here");
 }
 
-static void torture_xl_take_back_goes_on_without_xenstore(void **state)
+static void torture_xl_take_back_works_without_xenstore(void **state)
 {
     (void)state;
     store.gone = true;
@@ -347,7 +332,8 @@ static void torture_xl_take_back_goes_on_without_xenstore(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-static void torture_xl_take_back_notices_the_end(void **state)
+static void torture_xl_take_back_notices_that_the_guest_has_ended(
+    void **state)
 {
     (void)state;
     domain.step[FIRST + 1] = crashes;
@@ -362,8 +348,8 @@ static void torture_xl_take_back_notices_the_end(void **state)
     assert_int_equal(domain.resumed, 0);
 }
 
-/* The number belongs to another domain by then. */
-static void torture_xl_take_back_resumes_no_other_domain(void **state)
+/* Another domain has the number by then. */
+static void torture_xl_take_back_never_resumes_another_domain(void **state)
 {
     (void)state;
     domain.step[FIRST + 1] = number_is_reused;
@@ -371,8 +357,9 @@ static void torture_xl_take_back_resumes_no_other_domain(void **state)
     assert_int_equal(domain.resumed, 0);
 }
 
-/* Suspended for another program: resuming it would run it twice. */
-static void torture_xl_take_back_leaves_it_to_others(void **state)
+/* It was suspended for another program: resuming would run it twice. */
+static void torture_xl_take_back_leaves_a_guest_suspended_for_others(
+    void **state)
 {
     (void)state;
     domain.step[FIRST] = others_ask;
@@ -387,8 +374,8 @@ static void torture_xl_take_back_leaves_it_to_others(void **state)
     assert_int_equal(domain.resumed, 0);
 }
 
-/* Another program's request waits its turn: this was ours. */
-static void torture_xl_take_back_resumes_before_others(void **state)
+/* Another program's request comes later: this suspend was ours. */
+static void torture_xl_take_back_resumes_before_a_later_request(void **state)
 {
     (void)state;
     domain.step[FIRST] = others_ask;
@@ -398,7 +385,7 @@ static void torture_xl_take_back_resumes_before_others(void **state)
     assert_string_equal(store_get(REQUEST), "suspend");
 }
 
-/* The guard goes on from there. */
+/* The guard continues to wait. */
 static void torture_xl_take_back_is_left_to_the_guard(void **state)
 {
     int fds[2];
@@ -413,11 +400,11 @@ static void torture_xl_take_back_is_left_to_the_guard(void **state)
     assert_int_equal(read(fds[0], &word, 1), 1);
     assert_int_equal(word, GUARD_LATE);
     assert_true(sending.s.guard.late);
-    guard_end(&sending.s.guard);      /* waits for nobody */
+    guard_end(&sending.s.guard);      /* does not wait */
     close(fds[0]);
 }
 
-static void torture_xl_take_back_has_nobody_to_leave_it_to(void **state)
+static void torture_xl_take_back_cannot_leave_it_without_a_guard(void **state)
 {
     (void)state;
     domain.step[FIRST + 1] = ctrl_c;
@@ -427,7 +414,7 @@ static void torture_xl_take_back_has_nobody_to_leave_it_to(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-/* xl was killed: signals that come to its guard change nothing. */
+/* xl was killed. Signals do not interrupt its guard. */
 static void torture_xl_take_back_guard_ignores_signals(void **state)
 {
     (void)state;
@@ -439,7 +426,7 @@ static void torture_xl_take_back_guard_ignores_signals(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-/* The helper was killed, and so there is no report: xl has seen it itself. */
+/* The helper was killed, so there is no report. xl has seen the request. */
 static void torture_xl_take_back_without_a_report(void **state)
 {
     (void)state;
@@ -455,8 +442,8 @@ static void torture_xl_take_back_without_a_report(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
-/* xl and the helper were killed: perhaps it was asked. */
-static void torture_xl_take_back_when_nobody_knows(void **state)
+/* xl and the helper were killed: the guest may have been asked. */
+static void torture_xl_take_back_if_the_request_is_unknown(void **state)
 {
     (void)state;
     sending.s.report_read = false;
@@ -470,8 +457,9 @@ static void torture_xl_take_back_when_nobody_knows(void **state)
     assert_int_equal(now_ns, 1060 * XPC_S + 500 * XPC_MS);
 }
 
-/* Xen suspends it, at once or never. */
-static void torture_xl_take_back_without_drivers_is_quick(void **state)
+/* Xen itself suspends such a guest, at once or never. */
+static void torture_xl_take_back_does_not_wait_without_pv_drivers(
+    void **state)
 {
     (void)state;
     domain.no_irq = true;
@@ -481,8 +469,9 @@ static void torture_xl_take_back_without_drivers_is_quick(void **state)
     assert_string_equal(domain.out, "");
 }
 
-/* Known to be on, it is switched off; here there is no QEMU that could. */
-static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
+/* It is switched off if it is known to be on. There is no QEMU here. */
+static void torture_xl_take_back_switches_the_device_models_log_off(
+    void **state)
 {
     (void)state;
     sending.s.report_read = false;
@@ -498,27 +487,27 @@ static void torture_xl_take_back_sees_to_the_device_models_log(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(torture_xl_take_back_knows_a_paused_one),
-        TEST(torture_xl_take_back_leaves_one_that_was_not_asked),
-        TEST(torture_xl_take_back_leaves_one_that_others_suspended),
-        TEST(torture_xl_take_back_resumes_a_suspended_one),
-        TEST(torture_xl_take_back_waits_for_a_late_one),
-        TEST(torture_xl_take_back_says_that_it_waits),
+        TEST(torture_xl_take_back_recognises_a_paused_guest),
+        TEST(torture_xl_take_back_leaves_a_guest_that_was_not_asked),
+        TEST(torture_xl_take_back_leaves_a_guest_that_others_suspended),
+        TEST(torture_xl_take_back_resumes_a_suspended_guest),
+        TEST(torture_xl_take_back_waits_for_a_late_guest),
+        TEST(torture_xl_take_back_prints_that_it_waits),
         TEST(torture_xl_take_back_withdraws_the_request),
-        TEST(torture_xl_take_back_loses_the_race_for_it),
-        TEST(torture_xl_take_back_has_a_bound),
-        TEST(torture_xl_take_back_goes_on_without_xenstore),
-        TEST(torture_xl_take_back_notices_the_end),
-        TEST(torture_xl_take_back_resumes_no_other_domain),
-        TEST(torture_xl_take_back_leaves_it_to_others),
-        TEST(torture_xl_take_back_resumes_before_others),
+        TEST(torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn),
+        TEST(torture_xl_take_back_waits_for_a_limited_time),
+        TEST(torture_xl_take_back_works_without_xenstore),
+        TEST(torture_xl_take_back_notices_that_the_guest_has_ended),
+        TEST(torture_xl_take_back_never_resumes_another_domain),
+        TEST(torture_xl_take_back_leaves_a_guest_suspended_for_others),
+        TEST(torture_xl_take_back_resumes_before_a_later_request),
         TEST(torture_xl_take_back_is_left_to_the_guard),
-        TEST(torture_xl_take_back_has_nobody_to_leave_it_to),
+        TEST(torture_xl_take_back_cannot_leave_it_without_a_guard),
         TEST(torture_xl_take_back_guard_ignores_signals),
         TEST(torture_xl_take_back_without_a_report),
-        TEST(torture_xl_take_back_when_nobody_knows),
-        TEST(torture_xl_take_back_without_drivers_is_quick),
-        TEST(torture_xl_take_back_sees_to_the_device_models_log),
+        TEST(torture_xl_take_back_if_the_request_is_unknown),
+        TEST(torture_xl_take_back_does_not_wait_without_pv_drivers),
+        TEST(torture_xl_take_back_switches_the_device_models_log_off),
     };
 
     return torture_run(argc, argv, tests);

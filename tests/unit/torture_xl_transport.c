@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The transport's child: what of its end is noticed, and when.
+ * The transport's process, and when its end is noticed.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +20,7 @@ static char rune_that_stays[] = "exec sleep 600";
 static char rune_that_will_not_end[] = "trap '' TERM; exec sleep 600";
 static char rune_that_echoes[] = "exec cat";
 
-/* Started, and ended as its closed end of the other pipe says. */
+/* Starts one, and waits until it has closed its output. */
 static void start_and_see_it_end(struct transport *t)
 {
     char c;
@@ -29,7 +29,7 @@ static void start_and_see_it_end(struct transport *t)
     assert_int_equal(read(t->recv_fd, &c, 1), 0);
 }
 
-static void torture_xl_transport_carries(void **state)
+static void torture_xl_transport_copies_both_ways(void **state)
 {
     struct transport t;
     char buf[4] = "";
@@ -45,8 +45,8 @@ static void torture_xl_transport_carries(void **state)
     assert_int_equal(t.pid, 0);
 }
 
-/* What libxl writes at first must not fail: it would crash. */
-static void torture_xl_transport_an_end_waits_to_be_noticed(void **state)
+/* The first write of libxl must not fail, as libxl would crash. */
+static void torture_xl_transport_end_does_not_fail_a_write(void **state)
 {
     struct transport t;
     struct pollfd fd;
@@ -60,7 +60,7 @@ static void torture_xl_transport_an_end_waits_to_be_noticed(void **state)
     transport_end(&t, true, false, -1);
 }
 
-static void torture_xl_transport_an_end_is_noticed(void **state)
+static void torture_xl_transport_end_is_noticed(void **state)
 {
     struct transport t;
 
@@ -79,7 +79,7 @@ static bool is_gone(pid_t pid)
     return kill(pid, 0) && errno == ESRCH;
 }
 
-static void torture_xl_transport_an_end_leaves_nothing(void **state)
+static void torture_xl_transport_end_leaves_no_process(void **state)
 {
     struct transport t;
     pid_t pid;
@@ -92,8 +92,8 @@ static void torture_xl_transport_an_end_leaves_nothing(void **state)
     assert_int_equal(t.pid, 0);
 }
 
-/* Whoever does not want to end is not waited for in turn. */
-static void torture_xl_transport_dropped_all_at_once(void **state)
+/* The processes that do not end are waited for together. */
+static void torture_xl_transport_several_are_ended_together(void **state)
 {
     struct transport t[15];
     uint64_t begun_ns;
@@ -115,8 +115,8 @@ static void torture_xl_transport_dropped_all_at_once(void **state)
     }
 }
 
-/* A stock receiver says that it failed before it removes its copy. */
-static void torture_xl_transport_a_late_target_is_heard_out(void **state)
+/* A stock receiver reports its failure before it destroys its copy. */
+static void torture_xl_transport_drain_reads_a_late_answer(void **state)
 {
     char file[] = "/tmp/torture_xl_transport.XXXXXX";
     char command[128];
@@ -126,16 +126,14 @@ static void torture_xl_transport_a_late_target_is_heard_out(void **state)
     (void)state;
     assert_true(fd >= 0);
     snprintf(command, sizeof(command),
-             "cat >/dev/null; sleep 3; echo failed && "
-             "rm %s",
-             file);
+             "cat >/dev/null; sleep 3; echo failed && rm %s", file);
     assert_int_equal(transport_start(&t, command), 0);
     transport_end(&t, true, true, -1);
     assert_int_equal(access(file, F_OK), -1);
     close(fd);
 }
 
-static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
+static void torture_xl_transport_drain_is_ended_by_a_signal(void **state)
 {
     struct transport t;
     int fd = interrupt_open();
@@ -150,7 +148,7 @@ static void torture_xl_transport_a_signal_ends_the_wait_for_it(void **state)
     close(fd);
 }
 
-static void torture_xl_transport_keeps_the_last_words(void **state)
+static void torture_xl_transport_keeps_the_last_messages(void **state)
 {
     struct transport t;
 
@@ -168,15 +166,14 @@ static void torture_xl_transport_keeps_the_last_words(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_xl_transport_carries),
-        cmocka_unit_test(torture_xl_transport_an_end_waits_to_be_noticed),
-        cmocka_unit_test(torture_xl_transport_an_end_is_noticed),
-        cmocka_unit_test(torture_xl_transport_an_end_leaves_nothing),
-        cmocka_unit_test(torture_xl_transport_dropped_all_at_once),
-        cmocka_unit_test(torture_xl_transport_a_late_target_is_heard_out),
-        cmocka_unit_test(
-            torture_xl_transport_a_signal_ends_the_wait_for_it),
-        cmocka_unit_test(torture_xl_transport_keeps_the_last_words),
+        cmocka_unit_test(torture_xl_transport_copies_both_ways),
+        cmocka_unit_test(torture_xl_transport_end_does_not_fail_a_write),
+        cmocka_unit_test(torture_xl_transport_end_is_noticed),
+        cmocka_unit_test(torture_xl_transport_end_leaves_no_process),
+        cmocka_unit_test(torture_xl_transport_several_are_ended_together),
+        cmocka_unit_test(torture_xl_transport_drain_reads_a_late_answer),
+        cmocka_unit_test(torture_xl_transport_drain_is_ended_by_a_signal),
+        cmocka_unit_test(torture_xl_transport_keeps_the_last_messages),
     };
 
     return torture_run(argc, argv, tests);

@@ -30,7 +30,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Calls every version; each must say the same, and only of nr pages. */
+/* Calls every version: all have the same result, for nr pages only. */
 static void expect(const void *const *which, size_t nr, const bool *zero)
 {
     struct xpc_zero_version v[XPC_ZERO_VERSIONS_MAX];
@@ -51,7 +51,7 @@ static void expect(const void *const *which, size_t nr, const bool *zero)
     }
 }
 
-static void torture_zero_every_byte_counts(void **state)
+static void torture_zero_checks_every_byte(void **state)
 {
     bool zero[PAGES] = { true, true, true, true, true, true, true, true };
 
@@ -69,7 +69,7 @@ static void torture_zero_every_byte_counts(void **state)
     }
 }
 
-static void torture_zero_pages_may_lie_anywhere(void **state)
+static void torture_zero_pages_may_be_anywhere(void **state)
 {
     const void *odd[3] = { memory + 3 * XPC_PAGE_SIZE + 1, memory,
                            memory + XPC_PAGE_SIZE + 8 };
@@ -83,9 +83,9 @@ static void torture_zero_pages_may_lie_anywhere(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(torture_zero_every_byte_counts, setup,
+        cmocka_unit_test_setup_teardown(torture_zero_checks_every_byte, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(torture_zero_pages_may_lie_anywhere,
+        cmocka_unit_test_setup_teardown(torture_zero_pages_may_be_anywhere,
                                         setup, teardown),
     };
 
