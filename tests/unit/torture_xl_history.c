@@ -56,12 +56,18 @@ static void a_report(struct xpc_report *r)
 }
 
 /* Keeps a report. captured_err has the messages. */
-static void keep(const char *host, const struct xpc_report *r)
+static void keep_domain(const char *host, const char *domain,
+                        const struct xpc_report *r)
 {
     FILE *f = fmemopen(captured_out, sizeof(captured_out), "w");
 
-    history_keep(f, host, "g1", 1700000000, r);
+    history_keep(f, host, domain, 1700000000, r);
     fclose(f);
+}
+
+static void keep(const char *host, const struct xpc_report *r)
+{
+    keep_domain(host, "g1", r);
 }
 
 static void torture_xl_history_learns_from_earlier_migrations(void **state)
@@ -203,6 +209,36 @@ static void torture_xl_history_prints_text(void **state)
         strstr(captured_out, "100 ms   80.0 ms    300 ms   80.0 ms"));
 }
 
+/* A guest with a slow script, and another one. */
+static void two_guests(void)
+{
+    struct xpc_report r;
+
+    a_report(&r);
+    r.params.guest.devices = r.params.guest.vifs = 1;
+    for (int i = 0; i < 5; i++) {
+        r.params.guest.id = i < 3 ? 1 : 2;
+        r.actual_downtime_ns = i < 3 ? 2150 * XPC_MS : 128 * XPC_MS;
+        keep_domain("host2", i < 3 ? "web1" : "db1", &r);
+    }
+}
+
+static void torture_xl_history_tells_guests_apart(void **state)
+{
+    (void)state;
+    two_guests();
+    assert_int_equal(run("host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "\n  from 2 guests: "));
+    assert_non_null(strstr(captured_out, " ms each, device model 350 ms, "));
+    assert_non_null(strstr(captured_out, "\n  db1, from 2: 12"));
+    assert_non_null(strstr(captured_out, "\n  web1, from 3: 2.15 s +- "));
+    assert_int_equal(run("--json", "host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "\"costs-learned-from-guests\": 2,"));
+    assert_non_null(strstr(captured_out, "\"cost-disk-us\": 50000,"));
+    assert_non_null(strstr(captured_out, "\"domain\": \"web1\","));
+    assert_non_null(strstr(captured_out, "\"guest-id\": 2,"));
+}
+
 static void torture_xl_history_prints_json(void **state)
 {
     (void)state;
@@ -287,6 +323,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_errors_are_one_line),
         TEST(torture_xl_history_remembers_a_stock_receiver),
         TEST(torture_xl_history_prints_text),
+        TEST(torture_xl_history_tells_guests_apart),
         TEST(torture_xl_history_prints_json),
         TEST(torture_xl_history_plots),
         TEST(torture_xl_history_refuses_invalid_requests),

@@ -53,8 +53,49 @@ static void print_kind(FILE *out, const struct xpc_history_learned *l)
     fputc('\n', out);
 }
 
-static void print_learned(FILE *out, const struct xpc_history_summary *s)
+/* What the overhead is made of, as far as it was seen. */
+static void print_costs(FILE *out, const struct history_target *t)
 {
+    const struct xpc_history_summary *s = &t->summary;
+    char text[XPC_UNIT_LEN];
+    static const char *const names[] = {
+        [XPC_OVERHEAD_DEVICE_MODEL] = "device model",
+        [XPC_OVERHEAD_VIF] = "vif", [XPC_OVERHEAD_DISK] = "disk",
+        [XPC_OVERHEAD_VCPU] = "vCPU",
+    };
+
+    if (s->nr_guests < 2)
+        return;
+    fprintf(out, "  from %"PRIu64" guests: %s each",
+            s->costs_guests, xpc_format_time(text,
+                                             s->costs_ns[XPC_OVERHEAD_BASE]));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (names[i])
+            fprintf(out, ", %s %s", names[i],
+                    xpc_format_time(text, s->costs_ns[i]));
+    }
+    fprintf(out, ", TiB %s\n", xpc_format_time(text, t->tib_ns));
+}
+
+/* What each guest is expected to take. */
+static void print_guests(FILE *out, const struct xpc_history_summary *s)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+
+    if (s->nr_guests < 2)
+        return;
+    for (size_t i = 0; i < s->nr_guests; i++) {
+        const struct xpc_history_guest *g = &s->guests[i];
+
+        fprintf(out, "  %s, from %"PRIu64": %s +- %s\n", g->domain,
+                g->migrations, xpc_format_time(a, g->prior.overhead_ns),
+                xpc_format_time(b, g->prior.overhead_sd_ns));
+    }
+}
+
+static void print_learned(FILE *out, const struct history_target *t)
+{
+    const struct xpc_history_summary *s = &t->summary;
     const struct xpc_history_learned *no = &s->learned[XPC_DEVICE_MODEL_NO],
                                      *yes = &s->learned[XPC_DEVICE_MODEL_YES];
 
@@ -64,6 +105,8 @@ static void print_learned(FILE *out, const struct xpc_history_summary *s)
     }
     print_kind(out, no);
     print_kind(out, yes);
+    print_costs(out, t);
+    print_guests(out, s);
     if (!isnan(s->error_median))
         fprintf(out, "  predictions were off by %.1f%% (median), %+.1f%% at "
                 "worst\n", s->error_median * 100, s->error_worst * 100);
@@ -101,7 +144,7 @@ void history_print(FILE *out, const struct history_targets *t)
 
         fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "", h->target,
                 h->nr_entries, h->nr_entries == 1 ? "" : "s");
-        print_learned(out, &t->list[i].summary);
+        print_learned(out, &t->list[i]);
         if (h->stock_s)
             fprintf(out, "  its receiver was a stock one on %s\n",
                     date_text(start, sizeof(start), h->stock_s));
@@ -134,8 +177,31 @@ void history_print(FILE *out, const struct history_targets *t)
         .null_zero = true), \
     U64(prefix "suspend-pages-sd", \
         summary.learned[kind].prior.suspend_pages_sd, .null_zero = true)
+#define COST(key, i) \
+    U64(key, summary.costs_ns[i], .scale = 1000)
 #define DOUBLE(key, m) \
     { .name = key, .kind = XPC_FIELD_DOUBLE, .offset = offsetof(T, m) }
+
+#define G struct xpc_history_guest
+#define GUEST(key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(G, m), \
+      __VA_ARGS__ }
+
+static const struct xpc_field guest_fields[] = {
+    { .name = "domain", .kind = XPC_FIELD_STRING,
+      .offset = offsetof(G, domain) },
+    GUEST("guest-id", id),
+    GUEST("migrations", migrations),
+    GUEST("switchover-overhead-us", prior.overhead_ns, .scale = 1000),
+    GUEST("switchover-overhead-sd-us", prior.overhead_sd_ns, .scale = 1000),
+    GUEST("switchover-overhead-at-least-us", prior.at_least_ns,
+          .scale = 1000, .null_zero = true),
+};
+
+static const struct xpc_type guest_type = {
+    .name = "guest", .size = sizeof(G),
+    .fields = guest_fields, .nr_fields = ARRAY_SIZE(guest_fields),
+};
 
 static const struct xpc_field target_fields[] = {
     { .name = "target", .kind = XPC_FIELD_STRING,
@@ -143,6 +209,16 @@ static const struct xpc_field target_fields[] = {
     U64("stock-receiver-s", history.stock_s, .omit_zero = true),
     LEARNED("", XPC_DEVICE_MODEL_NO),
     LEARNED("device-model-", XPC_DEVICE_MODEL_YES),
+    U64("costs-learned-from-guests", summary.costs_guests),
+    COST("cost-base-us", XPC_OVERHEAD_BASE),
+    COST("cost-device-model-us", XPC_OVERHEAD_DEVICE_MODEL),
+    COST("cost-vif-us", XPC_OVERHEAD_VIF),
+    COST("cost-disk-us", XPC_OVERHEAD_DISK),
+    COST("cost-vcpu-us", XPC_OVERHEAD_VCPU),
+    U64("cost-tib-us", tib_ns, .scale = 1000),
+    { .name = "guests", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(T, guests),
+      .count_offset = offsetof(T, summary.nr_guests), .elem = &guest_type },
     DOUBLE("prediction-error-median", summary.error_median),
     DOUBLE("prediction-error-worst", summary.error_worst),
     { .name = "migrations", .kind = XPC_FIELD_ARRAY,

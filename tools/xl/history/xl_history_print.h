@@ -11,6 +11,8 @@
 struct history_target {
     libxl_precopy_history history;
     struct xpc_history_summary summary;
+    struct xpc_history_guest *guests;   /* summary.guests, for JSON */
+    uint64_t tib_ns;                    /* cost of a TiB, likewise */
 };
 
 struct history_targets {

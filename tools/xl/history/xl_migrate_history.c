@@ -4,11 +4,17 @@
 #include <time.h>
 #include <string.h>
 
+#include <xenprecopy/predict.h>
+#include <xenprecopy/units.h>
+
 #include "common/xl_options.h"
 #include "history/xl_history_plot.h"
 #include "history/xl_history_print.h"
 #include "history/xl_migrate_history.h"
 #include "libxl_precopy_history.h"
+
+/* How many pfns a TiB has. */
+#define TIB_PFNS (UINT64_C(1) << 28)
 
 enum { OPT_JSON = 0x100, OPT_PLOT };
 
@@ -86,7 +92,10 @@ static void add_target(struct history_targets *t, libxl_precopy_history *h)
     struct history_target *to = &t->list[t->nr++];
 
     to->history = *h;
-    xpc_history_summarize(h, time(NULL), &to->summary);
+    xpc_history_summarize(&to->history, time(NULL), &to->summary);
+    to->guests = to->summary.guests;
+    to->tib_ns = to->summary.costs_ns[XPC_OVERHEAD_PFNS] *
+                 xpc_predict_bitmap_ns(TIB_PFNS) / XPC_MS;
 }
 
 /* Reads the hosts named; those that are unknown are errors. */

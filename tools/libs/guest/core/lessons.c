@@ -434,22 +434,36 @@ size_t xpc_history_costs(const struct xpc_history *h, uint64_t now_s,
     return l.nr_guests;
 }
 
-void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
-                           struct xpc_history_summary *s)
+/* ---- the summary -------------------------------------------------------- */
+
+/* Adds the guest of an entry, unless it is there already. */
+static void summarize_guest(const struct xpc_history *h,
+                            const struct xpc_history_entry *e, uint64_t now_s,
+                            struct xpc_history_summary *s)
 {
-    struct xpc_guest guest = { 0 };
+    struct xpc_history_guest *g = &s->guests[s->nr_guests];
+
+    if (!e->guest.id || !history_has_overhead(e))
+        return;
+    for (size_t i = 0; i < s->nr_guests; i++) {
+        if (s->guests[i].id == e->guest.id) {
+            s->guests[i].migrations++;
+            return;
+        }
+    }
+    *g = (struct xpc_history_guest){
+        .domain = e->domain, .id = e->guest.id, .migrations = 1,
+    };
+    xpc_history_prior(h, &e->guest, now_s, &g->prior);
+    s->nr_guests++;
+}
+
+static void summarize_errors(const struct xpc_history *h,
+                             struct xpc_history_summary *s)
+{
     double errors[XPC_HISTORY_MAX], error;
     size_t n = 0;
 
-    *s = (struct xpc_history_summary){
-        .error_median = NAN, .error_worst = NAN,
-    };
-    for (int kind = XPC_DEVICE_MODEL_NO; kind <= XPC_DEVICE_MODEL_YES;
-         kind++) {
-        guest.device_model = kind;
-        s->learned[kind].migrations =
-            xpc_history_prior(h, &guest, now_s, &s->learned[kind].prior);
-    }
     for (size_t i = 0; i < h->nr_entries && i < XPC_HISTORY_MAX; i++) {
         error = xpc_history_error(&h->entries[i]);
         if (isnan(error))
@@ -460,4 +474,26 @@ void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
     }
     if (n)
         s->error_median = median(errors, n);
+}
+
+void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
+                           struct xpc_history_summary *s)
+{
+    struct xpc_guest guest = { 0 };
+    size_t first = h->nr_entries > XPC_HISTORY_MAX ?
+                   h->nr_entries - XPC_HISTORY_MAX : 0;
+
+    *s = (struct xpc_history_summary){
+        .error_median = NAN, .error_worst = NAN,
+    };
+    for (int kind = XPC_DEVICE_MODEL_NO; kind <= XPC_DEVICE_MODEL_YES;
+         kind++) {
+        guest.device_model = kind;
+        s->learned[kind].migrations =
+            xpc_history_prior(h, &guest, now_s, &s->learned[kind].prior);
+    }
+    s->costs_guests = xpc_history_costs(h, now_s, s->costs_ns);
+    for (size_t i = h->nr_entries; i-- > first;)
+        summarize_guest(h, &h->entries[i], now_s, s);
+    summarize_errors(h, s);
 }

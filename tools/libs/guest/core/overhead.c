@@ -187,26 +187,26 @@ struct guest_sum {
     double prec, x[N], y;           /* sums of 1 / var, and times x and y */
 };
 
-static struct guest_sum sum_guest(const struct overhead_model *m,
-                                  size_t guest)
+static void sum_guests(const struct overhead_model *m,
+                       struct guest_sum sums[XPC_HISTORY_MAX])
 {
-    struct guest_sum s = { 0 };
-
+    memset(sums, 0, m->nr_guests * sizeof(*sums));
     for (size_t i = 0; i < m->nr; i++) {
         const struct overhead_point *p = &m->points[i];
+        struct guest_sum *s = &sums[p->guest];
 
-        if (p->guest != guest || !counts(m, p))
+        if (!counts(m, p))
             continue;
-        s.prec += 1 / p->var;
-        s.y += target_of(p) / p->var;
+        s->prec += 1 / p->var;
+        s->y += target_of(p) / p->var;
         for (int k = 0; k < N; k++)
-            s.x[k] += p->x[k] / p->var;
+            s->x[k] += p->x[k] / p->var;
     }
-    return s;
 }
 
 /* Adds the points of all guests, and takes their offsets out. */
-static void add_points(const struct overhead_model *m, double a[N][N],
+static void add_points(const struct overhead_model *m,
+                       const struct guest_sum *sums, double a[N][N],
                        double b[N])
 {
     for (size_t i = 0; i < m->nr; i++) {
@@ -221,13 +221,13 @@ static void add_points(const struct overhead_model *m, double a[N][N],
         }
     }
     for (size_t g = 0; g < m->nr_guests; g++) {
-        struct guest_sum s = sum_guest(m, g);
-        double prec = s.prec + m->offset_prec[g];
+        const struct guest_sum *s = &sums[g];
+        double prec = s->prec + m->offset_prec[g];
 
         for (int j = 0; j < N; j++) {
-            b[j] -= s.x[j] * s.y / prec;
+            b[j] -= s->x[j] * s->y / prec;
             for (int k = 0; k < N; k++)
-                a[j][k] -= s.x[j] * s.x[k] / prec;
+                a[j][k] -= s->x[j] * s->x[k] / prec;
         }
     }
 }
@@ -256,19 +256,21 @@ static void learn_scale(struct overhead_model *m, const double var[])
 static double improve(struct overhead_model *m, double prec[N])
 {
     double a[N][N] = { { 0 } }, b[N] = { 0 }, dev[N], most = 0;
+    struct guest_sum sums[XPC_HISTORY_MAX];
     double var[XPC_HISTORY_MAX];
 
     for (int k = 0; k < N; k++)
         a[k][k] = prec[k];
-    add_points(m, a, b);
+    sum_guests(m, sums);
+    add_points(m, sums, a, b);
     solve(a, b, dev, m->cov);
     for (size_t g = 0; g < m->nr_guests; g++) {
-        struct guest_sum s = sum_guest(m, g);
-        double offset = (s.y - dot(s.x, dev)) / (s.prec + m->offset_prec[g]);
+        double p = sums[g].prec + m->offset_prec[g];
+        double offset = (sums[g].y - dot(sums[g].x, dev)) / p;
 
         most = fmax(most, fabs(offset - m->offset[g]));
         m->offset[g] = offset;
-        var[g] = 1 / (s.prec + m->offset_prec[g]);
+        var[g] = 1 / p;
     }
     for (int k = 0; k < N; k++) {
         most = fmax(most, fabs(dev[k] - m->dev[k]));
@@ -367,19 +369,21 @@ double overhead_cost(const struct overhead_model *m, int i)
 void overhead_predict(const struct overhead_model *m, const double x[N],
                       size_t guest, double *ms, double *var)
 {
+    struct guest_sum sums[XPC_HISTORY_MAX];
     double rest[N], spread, offset = 0;
 
     memcpy(rest, x, sizeof(rest));
     spread = pow(OFFSET_SD * m->scale, 2);
     if (guest != OVERHEAD_GUEST_NONE) {
-        struct guest_sum s = sum_guest(m, guest);
-        double prec = s.prec + m->offset_prec[guest];
+        double prec;
 
+        sum_guests(m, sums);
+        prec = sums[guest].prec + m->offset_prec[guest];
         offset = m->offset[guest];
         spread = 1 / prec;
         /* The offset makes up for what is wrong with the costs. */
         for (int k = 0; k < N; k++)
-            rest[k] -= s.x[k] / prec;
+            rest[k] -= sums[guest].x[k] / prec;
     }
     *ms = offset;
     *var = spread;

@@ -72,13 +72,24 @@
 #include <xenprecopy/history.h>
 
 /*
- * Summary of a target. learned is indexed by enum xpc_device_model, NO and YES.
+ * Summary of a target. learned is what a guest without devices that was never
+ * there is expected to take, indexed by enum xpc_device_model, NO and YES.
  */
 struct xpc_history_summary {
     struct xpc_history_learned {
         uint64_t migrations;        /* that prior is based on; 0: none */
         struct xpc_prior prior;
     } learned[XPC_DEVICE_MODEL_YES + 1];
+    uint64_t costs_ns[XPC_OVERHEAD_COSTS];  /* see xpc_history_costs() */
+    uint64_t costs_guests;          /* that they are based on; 0: none */
+    /* The guests that can be told apart, the latest first. */
+    struct xpc_history_guest {
+        const char *domain;         /* its latest name, in the history */
+        uint64_t id;
+        uint64_t migrations;        /* in the history, that teach */
+        struct xpc_prior prior;     /* of its next one, as it was last */
+    } guests[XPC_HISTORY_MAX];
+    size_t nr_guests;
     /*
      * Differences between actual and predicted downtimes, as a share of the
      * predicted ones: the median of the absolute values, and the largest one,
@@ -104,6 +115,7 @@ size_t xpc_history_prior(const struct xpc_history *h,
 size_t xpc_history_costs(const struct xpc_history *h, uint64_t now_s,
                          uint64_t costs_ns_r[XPC_OVERHEAD_COSTS]);
 
+/* h must stay unchanged while the summary is used. */
 void xpc_history_summarize(const struct xpc_history *h, uint64_t now_s,
                            struct xpc_history_summary *s_r);
 
