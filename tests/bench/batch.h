@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A batch of a guest's pages, as libxenguest 4.17 writes it: a piece for every
- * page, and the calls that it takes.
+ * A batch of pages, written as libxenguest 4.17 does it: a vector per page, and
+ * as many calls as these need.
  */
 #ifndef BATCH_H
 #define BATCH_H
@@ -19,9 +19,9 @@
 #define BATCH SAVE_ZERO_BATCH
 
 /*
- * A guest's memory, so much of it zero, in runs of 64 pages, as memory is used
- * and freed. What is not is noise; half of it is repetition if it is to be
- * compressed.
+ * Fills memory. zero_percent of it is zero, in runs of 64 pages, as guests use
+ * and free memory. The rest is noise, of which half is repetition if it is to
+ * be compressible.
  */
 static inline void batch_fill(unsigned char *memory, uint64_t pages,
                               unsigned int zero_percent, bool repetitive)
@@ -41,7 +41,7 @@ static inline void batch_fill(unsigned char *memory, uint64_t pages,
     }
 }
 
-/* One writev(). Returns what was taken. */
+/* Like writev(). Returns the number of bytes taken. */
 typedef size_t batch_write_fn(void *to, struct iovec *iov, int iovcnt);
 
 static inline void batch_write(batch_write_fn *write, void *to,
@@ -53,7 +53,7 @@ static inline void batch_write(batch_write_fn *write, void *to,
     }
 }
 
-/* The guest's memory is so many pages, which it has again and again. */
+/* Writes a batch. The guest repeats the given memory. */
 static inline void batch_put(batch_write_fn *write, void *to,
                              const unsigned char *memory, uint64_t pages,
                              uint64_t pfn)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What every bench shares: its figures, as a JSON array on standard output,
- * and the clock for what costs CPU time.
+ * For all benchmarks: figures as a JSON array on standard output, and a clock
+ * of CPU time.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -14,8 +14,8 @@
 #include <xenprecopy/units.h>
 
 /*
- * The next figure, beside what it is to be compared with. It is written at
- * once: it counts even if the bench does not get to its end.
+ * Prints a figure and the reference to compare it with. It is written at once,
+ * so that it is kept if the benchmark does not finish.
  */
 static inline void figure(const char *name, double value, const char *unit,
                           double reference)
@@ -30,13 +30,13 @@ static inline void figure(const char *name, double value, const char *unit,
     before = ",\n";
 }
 
-/* Behind the last one. */
+/* To be called after the last figure. */
 static inline void figures_end(void)
 {
     puts("\n]");
 }
 
-/* What this thread has used. */
+/* The CPU time of this thread. */
 static inline uint64_t cpu_ns(void)
 {
     struct timespec ts;

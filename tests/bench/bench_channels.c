@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What channels give: 1 GiB of a guest to our own xl migrate-receive, by the
- * share of zero pages, the threads that look for them, the channels and their
- * compression, beside the plain stream over the same way: pipes, TCP on
- * loopback (a process a connection carries it, as socat would), ssh on
- * loopback. Behind the receiver a stock one is played by cat.
+ * The throughput of channels: 1 GiB of a guest, sent to our own xl
+ * migrate-receive, by the share of zero pages, the threads that find them, the
+ * number of channels, and compression. The reference is the plain stream over
+ * the same transport: pipes, TCP on loopback (through a process per connection,
+ * as with socat), and ssh on loopback. The stock receiver is cat.
  *
- * Pages with something in them are half noise, half repetition.
+ * Pages that are not zero are half noise, half repetition.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -29,7 +29,7 @@
 #include "channels/frame.h"
 #include "channels/out.h"
 
-/* 1 GiB: there are over a hundred streams, and make bench has ten minutes. */
+/* 1 GiB, as there are over a hundred streams in ten minutes. */
 #define STREAM_PAGES (UINT64_C(1) << 18)
 #define MEMORY_PAGES (UINT64_C(256) << 8)       /* sent again and again */
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
@@ -43,9 +43,9 @@ static unsigned char *memory;
 static char dir[] = "/tmp/bench_channels.XXXXXX";
 static char xl[300], self[300];
 
-/* ---- ways to the receiver ------------------------------------------------ */
+/* ---- transports ---------------------------------------------------------- */
 
-/* The other end of the way over TCP: a receiver for every connection. */
+/* The target of the TCP transport: a receiver for every connection. */
 static void serve(int listen_fd)
 {
     int fd;
@@ -84,7 +84,7 @@ static void listen_tcp(void)
     close(fd);
 }
 
-/* This end of it, in place of socat. */
+/* The source of it, in place of socat. */
 static void carry(int from, int to)
 {
     static char buf[1 << 18];
@@ -117,12 +117,12 @@ static int be_socat(int port)
     return 0;
 }
 
-/* sshd with keys of its own, for whoever runs this. */
+/* Starts sshd with temporary keys, for the current user. */
 static bool start_sshd(void)
 {
     char command[1000];
 
-    mkdir("/run/sshd", 0755);       /* root's needs it */
+    mkdir("/run/sshd", 0755);       /* needed by root's sshd */
     snprintf(command, sizeof(command),
              "cd %s && ssh-keygen -qN '' -t ed25519 -f host >/dev/null && "
              "ssh-keygen -qN '' -t ed25519 -f key >/dev/null && "
@@ -206,7 +206,7 @@ static void say_hello(const struct connection *c, struct channel_hello *h)
     expect(c, answer, sizeof(answer));
 }
 
-/* Until the receiver has all of it. */
+/* Waits until the receiver has read everything. */
 static void close_connection(struct connection *c)
 {
     char buf[100];
@@ -224,7 +224,7 @@ struct outcome {
     uint64_t bytes;
 };
 
-/* As libxenguest writes it, to a receiver that is in stock's place. */
+/* Writes as libxenguest does, to our receiver acting as the stock one. */
 static size_t write_plain(void *to, struct iovec *iov, int iovcnt)
 {
     ssize_t n = writev(*(int *)to, iov, iovcnt);
@@ -280,7 +280,7 @@ static size_t write_channels(void *to, struct iovec *iov, int iovcnt)
     return taken;
 }
 
-/* channel_out has made the descriptor non-blocking, and it may be full. */
+/* channel_out has made the descriptor non-blocking; the pipe may be full. */
 static void write_end(const struct connection *c, uint64_t sequence,
                       const uint8_t *token)
 {
@@ -368,7 +368,7 @@ static void table(const char *way, unsigned int share)
 {
     struct outcome plain = run_plain(way);
     unsigned int spare = workers_spare(1);
-    /* What the threads are worth is seen best where the way is fastest. */
+    /* The effect of threads is clearest with the fastest transport. */
     unsigned int first = strcmp(way, "pipe") ? spare : 0;
 
     for (unsigned int threads = first; threads <= spare; threads++) {
@@ -379,7 +379,7 @@ static void table(const char *way, unsigned int share)
     }
 }
 
-/* build/bin/xl, and what it takes for the stock xl. */
+/* Finds build/bin/xl, and makes a stock xl for it. */
 static void set_up(void)
 {
     char path[100];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Page-sampling against theory: a process writes at random to 1, 4, 12 GiB,
- * three million times a second where the machine can. It logs how many writes
- * it has made when, so that the truth is known whatever else ran meanwhile.
+ * Page sampling compared with theory. A process writes at random to 1, 4 and
+ * 12 GiB, up to three million times a second. It logs its number of writes over
+ * time, so that the true result is known even on a busy machine.
  *
- * Errors are put beside those of QEMU's page-sampling as published
- * (tests/data/dirty-rate-theory.tsv; its 24 GiB beside our 12).
+ * The reference is the published errors of QEMU's page sampling
+ * (tests/data/dirty-rate-theory.tsv; its 24 GiB for our 12).
  */
 #include <inttypes.h>
 #include <math.h>
@@ -33,16 +33,16 @@ static const uint16_t period_ms[PERIODS] = {
     100, 200, 300, 400, 500, 750, 1000, 1500, 2000,
 };
 
-/* The published error in percent: region by period. */
+/* The published errors in percent, by region and period. */
 static const double qemu_error[3][PERIODS] = {
     { 1.49, 1.17, 0.76, 0.36, 0.15, 1.76, 2.73, 0.73, 0.98 },
     { 13.21, 10.11, 8.82, 6.66, 7.57, 5.03, 2.20, 2.26, 0.49 },
     { 24.84, 23.25, 23.52, 21.87, 21.71, 20.27, 19.76, 17.30, 15.47 },
 };
 
-/* What the writer tells: after `writes` writes it was ns. */
+/* The log of the writer: the time after so many writes. */
 struct log {
-    _Atomic bool ready;         /* the writer has its page tables */
+    _Atomic bool ready;         /* the page tables have been filled */
     _Atomic uint32_t nr;
     struct { uint64_t ns, writes; } at[LOG_MAX];
 };
@@ -71,7 +71,7 @@ static void write_forever(char *mem, uint64_t pages, struct log *log)
             rng ^= rng << 13;
             rng ^= rng >> 7;
             rng ^= rng << 17;
-            /* The place in the page is random too. */
+            /* The place in the page is random, too. */
             ++*(uint64_t *)(mem + (rng >> 20) % pages * XPC_PAGE_SIZE +
                             (rng & 511) * 8);
         }
@@ -83,7 +83,7 @@ static void write_forever(char *mem, uint64_t pages, struct log *log)
     _exit(0);
 }
 
-/* How many writes had been made at a time. */
+/* The number of writes up to a time. */
 static double writes_at(const struct log *log, uint64_t ns)
 {
     uint32_t low = 0, high = atomic_load(&log->nr);
@@ -104,7 +104,7 @@ static double writes_at(const struct log *log, uint64_t ns)
     return log->at[low].writes + part * BATCH;
 }
 
-/* D(t) by theory, over pages' own intervals, from the writes really made. */
+/* D(t) by theory, from the actual writes in the interval of each page. */
 static double truth(const struct log *log, const struct xpc_sample *s,
                     uint64_t pages, uint64_t t_ns)
 {
@@ -120,7 +120,9 @@ static double truth(const struct log *log, const struct xpc_sample *s,
     return sum / n * pages;
 }
 
-/* Nobody shall judge by the errors whether a run counts: by this. */
+/*
+ * Whether a run does not count. This must not depend on the errors.
+ */
 static bool disturbed(const struct log *log, const struct xpc_sample *s,
                       const struct xpc_measurement *m, size_t periods)
 {
@@ -130,7 +132,7 @@ static bool disturbed(const struct log *log, const struct xpc_sample *s,
         if (m->period_ns[i] > m->nominal_ns[i] + m->nominal_ns[i] / 50)
             return true;
     }
-    /* The writer stood still: its rate wasn't the same for all pages. */
+    /* The writer was stopped for a while: its rate was not constant. */
     for (uint32_t i = 1; i < nr; i++) {
         if (log->at[i].ns > s->page[0].first_ns &&
             log->at[i].ns - log->at[i - 1].ns > 10 * XPC_MS)
@@ -172,7 +174,7 @@ static void measure(char *mem, uint64_t pages, const struct log *log,
             r->period_ns[done] = meter.m.period_ns[done];
         }
     }
-    /* Let the log pass the last look. */
+    /* Until the log has passed the last time. */
     usleep(20000);
     r->disturbed = disturbed(log, &meter.sample, &meter.m, PERIODS);
     for (size_t i = 0; i < PERIODS; i++)
@@ -182,7 +184,7 @@ static void measure(char *mem, uint64_t pages, const struct log *log,
     xpc_measurement_dispose(&m);
 }
 
-/* Returns how many bytes of the region there is memory for. */
+/* Returns how much of the region fits into memory, in bytes. */
 static uint64_t affordable(uint64_t want)
 {
     uint64_t kib = 0;
@@ -197,7 +199,7 @@ static uint64_t affordable(uint64_t want)
     return want >> 10 < kib ? want : kib << 10 & ~((UINT64_C(1) << 30) - 1);
 }
 
-/* One run with a writer of its own. */
+/* One run, with a new writer. */
 static void run_once(char *mem, uint64_t pages, struct log *log,
                      struct result *r)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What measuring costs: hashing against reading memory, a default measurement
- * of 24 GiB, the working set's sketch for 1 TiB; and what the last dirty bitmap
- * takes with the guest suspended.
+ * The cost of measuring: hashing compared with reading memory, a default
+ * measurement of 24 GiB, the sketch of the working set for 1 TiB; and the time
+ * for the last dirty bitmap, while the guest is suspended.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,7 +36,7 @@ static uint64_t read_page(const char *page)
     return s;
 }
 
-/* GB/s over all pages of the region, in order: none is in a cache. */
+/* GB/s for all pages in order, so that none of them is cached. */
 static double pass(const char *mem, bool hash)
 {
     uint64_t start = cpu_ns(), sum = 0;
@@ -47,7 +47,7 @@ static double pass(const char *mem, bool hash)
     return (double)REGION / (cpu_ns() - start);
 }
 
-/* The best of several, alternating: whatever else runs disturbs both. */
+/* The best of several runs, alternating, so that load affects both. */
 static void bench_hashing(const char *mem)
 {
     double hash = 0, read = 0;
@@ -65,12 +65,12 @@ static void bench_hashing(const char *mem)
 /* ---- a default measurement of 24 GiB --------------------------------- */
 
 /*
- * A domain's pages are mapped for sampling one behind the other, wherever they
- * are, up to 1024 in a call (xen/source.c). This does the same with the pages
- * of a file, of 2 GiB for want of 24: a sample of 48 MiB is too much for the
- * cache, as it would be in 24 GiB of its own. What is next to each other in the
- * file is not in memory (fill()), so that a call can map it as Xen's does. What
- * Xen itself does for a mapping is not in it.
+ * To sample a domain, its pages are mapped one after the other, up to 1024 in
+ * a call (xen/source.c). This does the same with the pages of a file. It has 2
+ * instead of 24 GiB: a sample of 48 MiB exceeds the cache either way.
+ * Neighbours in the file are not neighbours in memory (fill()), so that a
+ * mapping is like Xen's. The time that Xen needs for a mapping is not
+ * included.
  */
 struct window {
     struct mapped_source s;
@@ -97,8 +97,8 @@ static int window_take(struct xpc_source *src, const uint64_t *pfn,
 }
 
 /*
- * Nothing is written, so that every page is hashed again at every period: the
- * dearest case.
+ * Nothing is written, so that every page is hashed at every period: the most
+ * expensive case.
  */
 static void bench_default(int fd)
 {
@@ -154,7 +154,7 @@ static void bench_workset(void)
     figure("working set of 1 TiB, until it can be watched (50 is allowed)",
            (cpu_ns() - start) / 1e6, "ms", 50);
     for (int i = 0; i < 5; i++) {
-        /* Written anew, 32 MiB: it isn't all in the cache. */
+        /* 32 MiB, written again, so that not all of it is cached. */
         for (uint64_t k = 0; k < nr / 64; k++)
             bitmap[k] = rng = rng * UINT64_C(6364136223846793005) + 1;
         start = cpu_ns();
@@ -175,13 +175,13 @@ static void bench_workset(void)
 
 /* ---- the last bitmap -------------------------------------------------- */
 
-/* As libxenguest's loop over all pfns does, with no page dirty. */
+/* The loop of libxenguest over all pfns, without dirty pages. */
 static uint64_t count_dirty(const unsigned long *bitmap, uint64_t nr)
 {
     uint64_t dirty = 0;
 
     for (uint64_t pfn = 0; pfn < nr; pfn++) {
-        /* Each bit by itself: it is not the compiler's to take more. */
+        /* Keeps the compiler from testing several bits at once. */
         __asm__ volatile("" : "+r" (pfn));
         if (bitmap[pfn / 64] >> pfn % 64 & 1)
             dirty++;
@@ -212,8 +212,8 @@ static void bench_bitmap(void)
 }
 
 /*
- * Gives the file its pages in an order that leaves no two neighbours together:
- * by an odd step through a power of two.
+ * Allocates the pages of the file in an order without neighbours: with an odd
+ * step, modulo a power of two.
  */
 static void fill(char *mem)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the live policy costs: a decision, and the plug-in's memory for a
- * guest of 1 TiB. Its own code, in front of a Xen of which only the calls
- * exist: every page of the guest is dirty.
+ * The cost of the live policy: a decision, and the plug-in's memory for a guest
+ * of 1 TiB. It is the plug-in's code, with a Xen for which every page is dirty.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +39,7 @@ long long xc_logdirty_control(xc_interface *xch, uint32_t domid,
 
 /* ---- a decision ------------------------------------------------------- */
 
-/* The longest iteration that yields a curve of so many points. */
+/* The longest iteration that yields a curve of POINTS points. */
 static uint64_t longest_ns(void)
 {
     uint64_t ns = 5 * XPC_MS;
@@ -50,7 +49,7 @@ static uint64_t longest_ns(void)
     return ns * 1.2;
 }
 
-/* One iteration with all the samples there can be. */
+/* One iteration, with as many samples as there can be. */
 static int decide(struct xpc_engine *e, uint64_t *now, uint64_t ns,
                   double dirty)
 {
@@ -72,7 +71,7 @@ static int decide(struct xpc_engine *e, uint64_t *now, uint64_t ns,
     return xpc_engine_decide(e, &o, &it);
 }
 
-/* CPU time in us. limit_ns: what it costs depends on what is to be asked. */
+/* CPU time in us. It depends on whether the limit can be met. */
 static double decision_us(uint64_t limit_ns)
 {
     uint64_t now = 0, took = 0, ns = longest_ns(), start;
@@ -101,7 +100,7 @@ static double decision_us(uint64_t limit_ns)
 
 /* ---- memory ----------------------------------------------------------- */
 
-/* What this process alone has written to, in KiB. */
+/* The private memory that this process has written to, in KiB. */
 static double private_kib(void)
 {
     FILE *f = fopen("/proc/self/smaps_rollup", "r");
@@ -116,9 +115,9 @@ static double private_kib(void)
 }
 
 /*
- * All that the plug-in takes for a guest: save_session with the engine and the
- * stream's state, the sampler with its thread's stack, and the sketch. Not
- * the bitmap, which libxenguest has anyway.
+ * The memory of the plug-in: save_session with the engine and the state of the
+ * stream, the sampler with the stack of its thread, and the sketch. The bitmap
+ * is libxenguest's, and not included.
  */
 static double memory_kib(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What predictions cost: a JSON array of figures on standard output.
+ * The cost of predictions.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 
 #define CELLS 10000
 
-/* A guest of 32 GiB, 32 points: a hot set, a warm one and a slow growth. */
+/* 32 points of a guest of 32 GiB: a hot set, a warm one and slow growth. */
 static void make_curve(struct xpc_curve *c)
 {
     *c = (struct xpc_curve){ .total_pages = 8388608, .zero_pages = 4000000 };
@@ -27,7 +27,7 @@ static void make_curve(struct xpc_curve *c)
     }
 }
 
-/* CPU seconds for CELLS cells of a table: bandwidths by limits. */
+/* CPU seconds for a table with CELLS cells, bandwidths by limits. */
 static double cells_s(const struct xpc_curve *c, uint64_t *iterations_r)
 {
     struct xpc_predict_params p;
@@ -48,7 +48,7 @@ static double cells_s(const struct xpc_curve *c, uint64_t *iterations_r)
     return (cpu_ns() - start) / 1e9;
 }
 
-/* CPU time in us of one simulation, and of one piece of advice. */
+/* CPU time in us, of one simulation and of one piece of advice. */
 static double decision_us(const struct xpc_curve *c)
 {
     struct xpc_predict_state s = { .iterations = 3, .dirty_pages = 200000,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What leaving zero pages out costs and saves: 4 GiB of a guest through a real
- * pipe to a process that reads it, by the share of zero pages and by threads,
- * beside the same stream untouched; and looking for zero pages beside the
- * machine's memory bandwidth.
+ * The cost and gain of omitting zero pages: 4 GiB of a guest, through a pipe to
+ * a process that reads it, by the share of zero pages and the number of
+ * threads, compared with the unchanged stream; and finding zero pages, compared
+ * with the bandwidth of memory.
  */
 #include <err.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static void close_sink(struct sink *s)
 
 struct way {
     int fd;
-    struct save_zero *z;        /* NULL: libxenguest's own */
+    struct save_zero *z;        /* NULL: the unchanged stream */
     struct save_stream *s;
 };
 
@@ -102,7 +102,7 @@ struct outcome {
     uint64_t bytes;
 };
 
-/* The whole stream; threads below 0: untouched. */
+/* The whole stream. threads < 0: unchanged. */
 static struct outcome run(int threads)
 {
     struct save_zero *z = threads < 0 ? NULL :
@@ -114,7 +114,7 @@ static struct outcome run(int threads)
     uint64_t begun = clock_now_ns();
 
     save_stream_init(&s);
-    s.skip = 0;                 /* batches, without the stream's headers */
+    s.skip = 0;                 /* there are no headers */
     for (uint64_t pfn = 0; pfn < STREAM_PAGES; pfn += BATCH)
         batch_put(write_some, &way, memory, MEMORY_PAGES, pfn);
     close_sink(&sink);
@@ -125,7 +125,7 @@ static struct outcome run(int threads)
     return o;
 }
 
-/* Turn about, so that what else the machine does hits both. */
+/* Alternating, so that other load affects both. */
 static void streams(unsigned int zero_percent, unsigned int threads)
 {
     struct outcome plain = { 0 }, ours = { 0 }, o;
@@ -153,7 +153,7 @@ static const void *page[MEMORY_PAGES];
 static bool zero[MEMORY_PAGES];
 static uint64_t sink_of_sums;
 
-/* Reads it all with the widest vectors and does as little else as possible. */
+/* Reads everything with the widest vectors, and does little else. */
 #ifdef __x86_64__
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif

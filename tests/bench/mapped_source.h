@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory of our own as a source: its pages are looked at where they are, as
- * those of a domain are that has been mapped.
+ * The memory of this process as a source, which is read in place, like the
+ * mapped pages of a domain.
  */
 #ifndef MAPPED_SOURCE_H
 #define MAPPED_SOURCE_H

@@ -6,7 +6,7 @@
 
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
-# What is measured there and is not in the library.
+# Objects outside the engine and base.
 $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
 	save/sampler.c save/stream/parse.c save/workset.c)) \
 	$(call objs,tests/support/fake_xenctrl.c)
@@ -15,7 +15,7 @@ $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
 	save/stream/parse.c save/stream/zero.c)) $(CHANNEL_OUT_OBJS)
 $(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
-# Its receiver, and for what it has over ssh.
+# Its receiver, and its transport over ssh.
 $(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl
 DEPS_TEST += openssh-client openssh-server
 
@@ -26,12 +26,12 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(ENGINE) $(BASE)
 
 ## make bench              figures of what things cost, into build/bench.json
 .PHONY: bench
-# One that fails or does not end takes nothing from the others.
+# A benchmark that fails or hangs does not affect the others.
 bench: $(BENCHES)
 	@failed=; for b in $(BENCHES); do \
 	  timeout -k 5 420 $$b >$$b.json || failed="$$failed $$b"; done; \
 	tests/bench/collect $(BUILD)/bench.json $(addsuffix .json,$(BENCHES)); \
 	test -z "$$failed" || { echo "bench: not ended well:$$failed" >&2; exit 1; }
 
-# Not run with the tests, but one that does not build any more is seen there.
+# The tests do not run the benchmarks, but make sure that they can be built.
 check-unit: $(BENCHES)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * check-writes TRACE LIST LOG…: is every write of known-writer's logs in the
- * trace, in the interval in which it happened? LIST is record-trace --list.
+ * check-writes TRACE LIST LOG…: checks that every write in the logs of
+ * known-writer is in the trace, in the interval in which it happened. LIST is
+ * the output of record-trace --list.
  *
- * An interval ends when its scan begins, and the scan takes a while: a write
+ * An interval ends when its scan begins. The scan takes time, and a write
  * during it may be in either of the two intervals.
  */
 #include <inttypes.h>
@@ -23,7 +24,7 @@ static struct place *places;
 static size_t nr_places;
 static uint64_t start_ns;
 static uint64_t *ends;
-static unsigned char *dirty;        /* a bit a page and interval */
+static unsigned char *dirty;        /* a bit per page and interval */
 static size_t nr_intervals;
 static uint64_t total;
 
@@ -103,7 +104,7 @@ static int is_dirty(size_t interval, uint32_t page)
     return dirty[interval * ((total + 7) / 8) + page / 8] >> page % 8 & 1;
 }
 
-/* Was it seen? The write happened within [before, after]. */
+/* Was a write within [before, after] recorded? */
 static int seen(const struct place *p, uint64_t before, uint64_t after)
 {
     size_t i = 0;
@@ -131,7 +132,7 @@ static void check_log(const char *path, uint64_t *writes, uint64_t *lost)
                        &after, &key.kind, &key.pid, &key.at) == 5) {
         const struct place *p;
 
-        /* What the recording does not cover, an interval's margin kept. */
+        /* Outside of the recording, with a margin of an interval. */
         if (before < start_ns + 100000000 ||
             after - start_ns > ends[nr_intervals - 1] - 100000000)
             continue;

@@ -17,7 +17,7 @@
 #include "sim.h"
 #include "sim_report.h"
 
-/* The grid: a trace has all combinations. */
+/* The grid. Each trace is used with all combinations. */
 static const double bandwidths[] = { 50e6, 125e6, 312.5e6, 625e6 };
 static const uint64_t limits[] = { 100 * XPC_MS, 200 * XPC_MS, 300 * XPC_MS,
                                    500 * XPC_MS, 1000 * XPC_MS };
@@ -36,10 +36,10 @@ static const struct sim_target targets[] = {
 struct eval {
     struct report report;
     struct split *split;
-    uint64_t number;            /* of the migration under way */
+    uint64_t number;            /* of the current migration */
     const char *only;           /* traces whose names contain this */
-    bool showing;               /* some migrations are shown, none judged */
-    /* Traces so far: of two with one name the first counts. */
+    bool showing;               /* shows some migrations, judges none */
+    /* Traces so far. Of two with the same name, the first one counts. */
     char (*names)[sizeof(((struct sim_trace *)NULL)->name)];
     size_t nr_names;
 };
@@ -55,7 +55,7 @@ static const char usage[] =
     "                       downtime, total, error\n"
     "      --case=N         one migration step by step (again for more)\n";
 
-/* A user may say nothing, the truth, or a quarter too much. */
+/* Users state nothing, the truth, or a quarter too much. */
 static uint64_t stated_bandwidth(double bandwidth, struct sim_rng *r)
 {
     switch (sim_random(r) % 3) {
@@ -127,7 +127,7 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
     return rc;
 }
 
-/* 1: it is new, 0: there was one of that name, -1. */
+/* Returns 1: the name is new; 0: it is not; -1: out of memory. */
 static int take_name(struct eval *e, const char *name)
 {
     void *p;
@@ -180,7 +180,7 @@ static int is_trace(const struct dirent *d)
     return dot && !strcmp(dot, ".xpctrace");
 }
 
-/* Sorted, so that a migration keeps its number. */
+/* In sorted order, so that migrations keep their numbers. */
 static int do_folder(struct eval *e, const char *path)
 {
     struct dirent **list;
@@ -222,7 +222,7 @@ static int do_synthetic(struct eval *e)
     return rc;
 }
 
-/* Every trace: judged, or with showing those migrations that are shown. */
+/* Judges all traces, or shows the migrations that are to be shown. */
 static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
 {
     int rc = 0;
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "evaluate: %s: %s\n", split, strerror(errno));
         return 1;
     }
-    /* With --case there is nothing to judge. */
+    /* With --case, nothing is judged. */
     if (!e.report.nr_cases) {
         rc = do_all(&e, false, synthetic, argv + optind);
         if (!rc && !e.nr_names) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes pages at random and keeps a log of every write, for the test of the
- * recorder: private memory, shared memory, .data, mappings that come and go,
- * and a forked child that writes its parent's pages.
+ * Writes to random pages and logs every write, to test the recorder: private
+ * memory, shared memory, .data, mappings that come and go, and a forked child
+ * that writes to pages of its parent.
  *
  * known-writer LOG SECONDS: log lines "<time> p <pid> <address>" and
  * "<time> s <address in the shared area>".
@@ -48,7 +48,7 @@ static volatile char *map(size_t pages, int flags)
     return p;
 }
 
-/* Between two readings of the clock, so that the log brackets the write. */
+/* The log has the time before the write and after it. */
 static void touch(FILE *log, volatile char *area, uint64_t page, char kind,
                   unsigned char value)
 {
@@ -82,7 +82,7 @@ static void work(FILE *log, volatile char *priv, volatile char *shared,
 
             for (uint32_t i = 0; i < PASSING_PAGES; i += 8)
                 touch(log, p, i, 'p', r);
-            /* Longer than an interval, or nobody could see it. */
+            /* Longer than an interval, or the write could not be seen. */
             usleep(60000);
             munmap((void *)p, PASSING_PAGES * PAGE);
         }
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
     work(log, priv, shared, seconds / 2, 1);
     if (fclose(log))
         return 2;
-    /* From here on two processes, each with a log. */
+    /* From now on there are two processes, each with a log. */
     pid = fork();
     snprintf(name, sizeof(name), "%s.%c", argv[1], pid ? 'a' : 'b');
     log = fopen(name, "w");

@@ -13,7 +13,7 @@ $(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
 	@mkdir -p $(@D)
 	$(EVAL_LINK)
 
-# Into programs of others it goes without the sanitizers.
+# Loaded into programs that are built without the sanitizers.
 $(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -g -shared $(XP_LDFLAGS) -o $@ $<
@@ -51,8 +51,8 @@ $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
 	@mkdir -p $(@D)
 	$(EVAL_LINK)
 
-# The kept traces, those that were recorded here, and the synthetic writers;
-# or, given on the command line, these alone.
+# The traces in the repository, those recorded on this machine, and the
+# synthetic writers; or only those given on the command line.
 EVAL_FLAGS ?=
 TRACES = $(wildcard tests/eval/traces $(EVAL)/traces)
 EVAL_ALONE = $(if $(filter command line,$(origin TRACES)),--no-synthetic)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * record-trace: which pages a running program dirties, in intervals, as a
+ * record-trace: records the pages that a program dirties in each interval, as a
  * trace (docs/trace-format.md).
  *
- * The program is started from here, with trace_preload.so in it and in all of
- * its children. Recording begins on SIGUSR1 or after --warm-up and ends after
- * --duration; then the program gets SIGTERM.
+ * It starts the program, with trace_preload.so in it and in all its children.
+ * Recording begins on SIGUSR1 or after --warm-up, and ends after --duration;
+ * then the program gets SIGTERM.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -26,9 +26,9 @@
 #include "trace_file.h"
 #include "track.h"
 
-/* Before recording begins nothing hangs on the intervals. */
+/* The interval before recording begins, which does not matter. */
 #define WARM_UP_INTERVAL_NS (200 * XPC_MS)
-/* SIGTERM, then SIGINT (at once, says PostgreSQL), then SIGKILL. */
+/* SIGTERM, then SIGINT (a fast shutdown of PostgreSQL), then SIGKILL. */
 #define TERM_WAIT_NS (2 * XPC_S)
 #define INT_WAIT_NS (10 * XPC_S)
 
@@ -88,7 +88,7 @@ static int complain(const char *what)
     return -1;
 }
 
-/* Listens under an abstract name, which goes to the program by setenv. */
+/* Listens under an abstract name, passed to the program by setenv(). */
 static int listen_here(void)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -148,7 +148,7 @@ static void take_in(struct recorder *r)
     close(s);
 }
 
-/* Until then, processes are taken in as they come. */
+/* Waits, and takes in processes as they come. */
 static void wait_until(struct recorder *r, uint64_t until)
 {
     uint64_t now;
@@ -193,7 +193,7 @@ static int write_interval(struct recorder *r, uint64_t end,
     return 0;
 }
 
-/* One scan; what it finds belongs to the time before it. */
+/* One scan. What it finds was dirtied before it. */
 static int scan(struct recorder *r)
 {
     const uint32_t *pages;
@@ -223,7 +223,7 @@ static int begin(struct recorder *r)
     return r->writer ? 0 : complain(r->opt->output);
 }
 
-/* From the program's start until the recording is over. */
+/* From the start of the program to the end of the recording. */
 static int record(struct recorder *r)
 {
     const struct options *opt = r->opt;
@@ -283,8 +283,8 @@ static int finish(struct recorder *r)
 }
 
 /*
- * Processes that end are still taken care of: a dying server may fork, and
- * its child would wait for us.
+ * Still takes in processes: a server may fork while it ends, and its child
+ * waits for the recorder.
  */
 static void end_child(struct recorder *r)
 {
@@ -314,7 +314,7 @@ static pid_t start(const struct options *opt, char **argv)
     if (pid)
         return pid;
     setenv("LD_PRELOAD", opt->preload, 1);
-    /* A huge page would be dirty as a whole. */
+    /* A huge page is dirty as a whole. */
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
     execvp(*argv, argv);
     complain(*argv);
@@ -379,7 +379,7 @@ static int run(const struct options *opt, char **argv)
     end_child(&r);
     if (fclose(r.out))
         rc = complain(opt->output);
-    /* What is left of a recording that failed is no trace. */
+    /* A failed recording leaves no file. */
     if (rc)
         unlink(opt->output);
     xpc_trace_writer_close(r.writer);

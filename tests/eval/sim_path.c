@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The link, the target, and the iterations that precopy takes over them. */
+/* The link, the target, and the iterations of precopy. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,14 +10,14 @@
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 
-/* The link's share of its nominal rate: small noise with a memory … */
+/* The link's share of its nominal rate: small correlated noise … */
 #define NOISE_SIGMA 0.03
 #define NOISE_MEMORY 0.9
-/* … and now and then it gives nothing for one or two slots. */
+/* … and sometimes nothing for one or two slots. */
 #define STALL_EVERY_NS (60 * XPC_S)
 #define LINK_SLOTS 4096
 
-/* When the dirty count is read within an iteration, as the plug-in does. */
+/* The times in an iteration at which the dirty count is read. */
 #define SAMPLE_FIRST_NS (10 * XPC_MS)
 #define SAMPLE_LONGEST_NS XPC_S
 
@@ -98,8 +98,8 @@ static void watch(struct sim_seen *s, struct sim_walker *w,
 }
 
 /*
- * What this migration's switchover will be, wherever it comes: drawn once, so
- * that an oracle can't choose the luckiest of many draws.
+ * The switchover of this migration, at any time. It is drawn once, so that the
+ * oracle cannot choose the luckiest of many draws.
  */
 struct switchover {
     uint64_t suspend_ns, overhead_ns, extra_pages;
@@ -115,7 +115,7 @@ static struct switchover draw_switchover(const struct sim_target *t,
     };
 }
 
-/* Earlier migrations to a target that a policy has learned from. */
+/* The number of earlier migrations that a policy has learned from. */
 #define HISTORY 10
 
 /* Mean and standard deviation of HISTORY values. */
@@ -148,8 +148,8 @@ struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r)
 }
 
 /*
- * A suspend at end_ns of the migration, when pages were dirty. The guest runs
- * on until it sleeps; ahead looks there without disturbing the path.
+ * A suspend at end_ns of the migration, with that many dirty pages. The guest
+ * runs until it has suspended. ahead counts what it dirties until then.
  */
 static struct sim_truth suspend(struct sim_walker *ahead,
                                 const struct sim_walker *w,

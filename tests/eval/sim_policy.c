@@ -17,7 +17,7 @@ static int stock_begin(struct sim_state *s, const struct sim_case *c)
     return 0;
 }
 
-/* Its two calls: one with the count before the send, one after it. */
+/* Stock calls it twice: with the count before sending, and after it. */
 static int stock_decide(struct sim_state *s, const struct sim_case *c,
                         const struct sim_seen *seen, uint64_t *predicted_ns)
 {
@@ -39,7 +39,7 @@ static int fits_begin(struct sim_state *s, const struct sim_case *c)
     return 0;
 }
 
-/* Suspends when the rest fits into the limit, or when the time is over. */
+/* Suspends when the rest fits into the limit, or the duration is over. */
 static int fits_decide(struct sim_state *s, const struct sim_case *c,
                        const struct sim_seen *seen, uint64_t *predicted_ns)
 {
@@ -61,7 +61,7 @@ const struct sim_policy sim_policies[SIM_POLICIES] = {
 
 /* ---- running ---------------------------------------------------------- */
 
-/* Of many steps the first are shown, and then one in so many. */
+/* Of many steps, the first ones are shown, and then some of them. */
 #define SHOWN_FIRST 15
 #define SHOWN_EACH 100
 

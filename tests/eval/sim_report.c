@@ -22,7 +22,7 @@ struct split {
     char (*tuned)[64];
 };
 
-/* Lines "tuned NAME" and "held-out NAME"; the latter are for readers. */
+/* Lines "tuned NAME" and "held-out NAME", of which the latter are ignored. */
 struct split *split_read(const char *path)
 {
     struct split *s = calloc(1, sizeof(*s));
@@ -81,14 +81,14 @@ int report_set_worst(struct report *r, const char *kind)
     return -1;
 }
 
-/* How bad a migration of ours is in the respect asked for; 0: not. */
+/* How bad a migration of ours is, by the requested measure; 0: not. */
 static double badness(const struct report *r, const struct run *run,
                       const struct sim_score *s)
 {
     switch (r->worst) {
     case WORST_OVER: return s->over ? s->over_factor : 0;
     case WORST_ABORT:
-        /* What a lazy limit would show first is the least surprising. */
+        /* Those with the shortest limits first. */
         return s->clearly_needless ? 1e9 / run->c.limit_ns : 0;
     case WORST_DOWNTIME: return s->downtime_ratio;
     case WORST_TOTAL: return s->total_ratio;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What evaluate prints and writes. */
+/* The output of evaluate. */
 #ifndef SIM_REPORT_H
 #define SIM_REPORT_H
 
 #include "sim.h"
 
-/* One migration, as it can be run again by its number. */
+/* One migration, which can be run again by its number. */
 struct run {
     uint64_t number;            /* from 1 */
     double bandwidth;
@@ -18,7 +18,7 @@ struct run {
 enum report_worst { WORST_NONE, WORST_OVER, WORST_ABORT, WORST_DOWNTIME,
                     WORST_TOTAL, WORST_ERROR };
 
-/* A migration that will be shown step by step. */
+/* A migration to be shown step by step. */
 struct report_case {
     double badness;
     uint64_t number;
@@ -43,7 +43,7 @@ int report_add(struct report *r, const struct sim_trace *t, int policy,
 
 /* Returns 0, or -1: not a number, or too many. */
 int report_add_case(struct report *r, const char *number);
-/* Is one of the migrations first to last to be shown? */
+/* Is any of the migrations first to last to be shown? */
 bool report_shows(const struct report *r, uint64_t first, uint64_t last);
 void report_steps(const struct sim_trace *t, const struct sim_path *p,
                   const struct run *run, const struct sim_result *oracle);
@@ -52,7 +52,7 @@ void report_steps(const struct sim_trace *t, const struct sim_path *p,
 int report_finish(struct report *r, const char *json);
 void report_free(struct report *r);
 
-/* Which traces are tuned on. path NULL: none. NULL with errno. */
+/* The traces that are tuned on. path NULL: none. Returns NULL with errno. */
 struct split;
 struct split *split_read(const char *path);
 bool split_tuned(const struct split *s, const char *name);

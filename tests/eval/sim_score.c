@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What counts as what: docs/evaluation.md has the same in words. */
+/* The scores. docs/evaluation.md explains them. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "sim.h"
 
-/* An oracle's downtime under this share of the limit is no narrow escape. */
+/* Below this share of the limit, the oracle's success is clear. */
 #define CLEARLY 0.9
 
 static double error_of(double predicted, double actual)
@@ -43,7 +43,7 @@ struct sim_score sim_judge(const struct sim_case *c,
     }
     if (r->predicted_ns) {
         s.downtime_error = error_of(r->predicted_ns, t->downtime_ns);
-        /* As said when it decided to suspend. */
+        /* Predicted when it decided to suspend. */
         s.total_error = error_of(p->seen[r->step].end_ns + r->predicted_ns,
                                  t->total_ns);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Synthetic writers with a known truth, generated from their names: what
- * they write is the same on every machine.
+ * Synthetic writers with known properties, generated from their names. They
+ * write the same on every machine.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #define INTERVAL_NS (25 * XPC_MS)
 #define LENGTH_NS (75 * XPC_S)
 
-/* So many writes a second at random to so many pages. */
+/* Random writes per second to that many pages. */
 struct load {
     double writes_per_s;
     uint32_t pages;
@@ -30,7 +30,7 @@ static const struct writer {
     struct load busy, calm;
     double zipf;                /* exponent */
     double busy_s, calm_s;      /* PHASED; BURST: length, mean distance;
-                                 * LATER: calm_s is when it turns busy */
+                                 * LATER: busy from calm_s on */
 } writers[] = {
     { "synth-uniform", UNIFORM, 65536, { 20000, 40000 }, { 0, 0 }, 0, 0, 0 },
     { "synth-uniform-fast", UNIFORM, 65536, { 80000, 30000 }, { 0, 0 }, 0, 0, 0 },
@@ -51,8 +51,8 @@ struct synth {
     const struct writer *w;
     struct sim_rng r;
     double *cdf;                /* ZIPF */
-    double swept;               /* SWEEP: pages so far */
-    double change_s;            /* BURST: the next begins or ends then */
+    double swept;               /* SWEEP: pages written so far */
+    double change_s;            /* BURST: when the next one begins or ends */
     bool bursting;
 };
 

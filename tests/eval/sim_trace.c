@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Traces in memory, and counting the distinct pages between two times. */
+/* Traces in memory, and counts of distinct pages between two times. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,15 +11,14 @@
 #include "trace_file.h"
 
 /*
- * A page that is dirty in most intervals is written more often than once in
- * each: by how many of the recent ones, as if its writes were a Poisson
- * process.
+ * A page that is dirty in most of the recent intervals is assumed to be written
+ * more than once in each, as a Poisson process.
  */
 #define SHARE_FADE (1 / 16.0)
 #define SHARE_MAX 0.95
 #define WRITES_MAX 6
 
-/* splitmix64: no state but a counter, and any seed is as good as another. */
+/* splitmix64: the state is a counter, and all seeds are equally good. */
 struct sim_rng sim_rng(uint64_t seed)
 {
     return (struct sim_rng){ seed };
@@ -56,7 +55,7 @@ double sim_lognormal(struct sim_rng *r, double mean, double sigma)
     return mean * exp(sigma * sim_normal(r) - sigma * sigma / 2);
 }
 
-/* An array with room for nr elements, which it has when nr is a power of 2. */
+/* Grows an array when nr, the number of elements, is a power of 2. */
 static void *room(void *p, size_t nr, size_t size)
 {
     if (nr & (nr - 1))
@@ -107,7 +106,7 @@ static void shuffle(struct sim_trace *t, struct sim_rng *r)
     }
 }
 
-/* How often is a page written in an interval in which it is written? */
+/* Draws how often a page is written in an interval in which it is dirty. */
 static unsigned int draw_writes(double share, struct sim_rng *r)
 {
     double mean = -log(1 - fmin(share, SHARE_MAX)), p = exp(-mean), cdf = p;
@@ -122,8 +121,8 @@ static unsigned int draw_writes(double share, struct sim_rng *r)
 }
 
 /*
- * One interval with its pages' repeated writes. share: of the recent
- * intervals, in how many a page was dirty; seen: when that was reckoned.
+ * Adds an interval with repeated writes. share[] is the share of the recent
+ * intervals in which a page was dirty, computed in interval seen[].
  */
 static int refine_interval(struct sim_trace *to, const struct sim_trace *t,
                            size_t i, float *share, size_t *seen,
@@ -256,8 +255,8 @@ void sim_walker_free(struct sim_walker *w)
 }
 
 /*
- * Goes on to ns, counting. Event k of n in an interval happens (k + 1/2)/n
- * of its length after its start.
+ * Advances to ns, counting. Event k of n in an interval happens (k + 1/2)/n of
+ * its length after its start.
  */
 static void advance(struct sim_walker *w, uint64_t ns, bool counting)
 {
@@ -295,7 +294,7 @@ static void advance(struct sim_walker *w, uint64_t ns, bool counting)
     }
 }
 
-/* To the interval that has ns, without visiting what is between. */
+/* Goes to the interval that contains ns, without visiting those before. */
 static void jump(struct sim_walker *w, uint64_t ns)
 {
     const struct sim_trace *t = w->t;

@@ -10,7 +10,7 @@
 
 /* f stays the caller's. */
 struct xpc_trace_sink trace_sink(FILE *f);
-/* Returns 0, or -1 with errno: not a file with a size. */
+/* Returns 0, or -1 with errno if f is not a regular file. */
 int trace_source(FILE *f, struct xpc_trace_source *source_r);
 
 /* Opens a trace by its path; closes it with trace_close(). */

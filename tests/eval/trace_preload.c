@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Preloaded into the programs that record-trace watches: at the start of a
- * program, and in each forked child, it hands a userfaultfd of this process
- * to the recorder and waits until the recorder is watching. A userfaultfd can
- * only be made from inside; all else is done from outside.
+ * Preloaded into the programs that record-trace watches. At the start of a
+ * program and in each forked child, it passes a userfaultfd of the process to
+ * the recorder, and waits until the recorder watches. A userfaultfd can only be
+ * created by the process itself; everything else is done by the recorder.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 
 #include "track.h"
 
-/* Not in the headers of Debian 12. */
+/* Missing in the headers of Debian 12. */
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
@@ -31,7 +31,7 @@ static int connect_recorder(const char *name)
 
     if (fd < 0 || len + 1 >= sizeof(sa.sun_path))
         return fd;
-    /* An abstract name: no file, so no user's permissions on one. */
+    /* An abstract name, so there are no file permissions. */
     memcpy(sa.sun_path + 1, name, len);
     if (connect(fd, (struct sockaddr *)&sa,
                 offsetof(struct sockaddr_un, sun_path) + 1 + len)) {
@@ -58,7 +58,7 @@ static void send_fd(int s, char kind, int fd)
     sendmsg(s, &msg, MSG_NOSIGNAL);
 }
 
-/* Quiet about failures: the recorder notices that it sees nothing. */
+/* Fails silently: the recorder notices that nothing is recorded. */
 static void announce(char kind)
 {
     const char *name = getenv(TRACK_SOCKET_ENV);

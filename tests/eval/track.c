@@ -12,12 +12,12 @@
 #include "track_kernel.h"
 
 #define PAGE_SHIFT 12
-#define CHUNK_PAGES 512u        /* numbers are kept by 2 MiB of addresses */
+#define CHUNK_PAGES 512u        /* 2 MiB of addresses */
 #define REGIONS 4096u
 #define NONE UINT32_MAX
 #define LIST_AGE 16u            /* scans */
 
-/* What pages are told apart by: a process's private memory, or a file. */
+/* The identity of pages: the private memory of a process, or a file. */
 struct space {
     bool shared;
     pid_t pid;
@@ -42,9 +42,9 @@ struct process {
     int uffd, pagemap, maps, statm;
     uint32_t space;
     /*
-     * What was mapped when last looked: to read it every time takes longer
-     * than the scan. It is read again when the size changes, when a mapping
-     * turns out not to be watched, and now and then.
+     * The mappings, cached because reading them takes longer than the scan.
+     * They are read again when the size of the process changes, when a
+     * mapping is found not to be watched, and after LIST_AGE scans.
      */
     struct mapping *list;
     size_t nr, max;
@@ -61,10 +61,10 @@ struct track {
     uint32_t nr_chunks;
     uint32_t *buckets;
     uint32_t nr_buckets;        /* a power of two */
-    uint32_t *free_numbers;     /* a stack: what was freed last goes first */
+    uint32_t *free_numbers;     /* a stack */
     size_t nr_free, max_free;
     uint32_t total;
-    uint64_t *dirty;            /* a bit a number, dirty since the last scan */
+    uint64_t *dirty;            /* a bit per number, since the last scan */
     size_t max_dirty;
     uint32_t *found;            /* the same as a list */
     size_t max_found;
@@ -73,7 +73,7 @@ struct track {
     size_t maps_size;
 };
 
-/* Makes room for one more of size bytes. */
+/* Makes room for one more element of size bytes. */
 static int grow(void *array, size_t nr, size_t *max, size_t size)
 {
     size_t more = *max ? 2 * *max : 64;
@@ -244,7 +244,7 @@ static int note_dirty(struct track *t, uint32_t space, uint64_t first,
     return 0;
 }
 
-/* Its private pages are nobody's now. */
+/* Frees the numbers of the private pages of a process. */
 static int forget_space(struct track *t, uint32_t space)
 {
     t->spaces[space].gone = true;
@@ -348,9 +348,9 @@ static int watch(const struct process *p, const struct mapping *m)
 }
 
 /*
- * Notes those pages of [start, end) that are there and not merely read: the
- * page of zeroes and a private mapping's file pages are not written. No swap
- * is assumed: a protected hole looks as if it were swapped out.
+ * Notes the pages of [start, end) that are present and were written: not the
+ * zero page, and not the file pages of a private mapping. Assumes that there is
+ * no swap, as a protected hole looks like a page that is swapped out.
  */
 static int note_present(struct track *t, const struct process *p,
                         const struct mapping *m, uint32_t space,
@@ -382,8 +382,8 @@ static int note_present(struct track *t, const struct process *p,
 }
 
 /*
- * What the kernel calls written may be a hole that is not protected yet, but
- * a page with a number has been seen: only the others need a second look.
+ * The kernel also reports holes that are not protected yet as written. A page
+ * that has a number is none; the others are checked again.
  */
 static int note_written(struct track *t, const struct process *p,
                         const struct mapping *m, uint32_t space,
@@ -406,7 +406,7 @@ static int note_written(struct track *t, const struct process *p,
 
 /*
  * Scans a mapping and notes its dirty pages (note false: drops them). The
- * masks are those for which the kernel has a short way.
+ * kernel has a fast path for these masks.
  */
 static int scan(struct track *t, const struct process *p,
                 const struct mapping *m, bool note)
@@ -437,11 +437,11 @@ static int scan(struct track *t, const struct process *p,
 }
 
 /*
- * A mapping that is not watched yet. All that a private one has was written
- * since it came, unless it came by a fork. Of a shared one, holes are
- * protected too, or a page that is read later would count as written; and
- * since nothing written before the protection may be lost, all it has counts
- * as written, read or not.
+ * Scans a mapping that was not watched yet. All pages of a private one were
+ * written since it was mapped, except after a fork. In a shared one, holes are
+ * protected, too, as a page that is read later would count as written
+ * otherwise. No write before the protection may be lost, so all its pages
+ * count as written.
  */
 static int scan_new(struct track *t, const struct process *p,
                     const struct mapping *m, bool forked)
@@ -458,7 +458,7 @@ static int scan_new(struct track *t, const struct process *p,
     return forked ? 0 : note_present(t, p, m, space, m->start, m->end);
 }
 
-/* Reads what is mapped. Returns 0, or -1 with errno ESRCH: gone. */
+/* Reads the mappings. Returns 0, or -1 with errno ESRCH: it is gone. */
 static int list_mappings(struct track *t, struct process *p)
 {
     char *line, *next;
@@ -485,7 +485,7 @@ static int list_mappings(struct track *t, struct process *p)
     return 0;
 }
 
-/* The process's size in pages, 0: it is gone. */
+/* Returns the size of the process in pages; 0: it is gone. */
 static uint64_t read_size(const struct process *p)
 {
     char buf[128];
@@ -511,11 +511,11 @@ static int scan_process(struct track *t, struct process *p, bool forked)
         if (!scan(t, p, &p->list[i], !forked))
             continue;
         if (errno == EPERM && !fresh) {
-            /* Not what it was: look again, from the start. */
+            /* The mappings have changed: read them, and begin again. */
             p->size = 0;
             return scan_process(t, p, forked);
         }
-        /* EPERM: a part of it is not watched. Else it went meanwhile. */
+        /* EPERM: a part is not watched. Otherwise it was unmapped. */
         if (errno == EPERM && !scan_new(t, p, &p->list[i], forked))
             continue;
         if (errno == ENOMEM)

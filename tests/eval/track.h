@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which pages a set of processes dirties, by userfaultfd's asynchronous write
- * protection and PAGEMAP_SCAN (Linux 6.7 and later).
+ * Tracks the pages that a set of processes dirties, with the asynchronous
+ * write protection of userfaultfd and PAGEMAP_SCAN (Linux 6.7 and later).
  *
- * A page has one number for as long as the recording lasts: a page of a
- * private mapping by its process and address, a page of a shared one by the
- * file and offset, whoever writes it. Numbers are given at the first write,
- * and those of a process that has ended are given again, as a kernel gives
- * out its pages again.
+ * A page has one number during the recording. A page of a private mapping is
+ * identified by process and address, a page of a shared one by file and
+ * offset, whichever process writes to it. Numbers are assigned at the first
+ * write. Those of a process that has ended are assigned again, as the kernel
+ * does with its pages.
  */
 #ifndef TRACK_H
 #define TRACK_H
@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #define TRACK_SOCKET_ENV "XPC_TRACE_SOCKET"
-/* What a process announces to the recorder. */
+/* How a process came about, as it tells the recorder. */
 #define TRACK_STARTED 's'
 #define TRACK_FORKED 'f'
 
@@ -29,25 +29,27 @@ struct track *track_new(void);
 void track_free(struct track *t);
 
 /*
- * Takes in a process, which waits meanwhile, by its userfaultfd (which now
- * belongs to t). kind TRACK_FORKED: what it has already is its parent's and
- * no new page. Returns 0, or -1 with errno.
+ * Adds a process, which waits meanwhile. Takes its userfaultfd. kind
+ * TRACK_FORKED: its present pages are those of its parent, and not new. Returns
+ * 0, or -1 with errno.
  */
 int track_add(struct track *t, pid_t pid, char kind, int uffd);
 
 /*
- * The pages dirtied since the last call, ascending, each once; t's till the
- * next call. Returns 0, or -1 with errno.
+ * Returns the pages dirtied since the last call, ascending, each once. They are
+ * valid until the next call. Returns 0, or -1 with errno.
  */
 int track_scan(struct track *t, const uint32_t **pages_r, size_t *nr_r);
 
-/* Numbers given so far: they are 0 to this - 1. */
+/* The number of page numbers so far, which begin at 0. */
 uint32_t track_total(const struct track *t);
-/* Processes alive at the last scan, and all ever seen. */
+/* The processes alive at the last scan, and the number of all so far. */
 size_t track_processes(const struct track *t, size_t *ever_r);
 
-/* Lists the numbers given: "<page> p <pid> <address>" or "<page> s <device>
- * <inode> <offset>". */
+/*
+ * Lists the page numbers: "<page> p <pid> <address>" or "<page> s <device>
+ * <inode> <offset>".
+ */
 void track_list(const struct track *t, FILE *f);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What Linux has since 6.7 and the headers of Debian 12 don't know. The
- * numbers are the kernel's interface and don't change.
+ * Interfaces of Linux 6.7, which the headers of Debian 12 lack. The numbers are
+ * part of the kernel's ABI.
  */
 #ifndef TRACK_KERNEL_H
 #define TRACK_KERNEL_H

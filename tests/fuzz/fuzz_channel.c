@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes what reads the channels of a migration: whatever comes over them, what
- * is passed on is what the frames carry, by their numbers, each once and none
- * left out; and nothing after the end but the permission to start.
+ * Fuzzes the receiving end of channels. Whatever it reads, it passes on the
+ * contents of the frames in the order of their numbers, each once, without
+ * gaps; and nothing after the end but the permission to start.
  *
- * A file's first byte says how many channels there are and whether frames may
- * be compressed, and how the rest is meant: as the bytes of the first channel;
- * or as frames that were sent in a migration (cut-channels), each behind the
- * number of its channel; or as frames of struct spec and a payload, which
- * begins with a frame's runs of zeros. Their checks are made right, for they
- * would not be found by chance.
+ * The first byte of a file says how many channels there are, whether frames
+ * may be compressed, and what the rest is: the bytes of the first channel; or
+ * frames of a real migration (cut-channels), each after the number of its
+ * channel; or frames as struct spec and a payload, which begins with runs of
+ * zeros. The checksums of the latter two are set, as they would not be found
+ * by chance.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +31,9 @@ struct spec {
 };
 /* In spec.channel. */
 #define SPEC_PACK 0x80          /* the payload is compressed for it */
-#define SPEC_SPOIL 0x40         /* the check is wrong after all */
+#define SPEC_SPOIL 0x40         /* the checksum is wrong */
 
-/* What comes over a channel, and how much of it was read. */
+/* The bytes of a channel, and how many of them were read. */
 static struct line {
     uint8_t *p;
     size_t len, at;
@@ -44,7 +44,7 @@ static struct {
     struct channel_frame *frame;
     bool compressed, spoilt, closed[NR_MAX];
     uint64_t passed_on;         /* frames */
-    /* What good frames carry: how many have a number, the first one's hash. */
+    /* Valid frames by number: how many there are, and the first one's hash. */
     unsigned int made[SEQUENCES];
     uint64_t sum[SEQUENCES];
 } t;
@@ -60,7 +60,7 @@ static void require(int condition, const char *what)
 #define SUM_BEGIN 14695981039346656037u
 #define SUM_PRIME 1099511628211u
 
-/* Continues a sum with len bytes. */
+/* Continues a checksum with len bytes. */
 static uint64_t sum(uint64_t s, const uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -68,7 +68,7 @@ static uint64_t sum(uint64_t s, const uint8_t *p, size_t len)
     return s;
 }
 
-/* The same with so many zeros, of which there may be millions. */
+/* The same with len zeros, which may be millions. */
 static uint64_t sum_zeros(uint64_t s, uint64_t len)
 {
     for (uint64_t factor = SUM_PRIME; len; len >>= 1, factor *= factor)
@@ -81,7 +81,7 @@ static bool is_zero(const uint8_t *p, size_t len)
     return !p[0] && !memcmp(p, p + 1, len - 1);
 }
 
-/* Of what a receiver writes for it, in a way of its own. */
+/* The checksum of what a receiver writes for it, computed independently. */
 static uint64_t written_sum(const uint8_t *p, size_t len, unsigned int nr_runs)
 {
     const uint8_t *data = p + nr_runs * 8;
@@ -102,7 +102,7 @@ static uint64_t written_sum(const uint8_t *p, size_t len, unsigned int nr_runs)
     return sum(s, data + at, len - at);
 }
 
-/* ---- what comes ---------------------------------------------------------- */
+/* ---- input --------------------------------------------------------------- */
 
 static void append(struct line *l, const void *p, size_t len)
 {
@@ -111,7 +111,7 @@ static void append(struct line *l, const void *p, size_t len)
     l->len += len;
 }
 
-/* As a source makes it. */
+/* A frame as a source makes it. */
 static void make_packed(struct line *l, const struct spec *s, const uint8_t *p,
                         size_t len)
 {
@@ -132,7 +132,7 @@ static void make_packed(struct line *l, const struct spec *s, const uint8_t *p,
         t.sum[s->sequence] = written_sum(p, len, s->nr_runs);
 }
 
-/* As nobody should make it. */
+/* An invalid frame. */
 static void make_odd(struct line *l, const struct spec *s, const uint8_t *p,
                      size_t len)
 {
@@ -169,7 +169,7 @@ static void make_frames(const uint8_t *p, size_t size)
     }
 }
 
-/* As they were sent; numbers and lengths may have been changed. */
+/* Frames as they were sent, with numbers and lengths that may be changed. */
 static void make_sent(const uint8_t *p, size_t size)
 {
     uint8_t head[CHANNEL_HEAD_SIZE];
@@ -192,7 +192,7 @@ static void make_sent(const uint8_t *p, size_t size)
     t.spoilt = true;
 }
 
-/* ---- what is made of it -------------------------------------------------- */
+/* ---- receiving ----------------------------------------------------------- */
 
 static int read_line(void *opaque, void *to, size_t len)
 {
@@ -208,7 +208,7 @@ static int read_line(void *opaque, void *to, size_t len)
     return 0;
 }
 
-/* As a receiver writes it; with frames that are not good it is only counted. */
+/* Writes a frame as a receiver does. Of invalid frames, only the length. */
 static void write_out(const struct channel_frame *f, uint64_t *len_r,
                       uint64_t *sum_r)
 {
@@ -249,7 +249,7 @@ static void pass_on(unsigned int i)
     channel_order_done(&t.order, i, h);
 }
 
-/* Those whose turn it is, as channels/in.c has it. false: it is over. */
+/* Passes on the frames that are next, like channels/in.c. false: it is over. */
 static bool pass_all(void)
 {
     for (unsigned int i = 0; i < t.order.nr; i++) {
@@ -296,7 +296,7 @@ static void receive(void)
     }
 }
 
-/* Kept from one to the next: their memory takes its time to be had. */
+/* Kept between inputs, as it takes time to allocate. */
 static struct channel_frame *frames(bool compressed)
 {
     static struct channel_frame kept[2][NR_MAX];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes what reads a measurement, ours, QEMU's or libvirt's, in any wrapping,
- * and everything that is then computed from it: a file that is accepted must
- * predict, and a file that is refused must be told in one line.
+ * Fuzzes the reading of measurements, in our format, QEMU's and libvirt's, and
+ * what is computed from them. A file that is accepted must yield a prediction;
+ * the error for one that is refused must be one line.
  */
 #include <math.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ static void check_line(const char *err)
                 "the line is one plain line");
 }
 
-/* D(t) neither falls nor leaves the guest, and its band encloses it. */
+/* D(t) never falls nor exceeds the guest, and is within its band. */
 static void check_curve(const struct xpc_curve *c)
 {
     struct xpc_curve_model m;
@@ -73,7 +73,7 @@ static void predict(const struct xpc_curve *c)
     xpc_cells_dispose(&cells);
 }
 
-/* What is written of it is read again. */
+/* The measurement can be written and read again. */
 static void read_again(const struct xpc_measurement *m)
 {
     char *json = xpc_to_json(&xpc_measurement_type, m, false);
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_line(err);
     } else {
         require(nr > 0, "there is one");
-        /* Each costs a prediction. */
+        /* Each takes the time of a prediction. */
         for (size_t i = 0; i < nr && i < 4; i++)
             use(&list[i]);
     }

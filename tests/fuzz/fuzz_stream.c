@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzes what reads and rewrites the migration stream: whatever libxenguest
- * writes in whatever pieces, all of it is taken, and what the receiver makes of
- * what leaves is what it would have made of the original.
+ * Fuzzes the parser and the rewriting of the migration stream. Whatever
+ * libxenguest writes, and however it is divided, everything is written, and the
+ * receiver restores the same guest as from the original.
  *
- * A file is a stream, after a byte that says how it is cut (0: as libxenguest
- * does).
+ * A file is a byte that says how the stream is divided (0: as libxenguest does
+ * it), and the stream.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct {
     struct save_zero *zero;
     struct save_stream stream;
-    uint8_t *left;              /* what leaves */
+    uint8_t *left;              /* what was sent */
     size_t len, max;
 } t;
 
@@ -34,7 +34,7 @@ static void require(int condition, const char *what)
     }
 }
 
-/* One writev(); what leaves may end early, anywhere. */
+/* One writev(), which may be short. */
 static size_t call(const struct iovec *iov, int iovcnt, size_t wants)
 {
     size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
@@ -60,7 +60,7 @@ static size_t call(const struct iovec *iov, int iovcnt, size_t wants)
     return n;
 }
 
-/* How much of the stream is the next piece of a record that has begun. */
+/* The length of the next piece of the current record. */
 static size_t piece(uint8_t how, const uint8_t *p, size_t left, size_t nr)
 {
     uint32_t count;
@@ -79,7 +79,7 @@ static size_t piece(uint8_t how, const uint8_t *p, size_t left, size_t nr)
     return n < left ? n : left;
 }
 
-/* Writes it in calls of a record each, or of as many pieces as a call takes. */
+/* Writes each record in one call, or in as many as its pieces need. */
 static void write_all(const uint8_t *p, size_t size, uint8_t how)
 {
     static struct iovec iov[PIECES];

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with seeds in tests/fuzz/corpus/<name>
-# under the sanitizers. What breaks one is left in build/fuzz/; run the target
-# with that file as its argument to see it again, and keep it as a seed.
+# under the sanitizers. An input that fails is left in build/fuzz/. Run the
+# target with that file as its argument to reproduce it, and keep it as a seed.
 #
-# make check tries the same inputs every time, so that what it says of a change
-# is about the change; make fuzz goes where nobody has been.
+# make check tries the same inputs every time, so that a failure is caused by
+# the change under test. make fuzz tries new ones.
 
 DEPS_TEST += clang libclang-rt-dev
 
@@ -14,7 +14,7 @@ FUZZ_RUNS ?= 100000
 FUZZ_SECONDS ?= 600
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-# What a target needs outside the engine, and the longest input it is given.
+# Sources outside the engine that a target needs, and its longest input.
 FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save/stream/parse.c \
 	save/stream/zero.c base/thread.c base/workers.c) \
 	tests/support/stream_reader.c

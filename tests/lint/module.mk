@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What is found in the sources without running them.
+# Static checks of the sources.
 
 DEPS_TEST += clang-format clang-tidy cppcheck git groff-base jq perl shellcheck
 
@@ -13,14 +13,14 @@ $(eval $(call stamp,$(C_LIST),C_FILES))
 .PHONY: objects
 objects: $(call objs,$(C_FILES))
 
-# From make's own commands, so that what a module adds for one object is there.
+# Made from make's own commands, so that flags of single objects are included.
 ## make compile_commands.json  for clangd and clang-tidy
 compile_commands.json: $(MODULES) $(C_LIST) $(FLAGS) $(PATHS)
 	@$(MAKE) V=1 -nB --no-print-directory objects | jq -Rn --arg dir '$(CURDIR)' \
 	  -f tests/lint/compile-commands.jq >$@.new
 	@mv $@.new $@
 
-# A file is looked at again when its object has been built again.
+# A file is checked again when its object has been built again.
 TIDY := $(patsubst %.c,$(LINT)/%.tidy,$(C_FILES))
 $(LINT)/%.tidy: $(BUILD)/obj/%.o .clang-tidy | compile_commands.json
 	@mkdir -p $(@D)
@@ -44,7 +44,7 @@ lint-exports: $(LIBXENPRECOPY) $(LIBXLPRECOPY) $(SAVE_PLUGIN) $(XL)
 lint-parts: compile_commands.json | $(PART_DIRS)
 	@CC='$(CC)' tests/lint/parts $(BUILD)/parts $<
 
-# What is built is up to date, and no longer when a flag changes.
+# A target that was built is up to date until a flag changes.
 lint-flags: $(SAVE_HELPER)
 	@$(MAKE) --no-print-directory -q $< || { echo "$< is built each time" >&2; exit 1; }
 	@for v in CC=other CFLAGS=-Dother CPPFLAGS=-Dother LDFLAGS=-Dother; do \
@@ -65,7 +65,7 @@ LINTS := lint-tidy lint-cppcheck lint-scripts lint-exports lint-flags lint-man \
 lint:
 	@$(MAKE) --no-print-directory -k $(if $(filter -j%,$(MAKEFLAGS)),,-j2) \
 	  $(LINTS)
-# Before the slower ones.
+# Run before the slower checks.
 CHECKS := lint $(CHECKS)
 
 ## make format-check       the style of what differs from BASE=main

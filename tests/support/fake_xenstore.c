@@ -125,15 +125,15 @@ void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
 /* xenstored creates the missing parents of a node. */
 static void make_parents(const char *path)
 {
-    char *folder = strdup(path);
+    char *parent = strdup(path);
     char *slash;
 
-    while ((slash = strrchr(folder, '/')) && slash != folder) {
+    while ((slash = strrchr(parent, '/')) && slash != parent) {
         *slash = 0;
-        if (!store_get(folder))
-            store_set(folder, "");
+        if (!store_get(parent))
+            store_set(parent, "");
     }
-    free(folder);
+    free(parent);
 }
 
 bool xs_write(struct xs_handle *xs, xs_transaction_t t, const char *path,

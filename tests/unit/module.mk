@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# One test program a module: tests/unit/torture_<module>.c. A name on the
-# command line picks tests: build/tests/torture_params 'torture_params_unit*'
+# One test program per module: tests/unit/torture_<module>.c. A pattern on the
+# command line selects tests: build/tests/torture_params 'torture_params_unit*'
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/torture_*.c))
 
-# For the pictures that two of them draw.
+# For the pictures that two tests draw.
 DEPS_TEST += gnuplot-nox
 
 # Objects outside the engine and base that a module's tests need.
@@ -70,7 +70,7 @@ TEST_OBJS_torture_source_trace := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_job := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
-# Those in which threads run beside each other.
+# The tests with threads.
 TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
 	save_channels save_control save_policy save_sampler save_session suspend_time \
 	save_watchdog workers save_write save_zero xl_channels \
@@ -99,7 +99,7 @@ check-unit: $(UNIT_RUNS)
 $(UNIT_RUNS): %.run: %
 	@echo "== $<"; $<
 
-# Built with ThreadSanitizer, into build/tsan. What it reports is a failure.
+# A build with ThreadSanitizer, in build/tsan. A data race fails the test.
 ## make check-tsan         the tests with threads, for data races
 .PHONY: check-tsan check-tsan-here
 check-tsan:
