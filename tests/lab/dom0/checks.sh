@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What must be true after a step, whatever it did. Part of lib.sh.
+
+check() {
+    local what=$1
+    shift
+    if "$@"; then
+        passed "$what"
+    else
+        fail "$what"
+    fi
+}
+
+guest_location() {
+    local id
+    id=$(domid)
+    if [ -z "$id" ]; then
+        echo nowhere
+    elif [ "$id" = "$source_id" ]; then
+        echo source
+    else
+        echo target
+    fi
+}
+
+has_checked_all() {
+    local now
+    now=$(writer_number "$1" verified)
+    [ -n "$now" ] && [ "$now" -ge "$2" ]
+}
+
+# Running, and a whole check of its memory begun now ends well in time.
+guest_is_intact() {
+    local id pages
+    id=$(domid)
+    [ -n "$id" ] && wait_for "$alive_within" has_beaten "$id" || return 1
+    pages=$(writer_number "$id" pages)
+    wait_for "$alive_within" has_checked_all "$id" \
+        $(($(writer_number "$id" verified) + pages)) || return 1
+    writer_state "$id" >"$step/writer"
+    [ "$(writer_number "$id" bad)" = 0 ]
+}
+
+guest_crashed() {
+    domains | grep -q " $guest .*c"
+}
+
+log_dirty_is_off() {
+    [ "$($domtool logdirty "$(domid)")" = off ]
+}
+
+one_domain() {
+    [ "$(domains | wc -l)" = "$1" ]
+}
+
+no_processes() {
+    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper')
+    [ -z "$left_processes" ]
+}
+
+no_precopy_node() {
+    local d
+    for d in $(xenstore-list /libxl); do
+        ! xenstore-exists "/libxl/$d/precopy" || return 1
+    done
+}
+
+# UBSan, beside ASan, heeds no log_path: its reports are on stderr.
+sanitizer_reports() {
+    cat /tmp/sanitizer.* 2>/dev/null |
+        sed -e '/^Shadow bytes/,/^==/d' -e '/^=*$/d'
+    rm -f /tmp/sanitizer.*
+    cat "${step:-$out}"/* 2>/dev/null | sed -n '/: runtime error: /,/^$/p'
+}
+
+# For after(): what the receiver verified (--debug) is what it had received.
+no_page_differs() {
+    check "no page differs" [ "$(grep -c 'verify pfn' \
+        "$step/receiver.log")" = 0 ]
+}
+
+# With --debug in every migration: no page differs, and the downtime, in which
+# all pages are sent once more, has no bound.
+verified() {
+    case $with in
+        *--debug*) ;;
+        *) return 0 ;;
+    esac
+    no_page_differs
+    expect_report=$(echo "$expect_report" |
+        grep -v 'actual-downtime-us"\] *<')
+    [ "$expect_outcome" != migrated ] || expect_report="$expect_report
+        .verified == true"
+}
+
+# A sanitizer's report is a failure, in its own words.
+check_sanitizers() {
+    local reports
+    [ -e $sanitizers ] || return 0
+    reports=$(sanitizer_reports)
+    if [ -n "$reports" ]; then
+        fail "a sanitizer's report:
+$reports"
+    else
+        passed "no sanitizer has a report"
+    fi
+}
+
+# What must be true after a step, whatever it did.
+check_guest() {
+    local where
+    [ -n "$expect_guest" ] || return 0
+    # The receiver's end is a little later than the sender's.
+    check "no process is left" wait_for 10 no_processes
+    where=$(guest_location)
+    echo "$where" >"$step/guest"
+    # Only of a guest that was never migrated can this be said.
+    if [ "$where" = source ] && [ "$source_id" = "$first_id" ] &&
+        guest_crashed; then
+        echo "the guest's kernel crashed where it has run all the time" \
+            >>"$out/unhealthy"
+    fi
+    if [ "$expect_guest" = nowhere ]; then
+        check "no domain is left" one_domain 0
+        return
+    fi
+    check "one domain, no second one" one_domain 1
+    check "log-dirty is off" log_dirty_is_off
+    check "the guest runs and its memory is intact" guest_is_intact
+    check "no precopy node is left in xenstore" no_precopy_node
+}
