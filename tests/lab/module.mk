@@ -14,6 +14,22 @@ $(LAB)/writer: tests/lab/guest/writer.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $< -lm
 
+$(LAB)/diskwriter: tests/lab/guest/diskwriter.c tests/lab/guest/disk.h $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $<
+
+$(LAB)/echo: tests/lab/guest/echo.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $<
+
+$(LAB)/diskcheck: tests/lab/dom0/diskcheck.c tests/lab/guest/disk.h $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $<
+
+$(LAB)/probe: tests/lab/dom0/probe.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $<
+
 $(LAB)/domtool: tests/lab/dom0/domtool.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
@@ -28,7 +44,7 @@ $(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c $(FLAGS)
 
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build
-lab-build: all $(LAB)/writer $(LAB)/domtool $(LAB)/gate $(LAB)/cleanlog.so
+lab-build: all $(addprefix $(LAB)/,writer diskwriter echo domtool diskcheck gate probe cleanlog.so)
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 

@@ -53,6 +53,7 @@ step_json() {
         --arg time "$(text "$s/time-us")" \
         --arg guest "$(text "$s/guest")" \
         --arg writer "$(text "$s/writer")" \
+        --arg probe "$(text "$s/probe")" \
         --arg true_downtime "$(text "$s/true-downtime-us")" \
         --arg true_times "$(text "$s/true-times-us")" \
         --arg clock_error "$(text "$s/clock-error-us")" \
@@ -62,6 +63,9 @@ step_json() {
         --arg failures "$(step_failures "$s" 2>&1)" '
         def lines: split("\n") | map(select(. != ""));
         def number: if . == "" then null else tonumber? // . end;
+        def pairs: lines | join(" ") | split(" ") |
+            map(select(. != "") | split("=") |
+                {key: .[0], value: (.[1] | number)}) | from_entries;
         {
             name: $name, command: $command, status: ($status | number),
             "virtual-time-us": ($time | number),
@@ -71,9 +75,8 @@ step_json() {
             "true-started-us": ($true_times | lines | .[1] // "" | number),
             "link-bytes": ($link_bytes | number),
             guest: (if $guest == "" then null else $guest end),
-            "guest-state": ($writer | lines | join(" ") | split(" ") |
-                map(select(. != "") | split("=") |
-                    {key: .[0], value: (.[1] | number)}) | from_entries),
+            "guest-state": ($writer | pairs),
+            probe: (if $probe == "" then null else $probe | pairs end),
             report: (if $report == "" then null else $report | fromjson end),
             "checks-passed": ($checks | lines),
             failures: ($failures | lines),

@@ -42,6 +42,14 @@ guest_is_intact() {
     [ "$(writer_number "$id" bad)" = 0 ]
 }
 
+# No migration has made this domain.
+is_first_id() {
+    case " $first_ids " in
+        *" $1 "*) ;;
+        *) return 1 ;;
+    esac
+}
+
 guest_crashed() {
     domains | grep -q " $guest .*c"
 }
@@ -116,17 +124,19 @@ check_guest() {
     where=$(guest_location)
     echo "$where" >"$step/guest"
     # Only of a guest that was never migrated can this be said.
-    if [ "$where" = source ] && [ "$source_id" = "$first_id" ] &&
+    if [ "$where" = source ] && is_first_id "$source_id" &&
         guest_crashed; then
         echo "the guest's kernel crashed where it has run all the time" \
             >>"$out/unhealthy"
     fi
     if [ "$expect_guest" = nowhere ]; then
-        check "no domain is left" one_domain 0
+        check "no domain is left" one_domain $((guests - 1))
+        check_devices
         return
     fi
-    check "one domain, no second one" one_domain 1
+    check "one domain, no second one" one_domain "$guests"
     check "log-dirty is off" log_dirty_is_off
     check "the guest runs and its memory is intact" guest_is_intact
     check "no precopy node is left in xenstore" no_precopy_node
+    check_devices
 }

@@ -12,6 +12,7 @@ our_xl=/usr/local/bin/xl
 domtool=/job/domtool
 
 . /job/checks.sh
+. /job/devices.sh
 . /job/link.sh
 . /job/memory.sh
 
@@ -30,6 +31,7 @@ guest_vcpus=1
 guest_kernel=/root/vmlinux
 guest_tsc=always_emulate
 guest_start=60
+guests=1            # that are running
 guest_config=
 create_options=-e
 workload=idle
@@ -128,26 +130,29 @@ has_beaten() {
 
 start_guest() {
     local config=/tmp/$guest.cfg id
+    devices_up
     cat >"$config" <<END
 name="$guest"
 type="$guest_type"
 kernel="$guest_kernel"
 ramdisk="/job/guest.cpio.gz"
-extra="console=hvc0 quiet panic=-1 writer=$workload"
+extra="console=hvc0 quiet panic=-1 writer=$workload$(device_words)"
 memory=$guest_memory
 vcpus=$guest_vcpus
 tsc_mode="$guest_tsc"
 on_crash="preserve"
+$(device_config)
 $guest_config
 END
     # shellcheck disable=SC2086
     if ! $stock_xl create $create_options -q "$config" \
         >"$out/create.log" 2>&1; then
         fail "guest: xl create failed: $(tail -n 3 "$out/create.log")"
+        tail -n 20 /var/log/xen/xen-hotplug.log
         return 1
     fi
     id=$(domid)
-    first_id=$id
+    first_ids="$first_ids $id"
     if ! wait_for "$guest_start" has_beaten "$id"; then
         fail "guest: its workload did not come up"
         return 1
@@ -309,10 +314,12 @@ migrate() {
         [ "$report" != yes ] || options="$options --report=$step/report.json"
     fi
     printf '#!/bin/sh\nexec %s migrate-receive %s 2>>%s/receiver.log\n' \
-        "$(xl_path "$receiver")" "$receiver_options" "$step" >/job/receive
+        "$(receiver_namespace)$(xl_path "$receiver")" "$receiver_options" \
+        "$step" >/job/receive
     chmod 755 /job/receive
     link_up
     before
+    probe_start
     trace_start
     (during) &
     during_pid=$!
@@ -323,6 +330,7 @@ migrate() {
     kill $during_pid 2>/dev/null
     wait $during_pid 2>/dev/null
     trace_end
+    probe_end
     before_checks
     link_down
     check_guest
