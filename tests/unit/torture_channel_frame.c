@@ -64,7 +64,7 @@ static int setup(void **state)
 }
 
 /* Reads the frame. Returns why it is refused; NULL: it is good. */
-static const char *refused(struct channel_frame *f, const uint8_t *tok)
+static const char *read_error(struct channel_frame *f, const uint8_t *tok)
 {
     const char *why = NULL;
 
@@ -87,7 +87,7 @@ static void torture_channel_frame_round_trip(void **state)
     for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
         for (size_t j = 0; j < sizeof(lens) / sizeof(lens[0]); j++) {
             make(how[i].codec, how[i].level, CHANNEL_DATA, 77 + j, lens[j]);
-            assert_null(refused(&f, token));
+            assert_null(read_error(&f, token));
             assert_int_equal(f.head.sequence, 77 + j);
             assert_int_equal(f.head.raw_len, lens[j]);
             assert_memory_equal(f.data, data, lens[j]);
@@ -114,7 +114,7 @@ static void torture_channel_frame_incompressible_data_does_not_grow(
     for (int codec = CHANNEL_ZSTD; codec < CHANNEL_CODECS; codec++) {
         make(codec, 1, CHANNEL_DATA, 0, sizeof(data));
         assert_int_equal(wire.len, CHANNEL_HEAD_SIZE + sizeof(data));
-        assert_null(refused(&f, token));
+        assert_null(read_error(&f, token));
         assert_memory_equal(f.data, data, sizeof(data));
     }
     channel_frame_dispose(&f);
@@ -131,13 +131,13 @@ static void torture_channel_frame_damage_is_detected(void **state)
         make(codec, 1, CHANNEL_DATA, 5, 300);
         for (size_t bit = 0; bit < 8 * wire.len; bit++) {
             wire.p[bit / 8] ^= 1 << bit % 8;
-            assert_non_null(refused(&f, token));
+            assert_non_null(read_error(&f, token));
             wire.p[bit / 8] ^= 1 << bit % 8;
         }
-        assert_null(refused(&f, token));
+        assert_null(read_error(&f, token));
         for (size_t len = wire.len - 1; len; len--) {
             wire.len = len;
-            assert_string_equal(refused(&f, token), "ends in its middle");
+            assert_string_equal(read_error(&f, token), "ends in its middle");
         }
     }
     channel_frame_dispose(&f);
@@ -151,7 +151,7 @@ static void torture_channel_frame_of_another_migration_is_refused(
     (void)state;
     assert_true(channel_frame_init(&f, false));
     make(CHANNEL_PLAIN, 0, CHANNEL_DATA, 0, 10);
-    assert_string_equal(refused(&f, other),
+    assert_string_equal(read_error(&f, other),
                         "is damaged, or of another migration");
     channel_frame_dispose(&f);
 }
@@ -213,7 +213,7 @@ static void torture_channel_frame_invalid_heads_are_refused(void **state)
             memcpy(wire.p + 20, &h.wire_len, 4);
         }
         wire.len = CHANNEL_HEAD_SIZE + len;
-        assert_string_equal(refused(&f, token), bad[i].why);
+        assert_string_equal(read_error(&f, token), bad[i].why);
     }
     channel_frame_dispose(&f);
 }
@@ -225,7 +225,7 @@ static void torture_channel_frame_unpacks_only_if_agreed(void **state)
     (void)state;
     assert_true(channel_frame_init(&f, false));
     make(CHANNEL_ZSTD, 1, CHANNEL_DATA, 0, 4096);
-    assert_string_equal(refused(&f, token),
+    assert_string_equal(read_error(&f, token),
                         "is compressed, which was not said before");
     channel_frame_dispose(&f);
 }
@@ -238,7 +238,7 @@ static struct {
     size_t len;
 } walked;
 
-static void walk(const struct channel_frame *f, int at_once)
+static void read_pieces(const struct channel_frame *f, int at_once)
 {
     struct channel_walk w = { 0 };
     struct iovec iov[8];
@@ -288,12 +288,12 @@ static void torture_channel_frame_runs_are_written_in_full(void **state)
     assert_true(channel_frame_init(&f, true));
     for (int codec = 0; codec < CHANNEL_CODECS; codec++) {
         make_runs(codec, run, 4, 5000);
-        assert_null(refused(&f, token));
+        assert_null(read_error(&f, token));
         assert_int_equal(f.data_len, 5000);
         for (int at_once = 1; at_once < 8; at_once += 3) {
             size_t at = 0, from = 0;
 
-            walk(&f, at_once);
+            read_pieces(&f, at_once);
             assert_int_equal(walked.len, 5000 + 4 * 4096 + (1 << 20) + 1);
             for (int i = 0; i < 4; i++) {
                 assert_memory_equal(walked.p + at, data + from,
@@ -319,15 +319,15 @@ static void torture_channel_frame_runs_at_their_limits(void **state)
     run[0] = (struct channel_run){ 0, CHANNEL_ZEROS_MAX };
     make_runs(CHANNEL_PLAIN, run, 1, 0);
     assert_int_equal(wire.len, CHANNEL_HEAD_SIZE + CHANNEL_RUN_SIZE);
-    assert_null(refused(&f, token));
-    walk(&f, 8);
+    assert_null(read_error(&f, token));
+    read_pieces(&f, 8);
     assert_int_equal(walked.len, CHANNEL_ZEROS_MAX);
     for (unsigned int i = 0; i < CHANNEL_RUNS_MAX; i++)
         run[i] = (struct channel_run){ i, CHANNEL_ZEROS_MAX /
                                           CHANNEL_RUNS_MAX };
     make_runs(CHANNEL_PLAIN, run, CHANNEL_RUNS_MAX, CHANNEL_RUNS_MAX);
-    assert_null(refused(&f, token));
-    walk(&f, 8);
+    assert_null(read_error(&f, token));
+    read_pieces(&f, 8);
     assert_int_equal(walked.len, CHANNEL_ZEROS_MAX + CHANNEL_RUNS_MAX);
     channel_frame_dispose(&f);
 }
@@ -354,8 +354,8 @@ static void torture_channel_frame_invalid_runs_are_refused(void **state)
     assert_true(channel_frame_init(&f, false));
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         make_runs(CHANNEL_PLAIN, bad[i].run, 2, 100);
-        assert_non_null(refused(&f, token));
-        assert_non_null(strstr(refused(&f, token), bad[i].why));
+        assert_non_null(read_error(&f, token));
+        assert_non_null(strstr(read_error(&f, token), bad[i].why));
     }
     channel_frame_dispose(&f);
 }

@@ -209,7 +209,7 @@ static size_t fill_record(uint8_t *to, unsigned int *seed, uint32_t n)
     return sizeof(head) + len;
 }
 
-static void all_of_it_in_order(unsigned int nr, int codec)
+static void check_order(unsigned int nr, int codec)
 {
     static uint8_t record[1 << 20];
     struct channel_count total = { 0 }, left;
@@ -281,7 +281,7 @@ static int put_zeros(size_t len)
     return 0;
 }
 
-static void zeros_are_written_in_full(unsigned int nr, int codec)
+static void check_zeros(unsigned int nr, int codec)
 {
     static uint8_t data[3 * CHANNEL_FRAME_MAX], zeros[sizeof(data)];
     struct channel_count total = { 0 }, left;
@@ -329,43 +329,43 @@ static void zeros_are_written_in_full(unsigned int nr, int codec)
 static void torture_channels_zeros_are_written_in_full(void **state)
 {
     (void)state;
-    zeros_are_written_in_full(1, CHANNEL_PLAIN);
+    check_zeros(1, CHANNEL_PLAIN);
 }
 
 static void torture_channels_zeros_over_several_channels(void **state)
 {
     (void)state;
-    zeros_are_written_in_full(NR, CHANNEL_PLAIN);
+    check_zeros(NR, CHANNEL_PLAIN);
 }
 
 static void torture_channels_zeros_with_lz4(void **state)
 {
     (void)state;
-    zeros_are_written_in_full(NR, CHANNEL_LZ4);
+    check_zeros(NR, CHANNEL_LZ4);
 }
 
 static void torture_channels_keep_the_order(void **state)
 {
     (void)state;
-    all_of_it_in_order(NR, CHANNEL_PLAIN);
+    check_order(NR, CHANNEL_PLAIN);
 }
 
 static void torture_channels_keep_the_order_with_zstd(void **state)
 {
     (void)state;
-    all_of_it_in_order(NR, CHANNEL_ZSTD);
+    check_order(NR, CHANNEL_ZSTD);
 }
 
 static void torture_channels_keep_the_order_with_lz4(void **state)
 {
     (void)state;
-    all_of_it_in_order(NR, CHANNEL_LZ4);
+    check_order(NR, CHANNEL_LZ4);
 }
 
 static void torture_channels_one_channel_is_enough(void **state)
 {
     (void)state;
-    all_of_it_in_order(1, CHANNEL_LZ4);
+    check_order(1, CHANNEL_LZ4);
 }
 
 /* ---- failures ------------------------------------------------------------ */
@@ -409,7 +409,7 @@ static void torture_channels_share_the_rate_limit(void **state)
 
 /* ---- invalid frames ------------------------------------------------------ */
 
-static void refuses(const char *why)
+static void expect_refused(const char *why)
 {
     const char *error = wait_in();
 
@@ -423,7 +423,7 @@ static void torture_channels_refuse_a_frame_twice(void **state)
     start_in(2, false);
     write_frame(w.sent[0], CHANNEL_DATA, 0, "x", 1);
     write_frame(w.sent[0], CHANNEL_DATA, 0, "x", 1);
-    refuses("channel 0: a frame has come before");
+    expect_refused("channel 0: a frame has come before");
 }
 
 static void torture_channels_refuse_a_gap(void **state)
@@ -442,7 +442,7 @@ static void torture_channels_refuse_data_that_is_no_frame(void **state)
     (void)state;
     start_in(2, false);
     assert_int_equal(write(w.sent[1], junk, sizeof(junk)), sizeof(junk));
-    refuses("channel 1: a frame is none");
+    expect_refused("channel 1: a frame is none");
 }
 
 static void torture_channels_refuse_go_before_the_end(void **state)
@@ -450,7 +450,7 @@ static void torture_channels_refuse_go_before_the_end(void **state)
     (void)state;
     start_in(1, false);
     write_frame(w.sent[0], CHANNEL_GO, 0, GO, sizeof(GO));
-    refuses("is not what may come now");
+    expect_refused("is not what may come now");
 }
 
 static void torture_channels_refuse_data_after_the_end(void **state)

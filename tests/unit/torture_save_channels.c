@@ -151,16 +151,25 @@ static int teardown(void **state)
     return 0;
 }
 
+static int save(const char *params, int (*script)(void),
+                struct xpc_report *r)
+{
+    int null = open("/dev/null", O_WRONLY), rc;
+
+    rc = fake_save(null, params, script, r);
+    close(null);
+    return rc;
+}
+
 /* ---- a whole migration --------------------------------------------------- */
 
 static void check_three_copies(const char *params, bool smaller)
 {
     static struct stream_reader got;
     struct xpc_report r;
-    int null = open("/dev/null", O_WRONLY);
 
     start_receiver();
-    assert_int_equal(fake_save(null, params, script_three_copies, &r), 0);
+    assert_int_equal(save(params, script_three_copies, &r), 0);
     end_receiver();
     assert_true(far.back);
     assert_null(channel_in_error(far.in));
@@ -179,7 +188,6 @@ static void check_three_copies(const char *params, bool smaller)
     assert_true(r.wire_bytes > 1000);
     assert_true(smaller == (r.wire_bytes < r.total_bytes / 2));
     assert_true(r.final_pages && r.pages_sent_ns >= r.final_bitmap_ns);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -217,14 +225,13 @@ static void check_auto(const char *params, size_t shortest)
 {
     static struct stream_reader got;
     struct xpc_report r;
-    int null = open("/dev/null", O_WRONLY);
     size_t len;
     char *p;
 
     start_receiver();
     written = open_memstream(&p, &len);
     assert_non_null(written);
-    assert_int_equal(fake_save(null, params, script_three_copies, &r), 0);
+    assert_int_equal(save(params, script_three_copies, &r), 0);
     fclose(written);
     written = NULL;
     end_receiver();
@@ -245,7 +252,6 @@ static void check_auto(const char *params, size_t shortest)
     assert_in_range(r.wire_bytes, shortest, r.total_bytes * 11 / 10);
     assert_int_equal(r.zero_pages_in_full, 0);
     free(p);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -297,18 +303,16 @@ static int script_capped_sparse(void)
 static void torture_save_channels_zero_pages_do_not_count_for_the_link(
     void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
     start_receiver();
-    assert_int_equal(fake_save(null, "{\"downtime-ms\":2000,\"channels\":3,"
-                               "\"zero-pages\":\"auto\","
-                               "\"max-bandwidth-bytes-per-s\":20000000}",
-                               script_capped_sparse, &r), 0);
+    assert_int_equal(save("{\"downtime-ms\":2000,\"channels\":3,"
+                          "\"zero-pages\":\"auto\","
+                          "\"max-bandwidth-bytes-per-s\":20000000}",
+                          script_capped_sparse, &r), 0);
     end_receiver();
     assert_int_equal(r.total_zero_pages, 5 * BATCH * 3 / 4);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -335,18 +339,16 @@ static int script_capped(void)
 
 static void torture_save_channels_share_the_rate_limit(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
     start_receiver();
-    assert_int_equal(fake_save(null, "{\"downtime-ms\":2000,\"channels\":3,"
-                               "\"max-bandwidth-bytes-per-s\":20000000}",
-                               script_capped, &r), 0);
+    assert_int_equal(save("{\"downtime-ms\":2000,\"channels\":3,"
+                          "\"max-bandwidth-bytes-per-s\":20000000}",
+                          script_capped, &r), 0);
     end_receiver();
     assert_true(precopy_ns >= 190 * XPC_MS);
     assert_int_equal(r.total_pages_sent, 2 * BATCH);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -378,7 +380,6 @@ static int script_of_a_last_round(void)
 /* All channels carry a part of it, which keeps the downtime short. */
 static void torture_save_channels_share_the_last_copy(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
@@ -387,9 +388,9 @@ static void torture_save_channels_share_the_last_copy(void **state)
         each[i].bytes_per_s = 300000000;
         pipe_reader_start(&each[i], dup(far.received[i]));
     }
-    assert_int_equal(fake_save(null, "{\"downtime-ms\":5000,\"channels\":3,"
-                               "\"bandwidth-bytes-per-s\":1000000000}",
-                               script_of_a_last_round, &r), 0);
+    assert_int_equal(save("{\"downtime-ms\":5000,\"channels\":3,"
+                          "\"bandwidth-bytes-per-s\":1000000000}",
+                          script_of_a_last_round, &r), 0);
     pthread_join(far.toolstack, NULL);
     far.joined = true;
     for (int i = 0; i < NR; i++) {
@@ -402,7 +403,6 @@ static void torture_save_channels_share_the_last_copy(void **state)
         pipe_reader_dispose(&each[i]);
     }
     assert_int_equal(r.outcome, XPC_OUTCOME_SENT);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -431,14 +431,13 @@ static int script_stalls(void)
 
 static void torture_save_channels_a_stall_ends_it_in_time(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(fake_save(null, "{\"downtime-ms\":400,\"strict\":\"on\","
-                               "\"bandwidth-bytes-per-s\":1000000000,"
-                               "\"channels\":3,\"confidence-percent\":50}",
-                               script_stalls, &r), -1);
+    assert_int_equal(save("{\"downtime-ms\":400,\"strict\":\"on\","
+                          "\"bandwidth-bytes-per-s\":1000000000,"
+                          "\"channels\":3,\"confidence-percent\":50}",
+                          script_stalls, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_string_equal(r.reason, "overrun");
     /* The pipes hold a part of each frame, and no complete one. */
@@ -447,7 +446,6 @@ static void torture_save_channels_a_stall_ends_it_in_time(void **state)
     assert_true(failed_ns < r.start_monotonic_ns + r.broken_off_ns +
                 50 * XPC_MS);
     assert_false(far.back);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -466,14 +464,12 @@ static int script_is_stopped(void)
 
 static void torture_save_channels_stop_with_the_stream(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
-    assert_int_equal(fake_save(null, "{\"channels\":3}", script_is_stopped, &r),
+    assert_int_equal(save("{\"channels\":3}", script_is_stopped, &r),
                      -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -497,7 +493,7 @@ static int script_of_one_that_dies(void)
 
 static void torture_save_channels_one_that_dies_fails_the_save(void **state)
 {
-    int null = open("/dev/null", O_WRONLY), pair[2];
+    int pair[2];
     struct xpc_report r;
 
     (void)state;
@@ -507,8 +503,8 @@ static void torture_save_channels_one_that_dies_fails_the_save(void **state)
     close(pair[0]);
     close(pair[1]);
     start_receiver();
-    assert_int_equal(fake_save(null, "{\"channels\":3}",
-                               script_of_one_that_dies, &r), -1);
+    assert_int_equal(save("{\"channels\":3}",
+                          script_of_one_that_dies, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     assert_string_equal(r.text, "failed: while copying the running guest: "
                         "Broken pipe");
@@ -516,25 +512,22 @@ static void torture_save_channels_one_that_dies_fails_the_save(void **state)
     source_ends();
     end_receiver();
     assert_non_null(channel_in_error(far.in));
-    close(null);
     xpc_report_dispose(&r);
 }
 
 /* A link that died is not a refusal: another attempt may succeed. */
 static void torture_save_channels_broken_before_they_are_lent(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
     far.broken = true;
-    assert_int_equal(fake_save(null, "{\"channels\":3}", script_is_stopped, &r),
+    assert_int_equal(save("{\"channels\":3}", script_is_stopped, &r),
                      -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     assert_string_equal(r.text, "failed: before the first copy: can't use the "
                         "channels: Broken pipe");
     assert_null(env.cb);
-    close(null);
     xpc_report_dispose(&r);
 }
 
@@ -570,16 +563,14 @@ static void torture_save_channels_wait_for_channels_can_be_interrupted(
 
 static void torture_save_channels_are_required_if_requested(void **state)
 {
-    int null = open("/dev/null", O_WRONLY);
     struct xpc_report r;
 
     (void)state;
     unsetenv(CHANNEL_HANDOVER_ENV);
-    assert_int_equal(fake_save(null, "{\"compress\":\"zstd\"}",
-                               script_is_stopped, &r), -1);
+    assert_int_equal(save("{\"compress\":\"zstd\"}",
+                          script_is_stopped, &r), -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
     assert_non_null(strstr(r.text, "are for xl migrate"));
-    close(null);
     xpc_report_dispose(&r);
 }
 

@@ -233,7 +233,7 @@ static int script_dm_log_left_on(void)
     return loop_fail(EPIPE);
 }
 
-/* QEMU aborts if it is told to stop a log that is not on. */
+/* QEMU dies if it is told to stop a log that is not on. */
 static int script_dm_log_of_pvh(void)
 {
     assert_int_equal(env.cb->switch_qemu_logdirty(7, 1, NULL), 0);

@@ -15,7 +15,7 @@
 
 static int out;
 
-static void note(char c)
+static void report_event(char c)
 {
     if (write(out, &c, 1) != 1)
         abort();
@@ -24,11 +24,11 @@ static void note(char c)
 static void on_term(int sig)
 {
     (void)sig;
-    note('T');
+    report_event('T');
 }
 
 /* Runs part in a process. Returns the events until all processes ended. */
-static const char *noted(void (*part)(void))
+static const char *events_of(void (*part)(void))
 {
     static char buf[16];
     int fds[2];
@@ -55,10 +55,10 @@ static const char *noted(void (*part)(void))
 
 static void clean_up(void)
 {
-    note('c');
+    report_event('c');
 }
 
-static void exits(void)
+static void exit_process(void)
 {
     save_toolstack_watch(clean_up);
     exit(255);
@@ -73,7 +73,7 @@ static void helper(int ready)
     usleep(10 * 1000 * 1000);
 }
 
-static void toolstack_dies(void)
+static void end_toolstack(void)
 {
     int fds[2];
     char c;
@@ -94,7 +94,7 @@ static void toolstack_dies(void)
 static int started[2], word[2];
 static pid_t helper_pid;
 
-static void *starts_a_helper(void *arg)
+static void *start_helper(void *arg)
 {
     char c;
 
@@ -105,7 +105,7 @@ static void *starts_a_helper(void *arg)
         save_toolstack_watch(clean_up);
         close(started[1]);
         /* The stock helper reads like this, and would fail with EINTR. */
-        note(read(word[0], &c, 1) == 1 ? 'w' : '?');
+        report_event(read(word[0], &c, 1) == 1 ? 'w' : '?');
         _exit(0);
     }
     close(started[1]);
@@ -115,12 +115,12 @@ static void *starts_a_helper(void *arg)
     return NULL;
 }
 
-static void thread_of_the_toolstack_ends(void)
+static void end_toolstack_thread(void)
 {
     pthread_t t;
 
     if (pipe(started) || pipe(word) ||
-        pthread_create(&t, NULL, starts_a_helper, NULL) ||
+        pthread_create(&t, NULL, start_helper, NULL) ||
         pthread_join(t, NULL))
         abort();
     usleep(100 * 1000);         /* time for a signal */
@@ -132,20 +132,20 @@ static void thread_of_the_toolstack_ends(void)
 static void torture_toolstack_watch_cleans_up_at_exit(void **state)
 {
     (void)state;
-    assert_string_equal(noted(exits), "c");
+    assert_string_equal(events_of(exit_process), "c");
 }
 
 static void torture_toolstack_watch_ends_a_save_without_toolstack(
     void **state)
 {
     (void)state;
-    assert_string_equal(noted(toolstack_dies), "T");
+    assert_string_equal(events_of(end_toolstack), "T");
 }
 
 static void torture_toolstack_watch_ignores_a_thread_that_ends(void **state)
 {
     (void)state;
-    assert_string_equal(noted(thread_of_the_toolstack_ends), "w");
+    assert_string_equal(events_of(end_toolstack_thread), "w");
 }
 
 int main(int argc, char **argv)

@@ -71,7 +71,7 @@ static int take(uint32_t domid)
 }
 
 /* Checks that the lock is held by that process. */
-static void is_busy(uint32_t domid, pid_t pid, const char *part)
+static void expect_busy(uint32_t domid, pid_t pid, const char *part)
 {
     char err[XPC_ERR_LEN] = "", number[32];
 
@@ -120,7 +120,7 @@ static void end_child(pid_t pid)
 
 /* ---- exclusion ---------------------------------------------------------- */
 
-static void takes_seven(void)
+static void lock_and_report(void)
 {
     char err[XPC_ERR_LEN];
 
@@ -134,20 +134,20 @@ static void torture_xen_lock_second_is_refused_with_the_holder(void **state)
 
     (void)state;
     /* Likewise in the same process. */
-    is_busy(7, getpid(), "a test");
+    expect_busy(7, getpid(), "a test");
     other = take(8);
     xen_lock_release(fd);
     xen_lock_release(other);
     xen_lock_release(-1);
-    fd = start_child(takes_seven);
-    is_busy(7, fd, "xl migrate g1");
+    fd = start_child(lock_and_report);
+    expect_busy(7, fd, "xl migrate g1");
     end_child(fd);
 }
 
 static void torture_xen_lock_is_released_when_its_holder_is_killed(
     void **state)
 {
-    pid_t pid = start_child(takes_seven);
+    pid_t pid = start_child(lock_and_report);
     int fd;
 
     (void)state;
@@ -178,10 +178,10 @@ static void torture_xen_lock_removes_its_files(void **state)
     assert_int_equal(nr_files(), 2);
     xen_lock_release(fd);
     assert_int_equal(nr_files(), 1);
-    is_busy(8, getpid(), "");
+    expect_busy(8, getpid(), "");
     xen_lock_release(other);
     assert_int_equal(nr_files(), 0);
-    pid = start_child(takes_seven);
+    pid = start_child(lock_and_report);
     end_child(pid);
     assert_int_equal(nr_files(), 1);
     fd = take(9);
@@ -194,7 +194,7 @@ static void torture_xen_lock_removes_its_files(void **state)
 
 static int held = -1;
 
-static void keeps_what_it_has(void)
+static void keep_lock(void)
 {
 }
 
@@ -209,7 +209,7 @@ static void torture_xen_lock_is_kept_by_a_forked_child(void **state)
     parent = fork();
     if (!parent) {
         held = take(7);
-        pid = start_child(keeps_what_it_has);
+        pid = start_child(keep_lock);
         if (write(fds[1], &pid, sizeof(pid)) != sizeof(pid))
             _exit(1);
         _exit(0);
@@ -219,7 +219,7 @@ static void torture_xen_lock_is_kept_by_a_forked_child(void **state)
     close(fds[1]);
     assert_int_equal(waitpid(parent, &status, 0), parent);
     assert_int_equal(status, 0);
-    is_busy(7, parent, "has ended, but its guard or save helper has not");
+    expect_busy(7, parent, "has ended, but its guard or save helper has not");
     assert_int_equal(kill(pid, SIGKILL), 0);
     /* It is not our child, so its end is visible by the lock alone. */
     for (;;) {
@@ -234,7 +234,7 @@ static void torture_xen_lock_is_kept_by_a_forked_child(void **state)
     }
 }
 
-static void signs(void)
+static void sign_and_report(void)
 {
     xen_lock_sign(held, "the guard of xl migrate");
 }
@@ -245,10 +245,10 @@ static void torture_xen_lock_guard_writes_its_own_pid(void **state)
 
     (void)state;
     held = take(7);
-    pid = start_child(signs);
-    is_busy(7, pid, "(the guard of xl migrate)");
+    pid = start_child(sign_and_report);
+    expect_busy(7, pid, "(the guard of xl migrate)");
     xen_lock_release(held);
-    is_busy(7, pid, "");
+    expect_busy(7, pid, "");
     end_child(pid);
     held = take(7);
     xen_lock_release(held);
@@ -287,7 +287,7 @@ static void torture_xen_lock_is_inherited_by_number(void **state)
     /* It is not the lock of another domain. */
     assert_int_equal(xen_lock_inherited(8), -1);
     close(copy);
-    is_busy(7, getpid(), "");
+    expect_busy(7, getpid(), "");
     xen_lock_pass_on(fd, false);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_null(getenv(XEN_LOCK_ENV));
@@ -300,7 +300,7 @@ static void torture_xen_lock_is_inherited_by_number(void **state)
 static void torture_xen_lock_wrong_descriptor_is_refused(void **state)
 {
     char path[100], number[16];
-    pid_t pid = start_child(takes_seven);
+    pid_t pid = start_child(lock_and_report);
     int other = take(8), opened;
     const char *const bad[] = { "", "x", "-1", "7x", "99999999999999999999",
                                 "2147483647", "0", number };
@@ -318,7 +318,7 @@ static void torture_xen_lock_wrong_descriptor_is_refused(void **state)
     snprintf(number, sizeof(number), "%d", opened);
     setenv(XEN_LOCK_ENV, number, 1);
     assert_int_equal(xen_lock_inherited(7), -1);
-    is_busy(7, pid, "");
+    expect_busy(7, pid, "");
     end_child(pid);
     /* A file that was removed excludes nobody. */
     xen_lock_release(other);

@@ -51,18 +51,18 @@ static int run_part(part_fn *part)
     return said;
 }
 
-static void killed_at_once(struct guard *g)
+static void end_at_once(struct guard *g)
 {
     (void)g;
 }
 
-static void killed_after_go(struct guard *g)
+static void end_after_go(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
     guard_tell(g, GUARD_GO);
 }
 
-static void ends_well(struct guard *g)
+static void end_well(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
     guard_end(g);
@@ -72,14 +72,14 @@ static void ends_well(struct guard *g)
 }
 
 /* The process group is killed, as by a terminal or a supervisor. */
-static void group_killed(struct guard *g)
+static void kill_group(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
     kill(0, SIGKILL);
 }
 
 /* A helper that outlives xl. */
-static void helper_survives(struct guard *g)
+static void leave_helper(struct guard *g)
 {
     pid_t xl = getpid();
 
@@ -95,7 +95,7 @@ static void helper_survives(struct guard *g)
 }
 
 /* The guard acts while xl, which does not wait for it, still runs. */
-static void leaves_the_rest(struct guard *g)
+static void leave_the_rest(struct guard *g)
 {
     guard_tell(g, GUARD_HERE);
     guard_tell(g, GUARD_LATE);
@@ -106,37 +106,37 @@ static void leaves_the_rest(struct guard *g)
 static void torture_xl_guard_acts_when_xl_is_killed(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(killed_at_once), GUARD_UNTOUCHED);
+    assert_int_equal(run_part(end_at_once), GUARD_UNTOUCHED);
 }
 
 static void torture_xl_guard_knows_the_last_state(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(killed_after_go), GUARD_GO);
+    assert_int_equal(run_part(end_after_go), GUARD_GO);
 }
 
 static void torture_xl_guard_does_nothing_if_xl_ends_well(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(ends_well), 0);
+    assert_int_equal(run_part(end_well), 0);
 }
 
 static void torture_xl_guard_survives_its_process_group(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(group_killed), GUARD_HERE);
+    assert_int_equal(run_part(kill_group), GUARD_HERE);
 }
 
 static void torture_xl_guard_waits_for_the_helper(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(helper_survives), GUARD_THERE);
+    assert_int_equal(run_part(leave_helper), GUARD_THERE);
 }
 
 static void torture_xl_guard_acts_while_xl_runs(void **state)
 {
     (void)state;
-    assert_int_equal(run_part(leaves_the_rest), GUARD_LATE);
+    assert_int_equal(run_part(leave_the_rest), GUARD_LATE);
 }
 
 /* xl is killed, and the guard reads what the receiver then says. */

@@ -18,7 +18,7 @@ int libxl_name_to_domid(libxl_ctx *ctx, const char *name, uint32_t *domid)
     return 0;
 }
 
-static void refused(const char *name, const char *other, const char *why)
+static void expect_refused(const char *name, const char *other, const char *why)
 {
     char err[XPC_ERR_LEN] = "";
 
@@ -31,17 +31,18 @@ static void refused(const char *name, const char *other, const char *why)
 static void torture_xl_migrate_leftover_domain_is_not_migrated(void **state)
 {
     (void)state;
-    refused("g1--incoming", "g1--incoming", "g1--incoming is the copy");
-    refused("g1--migratedaway", "g1--migratedaway",
-            "g1--migratedaway is what a migration left here");
-    refused("evil\n\033--migratedaway", "x", "evil");
+    expect_refused("g1--incoming", "g1--incoming", "g1--incoming is the copy");
+    expect_refused("g1--migratedaway", "g1--migratedaway",
+                   "g1--migratedaway is what a migration left here");
+    expect_refused("evil\n\033--migratedaway", "x", "evil");
 }
 
 /* The guest would already be suspended when the name is needed. */
 static void torture_xl_migrate_leftover_has_the_name_needed(void **state)
 {
     (void)state;
-    refused("g1", "g1--migratedaway", "domain 12 is called g1--migratedaway");
+    expect_refused("g1", "g1--migratedaway",
+                   "domain 12 is called g1--migratedaway");
 }
 
 static void torture_xl_migrate_leftover_of_others_does_not_matter(

@@ -202,7 +202,7 @@ static void torture_xl_receive_ends_if_a_connection_breaks(void **state)
 }
 
 /* Checks that all receivers end, after passing on what was valid. */
-static void ends_it(struct receiving r[NR], const char *why)
+static void expect_all_end(struct receiving r[NR], const char *why)
 {
     size_t len;
     char *p;
@@ -232,8 +232,9 @@ static void torture_xl_receive_ends_at_a_damaged_frame(void **state)
     channel_head_put(bytes, &h, token, "good");
     bytes[CHANNEL_HEAD_SIZE + 2] ^= 4;
     connection_write(&r[1], bytes, sizeof(bytes));
-    ends_it(r, "migration target: channel 1: a frame is damaged, or of another "
-            "migration\n");
+    expect_all_end(
+        r, "migration target: channel 1: a frame is damaged, or of another "
+           "migration\n");
 }
 
 /* As from an intermediary that knows everything but the token. */
@@ -246,8 +247,9 @@ static void torture_xl_receive_ends_at_a_frame_of_another_migration(
     stock_does("cat >$GOT; printf seen >$GOT.end");
     connections_open(r);
     frame_of(other_token, &r[2], CHANNEL_DATA, 0, "evil", 4);
-    ends_it(r, "migration target: channel 2: a frame is damaged, or of another "
-            "migration\n");
+    expect_all_end(
+        r, "migration target: channel 2: a frame is damaged, or of another "
+           "migration\n");
 }
 
 /* Only its head is read. */
@@ -267,7 +269,8 @@ static void torture_xl_receive_ends_at_an_oversized_frame(void **state)
         memcpy(bytes + 16, &lens[i], 4);
         memcpy(bytes + 20, &lens[i], 4);
         connection_write(&r[0], bytes, sizeof(bytes));
-        ends_it(r, "migration target: channel 0: a frame is too large\n");
+        expect_all_end(r,
+                       "migration target: channel 0: a frame is too large\n");
     }
 }
 

@@ -20,7 +20,7 @@
 
 /* ---- the directory ------------------------------------------------------- */
 
-static void refuses_directory(void)
+static void expect_directory_refused(void)
 {
     struct receiving r = connection_open(token, 2, 0);
     char line[300];
@@ -39,7 +39,7 @@ static void torture_xl_receive_meet_refuses_a_directory_open_to_others(
     assert_int_equal(mkdir(stock.run, 0777), 0);
     for (int mode = 0001; mode <= 0040; mode *= 2) {
         chmod(stock.run, 0700 | mode);
-        refuses_directory();
+        expect_directory_refused();
     }
 }
 
@@ -50,7 +50,7 @@ static void torture_xl_receive_meet_refuses_a_directory_of_another_user(
     assert_int_equal(mkdir(stock.run, 0700), 0);
     if (chown(stock.run, 1, -1))
         skip();     /* only root can change the owner */
-    refuses_directory();
+    expect_directory_refused();
 }
 
 /* Whoever made the link could later point it elsewhere. */
@@ -62,7 +62,7 @@ static void torture_xl_receive_meet_refuses_a_symbolic_link(void **state)
     snprintf(real, sizeof(real), "%s.real", stock.run);
     assert_int_equal(mkdir(real, 0700), 0);
     assert_int_equal(symlink(real, stock.run), 0);
-    refuses_directory();
+    expect_directory_refused();
     assert_int_equal(rmdir(real), 0);       /* it is empty */
 }
 
@@ -174,7 +174,7 @@ static void torture_xl_receive_meet_refuses_a_wrong_token(void **state)
 }
 
 /* The socket of the only migration. */
-static struct sockaddr_un meeting_place(void)
+static struct sockaddr_un socket_of_migration(void)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     DIR *d = opendir(stock.run);
@@ -201,7 +201,7 @@ static void torture_xl_receive_meet_silent_connections_delay_nobody(
     (void)state;
     r[0] = connection_open(token, NR, 0);
     expect_answer(&r[0]);
-    a = meeting_place();
+    a = socket_of_migration();
     for (int i = 1; i < NR; i++) {
         while (nr < (i == 1 ? 1 : CHANNELS_MAX + 4)) {
             silent[nr] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -217,7 +217,7 @@ static void torture_xl_receive_meet_silent_connections_delay_nobody(
         close(silent[--nr]);
 }
 
-static void has_got(const char *suffix, const char *what)
+static void expect_received(const char *suffix, const char *what)
 {
     size_t len;
     char *p = stock_file(suffix, &len);
@@ -249,8 +249,8 @@ static void torture_xl_receive_meet_two_migrations_at_once(void **state)
         frame_of(of[k], &r[k][0], CHANNEL_END, NR, NULL, 0);
         connections_end(r[k], 0);
     }
-    has_got(".a", "bc");
-    has_got(".x", "yz");
+    expect_received(".a", "bc");
+    expect_received(".x", "yz");
 }
 
 static void torture_xl_receive_meet_ends_at_a_duplicate_connection(

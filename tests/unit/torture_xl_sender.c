@@ -310,7 +310,7 @@ static void torture_xl_sender_receiver_ends_after_ready(void **state)
 }
 
 /* Sends the signals once it has received go. */
-static void receiver_that_interrupts(void)
+static void interrupt_and_answer(void)
 {
     receiver_wait_for_go();
     kill(getppid(), SIGINT);
@@ -329,7 +329,7 @@ static void torture_xl_sender_signals_after_go_are_ignored(void **state)
     receiver_says_ready();
     pid = fork();
     if (!pid)
-        receiver_that_interrupts();
+        interrupt_and_answer();
     expect_run(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
     waitpid(pid, NULL, 0);
 }

@@ -218,7 +218,7 @@ static void take_back_expect(int rc, enum late_suspend late)
     assert_null(store_get(WAITER));
 }
 
-static void says(const char *text)
+static void expect_printed(const char *text)
 {
     if (!strstr(domain.out, text))
         fail_msg("not said: %s, but: %s", text, domain.out);
@@ -282,10 +282,10 @@ static void torture_xl_take_back_prints_that_it_waits(void **state)
     domain.step[FIRST + 4] = suspends;
     sending.s.guard.pid = 4711;
     take_back_expect(0, LATE_RESUMED);
-    says("acknowledged the request to suspend and may still suspend");
-    says("waiting up to 300 s");
-    says("an interrupt leaves that to a process in the background");
-    says("the guest has suspended after 2.00 s");
+    expect_printed("acknowledged the request to suspend and may still suspend");
+    expect_printed("waiting up to 300 s");
+    expect_printed("an interrupt leaves that to a process in the background");
+    expect_printed("the guest has suspended after 2.00 s");
 }
 
 /* A request that was withdrawn before it was acknowledged has no effect. */
@@ -319,8 +319,8 @@ static void torture_xl_take_back_waits_for_a_limited_time(void **state)
     take_back_expect(0, LATE_NEVER);
     assert_int_equal(now_ns, 1300 * XPC_S);
     assert_int_equal(domain.resumed, 0);
-    says("has not suspended for 300 s");
-    says("it runs here");
+    expect_printed("has not suspended for 300 s");
+    expect_printed("it runs here");
 }
 
 static void torture_xl_take_back_works_without_xenstore(void **state)
@@ -366,7 +366,7 @@ static void torture_xl_take_back_leaves_a_guest_suspended_for_others(
     domain.step[FIRST + 2] = suspends_for_others;
     take_back_expect(0, LATE_OTHERS);
     assert_int_equal(domain.resumed, 0);
-    says("another program has asked");
+    expect_printed("another program has asked");
     domain.suspended = false;
     domain.looks = 0;
     domain.step[FIRST] = is_migrated_by_others;
@@ -396,7 +396,7 @@ static void torture_xl_take_back_is_left_to_the_guard(void **state)
     sending.s.guard = (struct guard){ .pid = 4711, .fd = fds[1] };
     domain.step[FIRST + 1] = ctrl_c;
     take_back_expect(0, LATE_LEFT);
-    says("process 4711 waits instead");
+    expect_printed("process 4711 waits instead");
     assert_int_equal(read(fds[0], &word, 1), 1);
     assert_int_equal(word, GUARD_LATE);
     assert_true(sending.s.guard.late);
@@ -410,7 +410,7 @@ static void torture_xl_take_back_cannot_leave_it_without_a_guard(void **state)
     domain.step[FIRST + 1] = ctrl_c;
     domain.step[FIRST + 3] = suspends;
     take_back_expect(0, LATE_RESUMED);
-    says("Please wait");
+    expect_printed("Please wait");
     assert_int_equal(domain.resumed, 1);
 }
 
@@ -478,7 +478,7 @@ static void torture_xl_take_back_switches_the_device_models_log_off(
     sending.report.suspend_asked_ns = 0;
     store_set("/libxl/7/precopy/dm-log", "1");
     take_back_expect(0, LATE_NO);
-    says("can't switch off the log of the device model's writes");
+    expect_printed("can't switch off the log of the device model's writes");
     assert_non_null(store_get("/libxl/7/precopy/dm-log"));
 }
 

@@ -21,7 +21,7 @@ static char rune_that_will_not_end[] = "trap '' TERM; exec sleep 600";
 static char rune_that_echoes[] = "exec cat";
 
 /* Starts one, and waits until it has closed its output. */
-static void start_and_see_it_end(struct transport *t)
+static void start_until_end(struct transport *t)
 {
     char c;
 
@@ -52,7 +52,7 @@ static void torture_xl_transport_end_does_not_fail_a_write(void **state)
     struct pollfd fd;
 
     (void)state;
-    start_and_see_it_end(&t);
+    start_until_end(&t);
     fd = (struct pollfd){ .fd = t.send_fd, .events = POLLOUT };
     assert_int_equal(poll(&fd, 1, 0), 1);
     assert_int_equal(fd.revents, POLLOUT);
@@ -65,7 +65,7 @@ static void torture_xl_transport_end_is_noticed(void **state)
     struct transport t;
 
     (void)state;
-    start_and_see_it_end(&t);
+    start_until_end(&t);
     transport_close_spare(&t);
     transport_close_spare(&t);
     assert_int_equal(write(t.send_fd, "abc", 3), -1);
