@@ -20,7 +20,9 @@ link_up() {
     modprobe sch_tbf
     modprobe sch_netem
     $ip netns add b
-    $ip link add va type veth peer name vb
+    # tbf splits a larger packet than its burst into many, each with a timer.
+    $ip link add va gso_max_size 32768 type veth peer name vb \
+        gso_max_size 32768
     $ip link set vb netns b
     $ip addr add 10.9.0.1/24 dev va
     $ip link set va up
