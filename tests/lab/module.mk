@@ -141,6 +141,22 @@ lab-ways: lab-build
 lab-two-hosts: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/twohosts/run $(CASES)
 
+# The machine that the lab boots here; its name in the cache.
+.PHONY: lab-image
+lab-image: lab-build
+	@image=$$(XEN_VERSION=$(XEN_VERSION) tests/lab/image $(LAB)/cache) && \
+	  basename "$$image" >$(LAB)/image
+
+## make lab-releases       from this release's Xen to that of XEN=4.20
+.PHONY: lab-releases
+lab-releases: XEN = 4.20
+lab-releases: lab-build
+	@tests/lab/release $(XEN) $(LAB)/roots lab-image >&2
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) \
+	  LAB_OTHER=$$(tests/lab/release $(XEN) $(LAB)/roots --root)/src/build \
+	  tests/lab/run --two-hosts --json $(BUILD)/lab/releases.json tests/lab/twohosts/releases
+	@jq '.[0] | { verdict, failures }' $(BUILD)/lab/releases.json
+
 ## make lab-field          tests/field/run between the two hosts
 .PHONY: lab-field
 lab-field: lab-build
