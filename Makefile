@@ -125,12 +125,13 @@ deps:
 PARALLEL = --no-print-directory -k -Otarget \
 	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# The lab comes last: its emulators need the machine for themselves.
+# All objects first: the makes of the checks must not build the same one at the
+# same time. The lab comes last: its emulators need the machine for themselves.
 .PHONY: check
 check:
 	@mkdir -p $(BUILD); date +%s >$(BUILD)/check-begun
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) $(PARALLEL) all
+	@$(MAKE) $(PARALLEL) all objects
 	@$(MAKE) $(PARALLEL) check-unit
 	@$(MAKE) $(PARALLEL) check-asan
 	@$(MAKE) $(PARALLEL) $(filter-out check-lab,$(CHECKS))
