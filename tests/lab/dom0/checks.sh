@@ -54,6 +54,17 @@ guest_crashed() {
     domains | grep -q " $guest .*c"
 }
 
+# Takes a processor's time although its workload has stopped.
+guest_spins() {
+    local id=$(domid) beats then now
+    beats=$(writer_number "$id" beats)
+    then=$($stock_xl list "$id" | awk 'NR == 2 { print int($6) }')
+    sleep 4
+    now=$($stock_xl list "$id" | awk 'NR == 2 { print int($6) }')
+    [ "$beats" = "$(writer_number "$id" beats)" ] &&
+        [ $((now - then)) -ge 2 ]
+}
+
 log_dirty_is_off() {
     [ "$($domtool logdirty "$(domid)")" = off ]
 }
@@ -123,12 +134,6 @@ check_guest() {
     check "no process is left" wait_for 10 no_processes
     where=$(guest_location)
     echo "$where" >"$step/guest"
-    # Only of a guest that was never migrated can this be said.
-    if [ "$where" = source ] && is_first_id "$source_id" &&
-        guest_crashed; then
-        echo "the guest's kernel crashed where it has run all the time" \
-            >>"$out/unhealthy"
-    fi
     if [ "$expect_guest" = nowhere ]; then
         check "no domain is left" one_domain $((guests - 1))
         check_devices
@@ -137,6 +142,12 @@ check_guest() {
     check "one domain, no second one" one_domain "$guests"
     check "log-dirty is off" log_dirty_is_off
     check "the guest runs and its memory is intact" guest_is_intact
+    # Only of a guest that was never migrated can it be said whose fault it is.
+    if [ ! -s "$step/writer" ] && [ "$where" = source ] &&
+        is_first_id "$source_id" && { guest_crashed || guest_spins; }; then
+        echo "the guest's kernel crashed or hangs where it has run all the time" \
+            >>"$out/unhealthy"
+    fi
     check "no precopy node is left in xenstore" no_precopy_node
     check_devices
 }

@@ -33,6 +33,7 @@ guest_tsc=always_emulate
 guest_start=60
 guests=1            # that are running
 guest_config=
+guest_extra=
 create_options=-e
 workload=idle
 xl=stock
@@ -136,7 +137,7 @@ name="$guest"
 type="$guest_type"
 kernel="$guest_kernel"
 ramdisk="/job/guest.cpio.gz"
-extra="console=hvc0 quiet panic=-1 writer=$workload$(device_words)"
+extra="console=hvc0 quiet panic=-1 writer=$workload$(device_words) $guest_extra"
 memory=$guest_memory
 vcpus=$guest_vcpus
 tsc_mode="$guest_tsc"
