@@ -99,16 +99,17 @@ demo:
 	@$(MAKE) --no-print-directory -s lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/demo
 
-## make lab-faults         every fault at every phase; FAULTS=".." PHASES=".."
+## make lab-faults         every fault at every phase; FAULTS=".." PHASES=".." GUEST=hvm
 .PHONY: lab-faults
 lab-faults: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) FAULTS="$(FAULTS)" \
-	  PHASES="$(PHASES)" tests/lab/faults/run
+	  PHASES="$(PHASES)" GUEST="$(GUEST)" tests/lab/faults/run
 
 ## make lab-faults-matrix  the matrix of the cells that were run so far
 .PHONY: lab-faults-matrix
 lab-faults-matrix:
-	@BUILD=$(BUILD) FAULTS="$(FAULTS)" PHASES="$(PHASES)" tests/lab/faults/matrix
+	@BUILD=$(BUILD) FAULTS="$(FAULTS)" PHASES="$(PHASES)" GUEST="$(GUEST)" \
+	  tests/lab/faults/matrix
 
 ## make lab-predict        predict 32 real migrations, carry them out, compare
 .PHONY: lab-predict

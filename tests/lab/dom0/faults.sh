@@ -307,6 +307,7 @@ check_left_behind() {
             check "no suspend request" no_suspend_request
             check "no precopy node" no_precopy_node
             check "the guest runs and its memory is intact" guest_is_intact
+            check_devices
             ;;
     esac
 }
