@@ -56,13 +56,14 @@ guest_crashed() {
 
 # Takes a processor's time although its workload has stopped.
 guest_spins() {
-    local id=$(domid) beats then now
+    local id beats before now
+    id=$(domid)
     beats=$(writer_number "$id" beats)
-    then=$($stock_xl list "$id" | awk 'NR == 2 { print int($6) }')
+    before=$($stock_xl list "$id" | awk 'NR == 2 { print int($6) }')
     sleep 4
     now=$($stock_xl list "$id" | awk 'NR == 2 { print int($6) }')
     [ "$beats" = "$(writer_number "$id" beats)" ] &&
-        [ $((now - then)) -ge 2 ]
+        [ $((now - before)) -ge 2 ]
 }
 
 log_dirty_is_off() {
