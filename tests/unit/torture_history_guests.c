@@ -262,6 +262,27 @@ static void torture_history_guests_few_are_not_certain(void **state)
     assert_true(cautious(&p) > 180 * XPC_MS);
 }
 
+/* Noise must not make sure that a guest with 64 vCPUs takes no longer. */
+static void torture_history_guests_a_cost_of_nothing_is_not_certain(
+    void **state)
+{
+    struct xpc_guest large = make_guest(9, false, 0, 0);
+    struct xpc_guest two = make_guest(2, false, 0, 0);
+    struct xpc_history *h = *state;
+    uint64_t costs[XPC_OVERHEAD_COSTS];
+    struct xpc_prior before, p;
+
+    large.vcpus = 64;
+    two.vcpus = 2;
+    add_migrated_guest(h, make_guest(1, false, 0, 0), 100 * XPC_MS);
+    before = prior_of(h, large);
+    add_migrated_guest(h, two, 92 * XPC_MS);
+    xpc_history_costs(h, HISTORY_NOW, costs);
+    assert_int_equal(costs[XPC_OVERHEAD_VCPU], 0);
+    p = prior_of(h, large);
+    assert_true(p.overhead_sd_ns > 0.9 * before.overhead_sd_ns);
+}
+
 static void torture_history_guests_an_accident_is_nobodys_rule(void **state)
 {
     struct xpc_history *h = *state;
@@ -505,6 +526,7 @@ int main(int argc, char **argv)
         TEST(costs_are_found),
         TEST(an_unseen_kind_has_the_default),
         TEST(few_are_not_certain),
+        TEST(a_cost_of_nothing_is_not_certain),
         TEST(an_accident_is_nobodys_rule),
         TEST(more_never_take_less),
         TEST(a_bound_is_its_guests),

@@ -109,11 +109,9 @@ static void fix_unknown(double a[N][N], double b[N], int k, double value)
 
 /*
  * Solves a x = b for deviations from the priors such that no cost is negative:
- * while one is, the most negative one is fixed at 0. inverse is that of the
- * equations of the free ones.
+ * while one is, the most negative one is fixed at 0.
  */
-static void solve(double a[N][N], double b[N], double x[N],
-                          double inverse[N][N])
+static void solve(double a[N][N], double b[N], double x[N])
 {
     unsigned int free_ones = (1u << N) - 1;
     double l[N][N];
@@ -137,10 +135,18 @@ static void solve(double a[N][N], double b[N], double x[N],
         fix_unknown(a, b, worst, -prior[worst].mean);
         free_ones &= ~(1u << worst);
     }
+}
+
+static void invert(double a[N][N], double inverse[N][N])
+{
+    double l[N][N];
+
+    memcpy(l, a, sizeof(l));
+    factorize(l);
     for (int k = 0; k < N; k++) {
         double e[N] = { 0 };
 
-        e[k] = free_ones >> k & 1;
+        e[k] = 1;
         substitute(l, e);
         for (int i = 0; i < N; i++)
             inverse[i][k] = e[i];
@@ -263,7 +269,9 @@ static double improve(struct overhead_model *m, double prec[N])
         a[k][k] = prec[k];
     sum_guests(m, sums);
     add_points(m, sums, a, b);
-    solve(a, b, dev, m->cov);
+    /* A cost that is fixed at 0 is not certain: it keeps its variance. */
+    invert(a, m->cov);
+    solve(a, b, dev);
     for (size_t g = 0; g < m->nr_guests; g++) {
         double p = sums[g].prec + m->offset_prec[g];
         double offset = (sums[g].y - dot(sums[g].x, dev)) / p;
