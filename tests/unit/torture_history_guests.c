@@ -377,6 +377,35 @@ static void torture_history_guests_bounds_of_several_count(void **state)
     assert_true(prior_of(h, next).overhead_ns > 500 * XPC_MS);
 }
 
+/* Not every guest has to be suspended in vain once. */
+static void torture_history_guests_bounds_count_before_anyone_arrived(
+    void **state)
+{
+    struct xpc_guest next = make_guest(9, false, 0, 0), hvm = next;
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    hvm.device_model = XPC_DEVICE_MODEL_YES;
+    add_bound_of(h, make_guest(1, false, 0, 0), 800 * XPC_MS);
+    p = prior_of(h, next);
+    assert_true(cautious(&p) < 150 * XPC_MS);
+    assert_int_equal(p.at_least_ns, 0);
+    add_bound_of(h, make_guest(2, false, 0, 0), 800 * XPC_MS);
+    assert_int_equal(xpc_history_prior(h, &next, HISTORY_NOW, &p), 2);
+    assert_true(p.overhead_ns > 800 * XPC_MS);
+    assert_near(p.at_least_ns, 800 * XPC_MS, 0.001);
+    assert_int_equal(xpc_history_prior(h, &hvm, HISTORY_NOW, &p), 0);
+    assert_int_equal(p.overhead_ns | p.at_least_ns, 0);
+    assert_int_equal(xpc_history_prior(h, &next, HISTORY_NOW +
+                                       XPC_HISTORY_BOUND_S + 1, &p), 0);
+    /* Never less than the default. */
+    xpc_history_dispose(h);
+    assert_int_equal(xpc_history_init(h, "host2"), 0);
+    add_bound_of(h, make_guest(1, false, 0, 0), 20 * XPC_MS);
+    assert_int_equal(xpc_history_prior(h, &next, HISTORY_NOW, &p), 0);
+    assert_int_equal(p.overhead_ns, 0);
+}
+
 /* ---- what is kept, and what is read ------------------------------------- */
 
 static void torture_history_guests_a_frequent_one_displaces_no_other(
@@ -531,6 +560,7 @@ int main(int argc, char **argv)
         TEST(more_never_take_less),
         TEST(a_bound_is_its_guests),
         TEST(bounds_of_several_count),
+        TEST(bounds_count_before_anyone_arrived),
         TEST(a_frequent_one_displaces_no_other),
         TEST(old_entries_may_be_anybodys),
         TEST(odd_files_give_sane_numbers),

@@ -368,6 +368,41 @@ static void predict_overhead(const struct lessons *l, struct xpc_prior *p)
 }
 
 /*
+ * Expects more than the default if bounds of other guests of this kind say so,
+ * when none of that kind has arrived. Returns their number if it does.
+ */
+static size_t use_other_bounds(const struct lessons *l, struct xpc_prior *p)
+{
+    struct overhead_point points[XPC_HISTORY_MAX];
+    double x[XPC_OVERHEAD_COSTS], ms, var, bound_ns = 0;
+    struct overhead_model m;
+    size_t nr = 0;
+
+    for (size_t i = 0; i < l->nr_series; i++) {
+        const struct series *s = &l->series[i];
+
+        if (s->number == l->own ||
+            s->guest.device_model != l->guest.device_model)
+            continue;
+        bound_ns = fmax(bound_ns, s->bound_ns);
+        nr += s->nr_bounds;
+    }
+    if (!nr)
+        return 0;
+    overhead_fit(&m, points, make_points(l, points));
+    overhead_factors(x, &l->guest);
+    overhead_predict(&m, x, NR_NONE, &ms, &var);
+    if (ms * MS <= xpc_guest_overhead(&l->guest))
+        return 0;
+    p->overhead_ns = llround(ms * MS);
+    p->overhead_sd_ns = XPC_UNKNOWN_CV * p->overhead_ns;
+    /* Otherwise it is held to be the other guest's own. */
+    if (p->overhead_ns >= bound_ns)
+        p->at_least_ns = bound_ns;
+    return nr;
+}
+
+/*
  * Raises the mean above this guest's bounds, by an assumed factor. Returns
  * their number.
  */
@@ -385,7 +420,7 @@ static size_t apply_bounds(struct xpc_prior *p, const struct lessons *l)
     if (!nr)
         return 0;
     mean = XPC_HISTORY_BEYOND * bound_ns;
-    p->at_least_ns = bound_ns;
+    p->at_least_ns = fmax(p->at_least_ns, bound_ns);
     if (!p->overhead_ns)
         p->overhead_ns = xpc_guest_overhead(&p->guest);
     p->overhead_ns = fmax(p->overhead_ns, llround(mean));
@@ -400,7 +435,7 @@ size_t xpc_history_prior(const struct xpc_history *h,
 {
     struct lessons l = { .nr = 0 };
     uint64_t start, sd;
-    size_t nr;
+    size_t nr, bounds = 0;
 
     collect_lessons(&l, h, guest, now_s);
     *p = (struct xpc_prior){ .guest = *guest };
@@ -414,8 +449,10 @@ size_t xpc_history_prior(const struct xpc_history *h,
         /* 0 would mean unknown. */
         if (!p->suspend_pages)
             p->suspend_pages = 1;
+    } else {
+        bounds = use_other_bounds(&l, p);
     }
-    return l.nr + apply_bounds(p, &l);
+    return l.nr + bounds + apply_bounds(p, &l);
 }
 
 size_t xpc_history_costs(const struct xpc_history *h, uint64_t now_s,

@@ -51,17 +51,20 @@
  *
  * Nothing is predicted for guests with a device model until one was migrated to
  * the target, nor for guests without (xpc_guest_alike()): the cautious defaults
- * stay in force. A guest or an entry of unknown kind is taken for what it is
- * compared with, and the prediction is then not below the default. Entries that
- * do not tell which guest it was (files of older versions) are taken for this
- * guest's, if it has none and their kind and number of devices are the same.
+ * stay in force, unless switchovers were broken off (below). A guest or an
+ * entry of unknown kind is taken for what it is compared with, and the
+ * prediction is then not below the default. Entries that do not tell which
+ * guest it was (files of older versions) are taken for this guest's, if it has
+ * none and their kind and number of devices are the same.
  *
  * A switchover that strict broke off is a lower bound b of its overhead
  * (xenprecopy/history.h). By how much it would have exceeded b is unknown. For
  * the same guest, the largest b in effect raises the mean to at least
  * XPC_HISTORY_BEYOND * b, and the deviation to XPC_UNKNOWN_CV of that. For
  * other guests, XPC_HISTORY_BEYOND * b is that guest's y if it has none,
- * unless the model expects more of it anyway. A bound is in effect for
+ * unless the model expects more of it anyway. Before any guest of their kind
+ * has reached the target, such bounds can only raise the mean above the
+ * default, and the deviation is XPC_UNKNOWN_CV of it. A bound is in effect for
  * XPC_HISTORY_BOUND_S from the migration's start, so that one slow evening
  * does not prevent migrations for good, and only until a migration of that
  * guest reaches the target, which tells more.
