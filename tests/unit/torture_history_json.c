@@ -55,6 +55,35 @@ static void torture_history_json_round_trip(void **state)
     xpc_history_dispose(&back);
 }
 
+/* Its own writer must not make a file that its reader calls damaged. */
+static void torture_history_json_reads_whatever_is_written(void **state)
+{
+    const uint64_t day = XPC_HISTORY_TIME_MAX_NS;
+    struct xpc_history *h = *state, back = { 0 };
+    struct xpc_report slow = migrated_report(3 * day);
+    struct xpc_report broken = broken_off_report(3 * day);
+    struct xpc_report large = migrated_report(XPC_MS);
+    char err[XPC_ERR_LEN];
+    char *json;
+
+    slow.target_started_ns = slow.go_ns + 2 * day;
+    large.final_pages = XPC_HISTORY_PAGES_MAX;
+    large.final_zero_pages = XPC_HISTORY_PAGES_MAX;
+    large.decision.measured_bytes_per_s = UINT64_MAX / 2;
+    assert_int_equal(xpc_history_add(h, &slow, HISTORY_NOW, "g1"), 0);
+    assert_int_equal(xpc_history_add(h, &broken, HISTORY_NOW, "g1"), 0);
+    assert_int_equal(xpc_history_add(h, &large, HISTORY_NOW, "g1"), 0);
+    json = xpc_to_json(&xpc_history_type, h, true);
+    assert_non_null(json);
+    if (xpc_history_from_json(&back, json, strlen(json), err))
+        fail_msg("%s", err);
+    free(json);
+    assert_int_equal(back.entries[0].start_ns, day);
+    assert_int_equal(back.entries[1].overhead_at_least_ns, day);
+    assert_int_equal(back.entries[2].suspend_pages, XPC_HISTORY_PAGES_MAX);
+    xpc_history_dispose(&back);
+}
+
 /* Files of version 1 once had no kind of guest. */
 static void torture_history_json_reads_files_without_guest_kind(void **state)
 {
@@ -122,6 +151,7 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(t, history_setup, history_teardown)
     const struct CMUnitTest tests[] = {
         TEST(torture_history_json_round_trip),
+        TEST(torture_history_json_reads_whatever_is_written),
         TEST(torture_history_json_reads_files_without_guest_kind),
         TEST(torture_history_json_damage_is_refused_in_one_line),
     };

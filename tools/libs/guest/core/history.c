@@ -94,16 +94,16 @@ static void fill_switchover(struct xpc_history_entry *e,
     pages_ns = e->final_pages * PAGE_BYTES * 1e9 / rate +
                xpc_predict_bitmap_part(r->bitmap_ns, pfns);
     if (was_broken_off(r))
-        e->overhead_at_least_ns = fmax(r->broken_off_ns - r->suspended_ns -
-                                       pages_ns, 0);
+        e->overhead_at_least_ns = cap_time(
+            fmax(r->broken_off_ns - r->suspended_ns - pages_ns, 0));
     if (e->outcome != XPC_OUTCOME_MIGRATED || !e->actual_downtime_ns ||
         !was_timed_whole(r))
         return;
     e->overhead_ns = fmax(e->actual_downtime_ns - pages_ns,
                           XPC_HISTORY_OVERHEAD_MIN_NS);
-    e->start_ns = r->target_started_ns - r->target_ready_ns;
+    e->start_ns = cap_time(r->target_started_ns - r->target_ready_ns);
     pages = (double)e->final_pages + r->final_zero_pages - d->dirty_pages;
-    e->suspend_pages = fmax(pages, 0);
+    e->suspend_pages = fmin(fmax(pages, 0), XPC_HISTORY_PAGES_MAX);
 }
 
 /* What the file's readers would refuse is reduced. */
