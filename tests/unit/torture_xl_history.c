@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -239,6 +240,54 @@ static void torture_xl_history_tells_guests_apart(void **state)
     assert_non_null(strstr(captured_out, "\"guest-id\": 2,"));
 }
 
+/* Nothing else would say why the next one is refused. */
+static void torture_xl_history_shows_a_broken_off_switchover(void **state)
+{
+    struct xpc_report r;
+    FILE *f = fmemopen(captured_out, sizeof(captured_out), "w");
+
+    (void)state;
+    a_report(&r);
+    r.outcome = XPC_OUTCOME_ABORTED;
+    r.decision.reason = XPC_REASON_OVERRUN;
+    r.params.guest.id = 1;
+    r.pages_sent_ns = 1910 * XPC_MS;
+    r.broken_off_ns = r.suspended_ns + 2 * XPC_S;
+    history_keep(f, "host2", NULL, time(NULL), &r);
+    fclose(f);
+    assert_int_equal(run("host2", NULL), 0);
+    assert_null(strstr(captured_out, "nothing was learned"));
+    assert_non_null(strstr(captured_out, ", from 0: 2.50 s +- 250 ms; it was "
+                           "more than 2.00 s when a switchover was broken "
+                           "off\n"));
+    assert_int_equal(run("--json", "host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "\"switchover-overhead-at-least-us\""
+                           ": 2000000"));
+}
+
+/* A file that was edited. */
+static void torture_xl_history_prints_guests_without_names(void **state)
+{
+    char path[96];
+    FILE *f;
+
+    (void)state;
+    two_guests();
+    snprintf(path, sizeof(path), "%s/host2.json", dir);
+    f = fopen(path, "w");
+    fputs("{\"version\": 1, \"target\": \"host2\", \"migrations\": [", f);
+    for (int i = 1; i < 3; i++)
+        fprintf(f, "%s{\"outcome\": \"migrated\", \"device-model\": \"no\", "
+                "\"guest-id\": %d, \"switchover-overhead-us\": 80000}",
+                i > 1 ? ", " : "", i);
+    fputs("]}", f);
+    fclose(f);
+    assert_int_equal(run("host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "host2: 2 migrations\n"));
+    assert_non_null(strstr(captured_out, ", from 1: "));
+    assert_null(strstr(captured_out, "null"));
+}
+
 static void torture_xl_history_prints_json(void **state)
 {
     (void)state;
@@ -324,6 +373,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_remembers_a_stock_receiver),
         TEST(torture_xl_history_prints_text),
         TEST(torture_xl_history_tells_guests_apart),
+        TEST(torture_xl_history_shows_a_broken_off_switchover),
+        TEST(torture_xl_history_prints_guests_without_names),
         TEST(torture_xl_history_prints_json),
         TEST(torture_xl_history_plots),
         TEST(torture_xl_history_refuses_invalid_requests),

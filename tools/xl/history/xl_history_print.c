@@ -31,6 +31,17 @@ static const char *time_text(char buf[XPC_UNIT_LEN], uint64_t ns)
     return ns ? xpc_format_time(buf, ns) : strcpy(buf, "-");
 }
 
+/* Ends a line. */
+static void print_bound(FILE *out, const struct xpc_prior *p)
+{
+    char text[XPC_UNIT_LEN];
+
+    if (p->at_least_ns)
+        fprintf(out, "; it was more than %s when a switchover was broken off",
+                xpc_format_time(text, p->at_least_ns));
+    fputc('\n', out);
+}
+
 /* What was learned for guests with, or without, a device model. */
 static void print_kind(FILE *out, const struct xpc_history_learned *l)
 {
@@ -47,10 +58,7 @@ static void print_kind(FILE *out, const struct xpc_history_learned *l)
     if (p->suspend_pages)
         fprintf(out, ", %"PRIu64" +- %"PRIu64" suspend pages",
                 p->suspend_pages, p->suspend_pages_sd);
-    if (p->at_least_ns)
-        fprintf(out, "; it was more than %s when a switchover was broken off",
-                xpc_format_time(a, p->at_least_ns));
-    fputc('\n', out);
+    print_bound(out, p);
 }
 
 /* What the overhead is made of, as far as it was seen. */
@@ -77,19 +85,24 @@ static void print_costs(FILE *out, const struct history_target *t)
     fprintf(out, ", TiB %s\n", xpc_format_time(text, t->tib_ns));
 }
 
-/* What each guest is expected to take. */
+/*
+ * What each guest is expected to take. A single one is of interest only if its
+ * next migration may be refused.
+ */
 static void print_guests(FILE *out, const struct xpc_history_summary *s)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    if (s->nr_guests < 2)
-        return;
     for (size_t i = 0; i < s->nr_guests; i++) {
         const struct xpc_history_guest *g = &s->guests[i];
 
-        fprintf(out, "  %s, from %"PRIu64": %s +- %s\n", g->domain,
-                g->migrations, xpc_format_time(a, g->prior.overhead_ns),
+        if (s->nr_guests < 2 && !g->prior.at_least_ns)
+            continue;
+        fprintf(out, "  %s, from %"PRIu64": %s +- %s",
+                g->domain ? g->domain : "?", g->migrations,
+                xpc_format_time(a, g->prior.overhead_ns),
                 xpc_format_time(b, g->prior.overhead_sd_ns));
+        print_bound(out, &g->prior);
     }
 }
 
@@ -99,7 +112,7 @@ static void print_learned(FILE *out, const struct history_target *t)
     const struct xpc_history_learned *no = &s->learned[XPC_DEVICE_MODEL_NO],
                                      *yes = &s->learned[XPC_DEVICE_MODEL_YES];
 
-    if (!no->migrations && !yes->migrations) {
+    if (!no->migrations && !yes->migrations && !s->nr_guests) {
         fputs("  nothing was learned from them\n", out);
         return;
     }

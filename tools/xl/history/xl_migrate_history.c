@@ -94,7 +94,7 @@ static void add_target(struct history_targets *t, libxl_precopy_history *h)
     to->history = *h;
     xpc_history_summarize(&to->history, time(NULL), &to->summary);
     to->guests = to->summary.guests;
-    to->tib_ns = to->summary.costs_ns[XPC_OVERHEAD_PFNS] *
+    to->tib_ns = (double)to->summary.costs_ns[XPC_OVERHEAD_PFNS] *
                  xpc_predict_bitmap_ns(TIB_PFNS) / XPC_MS;
 }
 

@@ -479,17 +479,19 @@ static void summarize_guest(const struct xpc_history *h,
                             struct xpc_history_summary *s)
 {
     struct xpc_history_guest *g = &s->guests[s->nr_guests];
+    bool arrived = history_has_overhead(e);
 
-    if (!e->guest.id || !history_has_overhead(e))
+    if (!e->guest.id ||
+        (!arrived && !(e->overhead_at_least_ns && is_recent(e, now_s))))
         return;
     for (size_t i = 0; i < s->nr_guests; i++) {
         if (s->guests[i].id == e->guest.id) {
-            s->guests[i].migrations++;
+            s->guests[i].migrations += arrived;
             return;
         }
     }
     *g = (struct xpc_history_guest){
-        .domain = e->domain, .id = e->guest.id, .migrations = 1,
+        .domain = e->domain, .id = e->guest.id, .migrations = arrived,
     };
     xpc_history_prior(h, &e->guest, now_s, &g->prior);
     s->nr_guests++;

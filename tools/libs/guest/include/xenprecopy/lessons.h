@@ -85,11 +85,15 @@ struct xpc_history_summary {
     } learned[XPC_DEVICE_MODEL_YES + 1];
     uint64_t costs_ns[XPC_OVERHEAD_COSTS];  /* see xpc_history_costs() */
     uint64_t costs_guests;          /* that they are based on; 0: none */
-    /* The guests that can be told apart, the latest first. */
+    /*
+     * The guests that can be told apart and have reached the target, or were
+     * broken off with a bound that is in effect, the latest first.
+     */
     struct xpc_history_guest {
-        const char *domain;         /* its latest name, in the history */
+        const char *domain;         /* its latest name, in the history, or
+                                     * NULL */
         uint64_t id;
-        uint64_t migrations;        /* in the history, that teach */
+        uint64_t migrations;        /* that have reached the target */
         struct xpc_prior prior;     /* of its next one, as it was last */
     } guests[XPC_HISTORY_MAX];
     size_t nr_guests;
