@@ -169,7 +169,7 @@ static int prepare_migration(struct migration *m, char *err)
     /* If xenstore can't be reached, a check below fails. */
     libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
     read_history(m);
-    /* The sender takes the parameters from there. */
+    /* The sender takes the parameters from the progress. */
     m->progress.params = m->report.params = m->o.params;
     if (m->name && migrate_check_leftovers(m->ctx, m->name, err))
         return -1;
