@@ -140,7 +140,8 @@ check:
 
 ## make check-all          check, all scenarios and all matrices; for a night
 CHECKS_ALL := check-tsan check-lab-slow lab-faults lab-ways lab-strict \
-	lab-soak lab-predict lab-compare lab-downtime lab-two-hosts lab-field
+	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
+	lab-two-hosts lab-releases lab-field
 .PHONY: check-all
 check-all: check
 	@failed=; for t in $(CHECKS_ALL); do \

@@ -126,6 +126,11 @@ lab-compare: lab-build
 lab-downtime: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/downtime/run $(CASES)
 
+## make lab-downtime-felt  the downtimes of PVH and HVM as a client sees them
+.PHONY: lab-downtime-felt
+lab-downtime-felt: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/downtime/felt $(CASES)
+
 ## make lab-strict         100 switchovers with random delays, under strict
 ## make lab-soak           200 migrations, which leave nothing behind
 .PHONY: lab-strict lab-soak
