@@ -508,6 +508,23 @@ static void torture_history_guests_odd_files_give_sane_numbers(void **state)
                 100 * XPC_MS, 0.15);
 }
 
+/* A bound of next to nothing is not next to certain. */
+static void torture_history_guests_tiny_bounds_give_sane_numbers(void **state)
+{
+    struct xpc_history *h = *state;
+    struct xpc_guest none = make_guest(3, false, 0, 0);
+    struct xpc_prior p;
+
+    none.pfns = 0;
+    add_migrated_guest(h, make_guest(3, false, 1, 2), XPC_MS);
+    add_bound_of(h, none, XPC_MS);
+    h->entries[1].overhead_at_least_ns = 1;
+    h->entries[1].total_pages = 0;
+    add_migrated_guest(h, make_guest(4, false, 0, 2), XPC_S);
+    p = prior_of(h, make_guest(2, false, 0, 1));
+    assert_sane(&p);
+}
+
 /* Any history of any numbers that its reader accepts. */
 static void torture_history_guests_any_history_gives_sane_numbers(
     void **state)
@@ -564,6 +581,7 @@ int main(int argc, char **argv)
         TEST(a_frequent_one_displaces_no_other),
         TEST(old_entries_may_be_anybodys),
         TEST(odd_files_give_sane_numbers),
+        TEST(tiny_bounds_give_sane_numbers),
         TEST(any_history_gives_sane_numbers),
     };
 

@@ -303,9 +303,11 @@ static size_t make_points(const struct lessons *l,
         if (s->nr) {
             p.ms = s->sum.mean;
             p.var = s->sum.var / s->sum.nr * exp2(s->age / STALE_LIFE);
-        } else if (s->number != l->own) {
+        } else if (bound > 0 && s->number != l->own) {
             p.ms = bound;
-            p.var = pow(XPC_UNKNOWN_CV * bound, 2);
+            /* A bound of next to nothing is not next to certain. */
+            p.var = pow(XPC_UNKNOWN_CV *
+                        fmax(bound, xpc_guest_overhead(&s->guest) / MS), 2);
             p.at_least = true;
         }
         if (p.var > 0)
