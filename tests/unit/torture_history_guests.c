@@ -429,6 +429,26 @@ static void torture_history_guests_a_frequent_one_displaces_no_other(
     assert_true(prior_of(h, make_guest(500, true, 0, 0)).overhead_ns > 0);
 }
 
+/* A bound that has expired teaches nothing, and goes first. */
+static void torture_history_guests_expired_bounds_displace_nothing(
+    void **state)
+{
+    struct xpc_history *h = *state;
+    size_t of_first = 0;
+
+    for (int i = 0; i < 10; i++)
+        add_migrated_guest(h, make_guest(1, false, 0, 0), 100 * XPC_MS);
+    for (uint64_t id = 2; h->nr_entries < XPC_HISTORY_MAX; id++) {
+        add_bound_of(h, make_guest(id, false, 0, 0), 600 * XPC_MS);
+        h->entries[h->nr_entries - 1].start_s -= 2 * XPC_HISTORY_BOUND_S;
+    }
+    for (uint64_t id = 100; id < 120; id++)
+        add_migrated_guest(h, make_guest(id, false, 0, 0), 100 * XPC_MS);
+    for (size_t i = 0; i < h->nr_entries; i++)
+        of_first += h->entries[i].guest.id == 1;
+    assert_int_equal(of_first, 10);
+}
+
 static void read_history(struct xpc_history *h, const char *migrations)
 {
     char json[4096], err[XPC_ERR_LEN];
@@ -579,6 +599,7 @@ int main(int argc, char **argv)
         TEST(bounds_of_several_count),
         TEST(bounds_count_before_anyone_arrived),
         TEST(a_frequent_one_displaces_no_other),
+        TEST(expired_bounds_displace_nothing),
         TEST(old_entries_may_be_anybodys),
         TEST(odd_files_give_sane_numbers),
         TEST(tiny_bounds_give_sane_numbers),

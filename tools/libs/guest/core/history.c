@@ -171,6 +171,14 @@ bool history_has_overhead(const struct xpc_history_entry *e)
     return e->outcome == XPC_OUTCOME_MIGRATED && e->overhead_ns;
 }
 
+/* Allows for a clock that was set back: a bound must not last for years. */
+bool history_has_bound(const struct xpc_history_entry *e, uint64_t now_s)
+{
+    return e->overhead_at_least_ns &&
+           e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
+           now_s <= e->start_s + XPC_HISTORY_BOUND_S;
+}
+
 bool history_same_guest(const struct xpc_guest *a, const struct xpc_guest *b)
 {
     if (a->id || b->id)
@@ -178,10 +186,12 @@ bool history_same_guest(const struct xpc_guest *a, const struct xpc_guest *b)
     return a->device_model == b->device_model && a->devices == b->devices;
 }
 
-/* Is this entry used for the next prediction? */
-static bool is_used(const struct xpc_history_entry *e)
+/* Is the i-th entry used for the next prediction, soon after the last one? */
+static bool is_used(const struct xpc_history *h, size_t i)
 {
-    return history_has_overhead(e) || e->overhead_at_least_ns;
+    return history_has_overhead(&h->entries[i]) ||
+           history_has_bound(&h->entries[i],
+                             h->entries[h->nr_entries - 1].start_s);
 }
 
 /*
@@ -193,7 +203,7 @@ static size_t later_of_guest(const struct xpc_history *h, size_t i)
     size_t nr = 0;
 
     for (size_t j = i + 1; j < h->nr_entries; j++)
-        nr += is_used(&h->entries[j]) &&
+        nr += is_used(h, j) &&
               history_same_guest(&h->entries[i].guest, &h->entries[j].guest);
     return nr;
 }
@@ -204,7 +214,7 @@ static size_t later_of_kind(const struct xpc_history *h, size_t i)
     size_t nr = 0;
 
     for (size_t j = i + 1; j < h->nr_entries; j++)
-        nr += is_used(&h->entries[j]) && h->entries[i].guest.device_model ==
+        nr += is_used(h, j) && h->entries[i].guest.device_model ==
               h->entries[j].guest.device_model;
     return nr;
 }
@@ -221,7 +231,7 @@ static size_t entry_to_drop(const struct xpc_history *h)
     for (size_t i = 0; i < h->nr_entries; i++) {
         size_t later = later_of_guest(h, i);
 
-        if (!is_used(&h->entries[i]) || later >= XPC_HISTORY_LAST)
+        if (!is_used(h, i) || later >= XPC_HISTORY_LAST)
             return i;
         if (later > most) {
             most = later;

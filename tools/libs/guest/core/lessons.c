@@ -129,13 +129,6 @@ struct lessons {
     size_t own;                     /* this guest's number; NR_NONE: unknown */
 };
 
-/* Allows for a clock that was set back: a bound must not last for years. */
-static bool is_recent(const struct xpc_history_entry *e, uint64_t now_s)
-{
-    return e->start_s <= now_s + XPC_HISTORY_BOUND_S &&
-           now_s <= e->start_s + XPC_HISTORY_BOUND_S;
-}
-
 static bool same_size(uint64_t a, uint64_t b)
 {
     return a <= RESIZED * b && b <= RESIZED * a;
@@ -273,7 +266,7 @@ static void collect_lessons(struct lessons *l, const struct xpc_history *h,
 
         if (history_has_overhead(e))
             add_arrived(l, e, &g);
-        else if (e->overhead_at_least_ns && is_recent(e, now_s))
+        else if (history_has_bound(e, now_s))
             add_bound(l, e, &g);
     }
     l->kind_known &= guest->device_model != XPC_DEVICE_MODEL_UNKNOWN;
@@ -483,8 +476,7 @@ static void summarize_guest(const struct xpc_history *h,
     struct xpc_history_guest *g = &s->guests[s->nr_guests];
     bool arrived = history_has_overhead(e);
 
-    if (!e->guest.id ||
-        (!arrived && !(e->overhead_at_least_ns && is_recent(e, now_s))))
+    if (!e->guest.id || (!arrived && !history_has_bound(e, now_s)))
         return;
     for (size_t i = 0; i < s->nr_guests; i++) {
         if (s->guests[i].id == e->guest.id) {
