@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The throughput of channels: 1 GiB of a guest, sent to our own xl
+ * The throughput of channels: 512 MiB of a guest, sent to our own xl
  * migrate-receive, by the share of zero pages, the threads that find them, the
  * number of channels, and compression. The reference is the plain stream over
  * the same transport: pipes, TCP on loopback (through a process per connection,
@@ -29,8 +29,8 @@
 #include "channels/frame.h"
 #include "channels/out.h"
 
-/* 1 GiB, as there are over a hundred streams in ten minutes. */
-#define STREAM_PAGES (UINT64_C(1) << 18)
+/* 512 MiB, as there are over a hundred streams in ten minutes. */
+#define STREAM_PAGES (UINT64_C(1) << 17)
 #define MEMORY_PAGES (UINT64_C(256) << 8)       /* sent again and again */
 #define BANNER "xl migration receiver ready, send binary domain data.\n"
 
