@@ -105,6 +105,52 @@ static void torture_history_json_reads_files_without_guest_kind(void **state)
     assert_int_equal(p.suspend_pages, 240);
 }
 
+/* Counters must not decrease when old entries are dropped. */
+static void torture_history_json_keeps_totals(void **state)
+{
+    struct xpc_history *h = *state, back = { 0 };
+    struct xpc_report r = migrated_report(84 * XPC_MS);
+    char err[XPC_ERR_LEN];
+    char *json;
+
+    for (int i = 0; i < XPC_HISTORY_MAX + 6; i++)
+        assert_int_equal(xpc_history_add(h, &r, HISTORY_NOW, "g1"), 0);
+    r.actual_downtime_ns = 2 * XPC_S;
+    r.total_bytes = UINT64_MAX;
+    assert_int_equal(xpc_history_add(h, &r, HISTORY_NOW, "g1"), 0);
+    h->entries[h->nr_entries - 1].total_bytes = 1;
+    json = xpc_to_json(&xpc_history_type, h, true);
+    if (xpc_history_from_json(&back, json, strlen(json), err))
+        fail_msg("%s", err);
+    free(json);
+    assert_int_equal(back.nr_entries, XPC_HISTORY_MAX);
+    assert_int_equal(back.totals.outcomes[XPC_OUTCOME_MIGRATED],
+                     XPC_HISTORY_MAX + 7);
+    assert_int_equal(back.totals.over_limit, 1);
+    assert_int_equal(back.totals.bytes, XPC_HISTORY_TOTAL_MAX);
+    assert_int_equal(back.totals.time_ns, (XPC_HISTORY_MAX + 7) * 3 * XPC_S);
+    xpc_history_dispose(&back);
+}
+
+static void torture_history_json_completes_totals(void **state)
+{
+    static const char old[] =
+        "{\"version\": 1, \"target\": \"host2\", \"migrations\": ["
+        "{\"outcome\": \"migrated\", \"actual-downtime-us\": 90000, "
+        "\"downtime-limit-us\": 80000, \"total-bytes\": 5}, "
+        "{\"outcome\": \"aborted\", \"total-time-us\": 7}]}";
+    struct xpc_history *h = *state;
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(xpc_history_from_json(h, old, sizeof(old) - 1, err), 0);
+    assert_int_equal(h->totals.outcomes[XPC_OUTCOME_MIGRATED], 1);
+    assert_int_equal(h->totals.outcomes[XPC_OUTCOME_ABORTED], 1);
+    assert_int_equal(h->totals.over_limit, 1);
+    assert_int_equal(h->totals.bytes, 5);
+    assert_int_equal(h->totals.time_ns, 7000);
+    assert_int_equal(h->totals.downtime_ns, 90 * XPC_MS);
+}
+
 static void torture_history_json_damage_is_refused_in_one_line(void **state)
 {
 #define ONE "\"version\": 1, \"target\": \"host2\""
@@ -153,6 +199,8 @@ int main(int argc, char **argv)
         TEST(torture_history_json_round_trip),
         TEST(torture_history_json_reads_whatever_is_written),
         TEST(torture_history_json_reads_files_without_guest_kind),
+        TEST(torture_history_json_keeps_totals),
+        TEST(torture_history_json_completes_totals),
         TEST(torture_history_json_damage_is_refused_in_one_line),
     };
 

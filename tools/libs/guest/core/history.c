@@ -257,6 +257,39 @@ static void drop_entry(struct xpc_history *h, size_t i)
             (h->nr_entries - i) * sizeof(*h->entries));
 }
 
+/* ---- totals ------------------------------------------------------------ */
+
+/* What readers of the file refuse is not reached. */
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a + b < a ? XPC_HISTORY_TOTAL_MAX :
+                       cap(a + b, XPC_HISTORY_TOTAL_MAX);
+}
+
+static void add_to_totals(struct xpc_history_totals *t,
+                          const struct xpc_history_entry *e)
+{
+    t->outcomes[e->outcome] = add(t->outcomes[e->outcome], 1);
+    t->over_limit = add(t->over_limit, e->limit_ns &&
+                        e->actual_downtime_ns > e->limit_ns);
+    t->bytes = add(t->bytes, e->total_bytes);
+    t->time_ns = add(t->time_ns, e->total_time_ns);
+    t->downtime_ns = add(t->downtime_ns, e->actual_downtime_ns);
+}
+
+void xpc_history_complete(struct xpc_history *h)
+{
+    struct xpc_history_totals seen = { 0 };
+    bool less = false;
+
+    for (size_t i = 0; i < h->nr_entries; i++)
+        add_to_totals(&seen, &h->entries[i]);
+    for (size_t i = 0; i < XPC_OUTCOMES; i++)
+        less |= h->totals.outcomes[i] < seen.outcomes[i];
+    if (less)
+        h->totals = seen;
+}
+
 int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
                     uint64_t start_s, const char *domain)
 {
@@ -271,6 +304,7 @@ int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
     if (!e.domain)
         return -1;
     h->entries[h->nr_entries++] = e;
+    add_to_totals(&h->totals, &e);
     if (h->nr_entries > XPC_HISTORY_MAX)
         drop_entry(h, entry_to_drop(h));
     return 0;

@@ -52,6 +52,31 @@ const struct xpc_type xpc_history_entry_type = {
     .fields = entry_fields, .nr_fields = ARRAY_SIZE(entry_fields),
 };
 
+#define T struct xpc_history_totals
+#define TOTAL(key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(T, m), \
+      __VA_ARGS__ }
+#define OUTCOME(key, outcome) TOTAL(key, outcomes[outcome])
+
+static const struct xpc_field totals_fields[] = {
+    OUTCOME("unknown", XPC_OUTCOME_UNKNOWN),
+    OUTCOME("refused", XPC_OUTCOME_REFUSED),
+    OUTCOME("aborted", XPC_OUTCOME_ABORTED),
+    OUTCOME("interrupted", XPC_OUTCOME_INTERRUPTED),
+    OUTCOME("failed", XPC_OUTCOME_FAILED),
+    OUTCOME("sent", XPC_OUTCOME_SENT),
+    OUTCOME("migrated", XPC_OUTCOME_MIGRATED),
+    TOTAL("over-limit", over_limit),
+    TOTAL("bytes", bytes),
+    TOTAL("time-us", time_ns, .scale = 1000),
+    TOTAL("downtime-us", downtime_ns, .scale = 1000),
+};
+
+const struct xpc_type xpc_history_totals_type = {
+    .name = "totals of migrations", .size = sizeof(T),
+    .fields = totals_fields, .nr_fields = ARRAY_SIZE(totals_fields),
+};
+
 #define H struct xpc_history
 static const struct xpc_field history_fields[] = {
     { .name = "version", .kind = XPC_FIELD_U64, .required = true,
@@ -61,6 +86,8 @@ static const struct xpc_field history_fields[] = {
       .offset = offsetof(H, target) },
     { .name = "stock-receiver-s", .kind = XPC_FIELD_U64,
       .offset = offsetof(H, stock_s), .omit_zero = true },
+    { .name = "totals", .kind = XPC_FIELD_OBJECT,
+      .offset = offsetof(H, totals), .elem = &xpc_history_totals_type },
     { .name = "migrations", .kind = XPC_FIELD_ARRAY, .required = true,
       .offset = offsetof(H, entries), .elem = &xpc_history_entry_type,
       .count_offset = offsetof(H, nr_entries),
@@ -86,6 +113,7 @@ int xpc_history_from_json(struct xpc_history *h, const char *json, size_t len,
         errno = EINVAL;
         return -1;
     }
+    xpc_history_complete(&read);
     xpc_history_dispose(h);
     *h = read;
     return 0;

@@ -13,6 +13,7 @@
 
 extern const struct xpc_type xpc_cells_type;
 extern const struct xpc_type xpc_history_type;
+extern const struct xpc_type xpc_history_totals_type;
 extern const struct xpc_type xpc_history_entry_type;
 extern const struct xpc_type xpc_measurement_type;
 

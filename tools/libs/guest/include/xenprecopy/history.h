@@ -42,6 +42,8 @@
 #define XPC_HISTORY_TIME_MAX_NS UINT64_C(86400000000000)
 /* Higher numbers of pages are reduced to this. */
 #define XPC_HISTORY_PAGES_MAX (UINT64_C(1) << 48)
+/* Higher totals are reduced to this. */
+#define XPC_HISTORY_TOTAL_MAX (UINT64_C(1) << 62)
 /* How long a broken-off switchover is in effect, and its factor. */
 #define XPC_HISTORY_BOUND_S UINT64_C(86400)
 #define XPC_HISTORY_BEYOND 1.25
@@ -69,12 +71,26 @@ struct xpc_history_entry {
     uint64_t total_pages;           /* number of the guest's pages */
 };
 
+#define XPC_OUTCOMES (XPC_OUTCOME_MIGRATED + 1)
+
+/*
+ * Sums over all migrations to a target since its history began, also those
+ * whose entries were dropped. They never decrease.
+ */
+struct xpc_history_totals {
+    uint64_t outcomes[XPC_OUTCOMES];    /* migrations, by enum xpc_outcome */
+    uint64_t over_limit;            /* of these, with a downtime over the
+                                     * limit */
+    uint64_t bytes, time_ns, downtime_ns;
+};
+
 /* The migrations to one target, oldest first. Owns all of its memory. */
 struct xpc_history {
     uint64_t version;               /* of this format: XPC_HISTORY_VERSION */
     char *target;                   /* plain ASCII */
     uint64_t stock_s;               /* when its receiver was last found to be
                                      * a stock one, s since 1970; 0: never */
+    struct xpc_history_totals totals;
     struct xpc_history_entry *entries;
     size_t nr_entries;
 };
@@ -91,6 +107,12 @@ void xpc_history_dispose(struct xpc_history *h);
  */
 int xpc_history_add(struct xpc_history *h, const struct xpc_report *r,
                     uint64_t start_s, const char *domain);
+
+/*
+ * Replaces totals that are less than the entries, as in a file of a version
+ * without them, by those of the entries. For readers of files.
+ */
+void xpc_history_complete(struct xpc_history *h);
 
 /*
  * Is the target's receiver known to be a stock one, at now_s? Such knowledge is
