@@ -16,7 +16,7 @@
 
 static void torture_xl_report_file_is_replaced_as_a_whole(void **state)
 {
-    struct report_file rf;
+    struct xl_output rf;
     struct xpc_report r, back;
     char err[XPC_ERR_LEN], buf[8192];
     struct stat st;
@@ -45,7 +45,7 @@ static void torture_xl_report_file_is_replaced_as_a_whole(void **state)
 
 static void write_report(const char *name)
 {
-    struct report_file rf;
+    struct xl_output rf;
     struct xpc_report r;
     char err[XPC_ERR_LEN];
 
@@ -120,7 +120,7 @@ static void torture_xl_report_file_follows_symbolic_links(void **state)
 
 static void torture_xl_report_file_refuses_a_loop_of_links(void **state)
 {
-    struct report_file rf;
+    struct xl_output rf;
     char err[XPC_ERR_LEN];
 
     (void)state;
@@ -199,7 +199,7 @@ static void torture_xl_report_file_may_be_a_descriptor(void **state)
 
 static void torture_xl_report_file_refuses_a_closed_descriptor(void **state)
 {
-    struct report_file rf;
+    struct xl_output rf;
     char err[XPC_ERR_LEN];
 
     (void)state;
@@ -228,7 +228,7 @@ static void torture_xl_report_file_may_be_a_fifo(void **state)
 
 static void torture_xl_report_file_is_removed_without_a_report(void **state)
 {
-    struct report_file rf;
+    struct xl_output rf;
     char err[XPC_ERR_LEN];
 
     (void)state;
@@ -244,7 +244,7 @@ static void torture_xl_report_file_that_is_not_writable_is_refused_at_once(
     void **state)
 {
     static const char *const bad[] = { "/nowhere/at/all", "/", "/tmp/" };
-    struct report_file rf;
+    struct xl_output rf;
     char err[XPC_ERR_LEN];
     size_t i;
 
@@ -258,7 +258,7 @@ static void torture_xl_report_file_that_is_not_writable_is_refused_at_once(
 
 static void torture_xl_report_file_may_be_a_device(void **state)
 {
-    struct report_file rf;
+    struct xl_output rf;
     struct xpc_report r;
     char err[XPC_ERR_LEN];
     struct stat st;

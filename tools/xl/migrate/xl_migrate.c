@@ -37,7 +37,7 @@ struct migration {
     char *name;
     char *config;
     char *command;
-    struct report_file file;
+    struct xl_output file;
     struct guard guard;
     bool handed_over;               /* this is the guard, and xl reports */
     libxl_uuid uuid;
@@ -209,7 +209,7 @@ static int stand_in(struct migration *m, struct sender *s, int message)
     }
     m->handed_over = message == GUARD_LATE;
     if (m->handed_over)
-        m->file = (struct report_file){ 0 };    /* xl writes the report */
+        m->file = (struct xl_output){ 0 };    /* xl writes the report */
     now = libxl_domid_to_name(m->ctx, m->domid);
     if (now && m->name && strcmp(now, m->name))
         s->away_name = now;
