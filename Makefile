@@ -139,7 +139,7 @@ check:
 	@echo "make check: passed in $$(($$(date +%s) - $$(cat $(BUILD)/check-begun))) s"
 
 ## make check-all          check, all scenarios and all matrices; for a night
-CHECKS_ALL := check-tsan check-lab-slow lab-faults lab-ways lab-strict \
+CHECKS_ALL := check-tsan check-pages check-lab-slow lab-faults lab-ways lab-strict \
 	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
 	lab-two-hosts lab-releases lab-field
 .PHONY: check-all

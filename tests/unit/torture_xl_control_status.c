@@ -145,6 +145,47 @@ static void torture_xl_control_status_watch_json_prints_one_line_per_change(
                "\"sent\"");
 }
 
+static void torture_xl_control_status_prints_metrics(void **state)
+{
+    (void)state;
+    control_publish_iteration();
+    assert_int_equal(run_xl("migrate-status --openmetrics"), CONTROL_OK);
+    assert_out("\nxen_precopy_running_migrations 1\n");
+    assert_out("\nxen_precopy_running_state{domain=\"g1\",domid=\"7\",state="
+               "\"precopy\"} 1\n");
+    assert_out("# UNIT xen_precopy_running_dirty_bytes bytes\n"
+               "xen_precopy_running_dirty_bytes{domain=\"g1\",domid=\"7\"} "
+               "8335360\n");
+    assert_out("predicted_downtime_seconds{domain=\"g1\",domid=\"7\"} "
+               "0.312\n");
+    assert_out("downtime_limit_seconds{domain=\"g1\",domid=\"7\"} 0.3\n");
+    assert_out("bandwidth_bytes_per_second{domain=\"g1\",domid=\"7\"} "
+               "12500000\n");
+    assert_string_equal(xl_out + strlen(xl_out) - 6, "# EOF\n");
+    domain.suspended = true;
+    assert_int_equal(run_xl("migrate-status --openmetrics g1"), CONTROL_OK);
+    assert_out("state=\"suspended\"} 1\n");
+}
+
+/* A timer that writes them must not fail because nothing happens. */
+static void torture_xl_control_status_metrics_without_a_migration(
+    void **state)
+{
+    (void)state;
+    store_set(PRECOPY "active", NULL);
+    assert_int_equal(run_xl("migrate-status --openmetrics"), CONTROL_OK);
+    assert_out("\nxen_precopy_running_migrations 0\n# EOF\n");
+    assert_int_equal(run_xl("migrate-status --openmetrics g1"), CONTROL_OK);
+    assert_int_equal(run_xl("migrate-status --openmetrics nobody"),
+                     CONTROL_FAILED);
+    assert_int_equal(run_xl("migrate-status --openmetrics --watch g1"),
+                     CONTROL_USAGE);
+    assert_out("--openmetrics can't be combined with --watch");
+    assert_int_equal(run_xl("migrate-status --openmetrics=/nowhere/x"),
+                     CONTROL_FAILED);
+    assert_out("--openmetrics=/nowhere/x: can't be written: ");
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) \
@@ -159,6 +200,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_status_while_suspended),
         TEST(torture_xl_control_status_watch_follows_to_the_end),
         TEST(torture_xl_control_status_watch_json_prints_one_line_per_change),
+        TEST(torture_xl_control_status_prints_metrics),
+        TEST(torture_xl_control_status_metrics_without_a_migration),
     };
 
     fake_helper_main(argc, argv);

@@ -304,6 +304,109 @@ static void torture_xl_history_prints_json(void **state)
     assert_null(strstr(captured_out, "host3"));
 }
 
+/* A program that reads standard input, if it is installed. */
+static void assert_accepted(const char *program, const char *input)
+{
+    char command[128];
+    FILE *p;
+
+    snprintf(command, sizeof(command), "command -v %.60s >/dev/null",
+             program);
+    if (system(command))
+        return;
+    p = popen(program, "w");
+    assert_non_null(p);
+    fputs(input, p);
+    assert_int_equal(pclose(p), 0);
+}
+
+static void torture_xl_history_prints_metrics(void **state)
+{
+    (void)state;
+    assert_int_equal(run("--openmetrics", NULL), 0);
+    assert_string_equal(captured_out, "# EOF\n");
+    some_history();
+    assert_int_equal(run("--openmetrics", NULL), 0);
+    assert_string_equal(captured_err, "");
+    assert_non_null(strstr(captured_out, "\nxen_precopy_migrations_total{"
+                           "target=\"host2\",outcome=\"aborted\"} 1\n"));
+    assert_non_null(strstr(captured_out, "\nxen_precopy_downtime_seconds_total"
+                           "{target=\"host2\"} 0.08\n"));
+    assert_non_null(strstr(captured_out,
+                           "# TYPE xen_precopy_last_sent_bytes gauge\n"
+                           "# UNIT xen_precopy_last_sent_bytes bytes\n"
+                           "xen_precopy_last_sent_bytes{target=\"host2\","
+                           "domain=\"g1\"} 134217728\n"));
+    assert_non_null(strstr(captured_out, "\nxen_precopy_last_outcome{target="
+                           "\"host2\",domain=\"g1\",outcome=\"aborted\"} "
+                           "1\n"));
+    assert_non_null(strstr(captured_out, "{target=\"host3\",domain=\"g1\"} "
+                           "0.08\n"));
+    assert_non_null(strstr(captured_out, "statistic=\"worst\"} -0.19999"));
+    assert_string_equal(captured_out + strlen(captured_out) - 6, "# EOF\n");
+    assert_accepted("promtool check metrics", captured_out);
+}
+
+/* Two samples of the same name must differ in their labels. */
+static void torture_xl_history_metrics_are_never_repeated(void **state)
+{
+    char command[256];
+
+    (void)state;
+    some_history();
+    snprintf(command, sizeof(command), "cp %s/host2.json %s/copy.json", dir,
+             dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(run("--openmetrics", NULL), 0);
+    for (char *line = captured_out; *line; line = strchr(line, '\n') + 1) {
+        char sample[256];
+        int n = strcspn(line, " \n");
+
+        snprintf(sample, sizeof(sample), "\n%.*s ", n, line);
+        if (*line != '#' && strstr(line + n, sample))
+            fail_msg("twice: %s", sample);
+    }
+    assert_int_equal(run("--openmetrics", "host2", "root@HOST2", NULL), 0);
+    assert_accepted("promtool check metrics", captured_out);
+}
+
+static void torture_xl_history_writes_metrics_to_a_file(void **state)
+{
+    char option[96], path[80], text[8192];
+    mode_t mask = umask(077);
+    struct stat st;
+    FILE *f;
+
+    (void)state;
+    some_history();
+    snprintf(path, sizeof(path), "%s/x.prom", dir);
+    snprintf(option, sizeof(option), "--openmetrics=%s", path);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(option, NULL), 0);
+        assert_string_equal(captured_out, "");
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
+    }
+    umask(mask);
+    f = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+    fclose(f);
+    assert_string_equal(text + strlen(text) - 6, "# EOF\n");
+    /* A history that can't be read: the rest is written all the same. */
+    snprintf(text, sizeof(text), "%s/host2.json", dir);
+    f = fopen(text, "w");
+    fputs("{}", f);
+    fclose(f);
+    assert_int_equal(run(option, NULL), 1);
+    assert_non_null(strstr(captured_err, "host2.json: "));
+    assert_int_equal(run("--openmetrics=/nowhere/x.prom", NULL), 1);
+    assert_non_null(strstr(captured_err,
+                           "--openmetrics=/nowhere/x.prom: can't be written"));
+    assert_int_equal(run("--openmetrics=", NULL), 2);
+    assert_int_equal(run("--openmetrics", "--json", NULL), 2);
+    assert_non_null(strstr(captured_err, "can't be combined with --json"));
+}
+
 static void torture_xl_history_plots(void **state)
 {
     char option[96], path[80];
@@ -376,6 +479,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_shows_a_broken_off_switchover),
         TEST(torture_xl_history_prints_guests_without_names),
         TEST(torture_xl_history_prints_json),
+        TEST(torture_xl_history_prints_metrics),
+        TEST(torture_xl_history_metrics_are_never_repeated),
+        TEST(torture_xl_history_writes_metrics_to_a_file),
         TEST(torture_xl_history_plots),
         TEST(torture_xl_history_refuses_invalid_requests),
     };

@@ -200,6 +200,24 @@ void control_read_state(struct control *c, struct control_state *st)
         st->phase = PHASE_TAKING_BACK;
 }
 
+const char *const control_phase_names[] = {
+    [PHASE_NONE] = "none", [PHASE_PRECOPY] = "precopy",
+    [PHASE_SUSPENDED] = "suspended", [PHASE_HANDOVER] = "handover",
+    [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone", NULL
+};
+
+bool control_is_active(const struct control_state *st)
+{
+    return st->phase == PHASE_PRECOPY || st->phase == PHASE_SUSPENDED;
+}
+
+uint64_t control_time_left(const struct control_state *st)
+{
+    uint64_t duration = st->active.params.duration_ns;
+
+    return duration > st->elapsed_ns ? duration - st->elapsed_ns : 0;
+}
+
 uint64_t control_iteration(const struct control_state *st)
 {
     return st->last.number + 1;

@@ -36,6 +36,9 @@ enum control_phase {
     PHASE_GONE,                     /* the domain is not on this host */
 };
 
+/* By enum control_phase, ended by NULL. */
+extern const char *const control_phase_names[];
+
 /* What could be read about a domain's migration. */
 struct control_state {
     int phase;                      /* enum control_phase */
@@ -105,6 +108,10 @@ void control_state_dispose(struct control_state *st);
 void control_keep_report(struct control_state *last,
                          struct control_state *end);
 
+/* Are active and what follows it in *st set? */
+bool control_is_active(const struct control_state *st);
+/* The rest of the duration; 0: over, or no limit. */
+uint64_t control_time_left(const struct control_state *st);
 /* The number of the iteration under way, from 1. */
 uint64_t control_iteration(const struct control_state *st);
 

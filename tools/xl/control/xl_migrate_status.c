@@ -6,20 +6,24 @@
 #include "common/xl_options.h"
 #include "control/xl_migrate_status.h"
 #include "control/xl_status.h"
+#include "control/xl_status_metrics.h"
 
 #define COMMAND "migrate-status"
 #define REDRAW_MS 500
+#define DOMAINS_MAX 256
 
-enum { OPT_WATCH = 0x100, OPT_JSON };
+enum { OPT_WATCH = 0x100, OPT_JSON, OPT_METRICS };
 
 struct status_options {
-    bool watch, json;
+    bool watch, json, metrics;
+    const char *metrics_file;       /* NULL: standard output */
 };
 
 static const struct option options[] = {
     { "help", no_argument, NULL, 'h' },
     { "watch", no_argument, NULL, OPT_WATCH },
     { "json", no_argument, NULL, OPT_JSON },
+    { "openmetrics", optional_argument, NULL, OPT_METRICS },
     { 0 }
 };
 
@@ -28,12 +32,15 @@ static const char help[] =
 "--watch     Follow it until it ends: one line redrawn on a terminal, a line\n"
 "            for every change otherwise. Ctrl-C leaves the migration alone.\n"
 "--json      Print an object of JSON a domain; with --watch for every change.\n"
+"--openmetrics[=FILE]\n"
+"            Print metrics for Prometheus, or write them to FILE as a whole,\n"
+"            for the textfile folder of node_exporter.\n"
 "\n"
 "Without a domain: all migrations under way.\n"
 "\n"
-"Exit status: 0 a migration is under way, or was when --watch began; 1\n"
-"failed, or there is no such domain; 2 the options make no sense; 6 none is\n"
-"under way.\n"
+"Exit status: 0 a migration is under way, or was when --watch began, or the\n"
+"metrics were written; 1 failed, or there is no such domain; 2 the options\n"
+"make no sense; 6 none is under way.\n"
 "More in xl-migrate-status(1).";
 
 const struct xl_usage migrate_status_usage = {
@@ -62,6 +69,12 @@ static int parse_options(int argc, char **argv, void *options_r,
         case OPT_JSON:
             o->json = true;
             break;
+        case OPT_METRICS:
+            o->metrics = true;
+            if (optarg && xl_parse_file("openmetrics", optarg,
+                                        &o->metrics_file, err))
+                return -1;
+            break;
         default:
             return xl_bad_option(COMMAND, options, opt, argv, err);
         }
@@ -69,6 +82,9 @@ static int parse_options(int argc, char **argv, void *options_r,
     if (argc - optind > 1)
         return xl_bad(err, "one domain, or none for all: xl " COMMAND " %s",
                       migrate_status_usage.arguments);
+    if (o->metrics && (o->watch || o->json))
+        return xl_bad(err, "--openmetrics can't be combined with --%s",
+                      o->watch ? "watch" : "json");
     *domain_r = argv[optind];
     return 0;
 }
@@ -186,8 +202,8 @@ static size_t find_migrating(struct control *c, uint32_t *domids, size_t room)
 
 static int show_all(struct control *c, const struct status_options *o)
 {
-    uint32_t domids[256];
-    size_t nr = find_migrating(c, domids, sizeof(domids) / sizeof(domids[0]));
+    uint32_t domids[DOMAINS_MAX];
+    size_t nr = find_migrating(c, domids, DOMAINS_MAX);
     int status = CONTROL_NONE;
     char err[XPC_ERR_LEN], number[16];
 
@@ -205,10 +221,56 @@ static int show_all(struct control *c, const struct status_options *o)
     return status;
 }
 
+/* ---- metrics ------------------------------------------------------------ */
+
+/* Moves the state of c's domain to the list if it is being migrated. */
+static size_t add_migrating(struct control *c, struct migrating *to)
+{
+    struct control_state st = { 0 };
+
+    control_read_state(c, &st);
+    if (!is_under_way(&st)) {
+        control_state_dispose(&st);
+        return 0;
+    }
+    *to = (struct migrating){
+        .domid = c->domid, .name = xl_asprintf("%s", c->name), .state = st,
+    };
+    return 1;
+}
+
+static int write_metrics(struct control *c, const struct status_options *o)
+{
+    static struct migrating list[DOMAINS_MAX];
+    uint32_t domids[DOMAINS_MAX];
+    char err[XPC_ERR_LEN], number[16];
+    size_t nr = 0, found = 0;
+    int rc;
+
+    if (c->name)
+        nr = add_migrating(c, list);
+    else
+        found = find_migrating(c, domids, DOMAINS_MAX);
+    for (size_t i = 0; i < found; i++) {
+        snprintf(number, sizeof(number), "%u", domids[i]);
+        if (!control_find_domain(c, number, err))
+            nr += add_migrating(c, &list[nr]);
+    }
+    rc = status_metrics(list, nr, o->metrics_file, err);
+    for (size_t i = 0; i < nr; i++) {
+        free(list[i].name);
+        control_state_dispose(&list[i].state);
+    }
+    return rc ? control_fail(COMMAND, CONTROL_FAILED, err) : CONTROL_OK;
+}
+
 static int run_status(struct control *c, const void *options_given)
 {
-    return c->name ? show_domain(c, options_given) :
-                     show_all(c, options_given);
+    const struct status_options *o = options_given;
+
+    if (o->metrics)
+        return write_metrics(c, o);
+    return c->name ? show_domain(c, o) : show_all(c, o);
 }
 
 static const struct control_command command = {

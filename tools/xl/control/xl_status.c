@@ -9,18 +9,6 @@
 #include "control/xl_status.h"
 #include "json/migration.h"
 
-static bool is_active(const struct control_state *st)
-{
-    return st->phase == PHASE_PRECOPY || st->phase == PHASE_SUSPENDED;
-}
-
-static uint64_t time_left(const struct control_state *st)
-{
-    uint64_t duration = st->active.params.duration_ns;
-
-    return duration > st->elapsed_ns ? duration - st->elapsed_ns : 0;
-}
-
 /* Whether a change of the parameters is pending; text gets "a -> b". */
 static bool is_changing(const struct control_state *st,
                         char text[XL_PRECOPY_TEXT_LEN])
@@ -57,7 +45,7 @@ static void format_state(const struct control_state *st, char *buf, size_t len)
                   xpc_format_bytes(b, st->total_bytes));
     if (st->phase == PHASE_PRECOPY && st->active.params.duration_ns)
         snprintf(buf + n, len - n, ", %s left",
-                 xpc_format_time(left, time_left(st)));
+                 xpc_format_time(left, control_time_left(st)));
 }
 
 static const char *rate_text(const struct xpc_iteration *it, char *buf)
@@ -126,7 +114,7 @@ void status_print(FILE *out, const struct control *c,
     fprintf(out, "%s: %s\n", c->name, text);
     if (st->last.number)
         print_iteration(out, st);
-    if (!is_active(st))
+    if (!control_is_active(st))
         return;
     xl_precopy_text(&st->active.params, text, sizeof(text));
     fprintf(out, "  parameters: %s\n", text);
@@ -137,12 +125,6 @@ void status_print(FILE *out, const struct control *c,
 }
 
 /* ---- JSON -------------------------------------------------------------- */
-
-static const char *const phase_names[] = {
-    [PHASE_NONE] = "none", [PHASE_PRECOPY] = "precopy",
-    [PHASE_SUSPENDED] = "suspended", [PHASE_HANDOVER] = "handover",
-    [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone", NULL
-};
 
 struct head {
     uint64_t domid, iteration, total_bytes, elapsed_ns, time_left_ns;
@@ -158,7 +140,7 @@ static const struct xpc_field head_fields[] = {
     U64("domid", domid),
     { .name = "name", .kind = XPC_FIELD_STRING, .offset = offsetof(H, name) },
     { .name = "state", .kind = XPC_FIELD_ENUM, .offset = offsetof(H, phase),
-      .names = phase_names },
+      .names = control_phase_names },
     U64("iteration", iteration, .omit_zero = true),
     U64("total-bytes", total_bytes, .omit_zero = true),
     U64("elapsed-us", elapsed_ns, .scale = 1000, .omit_zero = true),
@@ -202,21 +184,21 @@ void status_print_json(FILE *out, const struct control *c,
         .refused = st->refused,
     };
 
-    if (is_active(st)) {
+    if (control_is_active(st)) {
         h.iteration = control_iteration(st);
         h.total_bytes = st->total_bytes;
         h.elapsed_ns = st->elapsed_ns;
-        h.time_left_ns = time_left(st);
+        h.time_left_ns = control_time_left(st);
     }
     json = xpc_to_json(&head_type, &h, false);
     if (st->last.number)
         json = add_member(json, "last-iteration",
                           xpc_to_json(&xpc_iteration_type, &st->last, false));
-    if (is_active(st))
+    if (control_is_active(st))
         json = add_params(json, "parameters", &st->active.params);
-    if (is_active(st) && is_changing(st, text))
+    if (control_is_active(st) && is_changing(st, text))
         json = add_params(json, "asked-parameters", &st->asked);
-    if (!is_active(st) && st->reported)
+    if (!control_is_active(st) && st->reported)
         json = add_member(json, "report",
                           xpc_to_json(&xpc_report_head_type, &st->report,
                                       false));

@@ -8,6 +8,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
+#include "history/xl_history_metrics.h"
 #include "history/xl_history_plot.h"
 #include "history/xl_history_print.h"
 #include "history/xl_migrate_history.h"
@@ -16,12 +17,13 @@
 /* How many pfns a TiB has. */
 #define TIB_PFNS (UINT64_C(1) << 28)
 
-enum { OPT_JSON = 0x100, OPT_PLOT };
+enum { OPT_JSON = 0x100, OPT_PLOT, OPT_METRICS };
 
 static const struct option options[] = {
     { "help", no_argument, NULL, 'h' },
     { "json", no_argument, NULL, OPT_JSON },
     { "plot", optional_argument, NULL, OPT_PLOT },
+    { "openmetrics", optional_argument, NULL, OPT_METRICS },
     { 0 }
 };
 
@@ -31,6 +33,9 @@ static const char help[] =
 "--plot[=ascii|FILE.svg|FILE.png]\n"
 "            Plot the actual downtimes over the predicted ones, on the\n"
 "            terminal or, by gnuplot, to a file.\n"
+"--openmetrics[=FILE]\n"
+"            Print metrics for Prometheus, or write them to FILE as a whole,\n"
+"            for the textfile folder of node_exporter.\n"
 "\n"
 "Without a host: all of them.  More in xl-migrate-history(1).";
 
@@ -43,8 +48,9 @@ const struct xl_usage history_usage = {
 };
 
 struct history_options {
-    bool json, plot;
+    bool json, plot, metrics;
     const char *plot_file;          /* NULL: on the terminal */
+    const char *metrics_file;       /* NULL: standard output */
     char **hosts;                   /* in argv */
     size_t nr_hosts;
 };
@@ -75,12 +81,22 @@ static int parse_options(int argc, char **argv, struct history_options *o,
             o->json = true;
             continue;
         }
+        if (opt == OPT_METRICS) {
+            o->metrics = true;
+            if (optarg && xl_parse_file("openmetrics", optarg,
+                                        &o->metrics_file, err))
+                return -1;
+            continue;
+        }
         o->plot = true;
         if (xl_parse_plot(optarg, &o->plot_file, err))
             return -1;
     }
     o->hosts = argv + optind;
     o->nr_hosts = argc - optind;
+    if (o->metrics && (o->json || o->plot))
+        return xl_bad(err, "--openmetrics can't be combined with --%s",
+                      o->json ? "json" : "plot");
     return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 
@@ -143,9 +159,11 @@ static int show_targets(const struct history_targets *t,
 {
     char err[XPC_ERR_LEN];
 
+    if (o->metrics && history_metrics(t, o->metrics_file, err))
+        return fail(err);
     if (o->json && history_print_json(stdout, t))
         return fail("out of memory");
-    if (!o->json)
+    if (!o->json && !o->metrics)
         history_print(stdout, t);
     if (o->plot && history_plot(stdout, o->plot_file, t, err))
         return fail(err);
