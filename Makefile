@@ -11,19 +11,21 @@
 # module.mk, so that dependencies are seen across folders.
 
 VERSION := 0.1.0
+# The version of Xen whose libraries are linked.
+XEN_ABI := $(or $(shell pkg-config --modversion xenlight 2>/dev/null | \
+	sed 's/^\([0-9]*\.[0-9]*\).*/\1/'),4.17)
 # The version of Xen whose stock tools are used if the running Xen's is not
 # known, and which the lab boots.
-ifndef XEN_VERSION
-XEN_VERSION := $(or $(shell pkg-config --modversion xenlight 2>/dev/null | \
-	sed 's/^\([0-9]*\.[0-9]*\).*/\1/'),4.17)
-endif
+XEN_VERSION ?= $(XEN_ABI)
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 
 bindir := $(PREFIX)/bin
+# Where xl is installed. A package can't have it in PATH, beside Xen's own.
+xldir := $(bindir)
 libdir := $(PREFIX)/lib
-libexecdir := $(PREFIX)/libexec/xen-precopy
+libexecdir := $(PREFIX)/libexec/xen-precopy/bin
 includedir := $(PREFIX)/include
 mandir := $(PREFIX)/share/man
 
@@ -39,6 +41,11 @@ XP_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes
 # The public headers, <xenprecopy/...>: every part may include them.
 PUBLIC_INCLUDE := -Itools/libs/guest/include
 XP_LDFLAGS := -pthread -Wl,-z,defs
+# Our libraries are found relative to what uses them, so that what is built runs
+# where it is, and an installation can be moved. RPATH= is for packages, whose
+# libraries ld.so finds.
+RPATH ?= yes
+rpath = $(if $(RPATH),'-Wl$(,)-rpath$(,)$$ORIGIN$(1)')
 
 DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liblz4-dev libxxhash-dev \
 	libzstd-dev libyajl-dev libcmocka-dev perl
@@ -81,12 +88,12 @@ endef
 # is made of objects. The values are those given to make, without what a
 # module adds for one object.
 FLAGS := $(BUILD)/gen/flags
-FLAGS_TEXT := $(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(XP_LDFLAGS) $(LDFLAGS)
+FLAGS_TEXT := $(CC) $(XP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(XP_LDFLAGS) $(LDFLAGS) $(RPATH)
 $(eval $(call stamp,$(FLAGS),FLAGS_TEXT))
 
 # The paths and versions that some objects and files contain.
 PATHS := $(BUILD)/gen/paths
-PATHS_TEXT := $(PREFIX) $(XEN_VERSION) $(VERSION)
+PATHS_TEXT := $(PREFIX) $(libdir) $(libexecdir) $(XEN_VERSION) $(VERSION)
 $(eval $(call stamp,$(PATHS),PATHS_TEXT))
 
 # $(eval $(call part,NAME,FOLDER,PARTS,OPTIONS)): the sources under FOLDER may

@@ -123,7 +123,7 @@ static void torture_libxl_precopy_helper_is_beside_the_library(void **state)
     assert_int_equal(*path, '/');
     /* The helper of the build tree, not the installed one. */
     assert_non_null(strstr(path,
-                           "/libexec/xen-precopy/libxl-save-helper"));
+                           "/libexec/xen-precopy/bin/libxl-save-helper"));
     assert_true(!access(path, X_OK) || !strncmp(path, "/usr/", 5));
     assert_ptr_equal(path, libxl_precopy_save_helper());
 }

@@ -37,7 +37,7 @@ static void find_helper(void)
                 *slash = 0;
         }
         if (snprintf(helper_path, sizeof(helper_path),
-                     "%s/libexec/xen-precopy/" HELPER_NAME, lib) <
+                     "%s/libexec/xen-precopy/bin/" HELPER_NAME, lib) <
             (int)sizeof(helper_path) && !access(helper_path, X_OK))
             return;
     }

@@ -8,6 +8,8 @@ LIBXL_SRCS := $(wildcard tools/libxl/libxl_*.c)
 LIBXL_SIDE_OBJS := $(sort $(XEN_SIDE_OBJS) $(SOURCE_OBJS))
 LIBXL_LIBS := -lxenlight -lxentoollog $(XEN_SIDE_LIBS)
 LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
+# What it is linked with, and who links with it, must use the same libxl.
+LIBXL_SONAME := libxlprecopy-$(XEN_ABI).so
 LIBXL_HEADERS := $(addprefix tools/libxl/,libxl_precopy.h libxl_predict.h \
 	libxl_dirty_rate.h libxl_precopy_history.h)
 
@@ -19,10 +21,10 @@ $(call objs,tools/libxl/libxl_precopy_helper.c): CPPFLAGS += \
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \
 		$(BASE) tools/libxl/libxlprecopy.map $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(@F).0 $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) \
-	  -o $@.0 $(filter %.o %.a,$^) -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN' -lxenprecopy \
-	  $(LIBXL_LIBS) -lxxhash
-	@ln -sf $(@F).0 $@
+	$(call say,LD,$@)$(CC) -shared -Wl,-soname,$(LIBXL_SONAME) $(VERSION_SCRIPT) \
+	  $(XP_LDFLAGS) $(LDFLAGS) -o $(@D)/$(LIBXL_SONAME) $(filter %.o %.a,$^) \
+	  -L$(BUILD)/lib $(call rpath) -lxenprecopy $(LIBXL_LIBS) -lxxhash
+	@ln -sf $(LIBXL_SONAME) $@
 
 # The add-on with all its names, for the tests.
 ADDON := $(BUILD)/obj/addon.a
@@ -54,8 +56,8 @@ TEST_LIBS_torture_libxl_history := $(LIBXL_LIBS)
 .PHONY: install-libxl
 install-libxl: $(LIBXLPRECOPY) $(PC_FILES)
 	install -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir)
-	install -m 644 $(LIBXLPRECOPY).0 $(DESTDIR)$(libdir)/
-	ln -sf libxlprecopy.so.0 $(DESTDIR)$(libdir)/libxlprecopy.so
+	install -m 644 $(LIBXLPRECOPY) $(DESTDIR)$(libdir)/$(LIBXL_SONAME)
+	ln -sf $(LIBXL_SONAME) $(DESTDIR)$(libdir)/libxlprecopy.so
 	install -m 644 $(PC_FILES) $(DESTDIR)$(libdir)/pkgconfig/
 	install -m 644 $(LIBXL_HEADERS) $(DESTDIR)$(includedir)/
 install: install-libxl

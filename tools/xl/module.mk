@@ -12,7 +12,7 @@ $(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(BASE) \
 		$(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
-	  -Wl,-rpath,'$$ORIGIN/../lib' -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
+	  $(call rpath,/../lib) -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
 	  $(CHANNEL_LIBS) -lm
 
 all: $(XL)
@@ -26,6 +26,6 @@ $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 
 .PHONY: install-xl
 install-xl: $(XL)
-	install -d $(DESTDIR)$(bindir)
-	install -m 755 $(XL) $(DESTDIR)$(bindir)/
+	install -d $(DESTDIR)$(xldir)
+	install -m 755 $(XL) $(DESTDIR)$(xldir)/
 install: install-xl

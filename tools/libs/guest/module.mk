@@ -44,7 +44,7 @@ CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)
 CHANNEL_OUT_OBJS := $(call objs,$(addprefix $(guest)/channels/,handover.c out.c)) \
 	$(CHANNEL_OBJS)
 
-libexec := $(BUILD)/libexec/xen-precopy
+libexec := $(BUILD)/libexec/xen-precopy/bin
 SAVE_PLUGIN := $(libexec)/libxenprecopy-save.so
 SAVE_HELPER := $(libexec)/libxl-save-helper
 SAVE_PLUGIN_OBJS := $(call objs,$(filter-out %/helper.c,\
@@ -69,7 +69,7 @@ $(SAVE_PLUGIN): $(SAVE_PLUGIN_OBJS) $(CHANNEL_OUT_OBJS) $(XEN_SIDE_OBJS) \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -shared $(VERSION_SCRIPT) $(XP_LDFLAGS) $(LDFLAGS) -o $@ \
 	  $(filter %.o,$^) $(BASE) -L$(BUILD)/lib \
-	  -Wl,-rpath,'$$ORIGIN/../../lib' -lxenprecopy $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
+	  $(call rpath,/../../../lib) -lxenprecopy $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
 $(call objs,$(guest)/xen/stock.c): $(PATHS)
 $(call objs,$(guest)/xen/stock.c): CPPFLAGS += \
