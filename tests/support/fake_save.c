@@ -20,6 +20,7 @@
 #include "xen/store.h"
 
 const char *guest_type = "pvh";
+struct save_callbacks *fake_callbacks;
 struct fake_env env;
 
 /* ---- what the plug-in interposes ----------------------------------------- */
@@ -278,12 +279,12 @@ int loop_send_some(void)
 int loop_iterate(unsigned int n)
 {
     struct precopy_stats s = { .iteration = n, .dirty_count = env.dirty };
-    int rc = env.cb->precopy_policy(s, NULL);
+    int rc = env.cb->precopy_policy(s, env.cb->data);
 
     assert_int_equal(rc, XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(loop_send_some(), 0);
     s.dirty_count = -1;
-    return env.cb->precopy_policy(s, NULL);
+    return env.cb->precopy_policy(s, env.cb->data);
 }
 
 int loop_fail(int errnoval)
@@ -307,8 +308,9 @@ int fake_save(int fd, const char *params, int (*script)(void),
     env.dirty = DIRTY;
     store_set("/libxl/7/type", guest_type);
     store_set(PRECOPY "params", params);
-    rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE, &libxl, XC_STREAM_PLAIN,
-                        -1);
+    rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE,
+                        fake_callbacks ? fake_callbacks : &libxl,
+                        XC_STREAM_PLAIN, -1);
     xpc_report_init(r);
     assert_int_equal(xen_store_read_report((struct xs_handle *)&store, 7, r,
                                            err), 0);

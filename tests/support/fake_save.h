@@ -24,6 +24,9 @@
 /* The guest's type in xenstore during the next saves; NULL: none. */
 extern const char *guest_type;
 
+/* The toolstack's callbacks in the next saves; NULL: those of libxl. */
+extern struct save_callbacks *fake_callbacks;
+
 /* Zeroed by fake_save(), except for what it sets. */
 extern struct fake_env {
     const struct save_callbacks *cb;    /* of the save loop; NULL: no save */

@@ -53,6 +53,7 @@ int policy_iterate(struct policy_fixture *f, uint64_t pages, uint64_t dirty)
 
     if (f->now == START)
         xpc_engine_init(&f->e, &f->p, 16384, START);
+    f->e.suspend_delay_ns = f->suspend_delay_ns;
     o.nr_samples = policy_samples(f, samples, ns, dirty);
     o.since_clean_ns = ns;
     f->now += ns;

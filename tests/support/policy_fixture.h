@@ -23,6 +23,7 @@ struct policy_fixture {
     struct xpc_engine e;        /* initialised by the first iteration */
     struct xpc_iteration it;    /* the last one */
     uint64_t now;
+    uint64_t suspend_delay_ns;  /* from a decision to the suspend */
     bool linear;        /* D(t) is linear in an iteration; else it saturates */
     struct xpc_working_set set;
 };

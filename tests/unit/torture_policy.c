@@ -460,6 +460,29 @@ static void torture_policy_counts_the_last_bitmap(void **state)
     assert_int_equal(xpc_engine_preflight(&f->p, 16384, err, sizeof(err)), 0);
 }
 
+static void torture_policy_counts_what_is_dirtied_before_the_suspend(
+    void **state)
+{
+    struct policy_fixture *f = *state;
+    uint64_t downtime;
+
+    /* About six pages per ms: 600 more until the guest is suspended. */
+    f->linear = true;
+    f->p.downtime_ns = 130 * XPC_MS;
+    f->suspend_delay_ns = 100 * XPC_MS;
+    assert_int_equal(policy_iterate(f, 16384, 4000), XPC_CONTINUE);
+    assert_int_equal(policy_iterate(f, 4000, 976), XPC_CONTINUE);
+    downtime = f->it.decision.predicted_downtime_ns;
+    assert_in_range(downtime, policy_downtime(976 + 500, LINK),
+                    policy_downtime(976 + 700, LINK));
+    assert_int_equal(policy_iterate(f, 976, 240), XPC_STOP_AND_COPY);
+
+    /* It is not counted again with each iteration. */
+    assert_in_range(f->it.decision.predicted_downtime_ns,
+                    policy_downtime(240 + 500, LINK),
+                    policy_downtime(240 + 700, LINK));
+}
+
 static void torture_policy_stock_decides_like_stock_xl(void **state)
 {
     struct policy_fixture *f = *state;
@@ -509,6 +532,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_bandwidth_excludes_time_without_data),
         TEST(torture_policy_counts_the_overhead_of_an_iteration_once),
         TEST(torture_policy_counts_the_last_bitmap),
+        TEST(torture_policy_counts_what_is_dirtied_before_the_suspend),
         TEST(torture_policy_stock_decides_like_stock_xl),
     };
 

@@ -78,6 +78,7 @@ const char *const xpc_reason_names[] = {
     [XPC_REASON_NO_ANSWER] = "no-answer",
     [XPC_REASON_PAUSED] = "paused",
     [XPC_REASON_LOG_LOST] = "log-lost",
+    [XPC_REASON_TOOLSTACK] = "toolstack",
     NULL
 };
 

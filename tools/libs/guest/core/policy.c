@@ -260,25 +260,47 @@ static bool converged(const struct xpc_working_set *w)
     return w->pages && w->new_percent <= CONVERGED_NEW_PERCENT;
 }
 
+/*
+ * The pages that the guest dirties between the decision and its suspend are
+ * counted with those that suspending dirties.
+ */
+static void learn_delay(struct xpc_engine *e, uint64_t since_clean_ns)
+{
+    const struct xpc_curve_model *m = &e->predict.model;
+    struct xpc_curve curve;
+    struct xpc_prior prior;
+    double now, then;
+
+    if (!e->suspend_delay_ns ||
+        xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
+        return;
+    now = xpc_curve_pages(&curve, m, since_clean_ns, 0);
+    then = xpc_curve_pages(&curve, m, since_clean_ns + e->suspend_delay_ns, 0);
+    xpc_params_prior(&e->params, &prior);
+    e->predict.suspend_pages = prior.suspend_pages + fmax(then - now, 0);
+}
+
 /* Updates the rule's state, except for what depends on the simulation. */
 static void update_state(struct xpc_engine *e, const struct xpc_observation *o)
 {
+    uint64_t since_clean_ns = o->since_clean_ns ? o->since_clean_ns :
+                              o->now_ns - e->last_ns;
     struct xpc_rule_state *s = &e->state;
 
     s->elapsed_ns = o->now_ns - e->start_ns;
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
-    s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
-    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
-    s->later_downtime_ns = UINT64_MAX;
-    xpc_rule_watch(&e->predict.rule, s);
     e->working_set = o->working_set;
     /* Pages that are never written do not get dirty in a long iteration. */
     e->predict.model.saturation_pages = converged(&o->working_set) ?
         fmax(o->working_set.pages, o->dirty_pages) : 0;
-    xpc_learn_add(&e->learn, o->samples, o->nr_samples,
-                  o->since_clean_ns ? o->since_clean_ns : o->now_ns -
-                  e->last_ns, o->dirty_pages);
+    xpc_learn_add(&e->learn, o->samples, o->nr_samples, since_clean_ns,
+                  o->dirty_pages);
+    learn_delay(e, since_clean_ns);
+    s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
+    s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
+    s->later_downtime_ns = UINT64_MAX;
+    xpc_rule_watch(&e->predict.rule, s);
 }
 
 /*
@@ -449,6 +471,7 @@ static const char *reason_clause(int reason)
     case XPC_REASON_PAUSED:       return "the guest is paused";
     case XPC_REASON_LOG_LOST:
         return "another program uses the log of the guest's writes";
+    case XPC_REASON_TOOLSTACK:    return "the toolstack decides so";
     default:                      return "stock Xen decides so";
     }
 }
@@ -485,6 +508,11 @@ const char *xpc_decision_text(const struct xpc_params *p,
     if (d->reason == XPC_REASON_PAUSED) {
         snprintf(buf, len, "aborted: the guest is paused and can't suspend: "
                  "unpause it and migrate it again");
+        return buf;
+    }
+    if (d->reason == XPC_REASON_TOOLSTACK && d->action == XPC_ABORT) {
+        snprintf(buf, len, "aborted: the toolstack was told to suspend the "
+                 "guest and has not begun to");
         return buf;
     }
     n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "

@@ -32,6 +32,8 @@ struct xpc_engine {
                                      * sending */
     uint64_t bitmap_ns;             /* time to read and search the dirty
                                      * bitmap; 0: not measured yet */
+    uint64_t suspend_delay_ns;      /* from a decision to the suspend of the
+                                     * guest; set after xpc_engine_init() */
 };
 
 /*

@@ -101,8 +101,8 @@ void save_conclude(struct save_session *s, int rc, int errnoval)
     if (s->last_pending)
         save_publish(&s->ctx, &s->last);
     /* A cancel may have come while the guest was waited for to suspend. */
-    if (s->control.cancelled ||
-        (rc && save_control_check_cancel(&s->control))) {
+    if (rc && (s->control.cancelled ||
+               save_control_check_cancel(&s->control))) {
         r->decision.action = XPC_ABORT;
         r->decision.reason = XPC_REASON_CANCELLED;
     }

@@ -26,7 +26,7 @@ struct save_context {
     uint32_t domid;
     int io_fd;                  /* the stream */
     bool hvm;                   /* HVM or PVH */
-    const struct save_callbacks *stock;     /* libxl's; NULL: no policy */
+    const struct save_callbacks *stock;     /* the toolstack's */
     struct xpc_params params;
     struct xpc_engine engine;
     struct xpc_report report;

@@ -7,6 +7,7 @@
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
+#include "save/chain.h"
 #include "save/control.h"
 #include "xen/store.h"
 
@@ -175,7 +176,8 @@ static void consider(struct save_control *c)
     save_settle_zero_pages(&to);
     if (xpc_params_same(&to, &ctx->params) && !c->refused)
         return;
-    if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)))
+    if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)) ||
+        save_chain_check(ctx, &to, err, sizeof(err)))
         refuse(c, err);
     else
         change(c, &to);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "base/workers.h"
 #include "channels/handover.h"
 #include "json/migration.h"
+#include "save/chain.h"
 #include "save/conclude.h"
 #include "save/policy.h"
 #include "save/session.h"
@@ -129,7 +131,8 @@ static int check_guest(struct save_session *s)
     if (xen_store_has_pci(ctx->xs, ctx->domid))
         return refuse(ctx, "a PCI device is passed through to the domain: "
                       "detach it first");
-    if (xpc_params_check(&ctx->params, err, sizeof(err)))
+    if (xpc_params_check(&ctx->params, err, sizeof(err)) ||
+        save_chain_check(ctx, &ctx->params, err, sizeof(err)))
         return refuse(ctx, err);
     if (xen_domain_info(ctx->xch, ctx->domid, &info))
         return refuse(ctx, "there is no such domain");
@@ -226,6 +229,8 @@ static void stop_threads(struct save_session *s)
     s->sampler = NULL;
     save_watchdog_stop(s->switchover.watchdog);
     s->switchover.watchdog = NULL;
+    suspend_time_end(s->suspend_time);
+    s->suspend_time = NULL;
 }
 
 /* Releases what start() has acquired, all or part of it. */
@@ -256,10 +261,13 @@ static int save_with_policy(struct save_session *s, uint32_t flags,
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     save_policy_callbacks(&callbacks, stock);
-    ctx->stock = stock;
     save_workset_start(&s->workset, ctx->xch, ctx->domid);
     save_control_begin(&s->control);
-    save_toolstack_watch(save_abandon);
+    /* With a policy of its own it is no save helper, and ends by itself. */
+    if (save_chain_present(ctx))
+        atexit(save_abandon);
+    else
+        save_toolstack_watch(save_abandon);
     interpose_begin(&save_policy_hooks, s, ctx->io_fd);
     rc = interpose_real_save(ctx->xch, ctx->io_fd, ctx->domid, flags,
                              &callbacks, XC_STREAM_PLAIN, recv_fd);
@@ -284,6 +292,7 @@ static int save_live(struct save_session *s, uint32_t flags,
     xpc_report_init(&ctx->report);
     ctx->report.domid = ctx->domid;
     ctx->report.start_monotonic_ns = clock_now_ns();
+    ctx->stock = stock;
     rc = prepare(s);
     if (!rc) {
         rc = interpose_real_save(ctx->xch, ctx->io_fd, ctx->domid, flags,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "save/chain.h"
 #include "save/policy.h"
 #include "save/publish.h"
 #include "save/suspend_time.h"
@@ -145,6 +146,8 @@ static int begin_iteration(struct save_session *s,
         /* Precopy begins when the first page is about to be sent. */
         xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
                         clock_now_ns());
+        if (save_chain_present(ctx))
+            ctx->engine.suspend_delay_ns = SAVE_CHAIN_DELAY_NS;
         ctx->live = true;
         /* Log-dirty has just been enabled, which leaves it clean. */
         begin_clean(s);
@@ -212,21 +215,6 @@ static int end_iteration(struct save_session *s)
     return it->decision.action;
 }
 
-/* ---- callbacks ------------------------------------------------------- */
-
-static int precopy_policy(struct precopy_stats stats, void *data)
-{
-    struct save_session *s = interpose_owner();
-    int action = save_sink_drain(s->writer.sink) ? XPC_ABORT :
-                 stats.dirty_count >= 0 ? begin_iteration(s, &stats) :
-                                          end_iteration(s);
-
-    (void)data;
-    /* libxenguest prints it when it aborts. */
-    errno = ECANCELED;
-    return to_xen(action);
-}
-
 /* May the guest be asked to suspend? Nobody has asked it yet: it runs on. */
 static bool may_suspend(struct save_session *s)
 {
@@ -245,25 +233,146 @@ static bool may_suspend(struct save_session *s)
     return false;
 }
 
+/* ---- a toolstack with a policy of its own (save/chain.h) --------------- */
+
+/* Replaces the engine's decision on the last iteration. */
+static void overrule(struct save_session *s, int action, int reason)
+{
+    s->last.decision.action = action;
+    s->last.decision.reason = reason;
+    s->ctx.report.decision = s->last.decision;
+}
+
+/* The guest may be suspended from now on: nothing breaks the save off. */
+static void hand_over(struct save_session *s)
+{
+    s->handed_over = true;
+    s->ctx.live = false;
+    s->suspend_time = suspend_time_start(s->ctx.domid);
+    s->ctx.report.suspend_asked_ns = save_since_start_ns(&s->ctx);
+}
+
+/* The toolstack ends precopy, although it was told that precopy goes on. */
+static void record_stop(struct save_session *s)
+{
+    bool stock = s->ctx.params.policy == XPC_POLICY_STOCK;
+
+    overrule(s, XPC_STOP_AND_COPY,
+             stock ? XPC_REASON_STOCK : XPC_REASON_TOOLSTACK);
+    s->last_pending = true;
+    if (!stock)
+        save_log(&s->ctx, "the toolstack suspends the guest without regard "
+                 "to the downtime limit");
+}
+
+/* Returns XGS_POLICY_*. */
+static int toolstack_continues(struct save_session *s, bool iteration_ended)
+{
+    if (s->handed_over) {
+        overrule(s, XPC_ABORT, XPC_REASON_TOOLSTACK);
+        return XGS_POLICY_ABORT;
+    }
+    if (iteration_ended && s->last_pending) {
+        overrule(s, XPC_CONTINUE, XPC_REASON_STOCK);
+        save_publish(&s->ctx, &s->last);
+        s->last_pending = false;
+    }
+    return XGS_POLICY_CONTINUE_PRECOPY;
+}
+
+/* It may have asked the guest to suspend, so the save must go on. */
+static int toolstack_stops(struct save_session *s, bool iteration_ended)
+{
+    if (!s->handed_over) {
+        hand_over(s);
+        if (iteration_ended)
+            record_stop(s);
+    }
+    return XGS_POLICY_STOP_AND_COPY;
+}
+
+/* Tells the toolstack of our decision. Returns its answer, XGS_POLICY_*. */
+static int tell_toolstack(struct save_session *s,
+                          const struct precopy_stats *stats, int action)
+{
+    struct save_context *ctx = &s->ctx;
+
+    if (ctx->params.policy == XPC_POLICY_STOCK)
+        return save_chain_ask(ctx, stats);
+    if (action == XPC_CONTINUE)
+        return save_chain_go_on(ctx, stats);
+    if (!may_suspend(s))
+        return XGS_POLICY_ABORT;
+    hand_over(s);
+    return save_chain_end(ctx, stats, s->last.dirty_pages);
+}
+
+/* Returns what libxenguest is to do, XGS_POLICY_*. */
+static int chain(struct save_session *s, const struct precopy_stats *stats,
+                 int action)
+{
+    if (action == XPC_ABORT)
+        return XGS_POLICY_ABORT;
+    switch (tell_toolstack(s, stats, action)) {
+    case XGS_POLICY_CONTINUE_PRECOPY:
+        return toolstack_continues(s, stats->dirty_count < 0);
+    case XGS_POLICY_STOP_AND_COPY:
+        return toolstack_stops(s, stats->dirty_count < 0);
+    default:
+        if (s->ctx.report.decision.action != XPC_ABORT)
+            overrule(s, XPC_ABORT, XPC_REASON_CANCELLED);
+        return XGS_POLICY_ABORT;
+    }
+}
+
+/* ---- callbacks ------------------------------------------------------- */
+
+static int precopy_policy(struct precopy_stats stats, void *data)
+{
+    struct save_session *s = interpose_owner();
+    int action = save_sink_drain(s->writer.sink) ? XPC_ABORT :
+                 stats.dirty_count >= 0 ? begin_iteration(s, &stats) :
+                                          end_iteration(s);
+
+    (void)data;
+    action = save_chain_present(&s->ctx) ? chain(s, &stats, action) :
+                                           to_xen(action);
+    /* libxenguest prints it when it aborts. */
+    errno = ECANCELED;
+    return action;
+}
+
+/* Returns whether the guest may be suspended. */
+static bool begin_suspend(struct save_session *s)
+{
+    if (!s->handed_over) {
+        if (!may_suspend(s))
+            return false;
+        hand_over(s);
+    } else if (!s->last_pending) {
+        /* The toolstack has stopped at an iteration's begin. */
+        end_iteration(s);
+        record_stop(s);
+    }
+    return true;
+}
+
 static int suspend(void *data)
 {
     struct save_session *s = interpose_owner();
     struct xpc_report *r = &s->ctx.report;
     uint64_t answered_ns, suspended_ns;
-    struct suspend_time *time;
     int ok;
 
-    if (!may_suspend(s))
+    if (!begin_suspend(s))
         return 0;
-    s->ctx.live = false;
     r->predicted_downtime_ns = s->last.decision.predicted_downtime_ns;
     save_flow_counts(&s->flow, &s->suspend_begin);
-    time = suspend_time_start(s->ctx.domid);
-    r->suspend_asked_ns = save_since_start_ns(&s->ctx);
     save_switchover_asked(&s->switchover);
     ok = s->ctx.stock->suspend(data);
     answered_ns = clock_now_ns();
-    suspended_ns = suspend_time_end(time);
+    suspended_ns = suspend_time_end(s->suspend_time);
+    s->suspend_time = NULL;
     /* libxl reports success for a guest that did not answer: ask Xen. */
     if (ok && domain_is_suspended(s->ctx.xch, s->ctx.domid))
         r->suspended_ns = (suspended_ns ? suspended_ns : answered_ns) -

@@ -15,6 +15,7 @@
 #include "save/stream/gate.h"
 #include "save/stream/sink.h"
 #include "save/stream/writer.h"
+#include "save/suspend_time.h"
 #include "save/switchover.h"
 #include "save/workset.h"
 
@@ -38,6 +39,8 @@ struct save_session {
     /* The last iteration; published when the guest runs again. */
     struct xpc_iteration last;
     bool last_pending;
+    bool handed_over;           /* the toolstack suspends the guest */
+    struct suspend_time *suspend_time;      /* meanwhile; may be NULL */
 };
 
 /* Connects the parts. Nothing is allocated or started. */

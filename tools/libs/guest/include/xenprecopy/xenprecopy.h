@@ -329,6 +329,8 @@ enum xpc_reason {
     XPC_REASON_NO_ANSWER,       /* abort: the guest did not suspend in time */
     XPC_REASON_PAUSED,          /* abort: a paused guest can't suspend */
     XPC_REASON_LOG_LOST,        /* abort: another save has used log-dirty */
+    XPC_REASON_TOOLSTACK,       /* stop: the toolstack suspends the guest; or
+                                 * abort: it was told to and does not */
 };
 
 /*
