@@ -49,15 +49,18 @@ static double cells_s(const struct xpc_curve *c, uint64_t *iterations_r)
 }
 
 /* CPU time in us, of one simulation and of one piece of advice. */
-static double decision_us(const struct xpc_curve *c)
+static double decision_us(const struct xpc_curve *c, bool skip_dirty)
 {
     struct xpc_predict_state s = { .iterations = 3, .dirty_pages = 200000,
-                                   .elapsed_ns = 30 * XPC_S };
+                                   .elapsed_ns = 30 * XPC_S,
+                                   .since_clean_ns = 10 * XPC_S };
     struct xpc_predict_params p;
     struct xpc_prediction r;
     uint64_t start;
 
     xpc_predict_params_init(&p, 250000000, 300 * XPC_MS);
+    p.skip_dirty = skip_dirty;
+    p.peek_ns = xpc_skip_peek_ns(c->total_pages);
     start = cpu_ns();
     for (int i = 0; i < CELLS; i++) {
         s.dirty_pages = 200000 + i;
@@ -115,7 +118,10 @@ int main(void)
     make_curve(&c);
     s = cells_s(&c, &iterations);
     figure("predict: 10,000 cells with their intervals", s, "s", 1);
-    figure("predict: one simulation at 32 points", decision_us(&c), "us", 50);
+    figure("predict: one simulation at 32 points", decision_us(&c, false),
+           "us", 50);
+    figure("predict: one simulation, dirty pages left out",
+           decision_us(&c, true), "us", 50);
     figure("predict: advice for one cell", advice_us(&c), "us", 1000);
     figure("predict: evacuation of 40 domains", evacuation_ms(&c), "ms", 1000);
     figures_end();

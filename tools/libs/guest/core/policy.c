@@ -81,6 +81,8 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->bandwidth_cv = XPC_BANDWIDTH_CV_MIN;
     pp->overhead_sd_ns = prior.overhead_sd_ns;
     pp->suspend_pages_sd = prior.suspend_pages_sd;
+    pp->skip_dirty = p->skip_dirty == XPC_SKIP_DIRTY_ON;
+    pp->peek_ns = xpc_skip_peek_ns(nr_pfns(p, total_pages));
 }
 
 /* A clause that says where the switchover overhead comes from, or "". */
@@ -252,6 +254,7 @@ static struct xpc_predict_state current_state(const struct xpc_engine *e)
         .elapsed_ns = e->state.elapsed_ns,
         .iterations = e->state.iterations,
         .dirty_pages = e->state.dirty_pages,
+        .since_clean_ns = e->since_clean_ns,
     };
 }
 
@@ -264,9 +267,10 @@ static bool converged(const struct xpc_working_set *w)
  * The pages that the guest dirties between the decision and its suspend are
  * counted with those that suspending dirties.
  */
-static void learn_delay(struct xpc_engine *e, uint64_t since_clean_ns)
+static void learn_delay(struct xpc_engine *e)
 {
     const struct xpc_curve_model *m = &e->predict.model;
+    uint64_t since_clean_ns = e->since_clean_ns;
     struct xpc_curve curve;
     struct xpc_prior prior;
     double now, then;
@@ -283,20 +287,20 @@ static void learn_delay(struct xpc_engine *e, uint64_t since_clean_ns)
 /* Updates the rule's state, except for what depends on the simulation. */
 static void update_state(struct xpc_engine *e, const struct xpc_observation *o)
 {
-    uint64_t since_clean_ns = o->since_clean_ns ? o->since_clean_ns :
-                              o->now_ns - e->last_ns;
     struct xpc_rule_state *s = &e->state;
 
     s->elapsed_ns = o->now_ns - e->start_ns;
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
+    e->since_clean_ns = o->since_clean_ns ? o->since_clean_ns :
+                                            o->now_ns - e->last_ns;
     e->working_set = o->working_set;
     /* Pages that are never written do not get dirty in a long iteration. */
     e->predict.model.saturation_pages = converged(&o->working_set) ?
         fmax(o->working_set.pages, o->dirty_pages) : 0;
-    xpc_learn_add(&e->learn, o->samples, o->nr_samples, since_clean_ns,
+    xpc_learn_add(&e->learn, o->samples, o->nr_samples, e->since_clean_ns,
                   o->dirty_pages);
-    learn_delay(e, since_clean_ns);
+    learn_delay(e);
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->later_downtime_ns = UINT64_MAX;
@@ -308,9 +312,9 @@ static void update_state(struct xpc_engine *e, const struct xpc_observation *o)
  * if it stays within the limit with the guest as busy as at its busiest.
  */
 static bool may_leave_limit(const struct xpc_engine *e,
-                            const struct xpc_curve *c)
+                            const struct xpc_curve *c, uint64_t next_ns)
 {
-    double pages = xpc_curve_pages(c, &e->predict.model, e->state.next_ns, 1);
+    double pages = xpc_curve_pages(c, &e->predict.model, next_ns, 1);
 
     return xpc_predict_cautious(&e->predict, pages, 0) >
            e->params.downtime_ns;
@@ -370,13 +374,15 @@ static void apply_rule(struct xpc_engine *e, struct xpc_decision *d)
 {
     struct xpc_rule rule = e->predict.rule;
     struct xpc_rule_state s = e->state;
+    struct xpc_predict_state now = current_state(e);
     struct xpc_curve curve;
 
     d->best_downtime_ns = s.downtime_ns;
     if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
+        s.next_ns = xpc_predict_next_ns(&curve, &e->predict, &now);
         d->best_downtime_ns = best_downtime(e, &curve, 0);
         judge_stall(e, &curve, &s);
-        if (!may_leave_limit(e, &curve))
+        if (!may_leave_limit(e, &curve, s.next_ns))
             s.later_downtime_ns = d->best_downtime_ns;
     }
     d->action = xpc_rule_decide(&rule, &s, &d->reason);

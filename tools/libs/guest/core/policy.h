@@ -26,6 +26,7 @@ struct xpc_engine {
     struct xpc_working_set working_set;
     uint64_t start_ns;
     uint64_t last_ns;               /* end of the last iteration */
+    uint64_t since_clean_ns;        /* then, since the bitmap was cleaned */
     struct xpc_link link;
     uint64_t first_zero_pages;      /* in the first copy */
     uint64_t besides_ns;            /* time of an iteration not spent on

@@ -19,6 +19,8 @@ struct run {
     double elapsed, bytes;          /* bytes: since the initial state */
     double pages, zero;             /* to send in this iteration */
     double dirty, since_clean;      /* dirty now; time since the clean */
+    struct xpc_skip_window window;  /* in which the pages to send got dirty */
+    struct xpc_skip_curve *skip;    /* NULL: all are sent */
     struct xpc_rule_state rule;
 };
 
@@ -129,10 +131,22 @@ uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
     return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
 }
 
-static double iteration_ns(const struct run *run)
+/*
+ * How long this iteration takes. *sent_r is the share of its pages that is
+ * sent.
+ */
+static double iteration_ns(const struct run *run, double *sent_r)
 {
-    return send_ns(run->p, bytes_of(run->p, run->pages, run->zero)) +
-           run->p->iteration_ns;
+    const struct xpc_predict_params *p = run->p;
+    double ns = send_ns(p, bytes_of(p, run->pages, run->zero));
+
+    *sent_r = 1;
+    if (run->skip)
+        ns = xpc_skip_sending_ns(run->skip, &run->window,
+                                 run->pages + run->zero,
+                                 run->since_clean + p->iteration_ns, ns,
+                                 p->peek_ns, sent_r);
+    return ns + p->iteration_ns;
 }
 
 /* The pages that will be dirty after another ns of this iteration. */
@@ -187,12 +201,13 @@ static void store_round(struct run *run, double ns, double pages)
 /* Simulates sending the pages of this iteration. */
 static void send_iteration(struct run *run)
 {
-    double ns = iteration_ns(run), pages = run->pages + run->zero;
+    double share, ns = iteration_ns(run, &share);
+    double pages = (run->pages + run->zero) * share;
 
     run->dirty = dirty_after(run, ns);
     run->since_clean += ns;
     run->elapsed += ns;
-    run->bytes += bytes_of(run->p, run->pages, run->zero);
+    run->bytes += bytes_of(run->p, run->pages, run->zero) * share;
     run->pages = run->zero = 0;
     run->rule.iterations++;
     record_downtime(run, run->dirty, 0);
@@ -204,6 +219,7 @@ static void send_iteration(struct run *run)
 static void clean_bitmap(struct run *run)
 {
     run->pages = run->dirty;
+    run->window = (struct xpc_skip_window){ .ns = run->since_clean };
     run->dirty = run->since_clean = 0;
 }
 
@@ -214,6 +230,7 @@ static struct xpc_predict_state state_of(const struct run *run)
         .elapsed_ns = run->rule.elapsed_ns,
         .iterations = run->rule.iterations,
         .pages = run->pages,
+        .window_ns = to_u64(run->window.ns),
     };
 }
 
@@ -222,10 +239,10 @@ static int decide(struct run *run)
 {
     struct xpc_rule_state *s = &run->rule;
     struct xpc_predict_state here;
-    double left = run->dirty;
+    double left = run->dirty, share;
 
     clean_bitmap(run);
-    s->next_ns = to_u64(iteration_ns(run));
+    s->next_ns = to_u64(iteration_ns(run, &share));
     here = state_of(run);
     if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns)
         s->later_downtime_ns = xpc_predict_least(run->c, run->p, &here,
@@ -248,11 +265,12 @@ static int decide(struct run *run)
 static bool stop_before_copying(struct run *run)
 {
     struct xpc_rule_state *s = &run->rule;
+    double share;
 
     if (s->iterations || run->p->rule.min_iterations)
         return false;
     record_downtime(run, run->pages + run->dirty, run->zero);
-    s->next_ns = to_u64(iteration_ns(run));
+    s->next_ns = to_u64(iteration_ns(run, &share));
     run->r->dirty_pages = run->pages + run->dirty + run->zero;
     run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
     return run->r->action != XPC_CONTINUE;
@@ -274,23 +292,51 @@ static void finish(struct run *run, double pages, double zero)
     r->bytes = to_u64(run->bytes);
 }
 
-void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
-                     const struct xpc_predict_params *p,
-                     const struct xpc_predict_state *s, double side,
-                     struct xpc_predict_trace *trace)
+/* skip: uninitialised memory. */
+static struct run start_run(const struct xpc_curve *c,
+                            const struct xpc_predict_params *p,
+                            const struct xpc_predict_state *s, double side,
+                            struct xpc_skip_curve *skip)
 {
-    struct run run = {
-        .c = c, .p = p, .side = side, .r = r, .trace = trace,
+    if (p->skip_dirty)
+        xpc_skip_curve_init(skip, c, &p->model);
+    return (struct run){
+        .c = c, .p = p, .side = side,
+        .skip = p->skip_dirty ? skip : NULL,
         .elapsed = s->elapsed_ns,
         .pages = s->pages, .zero = s->zero_pages,
         .dirty = s->dirty_pages, .since_clean = s->since_clean_ns,
+        .window = { .first = !s->iterations, .ns = s->window_ns },
         .rule = {
             .iterations = s->iterations,
             .best_dirty_pages = s->best_dirty_pages,
             .stalled = s->stalled,
         },
     };
+}
 
+uint64_t xpc_predict_next_ns(const struct xpc_curve *c,
+                             const struct xpc_predict_params *p,
+                             const struct xpc_predict_state *s)
+{
+    struct xpc_skip_curve skip;
+    struct run run = start_run(c, p, s, 0, &skip);
+    double share;
+
+    clean_bitmap(&run);
+    return to_u64(iteration_ns(&run, &share));
+}
+
+void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
+                     const struct xpc_predict_params *p,
+                     const struct xpc_predict_state *s, double side,
+                     struct xpc_predict_trace *trace)
+{
+    struct xpc_skip_curve skip;
+    struct run run = start_run(c, p, s, side, &skip);
+
+    run.r = r;
+    run.trace = trace;
     *r = (struct xpc_prediction){ .least_downtime_ns = UINT64_MAX };
     if (stop_before_copying(&run)) {
         finish(&run, run.pages + run.dirty, run.zero);

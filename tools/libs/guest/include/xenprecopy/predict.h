@@ -11,7 +11,9 @@
  *   + overhead
  * where bitmap is the time to read the last dirty bitmap and to test its bits.
  * An iteration in progress, with the log cleaned s ago, r to go and d pages
- * dirty now, leaves d + D(s+r) - D(s). xenprecopy/rule.h says when to stop.
+ * dirty now, leaves d + D(s+r) - D(s). With skip_dirty, an iteration does not
+ * send the pages that are dirty again (xenprecopy/skip.h), and takes as long as
+ * sending the others takes. xenprecopy/rule.h says when to stop.
  *
  * D(t) is that of xenprecopy/curve.h. All functions are pure.
  */
@@ -20,6 +22,7 @@
 
 #include <xenprecopy/curve.h>
 #include <xenprecopy/rule.h>
+#include <xenprecopy/skip.h>
 
 /* A simulation ends here, whatever the rule says. */
 #define XPC_PREDICT_ITERATIONS_MAX 20000
@@ -43,6 +46,9 @@ struct xpc_predict_params {
                                      * xpc_cells also XPC_BITMAP_BY_SIZE */
     uint64_t overhead_ns;           /* switchover overhead */
     uint64_t suspend_pages;         /* dirtied by suspending the guest */
+    bool skip_dirty;                /* pages that are dirty again are not
+                                     * sent */
+    uint64_t peek_ns;               /* then: to read the bitmap (PEEK) */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
@@ -78,9 +84,11 @@ void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent);
 /*
  * The state of a migration.
  *   not started          everything still to send: xpc_predict_start()
- *   between iterations   pages 0, dirty_pages what the last one left
+ *   between iterations   pages 0, dirty_pages what the last one left; with
+ *                        skip_dirty, since_clean_ns is its length
  *   in an iteration      pages still to send; dirty_pages are dirty since the
- *                        clean, which was since_clean_ns ago
+ *                        clean, which was since_clean_ns ago; with skip_dirty,
+ *                        window_ns is the length of the iteration before
  */
 struct xpc_predict_state {
     uint64_t elapsed_ns;
@@ -88,6 +96,7 @@ struct xpc_predict_state {
     double pages, zero_pages;       /* of this iteration, still to send */
     double dirty_pages;             /* since the last clean */
     uint64_t since_clean_ns;
+    uint64_t window_ns;             /* in which those to send got dirty */
     double best_dirty_pages;        /* these two: see struct xpc_rule_state */
     unsigned int stalled;
 };
@@ -96,7 +105,7 @@ struct xpc_predict_state {
 struct xpc_predict_round {
     uint64_t number;                /* from 1 */
     uint64_t start_ns, duration_ns;
-    double pages;                   /* sent, including zero pages */
+    double pages;                   /* really sent, including zero pages */
     double dirty_pages;             /* at its end */
     uint64_t downtime_ns;           /* if suspended at its end */
 };
@@ -170,6 +179,14 @@ uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
 /* How long an iteration takes that sends this many pages with data. */
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p,
                              double pages);
+
+/*
+ * How long the next iteration takes from a state between iterations: the same,
+ * unless pages that are dirty again are not sent.
+ */
+uint64_t xpc_predict_next_ns(const struct xpc_curve *c,
+                             const struct xpc_predict_params *p,
+                             const struct xpc_predict_state *s);
 
 /*
  * Simulates with one curve of the band, side as in xpc_curve_pages(). trace may

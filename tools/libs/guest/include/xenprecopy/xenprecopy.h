@@ -79,6 +79,12 @@ enum xpc_compress {
     XPC_COMPRESS_LZ4,
 };
 
+/* Leave out pages that are dirty again (xenprecopy/skip.h)? */
+enum xpc_skip_dirty {
+    XPC_SKIP_DIRTY_OFF,
+    XPC_SKIP_DIRTY_ON,
+};
+
 #define XPC_CHANNELS_MAX 16
 
 /* What happens to max_bytes_per_s during stop-and-copy. */
@@ -163,6 +169,8 @@ struct xpc_params {
     enum xpc_early_abort early_abort;
     enum xpc_strict strict;         /* the toolstack must take part in it */
     enum xpc_zero_pages zero_pages;
+    enum xpc_skip_dirty skip_dirty; /* the plug-in can't yet: simulations
+                                     * only */
     uint64_t max_bytes_per_s;       /* cap on the rate of precopy; 0: none */
     enum xpc_switchover switchover;
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
