@@ -323,6 +323,42 @@ static void torture_xl_options_progress_is_one_of_four(void **state)
     assert_int_equal(o.progress, PROGRESS_NONE);
 }
 
+/* With these, xl in the place of the stock xl leaves the work to that one. */
+static void torture_xl_options_know_what_stock_understands(void **state)
+{
+    static const struct {
+        const char *line;
+        bool stock_only;
+    } t[] = {
+        { "g1 host", true },
+        { "-C file -s sh -e -F -p -D --debug --live g1 host", true },
+        { "--deb g1 host", true },
+        { "g1 host 4 --debug", true },
+        { "-h", true },
+        { "g1", true },
+        { "", true },
+        { "--precopy-downtime=1s g1 host", false },
+        { "--precopy-down=1s --debug g1 host", false },
+        { "--debug --precopy-strict g1 host", false },
+        { "--progress=auto g1 host", false },
+        { "--report=/tmp/x -e g1 host", false },
+        { "--precopy-history=on g1 host", false },
+        { "--precopy-downtime=x g1 host", false },
+        { "--whatever g1 host", false },
+        { "g1 host --precopy-downtime=1s", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct migrate_options o;
+        char err[XPC_ERR_LEN];
+
+        parse(t[i].line, &o, err);
+        if (o.stock_only != t[i].stock_only)
+            fail_msg("%s", t[i].line);
+    }
+}
+
 static void torture_xl_options_help_is_recognised(void **state)
 {
     struct migrate_options o;
@@ -500,6 +536,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_of_channels_are_accepted),
         cmocka_unit_test(torture_xl_options_history_is_on_by_default),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
+        cmocka_unit_test(torture_xl_options_know_what_stock_understands),
         cmocka_unit_test(torture_xl_options_help_is_recognised),
         cmocka_unit_test(torture_xl_options_bad_ones_are_reported_in_one_line),
         cmocka_unit_test(torture_xl_options_long_values_are_cut),

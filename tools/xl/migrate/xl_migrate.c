@@ -12,6 +12,7 @@
 
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
+#include "common/xl_stock.h"
 #include "history/xl_history.h"
 #include "json/migration.h"
 #include "libxl_precopy.h"
@@ -25,6 +26,7 @@
 #include "migrate/xl_report_file.h"
 #include "migrate/xl_sender.h"
 #include "xen/lock.h"
+#include "xen/stock.h"
 
 /* The state of the command; close_all() frees it. */
 struct migration {
@@ -319,6 +321,9 @@ int cmd_migrate(int argc, char **argv)
         xl_help(&migrate_usage, stdout);
         return MIGRATE_OK;
     }
+    /* Who has asked for nothing of ours gets the stock xl. */
+    if (m.o.stock_only && xen_stock_is_replaced("", "xl"))
+        return xl_exec_stock(xl_globals.argv);
     if (r < 0)
         return refuse(err);
     if (xl_globals.dryrun)

@@ -65,6 +65,13 @@ const struct xl_usage migrate_usage = {
     .options    = help,
 };
 
+/* Is it an option that the stock xl has, too? */
+static bool is_stock_option(int opt)
+{
+    return opt == 'h' || opt == OPT_DEBUG || opt == OPT_LIVE ||
+           (opt < OPT_DEBUG && strchr("CsFepD", opt));
+}
+
 static int parse_option(int opt, struct migrate_options *o,
                         unsigned int *given, char *err)
 {
@@ -143,7 +150,7 @@ static bool is_our_option(const char *arg)
     arg += 2;
     len = strcspn(arg, "=");
     for (o = options; len && o->name; o++) {
-        if (o->val != 'h' && o->val != OPT_DEBUG && o->val != OPT_LIVE &&
+        if (!is_stock_option(o->val) &&
             !strncmp(o->name, arg, len))
             return true;
     }
@@ -164,9 +171,11 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
         return xl_bad(err, "the host can't be %.80s: options come before the "
                       "domain", o->host);
     for (argv += 2; *argv; argv++) {
-        if (is_our_option(*argv))
-            return xl_bad(err, "%.80s has no effect behind the host: options "
-                          "come before the domain", *argv);
+        if (!is_our_option(*argv))
+            continue;
+        o->stock_only = false;
+        return xl_bad(err, "%.80s has no effect behind the host: options "
+                      "come before the domain", *argv);
     }
     return 0;
 }
@@ -190,13 +199,14 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     const char *in_vain;
     int opt;
 
-    *o = (struct migrate_options){ .ssh_command = "ssh" };
+    *o = (struct migrate_options){ .ssh_command = "ssh", .stock_only = true };
     xpc_params_init(&o->params);
     optind = 0;
     opterr = 0;
     while ((opt = getopt_long(argc, argv, "+:hFC:s:epD", options, NULL)) >= 0) {
         if (opt == 'h')
             return 1;
+        o->stock_only = o->stock_only && is_stock_option(opt);
         if (opt == '?' || opt == ':')
             return refuse_option(argv[optind - 1], opt, argv, err);
         if (parse_option(opt, o, &given, err))

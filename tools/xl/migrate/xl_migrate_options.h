@@ -39,6 +39,7 @@ struct migrate_options {
                                      * NULL */
     const char *config_file;        /* -C; NULL: the domain's own */
     const char *ssh_command;        /* -s */
+    bool stock_only;                /* no option that the stock xl lacks */
     bool own_transport;             /* -s was given: it may be able to carry
                                      * a single connection only */
     bool asks_receiver;             /* an option was given that needs the
@@ -57,7 +58,7 @@ extern const struct xl_usage migrate_usage;
 
 /*
  * Strings in *o point into argv. Returns 0, 1 when help is wanted, or -1 with
- * one line in err.
+ * one line in err. stock_only is set in any case.
  */
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN]);

@@ -10,6 +10,8 @@
 
 /* The path of a tool of a Xen version (Debian). */
 #define VERSIONED "%s/usr/lib/xen-%s/bin/%s"
+/* Where xen-precopy enable moves it (tools/enable/xen-precopy.in). */
+#define MOVED "%s/usr/lib/xen-%s/stock/%s"
 
 /* The folders of other distributions, and of Xen's own makefiles. */
 static const char *const places[] = {
@@ -61,12 +63,36 @@ static bool find_version(const char *root, char *buf, size_t len)
     return known;
 }
 
+static bool is_link(const char *path)
+{
+    struct stat st;
+
+    return !lstat(path, &st) && S_ISLNK(st.st_mode);
+}
+
+bool xen_stock_is_replaced(const char *root, const char *name)
+{
+    char version[32], place[PATH_MAX];
+
+    find_version(root, version, sizeof(version));
+    snprintf(place, sizeof(place), VERSIONED, root, version, name);
+    return xen_stock_is_self(place);
+}
+
 int xen_stock_tool(const char *root, const char *name, char buf[PATH_MAX])
 {
-    char version[32];
+    char version[32], place[PATH_MAX];
     bool known = find_version(root, version, sizeof(version));
 
-    snprintf(buf, PATH_MAX, VERSIONED, root, version, name);
+    snprintf(place, sizeof(place), VERSIONED, root, version, name);
+    snprintf(buf, PATH_MAX, MOVED, root, version, name);
+    if (is_link(place) && usable(buf))
+        return 0;
+    if (xen_stock_is_self(place)) {
+        errno = ENOENT;
+        return -1;
+    }
+    strcpy(buf, place);
     if (known && usable(buf))
         return 0;
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -74,7 +100,7 @@ int xen_stock_tool(const char *root, const char *name, char buf[PATH_MAX])
         if (usable(buf))
             return 0;
     }
-    snprintf(buf, PATH_MAX, VERSIONED, root, version, name);
+    strcpy(buf, place);
     if (!known && usable(buf))
         return 0;
     errno = ENOENT;

@@ -15,6 +15,10 @@
  * is used only if the running one is unknown. The calling program itself is
  * skipped.
  *
+ * If `xen-precopy enable` has put a link to one of ours in that folder, the
+ * tool is where it was moved to, and nowhere else: everything else may lead
+ * back to the link.
+ *
  * root is a prefix of all paths, "" outside tests. Returns 0 with the path in
  * buf, or -1 with errno ENOENT and the expected path in buf.
  */
@@ -26,6 +30,9 @@ int xen_stock_tool(const char *root, const char *name, char buf[PATH_MAX]);
  * if it can't be executed.
  */
 int xen_stock_helper(char buf[PATH_MAX]);
+
+/* Is the calling program in the place of that tool of the running Xen? */
+bool xen_stock_is_replaced(const char *root, const char *name);
 
 /* Is path, after following links, the calling program? */
 bool xen_stock_is_self(const char *path);
