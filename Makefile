@@ -24,6 +24,7 @@ BUILD ?= build
 bindir := $(PREFIX)/bin
 # Where xl is installed. A package can't have it in PATH, beside Xen's own.
 xldir := $(bindir)
+sbindir := $(PREFIX)/sbin
 libdir := $(PREFIX)/lib
 libexecdir := $(PREFIX)/libexec/xen-precopy/bin
 includedir := $(PREFIX)/include
@@ -93,7 +94,7 @@ $(eval $(call stamp,$(FLAGS),FLAGS_TEXT))
 
 # The paths and versions that some objects and files contain.
 PATHS := $(BUILD)/gen/paths
-PATHS_TEXT := $(PREFIX) $(libdir) $(libexecdir) $(XEN_VERSION) $(VERSION)
+PATHS_TEXT := $(PREFIX) $(libdir) $(libexecdir) $(xldir) $(XEN_ABI) $(XEN_VERSION) $(VERSION)
 $(eval $(call stamp,$(PATHS),PATHS_TEXT))
 
 # $(eval $(call part,NAME,FOLDER,PARTS,OPTIONS)): the sources under FOLDER may
@@ -108,7 +109,7 @@ PART_DIRS += $(BUILD)/parts/$(1)
 endef
 
 include tools/libs/guest/module.mk
-include $(wildcard tools/libxl/module.mk tools/xl/module.mk)
+include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl enable)))
 include $(wildcard tests/*/module.mk docs/module.mk)
 
 # Tests and benchmarks may include everything.
