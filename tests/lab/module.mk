@@ -32,7 +32,13 @@ $(LAB)/probe: tests/lab/dom0/probe.c $(FLAGS)
 
 $(LAB)/domtool: tests/lab/dom0/domtool.c $(FLAGS)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -o $@ $< \
+	  $$(pkg-config --static --libs xencontrol xenstore)
+
+$(LAB)/await: tests/lab/dom0/await.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -o $@ $< \
+	  $$(pkg-config --static --libs xenstore)
 
 $(LAB)/gate: tests/lab/dom0/gate.c $(FLAGS)
 	@mkdir -p $(@D)
@@ -44,7 +50,7 @@ $(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c $(FLAGS)
 
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build
-lab-build: all $(addprefix $(LAB)/,writer diskwriter echo domtool diskcheck gate probe cleanlog.so)
+lab-build: all $(addprefix $(LAB)/,writer diskwriter echo domtool await diskcheck gate probe cleanlog.so)
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 

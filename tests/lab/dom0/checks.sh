@@ -24,22 +24,11 @@ guest_location() {
     fi
 }
 
-has_checked_all() {
-    local now
-    now=$(writer_number "$1" verified)
-    [ -n "$now" ] && [ "$now" -ge "$2" ]
-}
-
 # Running, and a whole check of its memory begun now ends well in time.
 guest_is_intact() {
-    local id pages
-    id=$(domid)
-    [ -n "$id" ] && wait_for "$alive_within" has_beaten "$id" || return 1
-    pages=$(writer_number "$id" pages)
-    wait_for "$alive_within" has_checked_all "$id" \
-        $(($(writer_number "$id" verified) + pages)) || return 1
-    writer_state "$id" >"$step/writer"
-    [ "$(writer_number "$id" bad)" = 0 ]
+    local id
+    id=$(domid) && $await check "$id" "$alive_within" >"$step/writer" &&
+        grep -q ' bad=0 ' "$step/writer"
 }
 
 # No migration has made this domain.

@@ -152,7 +152,8 @@ on_hotplug() {
 probe_start() {
     [ "$probe" = yes ] || return 0
     (
-        [ "$xl" != ours ] || wait_for 120 said_iteration 1
+        [ "$xl" != ours ] ||
+            $await node "/libxl/$source_id/precopy/progress" 120 iteration 1
         exec /job/probe "$(guest_address)" "$step/probe"
     ) &
     prober=$!

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What dom0's shell cannot do itself.
+ * What dom0's shell cannot do itself, or not without many processes. These
+ * cost most here, so it is linked statically.
  *
  *   domtool run DIR CMD...    runs CMD as a terminal would: in a process
  *                             group of its own, no signal ignored. Leaves in
  *                             DIR its pid, stdout, stderr, status, time-us
  *   domtool pids REGEX        the processes whose command line matches
+ *   domtool domains           a line "id name state" for each domain but dom0,
+ *                             the state in xl list's letters
+ *   domtool domid NAME        its id
  *   domtool logdirty DOMID    prints "on" or "off"
  *   domtool shutdown DOMID poweroff|reboot|crash
  *                             what the guest's kernel tells Xen when it ends
@@ -36,6 +40,8 @@
 #include <unistd.h>
 
 #include <xenctrl.h>
+#include <xenstore.h>
+#include <xen/sched.h>
 #include <xen/trace.h>
 
 /* The new and the old runstate in a record's event; Xen's order. */
@@ -152,6 +158,90 @@ static int do_pids(int argc, char **argv)
     closedir(proc);
     return 0;
 }
+
+/* ---- domains ------------------------------------------------------------- */
+
+#define DOMAINS_MAX 64
+
+struct domain {
+    unsigned int id;
+    char name[64], state[7];
+};
+
+static void name_state(char *state, uint32_t flags)
+{
+    static const struct {
+        uint32_t flag;
+        char letter;
+    } letters[] = {
+        { XEN_DOMINF_running, 'r' }, { XEN_DOMINF_blocked, 'b' },
+        { XEN_DOMINF_paused, 'p' }, { XEN_DOMINF_shutdown, 's' },
+        { 0, 'c' }, { XEN_DOMINF_dying, 'd' },
+    };
+    unsigned int reason = flags >> XEN_DOMINF_shutdownshift &
+                          XEN_DOMINF_shutdownmask;
+
+    for (int i = 0; i < 6; i++)
+        state[i] = flags & letters[i].flag ? letters[i].letter : '-';
+    if (flags & XEN_DOMINF_shutdown && reason == SHUTDOWN_crash)
+        state[4] = 'c';
+}
+
+/* All domains but dom0. Returns their number, or -1. */
+static int list_domains(struct domain *to)
+{
+    static xc_domaininfo_t info[DOMAINS_MAX];
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    struct xs_handle *xs = xs_open(0);
+    int nr = -1;
+
+    if (xch && xs)
+        nr = xc_domain_getinfolist(xch, 1, DOMAINS_MAX, info);
+    for (int i = 0; i < nr; i++) {
+        char path[64], *name;
+
+        snprintf(path, sizeof(path), "/local/domain/%u/name", info[i].domain);
+        name = xs_read(xs, XBT_NULL, path, NULL);
+        to[i] = (struct domain){ .id = info[i].domain };
+        snprintf(to[i].name, sizeof(to[i].name), "%s", name ? name : "(null)");
+        name_state(to[i].state, info[i].flags);
+        free(name);
+    }
+    if (xs)
+        xs_close(xs);
+    if (xch)
+        xc_interface_close(xch);
+    return nr;
+}
+
+static int do_domains(int argc, char **argv)
+{
+    static struct domain d[DOMAINS_MAX];
+    int nr = list_domains(d);
+
+    (void)argc;
+    (void)argv;
+    for (int i = 0; i < nr; i++)
+        printf("%u %s %s\n", d[i].id, d[i].name, d[i].state);
+    return nr < 0;
+}
+
+static int do_domid(int argc, char **argv)
+{
+    static struct domain d[DOMAINS_MAX];
+    int nr = list_domains(d);
+
+    (void)argc;
+    for (int i = 0; i < nr; i++) {
+        if (!strcmp(d[i].name, argv[0])) {
+            printf("%u\n", d[i].id);
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* ---- log-dirty ----------------------------------------------------------- */
 
 /*
  * A PEEK does not tell: it succeeds with nothing dirty when log-dirty is off.
@@ -348,6 +438,8 @@ int main(int argc, char **argv)
     } commands[] = {
         { "run", 2, do_run },
         { "pids", 1, do_pids },
+        { "domains", 0, do_domains },
+        { "domid", 1, do_domid },
         { "logdirty", 1, do_logdirty },
         { "shutdown", 2, do_shutdown },
         { "downtime", 4, do_downtime },
@@ -361,7 +453,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], commands[i].name) &&
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "usage: domtool run|pids|logdirty|shutdown|downtime|ran|"
-            "clock|offset ...\n");
+    fprintf(stderr, "usage: domtool run|pids|domains|domid|"
+            "logdirty|shutdown|downtime|ran|clock|offset ...\n");
     return 2;
 }

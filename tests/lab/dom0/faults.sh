@@ -299,7 +299,7 @@ check_left_behind() {
             check "no precopy node" no_precopy_node
             check "nothing is half-built" not_there "$guest--incoming"
             [ $fault != guest-reboots ] ||
-                check "it came up again" wait_for 60 has_beaten "$(domid)"
+                check "it came up again" beats_within 60 "$(domid)"
             ;;
         *)
             check "one domain, no second one" one_domain 1

@@ -10,6 +10,7 @@ tc=/usr/sbin/tc
 stock_xl=/usr/sbin/xl
 our_xl=/usr/local/bin/xl
 domtool=/job/domtool
+await=/job/await
 
 . /job/checks.sh
 . /job/devices.sh
@@ -87,22 +88,27 @@ say() {
     echo "LAB SAY $scenario: $*" >/dev/ttyS1
 }
 
-# Without a process: it is asked often, and those take time here.
-uptime_us() {
+# Sets now_us. No process, not even a shell's for $(): they take time here.
+read_uptime() {
     local up rest
     read -r up rest </proc/uptime
-    echo "${up%.*}${up#*.}0000"
+    now_us=${up%.*}${up#*.}0000
+}
+
+uptime_us() {
+    read_uptime
+    echo "$now_us"
 }
 
 # ------------------------------------------------------------ domains
 
 # Lines "id name state" of all domains but dom0.
 domains() {
-    $stock_xl list | awk 'NR > 1 && $2 != 0 { print $2, $1, $5 }'
+    $domtool domains
 }
 
 domid() {
-    $stock_xl domid "${1:-$guest}" 2>/dev/null
+    $domtool domid "${1:-$guest}"
 }
 
 writer_state() {
@@ -111,22 +117,36 @@ writer_state() {
 
 # One number of the writer's state: writer_number DOMID NAME
 writer_number() {
-    writer_state "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for() {
-    local until
-    until=$(($(uptime_us) + $1 * 1000000))
-    shift
-    while ! "$@"; do
-        [ "$(uptime_us)" -lt "$until" ] || return 1
-        sleep 0.1
+    local word
+    for word in $(writer_state "$1"); do
+        [ "${word%%=*}" != "$2" ] || echo "${word#*=}"
     done
 }
 
-has_beaten() {
-    [ -n "$(writer_state "$1")" ]
+# For those that wait for nothing but time: nobody writes to it.
+[ -p /tmp/alive ] || mkfifo /tmp/alive
+
+# Sleeps for a tenth of a second, without a process.
+doze() {
+    read -r -t 0.1 _
+} <>/tmp/alive
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    local now_us until
+    read_uptime
+    until=$((now_us + $1 * 1000000))
+    shift
+    while ! "$@"; do
+        read_uptime
+        [ "$now_us" -lt "$until" ] || return 1
+        doze
+    done
+}
+
+# beats_within SECONDS DOMID: returns when the guest's writer has come up.
+beats_within() {
+    $await beat "$2" "$1"
 }
 
 start_guest() {
@@ -154,7 +174,7 @@ END
     fi
     id=$(domid)
     first_ids="$first_ids $id"
-    if ! wait_for "$guest_start" has_beaten "$id"; then
+    if ! beats_within "$guest_start" "$id"; then
         fail "guest: its workload did not come up"
         return 1
     fi
@@ -221,23 +241,16 @@ signal_matching() {
     [ -n "$p" ] && kill "-$1" $p
 }
 
-# The policy keeps its progress in xenstore, where the guest can not write.
-said_iteration() {
-    local now
-    now=$(xenstore-read "/libxl/$source_id/precopy/progress" 2>/dev/null |
-        sed -n 's/.*"iteration":\([0-9]*\).*/\1/p')
-    [ -n "$now" ] && [ "$now" -ge "$1" ]
-}
-
-# For during(): returns when the policy has seen iteration N.
+# For during(): returns when the policy has seen iteration N. It keeps its
+# progress in xenstore, where the guest can not write.
 wait_iteration() {
-    wait_for "${2:-120}" said_iteration "$1" ||
-        fail "during: iteration $1 was never reached"
+    $await node "/libxl/$source_id/precopy/progress" "${2:-120}" \
+        iteration "$1" || fail "during: iteration $1 was never reached"
 }
 
 # For during(): returns when the policy is at work, in the first iteration.
 wait_active() {
-    wait_for 60 xenstore-exists "/libxl/$source_id/precopy/active" ||
+    $await node "/libxl/$source_id/precopy/active" 60 ||
         fail "during: no migration was ever under way"
 }
 

@@ -32,7 +32,7 @@ tsc_mode="always_emulate"
 END
     $stock_xl create -e -q /tmp/$dirty.cfg ||
         fail "the second guest could not be started"
-    wait_for 60 has_beaten "$(domid $dirty)" ||
+    beats_within 60 "$(domid $dirty)" ||
         fail "the second guest did not come up"
 }
 

@@ -19,7 +19,8 @@
  *   fill=random|zero   what is in the pages beside their header (random)
  *   cold=N     further MiB, filled once and then only checked (0)
  *   cold-fill=random|zero
- *   verify=MS  how long one check of all pages takes (10000)
+ *   verify=MS  how long one check of all pages takes (10000), when none is
+ *              asked for
  *   freeze-late=MS   once the kernel has acknowledged a suspend request it
  *              freezes its processes so much later, less a quarter at most;
  *              from 5000 on it fails to and never suspends
@@ -27,7 +28,8 @@
  *
  * Once a second it writes its state to data/writer in its domain's part of
  * xenstore: a new domain starts without that node, so after a migration the
- * node proves that the guest lives where it is found.
+ * node proves that the guest lives where it is found. If there is a node
+ * data/check, it has checked all pages right before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -223,6 +225,12 @@ static void verify_page(uint64_t index)
     verified++;
 }
 
+static void verify_all(void)
+{
+    for (uint64_t i = 0; i < all_pages; i++)
+        verify_page(i);
+}
+
 static void make_zipf(void)
 {
     double total = 0;
@@ -296,12 +304,16 @@ static uint64_t rate_at(uint64_t age_ns)
                                                        : opt.rate;
 }
 
-/* One write to the domain's own part of xenstore, answer awaited. */
-static int xenstore_write(int fd, const char *path, const char *value)
+/*
+ * One request about the domain's own part of xenstore. Returns 0 if the answer,
+ * which is not kept, is no error.
+ */
+static int ask_xenstore(int fd, uint32_t type, const char *path,
+                        const char *value)
 {
     char buffer[512];
     struct xsd_sockmsg msg = {
-        .type = XS_WRITE,
+        .type = type,
         .len = strlen(path) + 1 + strlen(value),
     };
     size_t size = sizeof(msg) + msg.len;
@@ -323,7 +335,7 @@ static int xenstore_write(int fd, const char *path, const char *value)
             return -1;
         msg.len -= n;
     }
-    return msg.type == XS_WRITE ? 0 : -1;
+    return msg.type == type ? 0 : -1;
 }
 
 static void beat(int fd)
@@ -341,7 +353,7 @@ static void beat(int fd)
              (unsigned long long)max_monotonic_gap_ns / 1000,
              (unsigned long long)max_boottime_gap_ns / 1000,
              (unsigned long long)suspended_ns / 1000);
-    if (xenstore_write(fd, "data/writer", text))
+    if (ask_xenstore(fd, XS_WRITE, "data/writer", text))
         fprintf(stderr, "writer: xenstore: %s\n", strerror(errno));
 }
 
@@ -404,6 +416,8 @@ static void work(int xenstore)
         check_due -= (uint64_t)check_due;
 
         if (now >= next_beat) {
+            if (!ask_xenstore(xenstore, XS_READ, "data/check", ""))
+                verify_all();
             beat(xenstore);
             next_beat = now + NS;
         }
