@@ -157,7 +157,8 @@ name="$guest"
 type="$guest_type"
 kernel="$guest_kernel"
 ramdisk="/job/guest.cpio.gz"
-extra="console=hvc0 quiet panic=-1 writer=$workload$(device_words) $guest_extra"
+extra="console=hvc0 quiet panic=-1 cryptomgr.notests writer=$workload$(
+    device_words) $guest_extra"
 memory=$guest_memory
 vcpus=$guest_vcpus
 tsc_mode="$guest_tsc"

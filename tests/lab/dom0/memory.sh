@@ -25,7 +25,7 @@ name="$dirty"
 type="pvh"
 kernel="/root/vmlinux"
 ramdisk="/job/guest.cpio.gz"
-extra="console=hvc0 quiet panic=-1 writer=idle page_poison=1 xen_scrub_pages=0"
+extra="console=hvc0 quiet panic=-1 cryptomgr.notests writer=idle page_poison=1 xen_scrub_pages=0"
 memory=$dirty_most
 vcpus=1
 tsc_mode="always_emulate"
