@@ -96,8 +96,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(SUPPORT) $(ENGINE) $(BASE) \
 UNIT_RUNS := $(UNIT_TESTS:%=%.run)
 .PHONY: check-unit $(UNIT_RUNS)
 check-unit: $(UNIT_RUNS)
+# A job in a shell's background ignores these signals, which the tests send.
+RUN_TEST := env --default-signal=HUP,INT,QUIT
 $(UNIT_RUNS): %.run: %
-	@echo "== $<"; $<
+	@echo "== $<"; $(RUN_TEST) $<
 
 # A build with ThreadSanitizer, in build/tsan. A data race fails the test.
 ## make check-tsan         the tests with threads, for data races
@@ -108,4 +110,4 @@ check-tsan:
 	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" \
 	  check-tsan-here
 check-tsan-here: $(TSAN_TESTS)
-	@set -e; for t in $^; do echo "== $$t"; $$t; done
+	@set -e; for t in $^; do echo "== $$t"; $(RUN_TEST) $$t; done
