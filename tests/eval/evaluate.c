@@ -65,29 +65,60 @@ static uint64_t stated_bandwidth(double bandwidth, struct sim_rng *r)
     }
 }
 
-static int judge_case(struct eval *e, const struct sim_trace *t,
-                      const struct sim_path *p, struct run *run)
+/*
+ * Runs a policy, also with a suspend when the duration is over. That differs
+ * only if it aborted.
+ */
+static void run_policy(int i, const struct sim_case *c,
+                       const struct sim_path *p, struct sim_result *r,
+                       struct sim_result *forced)
 {
-    struct sim_result oracle = sim_oracle(&run->c, p);
+    struct sim_case force = *c;
+
+    force.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+    *r = sim_run(&sim_policies[i], c, p, false);
+    *forced = r->outcome == SIM_SUSPENDED ? *r :
+              sim_run(&sim_policies[i], &force, p, false);
+}
+
+static int judge_policy(struct eval *e, const struct sim_trace *t, int i,
+                        const struct sim_path *p, const struct run *run,
+                        const struct sim_plain *plain)
+{
+    struct sim_result oracle = sim_oracle(&run->c, p), r, forced;
+    bool knows = i == SIM_ORACLE || i == SIM_ORACLE_LEVERS;
+    struct sim_score s;
+
+    if (knows)
+        r = oracle;
+    else
+        run_policy(i, &run->c, p, &r, &forced);
+    s = sim_judge(&run->c, p, &r, &oracle);
+    sim_compare(&s, &run->c, p, &r, knows ? NULL : &forced, plain);
+    return report_add(&e->report, t, i, run, &s);
+}
+
+static int judge_case(struct eval *e, const struct sim_trace *t,
+                      const struct sim_path p[SIM_LEVERS], struct run *run)
+{
+    struct sim_plain plain = { .p = &p[SIM_PLAIN] };
 
     run->number = ++e->number;
     if (e->showing) {
         if (report_shows(&e->report, run->number, run->number))
-            report_steps(t, p, run, &oracle);
+            report_steps(t, p, run);
         return 0;
     }
+    plain.oracle = sim_oracle(&run->c, plain.p);
+    run_policy(SIM_OURS_PLAIN, &run->c, plain.p, &plain.ours, &plain.forced);
     for (int i = 0; i < SIM_POLICIES; i++) {
-        struct sim_result r = i == SIM_ORACLE ? oracle :
-            sim_run(&sim_policies[i], &run->c, p, false);
-        struct sim_score s = sim_judge(&run->c, p, &r, &oracle);
-
-        if (report_add(&e->report, t, i, run, &s))
+        if (judge_policy(e, t, i, &p[sim_policies[i].lever], run, &plain))
             return -1;
     }
     return 0;
 }
 
-/* All limits and durations over one path. */
+/* All limits and durations over the paths from one start. */
 static int judge_path(struct eval *e, const struct sim_trace *t,
                       size_t offset, double bandwidth)
 {
@@ -100,11 +131,11 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
         .c.prior = sim_learn(target, &r),
         .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
     };
-    uint64_t cases = NR(limits) * NR(durations);
+    uint64_t cases = NR(limits) * NR(durations), path_seed;
     uint64_t room = t->duration_ns > LONGEST ? t->duration_ns - LONGEST
                                              : t->duration_ns;
+    struct sim_path p[SIM_LEVERS] = { 0 };
     struct sim_link link;
-    struct sim_path p = { 0 };
     int rc;
 
     if (e->showing && !report_shows(&e->report, e->number + 1,
@@ -114,15 +145,17 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
     }
     run.start_ns = (offset + sim_uniform(&r)) * room / OFFSETS;
     rc = sim_link_init(&link, bandwidth, sim_random(&r));
-    if (!rc)
-        rc = sim_path_init(&p, t, run.start_ns, &link, target, LONGEST, 6,
-                           sim_random(&r));
+    path_seed = sim_random(&r);
+    for (int i = 0; !rc && i < SIM_LEVERS; i++)
+        rc = sim_path_init(&p[i], t, run.start_ns, &link, target, i, LONGEST,
+                           6, path_seed);
     for (size_t i = 0; !rc && i < cases; i++) {
         run.c.limit_ns = limits[i / NR(durations)];
         run.c.duration_ns = durations[i % NR(durations)];
-        rc = judge_case(e, t, &p, &run);
+        rc = judge_case(e, t, p, &run);
     }
-    sim_path_free(&p);
+    for (int i = 0; i < SIM_LEVERS; i++)
+        sim_path_free(&p[i]);
     sim_link_free(&link);
     return rc;
 }

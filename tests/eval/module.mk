@@ -44,7 +44,7 @@ check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@$(MAKE) --no-print-directory eval eval-fleet
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
-	sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
+	sim_guest.c sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
 
 $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
 	$(EVAL_SIM) $(ENGINE)
@@ -74,3 +74,4 @@ eval-fleet: $(EVAL)/evaluate-fleet
 	@$(EVAL)/evaluate-fleet
 
 TEST_OBJS_torture_eval_sim := $(EVAL_SIM)
+TEST_OBJS_torture_eval_levers := $(EVAL_SIM)

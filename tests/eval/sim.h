@@ -75,10 +75,13 @@ struct sim_walker {
     /* Of those counted: also dirty in the epoch before; in none before. */
     uint64_t again, fresh;
     uint64_t all;               /* in any epoch */
+    uint32_t *counted;          /* the pages counted, or NULL */
     const struct sim_walker *past;  /* pages counted there are skipped */
 };
 
 int sim_walker_init(struct sim_walker *w, const struct sim_trace *t);
+/* Keeps the pages that are counted, too. Returns 0 or -1. */
+int sim_walker_keep(struct sim_walker *w);
 void sim_walker_free(struct sim_walker *w);
 /* Cleans at ns, not before the time of the last call. */
 void sim_walker_clean(struct sim_walker *w, uint64_t ns);
@@ -115,7 +118,38 @@ struct sim_target {
     double sigma;               /* of the logarithms */
 };
 
+/* ---- the guest's time ------------------------------------------------ */
+
+/* The time in the trace, which stands still while the guest is paused. */
+struct sim_clock {
+    uint64_t real_ns, trace_ns; /* at the last change */
+    double share;               /* of its CPU time that the guest gets */
+};
+
+uint64_t sim_clock_trace(const struct sim_clock *c, uint64_t real_ns);
+void sim_clock_pause(struct sim_clock *c, uint64_t real_ns, uint64_t ns);
+void sim_clock_share(struct sim_clock *c, uint64_t real_ns, double share);
+
+/* QEMU's auto-converge. All 0 initially. */
+struct sim_throttle {
+    uint64_t last_ns, dirty_bytes, sent_bytes;  /* since the last check */
+    unsigned int high;          /* checks at which too much was dirty */
+    unsigned int percent;       /* taken from the guest */
+};
+
+/* At the end of an iteration; returns the share that the guest keeps. */
+double sim_throttle(struct sim_throttle *t, uint64_t now_ns,
+                    uint64_t dirty_bytes, uint64_t sent_bytes);
+
 /* ---- paths ----------------------------------------------------------- */
+
+/* What is done besides copying. */
+enum sim_lever {
+    SIM_PLAIN,                  /* nothing */
+    SIM_SKIP,                   /* pages that are dirty again are left out */
+    SIM_THROTTLE,               /* the guest is slowed down as QEMU does */
+    SIM_LEVERS
+};
 
 #define SIM_SAMPLES 32
 #define SIM_STEPS_MAX 16384
@@ -140,6 +174,8 @@ struct sim_seen {
 struct sim_truth {
     uint64_t suspend_ns, final_pages, overhead_ns, downtime_ns;
     uint64_t total_ns;          /* start of the migration to guest running */
+    uint64_t sent_pages;        /* in all, the final ones included */
+    uint64_t lost_ns;           /* of the guest's time, until the suspend */
 };
 
 struct sim_path {
@@ -155,8 +191,8 @@ struct sim_path {
  */
 int sim_path_init(struct sim_path *p, const struct sim_trace *t,
                   uint64_t start_ns, const struct sim_link *l,
-                  const struct sim_target *target, uint64_t length_ns,
-                  size_t least_steps, uint64_t seed);
+                  const struct sim_target *target, enum sim_lever lever,
+                  uint64_t length_ns, size_t least_steps, uint64_t seed);
 void sim_path_free(struct sim_path *p);
 
 /* ---- policies -------------------------------------------------------- */
@@ -169,6 +205,7 @@ struct sim_prior {
 /* The request to a policy, and what it knows beforehand. */
 struct sim_case {
     uint64_t limit_ns, duration_ns;
+    enum xpc_on_timeout on_timeout;     /* SUSPEND: however long it takes */
     uint64_t given_bytes_per_s; /* stated by the user, or 0 */
     struct sim_prior prior;
     uint32_t total_pages;
@@ -190,14 +227,23 @@ struct sim_state {
     struct xpc_params params;
     struct xpc_engine engine;
     struct xpc_iteration last;
+    enum xpc_skip_dirty skip_dirty;
     unsigned int iterations;
+    /* KubeVirt's rule. */
+    size_t stall_step;          /* where the stall began */
+    uint64_t stall_ns, patience_ns;     /* waiting since, and for how long */
+    uint64_t best_pages;        /* to be reached again; 0: no stall */
 };
 
 struct sim_policy {
     const char *name;
+    enum sim_lever lever;
     /* Returns 0, or -1 to refuse before anything is sent. */
     int (*begin)(struct sim_state *s, const struct sim_case *c);
-    /* Returns an enum xpc_action. Sets *predicted_ns_r if it suspends. */
+    /*
+     * Returns an enum xpc_action. Sets *predicted_ns_r if it suspends. seen[-1]
+     * and so on are the iterations before.
+     */
     int (*decide)(struct sim_state *s, const struct sim_case *c,
                   const struct sim_seen *seen, uint64_t *predicted_ns_r);
     /* Aborts when the duration ends, also within an iteration. */
@@ -205,10 +251,12 @@ struct sim_policy {
 };
 
 int sim_ours_begin(struct sim_state *s, const struct sim_case *c);
+int sim_plain_begin(struct sim_state *s, const struct sim_case *c);
 int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
                     const struct sim_seen *seen, uint64_t *predicted_ns_r);
 
-enum { SIM_OURS, SIM_STOCK, SIM_FITS_NOW, SIM_ORACLE, SIM_POLICIES };
+enum { SIM_OURS, SIM_OURS_PLAIN, SIM_STOCK, SIM_FITS_NOW, SIM_LOCAL_MINIMUM,
+       SIM_AUTO_CONVERGE, SIM_ORACLE, SIM_ORACLE_LEVERS, SIM_POLICIES };
 extern const struct sim_policy sim_policies[SIM_POLICIES];
 
 /* Runs a policy over a path. verbose: prints each step. */
@@ -228,12 +276,29 @@ struct sim_score {
     double downtime_error, total_error;     /* |predicted - actual|/actual */
     double over_factor;                     /* downtime / limit */
     double vain;            /* share of the duration until a justified abort */
+    /* Compared with plain copying in the same case. */
+    bool infeasible_plain, completed;   /* the latter: nevertheless */
+    double pages_ratio;     /* sent, if both were within the limit */
+    double forced_ratio;    /* of the downtimes, if both were over it */
+    double lost_s;          /* of the guest's time */
 };
 
 struct sim_score sim_judge(const struct sim_case *c,
                            const struct sim_path *p,
                            const struct sim_result *r,
                            const struct sim_result *oracle);
+
+/* What plain copying does in a case. forced: with XPC_ON_TIMEOUT_SUSPEND. */
+struct sim_plain {
+    const struct sim_path *p;
+    struct sim_result oracle, ours, forced;
+};
+
+/* Sets the members of *s that compare with plain copying. */
+void sim_compare(struct sim_score *s, const struct sim_case *c,
+                 const struct sim_path *p, const struct sim_result *r,
+                 const struct sim_result *forced,
+                 const struct sim_plain *plain);
 
 /* The sums of the scores of a policy on a split. */
 struct sim_values {
@@ -242,9 +307,9 @@ struct sim_values {
 };
 struct sim_sum {
     uint64_t migrations, suspended, over, feasible, needless,
-             clearly_needless, refused;
+             clearly_needless, refused, infeasible_plain, completed;
     struct sim_values downtime_ratio, total_ratio, downtime_error,
-                      total_error, vain;
+                      total_error, vain, pages_ratio, forced_ratio, lost_s;
 };
 
 int sim_sum_add(struct sim_sum *s, const struct sim_score *score);

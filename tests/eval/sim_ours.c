@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The library's policy, called as the plug-in calls it. */
+#include <xenprecopy/units.h>
+
 #include "sim.h"
 
 static int decide(struct sim_state *s, const struct sim_seen *seen,
@@ -16,15 +18,21 @@ static int decide(struct sim_state *s, const struct sim_seen *seen,
     return xpc_engine_decide(&s->engine, o, &s->last);
 }
 
-int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
+/* Longer than any downtime here. */
+#define NO_MAXIMUM (3600 * XPC_S)
+
+int sim_plain_begin(struct sim_state *s, const struct sim_case *c)
 {
     char err[512];
 
     xpc_params_init(&s->params);
+    s->params.skip_dirty = s->skip_dirty;
     s->params.downtime_ns = c->limit_ns;
     s->params.duration_ns = c->duration_ns;
     s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
-    s->params.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    s->params.on_timeout = c->on_timeout;
+    if (c->on_timeout == XPC_ON_TIMEOUT_SUSPEND)
+        s->params.max_downtime_ns = NO_MAXIMUM;
     s->params.guest.device_model = XPC_DEVICE_MODEL_NO;
     s->params.learned = (struct xpc_prior){
         .guest = s->params.guest,
@@ -38,6 +46,12 @@ int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
         return -1;
     xpc_engine_init(&s->engine, &s->params, c->total_pages, 0);
     return 0;
+}
+
+int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
+{
+    s->skip_dirty = XPC_SKIP_DIRTY_ON;
+    return sim_plain_begin(s, c);
 }
 
 int sim_ours_decide(struct sim_state *s, const struct sim_case *c,

@@ -2,6 +2,7 @@
 /* The link, the target, and the iterations of precopy. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xenprecopy/units.h>
 #include <xenprecopy/workset.h>
@@ -78,25 +79,6 @@ static void add_sample(struct sim_seen *s, uint64_t t_ns, uint64_t pages)
     s->samples[s->nr_samples++].pages = pages;
 }
 
-/* Lets the guest run from the clean at clean_ns to end_ns. */
-static void watch(struct sim_seen *s, struct sim_walker *w,
-                  uint64_t clean_ns, uint64_t end_ns)
-{
-    uint64_t t = SAMPLE_FIRST_NS;
-
-    sim_walker_clean(w, clean_ns);
-    while (clean_ns + t < end_ns) {
-        uint64_t step = t / 4;
-
-        add_sample(s, t, sim_walker_count(w, clean_ns + t));
-        if (step < SAMPLE_FIRST_NS)
-            step = SAMPLE_FIRST_NS;
-        t += step < SAMPLE_LONGEST_NS ? step : SAMPLE_LONGEST_NS;
-    }
-    s->dirty_pages = sim_walker_count(w, end_ns);
-    s->since_clean_ns = end_ns - clean_ns;
-}
-
 /*
  * The switchover of this migration, at any time. It is drawn once, so that the
  * oracle cannot choose the luckiest of many draws.
@@ -147,29 +129,169 @@ struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r)
     return p;
 }
 
-/*
- * A suspend at end_ns of the migration, with that many dirty pages. The guest
- * runs until it has suspended. ahead counts what it dirties until then.
- */
-static struct sim_truth suspend(struct sim_walker *ahead,
-                                const struct sim_walker *w,
-                                uint64_t start_ns, uint64_t end_ns,
-                                const struct sim_link *l,
-                                const struct switchover *s)
+/* A migration that never ends. */
+struct replay {
+    const struct sim_trace *t;
+    const struct sim_link *l;
+    enum sim_lever lever;
+    struct switchover s;
+    struct sim_clock clock;
+    struct sim_walker w, ahead;
+    uint64_t sample_ns;         /* of the next sample, after the clean */
+    uint64_t sent_pages, lost_ns;
+    struct sim_throttle throttle;
+    /* With SIM_SKIP: what was found with PEEK; the pages to send. */
+    struct xpc_skip skip;
+    struct sim_walker peeked;
+    uint32_t *pages;
+    uint64_t nr;
+};
+
+static void replay_free(struct replay *r)
 {
-    uint64_t asleep = end_ns + s->suspend_ns, sent;
+    sim_walker_free(&r->w);
+    sim_walker_free(&r->ahead);
+    sim_walker_free(&r->peeked);
+    free(r->pages);
+}
+
+static int replay_init(struct replay *r)
+{
+    uint32_t total = r->t->total_pages;
+
+    if (sim_walker_init(&r->w, r->t) || sim_walker_init(&r->ahead, r->t))
+        return -1;
+    r->nr = total;
+    if (r->lever != SIM_SKIP)
+        return 0;
+    xpc_skip_init(&r->skip, total);
+    r->pages = malloc(total * sizeof(*r->pages));
+    if (!r->pages || sim_walker_keep(&r->w) ||
+        sim_walker_init(&r->peeked, r->t))
+        return -1;
+    for (uint32_t i = 0; i < total; i++)
+        r->pages[i] = i;
+    return 0;
+}
+
+/*
+ * A suspend at end_ns, with the pages that are dirty then. The guest runs until
+ * it has suspended.
+ */
+static struct sim_truth suspend(struct replay *r, uint64_t end_ns)
+{
+    uint64_t asleep = end_ns + r->s.suspend_ns, sent;
     struct sim_truth t = {
-        .suspend_ns = s->suspend_ns, .overhead_ns = s->overhead_ns,
-        .final_pages = sim_walker_peek(ahead, w, start_ns + asleep) +
-                       s->extra_pages,
+        .suspend_ns = r->s.suspend_ns, .overhead_ns = r->s.overhead_ns,
+        .final_pages = sim_walker_peek(&r->ahead, &r->w,
+                                       sim_clock_trace(&r->clock, asleep)) +
+                       r->s.extra_pages,
+        .lost_ns = r->lost_ns,
     };
 
-    if (t.final_pages > w->t->total_pages)
-        t.final_pages = w->t->total_pages;
-    sent = sim_link_send(l, asleep, (double)t.final_pages * PAGE_BYTES);
+    if (t.final_pages > r->t->total_pages)
+        t.final_pages = r->t->total_pages;
+    sent = sim_link_send(r->l, asleep, (double)t.final_pages * PAGE_BYTES);
     t.downtime_ns = sent - asleep + t.overhead_ns;
     t.total_ns = asleep + t.downtime_ns;
+    t.sent_pages = r->sent_pages + t.final_pages;
     return t;
+}
+
+/* Reads the dirty count at the sampler's times before end_ns. */
+static void sample_until(struct replay *r, struct sim_seen *s,
+                         uint64_t end_ns)
+{
+    while (s->start_ns + r->sample_ns < end_ns) {
+        uint64_t t = r->sample_ns, step = t / 4;
+        uint64_t at = sim_clock_trace(&r->clock, s->start_ns + t);
+
+        add_sample(s, t, sim_walker_count(&r->w, at));
+        if (step < SAMPLE_FIRST_NS)
+            step = SAMPLE_FIRST_NS;
+        r->sample_ns += step < SAMPLE_LONGEST_NS ? step : SAMPLE_LONGEST_NS;
+    }
+}
+
+/*
+ * The pages of the bitmap, in the order in which they are sent, which does not
+ * matter for a single batch.
+ */
+static void list_pages(struct replay *r)
+{
+    const struct sim_walker *w = &r->w;
+
+    r->nr = w->count;
+    if (w->count <= XPC_BATCH_PAGES) {
+        memcpy(r->pages, w->counted, w->count * sizeof(*r->pages));
+        return;
+    }
+    for (uint32_t i = 0, n = 0; i < w->t->total_pages; i++) {
+        if (w->stamps[i] == w->epoch)
+            r->pages[n++] = i;
+    }
+}
+
+static void peek(struct replay *r, struct sim_seen *s, uint64_t *now)
+{
+    uint64_t took = r->skip.peek_ns;
+
+    sample_until(r, s, *now);
+    sim_walker_count(&r->peeked, sim_clock_trace(&r->clock, *now));
+    sim_clock_pause(&r->clock, *now, took);
+    xpc_skip_peeked(&r->skip, *now, took);
+    r->lost_ns += took;
+    *now += took;
+}
+
+/*
+ * Sends the pages batch by batch, without those that were dirty again at the
+ * last PEEK. Returns when it is done.
+ */
+static uint64_t send_batches(struct replay *r, struct sim_seen *s,
+                             uint64_t now)
+{
+    xpc_skip_clean(&r->skip, s->start_ns);
+    for (uint64_t i = 0; i < r->nr; i += XPC_BATCH_PAGES) {
+        uint64_t nr = r->nr - i < XPC_BATCH_PAGES ? r->nr - i :
+                      XPC_BATCH_PAGES, left = nr;
+
+        if (xpc_skip_due(&r->skip, now))
+            peek(r, s, &now);
+        for (uint64_t k = i; k < i + nr; k++)
+            left -= r->peeked.stamps[r->pages[k]] == r->peeked.epoch;
+        xpc_skip_add(&r->skip, nr, nr - left);
+        now = sim_link_send(r->l, now, left * PAGE_BYTES);
+        s->pages_sent += left;
+    }
+    return now;
+}
+
+/* An iteration from s->start_ns on. */
+static void iterate(struct replay *r, struct sim_seen *s)
+{
+    uint64_t clean = sim_clock_trace(&r->clock, s->start_ns);
+    uint64_t begin = s->start_ns + SIM_ITERATION_NS;
+
+    sim_walker_clean(&r->w, clean);
+    r->sample_ns = SAMPLE_FIRST_NS;
+    if (r->lever == SIM_SKIP) {
+        sim_walker_clean(&r->peeked, clean);
+        s->end_ns = send_batches(r, s, begin);
+    } else {
+        s->pages_sent = r->nr;
+        s->end_ns = sim_link_send(r->l, begin, r->nr * PAGE_BYTES);
+    }
+    s->bytes_sent = s->pages_sent * PAGE_BYTES;
+    r->sent_pages += s->pages_sent;
+    sample_until(r, s, s->end_ns);
+    s->dirty_pages = sim_walker_count(&r->w, sim_clock_trace(&r->clock,
+                                                             s->end_ns));
+    s->since_clean_ns = s->end_ns - s->start_ns;
+    r->nr = s->dirty_pages;
+    if (r->lever == SIM_SKIP)
+        list_pages(r);
+    r->lost_ns += (1 - r->clock.share) * s->since_clean_ns;
 }
 
 static int grow(struct sim_path *p)
@@ -193,41 +315,43 @@ static int grow(struct sim_path *p)
 
 int sim_path_init(struct sim_path *p, const struct sim_trace *t,
                   uint64_t start_ns, const struct sim_link *l,
-                  const struct sim_target *target, uint64_t length_ns,
-                  size_t least_steps, uint64_t seed)
+                  const struct sim_target *target, enum sim_lever lever,
+                  uint64_t length_ns, size_t least_steps, uint64_t seed)
 {
-    struct sim_rng r = sim_rng(seed);
-    struct switchover s = draw_switchover(target, &r);
-    struct sim_walker w = { 0 }, ahead = { 0 };
-    uint64_t now = 0, pages = t->total_pages;
+    struct sim_rng rng = sim_rng(seed);
+    struct replay r = {
+        .t = t, .l = l, .lever = lever, .s = draw_switchover(target, &rng),
+        .clock = { .trace_ns = start_ns, .share = 1 },
+    };
+    uint64_t now = 0;
     int rc = -1;
 
     *p = (struct sim_path){ .total_pages = t->total_pages };
-    if (sim_walker_init(&w, t) || sim_walker_init(&ahead, t))
+    if (replay_init(&r))
         goto out;
     while ((now <= length_ns || p->nr < least_steps) &&
            p->nr < SIM_STEPS_MAX) {
-        struct sim_seen seen = { .start_ns = now, .pages_sent = pages,
-                                 .bytes_sent = pages * PAGE_BYTES };
+        struct sim_seen seen = { .start_ns = now };
 
         if (grow(p))
             goto out;
         /* Two bitmaps were read. */
-        if (w.epoch >= 2)
-            xpc_working_set_fill(&seen.working_set, w.all, w.count, w.again,
-                                 w.fresh);
-        seen.end_ns = sim_link_send(l, now + SIM_ITERATION_NS,
-                                    seen.bytes_sent);
-        watch(&seen, &w, start_ns + now, start_ns + seen.end_ns);
-        p->truth[p->nr] = suspend(&ahead, &w, start_ns, seen.end_ns, l, &s);
+        if (r.w.epoch >= 2)
+            xpc_working_set_fill(&seen.working_set, r.w.all, r.w.count,
+                                 r.w.again, r.w.fresh);
+        iterate(&r, &seen);
+        p->truth[p->nr] = suspend(&r, seen.end_ns);
         p->seen[p->nr++] = seen;
         now = seen.end_ns;
-        pages = seen.dirty_pages;
+        if (lever == SIM_THROTTLE)
+            sim_clock_share(&r.clock, now,
+                            sim_throttle(&r.throttle, now,
+                                         seen.dirty_pages * XPC_PAGE_SIZE,
+                                         seen.bytes_sent));
     }
     rc = 0;
 out:
-    sim_walker_free(&w);
-    sim_walker_free(&ahead);
+    replay_free(&r);
     return rc;
 }
 

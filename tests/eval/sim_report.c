@@ -165,8 +165,23 @@ int report_add(struct report *r, const struct sim_trace *t, int policy,
     return sim_sum_add(&r->sums[t->tuned][policy], s);
 }
 
-void report_steps(const struct sim_trace *t, const struct sim_path *p,
-                  const struct run *run, const struct sim_result *oracle)
+static void show_policy(int policy, const struct sim_path *p,
+                        const struct run *run)
+{
+    const struct sim_case *c = &run->c;
+    struct sim_result oracle = sim_oracle(c, p);
+
+    printf("  %s\n", sim_policies[policy].name);
+    sim_run(&sim_policies[policy], c, p, true);
+    printf("  the oracle %s after iteration %zu, %.3f s: %.1f ms\n",
+           oracle.outcome == SIM_SUSPENDED ? "suspends" :
+           "aborts; its least was", oracle.step + 1,
+           p->seen[oracle.step].end_ns / 1e9,
+           p->truth[oracle.step].downtime_ns / 1e6);
+}
+
+void report_steps(const struct sim_trace *t,
+                  const struct sim_path p[SIM_LEVERS], const struct run *run)
 {
     const struct sim_case *c = &run->c;
 
@@ -176,12 +191,9 @@ void report_steps(const struct sim_trace *t, const struct sim_path *p,
            run->start_ns / 1e9, t->total_pages, run->bandwidth / 1e6,
            c->given_bytes_per_s / 1e6, c->limit_ns / 1e6,
            c->duration_ns / 1e9, c->prior.overhead_ns / 1e6);
-    sim_run(&sim_policies[SIM_OURS], c, p, true);
-    printf("  the oracle %s after iteration %zu, %.3f s: %.1f ms\n\n",
-           oracle->outcome == SIM_SUSPENDED ? "suspends" :
-           "aborts; its least was", oracle->step + 1,
-           p->seen[oracle->step].end_ns / 1e9,
-           p->truth[oracle->step].downtime_ns / 1e6);
+    show_policy(SIM_OURS, &p[SIM_SKIP], run);
+    show_policy(SIM_OURS_PLAIN, &p[SIM_PLAIN], run);
+    printf("\n");
 }
 
 /* ---- output ----------------------------------------------------------- */
@@ -209,9 +221,16 @@ static const struct column {
     { "total-time-error-median", "error tot", "median", true },
     { "total-time-error-p95", "", "p95", true },
     { "justified-abort-after-median", "aborted", "after", false },
+    /* The second table. */
+    { "completed-of-infeasible-share", "completed", "of infeas", true },
+    { "pages-vs-plain-median", "pages", "/plain", false },
+    { "forced-downtime-vs-plain-median", "forced dt", "/plain", false },
+    { "guest-time-lost-median-s", "lost [s]", "median", false },
+    { "guest-time-lost-p95-s", "", "p95", false },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+#define COLUMNS_FIRST 13
 
 static void values_of(struct sim_sum *s, double v[COLUMNS])
 {
@@ -228,29 +247,42 @@ static void values_of(struct sim_sum *s, double v[COLUMNS])
     v[10] = sim_quantile(&s->total_error, 0.5);
     v[11] = sim_quantile(&s->total_error, 0.95);
     v[12] = sim_quantile(&s->vain, 0.5);
+    v[13] = share(s->completed, s->infeasible_plain);
+    v[14] = sim_quantile(&s->pages_ratio, 0.5);
+    v[15] = sim_quantile(&s->forced_ratio, 0.5);
+    v[16] = sim_quantile(&s->lost_s, 0.5);
+    v[17] = sim_quantile(&s->lost_s, 0.95);
 }
 
-static void print_head(void)
+/* The columns from `from` to `to`. */
+static void print_head(size_t from, size_t to)
 {
-    printf("%-10s %-9s %6s %6s %6s", "", "", "migra-", "sus-", "feas-");
-    for (size_t i = 0; i < COLUMNS; i++)
+    printf("%-13s %-9s %6s %6s %6s", "", "", "migra-", "sus-",
+           from ? "feas." : "feas-");
+    for (size_t i = from; i < to; i++)
         printf(" %9s", columns[i].head1);
-    printf("\n%-10s %-9s %6s %6s %6s", "policy", "split", "tions", "pended",
-           "ible");
-    for (size_t i = 0; i < COLUMNS; i++)
+    printf("\n%-13s %-9s %6s %6s %6s", "policy", "split", "tions", "pended",
+           from ? "plain" : "ible");
+    for (size_t i = from; i < to; i++)
         printf(" %9s", columns[i].head2);
     printf("\n");
 }
 
+static uint64_t feasible_plain(const struct sim_sum *s)
+{
+    return s->migrations - s->infeasible_plain;
+}
+
 static void print_row(const char *policy, const char *split,
-                      struct sim_sum *s)
+                      struct sim_sum *s, size_t from, size_t to)
 {
     double v[COLUMNS];
 
     values_of(s, v);
-    printf("%-10s %-9s %6"PRIu64" %6"PRIu64" %6"PRIu64, policy, split,
-           s->migrations, s->suspended, s->feasible);
-    for (size_t i = 0; i < COLUMNS; i++) {
+    printf("%-13s %-9s %6"PRIu64" %6"PRIu64" %6"PRIu64, policy, split,
+           s->migrations, s->suspended, from ? feasible_plain(s) :
+           s->feasible);
+    for (size_t i = from; i < to; i++) {
         if (isnan(v[i]))
             printf(" %9s", "-");
         else if (columns[i].percent)
@@ -259,6 +291,18 @@ static void print_row(const char *policy, const char *split,
             printf(" %9.3f", v[i]);
     }
     printf("\n");
+}
+
+static void print_rows(struct report *r, size_t from, size_t to)
+{
+    print_head(from, to);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < SIM_POLICIES; k++) {
+            if (r->sums[i][k].migrations)
+                print_row(sim_policies[k].name, splits[i], &r->sums[i][k],
+                          from, to);
+        }
+    }
 }
 
 static int write_json(struct report *r, const char *path)
@@ -279,8 +323,9 @@ static int write_json(struct report *r, const char *path)
         values_of(s, v);
         fprintf(f, "%s\n    { \"name\": \"%s\", \"split\": \"%s\", "
                 "\"migrations\": %"PRIu64", \"suspended\": %"PRIu64", "
-                "\"feasible\": %"PRIu64, comma, sim_policies[k / 2].name,
-                splits[k % 2], s->migrations, s->suspended, s->feasible);
+                "\"feasible\": %"PRIu64", \"feasible-plain\": %"PRIu64,
+                comma, sim_policies[k / 2].name, splits[k % 2], s->migrations,
+                s->suspended, s->feasible, feasible_plain(s));
         for (size_t i = 0; i < COLUMNS; i++) {
             if (isnan(v[i]))
                 fprintf(f, ", \"%s\": null", columns[i].key);
@@ -296,17 +341,17 @@ static int write_json(struct report *r, const char *path)
 
 int report_finish(struct report *r, const char *json)
 {
-    print_head();
-    for (int i = 0; i < 2; i++) {
-        for (int k = 0; k < SIM_POLICIES; k++) {
-            if (r->sums[i][k].migrations)
-                print_row(sim_policies[k].name, splits[i], &r->sums[i][k]);
-        }
-    }
+    print_rows(r, 0, COLUMNS_FIRST);
+    printf("\n");
+    print_rows(r, COLUMNS_FIRST, COLUMNS);
     for (size_t t = 0; r->by_trace && t < r->nr_traces; t++) {
         printf("\n%s\n", r->traces[t].name);
         for (int k = 0; k < SIM_POLICIES; k++)
-            print_row(sim_policies[k].name, "", &r->traces[t].sums[k]);
+            print_row(sim_policies[k].name, "", &r->traces[t].sums[k], 0,
+                      COLUMNS_FIRST);
+        for (int k = 0; k < SIM_POLICIES; k++)
+            print_row(sim_policies[k].name, "", &r->traces[t].sums[k],
+                      COLUMNS_FIRST, COLUMNS);
     }
     if (r->worst)
         printf("\nThe worst of ours in what was asked:\n\n");

@@ -45,8 +45,8 @@ int report_add(struct report *r, const struct sim_trace *t, int policy,
 int report_add_case(struct report *r, const char *number);
 /* Is any of the migrations first to last to be shown? */
 bool report_shows(const struct report *r, uint64_t first, uint64_t last);
-void report_steps(const struct sim_trace *t, const struct sim_path *p,
-                  const struct run *run, const struct sim_result *oracle);
+void report_steps(const struct sim_trace *t,
+                  const struct sim_path p[SIM_LEVERS], const struct run *run);
 
 /* Prints the tables; json may be NULL. Returns 0, or -1. */
 int report_finish(struct report *r, const char *json);

@@ -25,6 +25,7 @@ struct sim_score sim_judge(const struct sim_case *c,
         .feasible = oracle->outcome == SIM_SUSPENDED,
         .downtime_ratio = -1, .total_ratio = -1,
         .downtime_error = -1, .total_error = -1, .vain = -1,
+        .pages_ratio = -1, .forced_ratio = -1, .lost_s = -1,
     };
 
     s.needless = s.feasible && !s.suspended;
@@ -48,6 +49,42 @@ struct sim_score sim_judge(const struct sim_case *c,
                                  t->total_ns);
     }
     return s;
+}
+
+static uint64_t downtime_of(const struct sim_path *p,
+                            const struct sim_result *r)
+{
+    return r->outcome == SIM_SUSPENDED ? p->truth[r->step].downtime_ns : 0;
+}
+
+/* Stock does not keep to the duration. */
+static bool within(const struct sim_case *c, const struct sim_path *p,
+                   const struct sim_result *r)
+{
+    return downtime_of(p, r) && downtime_of(p, r) <= c->limit_ns &&
+           p->seen[r->step].end_ns <= c->duration_ns;
+}
+
+void sim_compare(struct sim_score *s, const struct sim_case *c,
+                 const struct sim_path *p, const struct sim_result *r,
+                 const struct sim_result *forced,
+                 const struct sim_plain *plain)
+{
+    uint64_t ours, theirs;
+
+    s->infeasible_plain = plain->oracle.outcome != SIM_SUSPENDED;
+    s->completed = s->infeasible_plain && within(c, p, r);
+    if (within(c, p, r) && within(c, plain->p, &plain->ours))
+        s->pages_ratio = (double)p->truth[r->step].sent_pages /
+                         plain->p->truth[plain->ours.step].sent_pages;
+    if (r->outcome == SIM_SUSPENDED)
+        s->lost_s = p->truth[r->step].lost_ns / 1e9;
+    if (!forced)
+        return;
+    ours = downtime_of(p, forced);
+    theirs = downtime_of(plain->p, &plain->forced);
+    if (ours > c->limit_ns && theirs > c->limit_ns)
+        s->forced_ratio = (double)ours / theirs;
 }
 
 int sim_values_add(struct sim_values *v, double x)
@@ -76,11 +113,16 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
     s->needless += score->needless;
     s->clearly_needless += score->clearly_needless;
     s->refused += score->refused;
+    s->infeasible_plain += score->infeasible_plain;
+    s->completed += score->completed;
     return sim_values_add(&s->downtime_ratio, score->downtime_ratio) ||
            sim_values_add(&s->total_ratio, score->total_ratio) ||
            sim_values_add(&s->downtime_error, score->downtime_error) ||
            sim_values_add(&s->total_error, score->total_error) ||
-           sim_values_add(&s->vain, score->vain) ? -1 : 0;
+           sim_values_add(&s->vain, score->vain) ||
+           sim_values_add(&s->pages_ratio, score->pages_ratio) ||
+           sim_values_add(&s->forced_ratio, score->forced_ratio) ||
+           sim_values_add(&s->lost_s, score->lost_s) ? -1 : 0;
 }
 
 void sim_sum_free(struct sim_sum *s)
@@ -90,6 +132,9 @@ void sim_sum_free(struct sim_sum *s)
     free(s->downtime_error.v);
     free(s->total_error.v);
     free(s->vain.v);
+    free(s->pages_ratio.v);
+    free(s->forced_ratio.v);
+    free(s->lost_s.v);
 }
 
 static int compare(const void *a, const void *b)

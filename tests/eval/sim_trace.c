@@ -249,9 +249,16 @@ int sim_walker_init(struct sim_walker *w, const struct sim_trace *t)
     return w->stamps ? 0 : -1;
 }
 
+int sim_walker_keep(struct sim_walker *w)
+{
+    w->counted = calloc(w->t->total_pages, sizeof(*w->counted));
+    return w->counted ? 0 : -1;
+}
+
 void sim_walker_free(struct sim_walker *w)
 {
     free(w->stamps);
+    free(w->counted);
 }
 
 /*
@@ -281,6 +288,8 @@ static void advance(struct sim_walker *w, uint64_t ns, bool counting)
                 w->fresh += !w->stamps[page];
                 w->all += !w->stamps[page];
                 w->stamps[page] = w->epoch;
+                if (w->counted)
+                    w->counted[w->count] = page;
                 w->count++;
             }
         }

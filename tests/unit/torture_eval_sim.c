@@ -9,16 +9,10 @@
 #include <xenprecopy/units.h>
 
 #include "../eval/sim.h"
+#include "support/eval_path.h"
 #include "support/torture.h"
 
-#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define MS XPC_MS
-
-/* A link without noise: 1,000 pages a second. */
-static double flat = 1;
-static const struct sim_link link_1000 = {
-    .bytes_per_s = 1000.0 * PAGE_BYTES, .nr = 1, .share = &flat,
-};
 
 /* Ten intervals of 100 ms; interval i dirties pages i and 90 + i % 2. */
 static int setup(void **state)
@@ -98,10 +92,6 @@ static void torture_eval_sim_link(void **state)
     assert_int_equal(sim_link_send(&l, 60 * MS, 26000), 151 * MS);
 }
 
-static const struct sim_target exact = {
-    .overhead_ns = 10e6, .suspend_ns = 5e6, .extra_pages = 3, .sigma = 0,
-};
-
 static void torture_eval_sim_path(void **state)
 {
     struct sim_path p;
@@ -112,7 +102,7 @@ static void torture_eval_sim_path(void **state)
      * and the third iteration ends at 108.
      */
     assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &exact,
-                                   107 * MS, 0, 1), 0);
+                                   SIM_PLAIN, 107 * MS, 0, 1), 0);
     assert_int_equal(p.nr, 3);
     assert_int_equal(p.seen[0].pages_sent, 100);
     assert_int_equal(p.seen[0].end_ns, 102 * MS);
@@ -164,36 +154,12 @@ static void torture_eval_sim_suspend_takes_time(void **state)
 
     slow.suspend_ns = 100e6;
     assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &slow,
-                                   107 * MS, 0, 1), 0);
+                                   SIM_PLAIN, 107 * MS, 0, 1), 0);
     /* Pages 0 and 90, and then 1 and 91 until 202 ms. */
     assert_int_equal(p.truth[0].final_pages, 7);
     /* The path itself is unchanged. */
     assert_int_equal(p.seen[1].dirty_pages, 0);
     sim_path_free(&p);
-}
-
-/* Five steps at 1 to 5 s; downtimes in ms as given. */
-struct fixed_path {
-    struct sim_path p;
-    struct sim_seen seen[5];
-    struct sim_truth truth[5];
-};
-
-static void make_path(struct fixed_path *f, const uint64_t dirty[5],
-                      const uint64_t downtime_ms[5])
-{
-    memset(f, 0, sizeof(*f));
-    f->p = (struct sim_path){ .total_pages = 1000, .nr = 5, .seen = f->seen,
-                              .truth = f->truth };
-    for (size_t i = 0; i < 5; i++) {
-        f->seen[i] = (struct sim_seen){
-            .start_ns = i * XPC_S, .end_ns = (i + 1) * XPC_S,
-            .since_clean_ns = XPC_S, .pages_sent = 1000,
-            .bytes_sent = 1000 * PAGE_BYTES, .dirty_pages = dirty[i],
-        };
-        f->truth[i].downtime_ns = downtime_ms[i] * MS;
-        f->truth[i].total_ns = f->seen[i].end_ns + downtime_ms[i] * MS;
-    }
 }
 
 static void torture_eval_sim_oracle(void **state)

@@ -28,6 +28,11 @@
 #define PATIENCE_STEADY 0.4
 #define STEADY 1.05
 #define STEADY_REPEAT_PERCENT 50
+/*
+ * When pages that are dirty again are left out, iterations are so short that
+ * what a guest dirties until it has suspended counts. Tuned with make eval.
+ */
+#define SKIP_SUSPEND_NS (5 * XPC_MS)
 /* With at most this share of new pages, the whole working set was seen. */
 #define CONVERGED_NEW_PERCENT 2
 /* With hope but without a duration, precopy ends after this many. */
@@ -270,16 +275,18 @@ static bool converged(const struct xpc_working_set *w)
 static void learn_delay(struct xpc_engine *e)
 {
     const struct xpc_curve_model *m = &e->predict.model;
-    uint64_t since_clean_ns = e->since_clean_ns;
+    uint64_t since_clean_ns = e->since_clean_ns, delay = e->suspend_delay_ns;
     struct xpc_curve curve;
     struct xpc_prior prior;
     double now, then;
 
-    if (!e->suspend_delay_ns ||
+    if (e->predict.skip_dirty && delay < SKIP_SUSPEND_NS)
+        delay = SKIP_SUSPEND_NS;
+    if (!delay ||
         xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
         return;
     now = xpc_curve_pages(&curve, m, since_clean_ns, 0);
-    then = xpc_curve_pages(&curve, m, since_clean_ns + e->suspend_delay_ns, 0);
+    then = xpc_curve_pages(&curve, m, since_clean_ns + delay, 0);
     xpc_params_prior(&e->params, &prior);
     e->predict.suspend_pages = prior.suspend_pages + fmax(then - now, 0);
 }
