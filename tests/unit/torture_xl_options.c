@@ -107,6 +107,25 @@ static void torture_xl_options_behind_the_host_are_ignored(void **state)
     assert_string_equal(o.host, "host");
 }
 
+/* As in `xen migrate $id $XENDOMAINS_MIGRATE` of Debian's xendomains. */
+static void torture_xl_options_may_be_between_the_domain_and_the_host(
+    void **state)
+{
+    struct migrate_options o;
+
+    (void)state;
+    parse_ok("5 --precopy-downtime=400ms -s cat host", &o);
+    assert_string_equal(o.domain, "5");
+    assert_string_equal(o.host, "host");
+    assert_string_equal(o.ssh_command, "cat");
+    assert_int_equal(o.params.downtime_ns, 400 * XPC_MS);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
+    assert_null(o.ignored);
+    parse_ok("-e g1 -p host --debug", &o);
+    assert_true(o.no_monitor && o.paused && !o.debug);
+    assert_string_equal(o.ignored, "--debug");
+}
+
 static void assert_bad(const char *line, const char *part)
 {
     struct migrate_options o;
@@ -122,12 +141,17 @@ static void torture_xl_options_of_ours_behind_the_host_are_refused(
     void **state)
 {
     (void)state;
-    assert_bad("g1 host --precopy-downtime=300ms", "before the domain");
+    assert_bad("g1 host --precopy-downtime=300ms", "come before it");
+    assert_bad("g1 -e host --precopy-downtime=300ms", "come before it");
     assert_bad("g1 host --debug --precopy-strict", "--precopy-strict");
     assert_bad("g1 host --report r.json", "--report");
     assert_bad("g1 host --prec", "--prec");
-    /* Stock would take it for the host, and ssh for an option. */
-    assert_bad("g1 -e host", "the host can't be -e");
+    /* ssh would take it for an option. */
+    assert_bad("g1 -- -e", "the host can't be -e");
+    assert_bad("g1 -e", "a domain and a host are needed");
+    assert_bad("g1", "a domain and a host are needed");
+    assert_bad("", "a domain and a host are needed");
+    assert_bad("g1 --nonsense host", "no option");
 }
 
 static void torture_xl_options_of_another_xl_suggest_ours(void **state)
@@ -525,6 +549,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_a_stated_downtime_is_enforced),
         cmocka_unit_test(torture_xl_options_of_stock_are_accepted),
         cmocka_unit_test(torture_xl_options_behind_the_host_are_ignored),
+        cmocka_unit_test(
+            torture_xl_options_may_be_between_the_domain_and_the_host),
         cmocka_unit_test(
             torture_xl_options_of_ours_behind_the_host_are_refused),
         cmocka_unit_test(torture_xl_options_of_another_xl_suggest_ours),

@@ -158,24 +158,38 @@ static bool is_our_option(const char *arg)
 }
 
 /*
- * Like stock, option parsing stops at the domain, and what follows the host is
- * ignored. But refuse one of our own options there instead of ignoring it.
+ * Like stock, option parsing stops at the domain; but stock takes an option
+ * between the domain and the host for the host. Debian's xendomains can put
+ * options nowhere else.
+ */
+static int next_option(int argc, char **argv, struct migrate_options *o)
+{
+    int opt = getopt_long(argc, argv, "+:hFC:s:epD", options, NULL);
+
+    if (opt >= 0 || o->domain || optind >= argc)
+        return opt;
+    o->domain = argv[optind++];
+    return optind < argc && *argv[optind] == '-' ?
+           getopt_long(argc, argv, "+:hFC:s:epD", options, NULL) : -1;
+}
+
+/*
+ * Like stock, what follows the host is ignored. But refuse one of our own
+ * options there instead of ignoring it.
  */
 static int parse_arguments(char *const *argv, struct migrate_options *o,
                            char *err)
 {
-    o->domain = argv[0];
-    o->host = argv[1];
-    o->ignored = argv[2];
+    o->host = argv[0];
+    o->ignored = argv[1];
     if (*o->host == '-')
-        return xl_bad(err, "the host can't be %.80s: options come before the "
-                      "domain", o->host);
-    for (argv += 2; *argv; argv++) {
+        return xl_bad(err, "the host can't be %.80s", o->host);
+    for (argv++; *argv; argv++) {
         if (!is_our_option(*argv))
             continue;
         o->stock_only = false;
         return xl_bad(err, "%.80s has no effect behind the host: options "
-                      "come before the domain", *argv);
+                      "come before it", *argv);
     }
     return 0;
 }
@@ -203,7 +217,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
     xpc_params_init(&o->params);
     optind = 0;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "+:hFC:s:epD", options, NULL)) >= 0) {
+    while ((opt = next_option(argc, argv, o)) >= 0) {
         if (opt == 'h')
             return 1;
         o->stock_only = o->stock_only && is_stock_option(opt);
@@ -229,7 +243,7 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         return xl_bad(err, "--debug sends all pages once more while the guest "
                       "stands still, longer than --precopy-strict would let "
                       "it: leave one of them out");
-    if (argc - optind < 2)
+    if (optind >= argc)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                       migrate_usage.arguments);
     return parse_arguments(argv + optind, o, err);
