@@ -109,7 +109,7 @@ PART_DIRS += $(BUILD)/parts/$(1)
 endef
 
 include tools/libs/guest/module.mk
-include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl enable)))
+include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl enable ocf)))
 include $(wildcard tests/*/module.mk docs/module.mk)
 
 # Tests and benchmarks may include everything.
@@ -147,7 +147,7 @@ check:
 	@echo "make check: passed in $$(($$(date +%s) - $$(cat $(BUILD)/check-begun))) s"
 
 ## make check-all          check, all scenarios and all matrices; for a night
-CHECKS_ALL := check-tsan check-pages check-lab-slow lab-faults lab-ways lab-strict \
+CHECKS_ALL := check-tsan check-pages check-pacemaker check-lab-slow lab-faults lab-ways lab-strict \
 	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
 	lab-two-hosts lab-releases lab-field
 .PHONY: check-all
