@@ -227,6 +227,8 @@ void xpc_report_dispose(struct xpc_report *r)
 {
     free(r->reason);
     free(r->text);
+    free(r->domain);
+    free(r->target);
     free(r->iterations);
     memset(r, 0, sizeof(*r));
 }

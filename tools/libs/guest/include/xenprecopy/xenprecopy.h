@@ -413,6 +413,12 @@ struct xpc_report {
     char *reason;                   /* of the last decision, or an error */
     char *text;                     /* one sentence for people */
     uint64_t domid;
+    /*
+     * Known to the front end only: the guest's name, the target as it was
+     * given, and when the migration began, in s since 1970. NULL or 0: unknown.
+     */
+    char *domain, *target;
+    uint64_t start_s;
     struct xpc_params params;
     uint64_t start_monotonic_ns;    /* start of the migration, the origin of
                                      * the times below; CLOCK_MONOTONIC of the
