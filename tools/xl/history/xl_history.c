@@ -6,6 +6,7 @@
 
 #include "common/xl_common.h"
 #include "history/xl_history.h"
+#include "libxl_precopy_reports.h"
 
 size_t history_learn(const char *host, const struct xpc_guest *guest,
                      struct xpc_prior *learned,
@@ -59,6 +60,14 @@ void history_keep(FILE *out, const char *host, const char *domain,
         return;
     rc = libxl_precopy_history_add(NULL, host, report, start, domain, err);
     report_problem(out, rc, err);
+}
+
+void history_keep_report(FILE *out, const struct xpc_report *report)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+
+    if (report->total_bytes && libxl_precopy_report_keep(NULL, report, err))
+        fprintf(out, "xl migrate: the report is not kept: %s\n", err);
 }
 
 enum history_receiver history_receiver(const char *host, time_t now)

@@ -31,6 +31,9 @@ const char *history_text(char *buf, size_t len, const char *host, size_t nr,
 void history_keep(FILE *err_file, const char *host, const char *domain,
                   time_t start, const struct xpc_report *report);
 
+/* Keeps the report for xl migrate-report --last, likewise. */
+void history_keep_report(FILE *err_file, const struct xpc_report *report);
+
 enum history_receiver {
     RECEIVER_UNKNOWN,
     RECEIVER_STOCK,                 /* it was a stock one not long ago */

@@ -11,7 +11,7 @@
 typedef void family_fn(struct metrics *m, const struct metric_family *family,
                        const struct history_target *t, const char *target);
 
-/* ---- sums over all migrations ------------------------------------------ */
+/* ---- sums over all migrations ---------------------------------------- */
 
 static void add_outcomes(struct metrics *m, const struct metric_family *f,
                          const struct history_target *t, const char *target)
@@ -54,7 +54,7 @@ static void add_downtime(struct metrics *m, const struct metric_family *f,
                 NULL);
 }
 
-/* ---- the last migration of each domain ---------------------------------- */
+/* ---- the last migration of each domain ------------------------------- */
 
 static const char *domain_of(const struct xpc_history_entry *e)
 {
@@ -119,7 +119,7 @@ LAST(limit, limit_ns, 1e9)
 LAST(bytes, total_bytes, 1.0)
 LAST(bandwidth, bandwidth_bytes_per_s, 1.0)
 
-/* ---- what was learned --------------------------------------------------- */
+/* ---- what was learned ------------------------------------------------ */
 
 static void add_learned(struct metrics *m, const struct metric_family *f,
                         const struct history_target *t, const char *target,
@@ -158,7 +158,7 @@ static void add_errors(struct metrics *m, const struct metric_family *f,
                 "worst", NULL);
 }
 
-/* ------------------------------------------------------------------------- */
+/* --------------------------------------------------------------------- */
 
 #define P "xen_precopy_"
 

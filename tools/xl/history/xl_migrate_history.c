@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <getopt.h>
-#include <stdlib.h>
-#include <time.h>
-#include <string.h>
-
-#include <xenprecopy/predict.h>
-#include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
 #include "history/xl_history_metrics.h"
 #include "history/xl_history_plot.h"
 #include "history/xl_history_print.h"
+#include "history/xl_history_targets.h"
 #include "history/xl_migrate_history.h"
-#include "libxl_precopy_history.h"
-
-/* How many pfns a TiB has. */
-#define TIB_PFNS (UINT64_C(1) << 28)
 
 enum { OPT_JSON = 0x100, OPT_PLOT, OPT_METRICS };
 
@@ -100,60 +91,6 @@ static int parse_options(int argc, char **argv, struct history_options *o,
     return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 
-/* ---- the targets ------------------------------------------------------ */
-
-/* Takes ownership of what h has. */
-static void add_target(struct history_targets *t, libxl_precopy_history *h)
-{
-    struct history_target *to = &t->list[t->nr++];
-
-    to->history = *h;
-    xpc_history_summarize(&to->history, time(NULL), &to->summary);
-    to->guests = to->summary.guests;
-    to->tib_ns = (double)to->summary.costs_ns[XPC_OVERHEAD_PFNS] *
-                 xpc_predict_bitmap_ns(TIB_PFNS) / XPC_MS;
-}
-
-/* Reads the hosts named; those that are unknown are errors. */
-static int read_hosts(struct history_targets *t,
-                      const struct history_options *o)
-{
-    char err[LIBXL_PRECOPY_ERR_LEN];
-    libxl_precopy_history h;
-    int rc, status = 0;
-
-    for (size_t i = 0; i < o->nr_hosts; i++) {
-        libxl_precopy_history_init(&h);
-        rc = libxl_precopy_history_read(NULL, o->hosts[i], &h, err);
-        if (rc == ERROR_NOTFOUND)
-            xl_bad(err, "no migration to %.150s is known", o->hosts[i]);
-        if (rc)
-            status = fail(err);
-        else
-            add_target(t, &h);
-    }
-    return status;
-}
-
-static int read_all(struct history_targets *t)
-{
-    char err[LIBXL_PRECOPY_ERR_LEN];
-    libxl_precopy_history *list;
-    size_t nr;
-
-    if (libxl_precopy_history_list(NULL, &list, &nr, err))
-        return fail(err);
-    t->list = calloc(nr + 1, sizeof(*t->list));
-    for (size_t i = 0; t->list && i < nr; i++)
-        add_target(t, &list[i]);
-    if (!t->list) {
-        libxl_precopy_history_list_free(list, nr);
-        return fail("out of memory");
-    }
-    free(list);     /* its contents have been moved */
-    return *err ? fail(err) : 0;
-}
-
 static int show_targets(const struct history_targets *t,
                         const struct history_options *o)
 {
@@ -188,17 +125,10 @@ int cmd_migrate_history(int argc, char **argv)
         fail(err);
         return 2;
     }
-    if (o.nr_hosts) {
-        t.list = calloc(o.nr_hosts, sizeof(*t.list));
-        status = t.list ? read_hosts(&t, &o) : fail("out of memory");
-    } else {
-        status = read_all(&t);
-    }
+    status = history_targets_read(&t, o.hosts, o.nr_hosts, "migrate-history");
     /* Show what could be read, also after errors. */
     if (!status || t.nr)
         status |= show_targets(&t, &o);
-    for (size_t i = 0; i < t.nr; i++)
-        xpc_history_dispose(&t.list[i].history);
-    free(t.list);
+    history_targets_dispose(&t);
     return status;
 }

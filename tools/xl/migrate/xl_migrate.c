@@ -281,12 +281,25 @@ static void keep_receiver_kind(const struct migration *m)
         history_keep_receiver(stderr, m->o.host, 0);
 }
 
+/* Adds what the plug-in does not know. */
+static void name_report(struct migration *m)
+{
+    struct xpc_report *r = &m->report;
+
+    free(r->domain);
+    free(r->target);
+    r->domain = xl_asprintf("%s", m->name ? m->name : m->o.domain);
+    r->target = xl_asprintf("%s", m->o.host);
+    r->start_s = m->start;
+}
+
 /* Reports to the user, to --report and to the history. */
 static void report_result(struct migration *m, int status)
 {
     char *json;
 
     progress_break(&m->progress);
+    name_report(m);
     /* libxl logs that after every failure before the suspend. */
     if (!m->report.suspend_asked_ns)
         migrate_logger_forget(m->logger, "did not respond to suspend");
@@ -303,6 +316,7 @@ static void report_result(struct migration *m, int status)
     report_file_close(&m->file, &m->report);
     if (m->o.history == HISTORY_OFF)
         return;
+    history_keep_report(stderr, &m->report);
     /* With -p the target's answer does not mean that the guest runs. */
     if (!m->o.paused)
         history_keep(stderr, m->o.host, m->name ? m->name : m->o.domain,
