@@ -62,7 +62,8 @@ TEST_OBJS_torture_libxl_predict := $(call objs,$(addprefix tools/libxl/,\
 	libxl_precopy_types.c libxl_predict.c))
 TEST_OBJS_torture_xl_predict := $(call objs,\
 	$(wildcard tools/xl/predict/*.c) $(addprefix tools/xl/,common/xl_common.c \
-	common/xl_gnuplot.c common/xl_options.c history/xl_history.c)) \
+	common/xl_axis.c common/xl_gnuplot.c common/xl_input.c \
+	common/xl_options.c history/xl_history.c)) \
 	$(LIBXLPRECOPY)
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 

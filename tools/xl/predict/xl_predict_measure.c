@@ -9,44 +9,13 @@
 
 #include <xenprecopy/forms.h>
 
+#include "common/xl_input.h"
 #include "predict/xl_predict_measure.h"
 
 void predict_source_dispose(struct predict_source *s)
 {
     free(s->name);
     *s = (struct predict_source){ 0 };
-}
-
-/*
- * Reads to the end of the file, or more than XPC_JSON_MAX_BYTES, which is then
- * refused. Returns a malloc()ed buffer, or NULL with errno.
- */
-static char *read_to_end(int fd, size_t *len_r)
-{
-    size_t len = 0, size = 16384;
-    char *buf = malloc(size), *p;
-    ssize_t n;
-
-    while (buf) {
-        n = read(fd, buf + len, size - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            free(buf);
-            return NULL;
-        }
-        len += n;
-        if (!n || len > XPC_JSON_MAX_BYTES)
-            break;
-        if (len == size) {
-            p = realloc(buf, size *= 2);
-            if (!p)
-                free(buf);
-            buf = p;
-        }
-    }
-    *len_r = len;
-    return buf;
 }
 
 /* Prefixes the line in err. Returns -1. */
@@ -155,7 +124,7 @@ static int finish_child(struct predict_source *s, struct child *c,
                         char err[XPC_ERR_LEN])
 {
     size_t len = 0, nr = 0;
-    char *json = read_to_end(c->out, &len);
+    char *json = xl_read_to_end(c->out, &len);
     int status = -1, rc = -1;
 
     close(c->out);
@@ -218,7 +187,7 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
         return read_trace(s, file, o, err);
     }
     if (fd >= 0)
-        json = read_to_end(fd, &len);
+        json = xl_read_to_end(fd, &len);
     if (!json) {
         snprintf(err, XPC_ERR_LEN, "can't be read: %s", strerror(errno));
         rc = prefix_error(err, file);
