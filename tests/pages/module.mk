@@ -24,3 +24,4 @@ deps-pages: $(PROMTOOL)
 .PHONY: check-pages
 check-pages: deps-pages $(XL)
 	@PATH="$(abspath $(dir $(PROMTOOL))):$$PATH" tests/pages/metrics $(XL)
+	@tests/pages/report $(XL) $(PAGES)/report

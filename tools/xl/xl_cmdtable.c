@@ -12,6 +12,7 @@
 #include "predict/xl_migrate_predict.h"
 #include "predict/xl_predict_options.h"
 #include "receive/xl_receive.h"
+#include "report/xl_migrate_report.h"
 #include "xl_cmdtable.h"
 
 static const struct xl_command commands[] = {
@@ -22,6 +23,7 @@ static const struct xl_command commands[] = {
     { &migrate_set_usage, cmd_migrate_set },
     { &migrate_cancel_usage, cmd_migrate_cancel },
     { &history_usage, cmd_migrate_history },
+    { &migrate_report_usage, cmd_migrate_report },
     { &receive_usage, cmd_migrate_receive },
 };
 

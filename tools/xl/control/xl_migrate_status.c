@@ -94,7 +94,7 @@ static bool is_under_way(const struct control_state *st)
     return st->phase != PHASE_NONE && st->phase != PHASE_GONE;
 }
 
-/* ---- watching ---------------------------------------------------------- */
+/* ---- watching -------------------------------------------------------- */
 
 struct watcher {
     bool json, redraw;
@@ -153,7 +153,7 @@ static int watch_migration(struct control *c, struct control_state *st,
     return CONTROL_OK;
 }
 
-/* ---- once -------------------------------------------------------------- */
+/* ---- once ------------------------------------------------------------ */
 
 static int show_once(struct control *c, struct control_state *st,
                      const struct status_options *o)
@@ -221,7 +221,7 @@ static int show_all(struct control *c, const struct status_options *o)
     return status;
 }
 
-/* ---- metrics ------------------------------------------------------------ */
+/* ---- metrics --------------------------------------------------------- */
 
 /* Moves the state of c's domain to the list if it is being migrated. */
 static size_t add_migrating(struct control *c, struct migrating *to)

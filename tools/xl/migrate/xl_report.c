@@ -18,7 +18,7 @@ static const char *const outcome_texts[] = {
     [XPC_OUTCOME_MIGRATED] = "migrated",
 };
 
-static const char *outcome_text(const struct xpc_report *r)
+const char *report_outcome(const struct xpc_report *r)
 {
     if (r->reason && !strcmp(r->reason, "guest-ended"))
         return "failed, the guest has ended";
@@ -91,7 +91,7 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
-    fprintf(out, "Migration of %s: %s\n", name, outcome_text(r));
+    fprintf(out, "Migration of %s: %s\n", name, report_outcome(r));
     if (r->text)
         fprintf(out, "  %s\n", r->text);
     if (r->nr_iterations)

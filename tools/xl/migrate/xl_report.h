@@ -10,6 +10,9 @@
 /* The report's reason when the guard waits for the guest to suspend. */
 #define XL_REASON_SUSPEND_PENDING "suspend-pending"
 
+/* What became of the guest, in words. */
+const char *report_outcome(const struct xpc_report *report);
+
 /* name: the domain's. */
 void report_print(FILE *out, const char *name,
                   const struct xpc_report *report);
