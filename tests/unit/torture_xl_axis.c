@@ -89,12 +89,25 @@ static void torture_xl_axis_takes_any_range(void **state)
     }
 }
 
+static void torture_xl_axis_moves_labels_apart(void **state)
+{
+    struct axis_mark m[] = { { 9, "d" }, { 2, "a" }, { 2.5, "b" }, { 8.5, "c" } };
+
+    (void)state;
+    axis_spread(m, 4, 1, 0, 9);
+    assert_string_equal(m[0].what, "a");
+    assert_true(m[0].at == 2 && m[1].at == 3);
+    assert_true(m[2].at == 8 && m[3].at == 9);
+    assert_string_equal(m[3].what, "d");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_axis_labels_are_what_people_say),
         cmocka_unit_test(torture_xl_axis_ticks_are_round),
         cmocka_unit_test(torture_xl_axis_takes_any_range),
+        cmocka_unit_test(torture_xl_axis_moves_labels_apart),
     };
 
     return torture_run(argc, argv, tests);

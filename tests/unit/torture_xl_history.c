@@ -409,8 +409,10 @@ static void torture_xl_history_writes_metrics_to_a_file(void **state)
 
 static void torture_xl_history_plots(void **state)
 {
+    static char text[1 << 16];
     char option[96], path[80];
     struct stat st;
+    FILE *f;
 
     (void)state;
     assert_int_equal(run("--plot", NULL), 1);
@@ -430,6 +432,14 @@ static void torture_xl_history_plots(void **state)
     assert_int_equal(run("--json", option, NULL), 0);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_size > 1000);
+    f = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+    fclose(f);
+    /* The finding, ticks that people say, and the target by its mark. */
+    assert_non_null(strstr(text, "No downtime of 2 was more than 10% longer "
+                           "than predicted<"));
+    assert_non_null(strstr(text, "100 ms<"));
+    assert_non_null(strstr(text, ">host3<"));
 }
 
 static void torture_xl_history_refuses_invalid_requests(void **state)

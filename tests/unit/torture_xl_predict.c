@@ -112,7 +112,9 @@ static void torture_xl_predict_plots(void **state)
 static void torture_xl_predict_draws_a_picture(void **state)
 {
     static const char name[] = "/tmp/torture_xl_predict.svg";
+    static char text[1 << 17];
     struct stat st;
+    FILE *f;
 
     (void)state;
     if (system("gnuplot --version >/dev/null 2>&1"))
@@ -120,8 +122,14 @@ static void torture_xl_predict_draws_a_picture(void **state)
     assert_int_equal(run(MEASUREMENT, "--bandwidth=1Gbit", "--downtime=1s",
                          "--plot=/tmp/torture_xl_predict.svg", NULL), 0);
     assert_int_equal(stat(name, &st), 0);
-    unlink(name);
     assert_true(st.st_size > 5000);
+    f = fopen(name, "r");
+    text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+    fclose(f);
+    unlink(name);
+    assert_non_null(strstr(text, ">At 1.00 Gbit/s, a downtime of "));
+    assert_non_null(strstr(text, ">limit 1.00 s<"));
+    assert_non_null(strstr(text, "2 Gbit/s<"));
 }
 
 static void torture_xl_predict_reads_standard_input(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/xl_axis.h"
 
@@ -233,4 +234,27 @@ size_t axis_ticks(const struct axis *a, size_t nr,
     for (size_t i = 0; i < n; i++)
         axis_label(ticks[i].label, a->unit, ticks[i].value);
     return n;
+}
+
+/* ---- labels beside curves ----------------------------------------------- */
+
+static int compare_marks(const void *a, const void *b)
+{
+    const struct axis_mark *x = a, *y = b;
+
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+void axis_spread(struct axis_mark *marks, size_t nr, double gap, double low,
+                 double high)
+{
+    qsort(marks, nr, sizeof(*marks), compare_marks);
+    for (size_t i = 0; i < nr; i++) {
+        marks[i].at = fmax(marks[i].at, low);
+        low = marks[i].at + gap;
+    }
+    for (size_t i = nr; i-- > 0;) {
+        marks[i].at = fmin(marks[i].at, high);
+        high = marks[i].at - gap;
+    }
 }

@@ -42,4 +42,17 @@ double axis_place(const struct axis *a, double value);
 size_t axis_ticks(const struct axis *a, size_t nr,
                   struct axis_tick ticks[AXIS_TICKS_MAX]);
 
+/* The place of a label beside a curve. */
+struct axis_mark {
+    double at;
+    const void *what;
+};
+
+/*
+ * Sorts marks by their places, and moves those that are closer than gap apart,
+ * within low and high if there is room.
+ */
+void axis_spread(struct axis_mark *marks, size_t nr, double gap, double low,
+                 double high);
+
 #endif

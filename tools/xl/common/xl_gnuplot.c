@@ -61,8 +61,9 @@ FILE *gnuplot_open(const char *file, int width, int height,
     }
     /* It may exit early; gnuplot_close() reports that. */
     signal(SIGPIPE, SIG_IGN);
-    fprintf(g, "set terminal %s size %d,%d\nset output ",
-            end && !strcmp(end, ".png") ? "png" : "svg", width, height);
+    fprintf(g, "set terminal %s size %d,%d font 'sans,12' background rgb "
+            "'#ffffff'\nset output ", end && !strcmp(end, ".png") ? "pngcairo" :
+            "svg", width, height);
     gnuplot_string(g, file);
     fputc('\n', g);
     return g;
@@ -79,4 +80,70 @@ int gnuplot_close(FILE *g, const char *file, char err[XPC_ERR_LEN])
                   WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
                   "gnuplot is needed for it and isn't installed" :
                   "gnuplot could not draw it");
+}
+
+/* ---- style -------------------------------------------------------------- */
+
+const char *gnuplot_colour(size_t n)
+{
+    static const char *const colours[] = {
+        GNUPLOT_BLUE, GNUPLOT_RED, GNUPLOT_GREEN, GNUPLOT_PURPLE,
+    };
+
+    return colours[n % (sizeof(colours) / sizeof(colours[0]))];
+}
+
+void gnuplot_title(FILE *g, const char *finding)
+{
+    fputs("reset\nset border 1 lc rgb '" GNUPLOT_GREY "'\n"
+          "set grid ytics lt 1 lc rgb '#e2e2e2'\n"
+          "set tics nomirror textcolor rgb '#595959'\n"
+          "set ytics scale 0\nset lmargin 12\nset rmargin 18\nunset key\n"
+          "set label 999 ", g);
+    gnuplot_string(g, finding);
+    fputs(" noenhanced at screen 0.02, graph 1 left offset character 0,2.7 "
+          "font 'sans:Bold,13'\nset tmargin 5\n", g);
+}
+
+void gnuplot_axis(FILE *g, char which, const struct axis *a, const char *name)
+{
+    struct axis_tick ticks[AXIS_TICKS_MAX];
+    size_t nr = axis_ticks(a, which == 'x' ? 8 : 6, ticks);
+
+    fprintf(g, "%s logscale %c\nset %crange [%.17g:%.17g]\nset %ctics (",
+            a->logarithmic ? "set" : "unset", which, which, a->low, a->high,
+            which);
+    for (size_t i = 0; i < nr; i++)
+        fprintf(g, "%s'%s' %.17g", i ? ", " : "", ticks[i].label,
+                ticks[i].value);
+    fputs(")\n", g);
+    if (which == 'x') {
+        fputs("set xlabel ", g);
+        gnuplot_string(g, name);
+        fputs(" textcolor rgb '#595959'\n", g);
+    } else {
+        fputs("set label 998 ", g);
+        gnuplot_string(g, name);
+        fputs(" at screen 0.02, graph 1 left offset character 0,1 "
+              "textcolor rgb '#595959'\n", g);
+    }
+}
+
+void gnuplot_labels(FILE *g, const struct axis *y,
+                    const struct gnuplot_label *labels, size_t nr)
+{
+    struct axis_mark marks[AXIS_TICKS_MAX];
+
+    for (size_t i = 0; i < nr; i++)
+        marks[i] = (struct axis_mark){ axis_place(y, labels[i].y),
+                                       &labels[i] };
+    axis_spread(marks, nr, 0.065, 0, 1);
+    for (size_t i = 0; i < nr; i++) {
+        const struct gnuplot_label *l = marks[i].what;
+
+        fprintf(g, "set label %zu ", i + 1);
+        gnuplot_string(g, l->text);
+        fprintf(g, " noenhanced at graph 1.015, graph %.4f left textcolor rgb "
+                "'%s'\n", marks[i].at, l->colour);
+    }
 }

@@ -120,8 +120,8 @@ static void write_points(FILE *f, const libxl_precopy_history *h)
         const struct xpc_history_entry *e = &h->entries[j];
 
         if (has_point(e))
-            fprintf(f, "%.6f %.6f\n", e->predicted_downtime_ns / 1e6,
-                    e->actual_downtime_ns / 1e6);
+            fprintf(f, "%.17g %.17g\n", (double)e->predicted_downtime_ns,
+                    (double)e->actual_downtime_ns);
     }
 }
 
@@ -131,12 +131,47 @@ static bool has_points(const struct history_target *t)
     return !isnan(t->summary.error_median);
 }
 
+/* How many migrations were predicted, and how many took longer. */
+static void write_title(FILE *f, const struct history_targets *t)
+{
+    size_t points = 0, longer = 0;
+    char title[128];
+
+    for (size_t i = 0; i < t->nr; i++) {
+        const libxl_precopy_history *h = &t->list[i].history;
+
+        for (size_t j = 0; j < h->nr_entries; j++) {
+            points += has_point(&h->entries[j]);
+            longer += has_point(&h->entries[j]) &&
+                      xpc_history_error(&h->entries[j]) > 0.1;
+        }
+    }
+    if (longer)
+        snprintf(title, sizeof(title), "%zu of %zu downtimes were more than "
+                 "10%% longer than predicted", longer, points);
+    else
+        snprintf(title, sizeof(title), "No downtime of %zu was more than 10%% "
+                 "longer than predicted", points);
+    gnuplot_title(f, title);
+}
+
+/* Different signs, as there may be more targets than colours. */
+static int sign_of(size_t i)
+{
+    static const int filled[] = { 7, 5, 9, 11, 13 };
+
+    return filled[i / 4 % 5];
+}
+
 static void write_script(FILE *f, const struct plot *p)
 {
-    fprintf(f, "set title 'Downtime'\nset xlabel 'predicted (ms)'\n"
-            "set ylabel 'actual (ms)'\nset key top left\nset logscale xy 2\n"
-            "set xrange [%.6f:%.6f]\nset yrange [%.6f:%.6f]\n", p->range.low,
-            p->range.high, p->range.low, p->range.high);
+    struct axis a = { AXIS_TIME, true, p->range.low * 1e6,
+                      p->range.high * 1e6 };
+
+    write_title(f, p->t);
+    gnuplot_axis(f, 'x', &a, "predicted");
+    gnuplot_axis(f, 'y', &a, "actual");
+    fputs("set grid xtics\nset key outside right top reverse Left\n", f);
     for (size_t i = 0; i < p->t->nr; i++) {
         if (!has_points(&p->t->list[i]))
             continue;
@@ -144,12 +179,13 @@ static void write_script(FILE *f, const struct plot *p)
         write_points(f, &p->t->list[i].history);
         fputs("EOD\n", f);
     }
-    fputs("plot x with lines dashtype 2 lc rgb '#888888' title 'as "
+    fputs("plot x with lines dashtype 2 lc rgb '" GNUPLOT_GREY "' title 'as "
           "predicted'", f);
     for (size_t i = 0; i < p->t->nr; i++) {
         if (!has_points(&p->t->list[i]))
             continue;
-        fprintf(f, ", $d%zu using 1:2 with points pt 7 title ", i);
+        fprintf(f, ", $d%zu using 1:2 with points pt %d lc rgb '%s' title ",
+                i, sign_of(i), gnuplot_colour(i));
         gnuplot_string(f, p->t->list[i].history.target);
         fputs(" noenhanced", f);
     }
@@ -169,7 +205,7 @@ int history_plot(FILE *out, const char *file,
         draw_plot(out, &p);
         return 0;
     }
-    g = gnuplot_open(file, 700, 700, err);
+    g = gnuplot_open(file, 820, 640, err);
     if (!g)
         return -1;
     write_script(g, &p);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
 #include "common/xl_gnuplot.h"
@@ -78,23 +79,55 @@ void dirty_rate_plot_ascii(FILE *out, const struct xpc_measurement *m)
 
 /* ---- gnuplot ---------------------------------------------------------- */
 
+#define BYTES(pages) ((double)(pages) * XPC_PAGE_SIZE)
+
+static void write_title(FILE *f, const struct xpc_measurement *m)
+{
+    size_t last = m->nr_periods - 1;
+    char b[XPC_UNIT_LEN], t[XPC_UNIT_LEN], title[256];
+
+    snprintf(title, sizeof(title), "%.32s%s dirties %s within %s",
+             m->name ? m->name : "The guest",
+             m->name && strlen(m->name) > 32 ? "..." : "",
+             xpc_format_bytes(b, BYTES(m->dirty_pages[last])),
+             xpc_format_time(t, m->period_ns[last]));
+    gnuplot_title(f, title);
+}
+
 static void write_script(FILE *f, const struct xpc_measurement *m)
 {
-    fputs("set title ", f);
-    gnuplot_string(f, m->name ? m->name : "guest");
-    fputs(" noenhanced\nset xlabel 't (s)'\nset ylabel 'dirty within t (MiB)'"
-          "\nset key bottom right\nset xrange [0:]\nset yrange [0:]\n"
-          "$d << EOD\n0 0 0 0\n", f);
-    for (size_t i = 0; i < m->nr_periods; i++)
-        fprintf(f, "%.6f %.6f %.6f %.6f\n", m->period_ns[i] / 1e9,
-                MIB(m->dirty_pages[i]), MIB(m->dirty_low[i]),
-                MIB(m->dirty_high[i]));
-    fputs("EOD\nplot $d using 1:3:4 with filledcurves fc rgb '#bbd5ee' "
-          "title '95% interval', $d using 1:2 with linespoints lc rgb "
-          "'#1f5fa8' pt 7 ps 0.4 title 'D(t)'", f);
+    size_t last = m->nr_periods - 1;
+    double top = BYTES(m->dirty_high[last]),
+           set = BYTES(m->workset.union_pages);
+    struct axis x = axis_for(AXIS_TIME, false, 0, m->period_ns[last]),
+                y = axis_for(AXIS_BYTES, false, 0, fmax(top, set) * 1.05);
+    struct gnuplot_label labels[3] = {
+        { "D(t)", GNUPLOT_BLUE, BYTES(m->dirty_pages[last]) },
+    };
+    size_t nr = 1;
+
+    if (top > labels[0].y * 1.02)
+        labels[nr++] = (struct gnuplot_label){
+            "95% interval", GNUPLOT_BLUE, top
+        };
     if (m->workset.intervals)
-        fprintf(f, ", %.6f lc rgb '#c04020' dt 2 title 'writable working "
-                "set'", MIB(m->workset.union_pages));
+        labels[nr++] = (struct gnuplot_label){
+            "writable working set", GNUPLOT_RED, set
+        };
+    write_title(f, m);
+    gnuplot_axis(f, 'x', &x, "t");
+    gnuplot_axis(f, 'y', &y, "dirtied within t");
+    gnuplot_labels(f, &y, labels, nr);
+    fputs("$d << EOD\n0 0 0 0\n", f);
+    for (size_t i = 0; i < m->nr_periods; i++)
+        fprintf(f, "%.17g %.17g %.17g %.17g\n", (double)m->period_ns[i],
+                BYTES(m->dirty_pages[i]), BYTES(m->dirty_low[i]),
+                BYTES(m->dirty_high[i]));
+    fputs("EOD\nplot $d using 1:3:4 with filledcurves fc rgb '" GNUPLOT_BAND
+          "', $d using 1:2 with linespoints lw 2 lc rgb '" GNUPLOT_BLUE
+          "' pt 7 ps 0.4", f);
+    if (m->workset.intervals)
+        fprintf(f, ", %.17g lw 2 lc rgb '" GNUPLOT_RED "' dt 2", set);
     fputc('\n', f);
 }
 

@@ -19,10 +19,16 @@ struct series {
 };
 
 struct chart {
-    const char *title, *x_name, *y_name;
+    const char *title, *x_name, *y_name;    /* on the terminal */
     bool log_x;
     struct series *series;
     int nr;
+    bool band;                      /* the first two series enclose one */
+    /* For gnuplot: the finding, and the axes with what 1 stands for. */
+    char finding[128];
+    const char *x_title, *y_title;
+    enum axis_unit x_unit, y_unit;
+    double x_size, y_size;
 };
 
 /*
@@ -153,19 +159,84 @@ static void draw_chart(FILE *out, const struct chart *c)
 
 /* ---- by gnuplot ------------------------------------------------------- */
 
-static void write_chart(FILE *g, const struct chart *c)
+static void write_points(FILE *g, const struct chart *c,
+                         const struct series *s)
 {
-    fprintf(g, "set title '%s'\nset xlabel '%s'\nset ylabel '%s'\n"
-            "set logscale y\n%s logscale x\nplot ", c->title, c->x_name,
-            c->y_name, c->log_x ? "set" : "unset");
-    for (int i = 0; i < c->nr; i++)
-        fprintf(g, "%s'-' with %s title '%s'", i ? ", " : "",
-                c->series[i].mark == '-' ? "lines dashtype 2" : "linespoints",
-                c->series[i].name);
+    for (int j = 0; j < s->nr; j++)
+        fprintf(g, "%.9g %.9g\n", s->x[j] * c->x_size, s->y[j] * c->y_size);
+}
+
+/* The area between the first two, of which the second may be shorter. */
+static void write_band(FILE *g, const struct chart *c)
+{
+    const struct series *low = &c->series[0], *high = &c->series[1];
+
+    fputs("$band << EOD\n", g);
+    for (int j = 0; j < high->nr; j++)
+        fprintf(g, "%.9g %.9g %.9g\n", high->x[j] * c->x_size,
+                low->y[low->nr - high->nr + j] * c->y_size,
+                high->y[j] * c->y_size);
+    fputs("EOD\n", g);
+}
+
+static bool has_band(const struct chart *c)
+{
+    return c->band && c->series[1].nr > 1 &&
+           c->series[0].nr >= c->series[1].nr;
+}
+
+static const char *colour_of(const struct chart *c, int i)
+{
+    return c->series[i].mark == '-' ? GNUPLOT_RED :
+           c->band ? GNUPLOT_BLUE : gnuplot_colour(i);
+}
+
+static void write_labels(FILE *g, const struct chart *c, const struct axis *y)
+{
+    struct gnuplot_label labels[AXIS_TICKS_MAX];
+    size_t nr = 0;
+
+    for (int i = c->band ? 2 : 0; i < c->nr && nr < AXIS_TICKS_MAX; i++) {
+        const struct series *s = &c->series[i];
+
+        if (s->nr)
+            labels[nr++] = (struct gnuplot_label){
+                s->name, colour_of(c, i), s->y[s->nr - 1] * c->y_size
+            };
+    }
+    gnuplot_labels(g, y, labels, nr);
+}
+
+/* The nth of nr, one below the other. */
+static void write_chart(FILE *g, const struct chart *c, int n, int nr)
+{
+    struct range rx = find_range(c, false), ry = find_range(c, true);
+    struct axis x = axis_for(c->x_unit, c->log_x, rx.low * c->x_size,
+                             rx.high * c->x_size),
+                y = axis_for(c->y_unit, true, ry.low * c->y_size,
+                             ry.high * c->y_size);
+    const char *sep = "plot ";
+
+    gnuplot_title(g, c->finding);
+    fprintf(g, "set size 1,%.3f\nset origin 0,%.3f\n", 1.0 / nr,
+            1 - (n + 1.0) / nr);
+    gnuplot_axis(g, 'x', &x, c->x_title);
+    gnuplot_axis(g, 'y', &y, c->y_title);
+    write_labels(g, c, &y);
+    if (has_band(c)) {
+        write_band(g, c);
+        fputs("plot $band using 1:2:3 with filledcurves fc rgb '"
+              GNUPLOT_BAND "'", g);
+        sep = ", ";
+    }
+    for (int i = c->band ? 2 : 0; i < c->nr; i++, sep = ", ")
+        fprintf(g, "%s'-' with %s lw 2 lc rgb '%s'", sep,
+                c->series[i].mark == '-' ? "lines dashtype 2" :
+                c->band ? "lines" : "linespoints pt 7 ps 0.5",
+                colour_of(c, i));
     fputc('\n', g);
-    for (int i = 0; i < c->nr; i++) {
-        for (int j = 0; j < c->series[i].nr; j++)
-            fprintf(g, "%.9g %.9g\n", c->series[i].x[j], c->series[i].y[j]);
+    for (int i = c->band ? 2 : 0; i < c->nr; i++) {
+        write_points(g, c, &c->series[i]);
         fputs("e\n", g);
     }
 }
@@ -177,11 +248,49 @@ static int plot_file(const char *file, const struct chart *charts, int nr,
 
     if (!g)
         return -1;
-    fprintf(g, "set multiplot layout %d,1\n", nr);
+    fputs("set multiplot\n", g);
     for (int i = 0; i < nr; i++)
-        write_chart(g, &charts[i]);
+        write_chart(g, &charts[i], i, nr);
     fputs("unset multiplot\n", g);
     return gnuplot_close(g, file, err);
+}
+
+/* The least downtime with the highest bandwidth that was given. */
+static void find_downtime(struct chart *c, const struct series *expected,
+                          const struct predict_options *o)
+{
+    char rate[XPC_UNIT_LEN], time[XPC_UNIT_LEN];
+    uint64_t most = 0;
+    int best = 0;
+
+    for (size_t i = 0; i < o->nr_bandwidths; i++)
+        most = o->bandwidths[i] > most ? o->bandwidths[i] : most;
+    for (int i = 1; i < expected->nr; i++) {
+        if (fabs(log(expected->x[i] * 125e3 / most)) <
+            fabs(log(expected->x[best] * 125e3 / most)))
+            best = i;
+    }
+    xpc_format_bandwidth(rate, most);
+    if (expected->nr)
+        snprintf(c->finding, sizeof(c->finding), "At %s, a downtime of %s can "
+                 "be reached", rate,
+                 xpc_format_time(time, expected->y[best] * 1e6));
+    else
+        snprintf(c->finding, sizeof(c->finding), "At %s, copying does not "
+                 "end", rate);
+}
+
+/* What is left with the last bandwidth. */
+static void find_rest(struct chart *c, const struct predict_options *o)
+{
+    const struct series *s = &c->series[c->nr - 1];
+    char rate[XPC_UNIT_LEN], bytes[XPC_UNIT_LEN];
+
+    xpc_format_bandwidth(rate, o->bandwidths[c->nr - 1]);
+    if (s->nr)
+        snprintf(c->finding, sizeof(c->finding), "At %s, %d iteration%s leave "
+                 "%s to be copied", rate, s->nr, s->nr == 1 ? "" : "s",
+                 xpc_format_bytes(bytes, s->y[s->nr - 1] * 0x1p20));
 }
 
 /* ---- both ------------------------------------------------------------- */
@@ -193,9 +302,15 @@ int predict_plot(FILE *out, const struct predict_options *o,
     static struct series left[PREDICT_LIST_MAX];
     struct chart charts[] = {
         { .title = "Least downtime over bandwidth", .x_name = "Mbit/s",
-          .y_name = "ms", .log_x = true, .series = downtime },
+          .y_name = "ms", .log_x = true, .series = downtime, .band = true,
+          .x_title = "bandwidth", .y_title = "least downtime",
+          .x_unit = AXIS_RATE, .x_size = 125e3,
+          .y_unit = AXIS_TIME, .y_size = 1e6 },
         { .title = "Dirty after each iteration, by bandwidth",
-          .x_name = "iteration", .y_name = "MiB", .series = left },
+          .x_name = "iteration", .y_name = "MiB", .series = left,
+          .x_title = "iteration", .y_title = "dirty after it",
+          .x_unit = AXIS_COUNT, .x_size = 1,
+          .y_unit = AXIS_BYTES, .y_size = 0x1p20 },
     };
     struct series *d = downtime;
     char text[XPC_UNIT_LEN];
@@ -227,6 +342,8 @@ int predict_plot(FILE *out, const struct predict_options *o,
         compute_rounds(&left[i], o, &s->curve, o->bandwidths[i]);
     }
     charts[1].nr = o->nr_bandwidths;
+    find_downtime(&charts[0], d - 1, o);
+    find_rest(&charts[1], o);
     if (o->plot_file)
         return plot_file(o->plot_file, charts, 2, err);
     draw_chart(out, &charts[0]);

@@ -191,75 +191,55 @@ static void draw_series(const struct drawing *d, const struct series *s,
 
 /* ---- labels ---------------------------------------------------------- */
 
-struct label {
+/* Where a curve ends. */
+struct end {
     const struct series *s;
-    double x, y;                    /* the end of its curve */
-    double at;                      /* where it is written */
+    double x, y;
 };
 
 static bool find_end(const struct drawing *d, const struct series *s,
-                     struct label *label)
+                     struct end *end)
 {
-    double right = d->l->width - d->l->right;
-
-    *label = (struct label){ .s = s, .x = right };
+    *end = (struct end){ .s = s, .x = d->l->width - d->l->right };
     if (!s->name)
         return false;
     for (size_t i = s->nr; i-- > 0;) {
         if (!is_drawn(s, i))
             continue;
         if (s->kind != SERIES_LEVEL)
-            label->x = x_of(d, s->x[s->kind == SERIES_STEP ? i + 1 : i]);
-        label->y = y_of(d, s->kind == SERIES_BAND ?
-                           sqrt(s->y[i] * s->y2[i]) : s->y[i]);
-        label->at = label->y;
+            end->x = x_of(d, s->x[s->kind == SERIES_STEP ? i + 1 : i]);
+        end->y = y_of(d, s->kind == SERIES_BAND ?
+                         sqrt(s->y[i] * s->y2[i]) : s->y[i]);
         return true;
     }
     return false;
 }
 
-static int compare_labels(const void *a, const void *b)
-{
-    const struct label *x = a, *y = b;
-
-    return x->at < y->at ? -1 : x->at > y->at;
-}
-
-/* Moves labels apart, and into the chart. */
-static void spread_labels(const struct layout *l, struct label *labels,
-                          size_t nr)
-{
-    double lowest = l->height - l->bottom;
-
-    qsort(labels, nr, sizeof(*labels), compare_labels);
-    for (size_t i = 1; i < nr; i++)
-        labels[i].at = fmax(labels[i].at, labels[i - 1].at + LABEL_HEIGHT);
-    for (size_t i = nr; i-- > 0;) {
-        labels[i].at = fmin(labels[i].at, lowest);
-        lowest = labels[i].at - LABEL_HEIGHT;
-    }
-}
-
 static void draw_labels(const struct drawing *d)
 {
     const struct layout *l = d->l;
-    struct label labels[CHART_SERIES_MAX];
+    struct end ends[CHART_SERIES_MAX];
+    struct axis_mark marks[CHART_SERIES_MAX];
     double right = l->width - l->right;
     char class[16];
     size_t nr = 0;
 
-    for (size_t i = 0; i < d->c->nr && nr < CHART_SERIES_MAX; i++)
-        nr += find_end(d, &d->c->series[i], &labels[nr]);
-    spread_labels(l, labels, nr);
+    for (size_t i = 0; i < d->c->nr && nr < CHART_SERIES_MAX; i++) {
+        if (!find_end(d, &d->c->series[i], &ends[nr]))
+            continue;
+        marks[nr] = (struct axis_mark){ ends[nr].y, &ends[nr] };
+        nr++;
+    }
+    axis_spread(marks, nr, LABEL_HEIGHT, l->top, l->height - l->bottom);
     for (size_t i = 0; i < nr; i++) {
-        const struct label *a = &labels[i];
+        const struct end *e = marks[i].what;
 
         /* Only if it is not obvious which curve is meant. */
-        if (a->x < right - LABEL_GAP || fabs(a->at - a->y) > 3)
-            svg_line(d->f, class_of(class, "lead", a->s), a->x + 5, a->y,
-                     right + LABEL_GAP - 2, a->at);
-        svg_text(d->f, class_of(class, "mark", a->s), right + LABEL_GAP,
-                 a->at + 4, SVG_START, a->s->name);
+        if (e->x < right - LABEL_GAP || fabs(marks[i].at - e->y) > 3)
+            svg_line(d->f, class_of(class, "lead", e->s), e->x + 5, e->y,
+                     right + LABEL_GAP - 2, marks[i].at);
+        svg_text(d->f, class_of(class, "mark", e->s), right + LABEL_GAP,
+                 marks[i].at + 4, SVG_START, e->s->name);
     }
 }
 
