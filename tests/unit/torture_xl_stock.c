@@ -108,6 +108,38 @@ static void torture_xl_stock_gets_all_commands_but_ours(void **state)
     assert_null(xl_find_command(""));
 }
 
+static void torture_xl_stock_is_waited_for(void **state)
+{
+    char *argv[] = { "xl", "help", NULL };
+    int saved = dup(STDOUT_FILENO);
+
+    (void)state;
+    setenv("XEN_PRECOPY_STOCK_XL", script, 1);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    assert_int_equal(xl_run_stock(argv), 42);
+    setenv("XEN_PRECOPY_STOCK_XL", "/nowhere/xl", 1);
+    assert_int_equal(xl_run_stock(argv), 127);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+}
+
+/* As stock's completion expects them: a blank, and the name. */
+static void torture_xl_stock_list_is_continued(void **state)
+{
+    char list[4096] = "";
+    FILE *f = fmemopen(list, sizeof(list), "w");
+
+    (void)state;
+    xl_list_commands(f);
+    fclose(f);
+    assert_non_null(strstr(list, "\n migrate-status      Show how far"));
+    assert_non_null(strstr(list, "\n dirty-rate          "));
+    assert_non_null(strstr(list, "\n migrate-report      "));
+    /* These are the stock xl's. */
+    assert_null(strstr(list, "\n migrate "));
+    assert_null(strstr(list, "migrate-receive"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -117,6 +149,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_stock_is_never_ourselves),
         TEST(torture_xl_stock_missing_is_reported),
         TEST(torture_xl_stock_gets_all_commands_but_ours),
+        TEST(torture_xl_stock_is_waited_for),
+        TEST(torture_xl_stock_list_is_continued),
     };
 
     return torture_run(argc, argv, tests);

@@ -24,8 +24,16 @@ $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
 	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS) $(CHANNEL_LIBS)))
 
+# The stock xl's package has a file of this name in /usr, which must stay.
+ifeq ($(PREFIX),/usr)
+XL_COMPLETION := /etc/bash_completion.d/xen-precopy
+else
+XL_COMPLETION := $(PREFIX)/share/bash-completion/completions/xl
+endif
+
 .PHONY: install-xl
 install-xl: $(XL)
+	install -D -m 644 tools/xl/xl.bash $(DESTDIR)$(XL_COMPLETION)
 	install -d $(DESTDIR)$(xldir)
 	install -m 755 $(XL) $(DESTDIR)$(xldir)/
 install: install-xl

@@ -37,15 +37,26 @@ static int parse_globals(int argc, char **argv)
     return 0;
 }
 
+/* "xl", "xl help": what the stock xl prints, and our commands. */
+static int list_commands(char **argv)
+{
+    int status = xl_run_stock(argv);
+
+    xl_list_commands(stdout);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     const struct xl_command *cmd = NULL;
     char **args;
 
     xl_globals.argv = argv;
-    if (parse_globals(argc, argv) || !argv[optind])
+    if (parse_globals(argc, argv))
         return xl_exec_stock(argv);
     args = argv + optind;
+    if (!args[0] || (!strcmp(args[0], "help") && !args[1]))
+        return list_commands(argv);
     if (!strcmp(args[0], "help") && args[1]) {
         cmd = xl_find_command(args[1]);
         if (cmd) {

@@ -27,6 +27,24 @@ static const struct xl_command commands[] = {
     { &receive_usage, cmd_migrate_receive },
 };
 
+/* The stock xl has these itself; it does not list the latter. */
+static bool is_stock(const struct xl_usage *usage)
+{
+    return usage == &migrate_usage || usage == &receive_usage;
+}
+
+void xl_list_commands(FILE *out)
+{
+    fputs("\nxl commands of xen-precopy, and more options of migrate:\n\n",
+          out);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const struct xl_usage *usage = commands[i].usage;
+
+        if (!is_stock(usage))
+            fprintf(out, " %-19s %s\n", usage->name, usage->summary);
+    }
+}
+
 const struct xl_command *xl_find_command(const char *name)
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {

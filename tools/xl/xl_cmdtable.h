@@ -14,4 +14,7 @@ struct xl_command {
 /* NULL: not one of ours. */
 const struct xl_command *xl_find_command(const char *name);
 
+/* Prints those that the stock xl does not list, as it would list them. */
+void xl_list_commands(FILE *out);
+
 #endif

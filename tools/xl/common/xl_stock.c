@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/xl_stock.h"
@@ -48,4 +49,21 @@ int xl_exec_stock(char **argv)
     }
     fprintf(stderr, "xl: %s\n", err);
     return 127;
+}
+
+int xl_run_stock(char **argv)
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (!pid)
+        _exit(xl_exec_stock(argv));
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+        fprintf(stderr, "xl: the stock xl can't be run: %s\n",
+                strerror(errno));
+        return 127;
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

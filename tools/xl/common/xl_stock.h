@@ -16,4 +16,7 @@ const char *xl_stock_path(char *err, size_t len);
 /* Executes the stock xl. Returns only on failure, an exit status. */
 int xl_exec_stock(char **argv);
 
+/* Runs the stock xl, and waits for it. Returns its exit status. */
+int xl_run_stock(char **argv);
+
 #endif

@@ -35,8 +35,8 @@ static const char help[] =
 "--live          Ignored: every migration is live.\n"
 "\n"
 "Precopy policy. Without any of these options, xl decides as stock xl does.\n"
-"--precopy-zero-pages, -max-bandwidth, -switchover-bandwidth, -channels and\n"
-"-compress only say how to send, and ask for no policy.\n"
+"Of these, --precopy-zero-pages, -max-bandwidth, -switchover-bandwidth,\n"
+"-channels and -compress only say how to send, and ask for no policy.\n"
 XL_TIME_HELP
 XL_RATE_HELP
 "\n"
