@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libxl_precopy_history.h"
 #include "libxl_precopy_reports.h"
 #include "support/torture.h"
 
