@@ -108,6 +108,51 @@ static void torture_meter_sampling_is_unbiased(void **state)
     fake_source_close(&f->src);
 }
 
+#define SPARSE_PAGES 20000u
+static uint64_t sparse_drawn;
+
+/* Only the lowest pfns have a page. */
+static int take_sparse(struct xpc_source *src, const uint64_t *pfn, size_t nr,
+                       bool *hole)
+{
+    sparse_drawn += nr;
+    for (size_t i = 0; i < nr; i++) {
+        hole[i] = pfn[i] >= SPARSE_PAGES;
+        if (!hole[i])
+            fake_source_ops.take(src, &pfn[i], 1, &hole[i]);
+    }
+    return 0;
+}
+
+/* One pfn in 4096 has a page: a search for all that are wanted is too long. */
+static void torture_meter_sampling_is_bounded_by_holes(void **state)
+{
+    struct fake_source *f = mixed(SPARSE_PAGES, 3, 0);
+    struct xpc_source_ops ops = fake_source_ops;
+    struct xpc_meter_request req;
+    struct xpc_measurement m;
+
+    (void)state;
+    ops.take = take_sparse;
+    f->src.ops = &ops;
+    f->src.nr_pfns = SPARSE_PAGES * UINT64_C(4096);
+    request(&req, XPC_MODE_PAGE_SAMPLING, 1000);
+    req.sample_pages = XPC_SAMPLE_PAGES_MAX;
+    run(f, &req, &m);
+    f->src.nr_pfns = SPARSE_PAGES;
+    assert_int_equal(m.status, XPC_MEASURE_MEASURED);
+    assert_in_range(sparse_drawn, 1000000, 1000000 + 9 * 16384 + 1024);
+    assert_in_range(m.n_sampled, 200, 400);
+    assert_int_equal(m.n_holes, sparse_drawn - m.n_sampled);
+    for (size_t i = 0; i < m.nr_periods; i++) {
+        double truth = fake_source_truth(f, m.period_ns[i]);
+
+        assert_true(m.dirty_low[i] <= truth && truth <= m.dirty_high[i]);
+    }
+    xpc_measurement_dispose(&m);
+    fake_source_close(&f->src);
+}
+
 /* Reading is so slow that rounds are late, and intervals differ by page. */
 static void torture_meter_slow_hashing_is_unbiased(void **state)
 {
@@ -328,6 +373,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_meter_tracks_exactly),
         cmocka_unit_test(torture_meter_sampling_is_unbiased),
+        cmocka_unit_test(torture_meter_sampling_is_bounded_by_holes),
         cmocka_unit_test(torture_meter_slow_hashing_is_unbiased),
         cmocka_unit_test(torture_meter_intervals_cover_the_truth),
         cmocka_unit_test(torture_meter_draws_uniformly),

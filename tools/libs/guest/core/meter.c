@@ -18,6 +18,12 @@
  * account for the delay.
  */
 #define COALESCE 100
+/*
+ * How many pfns may be drawn in vain, besides some for every page wanted. An
+ * address space may be thousands of times as large as the memory in it.
+ */
+#define HOLES_MAX 1000000u
+#define HOLES_PER_PAGE 8u
 /* The sample from which zero pages are estimated in dirty-bitmap mode. */
 #define ZERO_PAGES_PER_GIB 512u
 
@@ -91,21 +97,23 @@ static int by_pfn(const void *a, const void *b)
 }
 
 /*
- * Draws pfns until `want` pages are taken or the source has no more. A batch is
- * never larger than what is missing, as dropping the rest of a sorted batch
- * would favour low pfns.
+ * Draws pfns until `want` pages are taken, the source has no more, or too many
+ * were holes: the sample is smaller then, and still uniform. A batch is never
+ * larger than what is missing, as dropping the rest of a sorted batch would
+ * favour low pfns.
  */
 static int take_pages(struct xpc_meter *meter, uint64_t want, size_t *nr_r)
 {
     struct xpc_source *src = meter->src;
     uint64_t pfn[TAKE_BATCH];
+    uint64_t holes = 0, holes_max = HOLES_MAX + HOLES_PER_PAGE * want;
     bool hole[TAKE_BATCH], more = true;
     struct xpc_draw draw;
     size_t got = 0;
 
     if (xpc_draw_init(&draw, src->nr_pfns, want, meter->req.seed))
         return xpc_source_fail(src, ENOMEM, "out of memory");
-    while (got < want && more) {
+    while (got < want && more && holes < holes_max) {
         size_t nr = 0, room = want - got;
 
         while (nr < room && nr < TAKE_BATCH && more) {
@@ -119,10 +127,11 @@ static int take_pages(struct xpc_meter *meter, uint64_t want, size_t *nr_r)
         }
         for (size_t i = 0; i < nr; i++) {
             got += !hole[i];
-            meter->m.n_holes += hole[i];
+            holes += hole[i];
         }
     }
     xpc_draw_dispose(&draw);
+    meter->m.n_holes += holes;
     *nr_r = got;
     return 0;
 }
