@@ -91,6 +91,7 @@ static uint64_t prng_state;
 static uint64_t written, verified, bad_pages, beats;
 static uint64_t first_bad = UINT64_MAX;
 static uint64_t max_monotonic_gap_ns, max_boottime_gap_ns, suspended_ns;
+static uint64_t clock_back_ns;
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -346,13 +347,14 @@ static void beat(int fd)
     snprintf(text, sizeof(text),
              "beats=%llu pages=%llu written=%llu verified=%llu bad=%llu "
              "first-bad=%lld max-gap-us=%llu max-boottime-gap-us=%llu "
-             "suspended-us=%llu",
+             "suspended-us=%llu clock-back-us=%llu",
              (unsigned long long)beats, (unsigned long long)all_pages,
              (unsigned long long)written, (unsigned long long)verified,
              (unsigned long long)bad_pages, (long long)first_bad,
              (unsigned long long)max_monotonic_gap_ns / 1000,
              (unsigned long long)max_boottime_gap_ns / 1000,
-             (unsigned long long)suspended_ns / 1000);
+             (unsigned long long)suspended_ns / 1000,
+             (unsigned long long)clock_back_ns / 1000);
     if (ask_xenstore(fd, XS_WRITE, "data/writer", text))
         fprintf(stderr, "writer: xenstore: %s\n", strerror(errno));
 }
@@ -380,6 +382,17 @@ static void note_gap(uint64_t now)
     last_boottime = boottime;
 }
 
+/* Notes how far the wall clock has gone back, if it ever did. */
+static void note_wall_clock(void)
+{
+    static uint64_t latest;
+    uint64_t now = clock_ns(CLOCK_REALTIME);
+
+    if (now < latest && latest - now > clock_back_ns)
+        clock_back_ns = latest - now;
+    latest = now;
+}
+
 static void work(int xenstore)
 {
     uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, last = start;
@@ -392,6 +405,7 @@ static void work(int xenstore)
 
         now = clock_ns(CLOCK_MONOTONIC);
         note_gap(now);
+        note_wall_clock();
         passed = now - last;
         last = now;
         if (passed > MAX_DEBT_NS)
