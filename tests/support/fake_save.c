@@ -119,7 +119,7 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
     (void)xch;
     (void)max;
     *info = (xc_domaininfo_t){
-        .domain = first, .tot_pages = DIRTY,
+        .domain = first, .tot_pages = DIRTY + env.grown_pages,
         .nr_online_vcpus = 2, .max_vcpu_id = 3, .handle = { 1, 2, 3 },
         .flags = XEN_DOMINF_hvm_guest | (env.dying ? XEN_DOMINF_dying : 0) |
                  (env.paused && env.paused-- ? XEN_DOMINF_paused : 0) |

@@ -37,6 +37,7 @@ extern struct fake_env {
     atomic_bool asked_to_suspend, suspended;
     atomic_uint paused;                 /* is paused for that many looks */
     bool dying;
+    unsigned int grown_pages;
     /* Other processes, and what the plug-in has done to them. */
     bool locked;                        /* another one has the domain's lock */
     pid_t other;                        /* a helper that saves the domain */

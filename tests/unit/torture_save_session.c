@@ -92,6 +92,38 @@ static void torture_save_session_removes_the_nodes_of_earlier_saves(
     xpc_report_dispose(&r);
 }
 
+static int script_grows(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.grown_pages = 3072;
+    return loop_fail(EPIPE);
+}
+
+static int script_does_not_grow(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    return loop_fail(EPIPE);
+}
+
+/* A stock target fails when a guest is ballooned up, and does not say why. */
+static void torture_save_session_says_that_the_guest_has_grown(void **state)
+{
+    static const char grown[] = "failed: while copying the running guest: "
+        "Broken pipe; the guest's memory has grown by 12.0 MiB meanwhile";
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(fake_save_to_null(PARAMS("\"downtime-ms\":300"),
+                                       script_grows, &r), -1);
+    assert_int_equal(strncmp(r.text, grown, strlen(grown)), 0);
+    xpc_report_dispose(&r);
+    assert_int_equal(fake_save_to_null(PARAMS("\"downtime-ms\":300"),
+                                       script_does_not_grow, &r), -1);
+    assert_string_equal(r.text, "failed: while copying the running guest: "
+                        "Broken pipe");
+    xpc_report_dispose(&r);
+}
+
 /* ---- the guest ----------------------------------------------------------- */
 
 static struct xpc_params seen;
@@ -267,6 +299,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_save_session_cleans_up_at_exit),
         TEST(torture_save_session_removes_the_nodes_of_earlier_saves),
+        TEST(torture_save_session_says_that_the_guest_has_grown),
         TEST(torture_save_session_reads_the_guests_kind),
         TEST(torture_save_session_measures_the_working_set),
         TEST(torture_save_session_keeps_track_of_the_device_models_log),

@@ -10,6 +10,7 @@
 #include "save/conclude.h"
 #include "save/interpose.h"
 #include "save/publish.h"
+#include "xen/domain.h"
 #include "xen/logdirty.h"
 #include "xen/store.h"
 
@@ -53,6 +54,24 @@ static void set_log_lost(struct save_session *s)
     set_abort(s, XPC_REASON_LOG_LOST, text);
 }
 
+/* A stock target gives a domain no more memory than it had at the beginning. */
+static void append_growth(const struct save_context *ctx, char *text,
+                          size_t len)
+{
+    size_t end = strlen(text);
+    char grown[XPC_UNIT_LEN];
+    xc_domaininfo_t info;
+
+    if (xen_domain_info(ctx->xch, ctx->domid, &info) ||
+        info.tot_pages <= ctx->report.total_pages)
+        return;
+    xpc_format_bytes(grown, (info.tot_pages - ctx->report.total_pages) *
+                            XC_PAGE_SIZE);
+    snprintf(text + end, len - end, "; the guest's memory has grown by %s "
+             "meanwhile, for which the target may have no room: don't "
+             "balloon it up during a migration", grown);
+}
+
 static void set_failure(struct save_session *s, int errnoval)
 {
     struct xpc_report *r = &s->ctx.report;
@@ -64,6 +83,7 @@ static void set_failure(struct save_session *s, int errnoval)
              "while copying the suspended guest" :
              r->suspend_asked_ns ? "the guest could not be suspended" :
              "before the first copy", strerror(errnoval));
+    append_growth(&s->ctx, text, sizeof(text));
     save_set_text(&r->reason, "error");
     save_set_text(&r->text, text);
 }
