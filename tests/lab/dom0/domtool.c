@@ -5,7 +5,8 @@
  *
  *   domtool run DIR CMD...    runs CMD as a terminal would: in a process
  *                             group of its own, no signal ignored. Leaves in
- *                             DIR its pid, stdout, stderr, status, time-us
+ *                             DIR its pid, stdout, stderr, status, time-us,
+ *                             and peak-kib, the most memory it had resident
  *   domtool pids REGEX        the processes whose command line matches
  *   domtool domains           a line "id name state" for each domain but dom0,
  *                             the state in xl list's letters
@@ -13,6 +14,8 @@
  *   domtool logdirty DOMID    prints "on" or "off"
  *   domtool shutdown DOMID poweroff|reboot|crash
  *                             what the guest's kernel tells Xen when it ends
+ *   domtool give DOMID PFN    gives the domain a page there: the highest pfn
+ *                             decides the size of what a bitmap covers
  *   domtool downtime FILE FROM TO DIR
  *                             from a trace of runstates: from domain FROM's
  *                             last running to domain TO's first. Leaves in DIR
@@ -35,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,6 +94,7 @@ static void child(const char *dir, char **argv)
 static int do_run(int argc, char **argv)
 {
     const char *dir = argv[0];
+    struct rusage usage;
     uint64_t start;
     pid_t pid;
     int status;
@@ -105,9 +110,10 @@ static int do_run(int argc, char **argv)
     }
     setpgid(pid, pid);
     put_number(dir, "pid", pid);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
         ;
     put_number(dir, "time-us", now_us() - start);
+    put_number(dir, "peak-kib", usage.ru_maxrss);
     status = WIFEXITED(status) ? WEXITSTATUS(status)
                                : 128 + WTERMSIG(status);
     put_number(dir, "status", status);
@@ -285,6 +291,20 @@ static int do_shutdown(int argc, char **argv)
     return r ? 1 : 0;
 }
 
+static int do_give(int argc, char **argv)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xen_pfn_t pfn = strtoull(argv[1], NULL, 0);
+    int r;
+
+    (void)argc;
+    if (!xch)
+        return 1;
+    r = xc_domain_populate_physmap_exact(xch, atoi(argv[0]), 1, 0, 0, &pfn);
+    xc_interface_close(xch);
+    return r ? 1 : 0;
+}
+
 static uint64_t cpu_khz(void)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
@@ -442,6 +462,7 @@ int main(int argc, char **argv)
         { "domid", 1, do_domid },
         { "logdirty", 1, do_logdirty },
         { "shutdown", 2, do_shutdown },
+        { "give", 2, do_give },
         { "downtime", 4, do_downtime },
         { "ran", 2, do_ran },
         { "clock", 0, do_clock },
@@ -453,7 +474,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], commands[i].name) &&
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
-    fprintf(stderr, "usage: domtool run|pids|domains|domid|"
-            "logdirty|shutdown|downtime|ran|clock|offset ...\n");
+    fprintf(stderr, "usage: domtool run|pids|domains|domid|logdirty|shutdown|"
+            "give|downtime|ran|clock|offset ...\n");
     return 2;
 }
