@@ -110,7 +110,7 @@ endef
 
 include tools/libs/guest/module.mk
 include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl enable ocf)))
-include $(wildcard tests/*/module.mk docs/module.mk)
+include $(wildcard tests/*/module.mk docs/module.mk debian/module.mk)
 
 # Tests and benchmarks may include everything.
 ALL_INCLUDES := -Itools/libs/guest -Itools/libxl -Itools/xl -Itests
@@ -149,7 +149,7 @@ check:
 ## make check-all          check, all scenarios and all matrices; for a night
 CHECKS_ALL := check-tsan check-pages check-pacemaker check-lab-slow lab-faults lab-ways lab-strict \
 	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
-	lab-two-hosts lab-releases lab-field
+	lab-two-hosts lab-releases lab-field check-deb-releases
 .PHONY: check-all
 check-all: check
 	@failed=; for t in $(CHECKS_ALL); do \
@@ -170,7 +170,11 @@ check-asan:
 clean:
 	rm -rf $(BUILD)
 
+# make -s print-VARIABLE: its value, for scripts.
+print-%:
+	@echo '$($*)'
+
 .PHONY: help
 help:
 	@sed -n 's/^#   make/make/p' Makefile
-	@sed -n 's/^## make/make/p' Makefile $(wildcard t*/*/module.mk t*/*/*/module.mk docs/module.mk)
+	@sed -n 's/^## make/make/p' Makefile $(wildcard t*/*/module.mk t*/*/*/module.mk docs/module.mk debian/module.mk)
