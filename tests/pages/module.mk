@@ -9,8 +9,10 @@ PAGES := $(BUILD)/pages
 # promtool, taken out of its package: installed, that would run a server.
 PROMTOOL := $(PAGES)/usr/bin/promtool
 $(PROMTOOL):
+	@tests/install-deps $(DEPS_PAGES)
 	@mkdir -p $(PAGES)
-	@cd $(PAGES) && apt-get download -qq prometheus
+	@cd $(PAGES) && apt-get -o APT::Sandbox::User=root \
+	  download -qq prometheus
 	@dpkg-deb --fsys-tarfile $(PAGES)/prometheus_*.deb | \
 	  tar -xC $(PAGES) ./usr/bin/promtool
 	@rm $(PAGES)/prometheus_*.deb
