@@ -6,24 +6,24 @@
 DEPS_PAGES := chromium jq python3-prometheus-client
 PAGES := $(BUILD)/pages
 
-# promtool, taken out of its package: installed, that would run a server.
-PROMTOOL := $(PAGES)/usr/bin/promtool
-$(PROMTOOL):
+# Two programs, taken out of their packages: installed, those run servers.
+PROMETHEUS := $(addprefix $(PAGES)/usr/bin/,promtool prometheus-node-exporter)
+$(PROMETHEUS) &:
 	@tests/install-deps $(DEPS_PAGES)
 	@mkdir -p $(PAGES)
 	@cd $(PAGES) && apt-get -o APT::Sandbox::User=root \
-	  download -qq prometheus
-	@dpkg-deb --fsys-tarfile $(PAGES)/prometheus_*.deb | \
-	  tar -xC $(PAGES) ./usr/bin/promtool
-	@rm $(PAGES)/prometheus_*.deb
-	@touch $@
+	  download -qq prometheus prometheus-node-exporter
+	@for f in $(PAGES)/prometheus*.deb; do dpkg-deb --fsys-tarfile $$f | \
+	  tar -xC $(PAGES) --wildcards './usr/bin/pro*-node-exporter' \
+	    ./usr/bin/promtool 2>/dev/null; rm $$f; done
+	@ls $(PROMETHEUS) >/dev/null && touch $(PROMETHEUS)
 
 .PHONY: deps-pages
-deps-pages: $(PROMTOOL)
+deps-pages: $(PROMETHEUS)
 	@tests/install-deps $(DEPS_PAGES)
 
 ## make check-pages        metrics for promtool, and reports in a browser
 .PHONY: check-pages
 check-pages: deps-pages $(XL)
-	@PATH="$(abspath $(dir $(PROMTOOL))):$$PATH" tests/pages/metrics $(XL)
+	@PATH="$(abspath $(PAGES)/usr/bin):$$PATH" tests/pages/metrics $(XL)
 	@tests/pages/report $(XL) $(PAGES)/report
