@@ -163,6 +163,52 @@ static void torture_xl_transport_keeps_the_last_messages(void **state)
     assert_false(transport_ended_with(&t, "nno", 3));
 }
 
+/* A shell that leaves the mask of signals alone; dash clears it. */
+static void use_bash(char dir[])
+{
+    char path[512];
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/sh", dir);
+    assert_int_equal(symlink("/bin/bash", path), 0);
+    snprintf(path, sizeof(path), "%s:%s", dir, getenv("PATH"));
+    setenv("PATH", path, 1);
+}
+
+static void remove_bash(const char *dir)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/sh", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
+/* libxl ends a device model by SIGHUP, and a local receiver starts one. */
+static void torture_xl_transport_does_not_block_hangup(void **state)
+{
+    char dir[] = "/tmp/torture_xl_transport.XXXXXX", buf[64] = "";
+    unsigned long blocked;
+    struct transport t;
+    int fd;
+
+    (void)state;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    fd = interrupt_open();
+    use_bash(dir);
+    assert_int_equal(transport_start(&t, "sed -n 's/^SigBlk:.//p' "
+                                         "/proc/self/status"), 0);
+    assert_true(read(t.recv_fd, buf, sizeof(buf) - 1) > 0);
+    remove_bash(dir);
+    blocked = strtoul(buf, NULL, 16);
+    assert_int_equal(blocked & 1UL << (SIGHUP - 1), 0);
+    assert_int_equal(blocked & 1UL << (SIGTERM - 1), 0);
+    assert_int_not_equal(blocked & 1UL << (SIGINT - 1), 0);
+    transport_end(&t, true, false, -1);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +220,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_transport_drain_reads_a_late_answer),
         cmocka_unit_test(torture_xl_transport_drain_is_ended_by_a_signal),
         cmocka_unit_test(torture_xl_transport_keeps_the_last_messages),
+        cmocka_unit_test(torture_xl_transport_does_not_block_hangup),
     };
 
     return torture_run(argc, argv, tests);

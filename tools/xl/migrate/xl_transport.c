@@ -35,9 +35,11 @@ char *transport_command(const struct migrate_options *o)
 }
 
 /*
- * SIGINT and SIGHUP stay blocked and are ignored in the child: on Ctrl-C xl
- * aborts in order, which needs the transport. A process group of its own would
- * keep them away too, but also ssh from asking for a password.
+ * SIGINT and SIGHUP are ignored in the child, and SIGINT stays blocked: on
+ * Ctrl-C xl aborts in order, which needs the transport. A process group of its
+ * own would keep them away too, but also ssh from asking for a password.
+ * SIGHUP must not stay blocked: a receiver on this host would pass that on to
+ * the device model of the guest, which libxl ends by SIGHUP.
  */
 static void run_child(const char *command, int in, int out)
 {
@@ -48,6 +50,7 @@ static void run_child(const char *command, int in, int out)
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
         execlp("sh", "sh", "-c", command, (char *)NULL);
