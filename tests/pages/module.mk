@@ -7,13 +7,16 @@ DEPS_PAGES := chromium jq python3-prometheus-client
 PAGES := $(BUILD)/pages
 
 # Two programs, taken out of their packages: installed, those run servers.
+# Debian 12 has promtool in the package of Prometheus.
 PROMETHEUS := $(addprefix $(PAGES)/usr/bin/,promtool prometheus-node-exporter)
 $(PROMETHEUS) &:
 	@tests/install-deps $(DEPS_PAGES)
 	@mkdir -p $(PAGES)
-	@cd $(PAGES) && apt-get -o APT::Sandbox::User=root \
-	  download -qq prometheus prometheus-node-exporter
-	@for f in $(PAGES)/prometheus*.deb; do dpkg-deb --fsys-tarfile $$f | \
+	@cd $(PAGES) && get() { \
+	  apt-get -o APT::Sandbox::User=root download -qq "$$1"; } && \
+	  { get promtool 2>/dev/null || get prometheus; } && \
+	  get prometheus-node-exporter
+	@for f in $(PAGES)/*.deb; do dpkg-deb --fsys-tarfile $$f | \
 	  tar -xC $(PAGES) --wildcards './usr/bin/pro*-node-exporter' \
 	    ./usr/bin/promtool 2>/dev/null; rm $$f; done
 	@ls $(PROMETHEUS) >/dev/null && touch $(PROMETHEUS)
