@@ -30,3 +30,8 @@ deps-pages: $(PROMETHEUS)
 check-pages: deps-pages $(XL)
 	@PATH="$(abspath $(PAGES)/usr/bin):$$PATH" tests/pages/metrics $(XL)
 	@tests/pages/report $(XL) $(PAGES)/report
+
+## make report-picture     the report of the last demo as docs/report.png
+.PHONY: report-picture
+report-picture: deps-pages $(XL)
+	@BUILD=$(BUILD) tests/pages/picture $(XL)

@@ -193,6 +193,20 @@ static void torture_xl_migrate_report_page_escapes_names(void **state)
     xpc_report_dispose(&r);
 }
 
+static void torture_xl_migrate_report_target_may_be_a_command(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    some_report(&r);
+    free(r.target);
+    r.target = strdup("socat - TCP:host2:4444");
+    make_page(&r);
+    assert_page("<h1>Migration of web1</h1>");
+    assert_page("<dd>socat - TCP:host2:4444</dd>");
+    xpc_report_dispose(&r);
+}
+
 static void torture_xl_migrate_report_page_is_deterministic(void **state)
 {
     static char before[sizeof(page)];
@@ -332,6 +346,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_migrate_report_page_states_findings),
         TEST(torture_xl_migrate_report_page_of_an_abort),
         TEST(torture_xl_migrate_report_page_escapes_names),
+        TEST(torture_xl_migrate_report_target_may_be_a_command),
         TEST(torture_xl_migrate_report_page_is_deterministic),
         TEST(torture_xl_migrate_report_page_takes_any_numbers),
         TEST(torture_xl_migrate_report_shows_the_last_one),

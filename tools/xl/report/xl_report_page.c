@@ -19,11 +19,15 @@
 #define ROWS_FIRST 20
 #define ROWS_LAST 180
 
+/* With -s '' the target is a command, which is no name. */
 char *report_title(const struct xpc_report *r)
 {
+    const char *host = r->target && !strpbrk(r->target, " \t") ? r->target :
+                       NULL;
+
     return xl_asprintf("Migration%s%s%s%s", r->domain ? " of " : "",
-                       r->domain ? r->domain : "", r->target ? " to " : "",
-                       r->target ? r->target : "");
+                       r->domain ? r->domain : "", host ? " to " : "",
+                       host ? host : "");
 }
 
 const char *report_start(const struct xpc_report *r, char *buf, size_t len)
@@ -67,6 +71,7 @@ static void write_summary(FILE *f, const struct xpc_report *r)
     page_element(f, "p", "lead", r->text ? r->text : "No reason is known.");
     fputs("<dl>\n", f);
     page_term(f, "Outcome", report_outcome(r));
+    page_term(f, "Target", r->target);
     page_term(f, "Began", report_start(r, text, sizeof(text)));
     write_downtimes(f, r);
     snprintf(text, sizeof(text), "%s in %s, %zu iteration%s",
