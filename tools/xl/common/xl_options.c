@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -54,90 +52,52 @@ int xl_bad_option(const char *command, const struct option *options, int opt,
     return xl_bad(err, "-%c is no option: see xl %s --help", optopt, command);
 }
 
-/* Whether only the unit is missing. */
-static bool is_bare_number(const char *s)
+int xl_bad_value(const char *name, const char *s, const char *why, char *err)
 {
-    size_t n = strspn(s, "0123456789.");
-
-    const char *dot = strchr(s, '.');
-
-    return n && !s[n] && strspn(s, ".") != n && !(dot && strchr(dot + 1, '.'));
+    return xl_bad(err, "--%s=%.60s: %s", name, s, why);
 }
 
 int xl_parse_time(const char *name, const char *s, uint64_t *ns_r, char *err)
 {
-    if (!xpc_parse_time(s, ns_r))
-        return 0;
-    if (errno == ERANGE)
-        return xl_bad(err, "--%s=%.80s: too long", name, s);
-    if (is_bare_number(s))
-        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
-                      "%.80sms", name, s, s);
-    return xl_bad(err, "--%s=%.80s: not a time: a number with " XL_TIME_UNITS
-                  " is accepted, for example 300ms", name, s);
+    char why[XPC_ERR_LEN];
+
+    return !xpc_value_time(s, ns_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_limit(const char *name, const char *s, uint64_t *ns_r, char *err)
 {
-    uint64_t ns;
+    char why[XPC_ERR_LEN];
 
-    if (xl_parse_time(name, s, &ns, err))
-        return -1;
-    if (!ns)
-        return xl_bad(err, "--%s=%.80s: more than 0 is needed, for example "
-                      "300ms", name, s);
-    *ns_r = ns;
-    return 0;
+    return !xpc_value_limit(s, ns_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_bandwidth(const char *name, const char *s, uint64_t *rate_r,
                        char *err)
 {
-    if (!xpc_parse_bandwidth(s, rate_r))
-        return 0;
-    if (errno == ERANGE)
-        return xl_bad(err, "--%s=%.80s: out of range: from 1 byte to 8 EiB per "
-                      "second are possible", name, s);
-    if (is_bare_number(s) && strspn(s, "0.") != strlen(s))
-        return xl_bad(err, "--%s=%.80s: a unit is needed, for example "
-                      "%.80sMbit", name, s, s);
-    return xl_bad(err, "--%s=%.80s: not a bandwidth: a number with "
-                  XL_BIT_UNITS ", " XL_BYTE_UNITS ", per second is accepted, "
-                  "for example 10Gbit", name, s);
+    char why[XPC_ERR_LEN];
+
+    return !xpc_value_bandwidth(s, rate_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_count(const char *name, const char *s, uint64_t least,
                    uint64_t most, uint64_t *count_r, char *err)
 {
-    uint64_t count;
+    char why[XPC_ERR_LEN];
 
-    if (!xpc_parse_count(s, &count) && count >= least && count <= most) {
-        *count_r = count;
-        return 0;
-    }
-    if (most == UINT64_MAX)
-        return xl_bad(err, "--%s=%.80s: a whole number from %"PRIu64" on is "
-                      "accepted", name, s, least);
-    return xl_bad(err, "--%s=%.80s: a whole number from %"PRIu64" to %"PRIu64
-                  " is accepted", name, s, least, most);
+    return !xpc_value_count(s, least, most, count_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_word(const char *name, const char *s, const char *const *names,
                   unsigned int *value_r, char *err)
 {
-    char known[96] = "";
-    size_t len = 0;
-    int i;
+    char why[XPC_ERR_LEN];
 
-    for (i = 0; names[i]; i++) {
-        if (!strcmp(s, names[i])) {
-            *value_r = i;
-            return 0;
-        }
-        len += snprintf(known + len, sizeof(known) - len, "%s%s",
-                        !i ? "" : names[i + 1] ? ", " : " or ", names[i]);
-    }
-    return xl_bad(err, "--%s=%.80s: %s is accepted", name, s, known);
+    return !xpc_value_word(s, names, value_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err)
@@ -156,7 +116,10 @@ int xl_parse_calc_time(const char *s, uint64_t *ns_r, char *err)
 int xl_parse_confidence(const char *name, const char *s,
                         uint64_t *percent_r, char *err)
 {
-    return xl_parse_count(name, s, 50, 99, percent_r, err);
+    char why[XPC_ERR_LEN];
+
+    return !xpc_value_confidence(s, percent_r, why) ? 0 :
+           xl_bad_value(name, s, why, err);
 }
 
 int xl_parse_file(const char *name, const char *s, const char **file_r,

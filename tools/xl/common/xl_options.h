@@ -13,18 +13,19 @@
 #include <xenprecopy/json.h>
 #include <xenprecopy/xenprecopy.h>
 
-/* What core/units.c takes, for help texts and error messages. */
-#define XL_TIME_UNITS "us, ms, s, m (or min) or h"
-#define XL_BIT_UNITS "kbit, Mbit, Gbit, Kibit, Mibit, Gibit"
-#define XL_BYTE_UNITS "kB, MB, GB, KiB, MiB or GiB"
-#define XL_TIME_HELP "TIME is a number with " XL_TIME_UNITS ".\n"
+#include "core/value.h"
+
+#define XL_TIME_HELP "TIME is a number with " XPC_TIME_UNITS ".\n"
 #define XL_RATE_HELP \
-    "RATE is a number with " XL_BIT_UNITS ",\n" \
-    XL_BYTE_UNITS ", per second.\n"
+    "RATE is a number with " XPC_BIT_UNITS ",\n" \
+    XPC_BYTE_UNITS ", per second.\n"
 
 /* Formats an error, without control characters. Returns -1. */
 __attribute__((format(printf, 2, 3)))
 int xl_bad(char *err, const char *fmt, ...);
+
+/* The same for a bad value s of the option --name. */
+int xl_bad_value(const char *name, const char *s, const char *why, char *err);
 
 /* The name of the long option with this val, or "?". */
 const char *xl_option_name(const struct option *options, int val);

@@ -4,41 +4,23 @@
 #define XL_COMMON_XL_PRECOPY_OPTIONS_H
 
 #include <getopt.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <xenprecopy/xenprecopy.h>
 
-/* Above the numbers of the commands' own options. */
-enum {
-    XL_OPT_PRECOPY = 0x200,
-    XL_OPT_DURATION = XL_OPT_PRECOPY, XL_OPT_DOWNTIME, XL_OPT_MAX_DOWNTIME,
-    XL_OPT_BANDWIDTH, XL_OPT_ON_TIMEOUT, XL_OPT_ITERATIONS, XL_OPT_THRESHOLD,
-    XL_OPT_POLICY, XL_OPT_OVERHEAD, XL_OPT_CONFIDENCE, XL_OPT_EARLY_ABORT,
-    XL_OPT_STRICT, XL_OPT_ZERO_PAGES, XL_OPT_MAX_BANDWIDTH,
-    XL_OPT_SWITCHOVER_BANDWIDTH, XL_OPT_CHANNELS, XL_OPT_COMPRESS,
-};
+#include "core/option.h"
 
-#define XL_PRECOPY_OPTION(name, val) \
-    { "precopy-" name, required_argument, NULL, val }
-#define XL_PRECOPY_OPTIONS \
-    XL_PRECOPY_OPTION("duration", XL_OPT_DURATION), \
-    XL_PRECOPY_OPTION("downtime", XL_OPT_DOWNTIME), \
-    XL_PRECOPY_OPTION("max-downtime", XL_OPT_MAX_DOWNTIME), \
-    XL_PRECOPY_OPTION("bandwidth", XL_OPT_BANDWIDTH), \
-    XL_PRECOPY_OPTION("on-timeout", XL_OPT_ON_TIMEOUT), \
-    XL_PRECOPY_OPTION("iterations", XL_OPT_ITERATIONS), \
-    XL_PRECOPY_OPTION("threshold", XL_OPT_THRESHOLD), \
-    XL_PRECOPY_OPTION("policy", XL_OPT_POLICY), \
-    XL_PRECOPY_OPTION("switchover-overhead", XL_OPT_OVERHEAD), \
-    XL_PRECOPY_OPTION("confidence", XL_OPT_CONFIDENCE), \
-    XL_PRECOPY_OPTION("early-abort", XL_OPT_EARLY_ABORT), \
-    { "precopy-strict", optional_argument, NULL, XL_OPT_STRICT }, \
-    XL_PRECOPY_OPTION("zero-pages", XL_OPT_ZERO_PAGES), \
-    XL_PRECOPY_OPTION("max-bandwidth", XL_OPT_MAX_BANDWIDTH), \
-    XL_PRECOPY_OPTION("switchover-bandwidth", XL_OPT_SWITCHOVER_BANDWIDTH), \
-    XL_PRECOPY_OPTION("channels", XL_OPT_CHANNELS), \
-    XL_PRECOPY_OPTION("compress", XL_OPT_COMPRESS)
+/*
+ * --precopy-NAME is option XL_OPT_PRECOPY + XPC_OPT_x, above the numbers of the
+ * commands' own options.
+ */
+#define XL_OPT_PRECOPY 0x200
+#define XL_OPT(id) (XL_OPT_PRECOPY + XPC_OPT_##id)
+/* Entries of a struct option[], to be followed by one of the command's. */
+#define XL_PRECOPY_OPTION(id, name) \
+    { "precopy-" name, XPC_OPT_##id == XPC_OPT_STRICT ? \
+      optional_argument : required_argument, NULL, XL_OPT(id) },
+#define XL_PRECOPY_OPTIONS XPC_OPTIONS(XL_PRECOPY_OPTION)
 
 /* Help for the options that can be changed while a migration runs. */
 #define XL_PRECOPY_HELP \
@@ -83,24 +65,15 @@ enum {
 "                             Compress what is sent (off).\n"
 
 /*
- * Parses the value of an option, XL_OPT_x, into p, and adds the option to the
+ * Parses the value of an option, XL_OPT(x), into p, and adds the option to the
  * set *given. Returns 0, or -1 with one line in err.
  */
 int xl_parse_precopy(int opt, const char *s, struct xpc_params *p,
                      unsigned int *given, char *err);
 
-/* Whether an option is in the set given. */
-bool xl_precopy_given(unsigned int given, int opt);
-
 /*
- * Whether an option in the set asks for a policy. Some only say how pages are
- * sent.
- */
-bool xl_precopy_asks_policy(unsigned int given);
-
-/*
- * With the stock policy, which has no limits: the name of a limit that was
- * given, or NULL. It must be refused, not ignored.
+ * With the stock policy, which has no limits: the name of a limit that is in
+ * the set given, or NULL. It must be refused, not ignored.
  */
 const char *xl_precopy_in_vain(const struct xpc_params *p,
                                unsigned int given);

@@ -20,7 +20,7 @@ struct set_options {
 
 static const struct option options[] = {
     { "help", no_argument, NULL, 'h' },
-    XL_PRECOPY_OPTIONS,
+    XL_PRECOPY_OPTIONS
     { 0 }
 };
 
@@ -79,13 +79,13 @@ static int parse_options(int argc, char **argv, void *options_r,
             return 1;
         if (opt == '?' || opt == ':')
             return xl_bad_option(COMMAND, options, opt, argv, err);
-        if (opt == XL_OPT_POLICY)
+        if (opt == XL_OPT(POLICY))
             return xl_bad(err, "--precopy-policy: the policy can't be changed "
                           "while the migration runs");
         if (o->nr_given == GIVEN_MAX)
             return xl_bad(err, "too many options");
-        o->states_downtime |= opt == XL_OPT_DOWNTIME ||
-                              opt == XL_OPT_MAX_DOWNTIME;
+        o->states_downtime |= opt == XL_OPT(DOWNTIME) ||
+                              opt == XL_OPT(MAX_DOWNTIME);
         o->given[o->nr_given].opt = opt;
         o->given[o->nr_given++].value = optarg;
     }

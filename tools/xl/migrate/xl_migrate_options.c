@@ -16,7 +16,7 @@ static const struct option options[] = {
     { "progress", required_argument, NULL, OPT_PROGRESS },
     { "report", required_argument, NULL, OPT_REPORT },
     { "precopy-history", required_argument, NULL, OPT_HISTORY },
-    XL_PRECOPY_OPTIONS,
+    XL_PRECOPY_OPTIONS
     { 0 }
 };
 
@@ -198,9 +198,9 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
 static void set_strict(struct migrate_options *o, unsigned int given)
 {
     if (o->params.policy == XPC_POLICY_STOCK ||
-        xl_precopy_given(given, XL_OPT_STRICT) ||
-        (!xl_precopy_given(given, XL_OPT_DOWNTIME) &&
-         !xl_precopy_given(given, XL_OPT_MAX_DOWNTIME)))
+        (given & XPC_OPTION_BIT(XPC_OPT_STRICT)) ||
+        (!(given & XPC_OPTION_BIT(XPC_OPT_DOWNTIME)) &&
+         !(given & XPC_OPTION_BIT(XPC_OPT_MAX_DOWNTIME))))
         return;
     o->not_enforced = o->debug;
     o->params.strict = o->debug ? XPC_STRICT_OFF : XPC_STRICT_ON;
@@ -226,14 +226,14 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         if (parse_option(opt, o, &given, err))
             return -1;
     }
-    if (!xl_precopy_asks_policy(given))
+    if (!(given & ~XPC_OPTIONS_WAYS))
         o->params.policy = XPC_POLICY_STOCK;
     /* Without any option the stream is the same as stock's. */
-    if (given && !xl_precopy_given(given, XL_OPT_ZERO_PAGES))
+    if (given && !(given & XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES)))
         o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    o->asks_receiver = xl_precopy_given(given, XL_OPT_CHANNELS) ||
-                       xl_precopy_given(given, XL_OPT_COMPRESS) ||
-                       xl_precopy_given(given, XL_OPT_ZERO_PAGES);
+    o->asks_receiver = (given & XPC_OPTION_BIT(XPC_OPT_CHANNELS)) ||
+                       (given & XPC_OPTION_BIT(XPC_OPT_COMPRESS)) ||
+                       (given & XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES));
     in_vain = xl_precopy_in_vain(&o->params, given);
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "

@@ -10,6 +10,8 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "core/option.h"
+
 /* One day. Longer times are mistakes, and sums can't overflow. */
 #define LONGEST_NS (UINT64_C(86400) * XPC_S)
 
@@ -118,22 +120,36 @@ void xpc_params_prior(const struct xpc_params *p, struct xpc_prior *prior)
     }
 }
 
-static int complain(char *err, size_t len, const char *text)
+/* A complaint, and the set of the options that it is about. */
+struct complaint {
+    unsigned int *conflict_r;
+    char *err;
+    size_t len;
+};
+
+#define BIT(id) XPC_OPTION_BIT(XPC_OPT_##id)
+
+static int complain(const struct complaint *c, unsigned int conflict,
+                    const char *text)
 {
-    snprintf(err, len, "%s", text);
+    *c->conflict_r = conflict;
+    snprintf(c->err, c->len, "%s", text);
     errno = EINVAL;
     return -1;
 }
 
-/* Checks the rates, for any policy. Returns a message, or NULL. */
-static const char *bad_rate(const struct xpc_params *p)
+/* Checks the rates, for any policy. */
+static int check_rates(const struct xpc_params *p, const struct complaint *c)
 {
     if (p->switchover == XPC_SWITCHOVER_KEPT && !p->max_bytes_per_s)
-        return "switchover-bandwidth kept needs a maximum bandwidth: what is "
-               "to be kept?";
+        return complain(c, BIT(SWITCHOVER_BANDWIDTH) | BIT(MAX_BANDWIDTH),
+                        "switchover-bandwidth kept needs a maximum "
+                        "bandwidth: what is to be kept?");
     if (p->switchover == XPC_SWITCHOVER_RATE && !p->switchover_bytes_per_s)
-        return "switchover-bandwidth needs a rate: nothing would ever arrive";
-    return NULL;
+        return complain(c, BIT(SWITCHOVER_BANDWIDTH),
+                        "switchover-bandwidth needs a rate: nothing would "
+                        "ever arrive");
+    return 0;
 }
 
 /* The highest useful levels of the libraries: others are only slower. */
@@ -146,23 +162,17 @@ uint64_t xpc_compress_level_max(enum xpc_compress compress)
     }
 }
 
-static const char *bad_channels(const struct xpc_params *p)
+static int check_channels(const struct xpc_params *p,
+                          const struct complaint *c)
 {
     if (!p->channels || p->channels > XPC_CHANNELS_MAX)
-        return "there can be 1 to 16 channels";
+        return complain(c, BIT(CHANNELS), "there can be 1 to 16 channels");
     if (p->compress_level > xpc_compress_level_max(p->compress))
-        return p->compress == XPC_COMPRESS_OFF ?
-               "a level of compression needs a compression" :
-               "the level of compression can be 19 at most with zstd, 12 "
-               "with lz4";
-    return NULL;
-}
-
-/* Parameters are passed as JSON, and its readers accept no larger numbers. */
-static bool beyond_json(const struct xpc_params *p)
-{
-    return (p->iterations | p->threshold_pages | p->bandwidth_bytes_per_s |
-            p->max_bytes_per_s | p->switchover_bytes_per_s) > INT64_MAX;
+        return complain(c, BIT(COMPRESS), p->compress == XPC_COMPRESS_OFF ?
+                        "a level of compression needs a compression" :
+                        "the level of compression can be 19 at most with "
+                        "zstd, 12 with lz4");
+    return 0;
 }
 
 bool xpc_params_over_channels(const struct xpc_params *p)
@@ -170,41 +180,86 @@ bool xpc_params_over_channels(const struct xpc_params *p)
     return p->channels > 1 || p->compress != XPC_COMPRESS_OFF;
 }
 
-int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
+/* Parameters are passed as JSON, and its readers accept no larger numbers. */
+static int check_numbers(const struct xpc_params *p,
+                         const struct complaint *c)
+{
+    const struct { uint64_t value; unsigned int bit; } t[] = {
+        { p->iterations, BIT(ITERATIONS) },
+        { p->threshold_pages, BIT(THRESHOLD) },
+        { p->bandwidth_bytes_per_s, BIT(BANDWIDTH) },
+        { p->max_bytes_per_s, BIT(MAX_BANDWIDTH) },
+        { p->switchover_bytes_per_s, BIT(SWITCHOVER_BANDWIDTH) },
+    };
+
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        if (t[i].value > INT64_MAX)
+            return complain(c, t[i].bit, "a number of 2^63 or more is none "
+                            "that a migration can have");
+    }
+    return 0;
+}
+
+static int check_times(const struct xpc_params *p, const struct complaint *c)
+{
+    const struct { uint64_t value; unsigned int bit; } t[] = {
+        { p->downtime_ns, BIT(DOWNTIME) },
+        { p->max_downtime_ns, BIT(MAX_DOWNTIME) },
+        { p->duration_ns, BIT(DURATION) },
+        { p->overhead_ns, BIT(OVERHEAD) },
+        { p->learned.overhead_ns, 0 },
+    };
+
+    if (!p->downtime_ns)
+        return complain(c, BIT(DOWNTIME), "a downtime limit of 0 can't be "
+                        "met: suspending alone takes time");
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        if (t[i].value > LONGEST_NS)
+            return complain(c, t[i].bit, "a time over 24 h is not a limit: "
+                            "leave the duration out for none");
+    }
+    return 0;
+}
+
+/* What only the limit policy uses. */
+static int check_limits(const struct xpc_params *p, const struct complaint *c)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[256];
 
-    if (beyond_json(p))
-        return complain(err, len, "a number of 2^63 or more is none that a "
-                        "migration can have");
-    if (bad_rate(p))
-        return complain(err, len, bad_rate(p));
-    if (bad_channels(p))
-        return complain(err, len, bad_channels(p));
-    if (p->policy == XPC_POLICY_STOCK)
-        return 0;
-    if (!p->downtime_ns)
-        return complain(err, len, "a downtime limit of 0 can't be met: "
-                        "suspending alone takes time");
-    if (p->downtime_ns > LONGEST_NS || p->max_downtime_ns > LONGEST_NS ||
-        p->duration_ns > LONGEST_NS || p->overhead_ns > LONGEST_NS ||
-        p->learned.overhead_ns > LONGEST_NS)
-        return complain(err, len, "a time over 24 h is not a limit: leave "
-                        "the duration out for none");
+    if (check_times(p, c))
+        return -1;
     if (p->max_downtime_ns && p->max_downtime_ns < p->downtime_ns) {
         snprintf(text, sizeof(text), "the maximum downtime, %s, is below the "
                  "downtime limit, %s: raise the one or lower the other",
                  xpc_format_time(a, p->max_downtime_ns),
                  xpc_format_time(b, p->downtime_ns));
-        return complain(err, len, text);
+        return complain(c, BIT(MAX_DOWNTIME) | BIT(DOWNTIME), text);
     }
     if (p->on_timeout == XPC_ON_TIMEOUT_SUSPEND && !p->max_downtime_ns)
-        return complain(err, len, "on-timeout suspend needs a maximum "
-                        "downtime: how long may the guest stand still at "
-                        "worst?");
+        return complain(c, BIT(ON_TIMEOUT) | BIT(MAX_DOWNTIME), "on-timeout "
+                        "suspend needs a maximum downtime: how long may the "
+                        "guest stand still at worst?");
     if (p->confidence_percent < 50 || p->confidence_percent > 99)
-        return complain(err, len, "the confidence must be 50 to 99 percent");
+        return complain(c, BIT(CONFIDENCE), "the confidence must be 50 to 99 "
+                        "percent");
     return 0;
+}
+
+int xpc_options_check(const struct xpc_params *p, unsigned int *conflict_r,
+                      char *err, size_t len)
+{
+    const struct complaint c = { conflict_r, err, len };
+
+    if (check_numbers(p, &c) || check_rates(p, &c) || check_channels(p, &c))
+        return -1;
+    return p->policy == XPC_POLICY_STOCK ? 0 : check_limits(p, &c);
+}
+
+int xpc_params_check(const struct xpc_params *p, char *err, size_t len)
+{
+    unsigned int conflict;
+
+    return xpc_options_check(p, &conflict, err, len);
 }
 
 void xpc_report_init(struct xpc_report *r)
