@@ -29,6 +29,8 @@ libdir := $(PREFIX)/lib
 libexecdir := $(PREFIX)/libexec/xen-precopy/bin
 includedir := $(PREFIX)/include
 mandir := $(PREFIX)/share/man
+# Whatever the prefix: Xen's own configuration is there, too.
+sysconfdir := /etc
 
 # make presets CC, so that ?= would have no effect.
 ifeq ($(origin CC),default)
@@ -48,7 +50,7 @@ XP_LDFLAGS := -pthread -Wl,-z,defs
 RPATH ?= yes
 rpath = $(if $(RPATH),'-Wl$(,)-rpath$(,)$$ORIGIN$(1)')
 
-DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev liblz4-dev libxxhash-dev \
+DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libinih-dev liblz4-dev libxxhash-dev \
 	libzstd-dev libyajl-dev libcmocka-dev perl
 DEPS_TEST :=
 # More check- targets, in the order in which the modules name them.
@@ -94,7 +96,7 @@ $(eval $(call stamp,$(FLAGS),FLAGS_TEXT))
 
 # The paths and versions that some objects and files contain.
 PATHS := $(BUILD)/gen/paths
-PATHS_TEXT := $(PREFIX) $(libdir) $(libexecdir) $(xldir) $(XEN_ABI) $(XEN_VERSION) $(VERSION)
+PATHS_TEXT := $(PREFIX) $(sysconfdir) $(libdir) $(libexecdir) $(xldir) $(XEN_ABI) $(XEN_VERSION) $(VERSION)
 $(eval $(call stamp,$(PATHS),PATHS_TEXT))
 
 # $(eval $(call part,NAME,FOLDER,PARTS,OPTIONS)): the sources under FOLDER may

@@ -17,6 +17,9 @@ $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
 $(call needs,save_pages,save/stream/pages.c save/stream/parse.c)
 $(call needs,save_zero,save/stream/parse.c save/stream/zero.c)
+$(foreach t,conf conf_settings,\
+	$(eval TEST_OBJS_torture_$(t) := $(CONF_OBJS)) \
+	$(eval TEST_LIBS_torture_$(t) := $(CONF_LIBS)))
 $(call needs,xen_dm_log,xen/dm_log.c)
 $(call needs,xen_lock,xen/lock.c xen/run.c)
 $(call needs,xen_saver,xen/saver.c)
@@ -26,9 +29,9 @@ $(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 
-# Fixtures that define functions which the code under test calls. The others
-# are in the archive below.
-REPLACING := control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
+# Fixtures that define functions which the code under test calls, or that such
+# a fixture uses. The others are in the archive below.
+REPLACING := conf_fixture control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
 fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
 	$(call objs,$(patsubst %,tests/support/%.c,$(2)))))
 $(call fakes,save_sampler suspend_time xl_take_back,fake_xenctrl)
@@ -41,11 +44,13 @@ $(call fakes,xl_control xl_control_set xl_control_status,\
 SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
-	preflight.c store.c))
-$(foreach t,chain claim control policy session strict write channels,\
+	preflight.c settings.c store.c)) $(CONF_OBJS)
+$(foreach t,chain claim conf control policy session strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
-	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS)) \
-	$(call fakes,save_$(t),fake_clock fake_save fake_xenctrl fake_xenstore))
+	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS) \
+		$(CONF_LIBS)) \
+	$(call fakes,save_$(t),conf_fixture fake_clock fake_save fake_xenctrl \
+		fake_xenstore))
 $(call needs,save_channels,channels/in.c)
 TEST_OBJS_torture_save_helper := $(ADDON)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)

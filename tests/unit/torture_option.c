@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/option.h"
+#include "core/params.h"
 #include "support/torture.h"
 
 /* A value of each option that differs from the default. */

@@ -2,7 +2,7 @@
 #
 # xl, with the commands of tools/xl/xl_cmdtable.c; the others are stock xl's.
 
-$(eval $(call part,xl,tools/xl,channels xen sources json core base,\
+$(eval $(call part,xl,tools/xl,channels xen conf sources json core base,\
 	-Itools/xl -Itools/libxl))
 
 XL_OBJS := $(call objs,$(wildcard tools/xl/*.c tools/xl/*/*.c))

@@ -10,10 +10,11 @@ $(eval $(call part,base,$(guest)/base,base))
 $(eval $(call part,core,$(guest)/core,core))
 $(eval $(call part,trace,$(guest)/trace,trace core))
 $(eval $(call part,json,$(guest)/json,json core))
-$(eval $(call part,xen,$(guest)/xen,xen json core base))
+$(eval $(call part,conf,$(guest)/conf,conf json core))
+$(eval $(call part,xen,$(guest)/xen,xen conf json core base))
 $(eval $(call part,sources,$(guest)/sources,sources trace json core base))
 $(eval $(call part,channels,$(guest)/channels,channels json core base))
-$(eval $(call part,save,$(guest)/save,save channels xen json core base))
+$(eval $(call part,save,$(guest)/save,save channels xen conf json core base))
 
 guest_srcs = $(wildcard $(addprefix $(guest)/,$(addsuffix /*.c,$(1))))
 
@@ -30,8 +31,14 @@ VERSION_SCRIPT = $(addprefix -Wl$(,)--version-script=,$(filter %.map,$^))
 # Threads, the clock and the like.
 BASE := $(BUILD)/obj/base.a
 
-XEN_SIDE_OBJS := $(call objs,$(call guest_srcs,xen))
-XEN_SIDE_LIBS := -lyajl -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
+# The administrator's file, and what is in force.
+CONF_OBJS := $(call objs,$(call guest_srcs,conf))
+CONF_LIBS := -linih
+$(call objs,$(guest)/conf/load.c): $(PATHS)
+$(call objs,$(guest)/conf/load.c): CPPFLAGS += -DSYSCONFDIR='"$(sysconfdir)"'
+
+XEN_SIDE_OBJS := $(call objs,$(call guest_srcs,xen)) $(CONF_OBJS)
+XEN_SIDE_LIBS := $(CONF_LIBS) -lyajl -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
 
 # Sources of measurements other than a domain (xen/source.c).
 SOURCE_OBJS := $(call objs,$(call guest_srcs,sources sources/process))
@@ -90,4 +97,6 @@ install-guest: $(LIBXENPRECOPY) $(SAVE_PLUGIN) $(SAVE_HELPER)
 	install -m 644 $(SAVE_PLUGIN) $(DESTDIR)$(libexecdir)/
 	install -m 755 $(SAVE_HELPER) $(DESTDIR)$(libexecdir)/
 	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(includedir)/xenprecopy/
+	test -e $(DESTDIR)$(sysconfdir)/xen/precopy.conf || \
+	  install -D -m 644 docs/precopy.conf $(DESTDIR)$(sysconfdir)/xen/precopy.conf
 install: install-guest

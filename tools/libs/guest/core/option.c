@@ -114,7 +114,7 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
     }
 }
 
-/* ---- copying ----------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------- */
 
 struct member {
     size_t offset, size;
@@ -152,6 +152,19 @@ void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
         memcpy((char *)to + m->offset, (const char *)from + m->offset,
                m->size);
     }
+}
+
+bool xpc_option_shares(enum xpc_option opt, const struct xpc_params *a,
+                       const struct xpc_params *b)
+{
+    for (int i = 0; i < 2; i++) {
+        const struct member *m = &members[opt][i];
+
+        if (m->size && !memcmp((const char *)a + m->offset,
+                               (const char *)b + m->offset, m->size))
+            return true;
+    }
+    return false;
 }
 
 /* ---- as text ----------------------------------------------------------- */

@@ -69,15 +69,12 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
 void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
                      const struct xpc_params *from);
 
+/* Whether a member of the option is the same in both. */
+bool xpc_option_shares(enum xpc_option opt, const struct xpc_params *a,
+                       const struct xpc_params *b);
+
 /* The value for people, "none" if the parameter is not set. */
 const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
                             char buf[XPC_UNIT_LEN]);
-
-/*
- * Like xpc_params_check(). If it fails, *conflict_r is the set of the options
- * whose values are to blame, alone or together.
- */
-int xpc_options_check(const struct xpc_params *p, unsigned int *conflict_r,
-                      char *err, size_t len);
 
 #endif

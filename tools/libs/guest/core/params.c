@@ -11,6 +11,7 @@
 #include <xenprecopy/xenprecopy.h>
 
 #include "core/option.h"
+#include "core/params.h"
 
 /* One day. Longer times are mistakes, and sums can't overflow. */
 #define LONGEST_NS (UINT64_C(86400) * XPC_S)
@@ -284,6 +285,7 @@ void xpc_report_dispose(struct xpc_report *r)
     free(r->text);
     free(r->domain);
     free(r->target);
+    free(r->sources);
     free(r->iterations);
     memset(r, 0, sizeof(*r));
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The administrator's file, precopy.conf(5). Anything wrong in it is an error,
+ * also in a section that does not apply: the section that was misspelt may be
+ * the one with the limit.
+ */
+#ifndef CONF_FILE_H
+#define CONF_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xenprecopy/error.h>
+#include <xenprecopy/xenprecopy.h>
+
+#include "core/option.h"
+
+#define CONF_SECTIONS_MAX 4096
+
+enum conf_kind {
+    CONF_DEFAULT,
+    CONF_TARGET,
+    CONF_GUEST,
+};
+
+struct conf_section {
+    enum conf_kind kind;
+    char *name;                     /* of the target or the guest; NULL: it
+                                     * is a UUID, or [default] */
+    uint8_t uuid[16];
+    unsigned int line;              /* of its heading */
+    unsigned int given;             /* the options that it sets */
+    struct xpc_params params;       /* with these */
+    unsigned int lines[XPC_NR_OPTIONS];     /* of these */
+};
+
+struct conf_file {
+    char *path;
+    bool missing;                   /* there is no file: no sections */
+    struct conf_section *sections;
+    size_t nr;
+};
+
+/*
+ * Parses the text that was read from path. Returns 0, or -1 with one line in
+ * err that begins with the path and, for a line, its number. The caller
+ * disposes of *f_r in either case.
+ */
+int conf_parse(struct conf_file *f_r, const char *path, const char *text,
+               size_t len, char err[XPC_ERR_LEN]);
+/* Idempotent. */
+void conf_dispose(struct conf_file *f);
+
+/* The heading, for messages: "[guest web1]". Returns buf. */
+#define CONF_HEADING_LEN 64
+const char *conf_heading(const struct conf_section *s,
+                         char buf[CONF_HEADING_LEN]);
+
+/* Parses a UUID in its usual form, in either case. */
+bool conf_parse_uuid(const char *s, uint8_t uuid_r[16]);
+/* The host without the user before an @. */
+const char *conf_host(const char *target);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/error.h"
+#include "conf/load.h"
+
+#define CONF_PATH SYSCONFDIR "/xen/precopy.conf"
+
+static int check_file(int fd, const char *path, char *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st))
+        return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return conf_bad(err, path, 0, "not a regular file");
+    if (st.st_uid && st.st_uid != geteuid())
+        return conf_bad(err, path, 0, "belongs to user %u: it must belong to "
+                        "root, chown root it", (unsigned int)st.st_uid);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return conf_bad(err, path, 0, "others than root may write it: chmod "
+                        "go-w it");
+    return 0;
+}
+
+/* Reads at most one byte more than is allowed. */
+static int read_text(int fd, const char *path, char **text_r, size_t *len_r,
+                     char *err)
+{
+    char *text = malloc(CONF_BYTES_MAX + 1);
+    size_t len = 0;
+    ssize_t n;
+
+    if (!text)
+        return conf_bad(err, path, 0, "can't be read: out of memory");
+    do {
+        n = read(fd, text + len, CONF_BYTES_MAX + 1 - len);
+        if (n > 0)
+            len += n;
+    } while ((n > 0 && len <= CONF_BYTES_MAX) || (n < 0 && errno == EINTR));
+    *text_r = text;
+    *len_r = len;
+    if (n < 0)
+        return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
+    if (len > CONF_BYTES_MAX)
+        return conf_bad(err, path, 0, "larger than %u KiB",
+                        CONF_BYTES_MAX >> 10);
+    return 0;
+}
+
+static int load(struct conf_file *f, const char *path, bool may_miss,
+                char *err)
+{
+    /* Not to wait for a pipe's other end, nor acquire a terminal. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    char *text = NULL;
+    size_t len = 0;
+    int rc;
+
+    if (fd < 0 && errno == ENOENT && may_miss) {
+        f->missing = true;
+        f->path = strdup(path);
+        return f->path ? 0 : conf_bad(err, path, 0, "out of memory");
+    }
+    if (fd < 0)
+        return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
+    rc = check_file(fd, path, err);
+    if (!rc)
+        rc = read_text(fd, path, &text, &len, err);
+    if (!rc)
+        rc = conf_parse(f, path, text, len, err);
+    free(text);
+    close(fd);
+    return rc;
+}
+
+int conf_load(struct conf_file *f, const char *path, char err[XPC_ERR_LEN])
+{
+    const char *env = getenv(CONF_ENV);
+
+    *f = (struct conf_file){ 0 };
+    if (path)
+        return load(f, path, false, err);
+    if (env && *env)
+        return load(f, env, false, err);
+    return load(f, CONF_PATH, true, err);
+}
