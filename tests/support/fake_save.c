@@ -2,14 +2,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "conf/load.h"
 #include "json/migration.h"
 #include "save/interpose.h"
 #include "save/toolstack_watch.h"
+#include "support/conf_fixture.h"
 #include "support/fake_save.h"
 #include "support/torture.h"
 #include "xen/dm_log.h"
@@ -304,6 +307,8 @@ int fake_save(int fd, const char *params, int (*script)(void),
     int rc;
 
     memset(&env, 0, sizeof(env));
+    if (!getenv(CONF_ENV))
+        conf_fixture_use("");
     env.script = script;
     env.dirty = DIRTY;
     store_set("/libxl/7/type", guest_type);

@@ -57,7 +57,9 @@ extern struct fake_env {
 } env;
 
 /*
- * Saves domain 7 to fd with these parameters (JSON). script returns what
+ * Saves domain 7 to fd with these parameters (JSON; NULL: none), and an
+ * administrator's file that is empty unless conf_fixture_use() was called.
+ * script returns what
  * xc_domain_save() does. Returns that and the report, which the caller disposes
  * of. Fails if the plug-in has left something in xenstore, or holds a lock.
  */

@@ -15,8 +15,9 @@
 #define ENUM(t, key, m, n, ...) \
     { .name = key, .kind = XPC_FIELD_ENUM, .offset = offsetof(t, m), \
       .names = n, __VA_ARGS__ }
-#define STRING(t, key, m) \
-    { .name = key, .kind = XPC_FIELD_STRING, .offset = offsetof(t, m) }
+#define STRING(t, key, m, ...) \
+    { .name = key, .kind = XPC_FIELD_STRING, .offset = offsetof(t, m), \
+      __VA_ARGS__ }
 #define OBJECT(t, key, m, type) \
     { .name = key, .kind = XPC_FIELD_OBJECT, .offset = offsetof(t, m), \
       .elem = &type }
@@ -192,6 +193,7 @@ static const struct xpc_field report_fields[] = {
       .offset = offsetof(R, target), .omit_zero = true },
     U64(R, "start-s", start_s, .omit_zero = true),
     OBJECT(R, "parameters", params, xpc_params_type),
+    STRING(R, "sources", sources, .omit_zero = true),
     U64(R, "start-monotonic-us", start_monotonic_ns, .scale = US),
     U64(R, "total-pages", total_pages),
     OBJECT(R, "decision", decision, decision_type),

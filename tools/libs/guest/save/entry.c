@@ -21,6 +21,7 @@
 #include "json/migration.h"
 #include "save/chain.h"
 #include "save/conclude.h"
+#include "save/parameters.h"
 #include "save/policy.h"
 #include "save/session.h"
 #include "save/stream/sink_channels.h"
@@ -99,28 +100,6 @@ static int refuse_second(struct save_session *s, const char *why)
 
 /* ---- before log-dirty is on ------------------------------------------ */
 
-/*
- * Reads the parameters that our toolstack has left for this save, or else the
- * administrator's for all saves. Returns 1, 0: there are none, or -1 with one
- * line in err.
- */
-static int read_params(struct save_session *s, char err[XPC_ERR_LEN])
-{
-    struct save_context *ctx = &s->ctx;
-    int rc;
-
-    xpc_params_init(&ctx->params);
-    rc = xen_store_take_once(ctx->xs, ctx->domid, getppid(), &ctx->params,
-                             err);
-    if (rc >= 0 || errno != ENOENT)
-        return rc;
-    if (xen_store_read(ctx->xs, ctx->domid, "params", &xpc_params_type,
-                       &ctx->params, err))
-        return errno == ENOENT ? 0 : -1;
-    s->standing = true;
-    return 1;
-}
-
 /* Checks what can be checked of the guest. Returns 1, or -1: refused. */
 static int check_guest(struct save_session *s)
 {
@@ -162,7 +141,7 @@ static int prepare(struct save_session *s)
                  strerror(errno));
         return refuse(ctx, err);
     }
-    rc = read_params(s, err);
+    rc = save_read_parameters(s, err);
     if (rc < 0)
         return refuse(ctx, err);
     alone = !xen_saver_check(ctx->domid, other);

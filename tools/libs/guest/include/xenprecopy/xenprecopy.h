@@ -420,6 +420,10 @@ struct xpc_report {
     char *domain, *target;
     uint64_t start_s;
     struct xpc_params params;
+    char *sources;                  /* where those values come from that are
+                                     * not of the toolstack: "downtime 300 ms
+                                     * from /etc/xen/precopy.conf:12"; NULL:
+                                     * all are */
     uint64_t start_monotonic_ns;    /* start of the migration, the origin of
                                      * the times below; CLOCK_MONOTONIC of the
                                      * source host */
