@@ -37,6 +37,7 @@ fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
 $(call fakes,save_sampler suspend_time xl_take_back,fake_xenctrl)
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_take_back,\
 	fake_xenstore)
+$(call fakes,xl_config,conf_fixture)
 $(call fakes,xl_control xl_control_set xl_control_status,\
 	control_fixture fake_xenstore)
 
@@ -63,6 +64,8 @@ $(foreach t,channel_frame channel_out channels,\
 	$(eval TEST_LIBS_torture_$(t) := $(CHANNEL_LIBS)))
 $(call needs,xl_channels,channels/out.c)
 $(call needs,xl_channels_broken,channels/out.c)
+TEST_OBJS_torture_xl_settings += $(CONF_OBJS) \
+	$(call objs,tests/support/conf_fixture.c)
 TEST_OBJS_torture_libxl_predict := $(call objs,$(addprefix tools/libxl/,\
 	libxl_precopy_types.c libxl_predict.c))
 TEST_OBJS_torture_xl_predict := $(call objs,\

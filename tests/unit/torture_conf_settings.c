@@ -59,7 +59,8 @@ static int settle(struct said t)
     if (t.options)
         add_options(t.options);
     *err = 0;
-    return conf_settle(&s, err);
+    conf_settle(&s);
+    return conf_check(&s, err);
 }
 
 #define SETTLE(...) do { \

@@ -74,8 +74,8 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
  * libxl_domain_suspend() with a policy. fd, flags (LIBXL_SUSPEND_LIVE is
  * implied), ao_how and the return value are as for libxl_domain_suspend().
  * With params NULL, or the policy stock, decisions are stock's. The parameters
- * are for this migration only; an administrator's parameters in xenstore are
- * ignored and kept.
+ * are for this migration only; an administrator's parameters in xenstore and in
+ * precopy.conf are ignored and kept.
  *
  * Returns ERROR_LOCK_FAIL if the domain is being migrated, saved or measured,
  * as for _check; nothing has been changed then. The save helper holds the

@@ -13,6 +13,7 @@
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
 #include "common/xl_stock.h"
+#include "conf/load.h"
 #include "history/xl_history.h"
 #include "json/migration.h"
 #include "libxl_precopy.h"
@@ -22,6 +23,7 @@
 #include "migrate/xl_migrate_leftover.h"
 #include "migrate/xl_migrate_options.h"
 #include "migrate/xl_migrate_save.h"
+#include "migrate/xl_migrate_settings.h"
 #include "migrate/xl_report.h"
 #include "migrate/xl_report_file.h"
 #include "migrate/xl_sender.h"
@@ -31,6 +33,8 @@
 /* The state of the command; close_all() frees it. */
 struct migration {
     struct migrate_options o;
+    struct conf_file conf;
+    struct conf_settings settings;
     struct progress progress;
     struct migrate_logger *logger;
     libxl_ctx *ctx;
@@ -63,6 +67,7 @@ static void close_all(struct migration *m)
     xen_lock_release(m->lock_fd);
     report_file_close(&m->file, NULL);
     libxl_precopy_report_dispose(&m->report);
+    conf_dispose(&m->conf);
     free(m->command);
     free(m->config);
     free(m->name);
@@ -130,6 +135,23 @@ static void tell_learned(const struct migration *m)
                                 m->learned_from, &m->o.params.learned));
 }
 
+static void tell_settings(const struct migration *m)
+{
+    char text[CONF_TEXT_LEN];
+
+    if (m->o.progress == PROGRESS_NONE)
+        return;
+    if (*conf_settings_text(&m->settings, text))
+        xl_message(COMMAND, "%s", text);
+    for (int opt = 0; opt < XPC_NR_OPTIONS; opt++) {
+        if (m->o.left_out & XPC_OPTION_BIT(opt))
+            xl_message(COMMAND, "%s is set but not used, because a transport "
+                       "by -s may carry only one connection: if not, give "
+                       "--precopy-%s", xpc_option_name(opt),
+                       xpc_option_name(opt));
+    }
+}
+
 static void tell_not_enforced(const struct migration *m)
 {
     if (m->o.not_enforced && m->o.progress != PROGRESS_NONE)
@@ -161,14 +183,18 @@ static int prepare_migration(struct migration *m, char *err)
 {
     char text[XPC_ERR_LEN];
 
-    if (xpc_params_check(&m->o.params, err, XPC_ERR_LEN))
+    if (conf_load(&m->conf, NULL, err))
         return -1;
     if (open_libxl(m, err))
         return -1;
     if (xl_find_domain(m->ctx, m->o.domain, &m->domid, &m->name))
         return xl_bad(err, "there is no domain %.150s: see xl list",
                       m->o.domain);
-    /* If xenstore can't be reached, a check below fails. */
+    if (migrate_read_settings(m->ctx, m->domid, m->o.host, &m->conf,
+                              &m->settings, err) ||
+        migrate_settle(&m->o, &m->settings, err) ||
+        conf_check(&m->settings, err))
+        return -1;
     libxl_domain_precopy_guest(m->ctx, m->domid, &m->o.params.guest);
     read_history(m);
     /* The sender takes the parameters from the progress. */
@@ -242,6 +268,7 @@ static int run_migration(struct migration *m, int interrupt_fd)
 
     if (m->name)
         migrate_warn_leftover(m->ctx, m->name);
+    tell_settings(m);
     tell_learned(m);
     tell_not_enforced(m);
     m->start = time(NULL);
@@ -285,12 +312,16 @@ static void keep_receiver_kind(const struct migration *m)
 static void name_report(struct migration *m)
 {
     struct xpc_report *r = &m->report;
+    char text[CONF_TEXT_LEN];
 
     free(r->domain);
     free(r->target);
+    free(r->sources);
     r->domain = xl_asprintf("%s", m->name ? m->name : m->o.domain);
     r->target = xl_asprintf("%s", m->o.host);
     r->start_s = m->start;
+    r->sources = *conf_settings_text(&m->settings, text) ?
+                 xl_asprintf("%s", text) : NULL;
 }
 
 /* Reports to the user, to --report and to the history. */
@@ -336,7 +367,8 @@ int cmd_migrate(int argc, char **argv)
         return MIGRATE_OK;
     }
     /* Who has asked for nothing of ours gets the stock xl. */
-    if (m.o.stock_only && xen_stock_is_replaced("", "xl"))
+    if (m.o.stock_only && xen_stock_is_replaced("", "xl") &&
+        (r < 0 || !migrate_has_settings(&m.o)))
         return xl_exec_stock(xl_globals.argv);
     if (r < 0)
         return refuse(err);
@@ -366,6 +398,8 @@ int cmd_migrate(int argc, char **argv)
      */
     if (status != MIGRATE_UNKNOWN && !m.guard.late)
         libxl_domain_precopy_clear(m.ctx, m.domid);
+    if (m.settings.in_xenstore && m.settings.params.once)
+        migrate_forget_settings(m.domid);
     guard_end(&m.guard);
     if (interrupt_fd >= 0)
         close(interrupt_fd);

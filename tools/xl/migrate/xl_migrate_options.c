@@ -34,7 +34,8 @@ static const char help[] =
 "--debug         Verify the pages on the target, and log a lot.\n"
 "--live          Ignored: every migration is live.\n"
 "\n"
-"Precopy policy. Without any of these options, xl decides as stock xl does.\n"
+"Precopy policy. Without any of these options, and without limits in\n"
+"precopy.conf(5) or xenstore, xl decides as stock xl does.\n"
 "Of these, --precopy-zero-pages, -max-bandwidth, -switchover-bandwidth,\n"
 "-channels and -compress only say how to send, and ask for no policy.\n"
 XL_TIME_HELP
@@ -72,8 +73,7 @@ static bool is_stock_option(int opt)
            (opt < OPT_DEBUG && strchr("CsFepD", opt));
 }
 
-static int parse_option(int opt, struct migrate_options *o,
-                        unsigned int *given, char *err)
+static int parse_option(int opt, struct migrate_options *o, char *err)
 {
     static const char *const progress_names[] = {
         "auto", "plain", "json", "none", NULL
@@ -114,7 +114,7 @@ static int parse_option(int opt, struct migrate_options *o,
     case OPT_REPORT:
         return xl_parse_file("report", optarg, &o->report_file, err);
     default:
-        return xl_parse_precopy(opt, optarg, &o->params, given, err);
+        return xl_parse_precopy(opt, optarg, &o->stated, &o->given, err);
     }
 }
 
@@ -194,27 +194,88 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
     return 0;
 }
 
-/* A stated downtime is enforced unless --precopy-strict or --debug is given. */
-static void set_strict(struct migrate_options *o, unsigned int given)
+#define BIT(id) XPC_OPTION_BIT(XPC_OPT_##id)
+
+/*
+ * A transport of the user's own may be able to carry a single connection only.
+ * Nobody who wrote the file or to xenstore could know of it.
+ */
+static void leave_out_channels(struct migrate_options *o,
+                               struct conf_settings *s)
 {
-    if (o->params.policy == XPC_POLICY_STOCK ||
-        (given & XPC_OPTION_BIT(XPC_OPT_STRICT)) ||
-        (!(given & XPC_OPTION_BIT(XPC_OPT_DOWNTIME)) &&
-         !(given & XPC_OPTION_BIT(XPC_OPT_MAX_DOWNTIME))))
+    unsigned int set = s->given & (BIT(CHANNELS) | BIT(COMPRESS)) &
+                       ~conf_given_by(s, CONF_ORIGIN_COMMAND);
+
+    o->left_out = o->own_transport ? set : 0;
+    for (int opt = 0; opt < XPC_NR_OPTIONS; opt++) {
+        if (o->left_out & XPC_OPTION_BIT(opt))
+            conf_drop(s, opt);
+    }
+}
+
+/*
+ * A stated downtime is enforced unless strict is stated, too, or --debug is
+ * given.
+ */
+static void set_strict(struct migrate_options *o,
+                       const struct conf_settings *s)
+{
+    o->not_enforced = false;
+    if (o->params.policy == XPC_POLICY_STOCK || s->given & BIT(STRICT) ||
+        !(s->given & (BIT(DOWNTIME) | BIT(MAX_DOWNTIME))))
         return;
     o->not_enforced = o->debug;
     o->params.strict = o->debug ? XPC_STRICT_OFF : XPC_STRICT_ON;
 }
 
+int migrate_settle(struct migrate_options *o, struct conf_settings *s,
+                   char err[XPC_ERR_LEN])
+{
+    char source[CONF_SOURCE_LEN];
+
+    conf_add_options(s, &o->stated, o->given);
+    leave_out_channels(o, s);
+    conf_settle(s);
+    o->params = s->params;
+    /* If nothing is asked for, the stream is the same as stock's. */
+    if ((o->given || s->given & XPC_OPTIONS_WAYS ||
+         s->params.policy != XPC_POLICY_STOCK) &&
+        !(s->given & BIT(ZERO_PAGES)))
+        o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
+    set_strict(o, s);
+    if (!o->debug || !o->params.strict)
+        return 0;
+    if (o->given & BIT(STRICT))
+        return xl_bad(err, "--debug sends all pages once more while the guest "
+                      "stands still, longer than --precopy-strict would let "
+                      "it: leave one of them out");
+    return xl_bad(err, "--debug sends all pages once more while the guest "
+                  "stands still, longer than strict (%s) would let it: leave "
+                  "it out, or give --precopy-strict=off",
+                  conf_source_text(s, XPC_OPT_STRICT, source));
+}
+
+static int check_options(struct migrate_options *o, char *err)
+{
+    const char *in_vain = xl_precopy_in_vain(&o->stated, o->given);
+    struct conf_settings none;
+
+    if (in_vain)
+        return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
+                      "leave one of them out", in_vain);
+    o->asks_receiver = o->given & (BIT(CHANNELS) | BIT(COMPRESS) |
+                                   BIT(ZERO_PAGES));
+    conf_settings_init(&none);
+    return migrate_settle(o, &none, err);
+}
+
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN])
 {
-    unsigned int given = 0;
-    const char *in_vain;
     int opt;
 
     *o = (struct migrate_options){ .ssh_command = "ssh", .stock_only = true };
-    xpc_params_init(&o->params);
+    xpc_params_init(&o->stated);
     optind = 0;
     opterr = 0;
     while ((opt = next_option(argc, argv, o)) >= 0) {
@@ -223,26 +284,11 @@ int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
         o->stock_only = o->stock_only && is_stock_option(opt);
         if (opt == '?' || opt == ':')
             return refuse_option(argv[optind - 1], opt, argv, err);
-        if (parse_option(opt, o, &given, err))
+        if (parse_option(opt, o, err))
             return -1;
     }
-    if (!(given & ~XPC_OPTIONS_WAYS))
-        o->params.policy = XPC_POLICY_STOCK;
-    /* Without any option the stream is the same as stock's. */
-    if (given && !(given & XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES)))
-        o->params.zero_pages = XPC_ZERO_PAGES_AUTO;
-    o->asks_receiver = (given & XPC_OPTION_BIT(XPC_OPT_CHANNELS)) ||
-                       (given & XPC_OPTION_BIT(XPC_OPT_COMPRESS)) ||
-                       (given & XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES));
-    in_vain = xl_precopy_in_vain(&o->params, given);
-    if (in_vain)
-        return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
-                      "leave one of them out", in_vain);
-    set_strict(o, given);
-    if (o->debug && o->params.strict)
-        return xl_bad(err, "--debug sends all pages once more while the guest "
-                      "stands still, longer than --precopy-strict would let "
-                      "it: leave one of them out");
+    if (check_options(o, err))
+        return -1;
     if (optind >= argc)
         return xl_bad(err, "a domain and a host are needed: xl migrate %s",
                       migrate_usage.arguments);

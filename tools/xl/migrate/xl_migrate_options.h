@@ -9,6 +9,7 @@
 #include <xenprecopy/xenprecopy.h>
 
 #include "common/xl_common.h"
+#include "conf/settings.h"
 
 /* Exit status, documented in docs/man/xl-precopy.1.pod. */
 enum {
@@ -47,7 +48,11 @@ struct migrate_options {
     bool foreground, no_monitor;    /* -F, -e: for the target */
     bool paused, preserve_domid, debug;
     enum history_mode history;
-    struct xpc_params params;
+    struct xpc_params stated;       /* by options of the policy, */
+    unsigned int given;             /* which are these */
+    struct xpc_params params;       /* in force, see migrate_settle() */
+    unsigned int left_out;          /* options of the file or of xenstore
+                                     * that are not for such a transport */
     bool not_enforced;              /* a downtime was given with --debug,
                                      * which makes strict impossible */
     enum progress_mode progress;
@@ -57,8 +62,17 @@ struct migrate_options {
 extern const struct xl_usage migrate_usage;
 
 /*
- * Strings in *o point into argv. Returns 0, 1 when help is wanted, or -1 with
- * one line in err. stock_only is set in any case.
+ * Sets o->params to what is in force: the settings s (of the file and of
+ * xenstore), outweighed by the command line's options, and what follows from
+ * both. s then has all of it. Returns 0, or -1 with one line in err.
+ */
+int migrate_settle(struct migrate_options *o, struct conf_settings *s,
+                   char err[XPC_ERR_LEN]);
+
+/*
+ * Strings in *o point into argv. o->params is set as if there were no other
+ * settings. Returns 0, 1 when help is wanted, or -1 with one line in err.
+ * stock_only is set in any case.
  */
 int migrate_parse_options(int argc, char **argv, struct migrate_options *o,
                           char err[XPC_ERR_LEN]);

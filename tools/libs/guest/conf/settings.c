@@ -60,8 +60,8 @@ static void add(struct conf_settings *s, const struct xpc_params *p,
     s->asked |= given & asks;
 }
 
-static void add_section(struct conf_settings *s,
-                        const struct conf_section *section)
+void conf_add_section(struct conf_settings *s,
+                      const struct conf_section *section)
 {
     const struct conf_source source = { CONF_ORIGIN_FILE, section };
 
@@ -112,7 +112,7 @@ void conf_add_file(struct conf_settings *s, const struct conf_file *f,
     for (int rank = 0; rank < RANKS; rank++) {
         for (size_t i = 0; i < f->nr; i++) {
             if (applies(&f->sections[i], rank, g, target))
-                add_section(s, &f->sections[i]);
+                conf_add_section(s, &f->sections[i]);
         }
     }
 }
@@ -199,21 +199,27 @@ static void name_sources(const struct conf_settings *s, unsigned int conflict,
         snprintf(err + n, XPC_ERR_LEN - n, ")");
 }
 
-int conf_settle(struct conf_settings *s, char err[XPC_ERR_LEN])
+void conf_settle(struct conf_settings *s)
 {
-    unsigned int conflict = 0, command;
-
-    if (!s->asked) {
+    if (!s->asked)
         s->params.policy = XPC_POLICY_STOCK;
-        s->idle = s->given & FACTS;
-        s->idle_params = s->params;
-        FOR_EACH(opt, s->idle)
-            conf_drop(s, opt);
+    if (s->params.policy != XPC_POLICY_STOCK)
+        return;
+    s->idle = conf_given_by(s, CONF_ORIGIN_FILE) & FACTS;
+    s->idle_params = s->params;
+    FOR_EACH(opt, s->idle) {
+        s->idle_source[opt] = s->source[opt];
+        conf_drop(s, opt);
     }
+}
+
+int conf_check(const struct conf_settings *s, char err[XPC_ERR_LEN])
+{
+    unsigned int conflict = 0;
+
     if (!xpc_options_check(&s->params, &conflict, err, XPC_ERR_LEN))
         return 0;
-    command = conf_given_by(s, CONF_ORIGIN_COMMAND);
-    if (s->given & ~command)
+    if (s->given & ~conf_given_by(s, CONF_ORIGIN_COMMAND))
         name_sources(s, conflict, err);
     return -1;
 }
@@ -223,7 +229,8 @@ int conf_settle(struct conf_settings *s, char err[XPC_ERR_LEN])
 const char *conf_source_text(const struct conf_settings *s,
                              enum xpc_option opt, char buf[CONF_SOURCE_LEN])
 {
-    const struct conf_source *from = &s->source[opt];
+    const struct conf_source *from = s->idle & XPC_OPTION_BIT(opt) ?
+                                     &s->idle_source[opt] : &s->source[opt];
 
     switch (from->origin) {
     case CONF_ORIGIN_FILE:

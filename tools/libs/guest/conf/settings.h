@@ -37,8 +37,9 @@ struct conf_settings {
     struct xpc_params params;
     unsigned int given;             /* the options that somebody has set */
     unsigned int idle;              /* facts of the file that nobody needs,
-                                     * since no policy is asked for */
+                                     * since there is no limit */
     struct xpc_params idle_params;  /* with these */
+    struct conf_source idle_source[XPC_NR_OPTIONS];
     struct conf_source source[XPC_NR_OPTIONS];
     const char *path;               /* of the file; NULL: none */
     bool asked;                     /* a policy was asked for */
@@ -63,6 +64,10 @@ void conf_settings_init(struct conf_settings *s);
 void conf_add_file(struct conf_settings *s, const struct conf_file *f,
                    const struct conf_guest *g, const char *target);
 
+/* Adds one section, of the file s->path. */
+void conf_add_section(struct conf_settings *s,
+                      const struct conf_section *section);
+
 /* Adds the JSON that is in xenstore. Returns 0, or -1 with one line in err. */
 int conf_add_json(struct conf_settings *s, const char *json, size_t len,
                   char err[XPC_ERR_LEN]);
@@ -73,10 +78,14 @@ void conf_add_options(struct conf_settings *s, const struct xpc_params *p,
 
 /*
  * Settles what follows from all of it, after the last. If nobody asks for a
- * policy, it is stock's. Returns 0, or -1 with one line in err if the values
+ * policy, it is stock's; the file's facts are then left out.
+ */
+void conf_settle(struct conf_settings *s);
+/*
+ * Returns 0, or -1 with one line in err if a value makes no sense, or values
  * contradict each other: which, and where each comes from.
  */
-int conf_settle(struct conf_settings *s, char err[XPC_ERR_LEN]);
+int conf_check(const struct conf_settings *s, char err[XPC_ERR_LEN]);
 
 /* Sets an option back to its default. */
 void conf_drop(struct conf_settings *s, enum xpc_option opt);

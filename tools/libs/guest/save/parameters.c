@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "conf/load.h"
@@ -66,21 +66,26 @@ static int read_settings(struct save_session *s, char *err)
 {
     struct save_context *ctx = &s->ctx;
     struct conf_settings cs;
-    xc_domaininfo_t info;
+    xc_domaininfo_t info = { 0 };
     struct conf_file f;
-    bool known;
     int rc;
 
     conf_settings_init(&cs);
     rc = conf_load(&f, NULL, err);
     if (rc) goto out;
-    known = !xen_domain_info(ctx->xch, ctx->domid, &info);
-    rc = xen_settings_read(ctx->xs, ctx->domid, known ? info.handle : NULL,
-                           NULL, &f, &cs, err);
+    /* A section for its UUID may be in the file. */
+    rc = f.nr ? xen_domain_info(ctx->xch, ctx->domid, &info) : 0;
+    if (rc) {
+        snprintf(err, XPC_ERR_LEN, "there is no such domain");
+        goto out;
+    }
+    rc = xen_settings_read(ctx->xs, ctx->domid, info.handle, NULL, &f, &cs,
+                           err);
     if (rc) goto out;
     log_targets(ctx, &f);
     drop_channels(ctx, &cs);
-    rc = conf_settle(&cs, err);
+    conf_settle(&cs);
+    rc = conf_check(&cs, err);
     if (!rc)
         rc = take_settings(s, &cs);
 

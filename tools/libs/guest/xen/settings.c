@@ -25,7 +25,7 @@ static int add_file(struct xs_handle *xs, uint32_t domid,
                     const struct conf_file *f, struct conf_settings *s,
                     char *err)
 {
-    struct conf_guest g = { .has_uuid = uuid };
+    struct conf_guest g = { .has_uuid = true };
     char path[XEN_STORE_PATH_LEN], *name;
     unsigned int len;
 
@@ -33,8 +33,7 @@ static int add_file(struct xs_handle *xs, uint32_t domid,
     if (read_node(xs, path, &name, &len, err))
         return -1;
     g.name = name;
-    if (uuid)
-        memcpy(g.uuid, uuid, sizeof(g.uuid));
+    memcpy(g.uuid, uuid, sizeof(g.uuid));
     conf_add_file(s, f, &g, target);
     free(name);
     return 0;

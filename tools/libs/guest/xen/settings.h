@@ -12,10 +12,9 @@
 #include "conf/settings.h"
 
 /*
- * Adds to s what the file and the leaf "params" say for the domain. uuid NULL:
- * unknown. target NULL: unknown, no [target] section applies. Returns 0, or -1
- * with one line in err. s refers to f afterwards. conf_settle() is up to the
- * caller.
+ * Adds to s what the file and the leaf "params" say for the domain. target NULL:
+ * unknown, no [target] section applies. Returns 0, or -1 with one line in err.
+ * s refers to f afterwards. conf_settle() is up to the caller.
  */
 int xen_settings_read(struct xs_handle *xs, uint32_t domid,
                       const uint8_t uuid[16], const char *target,
