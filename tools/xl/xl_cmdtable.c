@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "config/xl_precopy_config.h"
 #include "control/xl_migrate_cancel.h"
 #include "control/xl_migrate_set.h"
 #include "control/xl_migrate_status.h"
@@ -25,6 +26,7 @@ static const struct xl_command commands[] = {
     { &history_usage, cmd_migrate_history },
     { &migrate_report_usage, cmd_migrate_report },
     { &receive_usage, cmd_migrate_receive },
+    { &precopy_config_usage, cmd_precopy_config },
 };
 
 /* The stock xl has these itself; it does not list the latter. */
