@@ -107,6 +107,14 @@ static libxl_ctx *open_libxl(xentoollog_logger **lg_r)
     return *lg_r ? xl_open_ctx(*lg_r) : NULL;
 }
 
+static void close_libxl(libxl_ctx *ctx, xentoollog_logger *lg)
+{
+    if (ctx)
+        libxl_ctx_free(ctx);
+    if (lg)
+        xtl_logger_destroy(lg);
+}
+
 static bool find_uuid(libxl_ctx *ctx, const uint8_t uuid[16],
                       uint32_t *domid_r)
 {
@@ -167,11 +175,34 @@ static int read_settings(const struct config_options *o,
         r = migrate_read_settings(ctx, domid, o->target, f, s, err);
     else
         read_file_alone(o, f, s);
-    if (ctx)
-        libxl_ctx_free(ctx);
-    if (lg)
-        xtl_logger_destroy(lg);
+    close_libxl(ctx, lg);
     return r;
+}
+
+/*
+ * A misspelt name would leave its guest without a limit. It may also be that of
+ * a guest on another host, so this is no error.
+ */
+static void note_absent(const struct conf_file *f)
+{
+    xentoollog_logger *lg = NULL;
+    libxl_ctx *ctx = open_libxl(&lg);
+    char heading[CONF_HEADING_LEN];
+    uint32_t domid;
+    char *name;
+
+    for (size_t i = 0; ctx && i < f->nr; i++) {
+        const struct conf_section *c = &f->sections[i];
+
+        name = NULL;
+        if (c->kind == CONF_GUEST &&
+            (c->name ? xl_find_domain(ctx, c->name, &domid, &name) :
+                       !find_uuid(ctx, c->uuid, &domid)))
+            printf("%s:%u: %s is not on this host now\n", f->path, c->line,
+                   conf_heading(c, heading));
+        free(name);
+    }
+    close_libxl(ctx, lg);
 }
 
 /* ---- the command ------------------------------------------------------- */
@@ -189,13 +220,15 @@ static int show(const struct config_options *o, const struct conf_file *f)
     if (read_settings(o, f, &s, &v.here, err) ||
         migrate_settle(&as_migrate, &s, err) || conf_check(&s, err))
         return fail(CONFIG_BAD, err);
-    if (o->check)
+    if (o->check) {
         printf("%s: %s\n", f->path, f->missing ? "there is no such file" :
                "no mistakes");
-    else if (o->json)
+        note_absent(f);
+    } else if (o->json) {
         config_print_json(stdout, &v);
-    else
+    } else {
         config_print_text(stdout, &v);
+    }
     return fflush(stdout) || ferror(stdout) ?
            fail(CONFIG_FAILED, "standard output can't be written") :
            CONFIG_OK;
