@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libinih takes the lines apart. What it would accept in silence is found by
- * the function that hands it the lines: a section without keys, text behind a
- * heading, a name that it would cut, a line that it would join to the one
- * before.
+ * libinih splits the lines into keys and values. It ignores some mistakes: an
+ * unknown section without keys, text behind a heading, a name or a line that is
+ * too long, a line that it takes for the continuation of the one before. So
+ * next_line(), which passes it the lines, checks for these.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -16,8 +16,7 @@
 #include "conf/error.h"
 #include "conf/file.h"
 
-/* The longest line, without comments on lines of their own, and heading: what
- * libinih takes as Debian builds it. */
+/* The longest line, other than a comment, and heading that libinih accepts. */
 #define LINE_MAX_BYTES 190
 #define HEADING_MAX_BYTES 49
 
@@ -25,7 +24,7 @@ struct parser {
     struct conf_file *f;
     const char *text, *end;
     char heading[HEADING_MAX_BYTES + 1];    /* as libinih should see it */
-    unsigned int line;              /* handed out last */
+    unsigned int line;              /* last one passed to libinih */
     unsigned int failed;            /* the line of the error; 0: none */
     char *err;
 };
@@ -224,8 +223,8 @@ static int check_line(struct parser *p, const char *line, size_t len)
 }
 
 /*
- * Hands libinih the next line, like fgets(), without its indentation: libinih
- * would take an indented line for more of the value before.
+ * Called by libinih for the next line, like fgets(). Removes the indentation,
+ * because libinih takes an indented line for a continuation.
  */
 static char *next_line(char *str, int num, void *stream)
 {

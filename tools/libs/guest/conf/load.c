@@ -56,7 +56,7 @@ static int read_text(int fd, const char *path, char **text_r, size_t *len_r,
 static int load(struct conf_file *f, const char *path, bool may_miss,
                 char *err)
 {
-    /* Not to wait for a pipe's other end, nor acquire a terminal. */
+    /* Don't wait for the other end of a pipe, or acquire a terminal. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     char *text = NULL;
     size_t len = 0;

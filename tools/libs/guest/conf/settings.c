@@ -7,11 +7,11 @@
 #include "core/params.h"
 #include "json/migration.h"
 
-/* What is known of the link and the guest. In the file, it asks for nothing. */
+/* Known of the link and the guest. In the file, they ask for nothing. */
 #define FACTS (XPC_OPTION_BIT(XPC_OPT_BANDWIDTH) | \
                XPC_OPTION_BIT(XPC_OPT_OVERHEAD) | \
                XPC_OPTION_BIT(XPC_OPT_CONFIDENCE))
-/* What a policy of stock drops: its own values of the last two are other. */
+/* What a policy of stock drops. The last two have other defaults with it. */
 #define POLICY_ONLY (XPC_OPTIONS_LIMITS | \
                      XPC_OPTION_BIT(XPC_OPT_ITERATIONS) | \
                      XPC_OPTION_BIT(XPC_OPT_THRESHOLD))
