@@ -34,6 +34,8 @@ endif
 .PHONY: install-xl
 install-xl: $(XL)
 	install -D -m 644 tools/xl/xl.bash $(DESTDIR)$(XL_COMPLETION)
+	test $(PREFIX) = /usr || \
+	  ln -sf xl $(DESTDIR)$(dir $(XL_COMPLETION))xen-precopy
 	install -d $(DESTDIR)$(xldir)
 	install -m 755 $(XL) $(DESTDIR)$(xldir)/
 install: install-xl

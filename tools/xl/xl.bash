@@ -50,8 +50,9 @@ _xen_precopy_options() {
 
 # Whether the option $1 takes the next word as its value: "-C <config>".
 _xen_precopy_takes_word() {
-    [[ $1 == -[A-Za-z0-9] ]] &&
-        "$xl" help "$command" 2>/dev/null | grep -q "^ *$1 *<"
+    [[ $1 == -[A-Za-z0-9] ]] || return 1
+    # grep -q would end early, which pipefail takes for a failure.
+    "$xl" help "$command" 2>/dev/null | grep "^ *$1 *<" >/dev/null
 }
 
 # Completes the value of the option $1: one of the words that the help lists, or
@@ -153,3 +154,4 @@ _xen_precopy_xl() {
 }
 
 complete -F _xen_precopy_xl xl
+complete -W 'enable disable status' xen-precopy
