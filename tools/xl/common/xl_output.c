@@ -129,24 +129,6 @@ static int open_target(struct xl_output *o, int mode)
     return open(o->target, O_WRONLY | O_CLOEXEC);
 }
 
-int xl_output_open(struct xl_output *o, const char *option, const char *path,
-                   int mode, char err[XPC_ERR_LEN])
-{
-    int fd;
-
-    *o = (struct xl_output){ .path = path };
-    fd = open_target(o, mode);
-    if (fd >= 0) {
-        o->f = fdopen(fd, "w");
-        return 0;
-    }
-    xl_bad(err, "--%s=%.150s: can't be written: %s", option, path,
-           strerror(errno));
-    free(o->target);
-    *o = (struct xl_output){ 0 };
-    return -1;
-}
-
 /* Returns 0, or -1 with errno; in both cases *o is zero afterwards. */
 static int finish(struct xl_output *o, bool ok)
 {
@@ -167,6 +149,24 @@ static int finish(struct xl_output *o, bool ok)
     *o = (struct xl_output){ 0 };
     errno = saved;
     return ok ? 0 : -1;
+}
+
+int xl_output_open(struct xl_output *o, const char *option, const char *path,
+                   int mode, char err[XPC_ERR_LEN])
+{
+    int fd;
+
+    *o = (struct xl_output){ .path = path };
+    fd = open_target(o, mode);
+    if (fd >= 0)
+        o->f = fdopen(fd, "w");
+    if (o->f)
+        return 0;
+    xl_bad(err, "--%s=%.150s: can't be written: %s", option, path,
+           strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return finish(o, false);
 }
 
 int xl_output_write(struct xl_output *o, const char *text)
