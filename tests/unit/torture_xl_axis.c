@@ -22,6 +22,8 @@ static void torture_xl_axis_labels_are_what_people_say(void **state)
     assert_label(AXIS_TIME, 1.5e9, "1.5 s");
     assert_label(AXIS_TIME, 60e9, "1 min");
     assert_label(AXIS_TIME, 90e9, "1.5 min");
+    assert_label(AXIS_TIME, 70.8e9, "70.8 s");
+    assert_label(AXIS_TIME, 75 * 60e9, "75 min");
     assert_label(AXIS_TIME, 7200e9, "2 h");
     assert_label(AXIS_RATE, 25e6, "200 Mbit/s");
     assert_label(AXIS_RATE, 1.25e9, "10 Gbit/s");

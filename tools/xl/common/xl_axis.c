@@ -54,6 +54,10 @@ const char *axis_label(char buf[AXIS_LABEL_LEN], enum axis_unit unit,
     const struct unit *u = find_unit(unit, value);
     double n = value / u->size;
 
+    /* 71 s, not 1.18 min. */
+    while (unit == AXIS_TIME && u->size > 1e9 && fabs(n * 2 - round(n * 2)) >
+           1e-6)
+        n = value / (--u)->size;
     if (value == 0)
         snprintf(buf, AXIS_LABEL_LEN, "0");
     else

@@ -13,6 +13,9 @@
 /* Of more iterations, evenly chosen ones are drawn. */
 #define POINTS_MAX 400
 
+/* Of more observations of D(t), a line would go up and down. */
+#define CURVE_MAX 8
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /*
@@ -280,7 +283,8 @@ void chart_dirty(FILE *f, const struct xpc_report *r, const char *label)
         return;
     sort_by_time(p);
     s[0] = (struct series){
-        .kind = SERIES_LINE, .colour = 1, .name = "D(t)", .x = p->took,
+        .kind = p->nr > CURVE_MAX ? SERIES_DOTS : SERIES_LINE,
+        .colour = 1, .name = "D(t)", .x = p->took,
         .y = p->dirty, .nr = p->nr,
     };
     /* The last one covers all of precopy. */
