@@ -50,7 +50,7 @@ XP_LDFLAGS := -pthread -Wl,-z,defs
 RPATH ?= yes
 rpath = $(if $(RPATH),'-Wl$(,)-rpath$(,)$$ORIGIN$(1)')
 
-DEPS_BUILD := gcc make pkg-config libc6-dev libxen-dev libinih-dev liblz4-dev libxxhash-dev \
+DEPS_BUILD := gcc make pkgconf libc6-dev libxen-dev libinih-dev liblz4-dev libxxhash-dev \
 	libzstd-dev libyajl-dev libcmocka-dev perl
 DEPS_TEST :=
 # More check- targets, in the order in which the modules name them.

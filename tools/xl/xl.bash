@@ -153,5 +153,5 @@ _xen_precopy_xl() {
     fi
 }
 
-complete -F _xen_precopy_xl xl
+complete -F _xen_precopy_xl xl xl-precopy
 complete -W 'enable disable status' xen-precopy
