@@ -128,7 +128,7 @@ writer_number() {
 
 # Sleeps for a tenth of a second, without a process.
 doze() {
-    read -r -t 0.1 _
+    read -r -t 0.1 _ || true
 } <>/tmp/alive
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
