@@ -3,8 +3,8 @@
 # Debian packages, for the release this runs on, or in a root of RELEASE.
 
 DEB := $(BUILD)/deb
-DEPS_DEB := build-essential debhelper dpkg-dev gnuplot-nox lintian mmdebstrap \
-	piuparts
+DEPS_DEB := build-essential debhelper dpkg-dev gnuplot-nox jq lintian \
+	mmdebstrap piuparts
 codename := $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 
 .PHONY: deps-deb
@@ -25,20 +25,18 @@ else
 deb: deps-deb
 	@debian/build $(DEB)/$(codename)
 
-check-deb: deb $(DEB)/base.tar
+check-deb: deb
+	@tests/packaging/base $(DEB)/$(codename) $(DEB)/base.tar
 	@lintian --fail-on error,warning $(DEB)/$(codename)/*.changes
 	@tests/packaging/check $(DEB)/$(codename) $(DEB)/base.tar
 	@tests/packaging/piuparts $(DEB)/$(codename) $(DEB)/base.tar
 endif
 
-# A fresh root of this release.
-$(DEB)/base.tar: | deps-deb
-	@mkdir -p $(@D)
-	@mmdebstrap --quiet --variant=minbase $(codename) $@.new.tar
-	@mv $@.new.tar $@
-
-## make check-deb-releases check-deb in a root of each release
+## make check-deb-releases check-deb in a root of each release, and the upgrade
 .PHONY: check-deb-releases
 check-deb-releases:
 	@for r in bookworm trixie; do \
 	  $(MAKE) --no-print-directory check-deb RELEASE=$$r || exit; done
+	@base=$$(ls $(DEB)/roots/bookworm/src/build/deb/base.tar $(DEB)/base.tar \
+	  2>/dev/null | head -n 1) && \
+	  tests/packaging/upgrade $(DEB)/bookworm $(DEB)/trixie $$base trixie
