@@ -14,6 +14,7 @@ await=/job/await
 
 . /job/checks.sh
 . /job/devices.sh
+. /job/guests.sh
 . /job/link.sh
 . /job/memory.sh
 
@@ -147,43 +148,6 @@ wait_for() {
 # beats_within SECONDS DOMID: returns when the guest's writer has come up.
 beats_within() {
     $await beat "$2" "$1"
-}
-
-start_guest() {
-    local config=/tmp/$guest.cfg id
-    devices_up
-    cat >"$config" <<END
-name="$guest"
-type="$guest_type"
-kernel="$guest_kernel"
-ramdisk="/job/guest.cpio.gz"
-extra="console=hvc0 quiet panic=-1 cryptomgr.notests writer=$workload$(
-    device_words) $guest_extra"
-memory=$guest_memory
-vcpus=$guest_vcpus
-tsc_mode="$guest_tsc"
-on_crash="preserve"
-$(device_config)
-$guest_config
-END
-    # shellcheck disable=SC2086
-    if ! $stock_xl create $create_options -q "$config" \
-        >"$out/create.log" 2>&1; then
-        fail "guest: xl create failed: $(tail -n 3 "$out/create.log")"
-        tail -n 20 /var/log/xen/xen-hotplug.log
-        return 1
-    fi
-    id=$(domid)
-    first_ids="$first_ids $id"
-    if ! beats_within "$guest_start" "$id"; then
-        fail "guest: its workload did not come up"
-        return 1
-    fi
-    # Bad before anything was done to it: that is not our doing.
-    if [ "$(writer_number "$id" bad)" != 0 ]; then
-        echo "the guest's pattern was bad before the migration" \
-            >>"$out/unhealthy"
-    fi
 }
 
 destroy_guests() {

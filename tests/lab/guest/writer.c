@@ -4,6 +4,7 @@
  * goes on checking that every page holds what was last written to it.
  *
  *   writer PATTERN[,name=value]...
+ *   writer xenstore         waits for a node data/workload that has these words
  *
  *   idle       writes nothing
  *   uniform    pages picked at random, all alike
@@ -45,7 +46,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <xen/io/xs_wire.h>
+#include "xenbus.h"
 
 #define PAGE_WORDS 512
 #define PAGES_PER_MIB 256
@@ -305,40 +306,6 @@ static uint64_t rate_at(uint64_t age_ns)
                                                        : opt.rate;
 }
 
-/*
- * One request about the domain's own part of xenstore. Returns 0 if the answer,
- * which is not kept, is no error.
- */
-static int ask_xenstore(int fd, uint32_t type, const char *path,
-                        const char *value)
-{
-    char buffer[512];
-    struct xsd_sockmsg msg = {
-        .type = type,
-        .len = strlen(path) + 1 + strlen(value),
-    };
-    size_t size = sizeof(msg) + msg.len;
-
-    if (size > sizeof(buffer))
-        return -1;
-    memcpy(buffer, &msg, sizeof(msg));
-    strcpy(buffer + sizeof(msg), path);
-    memcpy(buffer + sizeof(msg) + strlen(path) + 1, value, strlen(value));
-    if (write(fd, buffer, size) != (ssize_t)size)
-        return -1;
-    if (read(fd, &msg, sizeof(msg)) != sizeof(msg) ||
-        msg.len > sizeof(buffer))
-        return -1;
-    while (msg.len) {
-        ssize_t n = read(fd, buffer, msg.len);
-
-        if (n <= 0)
-            return -1;
-        msg.len -= n;
-    }
-    return msg.type == type ? 0 : -1;
-}
-
 static void beat(int fd)
 {
     char text[400];
@@ -355,7 +322,7 @@ static void beat(int fd)
              (unsigned long long)max_boottime_gap_ns / 1000,
              (unsigned long long)suspended_ns / 1000,
              (unsigned long long)clock_back_ns / 1000);
-    if (ask_xenstore(fd, XS_WRITE, "data/writer", text))
+    if (!ask_xenstore(fd, XS_WRITE, "data/writer", text))
         fprintf(stderr, "writer: xenstore: %s\n", strerror(errno));
 }
 
@@ -430,7 +397,7 @@ static void work(int xenstore)
         check_due -= (uint64_t)check_due;
 
         if (now >= next_beat) {
-            if (!ask_xenstore(xenstore, XS_READ, "data/check", ""))
+            if (ask_xenstore(xenstore, XS_READ, "data/check", ""))
                 verify_all();
             beat(xenstore);
             next_beat = now + NS;
@@ -555,6 +522,17 @@ static void parse(char *line)
     prng_state = opt.seed << 32;
 }
 
+/* Tells that it waits, and returns the words when they are there. */
+static char *await_workload(int xenstore)
+{
+    char *words;
+
+    ask_xenstore(xenstore, XS_WRITE, "data/waits", "");
+    while (!(words = ask_xenstore(xenstore, XS_READ, "data/workload", "")))
+        sleep_ms(50);
+    return strdup(words);
+}
+
 int main(int argc, char **argv)
 {
     int xenstore;
@@ -568,7 +546,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: writer PATTERN[,name=value]...\n");
         return 2;
     }
-    parse(argv[1]);
+    xenstore = open("/dev/xen/xenbus", O_RDWR);
+    parse(strcmp(argv[1], "xenstore") ? argv[1] : await_workload(xenstore));
     if (opt.freeze_late_ms)
         freeze_late(opt.freeze_late_ms);
     hot_pages = (opt.mib ? opt.mib : 1) * PAGES_PER_MIB;
@@ -576,7 +555,6 @@ int main(int argc, char **argv)
     memory = mmap(NULL, all_pages * PAGE_WORDS * sizeof(*memory),
                   PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     generations = calloc(all_pages, sizeof(*generations));
-    xenstore = open("/dev/xen/xenbus", O_RDWR);
     if (memory == MAP_FAILED || !generations || xenstore < 0 ||
         pipe(staging)) {
         perror("writer");
