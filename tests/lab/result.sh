@@ -14,6 +14,9 @@ text() {
 step_failures() {
     local s=$1 want line status
     text "$s/failures"
+    # Nor could what must come out.
+    [ -s "$s/name" ] ||
+        echo "its name could not be written: dom0's file system is full"
     status=$(text "$s/status")
     want=$(text "$s/want/status")
     [ -z "$want" ] || [ "$want" = "$status" ] ||
