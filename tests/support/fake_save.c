@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "conf/load.h"
@@ -24,6 +25,7 @@
 
 const char *guest_type = "pvh";
 struct save_callbacks *fake_callbacks;
+bool no_guard;
 struct fake_env env;
 
 /* ---- what the plug-in interposes ----------------------------------------- */
@@ -146,6 +148,24 @@ void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
     strncat(env.log, "\n", sizeof(env.log) - strlen(env.log) - 1);
 }
 
+static void log_system(const char *fmt, va_list al)
+{
+    size_t len = strlen(env.syslog);
+
+    vsnprintf(env.syslog + len, sizeof(env.syslog) - len, fmt, al);
+    strncat(env.syslog, "\n", sizeof(env.syslog) - strlen(env.syslog) - 1);
+}
+
+void syslog(int priority, const char *fmt, ...)
+{
+    va_list al;
+
+    assert_int_equal(priority, LOG_DAEMON | LOG_ERR);
+    va_start(al, fmt);
+    log_system(fmt, al);
+    va_end(al);
+}
+
 int xen_logdirty_off(uint32_t domid)
 {
     assert_int_equal(domid, 7);
@@ -207,6 +227,45 @@ int xen_saver_stop(pid_t pid)
 {
     env.stopped = pid;
     return 0;
+}
+
+int save_guard_start(struct save_guard *g, uint32_t domid, int lock_fd,
+                     char err[XPC_ERR_LEN])
+{
+    assert_int_equal(domid, 7);
+    assert_int_equal(lock_fd, 0);
+    assert_null(env.cb);
+    snprintf(err, XPC_ERR_LEN, "it has no guard");
+    if (no_guard)
+        return -1;
+    g->pid = 1;
+    strcat(env.guard, "started");
+    return 0;
+}
+
+void save_guard_asked(struct save_guard *g)
+{
+    if (!g->pid)
+        return;
+    assert_false(env.asked_to_suspend);
+    strcat(env.guard, " asked");
+}
+
+void save_guard_suspended(struct save_guard *g)
+{
+    assert_true(env.suspended);
+    if (g->pid)
+        strcat(env.guard, " suspended");
+}
+
+/* Called with the report written and the lock held. */
+void save_guard_end(struct save_guard *g, int rc)
+{
+    if (!g->pid)
+        return;
+    assert_non_null(store_get(PRECOPY "report"));
+    assert_int_equal(env.locks, 1);
+    strcat(env.guard, rc ? " failed" : " done");
 }
 
 /* The guest's memory cannot be read. */
@@ -296,6 +355,19 @@ int loop_fail(int errnoval)
     return -1;
 }
 
+static void store_params(const char *params)
+{
+    static const char once[] = "once ";
+    char path[64];
+
+    snprintf(path, sizeof(path), PRECOPY "once/%ld", (long)getppid());
+    if (params && !strncmp(params, once, strlen(once))) {
+        store_set(path, params + strlen(once));
+        params = NULL;
+    }
+    store_set(PRECOPY "params", params);
+}
+
 int fake_save(int fd, const char *params, int (*script)(void),
                    struct xpc_report *r)
 {
@@ -312,7 +384,7 @@ int fake_save(int fd, const char *params, int (*script)(void),
     env.script = script;
     env.dirty = DIRTY;
     store_set("/libxl/7/type", guest_type);
-    store_set(PRECOPY "params", params);
+    store_params(params);
     rc = xc_domain_save(NULL, fd, 7, XCFLAGS_LIVE,
                         fake_callbacks ? fake_callbacks : &libxl,
                         XC_STREAM_PLAIN, -1);

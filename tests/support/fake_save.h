@@ -21,6 +21,9 @@
 #define DIRTY (1u << 20)
 #define GPFNS 1024
 
+/* The guard can't be started. */
+extern bool no_guard;
+
 /* The guest's type in xenstore during the next saves; NULL: none. */
 extern const char *guest_type;
 
@@ -54,6 +57,8 @@ extern struct fake_env {
                                          * NULL: everything */
     void (*at_exit)(void);              /* the plug-in's exit handler */
     char log[1024];                     /* of libxenguest, with newlines */
+    char syslog[1024];                  /* of the system, with newlines */
+    char guard[256];                    /* what the guard was told */
 } env;
 
 /*
@@ -61,7 +66,7 @@ extern struct fake_env {
  * administrator's file that is empty unless conf_fixture_use() was called.
  * script returns what
  * xc_domain_save() does. Returns that and the report, which the caller disposes
- * of. Fails if the plug-in has left something in xenstore, or holds a lock.
+ * of. Fails if the plug-in has left something in xenstore, or holds a lock. params "once ..." are those of a toolstack of ours.
  */
 int fake_save(int fd, const char *params, int (*script)(void),
               struct xpc_report *r);

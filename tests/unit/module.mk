@@ -12,6 +12,7 @@ DEPS_TEST += gnuplot-nox
 needs = $(eval TEST_OBJS_torture_$(1) += $(call objs,$(addprefix $(guest)/,$(2))))
 $(call needs,toolstack_watch,save/toolstack_watch.c)
 $(call needs,suspend_time,save/suspend_time.c xen/domain.c xen/store.c)
+$(call needs,save_guard,save/guard.c)
 $(call needs,save_sampler,save/sampler.c)
 $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
@@ -34,15 +35,16 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 REPLACING := conf_fixture control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
 fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
 	$(call objs,$(patsubst %,tests/support/%.c,$(2)))))
-$(call fakes,save_sampler suspend_time xl_take_back,fake_xenctrl)
-$(call fakes,libxl_precopy_control suspend_time xen_saver xl_take_back,\
-	fake_xenstore)
+$(call fakes,save_sampler suspend_time xl_save_guard \
+	xl_take_back,fake_xenctrl)
+$(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
+	xl_take_back,fake_xenstore)
 $(call fakes,xl_config,conf_fixture)
 $(call fakes,xl_control xl_control_set xl_control_status,\
 	control_fixture fake_xenstore)
 
 # The plug-in, without what fake_save.c has in its place.
-SAVE_TESTED := $(filter-out $(addprefix %/,probe.o sampler.o \
+SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
 	preflight.c settings.c store.c)) $(CONF_OBJS)

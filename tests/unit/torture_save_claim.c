@@ -104,8 +104,8 @@ static void torture_save_claim_a_second_save_touches_nothing(void **state)
         *env.log = 0;
         assert_int_equal(save(flags[i], XC_STREAM_PLAIN, never), -1);
         assert_int_equal(errno, EBUSY);
-        assert_string_equal(env.log, "precopy: refused, the guest was not "
-                            "touched: process 99 has it\n");
+        assert_string_equal(env.log, "precopy: Domain 7: refused, the guest "
+                            "was not touched: process 99 has it\n");
         /* Except for the node that its own toolstack has left for it. */
         assert_null(store_get(once));
     }

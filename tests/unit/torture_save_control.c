@@ -188,7 +188,7 @@ static void torture_save_control_removed_parameters_change_nothing(
                      -1);
     assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
     assert_int_equal(r.params.downtime_ns, 300 * XPC_MS);
-    assert_string_equal(env.log, "");
+    assert_null(strstr(env.log, "parameters"));
     xpc_report_dispose(&r);
 }
 

@@ -293,6 +293,103 @@ static void torture_save_session_keeps_track_of_the_device_models_log(
     }
 }
 
+/* ---- the guard ----------------------------------------------------------- */
+
+static int script_suspends(void)
+{
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    assert_int_equal(env.cb->suspend(NULL), 1);
+    return 0;
+}
+
+static int script_breaks(void)
+{
+    script_suspends();
+    return loop_fail(EPIPE);
+}
+
+static int not_suspended(void *data)
+{
+    (void)data;
+    return 0;
+}
+
+/* libxl has asked the guest in vain. */
+static int script_is_ignored(void)
+{
+    struct save_callbacks libxl = *session()->ctx.stock;
+
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    libxl.suspend = not_suspended;
+    session()->ctx.stock = &libxl;
+    assert_int_equal(env.cb->suspend(NULL), 0);
+    return loop_fail(ECANCELED);
+}
+
+static int script_aborts(void)
+{
+    return loop_fail(EIO);
+}
+
+#define GUARDED PARAMS("\"downtime-ms\":300")
+
+static void torture_save_session_tells_the_guard(void **state)
+{
+    static const struct {
+        const char *params;
+        int (*script)(void);
+        const char *guard;
+    } t[] = {
+        { GUARDED, script_suspends, "started asked suspended done" },
+        { GUARDED, script_breaks, "started asked suspended failed" },
+        { GUARDED, script_is_ignored, "started asked failed" },
+        { GUARDED, script_aborts, "started failed" },
+        /* Our toolstacks look after their guests themselves. */
+        { "once " GUARDED, script_breaks, "" },
+    };
+    struct xpc_report r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        fake_save_to_null(t[i].params, t[i].script, &r);
+        assert_string_equal(env.guard, t[i].guard);
+        xpc_report_dispose(&r);
+        store_reset();
+    }
+}
+
+static void torture_save_session_refuses_without_its_guard(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    no_guard = true;
+    assert_int_equal(fake_save_to_null(GUARDED, script_begins, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
+    assert_string_equal(r.text, "it has no guard");
+    xpc_report_dispose(&r);
+    no_guard = false;
+}
+
+/* Toolstacks that are not ours may not show their log. */
+static void torture_save_session_logs_to_the_system(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_save_to_null(GUARDED, script_breaks, &r);
+    assert_string_equal(env.syslog, "precopy: Domain 7: failed: while copying "
+                        "the suspended guest: Broken pipe; the guest is to be "
+                        "resumed here\n");
+    assert_string_equal(env.log, env.syslog);
+    xpc_report_dispose(&r);
+    fake_save_to_null("once " GUARDED, script_breaks, &r);
+    assert_string_equal(env.syslog, "");
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
@@ -303,6 +400,9 @@ int main(int argc, char **argv)
         TEST(torture_save_session_reads_the_guests_kind),
         TEST(torture_save_session_measures_the_working_set),
         TEST(torture_save_session_keeps_track_of_the_device_models_log),
+        TEST(torture_save_session_tells_the_guard),
+        TEST(torture_save_session_refuses_without_its_guard),
+        TEST(torture_save_session_logs_to_the_system),
     };
 
     return torture_run(argc, argv, tests);

@@ -28,9 +28,9 @@ static void log_through(char *out, size_t len, bool interrupted, bool show)
     xtl_log(xtl, XTL_DEBUG, -1, "libxl", "a detail");
     xtl_log(xtl, XTL_ERROR, 125, "libxl", "saving domain: domain did not "
             "respond to suspend request");
-    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: aborted: no hope");
-    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: other parameters were "
-            "refused, the old ones stay in force: because");
+    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: Domain 7: aborted: no hope");
+    xtl_log(xtl, XTL_ERROR, -1, "xc", "precopy: Domain 7: other parameters "
+            "were refused, the old ones stay in force: because");
     xtl_progress(xtl, "xc", "Frames iteration 1", 5, 10);
     migrate_logger_forget(l, "nothing like it");
     migrate_logger_release(l, show);

@@ -64,7 +64,7 @@ one_domain() {
 }
 
 no_processes() {
-    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper')
+    left_processes=$(pids_of 'xl migrate|migrate-receive|libxl-save-helper|bin/save-guard')
     [ -z "$left_processes" ]
 }
 

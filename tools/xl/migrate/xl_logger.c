@@ -24,7 +24,7 @@ struct migrate_logger {
 };
 
 /* A message of the plug-in that xl does not print itself. */
-#define REFUSED "precopy: other parameters were refused"
+#define REFUSED "other parameters were refused"
 
 /*
  * Messages to hold back: after an abort by the policy libxl reports that the

@@ -363,11 +363,7 @@ static void switch_off_dm_log(struct sender *s)
     xs_close(xs);
 }
 
-/*
- * A helper that ended without a report was killed before libxenguest could
- * clean up: Xen and the device model still log the guest's writes.
- */
-static void clean_up_for_helper(struct sender *s)
+void sender_clean_up_for_helper(struct sender *s)
 {
     if (xen_logdirty_off(s->domid))
         fprintf(stderr, SENDER "can't switch off the log of the guest's "
@@ -386,7 +382,7 @@ int sender_take_back(struct sender *s)
     if (s->report_read && !s->report->suspend_asked_ns)
         return 0;
     if (!s->report_read)
-        clean_up_for_helper(s);
+        sender_clean_up_for_helper(s);
     if (!rc)
         rc = wait_for_suspend(s);
     if (rc <= 0)

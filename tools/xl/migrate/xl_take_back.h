@@ -15,6 +15,13 @@ int sender_is_suspended(struct sender *s);
 bool sender_is_paused(struct sender *s);
 
 /*
+ * After a helper that ended without a report: it was killed before libxenguest
+ * could clean up, so that Xen and the device model still log the guest's
+ * writes.
+ */
+void sender_clean_up_for_helper(struct sender *s);
+
+/*
  * The operation take_back of struct sender_ops. A guest that has acknowledged
  * a request to suspend is waited for, up to minutes, with s->late set to the
  * result. A signal meanwhile leaves the waiting to the guard.

@@ -156,7 +156,8 @@ void save_finish(struct save_session *s)
         r->outcome = XPC_OUTCOME_INTERRUPTED;
         save_set_text(&r->text, "interrupted by the toolstack");
     }
-    if (r->outcome == XPC_OUTCOME_ABORTED || s->control.cancelled)
+    if (r->outcome == XPC_OUTCOME_ABORTED || s->control.cancelled ||
+        (r->outcome == XPC_OUTCOME_FAILED && !ctx->ours))
         save_log(ctx, "%s; the guest %s here", r->text, r->suspended_ns ?
                  "is to be resumed" :
                  r->decision.reason == XPC_REASON_PAUSED ? "stays paused" :

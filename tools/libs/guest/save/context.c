@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "base/clock.h"
 #include "channels/handover.h"
@@ -33,15 +35,20 @@ void save_log(struct save_context *ctx, const char *fmt, ...)
     char line[512];
     va_list al;
 
-    if (ctx->orphaned)
-        return;
     va_start(al, fmt);
     vsnprintf(line, sizeof(line), fmt, al);
     va_end(al);
+    if (!ctx->ours)
+        syslog(LOG_DAEMON | LOG_ERR, "precopy: Domain %"PRIu32": %s",
+               ctx->domid, line);
+    if (ctx->orphaned)
+        return;
+    /* libvirt finds the domain by this form, as libxl has it. */
     if (xc_report_error)
-        xc_report_error(ctx->xch, XC_ERROR_NONE, "precopy: %s", line);
+        xc_report_error(ctx->xch, XC_ERROR_NONE, "precopy: Domain %"PRIu32
+                        ": %s", ctx->domid, line);
     else
-        fprintf(stderr, "precopy: %s\n", line);
+        fprintf(stderr, "precopy: Domain %"PRIu32": %s\n", ctx->domid, line);
 }
 
 void save_settle_zero_pages(struct xpc_params *p)

@@ -31,6 +31,8 @@ struct save_context {
     struct xpc_engine engine;
     struct xpc_report report;
     bool live;                  /* precopy is under way */
+    bool ours;                  /* our toolstack has given the parameters, and
+                                 * tells its user what became of them */
     bool orphaned;              /* the toolstack is gone: log nothing */
 };
 
@@ -43,7 +45,10 @@ uint64_t save_since_start_ns(const struct save_context *ctx);
  */
 bool save_is_stopped(const struct save_context *ctx);
 
-/* Logs one line in the toolstack's log. */
+/*
+ * Logs one line in the toolstack's log, and in the system's if the toolstack is
+ * not ours: it may keep its log to itself.
+ */
 __attribute__((format(printf, 2, 3)))
 void save_log(struct save_context *ctx, const char *fmt, ...);
 

@@ -173,16 +173,29 @@ static int open_sink(struct save_session *s)
     return !r ? 0 : r < 0 ? refuse(&s->ctx, err) : fail_early(&s->ctx, err);
 }
 
+/*
+ * Our toolstacks take their guests back themselves. Those with a policy of
+ * their own shut them down, and do not use libxl.
+ */
+static bool needs_guard(const struct save_context *ctx)
+{
+    return !ctx->ours && !save_chain_present(ctx);
+}
+
 /* Acquires what the save needs besides xenstore. Returns 0, or -1: refused. */
 static int start(struct save_session *s)
 {
     struct save_context *ctx = &s->ctx;
+    char err[XPC_ERR_LEN];
     xen_pfn_t last = 0;
     bool elide = ctx->params.zero_pages == XPC_ZERO_PAGES_ELIDE && ctx->hvm &&
                  !xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last);
 
     if (open_sink(s))
         return -1;
+    if (needs_guard(ctx) &&
+        save_guard_start(&s->guard, ctx->domid, s->claim.lock_fd, err))
+        return refuse(ctx, err);
     s->writer.zero = save_zero_start(elide ? (uint64_t)last + 1 : 0,
                                      workers_spare(ZERO_THREADS));
     s->flow.zero = s->writer.zero;
@@ -283,6 +296,7 @@ static int save_live(struct save_session *s, uint32_t flags,
         saved = errno;
         stop(s);
         save_finish(s);
+        save_guard_end(&s->guard, rc);
     }
     if (ctx->xs)
         xs_close(ctx->xs);

@@ -102,6 +102,7 @@ int save_read_parameters(struct save_session *s, char err[XPC_ERR_LEN])
     xpc_params_init(&ctx->params);
     rc = xen_store_take_once(ctx->xs, ctx->domid, getppid(), &ctx->params,
                              err);
+    ctx->ours = rc >= 0;
     if (rc >= 0 || errno != ENOENT)
         return rc;
     return read_settings(s, err);

@@ -368,15 +368,18 @@ static int suspend(void *data)
         return 0;
     r->predicted_downtime_ns = s->last.decision.predicted_downtime_ns;
     save_flow_counts(&s->flow, &s->suspend_begin);
+    save_guard_asked(&s->guard);
     save_switchover_asked(&s->switchover);
     ok = s->ctx.stock->suspend(data);
     answered_ns = clock_now_ns();
     suspended_ns = suspend_time_end(s->suspend_time);
     s->suspend_time = NULL;
     /* libxl reports success for a guest that did not answer: ask Xen. */
-    if (ok && domain_is_suspended(s->ctx.xch, s->ctx.domid))
+    if (ok && domain_is_suspended(s->ctx.xch, s->ctx.domid)) {
         r->suspended_ns = (suspended_ns ? suspended_ns : answered_ns) -
                           r->start_monotonic_ns;
+        save_guard_suspended(&s->guard);
+    }
     save_switchover_suspended(&s->switchover);
     return ok;
 }

@@ -16,5 +16,6 @@ void save_session_init(struct save_session *s, xc_interface *xch, int io_fd,
                         .switchover = &s->switchover },
         .flow       = { .ctx = ctx },
         .writer     = { .flow = &s->flow },
+        .guard      = { .fd = -1 },
     };
 }

@@ -10,6 +10,7 @@
 #include "save/context.h"
 #include "save/control.h"
 #include "save/dm_log.h"
+#include "save/guard.h"
 #include "save/sampler.h"
 #include "save/stream/flow.h"
 #include "save/stream/gate.h"
@@ -28,6 +29,7 @@ struct save_session {
     struct save_gate gate;
     struct save_flow flow;
     struct save_writer writer;
+    struct save_guard guard;            /* none for a toolstack of ours */
     struct save_sampler *sampler;       /* NULL: it could not start */
     struct xpc_workset workset;
     bool standing;              /* the parameters are from the leaf "params" */
