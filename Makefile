@@ -111,7 +111,8 @@ PART_DIRS += $(BUILD)/parts/$(1)
 endef
 
 include tools/libs/guest/module.mk
-include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl enable ocf)))
+include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl libvirt enable \
+	ocf)))
 include $(wildcard tests/*/module.mk docs/module.mk debian/module.mk)
 
 # Tests and benchmarks may include everything.

@@ -35,5 +35,8 @@ install-docs: $(MAN_PAGES) $(EXAMPLE)
 	done
 	install -D -m 644 docs/live-migrate-example.c \
 	  $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/live-migrate-example.c
+	install -d $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/examples
+	sed 's|@libexecdir@|$(libexecdir)|' docs/examples/libvirtd-precopy.conf.in \
+	  >$(DESTDIR)$(PREFIX)/share/doc/xen-precopy/examples/libvirtd-precopy.conf
 	install -D -m 755 $(EXAMPLE) $(DESTDIR)$(libexecdir)/live-migrate-example
 install: install-docs

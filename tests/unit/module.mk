@@ -77,6 +77,11 @@ TEST_OBJS_torture_xl_predict := $(call objs,\
 	$(LIBXLPRECOPY)
 TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 
+TEST_OBJS_torture_libvirt_precopy := $(call objs,\
+	tools/libvirt/libvirt_precopy.c $(guest)/xen/store.c)
+TEST_LIBS_torture_libvirt_precopy := -Wl$(,)--wrap=dlsym
+$(call fakes,libvirt_precopy,fake_xenstore)
+
 TEST_OBJS_torture_source_trace := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_job := $(SOURCE_OBJS)
 TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
