@@ -111,8 +111,8 @@ PART_DIRS += $(BUILD)/parts/$(1)
 endef
 
 include tools/libs/guest/module.mk
-include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl libvirt enable \
-	ocf)))
+include $(wildcard $(addprefix tools/,$(addsuffix /module.mk,libxl xl libvirt \
+	enable ocf)))
 include $(wildcard tests/*/module.mk docs/module.mk debian/module.mk)
 
 # Tests and benchmarks may include everything.
@@ -153,7 +153,7 @@ check:
 ## make check-all          check, all scenarios and all matrices; for a night
 CHECKS_ALL := check-tsan check-pages check-pacemaker check-lab-slow lab-faults lab-ways lab-strict \
 	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
-	lab-two-hosts lab-releases lab-field check-deb-releases
+	lab-two-hosts lab-releases lab-libvirt lab-field check-deb-releases
 .PHONY: check-all
 check-all: check
 	@failed=; for t in $(CHECKS_ALL); do \

@@ -169,6 +169,20 @@ lab-releases: lab-build
 	  tests/lab/run --two-hosts --json $(BUILD)/lab/releases.json tests/lab/twohosts/releases
 	@jq '.[0] | { verdict, failures }' $(BUILD)/lab/releases.json
 
+# Two libvirtds on one Xen, and on two hosts. XEN=4.20 as for make lab.
+## make lab-libvirt        migrations by libvirt, under limits; XEN=4.20
+.PHONY: lab-libvirt
+lab-libvirt:
+ifneq ($(filter-out $(XEN_VERSION),$(XEN)),)
+	@tests/lab/release $(XEN) $(LAB)/roots lab-libvirt
+else
+	@$(MAKE) --no-print-directory lab-build >&2
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run --lines \
+	  --json $(BUILD)/lab/libvirt.json libvirt
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run --lines \
+	  --two-hosts --json $(BUILD)/lab/libvirt-hosts.json tests/lab/libvirt/hosts
+endif
+
 ## make lab-field          tests/field/run between the two hosts
 .PHONY: lab-field
 lab-field: lab-build
