@@ -16,7 +16,7 @@
 #include "base/iov.h"
 #include "save/stream/zero.h"
 
-#define BATCH SAVE_ZERO_BATCH
+#define BATCH SAVE_BATCH
 
 /*
  * Fills memory. zero_percent of it is zero, in runs of 64 pages, as guests use

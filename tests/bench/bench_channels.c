@@ -260,8 +260,8 @@ static size_t write_channels(void *to, struct iovec *iov, int iovcnt)
     struct target *t = to;
     size_t taken = save_zero_rewrite(t->z, &t->s, iov, iovcnt);
 
-    for (int i = 0; i < t->z->nr_out; i++) {
-        struct iovec left = t->z->out[i];
+    for (int i = 0; i < t->z->out.nr; i++) {
+        struct iovec left = t->z->out.iov[i];
 
         while (left.iov_len) {
             struct iovec part = left;

@@ -87,12 +87,12 @@ static size_t write_some(void *to, struct iovec *iov, int iovcnt)
         return n;
     }
     taken = save_zero_rewrite(z, w->s, iov, iovcnt);
-    for (struct iovec *o = z->out; z->nr_out; ) {
-        n = writev(w->fd, o, z->nr_out < 1024 ? z->nr_out : 1024);
+    for (struct iovec *o = z->out.iov; z->out.nr; ) {
+        n = writev(w->fd, o, z->out.nr < 1024 ? z->out.nr : 1024);
         if (n <= 0)
             err(1, "writev");
-        save_stream_written(w->s, o, z->nr_out, n);
-        iov_advance(&o, &z->nr_out, n);
+        save_stream_written(w->s, o, z->out.nr, n);
+        iov_advance(&o, &z->out.nr, n);
     }
     return taken;
 }

@@ -11,9 +11,9 @@ $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
 	save/sampler.c save/stream/parse.c save/workset.c)) \
 	$(call objs,tests/support/fake_xenctrl.c)
 $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
-	save/stream/parse.c save/stream/zero.c))
+	save/stream/parse.c save/stream/record.c save/stream/zero.c))
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
-	save/stream/parse.c save/stream/zero.c)) $(CHANNEL_OUT_OBJS)
+	save/stream/parse.c save/stream/record.c save/stream/zero.c)) $(CHANNEL_OUT_OBJS)
 $(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
 # Its receiver, and its transport over ssh.
 $(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl

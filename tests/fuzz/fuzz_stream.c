@@ -40,8 +40,8 @@ static size_t call(const struct iovec *iov, int iovcnt, size_t wants)
     size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
 
     require(n <= wants && (n || !wants), "something is taken");
-    for (int i = 0; i < t.zero->nr_out; i++) {
-        const struct iovec *o = &t.zero->out[i];
+    for (int i = 0; i < t.zero->out.nr; i++) {
+        const struct iovec *o = &t.zero->out.iov[i];
 
         require(o->iov_len <= t.max - t.len, "it does not grow");
         memcpy(t.left + t.len, o->iov_base, o->iov_len);

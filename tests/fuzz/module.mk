@@ -16,7 +16,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*
 
 # Sources outside the engine that a target needs, and its longest input.
 FUZZ_SRCS_stream := $(addprefix tools/libs/guest/,save/stream/parse.c \
-	save/stream/zero.c base/thread.c base/workers.c) \
+	save/stream/record.c save/stream/zero.c base/thread.c base/workers.c) \
 	tests/support/stream_reader.c
 FUZZ_LEN_stream := 65536
 FUZZ_SRCS_channel := $(addprefix tools/libs/guest/,channels/codec.c \

@@ -17,7 +17,7 @@ $(call needs,save_sampler,save/sampler.c)
 $(call needs,save_watchdog,save/watchdog.c)
 $(call needs,save_stream,save/stream/parse.c)
 $(call needs,save_pages,save/stream/pages.c save/stream/parse.c)
-$(call needs,save_zero,save/stream/parse.c save/stream/zero.c)
+$(call needs,save_zero,save/stream/parse.c save/stream/record.c save/stream/zero.c)
 $(foreach t,conf conf_settings,\
 	$(eval TEST_OBJS_torture_$(t) := $(CONF_OBJS)) \
 	$(eval TEST_LIBS_torture_$(t) := $(CONF_LIBS)))

@@ -45,11 +45,11 @@ static size_t call(const struct iovec *iov, int iovcnt)
 {
     size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
 
-    for (int i = 0; i < t.zero->nr_out; i++) {
-        append(&t.left, t.zero->out[i].iov_base, t.zero->out[i].iov_len);
-        len += t.zero->out[i].iov_len;
+    for (int i = 0; i < t.zero->out.nr; i++) {
+        append(&t.left, t.zero->out.iov[i].iov_base, t.zero->out.iov[i].iov_len);
+        len += t.zero->out.iov[i].iov_len;
     }
-    save_stream_written(&t.stream, t.zero->out, t.zero->nr_out, len);
+    save_stream_written(&t.stream, t.zero->out.iov, t.zero->out.nr, len);
     return n;
 }
 
@@ -85,7 +85,7 @@ static void put_record(uint32_t type, uint32_t length)
 static void put_pages(const uint64_t *entry, uint32_t nr)
 {
     uint32_t head[4] = { 1, 8 + 8 * nr, nr, 0 };
-    struct iovec iov[2 + SAVE_ZERO_BATCH] = {
+    struct iovec iov[2 + SAVE_BATCH] = {
         { head, 16 }, { (void *)entry, 8 * nr },
     };
     size_t n = 2;
@@ -164,13 +164,13 @@ static void fill(uint64_t *entry, uint32_t nr, uint64_t first)
 
 static void torture_save_zero_omits_zero_pages(void **state)
 {
-    uint64_t entry[SAVE_ZERO_BATCH];
+    uint64_t entry[SAVE_BATCH];
     struct stream_reader *r;
 
     (void)state;
-    for (uint64_t first = 0; first < 3072; first += SAVE_ZERO_BATCH) {
-        fill(entry, SAVE_ZERO_BATCH, first);
-        put_pages(entry, SAVE_ZERO_BATCH);
+    for (uint64_t first = 0; first < 3072; first += SAVE_BATCH) {
+        fill(entry, SAVE_BATCH, first);
+        put_pages(entry, SAVE_BATCH);
     }
     r = receive();
     assert_int_equal(r->pages, 1024);
@@ -183,15 +183,15 @@ static void torture_save_zero_omits_zero_pages(void **state)
 /* The headers of a batch and 1024 pages are too many vectors for a call. */
 static void torture_save_zero_a_record_in_two_calls(void **state)
 {
-    uint64_t entry[SAVE_ZERO_BATCH];
+    uint64_t entry[SAVE_BATCH];
     struct stream_reader *r;
 
     (void)state;
     t.scattered = true;
-    fill(entry, SAVE_ZERO_BATCH, 0);
+    fill(entry, SAVE_BATCH, 0);
     t.iov_max = 1022;
-    put_pages(entry, SAVE_ZERO_BATCH);
-    put_pages(entry, SAVE_ZERO_BATCH);
+    put_pages(entry, SAVE_BATCH);
+    put_pages(entry, SAVE_BATCH);
     assert_false(t.zero->off);
     r = receive();
     /* The last four pages are sent as they are. */
@@ -276,13 +276,13 @@ static void torture_save_zero_omits_only_normal_pages(void **state)
 
 static void torture_save_zero_omits_records_of_holes(void **state)
 {
-    uint64_t entry[SAVE_ZERO_BATCH], some[4] = { 1, 2 | XTAB, 3 | XTAB, 4 };
+    uint64_t entry[SAVE_BATCH], some[4] = { 1, 2 | XTAB, 3 | XTAB, 4 };
     struct stream_reader *r;
 
     (void)state;
-    for (uint32_t i = 0; i < SAVE_ZERO_BATCH; i++)
+    for (uint32_t i = 0; i < SAVE_BATCH; i++)
         entry[i] = (1024 + i) | XTAB;
-    put_pages(entry, SAVE_ZERO_BATCH);
+    put_pages(entry, SAVE_BATCH);
     assert_int_equal(t.left.len, 40);
     t.guest[4 * PAGE] = 1;
     put_pages(some, 4);

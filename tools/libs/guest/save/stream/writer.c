@@ -44,9 +44,9 @@ ssize_t save_writer_write(struct save_writer *w, const struct iovec *iov,
     n = save_zero_rewrite(w->zero, &flow->stream, iov, iovcnt);
     flow->link_busy = w->sink->ops->busy(w->sink);
     /* Everything was elided: a hole. */
-    if (!w->zero->nr_out && !flow->link_busy && flow->wrote_ns)
+    if (!w->zero->out.nr && !flow->link_busy && flow->wrote_ns)
         flow->wrote_ns = clock_now_ns();
     /* The length of iov may only be returned once all of it has been sent. */
-    return w->sink->ops->write(w->sink, w->zero->out, w->zero->nr_out) ? -1 :
+    return w->sink->ops->write(w->sink, w->zero->out.iov, w->zero->out.nr) ? -1 :
            (ssize_t)n;
 }

@@ -21,25 +21,17 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "save/stream/parse.h"
-
-/* The most pages that libxenguest sends in a record. */
-#define SAVE_ZERO_BATCH 1024
+#include "save/stream/record.h"
 
 struct save_zero {
     bool off;               /* nothing is elided any more */
     uint64_t pages;         /* elided so far */
     /* What is to be written, set by save_zero_rewrite(). */
-    struct iovec out[2 * SAVE_ZERO_BATCH + 8];
-    int nr_out;
-    /* The current record. */
-    struct {
-        uint32_t type, length, count, reserved;
-        uint64_t pfn[SAVE_ZERO_BATCH];
-    } head;
-    const void *page[SAVE_ZERO_BATCH];      /* candidates... */
-    uint16_t of[SAVE_ZERO_BATCH];           /* ... their index in pfn[]... */
-    bool zero[SAVE_ZERO_BATCH];             /* ... and whether they are zero */
+    struct save_out out;
+    struct save_batch head; /* the current record */
+    const void *page[SAVE_BATCH];      /* candidates... */
+    uint16_t of[SAVE_BATCH];           /* ... their index in pfn[]... */
+    bool zero[SAVE_BATCH];             /* ... and whether they are zero */
     uint8_t *sent;          /* a bit per pfn: sent with data */
     uint64_t nr_pfns;
     struct workers *workers;
@@ -53,9 +45,9 @@ struct save_zero *save_zero_start(uint64_t nr_pfns, unsigned int threads);
 void save_zero_stop(struct save_zero *z);       /* NULL is allowed */
 
 /*
- * Puts into z->out[] what is to be written for iov[]; s is the stream as
+ * Puts into z->out what is to be written for iov[]; s is the stream as
  * written so far. Returns how many bytes of iov[] that stands for: at least
- * one, if there is any. All of z->out[] must be written before the next call;
+ * one, if there is any. All of z->out must be written before the next call;
  * it points into the memory of iov and z.
  */
 size_t save_zero_rewrite(struct save_zero *z, const struct save_stream *s,
