@@ -55,7 +55,6 @@ static long long real_logdirty(xc_interface *xch, uint32_t domid,
 {
     (void)xch;
     (void)domid;
-    (void)b;
     (void)mode;
     assert_true(sop == XEN_DOMCTL_SHADOW_OP_PEEK ||
                 sop == XEN_DOMCTL_SHADOW_OP_CLEAN);
@@ -64,7 +63,11 @@ static long long real_logdirty(xc_interface *xch, uint32_t domid,
         env.on_clean();
     if (stats)
         stats->dirty_count = env.dirty;
-    return sop == XEN_DOMCTL_SHADOW_OP_CLEAN ? (long long)pages : 0;
+    if (env.read_log && b && env.read_log(sop, b->hbuf)) {
+        errno = EFAULT;
+        return -1;
+    }
+    return pages;
 }
 
 static int real_shadow(xc_interface *xch, uint32_t domid, unsigned int sop,
@@ -116,6 +119,21 @@ void *__wrap_dlsym(void *handle, const char *name)
            !strcmp(name, "xc_logdirty_control") ? (void *)real_logdirty :
            !strcmp(name, "write") ? (void *)real_write :
            !strcmp(name, "writev") ? (void *)real_writev : NULL;
+}
+
+void *xc__hypercall_buffer_alloc_pages(xc_interface *xch,
+                                       xc_hypercall_buffer_t *b, int nr)
+{
+    (void)xch;
+    return b->hbuf = calloc(nr, XPC_PAGE_SIZE);
+}
+
+void xc__hypercall_buffer_free_pages(xc_interface *xch,
+                                     xc_hypercall_buffer_t *b, int nr)
+{
+    (void)xch;
+    (void)nr;
+    free(b->hbuf);
 }
 
 int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
@@ -290,6 +308,8 @@ void save_sampler_stop(struct save_sampler *s)
 /* Never called: there is no sampler. */
 void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_hold(struct save_sampler *s) { assert_non_null(s); }
+void save_sampler_release(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_cost(struct save_sampler *s, uint64_t *counts, uint64_t *ns)
 {
     (void)counts;

@@ -52,6 +52,8 @@ extern struct fake_env {
     bool dm_log;                        /* the device model's log is on */
     int cleans, switches;               /* calls of libxenctrl */
     void (*on_clean)(void);             /* called before a CLEAN */
+    /* Fills in the bitmap of a CLEAN or PEEK. Returns whether it fails. */
+    bool (*read_log)(unsigned int sop, uint64_t *bitmap);
     /* The functions of libc that the plug-in calls. */
     size_t (*write_room)(void);         /* how much writev() takes at most;
                                          * NULL: everything */

@@ -48,7 +48,7 @@ SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
 	preflight.c settings.c store.c)) $(CONF_OBJS)
-$(foreach t,chain claim conf control policy session strict write channels,\
+$(foreach t,chain claim conf control policy session skip strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS) \
 		$(CONF_LIBS)) \
@@ -88,7 +88,8 @@ TEST_OBJS_torture_source_process := $(SOURCE_OBJS)
 
 # The tests with threads.
 TSAN_TESTS := $(addprefix $(BUILD)/tests/torture_,channel_out channels \
-	save_chain save_channels save_control save_policy save_sampler save_session suspend_time \
+	save_chain save_channels save_control save_policy save_sampler save_session \
+	save_skip suspend_time \
 	save_watchdog workers save_write save_zero xl_channels \
 	xl_channels_broken xl_receive xl_receive_meet)
 

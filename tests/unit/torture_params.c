@@ -34,6 +34,7 @@ static void torture_params_round_trip(void **state)
     in.early_abort = XPC_EARLY_ABORT_OFF;
     in.strict = XPC_STRICT_ON;
     in.zero_pages = XPC_ZERO_PAGES_AUTO;
+    in.skip_dirty = XPC_SKIP_DIRTY_ON;
     in.max_bytes_per_s = 12345678;
     in.switchover = XPC_SWITCHOVER_RATE;
     in.switchover_bytes_per_s = 23456789;

@@ -46,8 +46,10 @@ static size_t call(const struct iovec *iov, int iovcnt)
     size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
 
     for (int i = 0; i < t.zero->out.nr; i++) {
-        append(&t.left, t.zero->out.iov[i].iov_base, t.zero->out.iov[i].iov_len);
-        len += t.zero->out.iov[i].iov_len;
+        const struct iovec *o = &t.zero->out.iov[i];
+
+        append(&t.left, o->iov_base, o->iov_len);
+        len += o->iov_len;
     }
     save_stream_written(&t.stream, t.zero->out.iov, t.zero->out.nr, len);
     return n;

@@ -276,6 +276,11 @@ static void torture_xl_options_of_the_way_of_sending_are_accepted(
     assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_SEND);
     assert_int_equal(o.params.max_bytes_per_s, 0);
     assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
+    assert_int_equal(o.params.skip_dirty, XPC_SKIP_DIRTY_OFF);
+    /* Only the policy reckons with it. */
+    parse_ok("--precopy-skip-dirty=on g1 host", &o);
+    assert_int_equal(o.params.skip_dirty, XPC_SKIP_DIRTY_ON);
+    assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
     parse_ok("--precopy-zero-pages=send --precopy-max-bandwidth=400Mbit "
              "--precopy-switchover-bandwidth=kept g1 host", &o);
     assert_int_equal(o.params.policy, XPC_POLICY_STOCK);
@@ -438,6 +443,8 @@ static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
           "--precopy-policy=best: limit or stock is accepted" },
         { "--precopy-zero-pages=no a b",
           "--precopy-zero-pages=no: send, elide or auto is accepted" },
+        { "--precopy-skip-dirty=yes a b",
+          "--precopy-skip-dirty=yes: off or on is accepted" },
         { "--precopy-max-bandwidth=0 a b", "not a bandwidth" },
         { "--precopy-max-bandwidth=5 a b", "a unit is needed" },
         { "--precopy-switchover-bandwidth=rate a b",
@@ -476,6 +483,8 @@ static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
         { "--precopy-policy=stock --precopy-duration=1s a b", "-duration" },
         { "--precopy-policy=stock --precopy-early-abort=off a b",
           "--precopy-early-abort has no effect" },
+        { "--precopy-policy=stock --precopy-skip-dirty=on a b",
+          "--precopy-skip-dirty has no effect" },
         { "--precopy-policy=stock --precopy-on-timeout=abort a b",
           "--precopy-on-timeout has no effect" },
         { "--precopy-downtime=\a\n a b", "=??: not a time" },

@@ -60,6 +60,8 @@
 "                             receiver is ours, else in full; in full; or\n" \
 "                             not at all, for a target whose free memory is\n" \
 "                             all scrubbed (auto).\n" \
+"--precopy-skip-dirty=on|off  Don't send pages that are dirty again and will\n" \
+"                             be sent later (off).\n" \
 "--precopy-channels=N         Send over N connections, 1 to 16 (1).\n" \
 "--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent (off).\n"

@@ -29,6 +29,12 @@ const char *const xpc_strict_names[] = {
     NULL
 };
 
+const char *const xpc_skip_dirty_names[] = {
+    [XPC_SKIP_DIRTY_OFF] = "off",
+    [XPC_SKIP_DIRTY_ON] = "on",
+    NULL
+};
+
 const char *const xpc_device_model_names[] = {
     [XPC_DEVICE_MODEL_UNKNOWN] = "unknown",
     [XPC_DEVICE_MODEL_NO] = "no",

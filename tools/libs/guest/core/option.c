@@ -109,6 +109,8 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
         return xpc_value_count(s, 1, XPC_CHANNELS_MAX, &p->channels, why);
     case XPC_OPT_COMPRESS:
         return parse_compress(s, p, why);
+    case XPC_OPT_SKIP_DIRTY:
+        return xpc_value_word(s, xpc_skip_dirty_names, &p->skip_dirty, why);
     default:
         return xpc_value_word(s, xpc_policy_names, &p->policy, why);
     }
@@ -141,6 +143,7 @@ static const struct member members[XPC_NR_OPTIONS][2] = {
                                        MEMBER(switchover_bytes_per_s) },
     [XPC_OPT_CHANNELS]      = { MEMBER(channels) },
     [XPC_OPT_COMPRESS]      = { MEMBER(compress), MEMBER(compress_level) },
+    [XPC_OPT_SKIP_DIRTY]    = { MEMBER(skip_dirty) },
 };
 
 void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
@@ -221,6 +224,8 @@ const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
     case XPC_OPT_CHANNELS:
         return count_text(buf, p->channels > 1 ? p->channels : 0, "");
     case XPC_OPT_COMPRESS:     return compress_text(buf, p);
+    case XPC_OPT_SKIP_DIRTY:
+        return p->skip_dirty == XPC_SKIP_DIRTY_ON ? "on" : "none";
     case XPC_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XPC_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XPC_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];

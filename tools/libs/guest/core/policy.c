@@ -173,6 +173,13 @@ void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
 {
     e->params = *params;
     predict_params(&e->predict, params, e->total_pages);
+    e->predict.skip_dirty &= !e->skip_ended;
+}
+
+void xpc_engine_end_skipping(struct xpc_engine *e)
+{
+    e->skip_ended = true;
+    e->predict.skip_dirty = false;
 }
 
 void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now)
@@ -195,6 +202,12 @@ int xpc_engine_check_change(const struct xpc_params *now,
     if (to->zero_pages != now->zero_pages) {
         snprintf(err, len, "how zero pages are sent can't be changed while "
                  "the migration runs: which were sent is not known later");
+        errno = EINVAL;
+        return -1;
+    }
+    if (to->skip_dirty != now->skip_dirty) {
+        snprintf(err, len, "whether pages that are dirty again are left out "
+                 "can't be changed while the migration runs");
         errno = EINVAL;
         return -1;
     }
@@ -428,6 +441,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         .number = e->state.iterations + 1,
         .pages = o->pages_sent,
         .zero_pages = o->zero_pages,
+        .skipped_pages = o->skipped_pages,
         .bytes = o->bytes_sent,
         .start_ns = e->last_ns - e->start_ns,
         .duration_ns = o->now_ns - e->last_ns,
@@ -437,6 +451,8 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         e->first_zero_pages = o->zero_pages;
     learn_bitmap(e, o);
     learn_link(e, o, it->duration_ns);
+    if (o->peek_ns)
+        e->predict.peek_ns = o->peek_ns;
     update_state(e, o);
     e->last_ns = o->now_ns;
     d->dirty_pages = o->dirty_pages;

@@ -25,6 +25,7 @@ struct xpc_engine {
     struct xpc_learn learn;         /* D(t) of this guest */
     struct xpc_working_set working_set;
     uint64_t start_ns;
+    bool skip_ended;                /* xpc_engine_end_skipping() */
     uint64_t last_ns;               /* end of the last iteration */
     uint64_t since_clean_ns;        /* then, since the bitmap was cleaned */
     struct xpc_link link;
@@ -56,6 +57,11 @@ void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
  */
 void xpc_engine_change(struct xpc_engine *e,
                        const struct xpc_params *params);
+/*
+ * Pages that are dirty again are sent from now on, whatever the parameters ask
+ * for, because they could not be left out.
+ */
+void xpc_engine_end_skipping(struct xpc_engine *e);
 /*
  * Sets the members of *to that a change does not affect to those of *now: what
  * happens to the node in xenstore afterwards, and what is known about the guest

@@ -153,7 +153,7 @@ bool xpc_skip_due(const struct xpc_skip *s, uint64_t now_ns)
 
 void xpc_skip_peeked(struct xpc_skip *s, uint64_t now_ns, uint64_t took_ns)
 {
-    s->peek_ns = took_ns;
+    s->peek_ns = took_ns > XPC_PEEK_FIXED_NS ? took_ns : XPC_PEEK_FIXED_NS;
     s->last_ns = now_ns;
     s->pages = s->dropped = 0;
     s->peeks++;

@@ -40,6 +40,7 @@ static const struct xpc_field params_fields[] = {
     ENUM(P, "early-abort", early_abort, xpc_early_abort_names),
     ENUM(P, "strict", strict, xpc_strict_names),
     ENUM(P, "zero-pages", zero_pages, xpc_zero_pages_names),
+    ENUM(P, "skip-dirty", skip_dirty, xpc_skip_dirty_names),
     U64(P, "max-bandwidth-bytes-per-s", max_bytes_per_s, .null_zero = true),
     ENUM(P, "switchover-bandwidth", switchover, xpc_switchover_names),
     U64(P, "switchover-bandwidth-bytes-per-s", switchover_bytes_per_s,
@@ -154,6 +155,7 @@ static const struct xpc_field iteration_fields[] = {
     /* QEMU's names. */
     U64(I, "normal", pages),
     U64(I, "duplicate", zero_pages),
+    U64(I, "skipped", skipped_pages, .omit_zero = true),
     U64(I, "bytes", bytes),
     U64(I, "start-us", start_ns, .scale = US),
     U64(I, "duration-us", duration_ns, .scale = US),
@@ -203,6 +205,7 @@ static const struct xpc_field report_fields[] = {
     /* QEMU's names. */
     U64(R, "normal", total_pages_sent),
     U64(R, "duplicate", total_zero_pages),
+    U64(R, "skipped", total_skipped_pages, .omit_zero = true),
     U64(R, "zero-pages-in-full", zero_pages_in_full, .omit_zero = true),
     U64(R, "predicted-downtime-us", predicted_downtime_ns, .scale = US,
         .null_zero = true),
@@ -225,6 +228,8 @@ static const struct xpc_field report_fields[] = {
     U64(R, "resumed-us", resumed_ns, .scale = US, .null_zero = true),
     U64(R, "sampler-counts", sampler_counts),
     U64(R, "sampler-us", sampler_ns, .scale = US),
+    U64(R, "peeks", peeks, .omit_zero = true),
+    U64(R, "peeks-us", peek_ns, .scale = US, .omit_zero = true),
     U64(R, "bitmap-us", bitmap_ns, .scale = US, .null_zero = true),
     U64(R, "final-pages", final_pages),
     U64(R, "final-duplicate", final_zero_pages),

@@ -100,6 +100,9 @@ static void count_sent(struct save_session *s)
     r->total_bytes = c.bytes;
     r->total_pages_sent = c.pages;
     r->total_zero_pages = c.zero_pages;
+    r->total_skipped_pages = s->skip.pages;
+    r->peeks = s->skip.when.peeks;
+    r->peek_ns = s->skip.when.total_ns;
     r->verified = s->flow.stream.verifies;
     if (!r->suspended_ns)
         return;

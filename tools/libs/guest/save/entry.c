@@ -206,6 +206,7 @@ static int start(struct save_session *s)
     save_stream_init(&s->flow.stream);
     /* Without it the policy has only the counts at the iterations' ends. */
     s->sampler = save_sampler_start(ctx->domid);
+    save_skip_start(&s->skip, ctx, s->sampler);
     s->switchover.watchdog = save_watchdog_start(ctx->domid);
     return s->switchover.watchdog ? 0 :
            refuse(ctx, "a thread can't be started");
@@ -218,7 +219,7 @@ static void stop_threads(struct save_session *s)
     if (s->sampler)
         save_sampler_cost(s->sampler, &r->sampler_counts, &r->sampler_ns);
     save_sampler_stop(s->sampler);
-    s->sampler = NULL;
+    s->sampler = s->skip.sampler = NULL;
     save_watchdog_stop(s->switchover.watchdog);
     s->switchover.watchdog = NULL;
     suspend_time_end(s->suspend_time);
@@ -229,6 +230,7 @@ static void stop_threads(struct save_session *s)
 static void stop(struct save_session *s)
 {
     stop_threads(s);
+    save_skip_stop(&s->skip);
     xpc_workset_dispose(&s->workset);
     if (s->writer.sink)
         s->writer.sink->ops->close(s->writer.sink);

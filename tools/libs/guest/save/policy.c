@@ -45,6 +45,7 @@ static void begin_clean(struct save_session *s)
 static void end_clean(struct save_session *s)
 {
     s->clean_ns = clock_now_ns();
+    save_skip_clean(&s->skip);
     if (s->ctx.report.suspended_ns)
         s->ctx.report.final_bitmap_ns = save_since_start_ns(&s->ctx);
     if (s->sampler && s->ctx.live)
@@ -81,6 +82,8 @@ static long long clean(void *owner, xc_hypercall_buffer_t *bitmap,
         errno = EBUSY;
         return -1;
     }
+    if (rc >= 0)
+        save_skip_restore(&s->skip, bitmap, pages, stats);
     if (ctx->report.suspended_ns && rc >= 0 && stats)
         save_switchover_pages_left(&s->switchover, stats->dirty_count,
                                    s->flow.bitmap_begun_ns,
@@ -141,6 +144,7 @@ static int begin_iteration(struct save_session *s,
 
     save_flow_counts(&s->flow, &s->iteration_begin);
     s->iteration_wire_bytes = wire_bytes(s);
+    s->iteration_skipped = s->skip.pages;
     save_flow_reset(&s->flow);
     if (!stats->iteration) {
         /* Precopy begins when the first page is about to be sent. */
@@ -171,6 +175,8 @@ static void observe_sent(struct save_session *s, struct xpc_observation *o)
         .pages_sent = c.pages - begin->pages,
         .bytes_sent = c.bytes - begin->bytes,
         .zero_pages = c.zero_pages - begin->zero_pages,
+        .skipped_pages = s->skip.pages - s->iteration_skipped,
+        .peek_ns = s->skip.when.peeks ? s->skip.when.peek_ns : 0,
         .flow_bytes = s->flow.bytes, .flow_ns = s->flow.ns,
         .wire_bytes = wire_bytes(s) - s->iteration_wire_bytes,
     };

@@ -132,6 +132,16 @@ void save_sampler_cleaned(struct save_sampler *s)
     pthread_mutex_unlock(&s->thread.lock);
 }
 
+void save_sampler_hold(struct save_sampler *s)
+{
+    pthread_mutex_lock(&s->thread.lock);
+}
+
+void save_sampler_release(struct save_sampler *s)
+{
+    pthread_mutex_unlock(&s->thread.lock);
+}
+
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
 {
     size_t nr;

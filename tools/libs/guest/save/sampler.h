@@ -29,6 +29,10 @@ struct save_sampler *save_sampler_start(uint32_t domid);
 void save_sampler_clean_begins(struct save_sampler *s);
 void save_sampler_cleaned(struct save_sampler *s);
 
+/* Between these, no count is made; the samples are kept. */
+void save_sampler_hold(struct save_sampler *s);
+void save_sampler_release(struct save_sampler *s);
+
 /*
  * Copies this iteration's samples, at most XPC_SAMPLES_MAX, and lets the thread
  * sleep until the next clean. Returns the number of samples.

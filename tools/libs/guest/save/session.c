@@ -15,7 +15,7 @@ void save_session_init(struct save_session *s, xc_interface *xch, int io_fd,
         .gate       = { .ctx = ctx, .control = &s->control,
                         .switchover = &s->switchover },
         .flow       = { .ctx = ctx },
-        .writer     = { .flow = &s->flow },
+        .writer     = { .flow = &s->flow, .skip = &s->skip },
         .guard      = { .fd = -1 },
     };
 }

@@ -12,6 +12,7 @@
 #include "save/dm_log.h"
 #include "save/guard.h"
 #include "save/sampler.h"
+#include "save/skip.h"
 #include "save/stream/flow.h"
 #include "save/stream/gate.h"
 #include "save/stream/sink.h"
@@ -29,6 +30,7 @@ struct save_session {
     struct save_gate gate;
     struct save_flow flow;
     struct save_writer writer;
+    struct save_skip skip;
     struct save_guard guard;            /* none for a toolstack of ours */
     struct save_sampler *sampler;       /* NULL: it could not start */
     struct xpc_workset workset;
@@ -38,6 +40,7 @@ struct save_session {
     /* What had been written when the iteration, or the switchover, began. */
     struct channel_count iteration_begin, suspend_begin;
     uint64_t iteration_wire_bytes;
+    uint64_t iteration_skipped; /* pages left out before the iteration */
     /* The last iteration; published when the guest runs again. */
     struct xpc_iteration last;
     bool last_pending;

@@ -93,7 +93,8 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
 /* ---- when to read the bitmap, in a migration ------------------------- */
 
 struct xpc_skip {
-    uint64_t peek_ns;           /* what the last one took, or is assumed */
+    uint64_t peek_ns;           /* what the last one took, or is assumed; at
+                                 * least XPC_PEEK_FIXED_NS */
     uint64_t clean_ns, last_ns; /* time of the clean; of the last PEEK or the
                                  * clean */
     uint64_t pages, dropped;    /* looked up since the last PEEK */

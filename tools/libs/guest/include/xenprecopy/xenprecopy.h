@@ -169,8 +169,7 @@ struct xpc_params {
     enum xpc_early_abort early_abort;
     enum xpc_strict strict;         /* the toolstack must take part in it */
     enum xpc_zero_pages zero_pages;
-    enum xpc_skip_dirty skip_dirty; /* the plug-in can't yet: simulations
-                                     * only */
+    enum xpc_skip_dirty skip_dirty; /* not with the stock policy */
     uint64_t max_bytes_per_s;       /* cap on the rate of precopy; 0: none */
     enum xpc_switchover switchover;
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
@@ -296,6 +295,8 @@ struct xpc_observation {
     uint64_t pages_sent;    /* in this iteration, with data */
     uint64_t bytes_sent;    /* in this iteration, actually written */
     uint64_t zero_pages;    /* in this iteration, without data */
+    uint64_t skipped_pages; /* left out, as they were dirty again */
+    uint64_t peek_ns;       /* to read the bitmap for that; 0: unknown */
     /*
      * The part of bytes_sent that is pages with data and their headers, and
      * the time in which it flowed. Excludes other work of the iteration: the
@@ -368,6 +369,7 @@ struct xpc_iteration {
     uint64_t number;                /* from 1 */
     uint64_t pages, bytes;          /* sent in it; pages with data */
     uint64_t zero_pages;            /* sent without data */
+    uint64_t skipped_pages;         /* not sent, as they were dirty again */
     uint64_t start_ns, duration_ns; /* start: since the migration's start */
     uint64_t dirty_pages;           /* at its end */
     struct xpc_decision decision;   /* taken at its end */
@@ -432,6 +434,7 @@ struct xpc_report {
     uint64_t total_time_ns, total_bytes;
     /* With data, and zero pages without: QEMU's normal and duplicate. */
     uint64_t total_pages_sent, total_zero_pages;
+    uint64_t total_skipped_pages;   /* not sent, as they were dirty again */
     uint64_t zero_pages_in_full;    /* of the first copy, if
                                      * XPC_ZERO_PAGES_AUTO had no channels */
     uint64_t predicted_downtime_ns; /* at the decision to suspend */
@@ -452,6 +455,8 @@ struct xpc_report {
      * time, an upper bound of how long this paused the guest.
      */
     uint64_t sampler_counts, sampler_ns;
+    /* The same for reading the bitmap to leave out pages. */
+    uint64_t peeks, peek_ns;
     uint64_t bitmap_ns;             /* of the last bitmap: from asking for it
                                      * to sending its first page */
     /* Since the suspend request: pages; bytes in total and of state. */

@@ -79,7 +79,8 @@ static uint32_t choose(struct save_zero *z, struct save_cursor c)
         if (save_cursor_here(&c, &p) < XPC_PAGE_SIZE)
             break;
         c.at += XPC_PAGE_SIZE;
-        if (save_entry_type(entry) == SAVE_TYPE_NOTAB && !was_sent(z, entry & SAVE_PFN_MASK)) {
+        if (save_entry_type(entry) == SAVE_TYPE_NOTAB &&
+            !was_sent(z, entry & SAVE_PFN_MASK)) {
             z->page[nr] = p;
             z->of[nr++] = i;
         }
@@ -88,7 +89,8 @@ static uint32_t choose(struct save_zero *z, struct save_cursor c)
 }
 
 /* Passes on the data of the other pages. Returns its length in iov[]. */
-static size_t pass_pages(struct save_zero *z, struct save_cursor *c, uint32_t nr)
+static size_t pass_pages(struct save_zero *z, struct save_cursor *c,
+                         uint32_t nr)
 {
     uint32_t k = 0, out = 0;
     size_t done = 0;
