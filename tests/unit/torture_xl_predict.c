@@ -34,6 +34,29 @@ static void assert_refused(int rc, const char *text)
                      captured_err + strlen(captured_err) - 1);
 }
 
+static uint64_t total_bytes(const char *option)
+{
+    struct xpc_cells c;
+    char err[XPC_ERR_LEN];
+    uint64_t bytes = 0;
+
+    assert_int_equal(run(MEASUREMENT, "--json", "--bandwidth=2Gbit", option,
+                         NULL), 0);
+    xpc_cells_init(&c);
+    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, captured_out,
+                                   strlen(captured_out), err), 0);
+    for (size_t i = 0; i < c.nr_cells; i++)
+        bytes += c.cells[i].bytes;
+    xpc_cells_dispose(&c);
+    return bytes;
+}
+
+static void torture_xl_predict_leaves_out_dirty_pages(void **state)
+{
+    (void)state;
+    assert_true(total_bytes("--skip-dirty") < total_bytes("--bitmap-time=0"));
+}
+
 static void torture_xl_predict_gives_the_published_table(void **state)
 {
     double table[PUBLISHED_ROWS][PUBLISHED_COLUMNS];
@@ -398,6 +421,7 @@ int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test(torture_xl_predict_##name)
     const struct CMUnitTest tests[] = {
+        T(leaves_out_dirty_pages),
         T(gives_the_published_table),
         T(prints_text),
         T(plans_for_several_domains),

@@ -12,7 +12,7 @@ enum {
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
-    OPT_MEMORY, OPT_DEVICE_MODEL, OPT_BITMAP,
+    OPT_MEMORY, OPT_DEVICE_MODEL, OPT_BITMAP, OPT_SKIP_DIRTY,
 };
 
 static const struct option options[] = {
@@ -26,6 +26,7 @@ static const struct option options[] = {
     { "plot", optional_argument, NULL, OPT_PLOT },
     { "duration", required_argument, NULL, OPT_DURATION },
     { "iterations", required_argument, NULL, OPT_ITERATIONS },
+    { "skip-dirty", no_argument, NULL, OPT_SKIP_DIRTY },
     { "target", required_argument, NULL, OPT_TARGET },
     { "device-model", no_argument, NULL, OPT_DEVICE_MODEL },
     { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
@@ -62,6 +63,8 @@ static const char help[] =
 "                     Plot it, on the terminal or to a file.\n"
 "--duration=TIME      How long precopy may take (no limit).\n"
 "--iterations=N       At most so many iterations (no limit).\n"
+"--skip-dirty         Pages that are dirty again are not sent, as with xl\n"
+"                     migrate --precopy-skip-dirty.\n"
 "--confidence=PERCENT  Decide as xl migrate --precopy-confidence does: with a\n"
 "                     margin, and further rounds where they pay (neither).\n"
 "\n"
@@ -207,6 +210,9 @@ static int parse_params(int opt, struct xpc_predict_params *p, char *err)
     case OPT_ITERATIONS:
         return xl_parse_count("iterations", optarg, 1, COUNT_MAX,
                               &p->rule.iterations, err);
+    case OPT_SKIP_DIRTY:
+        p->skip_dirty = true;
+        return 0;
     case OPT_OVERHEAD:
         return parse_time(opt, &p->overhead_ns, err);
     case OPT_SUSPEND_PAGES:

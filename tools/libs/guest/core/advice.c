@@ -158,6 +158,8 @@ static void propose(struct xpc_advice *a, const struct question *q)
     a->params.bandwidth_bytes_per_s = q->p.bandwidth_bytes_per_s;
     a->params.overhead_ns = q->p.overhead_ns;
     a->params.iterations = r->iterations;
+    a->params.skip_dirty = q->p.skip_dirty ? XPC_SKIP_DIRTY_ON :
+                                             XPC_SKIP_DIRTY_OFF;
     a->params.duration_ns = scale_ns(longest_time(q, limit), ROOM_DURATION,
                                      XPC_S);
     if (a->params.duration_ns > PARAMS_MAX)
@@ -355,5 +357,7 @@ const char *xpc_advice_options(const struct xpc_params *params,
             (params->overhead_ns + 999) / 1000);
     add(&t, " --precopy-on-timeout=%s",
         params->on_timeout == XPC_ON_TIMEOUT_SUSPEND ? "suspend" : "abort");
+    if (params->skip_dirty == XPC_SKIP_DIRTY_ON)
+        add(&t, " --precopy-skip-dirty=on");
     return buf;
 }

@@ -131,6 +131,12 @@ uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
     return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
 }
 
+static uint64_t peek_ns(const struct run *run)
+{
+    return run->p->peek_ns ? run->p->peek_ns :
+                             xpc_skip_peek_ns(run->c->total_pages);
+}
+
 /*
  * How long this iteration takes. *sent_r is the share of its pages that is
  * sent.
@@ -145,7 +151,7 @@ static double iteration_ns(const struct run *run, double *sent_r)
         ns = xpc_skip_sending_ns(run->skip, &run->window,
                                  run->pages + run->zero,
                                  run->since_clean + p->iteration_ns, ns,
-                                 p->peek_ns, sent_r);
+                                 peek_ns(run), sent_r);
     return ns + p->iteration_ns;
 }
 

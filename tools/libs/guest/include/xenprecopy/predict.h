@@ -48,7 +48,8 @@ struct xpc_predict_params {
     uint64_t suspend_pages;         /* dirtied by suspending the guest */
     bool skip_dirty;                /* pages that are dirty again are not
                                      * sent */
-    uint64_t peek_ns;               /* then: to read the bitmap (PEEK) */
+    uint64_t peek_ns;               /* then: to read the bitmap (PEEK); 0:
+                                     * xpc_skip_peek_ns() of the guest */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
