@@ -10,6 +10,9 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/be
 $(BUILD)/bench/bench_policy: $(call objs,$(addprefix tools/libs/guest/,\
 	save/sampler.c save/stream/parse.c save/workset.c)) \
 	$(call objs,tests/support/fake_xenctrl.c)
+$(BUILD)/bench/bench_skip: $(call objs,$(addprefix tools/libs/guest/,\
+	save/skip.c save/stream/parse.c save/stream/record.c)) \
+	$(call objs,tests/support/fake_xenctrl.c)
 $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
 	save/stream/parse.c save/stream/record.c save/stream/zero.c))
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
