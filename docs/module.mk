@@ -38,5 +38,8 @@ install-docs: $(MAN_PAGES) $(EXAMPLE)
 	install -d $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/examples
 	sed 's|@libexecdir@|$(libexecdir)|' docs/examples/libvirtd-precopy.conf.in \
 	  >$(DESTDIR)$(PREFIX)/share/doc/xen-precopy/examples/libvirtd-precopy.conf
+	install -d $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/xenserver
+	install -m 755 docs/examples/xenserver/* \
+	  $(DESTDIR)$(PREFIX)/share/doc/xen-precopy/xenserver/
 	install -D -m 755 $(EXAMPLE) $(DESTDIR)$(libexecdir)/live-migrate-example
 install: install-docs

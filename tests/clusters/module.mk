@@ -8,7 +8,8 @@ CHECKS += check-clusters
 
 ## make check-clusters     the scripts for XenServer and clusters, without Xen
 .PHONY: check-clusters
-check-clusters:
+check-clusters: all
+	@BUILD=$(BUILD) CC="$(CC)" tests/clusters/check-xenserver
 	@tests/clusters/check-ocf
 
 # In check-all alone: it needs root, and Debian's archive the first time.
