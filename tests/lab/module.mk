@@ -44,13 +44,25 @@ $(LAB)/gate: tests/lab/dom0/gate.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -lxenctrl -lxenstore
 
+# A stand-in for XenServer's tools.
+$(LAB)/xenguest: tests/lab/standin/xenguest.c $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -o $@ $< -pthread -lxenguest -lxenctrl \
+	  -lxentoollog
+
+$(LAB)/manager: tests/lab/standin/manager.c tests/support/stock_messages.h $(FLAGS)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -Itests -O2 -o $@ $< -lxenlight -lxenctrl \
+	  -lxenstore -lxentoollog
+
 $(LAB)/cleanlog.so: tests/lab/dom0/cleanlog.c $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(filter-out -Wmissing-prototypes,$(XP_CFLAGS)) -O2 -shared -o $@ $< -ldl
 
 # What the lab hands to dom0: its own tools, and the project as installed.
 .PHONY: lab-build
-lab-build: all $(addprefix $(LAB)/,writer diskwriter echo domtool await diskcheck gate probe cleanlog.so)
+lab-build: all $(addprefix $(LAB)/,writer diskwriter echo domtool await diskcheck \
+		gate probe manager xenguest cleanlog.so)
 	@rm -rf $(LAB)/stage
 	@$(MAKE) -s install DESTDIR=$(abspath $(LAB)/stage) PREFIX=/usr/local >/dev/null
 
