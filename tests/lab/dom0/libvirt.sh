@@ -105,19 +105,7 @@ libvirt_far() {
 
 # The link stays as long as the scenario: libvirtd lives on it.
 ends_up() {
-    modprobe veth
-    modprobe sch_tbf
-    modprobe sch_netem
-    $ip netns add b
-    $ip link add va gso_max_size 32768 type veth peer name vb \
-        gso_max_size 32768
-    $ip link set vb netns b
-    $ip addr add 10.9.0.1/24 dev va
-    $ip link set va up
-    $ip netns exec b $ip addr add 10.9.0.2/24 dev vb
-    $ip netns exec b $ip link set vb up
-    $ip netns exec b $ip link set lo up
-    echo "$link_buffers" >/proc/sys/net/ipv4/tcp_wmem
+    ends_join
     libvirt_here || return 1
     libvirt_far
     wait_for 60 answers $far && return

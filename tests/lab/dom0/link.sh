@@ -13,9 +13,8 @@ keepalive=keepalive,keepidle=2,keepintvl=1,keepcnt=3
 link_buffers='4096 65536 262144'
 link_shape='burst 64k latency 20ms'
 
-link_up() {
-    local at=root
-    [ "${link:-none}" != none ] || return 0
+# The other end, and a veth pair to it without a limit.
+ends_join() {
     modprobe veth
     modprobe sch_tbf
     modprobe sch_netem
@@ -30,6 +29,12 @@ link_up() {
     $ip netns exec b $ip link set vb up
     $ip netns exec b $ip link set lo up
     echo "$link_buffers" >/proc/sys/net/ipv4/tcp_wmem
+}
+
+link_up() {
+    local at=root
+    [ "${link:-none}" != none ] || return 0
+    ends_join
     $ip netns exec b sh -c "echo $link_buffers >/proc/sys/net/ipv4/tcp_rmem"
     if [ -n "$link_loss" ]; then
         $tc qdisc add dev va root handle 1: netem loss "$link_loss" limit 10000
