@@ -41,6 +41,41 @@ static void assert_bad(const char *text, size_t len, const char *line)
     assert_null(strchr(err, '\n'));
 }
 
+static void torture_conf_affinity(void **state)
+{
+    const char *list, *name;
+    struct conf_file f;
+    size_t len;
+
+    (void)state;
+    parse_ok(&f, "[guest web1]\n"
+             "apart = web 2 ,db\n"
+             "together=" UUID "\n");
+    assert_int_equal(f.sections[0].given, 0);
+    assert_string_equal(f.sections[0].affinity[CONF_TOGETHER], UUID);
+    list = f.sections[0].affinity[CONF_APART];
+    name = conf_next_name(&list, &len);
+    assert_int_equal(len, 5);
+    assert_memory_equal(name, "web 2", 5);
+    name = conf_next_name(&list, &len);
+    assert_int_equal(len, 2);
+    assert_memory_equal(name, "db", 2);
+    assert_null(conf_next_name(&list, &len));
+    conf_dispose(&f);
+
+#define BAD_AFFINITY(text, line) assert_bad(text, strlen(text), line)
+    BAD_AFFINITY("[default]\napart = web2\n",
+                 "/c:2: apart is for the section of a guest");
+    BAD_AFFINITY("[guest a]\napart = b\napart = c\n",
+                 "/c:3: apart is set twice in this section");
+    BAD_AFFINITY("[guest a]\ntogether = ,\n",
+                 "/c:2: together has no value");
+    BAD_AFFINITY("[guest a]\ntogether = b, 12\n",
+                 "/c:2: together = 12: a domain's number changes");
+    BAD_AFFINITY("[guest a]\napart = b, a\n",
+                 "/c:2: apart = a: that is the guest itself");
+}
+
 static void torture_conf_sections_and_keys(void **state)
 {
     struct conf_file f;
@@ -377,6 +412,8 @@ static void torture_conf_the_shipped_file_is_right(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(torture_conf_affinity),
+        cmocka_unit_test(torture_conf_affinity),
         cmocka_unit_test(torture_conf_sections_and_keys),
         cmocka_unit_test(torture_conf_nothing_is_fine),
         cmocka_unit_test(torture_conf_everything_wrong_is_refused),

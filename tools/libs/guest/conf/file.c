@@ -268,12 +268,58 @@ static int unknown_key(struct parser *p, const char *name)
     return BAD(p, "there is no key %.40s: see precopy.conf(5)", name);
 }
 
+const char *conf_next_name(const char **list, size_t *len)
+{
+    const char *name = *list + strspn(*list, ", \t"), *end;
+
+    if (!*name)
+        return NULL;
+    end = name + strcspn(name, ",");
+    *list = end;
+    while (end > name && strchr(" \t", end[-1]))
+        end--;
+    *len = end - name;
+    return name;
+}
+
+static int set_affinity(struct parser *p, const char *key, char **list,
+                        const char *value)
+{
+    const struct conf_section *s = &p->f->sections[p->f->nr - 1];
+    const char *rest = value, *name;
+    size_t len;
+
+    if (s->kind != CONF_GUEST)
+        return BAD(p, "%s is for the section of a guest", key);
+    if (*list)
+        return BAD(p, "%s is set twice in this section: write all names in "
+                   "one line, with commas", key);
+    if (!conf_next_name(&rest, &len))
+        return BAD(p, "%s has no value", key);
+    for (rest = value; (name = conf_next_name(&rest, &len));) {
+        if (strspn(name, "0123456789") >= len)
+            return BAD(p, "%s = %.*s: a domain's number changes with each "
+                       "migration: use its name, or its UUID", key, (int)len,
+                       name);
+        if (s->name && strlen(s->name) == len && !strncmp(s->name, name, len))
+            return BAD(p, "%s = %.*s: that is the guest itself", key, (int)len,
+                       name);
+    }
+    *list = strdup(value);
+    return *list ? 0 : BAD(p, "out of memory");
+}
+
 static int set_option(struct parser *p, const char *name, const char *value)
 {
+    static const char *const affinities[] = { "apart", "together" };
     struct conf_section *s = &p->f->sections[p->f->nr - 1];
     int opt = xpc_option_find(name);
     char why[XPC_ERR_LEN];
 
+    for (int i = 0; i < CONF_AFFINITIES; i++) {
+        if (!strcmp(name, affinities[i]))
+            return set_affinity(p, name, &s->affinity[i], value);
+    }
     if (opt < 0)
         return unknown_key(p, name);
     if (s->given & XPC_OPTION_BIT(opt))
@@ -352,8 +398,11 @@ int conf_parse(struct conf_file *f, const char *path, const char *text,
 
 void conf_dispose(struct conf_file *f)
 {
-    for (size_t i = 0; i < f->nr; i++)
+    for (size_t i = 0; i < f->nr; i++) {
         free(f->sections[i].name);
+        for (int k = 0; k < CONF_AFFINITIES; k++)
+            free(f->sections[i].affinity[k]);
+    }
     free(f->sections);
     free(f->path);
     *f = (struct conf_file){ 0 };

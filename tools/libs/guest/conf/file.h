@@ -24,6 +24,12 @@ enum conf_kind {
     CONF_GUEST,
 };
 
+enum conf_affinity {
+    CONF_APART,
+    CONF_TOGETHER,
+    CONF_AFFINITIES
+};
+
 struct conf_section {
     enum conf_kind kind;
     char *name;                     /* of the target or the guest; NULL: it
@@ -33,6 +39,11 @@ struct conf_section {
     unsigned int given;             /* the options that it sets */
     struct xpc_params params;       /* with these */
     unsigned int lines[XPC_NR_OPTIONS];     /* of these */
+    /*
+     * Of a guest: names and UUIDs of guests that an evacuation must not put
+     * on the same target, or must put there, separated by commas. NULL: none.
+     */
+    char *affinity[CONF_AFFINITIES];
 };
 
 struct conf_file {
@@ -56,6 +67,12 @@ void conf_dispose(struct conf_file *f);
 #define CONF_HEADING_LEN 64
 const char *conf_heading(const struct conf_section *s,
                          char buf[CONF_HEADING_LEN]);
+
+/*
+ * The next name of a list of affinities: its start, with its length in *len_r,
+ * and *list behind it. NULL at the end.
+ */
+const char *conf_next_name(const char **list, size_t *len_r);
 
 /* Parses a UUID in its usual form, in either case. */
 bool conf_parse_uuid(const char *s, uint8_t uuid_r[16]);

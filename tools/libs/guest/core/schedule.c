@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which guest is migrated next, and what each may send. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/schedule.h>
+
+#include "core/schedule.h"
+
+/* Of a link, taken as full. */
+#define FULL 0.97
+/* A migration with less than this would not make any progress. */
+#define LEAST_SHARE 0.05
+/* The lookahead for the end of precopy. */
+#define AHEAD 12
+#define TAILS 2
+
+/* ---- rates ----------------------------------------------------------- */
+
+double schedule_link(const struct xpc_schedule *s, int target)
+{
+    double link = s->targets[target].link_bytes_per_s;
+
+    return link > 0 && link < s->link_bytes_per_s ? link :
+                                                   s->link_bytes_per_s;
+}
+
+double schedule_best_rate(const struct xpc_schedule *s, int target)
+{
+    double rate = target < 0 ? s->link_bytes_per_s : schedule_link(s, target);
+
+    return s->stream_bytes_per_s ? fmin(rate, s->stream_bytes_per_s) : rate;
+}
+
+/* ---- predictions ----------------------------------------------------- */
+
+static void predict_at(struct xpc_prediction *r, const struct xpc_move *m,
+                       double bytes_per_s)
+{
+    struct xpc_predict_params p = m->params;
+    struct xpc_predict_state state;
+
+    p.bandwidth_bytes_per_s = bytes_per_s;
+    xpc_predict_start(&state, m->curve, &p);
+    xpc_predict_run(r, m->curve, &p, &state, 0, NULL);
+}
+
+/* The least of a few shares of the best rate with which it converges. */
+static double least_rate(const struct xpc_move *m, double best)
+{
+    static const double shares[] = { 0.75, 0.5, 0.35, 0.25, 0.15, 0.1,
+                                     LEAST_SHARE };
+    double least = best;
+    struct xpc_prediction r;
+
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        predict_at(&r, m, best * shares[i]);
+        if (!r.converges)
+            break;
+        least = best * shares[i];
+    }
+    return least;
+}
+
+void xpc_schedule_predict(struct xpc_schedule *s)
+{
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        struct xpc_move *m = &s->moves[i];
+        double best = schedule_best_rate(s, m->target);
+        struct xpc_prediction r;
+
+        if (m->state != XPC_MOVE_WAITS && m->state != XPC_MOVE_RUNS)
+            continue;
+        predict_at(&r, m, best);
+        m->possible = r.converges;
+        m->alone_ns = r.total_time_ns;
+        m->alone_bytes = r.bytes;
+        m->alone_downtime_ns = r.converges ? r.downtime_ns :
+                                             r.least_downtime_ns;
+        m->need_bytes_per_s = r.converges ? least_rate(m, best) : best;
+    }
+}
+
+uint64_t xpc_schedule_left(const struct xpc_move *m, double pages,
+                           uint64_t since_clean_ns, double bytes_per_s)
+{
+    struct xpc_predict_params p = m->params;
+    double left, window;
+
+    if (bytes_per_s < 1)
+        return UINT64_MAX;
+    p.bandwidth_bytes_per_s = bytes_per_s;
+    left = xpc_predict_send_ns(&p, pages);
+    window = since_clean_ns + left;
+    for (int i = 0; i < AHEAD; i++) {
+        double dirty = xpc_curve_pages(m->curve, &p.model, window, 0);
+
+        if (xpc_predict_cautious(&p, dirty, 0) <= p.rule.downtime_ns)
+            break;
+        window = xpc_predict_send_ns(&p, dirty);
+        left += window;
+    }
+    return left;
+}
+
+/* ---- what to start next ---------------------------------------------- */
+
+/* What runs, for all targets. */
+struct running {
+    size_t nr, nr_on[XPC_SCHEDULE_TARGETS_MAX];
+    /* Of these, those that will still be copying when a new one begins. */
+    size_t copying, copying_on[XPC_SCHEDULE_TARGETS_MAX];
+    double need, need_on[XPC_SCHEDULE_TARGETS_MAX];
+    uint64_t wake_ns;
+};
+
+static void count_running(const struct xpc_schedule *s,
+                          const struct schedule_queue *q, uint64_t setup_ns,
+                          struct running *r)
+{
+    *r = (struct running){ .nr = q->nr_running, .wake_ns = UINT64_MAX };
+    for (size_t i = 0; i < q->nr_running; i++) {
+        const struct xpc_move *m = &s->moves[q->running[i]];
+
+        r->nr_on[m->target]++;
+        if (m->left_ns <= setup_ns)
+            continue;
+        if (m->left_ns != UINT64_MAX && m->left_ns - setup_ns < r->wake_ns)
+            r->wake_ns = m->left_ns - setup_ns;
+        r->copying++;
+        r->copying_on[m->target]++;
+        r->need += m->need_bytes_per_s;
+        r->need_on[m->target] += m->need_bytes_per_s;
+    }
+}
+
+/* What those that copy can send at most. */
+static double sending(const struct xpc_schedule *s, const struct running *r)
+{
+    double sum = 0;
+
+    for (int t = 0; t < (int)s->nr_targets; t++) {
+        if (r->copying_on[t])
+            sum += fmin(schedule_link(s, t),
+                        r->copying_on[t] * schedule_best_rate(s, t));
+    }
+    return sum;
+}
+
+static bool may_start(const struct xpc_schedule *s, const struct xpc_move *m,
+                      const struct running *r)
+{
+    double link = s->link_bytes_per_s, target = schedule_link(s, m->target);
+    size_t there = r->copying_on[m->target];
+
+    if (r->nr_on[m->target] - there >= TAILS)
+        return false;
+    if (there && there * schedule_best_rate(s, m->target) >= FULL * target)
+        return false;
+    return (!r->copying || r->need + m->need_bytes_per_s <= link) &&
+           (!there || r->need_on[m->target] + m->need_bytes_per_s <= target);
+}
+
+bool schedule_is_waiting(const struct xpc_schedule *s,
+                         const struct xpc_move *m)
+{
+    return m->state == XPC_MOVE_WAITS && m->possible && m->target >= 0 &&
+           !s->targets[m->target].out;
+}
+
+static int by_turn(const void *a, const void *b, void *opaque)
+{
+    const struct xpc_schedule *s = opaque;
+    const struct xpc_move *x = &s->moves[*(const size_t *)a];
+    const struct xpc_move *y = &s->moves[*(const size_t *)b];
+
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    if (x->alone_ns != y->alone_ns)
+        return x->alone_ns > y->alone_ns ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+int schedule_queue_init(struct schedule_queue *q, struct xpc_schedule *s)
+{
+    *q = (struct schedule_queue){ .waiting = calloc(2 * s->nr_moves,
+                                           sizeof(*q->waiting)) };
+    if (!q->waiting)
+        return -1;
+    q->running = q->waiting + s->nr_moves;
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        if (schedule_is_waiting(s, &s->moves[i]))
+            q->waiting[q->nr_waiting++] = i;
+        if (s->moves[i].state == XPC_MOVE_RUNS)
+            q->running[q->nr_running++] = i;
+    }
+    qsort_r(q->waiting, q->nr_waiting, sizeof(*q->waiting), by_turn, s);
+    return 0;
+}
+
+void schedule_queue_start(struct schedule_queue *q, size_t nth)
+{
+    q->running[q->nr_running++] = q->waiting[nth];
+    memmove(&q->waiting[nth], &q->waiting[nth + 1],
+            (--q->nr_waiting - nth) * sizeof(*q->waiting));
+}
+
+void schedule_queue_end(struct schedule_queue *q, size_t move)
+{
+    for (size_t i = 0; i < q->nr_running; i++) {
+        if (q->running[i] == move)
+            q->running[i] = q->running[--q->nr_running];
+    }
+}
+
+ssize_t schedule_queue_next(const struct xpc_schedule *s,
+                            const struct schedule_queue *q,
+                            uint64_t *wake_ns)
+{
+    unsigned int most = s->concurrency ? s->concurrency :
+                                         XPC_SCHEDULE_CONCURRENCY_MAX;
+    struct running r;
+    uint64_t setup_ns;
+
+    *wake_ns = UINT64_MAX;
+    if (!q->nr_waiting || q->nr_running >= most)
+        return -1;
+    setup_ns = s->moves[q->waiting[0]].params.setup_ns;
+    count_running(s, q, setup_ns, &r);
+    if (r.copying && sending(s, &r) >= FULL * s->link_bytes_per_s) {
+        *wake_ns = r.wake_ns;
+        return -1;
+    }
+    for (size_t i = 0; i < q->nr_waiting; i++) {
+        const struct xpc_move *m = &s->moves[q->waiting[i]];
+
+        if (m->rank != s->moves[q->waiting[0]].rank)
+            break;
+        if (may_start(s, m, &r))
+            return i;
+    }
+    *wake_ns = r.wake_ns;
+    return -1;
+}
+
+ssize_t xpc_schedule_next(struct xpc_schedule *s, uint64_t *wake_ns)
+{
+    struct schedule_queue q;
+    ssize_t nth, move;
+
+    *wake_ns = UINT64_MAX;
+    if (schedule_queue_init(&q, s))
+        return -1;
+    nth = schedule_queue_next(s, &q, wake_ns);
+    move = nth < 0 ? -1 : (ssize_t)q.waiting[nth];
+    free(q.waiting);
+    return move;
+}
+
+/*
+ * Each gets what the others do not need. What has less time left comes first
+ * when there is not enough for all.
+ */
+static double share_of(const struct xpc_schedule *s,
+                       const struct schedule_queue *q,
+                       const struct xpc_move *m, double link, int target)
+{
+    double needs = 0;
+
+    for (size_t i = 0; i < q->nr_running; i++) {
+        const struct xpc_move *o = &s->moves[q->running[i]];
+
+        if (o != m && (target == XPC_NO_TARGET || o->target == target) &&
+            (o->left_ns < m->left_ns || (o->left_ns == m->left_ns && o < m) ||
+             needs + o->need_bytes_per_s + m->need_bytes_per_s <= link))
+            needs += o->need_bytes_per_s;
+    }
+    return fmax(link - needs, LEAST_SHARE * link);
+}
+
+void schedule_queue_caps(struct xpc_schedule *s,
+                         const struct schedule_queue *q)
+{
+    for (size_t i = 0; i < q->nr_running; i++) {
+        struct xpc_move *m = &s->moves[q->running[i]];
+        double cap;
+
+        m->cap_bytes_per_s = 0;
+        if (q->nr_running < 2)
+            continue;
+        cap = fmin(share_of(s, q, m, s->link_bytes_per_s, XPC_NO_TARGET),
+                   share_of(s, q, m, schedule_link(s, m->target), m->target));
+        if (cap < schedule_best_rate(s, m->target))
+            m->cap_bytes_per_s = cap;
+    }
+}
+
+void xpc_schedule_caps(struct xpc_schedule *s)
+{
+    struct schedule_queue q;
+
+    if (schedule_queue_init(&q, s))
+        return;                 /* the caps stay as they are */
+    schedule_queue_caps(s, &q);
+    free(q.waiting);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When all guests will be there, and which to leave for a deadline. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include <xenprecopy/schedule_forecast.h>
+
+#include "core/fluid.h"
+#include "core/schedule.h"
+
+struct forecast {
+    struct xpc_schedule *s;
+    struct schedule_queue q;
+    double side;
+    double *estimate;               /* of each flow: when precopy ends */
+    double *rate;                   /* with this rate */
+    bool *resumed;                  /* it ran when the forecast began */
+};
+
+/* Updates left_ns of those that run. */
+static void update_left(struct fluid *f, struct forecast *fc, size_t i)
+{
+    struct xpc_move *m = &fc->s->moves[i];
+    const struct fluid_flow *w = &f->flows[i];
+    double left;
+
+    if (w->phase == FLUID_SETUP) {
+        m->left_ns = UINT64_MAX;
+        return;
+    }
+    if (w->phase != FLUID_COPIES || fc->resumed[i]) {
+        m->left_ns = w->phase == FLUID_COPIES && w->rate > 0 ?
+                     w->left / w->rate * 1e9 : 0;
+        return;
+    }
+    if (fabs(w->rate / fc->rate[i] - 1) > 0.05 || !fc->estimate[i]) {
+        left = xpc_schedule_left(m, w->left / f->ops->page_bytes,
+                                 (f->now - w->clean) * 1e9, w->rate);
+        fc->rate[i] = w->rate;
+        fc->estimate[i] = f->now + left / 1e9;
+    }
+    m->left_ns = fmax(0, fc->estimate[i] - f->now) * 1e9;
+}
+
+static double forecast_dispatch(struct fluid *f)
+{
+    struct forecast *fc = f->opaque;
+    struct xpc_schedule *s = fc->s;
+    uint64_t wake_ns;
+    ssize_t nth;
+
+    for (size_t k = 0; k < f->nr_active; k++)
+        update_left(f, fc, f->active[k]);
+    while ((nth = schedule_queue_next(s, &fc->q, &wake_ns)) >= 0) {
+        size_t i = fc->q.waiting[nth];
+
+        schedule_queue_start(&fc->q, nth);
+        s->moves[i].state = XPC_MOVE_RUNS;
+        s->moves[i].left_ns = UINT64_MAX;
+        fluid_start(f, i, s->moves[i].target);
+    }
+    schedule_queue_caps(s, &fc->q);
+    for (size_t k = 0; k < f->nr_active; k++)
+        f->flows[f->active[k]].cap = s->moves[f->active[k]].cap_bytes_per_s;
+    /* A new one has no rate yet, and the others' are about to change. */
+    return wake_ns == UINT64_MAX ? INFINITY :
+                                   f->now + fmax(wake_ns / 1e9, 0.01);
+}
+
+static double forecast_setup(struct fluid *f, size_t i, double *bytes)
+{
+    struct forecast *fc = f->opaque;
+    const struct xpc_move *m = &fc->s->moves[i];
+
+    *bytes = (m->curve->total_pages - m->curve->zero_pages) *
+             f->ops->page_bytes +
+             m->curve->zero_pages * (double)m->params.zero_page_bytes;
+    return m->params.setup_ns / 1e9;
+}
+
+static double forecast_dirty(struct fluid *f, size_t i)
+{
+    struct forecast *fc = f->opaque;
+    const struct xpc_move *m = &fc->s->moves[i];
+
+    fc->estimate[i] = 0;
+    return xpc_curve_pages(m->curve, &m->params.model,
+                           (f->now - f->flows[i].clean) * 1e9, fc->side);
+}
+
+static enum xpc_action forecast_decide(struct fluid *f, size_t i, double dirty,
+                                       double rate)
+{
+    struct forecast *fc = f->opaque;
+
+    if (fc->resumed[i])
+        return XPC_STOP_AND_COPY;
+    return fluid_decide(&f->flows[i], f->now, &fc->s->moves[i].params, dirty,
+                        rate);
+}
+
+static void forecast_switchover(struct fluid *f, size_t i, double *bytes,
+                                double *before, double *after)
+{
+    struct forecast *fc = f->opaque;
+    const struct xpc_predict_params *p = &fc->s->moves[i].params;
+
+    *bytes = p->suspend_pages * f->ops->page_bytes;
+    *before = p->bitmap_ns / 1e9;
+    *after = p->overhead_ns / 1e9;
+}
+
+static void forecast_ended(struct fluid *f, size_t i)
+{
+    struct forecast *fc = f->opaque;
+    struct xpc_move *m = &fc->s->moves[i];
+    const struct fluid_flow *w = &f->flows[i];
+
+    schedule_queue_end(&fc->q, i);
+    m->state = w->moved ? XPC_MOVE_MOVED : XPC_MOVE_LEFT;
+    m->moved = w->moved;
+    m->start_ns = w->start * 1e9;
+    m->end_ns = w->end * 1e9;
+    m->downtime_ns = w->moved ? (w->end - w->suspended) * 1e9 : 0;
+}
+
+static const struct fluid_ops forecast_ops = {
+    .dispatch = forecast_dispatch,
+    .setup = forecast_setup,
+    .dirty = forecast_dirty,
+    .decide = forecast_decide,
+    .switchover = forecast_switchover,
+    .ended = forecast_ended,
+    .page_bytes = XPC_PAGE_SIZE + XPC_PAGE_HEADER,
+};
+
+/* Those that run are in their last iteration, of left_ns at their best. */
+static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
+{
+    const struct xpc_move *m = &fc->s->moves[i];
+    struct fluid_flow *w = &f->flows[i];
+
+    fluid_start(f, i, m->target);
+    w->phase = FLUID_COPIES;
+    w->until = 0;
+    w->bytes = w->left = m->left_ns == UINT64_MAX ? m->alone_bytes :
+                         m->left_ns / 1e9 *
+                         schedule_best_rate(fc->s, m->target);
+    fc->resumed[i] = true;
+}
+
+static void run_forecast(struct fluid *f, struct forecast *fc,
+                         struct xpc_schedule_forecast *r)
+{
+    struct xpc_schedule *s = fc->s;
+    double links[XPC_SCHEDULE_TARGETS_MAX];
+    uint8_t *states = (uint8_t *)(fc->resumed + s->nr_moves);
+
+    f->links = links;
+    f->nr_links = s->nr_targets;
+    for (int t = 0; t < (int)s->nr_targets; t++)
+        links[t] = schedule_link(s, t);
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        states[i] = s->moves[i].state;
+        s->moves[i].moved = false;
+        s->moves[i].start_ns = s->moves[i].end_ns = 0;
+        if (s->moves[i].state == XPC_MOVE_RUNS)
+            resume_flow(f, fc, i);
+    }
+    fluid_run(f);
+    *r = (struct xpc_schedule_forecast){ .at_once = f->most };
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        struct xpc_move *m = &s->moves[i];
+
+        if (states[i] == XPC_MOVE_WAITS || states[i] == XPC_MOVE_RUNS) {
+            r->moved += m->moved;
+            r->left += !m->moved;
+            r->end_ns = m->end_ns > r->end_ns ? m->end_ns : r->end_ns;
+        }
+        m->state = states[i];
+    }
+}
+
+int xpc_schedule_forecast(struct xpc_schedule *s,
+                          struct xpc_schedule_forecast *r, double side)
+{
+    struct forecast fc = { .s = s, .side = side };
+    struct fluid f = {
+        .ops = &forecast_ops, .opaque = &fc, .nr = s->nr_moves,
+        .link = s->link_bytes_per_s, .stream = s->stream_bytes_per_s,
+        .exclusive = true,
+    };
+    uint64_t *left = calloc(s->nr_moves, sizeof(*left));
+
+    f.flows = calloc(s->nr_moves, sizeof(*f.flows));
+    f.active = calloc(s->nr_moves, sizeof(*f.active));
+    fc.estimate = calloc(s->nr_moves, sizeof(*fc.estimate));
+    fc.rate = calloc(s->nr_moves, sizeof(*fc.rate));
+    fc.resumed = calloc(s->nr_moves, sizeof(bool) + sizeof(uint8_t));
+    if (!schedule_queue_init(&fc.q, s) && left && f.flows && f.active &&
+        fc.estimate && fc.rate && fc.resumed) {
+        for (size_t i = 0; i < s->nr_moves; i++)
+            left[i] = s->moves[i].left_ns;
+        run_forecast(&f, &fc, r);
+        for (size_t i = 0; i < s->nr_moves; i++)
+            s->moves[i].left_ns = left[i];
+        errno = 0;
+    } else {
+        errno = ENOMEM;
+    }
+    free(left);
+    free(f.flows);
+    free(f.active);
+    free(fc.estimate);
+    free(fc.rate);
+    free(fc.resumed);
+    free(fc.q.waiting);
+    return errno ? -1 : 0;
+}
+
+/* ---- a deadline ------------------------------------------------------ */
+
+struct candidate {
+    size_t move;
+    uint64_t bytes;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct candidate *x = a, *y = b;
+
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return (x->move > y->move) - (x->move < y->move);
+}
+
+/* The forecast without the first nr candidates. */
+static int forecast_without(struct xpc_schedule *s,
+                            const struct candidate *c, size_t nr,
+                            struct xpc_schedule_forecast *f)
+{
+    int r;
+
+    for (size_t i = 0; i < nr; i++)
+        s->moves[c[i].move].state = XPC_MOVE_LEFT;
+    r = xpc_schedule_forecast(s, f, 0);
+    for (size_t i = 0; i < nr; i++)
+        s->moves[c[i].move].state = XPC_MOVE_WAITS;
+    return r;
+}
+
+/* The lowest number of candidates to leave; high is enough. */
+static ssize_t find_fewest(struct xpc_schedule *s, const struct candidate *c,
+                           size_t high, uint64_t deadline_ns,
+                           struct xpc_schedule_forecast *f)
+{
+    size_t low = 0;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+
+        if (forecast_without(s, c, mid, f))
+            return -1;
+        if (f->end_ns <= deadline_ns)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return forecast_without(s, c, high, f) ? -1 : (ssize_t)high;
+}
+
+ssize_t xpc_schedule_fit(struct xpc_schedule *s, uint64_t deadline_ns,
+                         bool *leave, struct xpc_schedule_forecast *f)
+{
+    struct candidate *c = calloc(s->nr_moves, sizeof(*c));
+    size_t nr = 0;
+    ssize_t fewest;
+
+    if (!c)
+        return -1;
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        leave[i] = false;
+        if (schedule_is_waiting(s, &s->moves[i]) && s->moves[i].rank >= 0)
+            c[nr++] = (struct candidate){ i, s->moves[i].alone_bytes };
+    }
+    qsort(c, nr, sizeof(*c), by_bytes);
+    fewest = forecast_without(s, c, nr, f) ? -1 : 0;
+    if (!fewest && f->end_ns > deadline_ns) {
+        errno = ERANGE;
+        fewest = -1;
+    }
+    if (!fewest)
+        fewest = find_fewest(s, c, nr, deadline_ns, f);
+    for (ssize_t i = 0; i < fewest; i++)
+        leave[c[i].move] = true;
+    free(c);
+    return fewest;
+}
