@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xenprecopy/compress.h>
+
 #include "core/names.h"
 #include "core/option.h"
 #include "core/value.h"
@@ -47,28 +49,14 @@ static int parse_switchover(const char *s, struct xpc_params *p, char *why)
     return 0;
 }
 
-/* "zstd:3", for example. Level 0: none was given. */
 static int parse_compress(const char *s, struct xpc_params *p, char *why)
 {
-    const char *colon = strchrnul(s, ':');
-    uint64_t level = 0, most;
-    int i;
+    struct xpc_compress_method m;
 
-    for (i = 0; xpc_compress_names[i]; i++) {
-        if (strlen(xpc_compress_names[i]) == (size_t)(colon - s) &&
-            !strncmp(xpc_compress_names[i], s, colon - s))
-            break;
-    }
-    if (!xpc_compress_names[i] || (*colon && i == XPC_COMPRESS_OFF))
-        return xpc_value_bad(why, "off, zstd, lz4, or one of the two with a "
-                             "level, such as zstd:3, is accepted");
-    most = xpc_compress_level_max(i);
-    if (*colon && (xpc_parse_count(colon + 1, &level) || !level ||
-                   level > most))
-        return xpc_value_bad(why, "the level of %s is 1 to %"PRIu64,
-                             xpc_compress_names[i], most);
-    p->compress = i;
-    p->compress_level = level;
+    if (xpc_compress_parse(s, &m, why))
+        return -1;
+    p->compress = m.compress;
+    p->compress_level = m.level;
     return 0;
 }
 

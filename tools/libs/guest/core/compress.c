@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <xenprecopy/compress.h>
+
+#include "core/names.h"
+#include "core/value.h"
+
+/* Higher levels of either take twice the time for a few percent. */
+const struct xpc_compress_method xpc_compress_defaults[] = {
+    { XPC_COMPRESS_LZ4, 1 }, { XPC_COMPRESS_ZSTD, 1 },
+    { XPC_COMPRESS_ZSTD, 3 },
+};
+const size_t xpc_nr_compress_defaults =
+    sizeof(xpc_compress_defaults) / sizeof(xpc_compress_defaults[0]);
+
+/* ---- as text ----------------------------------------------------------- */
+
+int xpc_compress_parse(const char *s, struct xpc_compress_method *m,
+                       char why[XPC_ERR_LEN])
+{
+    const char *colon = strchrnul(s, ':');
+    uint64_t level = 0, most;
+    int i;
+
+    for (i = 0; xpc_compress_names[i]; i++) {
+        if (strlen(xpc_compress_names[i]) == (size_t)(colon - s) &&
+            !strncmp(xpc_compress_names[i], s, colon - s))
+            break;
+    }
+    if (!xpc_compress_names[i] || (*colon && i == XPC_COMPRESS_OFF))
+        return xpc_value_bad(why, "off, zstd, lz4, or one of the two with a "
+                             "level, such as zstd:3, is accepted");
+    most = xpc_compress_level_max(i);
+    if (*colon && (xpc_parse_count(colon + 1, &level) || !level ||
+                   level > most))
+        return xpc_value_bad(why, "the level of %s is 1 to %"PRIu64,
+                             xpc_compress_names[i], most);
+    *m = (struct xpc_compress_method){ i, level };
+    return 0;
+}
+
+const char *xpc_compress_text(char buf[XPC_UNIT_LEN],
+                              const struct xpc_compress_method *m)
+{
+    size_t n = snprintf(buf, XPC_UNIT_LEN, "%s",
+                        xpc_compress_names[m->compress]);
+
+    if (m->level > 1 && n < XPC_UNIT_LEN)
+        snprintf(buf + n, XPC_UNIT_LEN - n, ":%"PRIu64, m->level);
+    return buf;
+}
+
+bool xpc_compress_same(const struct xpc_compress_method *a,
+                       const struct xpc_compress_method *b)
+{
+    return a->compress == b->compress &&
+           (a->level ? a->level : 1) == (b->level ? b->level : 1);
+}
+
+/* ---- estimates --------------------------------------------------------- */
+
+void xpc_compress_add(struct xpc_compress_sums *s, unsigned int pages,
+                      size_t size, uint64_t ns)
+{
+    double x = pages, y = (double)size / XPC_PAGE_SIZE;
+
+    s->blocks++;
+    s->x += x;
+    s->xx += x * x;
+    s->y += y;
+    s->yy += y * y;
+    s->xy += x * y;
+    s->ns += ns;
+    s->ns_ns += (double)ns * ns;
+    s->x_ns += x * ns;
+}
+
+/*
+ * The 97.5% quantile of Student's t with n degrees of freedom, from 2 on.
+ * Abramowitz and Stegun, 26.7.5: 0.8% too low for 2, 0.1% for 3.
+ */
+static double student(double n)
+{
+    const double z = 1.959963984540054, z2 = z * z;
+    double g1 = z * (z2 + 1) / 4;
+    double g2 = z * ((5 * z2 + 16) * z2 + 3) / 96;
+    double g3 = z * (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384;
+    double g4 = z * ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) /
+                92160;
+
+    return z + (g1 + (g2 + (g3 + g4 / n) / n) / n) / n;
+}
+
+/* Half the interval of a ratio: sums of y^2, x y and of x. */
+static double half_interval(const struct xpc_compress_sums *s, double ratio,
+                            double yy, double xy)
+{
+    double n = s->blocks;
+    double squares = yy - 2 * ratio * xy + ratio * ratio * s->xx;
+
+    if (s->blocks < XPC_COMPRESS_BLOCKS_MIN)
+        return INFINITY;
+    return student(n - 1) * sqrt(n / (n - 1) * fmax(squares, 0)) / s->x;
+}
+
+void xpc_compress_fit(struct xpc_compress_fit *f,
+                      const struct xpc_compress_sums *s)
+{
+    double half;
+
+    *f = (struct xpc_compress_fit){ .pages = s->x, .blocks = s->blocks };
+    if (!f->pages)
+        return;
+    f->share = s->y / s->x;
+    half = half_interval(s, f->share, s->yy, s->xy);
+    f->share_low = fmax(f->share - half, 0);
+    f->share_high = fmin(f->share + half, 1);
+    f->page_ns = s->ns / s->x;
+    half = half_interval(s, f->page_ns, s->ns_ns, s->x_ns);
+    f->page_ns_low = fmax(f->page_ns - half, 0);
+    /* Nothing is known of the costs of so few blocks: ten times as much. */
+    f->page_ns_high = fmin(f->page_ns + half, 10 * f->page_ns);
+}
+
+static bool fit_valid(const struct xpc_compress_fit *f)
+{
+    if (!f->pages)
+        return !f->blocks;
+    /* Also false for NaN. Numbers are written with nine digits. */
+    return f->blocks && f->blocks <= f->pages && f->pages < UINT64_C(1) << 52 &&
+           f->share_low >= 0 && f->share_low <= f->share && f->share > 0 &&
+           f->share <= f->share_high && f->share_high <= 1 + 1e-8 &&
+           f->page_ns_low >= 0 && f->page_ns_low <= f->page_ns &&
+           f->page_ns <= f->page_ns_high && f->page_ns_high < 1e12;
+}
+
+bool xpc_compress_result_valid(const struct xpc_compress_result *r)
+{
+    return (r->compress == XPC_COMPRESS_ZSTD ||
+            r->compress == XPC_COMPRESS_LZ4) &&
+           r->level <= xpc_compress_level_max(r->compress) &&
+           fit_valid(&r->kept) && fit_valid(&r->changed);
+}
