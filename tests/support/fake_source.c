@@ -33,6 +33,7 @@ static int take(struct xpc_source *src, const uint64_t *pfn, size_t nr,
 {
     struct fake_source *f = (void *)src;
 
+    f->taken = realloc(f->taken, (f->nr_taken + nr) * sizeof(*f->taken));
     for (size_t i = 0; i < nr; i++) {
         hole[i] = f->rate[pfn[i]] < 0;
         if (!hole[i])
@@ -179,7 +180,6 @@ struct fake_source *fake_source(uint64_t nr, uint64_t seed)
     f->next_s = calloc(nr, sizeof(*f->next_s));
     f->version = calloc(nr, sizeof(*f->version));
     f->dirty = calloc(nr, sizeof(*f->dirty));
-    f->taken = calloc(nr, sizeof(*f->taken));
     f->rng = seed * 2 + 1;
     f->now_ns = 1000000000;
     for (int i = 0; i < 10; i++)

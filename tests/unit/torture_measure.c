@@ -87,6 +87,15 @@ static void torture_measure_round_trip(void **state)
         .jaccard = 0.5, .converged = true,
     };
     m.cost.peek_max_ns = 123456;
+    m.nr_compress = 2;
+    m.compress = calloc(2, sizeof(*m.compress));
+    m.compress[0].compress = XPC_COMPRESS_LZ4;
+    m.compress[1] = (struct xpc_compress_result){
+        .compress = XPC_COMPRESS_ZSTD, .level = 3,
+        .changed = { .pages = 20, .blocks = 3, .share = 1.0 / 3,
+                     .share_low = 0.3, .share_high = 0.4,
+                     .page_ns = 1234.5, .page_ns_high = 2000 },
+    };
     json = xpc_to_json(&xpc_measurement_type, &m, true);
     assert_non_null(json);
     assert_int_equal(read_text(&n, json, err), 0);
@@ -97,7 +106,18 @@ static void torture_measure_round_trip(void **state)
     assert_true(n.ballooned);
     assert_true(n.workset.converged);
     assert_int_equal(n.cost.peek_max_ns, 123456);
+    assert_int_equal(n.nr_compress, 2);
+    assert_int_equal(n.compress[0].compress, XPC_COMPRESS_LZ4);
+    assert_int_equal(n.compress[1].level, 3);
+    assert_int_equal(n.compress[1].changed.blocks, 3);
+    assert_true(n.compress[1].changed.page_ns == 1234.5);
+    assert_true(n.compress[1].changed.share_low == 0.3);
     free(json);
+    /* A copy has its own. */
+    assert_int_equal(xpc_measurement_copy(&n, 2, &m), 0);
+    assert_int_equal(m.nr_compress, 2);
+    assert_true(m.compress != n.compress);
+    assert_int_equal(m.compress[1].level, 3);
     xpc_measurement_dispose(&m);
     xpc_measurement_dispose(&n);
 }
@@ -145,6 +165,11 @@ static void torture_measure_refuses_invalid_documents(void **state)
         { "\"dirty-rate\": 98", "\"zero-pages\": 1e99", "zero-pages" },
         { "\"dirty-rate\": 98", "\"working-set\": { \"intervals\": 1, "
           "\"jaccard\": 2 }", "contradict" },
+        { "\"dirty-rate\": 98", "\"compression\": [{}]", "is missing" },
+        { "\"dirty-rate\": 98", "\"compression\": [{ \"compress\": "
+          "\"off\" }]", "entry 1 contradict" },
+        { "\"dirty-rate\": 98", "\"compression\": [{ \"compress\": "
+          "\"lz4\", \"kept\": { \"pages\": 1 } }]", "entry 1 contradict" },
         { "\"mode\"", "\"mood\"", "is missing" },
         { "\"calc-time\"", "\"page-size\"", "given twice" },
         { " }", "", "not JSON" },

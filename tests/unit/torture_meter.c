@@ -366,6 +366,105 @@ static void torture_meter_checks_requests(void **state)
     assert_int_equal(xpc_meter_request_check(&r, err), -1);
     r.nr_periods = 0;
     assert_int_equal(xpc_meter_request_check(&r, err), -1);
+    xpc_meter_request_init(&r);
+    r.methods[2].compress = XPC_COMPRESS_OFF;
+    assert_int_equal(xpc_meter_request_check(&r, err), -1);
+    r.nr_methods = 2;
+    assert_int_equal(xpc_meter_request_check(&r, err), 0);
+    r.nr_methods = XPC_COMPRESS_METHODS_MAX + 1;
+    assert_int_equal(xpc_meter_request_check(&r, err), -1);
+}
+
+/*
+ * Pages have 8 bytes of data, the number of their writes. Those that have kept
+ * their first become a quarter, others half as long.
+ */
+static size_t compress(const struct xpc_compressor *c,
+                       const struct xpc_compress_method *method,
+                       const void *from, size_t len, uint64_t *ns_r)
+{
+    uint64_t writes = 0;
+
+    (void)c;
+    assert_true(len && len <= XPC_COMPRESS_BLOCK * XPC_PAGE_SIZE);
+    for (size_t at = 0; at < len; at += XPC_PAGE_SIZE) {
+        memcpy(&writes, (const char *)from + at, sizeof(writes));
+        assert_true(writes > 0);
+    }
+    *ns_r = len * (method->level ? method->level : 1);
+    return writes == 1 ? len / 4 : len / 2;
+}
+
+static const struct xpc_compressor compressor = { compress };
+
+/* Every other page is zero, and every 64th of the others is written. */
+static void measure_compress(int mode, uint64_t pages, double rate,
+                             struct xpc_measurement *m)
+{
+    struct fake_source *f = fake_source(pages, 5);
+    struct xpc_meter_request req;
+
+    for (uint64_t i = 0; i < pages; i++) {
+        f->version[i] = i % 2;
+        f->rate[i] = i % 128 == 1 ? rate : 0;
+    }
+    fake_source_begin(f);
+    request(&req, mode, 1000);
+    req.compressor = &compressor;
+    run(f, &req, m);
+    assert_int_equal(m->status, XPC_MEASURE_MEASURED);
+    assert_int_equal(m->nr_compress, xpc_nr_compress_defaults);
+    fake_source_close(&f->src);
+}
+
+static void torture_meter_compresses_by_class(void **state)
+{
+    struct xpc_measurement m;
+
+    (void)state;
+    for (int mode = XPC_MODE_PAGE_SAMPLING; mode <= XPC_MODE_DIRTY_BITMAP;
+         mode++) {
+        measure_compress(mode, 200000, 50, &m);
+        for (size_t i = 0; i < m.nr_compress; i++) {
+            const struct xpc_compress_result *r = &m.compress[i];
+
+            assert_true(xpc_compress_result_valid(r));
+            assert_true(xpc_compress_same(&xpc_compress_defaults[i],
+                        &(struct xpc_compress_method){ r->compress,
+                                                       r->level }));
+            assert_true(r->kept.share == 0.25 && r->changed.share == 0.5);
+            assert_int_equal(r->kept.blocks, XPC_COMPRESS_BLOCKS);
+            assert_true(r->kept.pages > 7 * XPC_COMPRESS_BLOCKS);
+            assert_true(r->kept.page_ns == XPC_PAGE_SIZE * r->level);
+        }
+        xpc_measurement_dispose(&m);
+    }
+}
+
+/* The bitmap names all pages that were written. A sample has few of them. */
+static void torture_meter_compresses_rare_writes(void **state)
+{
+    struct xpc_measurement m;
+
+    (void)state;
+    measure_compress(XPC_MODE_DIRTY_BITMAP, 200000, 50, &m);
+    /* The last block of the guest may be a part of one. */
+    assert_true(m.compress[0].changed.pages >
+                (XPC_COMPRESS_BLOCKS - 1) * XPC_COMPRESS_BLOCK);
+    xpc_measurement_dispose(&m);
+    measure_compress(XPC_MODE_PAGE_SAMPLING, 200000, 50, &m);
+    assert_true(m.compress[0].changed.pages > 0);
+    assert_true(m.compress[0].changed.pages < 60);
+    xpc_measurement_dispose(&m);
+    measure_compress(XPC_MODE_DIRTY_BITMAP, 200000, 0, &m);
+    assert_int_equal(m.compress[0].changed.pages, 0);
+    xpc_measurement_dispose(&m);
+    /* A guest that is smaller than the sample. */
+    measure_compress(XPC_MODE_PAGE_SAMPLING, 40, 50, &m);
+    assert_int_equal(m.compress[0].kept.blocks, 3);
+    assert_int_equal(m.compress[0].kept.pages, 19);
+    assert_int_equal(m.compress[0].changed.pages, 2);
+    xpc_measurement_dispose(&m);
 }
 
 int main(int argc, char **argv)
@@ -382,6 +481,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_meter_reports_failures),
         cmocka_unit_test(torture_meter_can_be_cancelled),
         cmocka_unit_test(torture_meter_checks_requests),
+        cmocka_unit_test(torture_meter_compresses_by_class),
+        cmocka_unit_test(torture_meter_compresses_rare_writes),
     };
 
     return torture_run(argc, argv, tests);

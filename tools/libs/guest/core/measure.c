@@ -70,6 +70,7 @@ void xpc_measurement_dispose(struct xpc_measurement *m)
     free(m->dirty_pages);
     free(m->dirty_low);
     free(m->dirty_high);
+    free(m->compress);
     memset(m, 0, sizeof(*m));
 }
 
@@ -115,6 +116,14 @@ static void *copy_array(const void *array, size_t have, size_t nr)
     return p;
 }
 
+static void *copy_compress(const struct xpc_measurement *m)
+{
+    size_t nr = m->nr_compress;
+    void *p = calloc(nr ? nr : 1, sizeof(*m->compress));
+
+    return p && nr ? memcpy(p, m->compress, nr * sizeof(*m->compress)) : p;
+}
+
 int xpc_measurement_copy(const struct xpc_measurement *m, size_t nr,
                          struct xpc_measurement *copy_r)
 {
@@ -126,13 +135,14 @@ int xpc_measurement_copy(const struct xpc_measurement *m, size_t nr,
     c.dirty_pages = copy_array(m->dirty_pages, m->nr_dirty_pages, nr);
     c.dirty_low = copy_array(m->dirty_low, m->nr_dirty_low, nr);
     c.dirty_high = copy_array(m->dirty_high, m->nr_dirty_high, nr);
+    c.compress = copy_compress(m);
     c.name = m->name ? strdup(m->name) : NULL;
     c.error = m->error ? strdup(m->error) : NULL;
     c.nr_periods = c.nr_nominal = c.nr_dirty = nr;
     c.nr_dirty_pages = c.nr_dirty_low = c.nr_dirty_high = nr;
     if (!c.period_ns || !c.nominal_ns || !c.n_dirty || !c.dirty_pages ||
-        !c.dirty_low || !c.dirty_high || (m->name && !c.name) ||
-        (m->error && !c.error)) {
+        !c.dirty_low || !c.dirty_high || !c.compress ||
+        (m->name && !c.name) || (m->error && !c.error)) {
         xpc_measurement_dispose(&c);
         errno = ENOMEM;
         return -1;
@@ -255,6 +265,11 @@ static int check_rest(const struct xpc_measurement *m, char err[XPC_ERR_LEN])
          !(w->jaccard >= 0 && w->jaccard <= 1) ||
          !(w->growth_pages_per_s >= 0)))
         return fail(err, "working-set: its numbers contradict each other");
+    for (size_t i = 0; i < m->nr_compress; i++) {
+        if (!xpc_compress_result_valid(&m->compress[i]))
+            return fail(err, "compression: the numbers of entry %zu contradict "
+                        "each other", i + 1);
+    }
     return 0;
 }
 

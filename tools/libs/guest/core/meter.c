@@ -9,6 +9,8 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "core/compress_sample.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 /* pfns passed to the source at once. */
 #define TAKE_BATCH 1024u
@@ -50,7 +52,10 @@ void xpc_meter_request_init(struct xpc_meter_request *r)
         .sample_pages = XPC_SAMPLE_PAGES_DEFAULT,
         .workset_intervals = XPC_WORKSET_INTERVALS,
         .seed = 1,
+        .nr_methods = xpc_nr_compress_defaults,
     };
+    memcpy(r->methods, xpc_compress_defaults,
+           r->nr_methods * sizeof(r->methods[0]));
     xpc_meter_request_periods(r, XPC_CALC_TIME_DEFAULT_NS);
 }
 
@@ -82,6 +87,15 @@ int xpc_meter_request_check(const struct xpc_meter_request *r,
                  "possible", (unsigned int)r->sample_pages,
                  XPC_SAMPLE_PAGES_MIN, XPC_SAMPLE_PAGES_MAX);
         return -1;
+    }
+    for (size_t i = 0; i < r->nr_methods; i++) {
+        if (i == XPC_COMPRESS_METHODS_MAX ||
+            !xpc_compress_level_max(r->methods[i].compress)) {
+            snprintf(err, XPC_ERR_LEN, "at most %u methods of compression "
+                     "are possible, and off is none",
+                     XPC_COMPRESS_METHODS_MAX);
+            return -1;
+        }
     }
     errno = 0;
     return 0;
@@ -128,6 +142,8 @@ static int take_pages(struct xpc_meter *meter, uint64_t want, size_t *nr_r)
         for (size_t i = 0; i < nr; i++) {
             got += !hole[i];
             holes += hole[i];
+            if (!hole[i] && meter->compress)
+                xpc_compress_sample_offer(meter->compress, pfn[i]);
         }
     }
     xpc_draw_dispose(&draw);
@@ -180,9 +196,16 @@ static int take_sample(struct xpc_meter *meter, uint64_t per_gib)
 
 /* ---- starting -------------------------------------------------------- */
 
+static int start_compress(struct xpc_meter *meter, size_t taken)
+{
+    return meter->compress ? xpc_compress_sample_take(meter->compress,
+                                                      meter->src, taken) : 0;
+}
+
 static int start_sampling(struct xpc_meter *meter)
 {
-    if (take_sample(meter, meter->req.sample_pages))
+    if (take_sample(meter, meter->req.sample_pages) ||
+        start_compress(meter, meter->sample.nr))
         return -1;
     meter->m.sample_pages = meter->req.sample_pages;
     meter->m.n_sampled = meter->sample.nr;
@@ -263,7 +286,8 @@ static int start_tracking(struct xpc_meter *meter)
                                "tracked: dirty-bitmap is not possible",
                                src->name);
     meter->m.n_total = meter->m.n_sampled = src->total_pages;
-    if (fit_into_source(meter) || count_zero_pages(meter))
+    if (fit_into_source(meter) || count_zero_pages(meter) ||
+        start_compress(meter, 0))
         return -1;
     if (meter->req.workset_intervals && src->ops->read &&
         xpc_workset_init(&meter->workset, src->nr_pfns))
@@ -298,6 +322,11 @@ int xpc_meter_start(struct xpc_meter *meter, struct xpc_source *src,
         return xpc_source_fail(src, ENODATA, "%s has no memory", src->name);
     if (!m->name || xpc_measurement_alloc(m, req->nr_periods))
         return xpc_source_fail(src, ENOMEM, "out of memory");
+    if (req->compressor && src->ops->take && req->nr_methods) {
+        meter->compress = xpc_compress_sample_new(req->seed);
+        if (!meter->compress)
+            return xpc_source_fail(src, ENOMEM, "out of memory");
+    }
     memcpy(m->nominal_ns, req->period_ns,
            req->nr_periods * sizeof(m->nominal_ns[0]));
     if (req->mode == XPC_MODE_PAGE_SAMPLING ? start_sampling(meter) :
@@ -357,7 +386,32 @@ static int finish_round(struct xpc_meter *meter)
     m->dirty_high[i] = round.high * m->n_total;
     if (finish_period(meter))
         return -1;
-    meter->finished = meter->period == meter->req.nr_periods;
+    if (meter->period < meter->req.nr_periods)
+        return 0;
+    /* Compressing takes a while: not before what is due for others. */
+    meter->finished = !meter->compress;
+    meter->next_ns = meter->src->ops->now(meter->src);
+    return 0;
+}
+
+/* ---- compression ------------------------------------------------------ */
+
+static int measure_compress(struct xpc_meter *meter)
+{
+    struct xpc_measurement *m = &meter->m;
+    struct xpc_compress_with with = {
+        .compressor = meter->req.compressor,
+        .methods = meter->req.methods, .nr_methods = meter->req.nr_methods,
+    };
+    bool tracked = meter->req.mode != XPC_MODE_PAGE_SAMPLING;
+
+    m->compress = calloc(with.nr_methods, sizeof(*m->compress));
+    if (!m->compress)
+        return xpc_source_fail(meter->src, ENOMEM, "out of memory");
+    if (xpc_compress_sample_measure(meter->compress, meter->src, &with,
+                                    tracked, &meter->sample, m->compress))
+        return -1;
+    m->nr_compress = with.nr_methods;
     return 0;
 }
 
@@ -397,6 +451,10 @@ static int step_sampling(struct xpc_meter *meter)
     uint32_t index[XPC_LOOK_MAX];
     const void *page[XPC_LOOK_MAX];
 
+    if (meter->period == meter->req.nr_periods) {
+        meter->finished = true;
+        return measure_compress(meter);
+    }
     for (;;) {
         uint64_t now = src->ops->now(src);
         size_t nr = due_pages(meter, now, index);
@@ -469,6 +527,8 @@ static int step_tracking(struct xpc_meter *meter)
             return -1;
         if (meter->period < meter->req.nr_periods)
             return 0;
+        if (meter->compress && measure_compress(meter))
+            return -1;
         if (!meter->workset.nr_pfns) {
             meter->finished = true;
             return 0;
@@ -519,6 +579,8 @@ void xpc_meter_end(struct xpc_meter *meter, bool failed,
     m->cost.hashed_bytes += meter->sample.hashed_bytes;
     xpc_workset_dispose(&meter->workset);
     xpc_sample_dispose(&meter->sample);
+    xpc_compress_sample_free(meter->compress);
+    meter->compress = NULL;
     /* A failed measurement keeps no counts, so that nobody uses them. */
     keep_periods(m, failed ? 0 : meter->period);
     if (!failed && xpc_measurement_complete(m, err)) {

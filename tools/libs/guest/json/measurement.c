@@ -6,6 +6,8 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "core/names.h"
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define US UINT64_C(1000)
 
@@ -56,6 +58,39 @@ static const struct xpc_type cost_type = {
     .fields = cost_fields, .nr_fields = ARRAY_SIZE(cost_fields),
 };
 
+#define F struct xpc_compress_fit
+static const struct xpc_field fit_fields[] = {
+    FIELD(F, "pages", U64, pages),
+    FIELD(F, "blocks", U64, blocks),
+    FIELD(F, "share", DOUBLE, share),
+    FIELD(F, "share-low", DOUBLE, share_low),
+    FIELD(F, "share-high", DOUBLE, share_high),
+    FIELD(F, "page-ns", DOUBLE, page_ns),
+    FIELD(F, "page-ns-low", DOUBLE, page_ns_low),
+    FIELD(F, "page-ns-high", DOUBLE, page_ns_high),
+};
+#undef F
+
+static const struct xpc_type fit_type = {
+    .name = "compression of pages", .size = sizeof(struct xpc_compress_fit),
+    .fields = fit_fields, .nr_fields = ARRAY_SIZE(fit_fields),
+};
+
+#define R struct xpc_compress_result
+static const struct xpc_field compress_fields[] = {
+    FIELD(R, "compress", ENUM, compress, .names = xpc_compress_names,
+          .required = true),
+    FIELD(R, "level", U64, level),
+    FIELD(R, "kept", OBJECT, kept, .elem = &fit_type),
+    FIELD(R, "changed", OBJECT, changed, .elem = &fit_type),
+};
+#undef R
+
+static const struct xpc_type compress_type = {
+    .name = "compression", .size = sizeof(struct xpc_compress_result),
+    .fields = compress_fields, .nr_fields = ARRAY_SIZE(compress_fields),
+};
+
 #define M struct xpc_measurement
 static const struct xpc_field measurement_fields[] = {
     FIELD(M, "page-size", U64, page_size, .required = true),
@@ -92,6 +127,10 @@ static const struct xpc_field measurement_fields[] = {
     FIELD(M, "ballooned", BOOL, ballooned, .omit_zero = true),
     FIELD(M, "paused", BOOL, paused, .omit_zero = true),
     FIELD(M, "late", BOOL, late, .omit_zero = true),
+    { .name = "compression", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(M, compress),
+      .count_offset = offsetof(M, nr_compress), .elem = &compress_type,
+      .max_count = XPC_COMPRESS_METHODS_MAX, .omit_zero = true },
     FIELD(M, "working-set", OBJECT, workset, .elem = &workset_type),
     FIELD(M, "cost", OBJECT, cost, .elem = &cost_type),
 };

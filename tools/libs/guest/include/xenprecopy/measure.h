@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
 #include <xenprecopy/error.h>
 
@@ -80,8 +81,8 @@ struct xpc_measure_cost {
 
 /*
  * Owns its arrays and strings, which are malloc()ed. After
- * xpc_measurement_complete(), all arrays have nr_periods entries. dirty_* are
- * pages of the whole guest, n_dirty pages of the sample.
+ * xpc_measurement_complete(), all arrays but compress have nr_periods entries.
+ * dirty_* are pages of the whole guest, n_dirty pages of the sample.
  *
  *   page-sampling  n_dirty is counted in n_sampled pages of n_total
  *   dirty-bitmap   every page is watched: n_sampled equals n_total, n_dirty is
@@ -125,6 +126,9 @@ struct xpc_measurement {
     bool ballooned;             /* the number of populated pages changed */
     bool paused;                /* the guest did not run all the time */
     bool late;                  /* a period came more than 10% late */
+
+    struct xpc_compress_result *compress;   /* one for each method */
+    size_t nr_compress;                     /* 0: it was not measured */
 
     struct xpc_workset_result workset;
     struct xpc_measure_cost cost;

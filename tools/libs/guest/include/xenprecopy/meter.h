@@ -10,6 +10,7 @@
 #ifndef XENPRECOPY_METER_H
 #define XENPRECOPY_METER_H
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/measure.h>
 #include <xenprecopy/sample.h>
 #include <xenprecopy/source.h>
@@ -30,15 +31,23 @@ struct xpc_meter_request {
      */
     uint64_t workset_intervals;
     uint64_t seed;                  /* for choosing pages */
+    /*
+     * How well pages compress with each of these methods. NULL, or a source
+     * without contents: this is not measured.
+     */
+    const struct xpc_compressor *compressor;
+    struct xpc_compress_method methods[XPC_COMPRESS_METHODS_MAX];
+    size_t nr_methods;
 };
 
-/* The state of a measurement. Owns m, sample and workset, not src. */
+/* The state of a measurement. Owns all but src. */
 struct xpc_meter {
     struct xpc_source *src;
     struct xpc_meter_request req;
     struct xpc_measurement m;       /* the periods so far */
     struct xpc_sample sample;
     struct xpc_workset workset;
+    struct xpc_compress_sample *compress;   /* NULL: not measured */
     size_t period;                  /* index of the next one to finish */
     size_t cursor;                  /* page-sampling: index of the next page */
     bool tracking;
@@ -49,8 +58,9 @@ struct xpc_meter {
 };
 
 /*
- * Sets the defaults: page-sampling for 10 s with the default periods. If the
- * mode is changed to dirty-bitmap, the working set is included.
+ * Sets the defaults: page-sampling for 10 s with the default periods, and
+ * xpc_compress_defaults without a compressor. If the mode is changed to
+ * dirty-bitmap, the working set is included.
  */
 void xpc_meter_request_init(struct xpc_meter_request *r);
 
