@@ -17,6 +17,8 @@ $(BUILD)/bench/bench_stream: $(call objs,$(addprefix tools/libs/guest/,\
 	save/stream/parse.c save/stream/record.c save/stream/zero.c))
 $(BUILD)/bench/bench_channels: $(call objs,$(addprefix tools/libs/guest/,\
 	save/stream/parse.c save/stream/record.c save/stream/zero.c)) $(CHANNEL_OUT_OBJS)
+$(BUILD)/bench/bench_compress: $(CHANNEL_MEASURE_OBJS) $(CHANNEL_OBJS)
+$(BUILD)/bench/bench_compress: BENCH_LIBS := $(CHANNEL_LIBS)
 $(BUILD)/bench/bench_channels: BENCH_LIBS := $(CHANNEL_LIBS)
 # Its receiver, and its transport over ssh.
 $(BUILD)/bench/bench_channels: | $(BUILD)/bin/xl

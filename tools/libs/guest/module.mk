@@ -47,6 +47,8 @@ SOURCE_OBJS := $(call objs,$(call guest_srcs,sources sources/process))
 # the sending end.
 CHANNEL_LIBS := -llz4 -lzstd -lxxhash
 CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c wire.c))
+# Also for measurements of how well pages compress.
+CHANNEL_MEASURE_OBJS := $(call objs,$(guest)/channels/measure.c)
 CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)
 CHANNEL_OUT_OBJS := $(call objs,$(addprefix $(guest)/channels/,handover.c out.c)) \
 	$(CHANNEL_OBJS)

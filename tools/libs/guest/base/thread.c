@@ -18,6 +18,14 @@ int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
     return r;
 }
 
+uint64_t thread_cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * XPC_S + ts.tv_nsec;
+}
+
 void cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;

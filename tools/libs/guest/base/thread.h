@@ -12,6 +12,9 @@
  * ends a save with a signal that must interrupt the main thread's write.
  */
 int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
+/* The processor's time that the calling thread has used, in ns. */
+uint64_t thread_cpu_ns(void);
+
 /*
  * A condition whose timeouts, ns, are those of CLOCK_MONOTONIC. As with
  * pthread_cond_timedwait(), lock must be held.

@@ -12,6 +12,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/thread.h"
 #include "sources/clock.h"
 #include "sources/job.h"
 
@@ -34,14 +35,6 @@ struct source_job {
     int cancel_fd, done_fd;
 };
 
-static uint64_t cpu_now(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * XPC_S + ts.tv_nsec;
-}
-
 static uint64_t wall_now(void)
 {
     struct timespec ts;
@@ -61,7 +54,7 @@ static void end_task(struct task *t, bool failed)
 /* Starts a task, or does its next step, and accounts the CPU time. */
 static void run_step(struct source_job *job, struct task *t, bool start)
 {
-    uint64_t before = cpu_now();
+    uint64_t before = thread_cpu_ns();
     int rc;
 
     pthread_mutex_lock(&job->lock);
@@ -69,7 +62,7 @@ static void run_step(struct source_job *job, struct task *t, bool start)
         t->wall_ns = wall_now();
     rc = start ? xpc_meter_start(&t->meter, t->src, &job->req) :
                  xpc_meter_step(&t->meter);
-    t->cpu_ns += cpu_now() - before;
+    t->cpu_ns += thread_cpu_ns() - before;
     if (rc || t->meter.finished)
         end_task(t, rc);
     pthread_mutex_unlock(&job->lock);
