@@ -57,6 +57,13 @@ static void torture_xl_dirty_rate_options(void **state)
     assert_true(o.plot && !o.plot_file);
     assert_int_equal(parse(&o, err, "--plot=a.svg g1"), 0);
     assert_string_equal(o.plot_file, "a.svg");
+    assert_int_equal(o.req.nr_methods, xpc_nr_compress_defaults);
+    assert_int_equal(parse(&o, err, "--compress=lz4:9,zstd g1"), 0);
+    assert_int_equal(o.req.nr_methods, 2);
+    assert_int_equal(o.req.methods[0].level, 9);
+    assert_int_equal(o.req.methods[1].compress, XPC_COMPRESS_ZSTD);
+    assert_int_equal(parse(&o, err, "--compress=off g1"), 0);
+    assert_int_equal(o.req.nr_methods, 0);
     assert_int_equal(parse(&o, err, "--help"), 1);
 }
 
@@ -76,6 +83,12 @@ static void torture_xl_dirty_rate_refuses_invalid_options(void **state)
         { "--periods= g1", "periods" },
         { "--periods=70000 g1", "=70000: a whole number from 50 to 60000" },
         { "--json --plot g1", "give --plot=FILE" },
+        { "--compress=gzip g1", "--compress=gzip: off, zstd, lz4" },
+        { "--compress= g1", "--compress=: off, zstd, lz4" },
+        { "--compress=zstd,off g1", "off together with a method" },
+        { "--compress=zstd,zstd:1 g1", "zstd:1 is named twice" },
+        { "--compress=lz4:1,lz4:2,lz4:3,lz4:4,lz4:5,lz4:6,lz4:7,lz4:8,lz4:9 "
+          "g1", "8 are the most" },
         { "--trace=", "--trace=: the name of a file" },
         { "--pid=3,4,3", "--pid: 3 is named twice" },
         { "--periods=100 --calc-time=1s g1", "give one of them" },

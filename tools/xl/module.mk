@@ -11,7 +11,8 @@ XL := $(BUILD)/bin/xl
 # The plug-in's guard for other toolstacks, which takes guests back as xl does.
 SAVE_GUARD := $(libexec)/save-guard
 
-$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(BASE) \
+$(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(CHANNEL_MEASURE_OBJS) \
+		$(BASE) \
 		$(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
@@ -19,7 +20,8 @@ $(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(BASE) \
 	  $(CHANNEL_LIBS) -lm
 
 $(SAVE_GUARD): $(call objs,tools/xl/save_guard.c) $(filter-out %/xl.o,\
-		$(XL_OBJS)) $(CHANNEL_IN_OBJS) $(BASE) $(LIBXLPRECOPY) \
+		$(XL_OBJS)) $(CHANNEL_IN_OBJS) $(CHANNEL_MEASURE_OBJS) \
+		$(BASE) $(LIBXLPRECOPY) \
 		$(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
@@ -30,7 +32,7 @@ all: $(XL) $(SAVE_GUARD)
 
 # The unit tests of a front end's parts link all of it but main().
 XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(CHANNEL_IN_OBJS) \
-	$(BASE) $(LIBXLPRECOPY)
+	$(CHANNEL_MEASURE_OBJS) $(BASE) $(LIBXLPRECOPY)
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
 	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS) $(CHANNEL_LIBS)))

@@ -163,3 +163,38 @@ int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err)
     free(copy);
     return rc;
 }
+
+struct methods {
+    struct xpc_compress_method *list;
+    size_t nr;
+};
+
+static int add_method(void *opaque, const char *item, char *err)
+{
+    struct methods *m = opaque;
+    struct xpc_compress_method new;
+    char why[XPC_ERR_LEN];
+
+    if (xpc_compress_parse(item, &new, why))
+        return xl_bad_value("compress", item, why, err);
+    for (size_t i = 0; i < m->nr; i++) {
+        if (xpc_compress_same(&m->list[i], &new))
+            return xl_bad(err, "--compress: %.20s is named twice", item);
+    }
+    if (m->nr == XPC_COMPRESS_METHODS_MAX)
+        return xl_bad(err, "--compress: %u are the most",
+                      XPC_COMPRESS_METHODS_MAX);
+    m->list[m->nr++] = new;
+    return 0;
+}
+
+int xl_parse_methods(const char *list, struct xpc_compress_method *methods,
+                     size_t *nr_r, char *err)
+{
+    struct methods m = { .list = methods };
+
+    if (xl_parse_list(list, add_method, &m, err))
+        return -1;
+    *nr_r = m.nr;
+    return 0;
+}

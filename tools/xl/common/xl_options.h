@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/json.h>
 #include <xenprecopy/xenprecopy.h>
 
@@ -77,5 +78,12 @@ int xl_check_plot(bool plot, const char *file, bool json, char *err);
  */
 typedef int xl_item_fn(void *opaque, const char *item, char *err);
 int xl_parse_list(const char *list, xl_item_fn *fn, void *opaque, char *err);
+
+/*
+ * For --compress: different methods, of which one may be off, at most
+ * XPC_COMPRESS_METHODS_MAX.
+ */
+int xl_parse_methods(const char *list, struct xpc_compress_method *methods,
+                     size_t *nr_r, char *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "channels/measure.h"
 #include "common/xl_interrupt.h"
 #include "measure/xl_dirty_rate.h"
 #include "measure/xl_dirty_rate_options.h"
@@ -256,6 +257,7 @@ static int measure_once(struct state *s)
     struct xpc_source *src[DIRTY_RATE_DOMAINS_MAX] = { NULL };
     struct xpc_meter_request req = s->o->req;
     char err[XPC_ERR_LEN];
+    struct xpc_compressor *compressor;
     struct source_job *job;
     int nr = open_sources(s->o, src, err), rc;
 
@@ -267,12 +269,17 @@ static int measure_once(struct state *s)
     }
     shorten_to_trace(s->o, src[0], &req);
     req.seed = clock_now_ns();
+    compressor = req.nr_methods ? channel_measure_open() : NULL;
+    req.compressor = compressor;
     job = source_job_start(src, nr, &req, err);
-    if (!job)
-        return fail(err);
-    wait_for_job(s, job);
-    rc = show_all(s, job, nr);
+    if (job) {
+        wait_for_job(s, job);
+        rc = show_all(s, job, nr);
+    } else {
+        rc = fail(err);
+    }
     source_job_free(job);
+    channel_measure_close(compressor);
     return rc;
 }
 

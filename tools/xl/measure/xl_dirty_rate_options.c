@@ -11,6 +11,7 @@
 enum {
     OPT_CALC_TIME = 0x100, OPT_MODE, OPT_SAMPLE_PAGES, OPT_PERIODS, OPT_JSON,
     OPT_PLOT, OPT_WATCH, OPT_WORKING_SET, OPT_PID, OPT_TRACE, OPT_RECORD,
+    OPT_COMPRESS,
 };
 
 static const struct option options[] = {
@@ -19,6 +20,7 @@ static const struct option options[] = {
     { "mode", required_argument, NULL, OPT_MODE },
     { "sample-pages", required_argument, NULL, OPT_SAMPLE_PAGES },
     { "periods", required_argument, NULL, OPT_PERIODS },
+    { "compress", required_argument, NULL, OPT_COMPRESS },
     { "json", no_argument, NULL, OPT_JSON },
     { "plot", optional_argument, NULL, OPT_PLOT },
     { "watch", no_argument, NULL, OPT_WATCH },
@@ -41,6 +43,9 @@ static const char help[] =
 "--periods=MS,...   Periods in ms, growing, in place of 125,250,375,500,...\n"
 "--working-set=N    dirty-bitmap: watch the working set for N quarters of\n"
 "                   the calc-time more, at most 1000; 0: don't (4).\n"
+"--compress=off|METHOD,...\n"
+"                   How well pages compress: with each METHOD, zstd[:LEVEL]\n"
+"                   or lz4[:LEVEL] (lz4,zstd,zstd:3).\n"
 "--json             Print the measurement as JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
 "                   Draw it.\n"
@@ -122,6 +127,19 @@ static int add_pid(void *opaque, const char *item, char *err)
     return 0;
 }
 
+static int parse_compress(struct xpc_meter_request *r, char *err)
+{
+    if (xl_parse_methods(optarg, r->methods, &r->nr_methods, err))
+        return -1;
+    if (r->nr_methods == 1 && r->methods[0].compress == XPC_COMPRESS_OFF)
+        r->nr_methods = 0;
+    for (size_t i = 0; i < r->nr_methods; i++) {
+        if (r->methods[i].compress == XPC_COMPRESS_OFF)
+            return xl_bad(err, "--compress: off together with a method");
+    }
+    return 0;
+}
+
 static int parse_option(struct dirty_rate_options *o, int opt, char *err)
 {
     switch (opt) {
@@ -139,6 +157,8 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     case OPT_PERIODS:
         o->req.nr_periods = 0;
         return xl_parse_list(optarg, add_period, o, err);
+    case OPT_COMPRESS:
+        return parse_compress(&o->req, err);
     case OPT_PID:
         return xl_parse_list(optarg, add_pid, o, err);
     case OPT_PLOT:

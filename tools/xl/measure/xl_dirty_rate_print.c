@@ -60,6 +60,39 @@ static void print_workset(FILE *out, const struct xpc_workset_result *w)
     fprintf(out, "; successive ones overlap by %.0f%%\n", w->jaccard * 100);
 }
 
+static void print_fit(FILE *out, const struct xpc_compress_fit *f)
+{
+    char interval[32];
+
+    if (!f->pages) {
+        fprintf(out, " %26s", "no pages");
+        return;
+    }
+    snprintf(interval, sizeof(interval), "(%.0f..%.0f%%)", 100 * f->share_low,
+             100 * f->share_high);
+    fprintf(out, " %4.0f%% %10s %6.1f us", 100 * f->share, interval,
+            f->page_ns / 1000);
+}
+
+static void print_compress(FILE *out, const struct xpc_measurement *m)
+{
+    char name[XPC_UNIT_LEN];
+
+    if (!m->nr_compress)
+        return;
+    fprintf(out, "%12s %26s %26s\n", "compressed", "unchanged pages, each",
+            "changed pages, each");
+    for (size_t i = 0; i < m->nr_compress; i++) {
+        const struct xpc_compress_result *r = &m->compress[i];
+        const struct xpc_compress_method method = { r->compress, r->level };
+
+        fprintf(out, "%12s", xpc_compress_text(name, &method));
+        print_fit(out, &r->kept);
+        print_fit(out, &r->changed);
+        fputc('\n', out);
+    }
+}
+
 static void print_warnings(FILE *out, const struct xpc_measurement *m)
 {
     if (m->ballooned)
@@ -89,6 +122,7 @@ void dirty_rate_print(FILE *out, const struct xpc_measurement *m)
     print_head(out, m);
     print_periods(out, m);
     print_workset(out, &m->workset);
+    print_compress(out, m);
     print_warnings(out, m);
     print_cost(out, m);
     if (m->status == XPC_MEASURE_CANCELLED)
