@@ -117,6 +117,60 @@ static void torture_compress_results_are_checked(void **state)
     WRONG(changed.blocks, 1);
 }
 
+static void torture_compress_cost_mixes_the_classes(void **state)
+{
+    struct xpc_compress_result r = {
+        .compress = XPC_COMPRESS_LZ4, .level = 1,
+        .kept = { .pages = 100, .share = 0.2, .share_low = 0.1,
+                  .share_high = 0.3, .page_ns = 1000, .page_ns_low = 500,
+                  .page_ns_high = 2000 },
+        .changed = { .pages = 10, .share = 0.6, .share_low = 0.5,
+                     .share_high = 1, .page_ns = 3000, .page_ns_low = 1000,
+                     .page_ns_high = 9000 },
+    };
+    struct xpc_compress_cost c;
+
+    (void)state;
+    assert_true(xpc_compress_cost(&c, &r, 0.25));
+    assert_int_equal(c.method.compress, XPC_COMPRESS_LZ4);
+    assert_true(fabs(c.first.share - 0.3) < 1e-9);
+    assert_true(fabs(c.first.share_high - 0.475) < 1e-9);
+    assert_true(fabs(c.first.ns - 1500) < 1e-9);
+    assert_true(c.later.share == 0.6 && c.later.ns_low == 1000);
+    assert_true(xpc_compress_cost(&c, &r, 0));
+    assert_true(c.first.share == 0.2);
+    assert_true(xpc_compress_cost(&c, &r, 7));
+    assert_true(fabs(c.first.share - 0.6) < 1e-9);
+    r.changed.pages = 0;
+    assert_true(xpc_compress_cost(&c, &r, 0.5));
+    assert_true(c.first.share == 0.2 && c.later.share == 0.2);
+    r.kept.pages = 0;
+    assert_false(xpc_compress_cost(&c, &r, 0.5));
+}
+
+/* One processor compresses 100,000 or 25,000 pages a second. */
+static void torture_compress_chooses_by_link_and_processors(void **state)
+{
+    const struct xpc_compress_page off = { .share = 1 };
+    const struct xpc_compress_page fast = { .share = 0.5, .ns = 10000 };
+    const struct xpc_compress_page good = { .share = 0.25, .ns = 40000 };
+    const struct xpc_compress_page *const all[] = { &off, &fast, &good };
+    const double page = XPC_PAGE_SIZE;
+
+    (void)state;
+    assert_true(xpc_compress_rate(&fast, 10000 * page, 1) == 20000);
+    assert_true(xpc_compress_rate(&fast, 90000 * page, 1) == 100000);
+    assert_true(xpc_compress_rate(&fast, 90000 * page, 2) == 180000);
+    assert_int_equal(xpc_compress_choose(all, 3, 1000 * page, 1), 2);
+    assert_int_equal(xpc_compress_choose(all, 3, 20000 * page, 1), 1);
+    assert_int_equal(xpc_compress_choose(all, 3, 20000 * page, 4), 2);
+    assert_int_equal(xpc_compress_choose(all, 3, 200000 * page, 1), 0);
+    /* Not for a hundredth. */
+    assert_int_equal(xpc_compress_choose(all, 2, 99000 * page, 1), 0);
+    assert_int_equal(xpc_compress_choose(all, 2, 90000 * page, 1), 1);
+    assert_int_equal(xpc_compress_choose(all, 1, 1, 1), 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +178,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_compress_fit_is_the_ratio),
         cmocka_unit_test(torture_compress_interval_covers),
         cmocka_unit_test(torture_compress_results_are_checked),
+        cmocka_unit_test(torture_compress_cost_mixes_the_classes),
+        cmocka_unit_test(torture_compress_chooses_by_link_and_processors),
     };
 
     return torture_run(argc, argv, tests);

@@ -300,6 +300,74 @@ static void torture_predict_gives_the_published_table(void **state)
     check_published(XPC_DEFAULT_OVERHEAD_NS, false);
 }
 
+/* With half of each page left, a link of half the bandwidth is as good. */
+static void torture_predict_compression_widens_the_link(void **state)
+{
+    struct xpc_prediction plain;
+
+    (void)state;
+    params.zero_page_bytes = 0;
+    run();
+    plain = r;
+    params.first_page = params.later_page = (struct xpc_compress_page){
+        .share = 0.5, .share_low = 0.25, .share_high = 1, .ns = 1, .ns_high = 1
+    };
+    params.processors = 1;
+    params.bandwidth_bytes_per_s /= 2;
+    run();
+    assert_int_equal(r.total_time_ns, plain.total_time_ns);
+    assert_int_equal(r.downtime_ns, plain.downtime_ns);
+    assert_true(llabs((long long)(r.bytes * 2 - plain.bytes)) < 4);
+    assert_int_equal(xpc_predict_send_ns(&params, 1000), 100 * XPC_MS);
+}
+
+/* The slower of the two counts: the link, or the processors. */
+static void torture_predict_compression_takes_processors(void **state)
+{
+    (void)state;
+    params.zero_page_bytes = 0;
+    params.first_page = params.later_page = (struct xpc_compress_page){
+        .share = 0.01, .share_low = 0.01, .share_high = 0.01,
+        .ns = 200000, .ns_low = 200000, .ns_high = 200000
+    };
+    params.processors = 2;
+    run();
+    /* 10,000 pages a second, as without compression. */
+    assert_ms(r.total_time_ns, 8880);
+    assert_ms(r.downtime_ns, 80);
+    params.processors = 4;
+    run();
+    assert_ms(r.total_time_ns, 4000 + 4000 / 20.0 + 10);
+}
+
+/* Pages that got dirty may compress worse than the others. */
+static void torture_predict_compression_is_that_of_the_class(void **state)
+{
+    struct xpc_predict_round rounds[4];
+    struct xpc_predict_trace trace = { rounds, 4, 0 };
+
+    (void)state;
+    params.zero_page_bytes = 0;
+    params.processors = 1;
+    params.first_page = (struct xpc_compress_page){
+        .share = 0.5, .share_low = 0.25, .share_high = 1
+    };
+    params.later_page = (struct xpc_compress_page){
+        .share = 1, .share_low = 1, .share_high = 1
+    };
+    xpc_predict_run(&r, &curve, &params, &start, 0, &trace);
+    assert_ms(rounds[0].duration_ns, 4000);
+    assert_ms(rounds[1].duration_ns, 400);
+    xpc_predict_run(&r, &curve, &params, &start, -1, NULL);
+    assert_true(r.total_time_ns < 2.5 * XPC_S);
+    /* Copied while it is suspended, the pages are those of the first copy. */
+    params.rule.min_iterations = 0;
+    params.rule.downtime_ns = params.rule.max_downtime_ns = XPC_NO_LIMIT;
+    run();
+    assert_int_equal(r.iterations, 0);
+    assert_ms(r.downtime_ns, 4000);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_predict_##name, setup)
@@ -316,6 +384,9 @@ int main(int argc, char **argv)
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),
+        T(compression_widens_the_link),
+        T(compression_takes_processors),
+        T(compression_is_that_of_the_class),
     };
 
     return torture_run(argc, argv, tests);

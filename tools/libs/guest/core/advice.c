@@ -339,6 +339,7 @@ const char *xpc_advice_options(const struct xpc_params *params,
                                char buf[XPC_ADVICE_LEN])
 {
     uint64_t max = xpc_params_max_downtime(params);
+    char method[XPC_UNIT_LEN];
     struct text t = { .buf = buf };
 
     *buf = 0;
@@ -359,5 +360,11 @@ const char *xpc_advice_options(const struct xpc_params *params,
         params->on_timeout == XPC_ON_TIMEOUT_SUSPEND ? "suspend" : "abort");
     if (params->skip_dirty == XPC_SKIP_DIRTY_ON)
         add(&t, " --precopy-skip-dirty=on");
+    if (params->compress != XPC_COMPRESS_OFF)
+        add(&t, " --precopy-compress=%s", xpc_compress_text(method,
+            &(struct xpc_compress_method){ params->compress,
+                                           params->compress_level }));
+    if (params->channels > 1)
+        add(&t, " --precopy-channels=%"PRIu64, params->channels);
     return buf;
 }

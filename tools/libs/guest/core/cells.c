@@ -19,11 +19,14 @@ static void dispose_plan(struct xpc_cell_plan *p)
 
 void xpc_cells_dispose(struct xpc_cells *c)
 {
-    for (size_t i = 0; i < c->nr_cells; i++)
+    for (size_t i = 0; i < c->nr_cells; i++) {
         free(c->cells[i].domain);
+        free(c->cells[i].compress);
+    }
     free(c->cells);
     for (size_t i = 0; i < c->nr_advice; i++) {
         free(c->advice[i].domain);
+        free(c->advice[i].compress);
         free(c->advice[i].text);
         free(c->advice[i].options);
     }
@@ -52,6 +55,24 @@ void xpc_cell_params(struct xpc_predict_params *out,
     }
     out->rule.max_downtime_ns = out->rule.downtime_ns;
     out->rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+}
+
+bool xpc_cell_compress(struct xpc_predict_params *p,
+                       const struct xpc_domain *d,
+                       const struct xpc_compress_method *method)
+{
+    struct xpc_compress_cost cost;
+    size_t i = 0;
+
+    xpc_compress_cost_off(&cost);
+    while (i < d->nr_costs &&
+           !xpc_compress_same(&d->costs[i].method, method))
+        i++;
+    if (i < d->nr_costs)
+        cost = d->costs[i];
+    p->first_page = cost.first;
+    p->later_page = cost.later;
+    return i < d->nr_costs || method->compress == XPC_COMPRESS_OFF;
 }
 
 /* UINT64_MAX means never, which is 0 in a cell. */
@@ -92,6 +113,7 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
     h = f.high.downtime_ns;
     *cell = (struct xpc_cell){
         .domain = cell->domain,
+        .compress = cell->compress,
         .bandwidth_bits_per_s = bandwidth_bytes_per_s * 8,
         .downtime_ns = downtime_ns,
         .converges = f.expected.converges && known(e),
@@ -108,24 +130,65 @@ void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
     };
 }
 
+/* What is computed for a domain, and the method; NULL: none was asked for. */
+struct question {
+    const struct xpc_cells_request *r;
+    const struct xpc_domain *d;
+    const struct xpc_compress_method *method;
+    uint64_t bandwidth, downtime;
+};
+
+static uint64_t channels_of(const struct xpc_cells_request *r)
+{
+    return r->channels ? r->channels : 1;
+}
+
+/* The parameters of the request with the compression. */
+static struct xpc_predict_params params_of(const struct question *q)
+{
+    struct xpc_predict_params p = q->r->params;
+
+    if (!q->method)
+        return p;
+    p.bandwidth_bytes_per_s = q->bandwidth;
+    p.processors = channels_of(q->r);
+    xpc_cell_compress(&p, q->d, q->method);
+    return p;
+}
+
+/* Sets *text_r, to be freed. Returns 0, or -1 if out of memory. */
+static int add_method(char **text_r, const struct xpc_compress_method *method)
+{
+    char buf[XPC_UNIT_LEN];
+
+    if (!method)
+        return 0;
+    *text_r = strdup(xpc_compress_text(buf, method));
+    return *text_r ? 0 : -1;
+}
+
 /* Fills in *out. Returns 0, or -1 if out of memory. */
 static int compute_advice(struct xpc_cell_advice *out,
-                          const struct xpc_domain *d,
-                          const struct xpc_predict_params *params,
-                          uint64_t bandwidth, uint64_t downtime)
+                          const struct question *q)
 {
-    struct xpc_predict_params p;
+    struct xpc_predict_params params = params_of(q), p;
+    const struct xpc_domain *d = q->d;
     struct xpc_predict_state s;
     struct xpc_advice a;
     char text[XPC_ADVICE_LEN];
 
-    xpc_cell_params(&p, params, d->curve, bandwidth, downtime);
+    xpc_cell_params(&p, &params, d->curve, q->bandwidth, q->downtime);
     xpc_predict_start(&s, d->curve, &p);
     xpc_advise(&a, d->curve, &p, &s);
+    a.params.channels = channels_of(q->r);
+    if (q->method) {
+        a.params.compress = q->method->compress;
+        a.params.compress_level = q->method->level;
+    }
     *out = (struct xpc_cell_advice){
         .domain = strdup(d->name),
-        .bandwidth_bits_per_s = bandwidth * 8,
-        .downtime_ns = downtime,
+        .bandwidth_bits_per_s = q->bandwidth * 8,
+        .downtime_ns = q->downtime,
         .converges = a.as_asked.expected.converges,
         .marginal = a.as_asked.marginal,
         .least_downtime_ns = a.least_downtime_ns == UINT64_MAX ? 0 :
@@ -134,6 +197,8 @@ static int compute_advice(struct xpc_cell_advice *out,
         .cpu_percent = a.cpu_share * 100,
         .text = strdup(xpc_advice_text(&a, &p, text)),
     };
+    if (add_method(&out->compress, q->method))
+        return -1;
     if (*xpc_advice_options(&a.params, text)) {
         out->options = strdup(text);
         if (!out->options)
@@ -204,8 +269,14 @@ static int compute_plan(struct xpc_cell_plan *plan,
     if (!steps || !domains)
         goto out;
     for (size_t i = 0; i < r->nr_domains; i++) {
+        const struct question q = {
+            r, &r->domains[i], r->nr_methods ? r->methods : NULL,
+            bandwidth, downtime
+        };
+        struct xpc_predict_params params = params_of(&q);
+
         domains[i].curve = r->domains[i].curve;
-        xpc_cell_params(&domains[i].params, &r->params, domains[i].curve,
+        xpc_cell_params(&domains[i].params, &params, domains[i].curve,
                         bandwidth, downtime);
     }
     if (xpc_evacuate(&e, steps, domains, r->nr_domains, &p))
@@ -220,23 +291,44 @@ static int compute_plan(struct xpc_cell_plan *plan,
 
 /* ---- everything ----------------------------------------------------- */
 
+static int compute_cell(struct xpc_cells *c, const struct question *q)
+{
+    struct xpc_predict_params params = params_of(q);
+    struct xpc_cell *cell = &c->cells[c->nr_cells++];
+
+    cell->domain = strdup(q->d->name);
+    if (!cell->domain || add_method(&cell->compress, q->method))
+        return -1;
+    xpc_cell_compute(cell, q->d->curve, &params, q->bandwidth, q->downtime);
+    return q->r->advice && q->downtime ?
+           compute_advice(&c->advice[c->nr_advice++], q) : 0;
+}
+
+static int compute_table(struct xpc_cells *c,
+                         const struct xpc_cells_request *r,
+                         const struct xpc_domain *d,
+                         const struct xpc_compress_method *method)
+{
+    for (size_t i = 0; i < r->nr_bandwidths * r->nr_downtimes; i++) {
+        const struct question q = {
+            r, d, method, r->bandwidths[i / r->nr_downtimes],
+            r->downtimes[i % r->nr_downtimes]
+        };
+
+        if (compute_cell(c, &q))
+            return -1;
+    }
+    return 0;
+}
+
 static int compute_domain(struct xpc_cells *c,
                           const struct xpc_cells_request *r,
                           const struct xpc_domain *d)
 {
-    for (size_t i = 0; i < r->nr_bandwidths * r->nr_downtimes; i++) {
-        uint64_t bandwidth = r->bandwidths[i / r->nr_downtimes];
-        uint64_t downtime = r->downtimes[i % r->nr_downtimes];
-        struct xpc_cell *cell = &c->cells[c->nr_cells];
-
-        cell->domain = strdup(d->name);
-        if (!cell->domain)
-            return -1;
-        c->nr_cells++;
-        xpc_cell_compute(cell, d->curve, &r->params, bandwidth, downtime);
-        if (r->advice && downtime &&
-            compute_advice(&c->advice[c->nr_advice++], d, &r->params,
-                           bandwidth, downtime))
+    if (!r->nr_methods)
+        return compute_table(c, r, d, NULL);
+    for (size_t i = 0; i < r->nr_methods; i++) {
+        if (compute_table(c, r, d, &r->methods[i]))
             return -1;
     }
     return 0;
@@ -259,9 +351,10 @@ static int compute_plans(struct xpc_cells *c,
 static int compute_all(struct xpc_cells *c, const struct xpc_cells_request *r)
 {
     size_t table = r->nr_bandwidths * r->nr_downtimes;
+    size_t tables = r->nr_domains * (r->nr_methods ? r->nr_methods : 1);
 
-    c->cells = calloc(table * r->nr_domains, sizeof(*c->cells));
-    c->advice = calloc(table * r->nr_domains, sizeof(*c->advice));
+    c->cells = calloc(table * tables, sizeof(*c->cells));
+    c->advice = calloc(table * tables, sizeof(*c->advice));
     c->plans = calloc(table, sizeof(*c->plans));
     if (!c->cells || !c->advice || !c->plans)
         return -1;
@@ -278,7 +371,9 @@ int xpc_cells_compute(struct xpc_cells *c, const struct xpc_cells_request *r)
     xpc_cells_init(c);
     if (!r->nr_domains || !r->nr_bandwidths || !r->nr_downtimes ||
         r->nr_domains > XPC_EVACUATE_MAX ||
-        r->nr_bandwidths > XPC_CELLS_MAX || r->nr_downtimes > XPC_CELLS_MAX) {
+        r->nr_bandwidths > XPC_CELLS_MAX || r->nr_downtimes > XPC_CELLS_MAX ||
+        r->nr_methods > XPC_COMPRESS_METHODS_MAX ||
+        (r->evacuate && r->nr_methods > 1)) {
         errno = EINVAL;
         return -1;
     }

@@ -145,3 +145,74 @@ bool xpc_compress_result_valid(const struct xpc_compress_result *r)
            r->level <= xpc_compress_level_max(r->compress) &&
            fit_valid(&r->kept) && fit_valid(&r->changed);
 }
+
+/* ---- what compression gives a migration -------------------------------- */
+
+static double mix(double kept, double changed, double share)
+{
+    return kept + (changed - kept) * share;
+}
+
+static struct xpc_compress_page mix_fits(const struct xpc_compress_fit *kept,
+                                         const struct xpc_compress_fit *other,
+                                         double share)
+{
+    return (struct xpc_compress_page){
+        .share = mix(kept->share, other->share, share),
+        .share_low = mix(kept->share_low, other->share_low, share),
+        .share_high = mix(kept->share_high, other->share_high, share),
+        .ns = mix(kept->page_ns, other->page_ns, share),
+        .ns_low = mix(kept->page_ns_low, other->page_ns_low, share),
+        .ns_high = mix(kept->page_ns_high, other->page_ns_high, share),
+    };
+}
+
+bool xpc_compress_cost(struct xpc_compress_cost *c,
+                       const struct xpc_compress_result *r, double changed)
+{
+    const struct xpc_compress_fit *kept = r->kept.pages ? &r->kept :
+                                                          &r->changed;
+    const struct xpc_compress_fit *other = r->changed.pages ? &r->changed :
+                                                              &r->kept;
+
+    *c = (struct xpc_compress_cost){ .method = { r->compress, r->level } };
+    if (!kept->pages)
+        return false;
+    c->first = mix_fits(kept, other, fmin(fmax(changed, 0), 1));
+    c->later = mix_fits(other, other, 0);
+    return true;
+}
+
+void xpc_compress_cost_off(struct xpc_compress_cost *c)
+{
+    static const struct xpc_compress_page whole = {
+        .share = 1, .share_low = 1, .share_high = 1,
+    };
+
+    *c = (struct xpc_compress_cost){ .first = whole, .later = whole };
+}
+
+double xpc_compress_rate(const struct xpc_compress_page *p, double link,
+                         double processors)
+{
+    return fmin(link / (XPC_PAGE_SIZE * p->share), processors * 1e9 / p->ns);
+}
+
+size_t xpc_compress_choose(const struct xpc_compress_page *const *pages,
+                           size_t nr, double link, double processors)
+{
+    double fastest = 0, least = INFINITY;
+    size_t best = 0;
+
+    for (size_t i = 0; i < nr; i++)
+        fastest = fmax(fastest, xpc_compress_rate(pages[i], link, processors));
+    for (size_t i = 0; i < nr; i++) {
+        if (pages[i]->ns < least &&
+            xpc_compress_rate(pages[i], link, processors) >=
+            XPC_COMPRESS_ALIKE * fastest) {
+            least = pages[i]->ns;
+            best = i;
+        }
+    }
+    return best;
+}

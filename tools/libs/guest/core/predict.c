@@ -8,6 +8,8 @@
 
 /* Fewer expected pages than this count as none. */
 #define NO_PAGES 0.5
+/* No page gets smaller by compression than this. */
+#define LEAST_SHARE 0.001
 
 /* The state of a simulation. Times in ns, as doubles. */
 struct run {
@@ -55,23 +57,45 @@ static uint64_t to_u64(double v)
     return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
 }
 
-static double bytes_of(const struct xpc_predict_params *p, double pages,
-                       double zero)
+/* Pages of one kind (first_page, later_page), and zero pages. */
+struct load {
+    const struct xpc_compress_page *kind;
+    double pages, zero;
+};
+
+static double bytes_of(const struct xpc_predict_params *p,
+                       const struct load *l)
 {
-    return pages * (p->page_bytes + p->header_bytes) +
-           zero * p->zero_page_bytes;
+    double bytes = l->pages * (p->page_bytes + p->header_bytes);
+
+    if (l->kind->share > 0)
+        bytes *= l->kind->share;
+    return bytes + l->zero * p->zero_page_bytes;
 }
 
-static double send_ns(const struct xpc_predict_params *p, double bytes)
+/* The time to send it, at this bandwidth. */
+static double load_ns(const struct xpc_predict_params *p,
+                      const struct load *l, uint64_t bytes_per_s)
 {
-    return bytes > 0 ? bytes * 1e9 / p->bandwidth_bytes_per_s : 0;
+    double bytes = bytes_of(p, l);
+    double ns = bytes > 0 ? bytes * 1e9 / bytes_per_s : 0;
+
+    return l->kind->ns > 0 ? fmax(ns, l->pages * l->kind->ns / p->processors) :
+                             ns;
+}
+
+static double send_ns(const struct xpc_predict_params *p,
+                      const struct load *l)
+{
+    return load_ns(p, l, p->bandwidth_bytes_per_s);
 }
 
 /* The same while the guest is suspended. */
-static double final_ns(const struct xpc_predict_params *p, double bytes)
+static double final_ns(const struct xpc_predict_params *p,
+                       const struct load *l)
 {
-    return p->switchover_bytes_per_s && bytes > 0 ?
-           bytes * 1e9 / p->switchover_bytes_per_s : send_ns(p, bytes);
+    return p->switchover_bytes_per_s ?
+           load_ns(p, l, p->switchover_bytes_per_s) : send_ns(p, l);
 }
 
 uint64_t xpc_predict_bitmap_ns(uint64_t pfns)
@@ -89,21 +113,22 @@ uint64_t xpc_predict_bitmap_part(uint64_t measured_ns, uint64_t pfns)
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero)
 {
-    double bytes = bytes_of(p, pages + p->suspend_pages, zero);
+    struct load l = { &p->later_page, pages + p->suspend_pages, zero };
 
-    return to_u64(final_ns(p, bytes) + p->bitmap_ns + p->overhead_ns);
+    return to_u64(final_ns(p, &l) + p->bitmap_ns + p->overhead_ns);
 }
 
 uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
                               double pages, double zero)
 {
     double expected = xpc_predict_switchover(p, pages, zero);
+    struct load more = { &p->later_page, p->suspend_pages_sd, 0 };
     double data, extra, overhead = p->overhead_sd_ns;
 
     if (p->confidence_z <= 0)
         return to_u64(expected);
     data = (expected - p->bitmap_ns - p->overhead_ns) * p->bandwidth_cv;
-    extra = final_ns(p, bytes_of(p, p->suspend_pages_sd, 0));
+    extra = final_ns(p, &more);
     return to_u64(expected + p->confidence_z *
                   sqrt(data * data + extra * extra + overhead * overhead));
 }
@@ -128,13 +153,24 @@ void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent)
 
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
 {
-    return to_u64(send_ns(p, bytes_of(p, pages, 0)) + p->iteration_ns);
+    struct load l = { &p->later_page, pages, 0 };
+
+    return to_u64(send_ns(p, &l) + p->iteration_ns);
 }
 
 static uint64_t peek_ns(const struct run *run)
 {
     return run->p->peek_ns ? run->p->peek_ns :
                              xpc_skip_peek_ns(run->c->total_pages);
+}
+
+/* What this iteration has to send. */
+static struct load load_of(const struct run *run)
+{
+    return (struct load){
+        run->window.first ? &run->p->first_page : &run->p->later_page,
+        run->pages, run->zero
+    };
 }
 
 /*
@@ -144,7 +180,8 @@ static uint64_t peek_ns(const struct run *run)
 static double iteration_ns(const struct run *run, double *sent_r)
 {
     const struct xpc_predict_params *p = run->p;
-    double ns = send_ns(p, bytes_of(p, run->pages, run->zero));
+    struct load l = load_of(run);
+    double ns = send_ns(p, &l);
 
     *sent_r = 1;
     if (run->skip)
@@ -209,11 +246,12 @@ static void send_iteration(struct run *run)
 {
     double share, ns = iteration_ns(run, &share);
     double pages = (run->pages + run->zero) * share;
+    struct load l = load_of(run);
 
     run->dirty = dirty_after(run, ns);
     run->since_clean += ns;
     run->elapsed += ns;
-    run->bytes += bytes_of(run->p, run->pages, run->zero) * share;
+    run->bytes += bytes_of(run->p, &l) * share;
     run->pages = run->zero = 0;
     run->rule.iterations++;
     record_downtime(run, run->dirty, 0);
@@ -265,7 +303,7 @@ static int decide(struct run *run)
 }
 
 /*
- * Decides before the first iteration, if the rule allows suspending the guest
+ * Decides before the first iteration, as the rule allows suspending the guest
  * then, to copy it while suspended. Returns whether the migration ends here.
  */
 static bool stop_before_copying(struct run *run)
@@ -273,8 +311,6 @@ static bool stop_before_copying(struct run *run)
     struct xpc_rule_state *s = &run->rule;
     double share;
 
-    if (s->iterations || run->p->rule.min_iterations)
-        return false;
     record_downtime(run, run->pages + run->dirty, run->zero);
     s->next_ns = to_u64(iteration_ns(run, &share));
     run->r->dirty_pages = run->pages + run->dirty + run->zero;
@@ -285,6 +321,8 @@ static bool stop_before_copying(struct run *run)
 static void finish(struct run *run, double pages, double zero)
 {
     struct xpc_prediction *r = run->r;
+    struct load last = { &run->p->later_page, pages + run->p->suspend_pages,
+                         zero };
 
     r->converges = r->action == XPC_STOP_AND_COPY;
     r->iterations = run->rule.iterations;
@@ -292,7 +330,7 @@ static void finish(struct run *run, double pages, double zero)
     if (r->converges) {
         r->downtime_ns = xpc_predict_switchover(run->p, pages, zero);
         run->elapsed += r->downtime_ns;
-        run->bytes += bytes_of(run->p, pages + run->p->suspend_pages, zero);
+        run->bytes += bytes_of(run->p, &last);
     }
     r->total_time_ns = to_u64(run->elapsed);
     r->bytes = to_u64(run->bytes);
@@ -333,20 +371,45 @@ uint64_t xpc_predict_next_ns(const struct xpc_curve *c,
     return to_u64(iteration_ns(&run, &share));
 }
 
+/* Of compression, as of the curve, the worse end of the interval is high. */
+static void take_side(struct xpc_compress_page *page, double side)
+{
+    if (page->share <= 0)
+        return;
+    if (side < 0) {
+        page->share = fmax(page->share_low, LEAST_SHARE);
+        page->ns = page->ns_low;
+    } else if (side > 0) {
+        page->share = page->share_high;
+        page->ns = page->ns_high;
+    }
+}
+
 void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
                      const struct xpc_predict_params *p,
                      const struct xpc_predict_state *s, double side,
                      struct xpc_predict_trace *trace)
 {
+    struct xpc_predict_params of_side = *p, first;
     struct xpc_skip_curve skip;
-    struct run run = start_run(c, p, s, side, &skip);
+    struct run run;
 
+    take_side(&of_side.first_page, side);
+    take_side(&of_side.later_page, side);
+    run = start_run(c, &of_side, s, side, &skip);
     run.r = r;
     run.trace = trace;
     *r = (struct xpc_prediction){ .least_downtime_ns = UINT64_MAX };
-    if (stop_before_copying(&run)) {
-        finish(&run, run.pages + run.dirty, run.zero);
-        return;
+    if (!s->iterations && !p->rule.min_iterations) {
+        /* The whole guest may be copied while it is suspended. */
+        first = of_side;
+        first.later_page = of_side.first_page;
+        run.p = &first;
+        if (stop_before_copying(&run)) {
+            finish(&run, run.pages + run.dirty, run.zero);
+            return;
+        }
+        run.p = &of_side;
     }
     if (run.pages + run.zero > 0)
         send_iteration(&run);

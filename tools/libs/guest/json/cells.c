@@ -18,6 +18,7 @@
 #define C struct xpc_cell
 static const struct xpc_field cell_fields[] = {
     FIELD(C, "domain", STRING, domain),
+    FIELD(C, "compress", STRING, compress, .omit_zero = true),
     FIELD(C, "bandwidth-bits-per-s", U64, bandwidth_bits_per_s),
     TIME(C, "downtime-ms", downtime_ns),
     FIELD(C, "converges", BOOL, converges),
@@ -44,6 +45,7 @@ static const struct xpc_type cell_type = {
 #define A struct xpc_cell_advice
 static const struct xpc_field advice_fields[] = {
     FIELD(A, "domain", STRING, domain),
+    FIELD(A, "compress", STRING, compress, .omit_zero = true),
     FIELD(A, "bandwidth-bits-per-s", U64, bandwidth_bits_per_s),
     TIME(A, "downtime-ms", downtime_ns),
     FIELD(A, "converges", BOOL, converges),

@@ -22,6 +22,7 @@ struct xpc_cell {
     uint64_t bandwidth_bits_per_s;
     uint64_t downtime_ns;           /* the limit; 0: none, the guest is copied
                                      * while suspended */
+    char *compress;                 /* the method; NULL: none was asked for */
     bool converges, marginal;
     enum xpc_reason reason;
     uint64_t total_ns, total_low_ns, total_high_ns;
@@ -34,6 +35,7 @@ struct xpc_cell_advice {
     char *domain;
     uint64_t bandwidth_bits_per_s;
     uint64_t downtime_ns;
+    char *compress;                 /* as in struct xpc_cell */
     bool converges, marginal;
     uint64_t least_downtime_ns;
     uint64_t least_bandwidth_bits_per_s;
@@ -84,6 +86,9 @@ struct xpc_cells {
 struct xpc_domain {
     const char *name;
     const struct xpc_curve *curve;
+    /* What the methods give, if compression is asked for. */
+    const struct xpc_compress_cost *costs;
+    size_t nr_costs;
 };
 
 /* What to compute. A downtime of 0 is no limit. Owns nothing. */
@@ -96,6 +101,13 @@ struct xpc_cells_request {
     size_t nr_downtimes;
     /* The bandwidth and the limits in it are replaced by those of the cell. */
     struct xpc_predict_params params;
+    /*
+     * Methods of compression, of which all domains have the costs, but for
+     * XPC_COMPRESS_OFF; or none. With evacuate, one at most.
+     */
+    const struct xpc_compress_method *methods;
+    size_t nr_methods;
+    uint64_t channels;              /* each with a processor; 0 means 1 */
     bool advice;                    /* for each cell with a limit */
     bool evacuate;                  /* for each cell with a limit */
     struct xpc_evacuate_params evacuate_params; /* link is replaced by the
@@ -112,15 +124,23 @@ void xpc_cell_params(struct xpc_predict_params *out,
                      const struct xpc_curve *c,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
-/* Computes a cell. Does not change cell->domain. */
+/*
+ * Adds compression to the parameters. Returns false if the domain does not have
+ * the costs of this method.
+ */
+bool xpc_cell_compress(struct xpc_predict_params *p,
+                       const struct xpc_domain *d,
+                       const struct xpc_compress_method *method);
+
+/* Computes a cell. Does not change cell->domain and cell->compress. */
 void xpc_cell_compute(struct xpc_cell *cell, const struct xpc_curve *c,
                       const struct xpc_predict_params *p,
                       uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
 /*
- * Computes everything. Cells and advice are sorted by domain, then bandwidth,
- * then downtime, in the order of the request. c must be initialised. Returns 0,
- * or -1 with errno EINVAL (too many, or none) or ENOMEM.
+ * Computes everything. Cells and advice are sorted by domain, then method, then
+ * bandwidth, then downtime, in the order of the request. c must be initialised.
+ * Returns 0, or -1 with errno EINVAL (too many, or none) or ENOMEM.
  */
 int xpc_cells_compute(struct xpc_cells *c, const struct xpc_cells_request *r);
 

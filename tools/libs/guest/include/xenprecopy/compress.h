@@ -98,6 +98,51 @@ struct xpc_compress_result {
     struct xpc_compress_fit kept, changed;
 };
 
+/* ---- what compression gives a migration -------------------------------- */
+
+/* Expected values, with the bounds of their intervals. All 0: unknown. */
+struct xpc_compress_page {
+    double share, share_low, share_high;    /* of a page, that is sent */
+    double ns, ns_low, ns_high;     /* the processor's time for it */
+};
+
+/*
+ * A method, for the pages of the first iteration, and for those that got dirty
+ * and are sent in later ones.
+ */
+struct xpc_compress_cost {
+    struct xpc_compress_method method;
+    struct xpc_compress_page first, later;
+};
+
+/*
+ * Derives it from a measurement. changed is the share of the guest's pages, but
+ * for zero pages, that changed in it: also the first iteration sends some. If
+ * no page of a class was compressed, the other class stands for it. Returns
+ * false if there is none at all.
+ */
+bool xpc_compress_cost(struct xpc_compress_cost *c,
+                       const struct xpc_compress_result *r, double changed);
+/* Without compression. */
+void xpc_compress_cost_off(struct xpc_compress_cost *c);
+
+/*
+ * Pages per second: the lower one of what the link carries and what so many
+ * processors compress.
+ */
+double xpc_compress_rate(const struct xpc_compress_page *p,
+                         double link_bytes_per_s, double processors);
+
+/*
+ * The method for these pages: of those that are within this share of the
+ * fastest, the one that takes the least time of a processor. Returns its index;
+ * nr must not be 0.
+ */
+#define XPC_COMPRESS_ALIKE 0.97
+size_t xpc_compress_choose(const struct xpc_compress_page *const *pages,
+                           size_t nr, double link_bytes_per_s,
+                           double processors);
+
 /* Are these numbers possible? */
 bool xpc_compress_result_valid(const struct xpc_compress_result *r);
 

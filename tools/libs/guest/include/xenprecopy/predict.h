@@ -15,11 +15,16 @@
  * send the pages that are dirty again (xenprecopy/skip.h), and takes as long as
  * sending the others takes. xenprecopy/rule.h says when to stop.
  *
+ * With compression, only a share of a page and its header is sent, and the time
+ * is at least that of the processors that compress:
+ *   pages page_ns / processors
+ *
  * D(t) is that of xenprecopy/curve.h. All functions are pure.
  */
 #ifndef XENPRECOPY_PREDICT_H
 #define XENPRECOPY_PREDICT_H
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
 #include <xenprecopy/rule.h>
 #include <xenprecopy/skip.h>
@@ -50,6 +55,12 @@ struct xpc_predict_params {
                                      * sent */
     uint64_t peek_ns;               /* then: to read the bitmap (PEEK); 0:
                                      * xpc_skip_peek_ns() of the guest */
+    /*
+     * Compression: of the pages of the first iteration, and of those that got
+     * dirty. All 0: none.
+     */
+    struct xpc_compress_page first_page, later_page;
+    double processors;              /* that compress at the same time */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
