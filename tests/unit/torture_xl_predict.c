@@ -366,6 +366,80 @@ static void torture_xl_predict_names_the_error(void **state)
     unlink(path);
 }
 
+/*
+ * lz4 leaves half of each page in half the time of zstd, which leaves a
+ * quarter.
+ */
+static void write_compression(char *path)
+{
+#define FIT(share, ns) "{\"pages\":9,\"blocks\":3,\"share\":" share \
+    ",\"share-low\":" share ",\"share-high\":" share ",\"page-ns\":" ns \
+    ",\"page-ns-low\":" ns ",\"page-ns-high\":" ns "}"
+    write_file(path, "{\"page-size\":4096,\"periods\":[100,1000],"
+        "\"status\":\"measured\",\"mode\":\"dirty-bitmap\","
+        "\"n-dirty-pages\":[10,20],\"n-sampled-pages\":65536,"
+        "\"n-total-pages\":65536,\"name\":\"g1\",\"compression\":["
+        "{\"compress\":\"lz4\",\"kept\":" FIT("0.5", "20000") "},"
+        "{\"compress\":\"zstd\",\"level\":3,\"kept\":" FIT("0.25", "40000")
+        "}]}");
+}
+
+static void torture_xl_predict_compares_compressions(void **state)
+{
+    char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64];
+    struct xpc_cells c;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    write_compression(path);
+    snprintf(option, sizeof(option), "--from=%s", path);
+    assert_int_equal(run(option, "--compress=off,lz4,zstd:3",
+                         "--bandwidth=100Mbit,10Gbit", "--downtime=1s",
+                         "--switchover-overhead=0", "--json", NULL), 0);
+    xpc_cells_init(&c);
+    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, captured_out,
+                                   strlen(captured_out), err), 0);
+    assert_int_equal(c.nr_cells, 6);
+    assert_string_equal(c.cells[0].compress, "off");
+    assert_string_equal(c.cells[2].compress, "lz4");
+    assert_string_equal(c.advice[5].compress, "zstd:3");
+    assert_non_null(strstr(c.advice[5].options,
+                           "--precopy-compress=zstd:3"));
+    /* By the link, and by the processor. */
+    assert_true(fabs(c.cells[0].total_ns / (double)c.cells[2].total_ns - 2) <
+                0.01);
+    assert_true(fabs(c.cells[0].total_ns / (double)c.cells[4].total_ns - 4) <
+                0.01);
+    assert_true(fabs(c.cells[3].total_ns / 1e9 - 65536 * 20e-6) < 0.02);
+    assert_true(fabs(c.cells[5].total_ns / 1e9 - 65536 * 40e-6) < 0.02);
+    xpc_cells_dispose(&c);
+    assert_int_equal(run(option, "--compress=off,lz4,zstd:3",
+                         "--bandwidth=100Mbit,10Gbit", "--downtime=1s",
+                         NULL), 0);
+    assert_non_null(strstr(captured_out, "compression lz4, 50% (50..50%) left "
+                           "of the first copy, 50% (50..50%) of later ones, "
+                           "20.0 and 20.0 us a page, 1 processor:"));
+    assert_non_null(strstr(captured_out, "At 100 Mbit/s, limit 1.00 s, "
+                           "compression zstd:3: it fits"));
+    assert_non_null(strstr(captured_out, "At 10.0 Gbit/s, limit 1.00 s, "
+                           "compression off: it fits"));
+    assert_int_equal(run(option, "--compress=zstd:3", "--channels=4",
+                         "--bandwidth=10Gbit", "--downtime=1s", "--plot",
+                         NULL), 0);
+    assert_non_null(strstr(captured_out, "--precopy-compress=zstd:3 "
+                           "--precopy-channels=4"));
+    assert_refused(run(option, "--compress=zstd", NULL),
+                   "use xl dirty-rate --compress=zstd");
+    assert_refused(run(option, "--compress=gzip", NULL), "off, zstd, lz4");
+    assert_refused(run(option, "--channels=17", NULL), "1 to 16");
+    assert_refused(run(option, option, "--compress=lz4,zstd:3", NULL),
+                   "one method");
+    assert_int_equal(run(option, option, "--compress=lz4", NULL), 0);
+    assert_refused(run(MEASUREMENT, "--compress=lz4", NULL),
+                   "was not measured");
+    unlink(path);
+}
+
 /* The error is one line that says what is wrong. */
 static void torture_xl_predict_refuses_bad_measurements(void **state)
 {
@@ -433,6 +507,7 @@ int main(int argc, char **argv)
         T(reads_the_formats_of_qemu_and_libvirt),
         T(refuses_one_period),
         T(names_the_error),
+        T(compares_compressions),
         T(refuses_bad_options),
         T(refuses_bad_measurements),
     };

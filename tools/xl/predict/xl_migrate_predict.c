@@ -94,6 +94,8 @@ static int run_prediction(const struct predict_options *o,
         .bandwidths = o->bandwidths, .nr_bandwidths = o->nr_bandwidths,
         .downtimes = o->downtimes, .nr_downtimes = o->nr_downtimes,
         .params = o->params, .advice = true,
+        .methods = o->methods, .nr_methods = o->nr_methods,
+        .channels = o->channels,
         .evacuate = nr > 1 && !o->no_evacuation,
         .evacuate_params = { .stream_bytes_per_s = o->stream_bytes_per_s,
                              .concurrency = o->concurrency },
@@ -102,8 +104,15 @@ static int run_prediction(const struct predict_options *o,
     char err[XPC_ERR_LEN];
     int rc = 0;
 
+    if (predict_check_methods(o, nr, err)) {
+        fail(err);
+        return 2;
+    }
     for (size_t i = 0; i < nr; i++)
-        domains[i] = (struct xpc_domain){ s[i].name, &s[i].curve };
+        domains[i] = (struct xpc_domain){
+            .name = s[i].name, .curve = &s[i].curve,
+            .costs = s[i].costs, .nr_costs = s[i].nr_costs,
+        };
     xpc_cells_init(&cells);
     if (xpc_cells_compute(&cells, &request))
         return fail("out of memory");

@@ -31,10 +31,58 @@ static int prefix_error(char err[XPC_ERR_LEN], const char *what)
 
 /* ---- measurements ----------------------------------------------------- */
 
+/* The share of the pages, but for zero pages, that changed. */
+static double changed_share(const struct xpc_measurement *m)
+{
+    double pages = m->n_total - m->zero_pages;
+
+    return pages > 0 ? m->dirty_pages[m->nr_periods - 1] / pages : 1;
+}
+
+static const struct xpc_compress_result *
+find_result(const struct xpc_measurement *m,
+            const struct xpc_compress_method *method)
+{
+    for (size_t i = 0; i < m->nr_compress; i++) {
+        const struct xpc_compress_method this = {
+            m->compress[i].compress, m->compress[i].level
+        };
+
+        if (xpc_compress_same(&this, method))
+            return &m->compress[i];
+    }
+    return NULL;
+}
+
+/* Sets the costs of the methods of --compress. */
+static int set_costs(struct predict_source *s,
+                     const struct xpc_measurement *m,
+                     const struct predict_options *o, char err[XPC_ERR_LEN])
+{
+    const struct xpc_compress_result *r;
+    char text[XPC_UNIT_LEN];
+
+    for (size_t i = 0; i < o->nr_methods; i++) {
+        struct xpc_compress_cost *c = &s->costs[s->nr_costs];
+
+        if (o->methods[i].compress == XPC_COMPRESS_OFF)
+            continue;
+        r = find_result(m, &o->methods[i]);
+        if (!r || !xpc_compress_cost(c, r, changed_share(m))) {
+            snprintf(err, XPC_ERR_LEN, "how well %s compresses its pages was "
+                     "not measured: use xl dirty-rate --compress=%s, not on a "
+                     "trace", xpc_compress_text(text, &o->methods[i]), text);
+            return -1;
+        }
+        s->nr_costs++;
+    }
+    return 0;
+}
+
 /* Sets *s from a measurement; name: for one without a name. */
 static int set_source(struct predict_source *s,
                       const struct xpc_measurement *m, const char *name,
-                      char err[XPC_ERR_LEN])
+                      const struct predict_options *o, char err[XPC_ERR_LEN])
 {
     *s = (struct predict_source){
         .name = xl_plain(xl_asprintf("%s", m->name && *m->name ? m->name :
@@ -46,7 +94,7 @@ static int set_source(struct predict_source *s,
         xpc_curve_check(&s->curve, err, XPC_ERR_LEN))
         return -1;
     s->longest_ns = m->period_ns[m->nr_periods - 1];
-    return 0;
+    return set_costs(s, m, o, err);
 }
 
 /* Parses all measurements of a text, one per domain. */
@@ -66,7 +114,7 @@ static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
         rc = -1;
     }
     for (size_t i = 0; i < nr && !rc; i++)
-        rc = set_source(&s[(*nr_r)++], &list[i], name, err);
+        rc = set_source(&s[(*nr_r)++], &list[i], name, o, err);
     xpc_measurements_free(list, nr);
     return rc ? prefix_error(err, what) : 0;
 }
@@ -78,15 +126,29 @@ struct child {
     int out;
 };
 
+/* What xl dirty-rate has to compress with. */
+static const char *methods_text(const struct predict_options *o)
+{
+    char *list = NULL, buf[XPC_UNIT_LEN];
+
+    for (size_t i = 0; i < o->nr_methods; i++) {
+        if (o->methods[i].compress != XPC_COMPRESS_OFF)
+            list = xl_asprintf("%s%s%s", list ? list : "", list ? "," : "",
+                               xpc_compress_text(buf, &o->methods[i]));
+    }
+    return list ? list : "off";
+}
+
 /* For a domain or a trace; the other one is NULL. */
 static void exec_dirty_rate(const char *domain, const char *trace,
-                            const char *calc_time)
+                            const struct predict_options *o)
 {
-    const char *args[8] = { "xl", "dirty-rate", "--json" };
+    const char *args[10] = { "xl", "dirty-rate", "--json" };
     int n = 3;
 
-    if (calc_time)
-        args[n++] = xl_asprintf("--calc-time=%s", calc_time);
+    if (o->calc_time && domain)
+        args[n++] = xl_asprintf("--calc-time=%s", o->calc_time);
+    args[n++] = xl_asprintf("--compress=%s", methods_text(o));
     if (trace)
         args[n++] = xl_asprintf("--trace=%s", trace);
     args[n++] = "--";
@@ -96,7 +158,7 @@ static void exec_dirty_rate(const char *domain, const char *trace,
 }
 
 static int start_child(struct child *c, const char *domain,
-                       const char *trace, const char *calc_time)
+                       const char *trace, const struct predict_options *o)
 {
     int fds[2];
 
@@ -105,7 +167,7 @@ static int start_child(struct child *c, const char *domain,
     c->pid = fork();
     if (!c->pid) {
         dup2(fds[1], STDOUT_FILENO);
-        exec_dirty_rate(domain, trace, calc_time);
+        exec_dirty_rate(domain, trace, o);
     }
     close(fds[1]);
     c->out = fds[0];
@@ -162,7 +224,7 @@ static int read_trace(struct predict_source *s, const char *file,
 {
     struct child c;
 
-    if (!start_child(&c, NULL, file, NULL))
+    if (!start_child(&c, NULL, file, o))
         return finish_child(s, &c, file, o, err);
     snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
              strerror(errno));
@@ -213,8 +275,7 @@ int predict_measure(struct predict_source *s, const struct predict_options *o,
     int rc = 0;
 
     for (started = 0; started < nr; started++) {
-        if (start_child(&children[started], domains[started], NULL,
-                        o->calc_time)) {
+        if (start_child(&children[started], domains[started], NULL, o)) {
             snprintf(err, XPC_ERR_LEN, "xl dirty-rate can't be started: %s",
                      strerror(errno));
             rc = -1;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
 
 #include "predict/xl_predict_options.h"
@@ -15,6 +16,9 @@ struct predict_source {
     char *name;
     struct xpc_curve curve;
     uint64_t longest_ns;            /* the longest period measured */
+    /* What --compress gives. */
+    struct xpc_compress_cost costs[XPC_COMPRESS_METHODS_MAX];
+    size_t nr_costs;
     double rate_mib;                /* MiB/s over that period */
     bool paused, late, ballooned;   /* see struct xpc_measurement */
 };

@@ -13,6 +13,7 @@ enum {
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
     OPT_MEMORY, OPT_DEVICE_MODEL, OPT_BITMAP, OPT_SKIP_DIRTY,
+    OPT_COMPRESS, OPT_CHANNELS,
 };
 
 static const struct option options[] = {
@@ -27,6 +28,8 @@ static const struct option options[] = {
     { "duration", required_argument, NULL, OPT_DURATION },
     { "iterations", required_argument, NULL, OPT_ITERATIONS },
     { "skip-dirty", no_argument, NULL, OPT_SKIP_DIRTY },
+    { "compress", required_argument, NULL, OPT_COMPRESS },
+    { "channels", required_argument, NULL, OPT_CHANNELS },
     { "target", required_argument, NULL, OPT_TARGET },
     { "device-model", no_argument, NULL, OPT_DEVICE_MODEL },
     { "switchover-overhead", required_argument, NULL, OPT_OVERHEAD },
@@ -65,6 +68,10 @@ static const char help[] =
 "--iterations=N       At most so many iterations (no limit).\n"
 "--skip-dirty         Pages that are dirty again are not sent, as with xl\n"
 "                     migrate --precopy-skip-dirty.\n"
+"--compress=METHOD,...  With each of these: off, zstd[:LEVEL], lz4[:LEVEL], as\n"
+"                     xl migrate --precopy-compress (off).\n"
+"--channels=N         Compress with so many processors at once, as with xl\n"
+"                     migrate --precopy-channels (1).\n"
 "--confidence=PERCENT  Decide as xl migrate --precopy-confidence does: with a\n"
 "                     margin, and further rounds where they pay (neither).\n"
 "\n"
@@ -250,6 +257,11 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_CALC_TIME:
         o->calc_time = optarg;
         return xl_parse_calc_time(optarg, &n, err);
+    case OPT_COMPRESS:
+        return xl_parse_methods(optarg, o->methods, &o->nr_methods, err);
+    case OPT_CHANNELS:
+        return xl_parse_count("channels", optarg, 1, XPC_CHANNELS_MAX,
+                              &o->channels, err);
     case OPT_MEMORY:
         if (xl_parse_count("memory", optarg, 1, UINT64_C(1) << 40, &n, err))
             return -1;
@@ -297,7 +309,7 @@ static void set_defaults(struct predict_options *o)
     struct xpc_prior prior;
 
     *o = (struct predict_options){
-        .guest.device_model = XPC_DEVICE_MODEL_NO,
+        .guest.device_model = XPC_DEVICE_MODEL_NO, .channels = 1,
     };
     xpc_params_init(&p);
     xpc_predict_params_init(&o->params, 0, 0);
@@ -312,6 +324,15 @@ static void set_defaults(struct predict_options *o)
         o->downtimes[o->nr_downtimes] = ms[o->nr_downtimes] * XPC_MS;
 }
 
+int predict_check_methods(const struct predict_options *o, size_t nr,
+                          char err[XPC_ERR_LEN])
+{
+    if (o->nr_methods < 2 || nr < 2 || o->no_evacuation)
+        return 0;
+    return xl_bad(err, "--compress: an evacuation is planned with one method: "
+                  "give one, or --no-evacuation");
+}
+
 /* Checks the options as a whole. */
 static int check_options(const struct predict_options *o, char *err)
 {
@@ -321,6 +342,8 @@ static int check_options(const struct predict_options *o, char *err)
         return xl_bad(err, "at most %d domains", XPC_EVACUATE_MAX);
     if (o->calc_time && !o->nr_domains)
         return xl_bad(err, "--calc-time: nothing is measured with --from alone");
+    if (predict_check_methods(o, o->nr_domains + o->nr_files, err))
+        return -1;
     return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 

@@ -18,6 +18,9 @@ struct predict_options {
     size_t nr_downtimes;
     struct xpc_predict_params params;
     uint64_t confidence_percent;        /* 0: not given */
+    struct xpc_compress_method methods[XPC_COMPRESS_METHODS_MAX];
+    size_t nr_methods;              /* --compress; 0: not given */
+    uint64_t channels;
     const char *calc_time;          /* NULL: the default of dirty-rate */
     uint64_t memory_pages;          /* of guests whose measurement lacks it;
                                      * 0: not given */
@@ -41,6 +44,10 @@ extern const struct xl_usage predict_usage;
  * is wanted, or -1 with one line in err.
  */
 int predict_parse_options(int argc, char **argv, struct predict_options *o,
+                          char err[XPC_ERR_LEN]);
+
+/* With several methods of compression there is no plan for nr domains. */
+int predict_check_methods(const struct predict_options *o, size_t nr,
                           char err[XPC_ERR_LEN]);
 
 #endif

@@ -31,14 +31,28 @@ struct chart {
     double x_size, y_size;
 };
 
+/* With the first method, if any was given. */
+static void add_compression(struct xpc_predict_params *p,
+                            const struct predict_options *o,
+                            const struct predict_source *s)
+{
+    const struct xpc_domain d = { .costs = s->costs, .nr_costs = s->nr_costs };
+
+    p->processors = o->channels;
+    if (o->nr_methods)
+        xpc_cell_compress(p, &d, &o->methods[0]);
+}
+
 /*
  * The least downtime in ms, from half the lowest bandwidth to twice the
  * highest. side: as for xpc_predict_run().
  */
 static void compute_downtimes(struct series *out,
                               const struct predict_options *o,
-                              const struct xpc_curve *c, double side)
+                              const struct predict_source *source,
+                              double side)
 {
+    const struct xpc_curve *c = &source->curve;
     double least = INFINITY, most = 0;
     struct xpc_predict_params p;
     struct xpc_predict_state s;
@@ -54,6 +68,7 @@ static void compute_downtimes(struct series *out,
         double rate = least * pow(most / least, i / (POINTS - 1.0));
 
         xpc_cell_params(&p, &o->params, c, rate, 1);
+        add_compression(&p, o, source);
         xpc_predict_start(&s, c, &p);
         xpc_predict_run(&r, c, &p, &s, side, NULL);
         if (r.least_downtime_ns >= UINT64_MAX / 2)
@@ -74,8 +89,10 @@ static void compute_level(struct series *out, double y, double x1, double x2)
 
 /* The dirty memory in MiB after each iteration at a bandwidth. */
 static void compute_rounds(struct series *out, const struct predict_options *o,
-                           const struct xpc_curve *c, uint64_t bandwidth)
+                           const struct predict_source *source,
+                           uint64_t bandwidth)
 {
+    const struct xpc_curve *c = &source->curve;
     struct xpc_predict_round r[POINTS];
     struct xpc_predict_trace trace = { r, POINTS, 0 };
     struct xpc_predict_params p;
@@ -83,6 +100,7 @@ static void compute_rounds(struct series *out, const struct predict_options *o,
     struct xpc_prediction end;
 
     xpc_cell_params(&p, &o->params, c, bandwidth, 1);
+    add_compression(&p, o, source);
     xpc_predict_start(&s, c, &p);
     xpc_predict_run(&end, c, &p, &s, 0, &trace);
     for (size_t i = 0; i < trace.nr && i < 20; i++, out->nr++) {
@@ -320,7 +338,7 @@ int predict_plot(FILE *out, const struct predict_options *o,
     for (int side = -1; side <= 1; side += 2, d++) {
         d->mark = '.';
         strcpy(d->name, side < 0 ? "low" : "high");
-        compute_downtimes(d, o, &s->curve, side);
+        compute_downtimes(d, o, s, side);
     }
     for (size_t i = 0; i < o->nr_downtimes; i++) {
         if (!o->downtimes[i] || !downtime[0].nr)
@@ -333,13 +351,13 @@ int predict_plot(FILE *out, const struct predict_options *o,
     }
     d->mark = '*';
     strcpy(d->name, "expected");
-    compute_downtimes(d++, o, &s->curve, 0);
+    compute_downtimes(d++, o, s, 0);
     charts[0].nr = d - downtime;
     for (size_t i = 0; i < o->nr_bandwidths; i++) {
         left[i].mark = i < 26 ? 'a' + i : '*';
         snprintf(left[i].name, sizeof(left[i].name), "%s",
                  xpc_format_bandwidth(text, o->bandwidths[i]));
-        compute_rounds(&left[i], o, &s->curve, o->bandwidths[i]);
+        compute_rounds(&left[i], o, s, o->bandwidths[i]);
     }
     charts[1].nr = o->nr_bandwidths;
     find_downtime(&charts[0], d - 1, o);

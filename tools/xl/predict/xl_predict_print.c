@@ -38,6 +38,35 @@ static void print_source(FILE *out, const struct predict_source *s)
             xpc_format_time(b, s->longest_ns));
 }
 
+static void print_page(FILE *out, const struct xpc_compress_page *p,
+                       const char *which)
+{
+    fprintf(out, ", %.0f%% (%.0f..%.0f%%) %s", 100 * p->share,
+            100 * p->share_low, 100 * p->share_high, which);
+}
+
+/* What a method gives, above its table. */
+static void print_method(FILE *out, const struct predict_source *s,
+                         const struct predict_options *o,
+                         const struct xpc_compress_method *method)
+{
+    char text[XPC_UNIT_LEN];
+
+    fprintf(out, "compression %s", xpc_compress_text(text, method));
+    for (size_t i = 0; i < s->nr_costs; i++) {
+        const struct xpc_compress_cost *c = &s->costs[i];
+
+        if (!xpc_compress_same(&c->method, method))
+            continue;
+        print_page(out, &c->first, "left of the first copy");
+        print_page(out, &c->later, "of later ones");
+        fprintf(out, ", %.1f and %.1f us a page, %"PRIu64" processor%s",
+                c->first.ns / 1000, c->later.ns / 1000, o->channels,
+                o->channels == 1 ? "" : "s");
+    }
+    fputs(":\n", out);
+}
+
 void predict_print_warnings(FILE *out, const char *prefix,
                             const struct predict_source *s)
 {
@@ -72,10 +101,13 @@ static void print_cell(FILE *out, const struct xpc_cell *cell)
     fprintf(out, " %*s", COLUMN, marked);
 }
 
-/* The advice for a cell, which must have a downtime limit: others have none. */
+/*
+ * Tables are numbered by domain, then by method of compression. The advice is
+ * for a cell with a downtime limit: others have none.
+ */
 static const struct xpc_cell_advice *
 find_advice(const struct xpc_cells *c, const struct predict_options *o,
-            size_t domain, size_t row, size_t column)
+            size_t table, size_t row, size_t column)
 {
     size_t limits = 0, before = 0;
 
@@ -83,7 +115,7 @@ find_advice(const struct xpc_cells *c, const struct predict_options *o,
         before += i < column && o->downtimes[i];
         limits += !!o->downtimes[i];
     }
-    return &c->advice[(domain * o->nr_bandwidths + row) * limits + before];
+    return &c->advice[(table * o->nr_bandwidths + row) * limits + before];
 }
 
 /* The column with the strictest limit; nr_downtimes if there is none. */
@@ -101,14 +133,14 @@ static size_t find_strictest(const struct predict_options *o)
 
 static void print_least_bandwidths(FILE *out, const struct xpc_cells *c,
                                    const struct predict_options *o,
-                                   size_t domain)
+                                   size_t table)
 {
     char t[XPC_UNIT_LEN];
 
     fprintf(out, "%12s ", "least Mbit/s");
     for (size_t i = 0; i < o->nr_downtimes; i++) {
         uint64_t least = o->downtimes[i] ?
-            find_advice(c, o, domain, 0, i)->least_bandwidth_bits_per_s : 0;
+            find_advice(c, o, table, 0, i)->least_bandwidth_bits_per_s : 0;
 
         snprintf(t, sizeof(t), least ? "%.0f" : "-", ceil(least / 1e6));
         fprintf(out, " %*s", COLUMN, t);
@@ -117,7 +149,7 @@ static void print_least_bandwidths(FILE *out, const struct xpc_cells *c,
 }
 
 static void print_table(FILE *out, const struct xpc_cells *c,
-                        const struct predict_options *o, size_t domain)
+                        const struct predict_options *o, size_t table)
 {
     size_t limit = find_strictest(o), columns = o->nr_downtimes;
     char b[XPC_UNIT_LEN];
@@ -127,16 +159,49 @@ static void print_table(FILE *out, const struct xpc_cells *c,
     for (size_t row = 0; row < o->nr_bandwidths; row++) {
         fprintf(out, "%12s ", xpc_format_bandwidth(b, o->bandwidths[row]));
         for (size_t i = 0; i < columns; i++)
-            print_cell(out, &c->cells[(domain * o->nr_bandwidths + row) *
+            print_cell(out, &c->cells[(table * o->nr_bandwidths + row) *
                                       columns + i]);
         if (limit < columns) {
-            least = find_advice(c, o, domain, row, limit)->least_downtime_ns;
+            least = find_advice(c, o, table, row, limit)->least_downtime_ns;
             fprintf(out, "  %s", least ? xpc_format_time(b, least) : "-");
         }
         fputc('\n', out);
     }
     if (limit < columns)
-        print_least_bandwidths(out, c, o, domain);
+        print_least_bandwidths(out, c, o, table);
+}
+
+static size_t tables_of(const struct predict_options *o)
+{
+    return o->nr_methods ? o->nr_methods : 1;
+}
+
+/*
+ * The table of a domain with the best method: it fits and takes the least time,
+ * or else reaches the least downtime.
+ */
+static size_t find_best(const struct xpc_cells *c,
+                        const struct predict_options *o, size_t domain,
+                        size_t row, size_t column)
+{
+    size_t best = domain * tables_of(o);
+    double least = INFINITY, v;
+
+    for (size_t i = best; i < (domain + 1) * tables_of(o); i++) {
+        const struct xpc_cell *cell = &c->cells[(i * o->nr_bandwidths + row) *
+                                                o->nr_downtimes + column];
+        uint64_t downtime = find_advice(c, o, i, row,
+                                        column)->least_downtime_ns;
+
+        /* No time is longer than a year. */
+        v = cell->converges ? cell->total_ns : downtime ? downtime + 1e17 :
+                                                          1e20;
+        if (v < least) {
+            least = v;
+            best = i;
+        }
+    }
+    return best;
 }
 
 static void print_advice(FILE *out, const struct xpc_cells *c,
@@ -148,12 +213,14 @@ static void print_advice(FILE *out, const struct xpc_cells *c,
     if (limit == o->nr_downtimes)
         return;
     for (size_t row = 0; row < o->nr_bandwidths; row++) {
-        const struct xpc_cell_advice *a = find_advice(c, o, domain, row,
-                                                      limit);
+        size_t best = find_best(c, o, domain, row, limit);
+        const struct xpc_cell_advice *a = find_advice(c, o, best, row, limit);
 
-        fprintf(out, "At %s, limit %s: %s.\n",
+        fprintf(out, "At %s, limit %s%s%s: %s.\n",
                 xpc_format_bandwidth(b, o->bandwidths[row]),
-                xpc_format_time(t, o->downtimes[limit]), a->text);
+                xpc_format_time(t, o->downtimes[limit]),
+                a->compress ? ", compression " : "",
+                a->compress ? a->compress : "", a->text);
         if (a->options)
             fprintf(out, "    xl migrate %s\n", a->options);
     }
@@ -211,7 +278,11 @@ void predict_print(FILE *out, const struct xpc_cells *c,
         if (i)
             fputc('\n', out);
         print_source(out, &sources[i]);
-        print_table(out, c, o, i);
+        for (size_t k = 0; k < tables_of(o); k++) {
+            if (o->nr_methods)
+                print_method(out, &sources[i], o, &o->methods[k]);
+            print_table(out, c, o, i * tables_of(o) + k);
+        }
         print_advice(out, c, o, i);
         predict_print_warnings(out, "Caution", &sources[i]);
     }
