@@ -209,6 +209,22 @@ static size_t fill_record(uint8_t *to, unsigned int *seed, uint32_t n)
     return sizeof(head) + len;
 }
 
+/* All that was sent is counted, with auto for every method. */
+static void check_choice(int codec, uint64_t wire)
+{
+    struct xpc_compress_auto a;
+    uint64_t sum = 0;
+
+    channel_out_choice(w.out, &a);
+    for (size_t i = 0; i < a.nr; i++) {
+        sum += a.use[i].wire_bytes;
+        assert_true(codec != XPC_COMPRESS_AUTO || a.use[i].frames > 1);
+    }
+    assert_int_equal(sum, wire);
+    assert_int_equal(a.nr, codec == XPC_COMPRESS_AUTO ? 4 :
+                           codec == XPC_COMPRESS_OFF ? 1 : 2);
+}
+
 static void check_order(unsigned int nr, int codec)
 {
     static uint8_t record[1 << 20];
@@ -231,6 +247,7 @@ static void check_order(unsigned int nr, int codec)
     channel_out_counts(w.out, &left, &wire);
     assert_memory_equal(&left, &total, sizeof(left));
     assert_true(codec ? wire < total.bytes : wire > total.bytes);
+    check_choice(codec, wire);
     write_frame(w.sent[0], CHANNEL_END, channel_out_sequence(w.out), NULL, 0);
     write_frame(w.sent[0], CHANNEL_GO, channel_out_sequence(w.out) + 1, GO,
                 sizeof(GO));
@@ -354,6 +371,13 @@ static void torture_channels_keep_the_order_with_zstd(void **state)
 {
     (void)state;
     check_order(NR, CHANNEL_ZSTD);
+}
+
+/* Frames of all kinds, as any of our receivers takes them. */
+static void torture_channels_keep_the_order_with_auto(void **state)
+{
+    (void)state;
+    check_order(NR, XPC_COMPRESS_AUTO);
 }
 
 static void torture_channels_keep_the_order_with_lz4(void **state)
@@ -516,6 +540,7 @@ int main(int argc, char **argv)
         TEST(torture_channels_keep_the_order),
         TEST(torture_channels_keep_the_order_with_zstd),
         TEST(torture_channels_keep_the_order_with_lz4),
+        TEST(torture_channels_keep_the_order_with_auto),
         TEST(torture_channels_one_channel_is_enough),
         TEST(torture_channels_one_that_dies_fails_both_ends),
         TEST(torture_channels_share_the_rate_limit),

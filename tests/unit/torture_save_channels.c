@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "channels/frame.h"
 #include "channels/handover.h"
+#include "json/migration.h"
 #include "channels/in.h"
 #include "support/fake_guest.h"
 #include "support/pipe_reader.h"
@@ -205,6 +206,36 @@ static void torture_save_channels_compress_the_stream(void **state)
         "{\"bandwidth-bytes-per-s\":1000000000,"
         "\"zero-pages\":\"elide\",\"channels\":3,\"compress\":\"zstd\"}",
         true);
+}
+
+/* What auto did is in the report, which is not too long for xenstore. */
+static void torture_save_channels_compress_with_auto(void **state)
+{
+    struct xpc_report r;
+    uint64_t sum = 0;
+    char *json;
+
+    (void)state;
+    start_receiver();
+    assert_int_equal(save("{\"bandwidth-bytes-per-s\":12500000,"
+                          "\"zero-pages\":\"elide\",\"channels\":3,"
+                          "\"compress\":\"auto\"}", script_three_copies, &r),
+                     0);
+    end_receiver();
+    assert_null(channel_in_error(far.in));
+    assert_int_equal(r.params.compress, XPC_COMPRESS_AUTO);
+    assert_true(r.nr_compress > 1);
+    for (size_t i = 0; i < r.nr_compress; i++)
+        sum += r.compress[i].wire_bytes;
+    assert_int_equal(sum, r.wire_bytes);
+    assert_true(r.wire_bytes < r.total_bytes);
+    assert_in_range(r.processors, 1, 3);
+    assert_in_range(r.link_bytes_per_s, 1, 12500000);
+    json = xpc_to_json(&xpc_report_head_type, &r, false);
+    /* Leave room for longer texts. */
+    assert_true(strlen(json) < 4096 - 700);
+    free(json);
+    xpc_report_dispose(&r);
 }
 
 static void torture_save_channels_compress_with_lz4(void **state)
@@ -581,6 +612,7 @@ int main(int argc, char **argv)
         TEST(torture_save_channels_carry_the_stream),
         TEST(torture_save_channels_compress_the_stream),
         TEST(torture_save_channels_compress_with_lz4),
+        TEST(torture_save_channels_compress_with_auto),
         TEST(torture_save_channels_auto_is_exact),
         TEST(torture_save_channels_auto_is_exact_compressed),
         TEST(torture_save_channels_zero_pages_do_not_count_for_the_link),

@@ -32,6 +32,18 @@ static void torture_xl_channels_migrate_compressed(void **state)
     expect_all_received();
 }
 
+/* The receiver is told of a compression that it knows. */
+static void torture_xl_channels_migrate_compressed_by_choice(void **state)
+{
+    (void)state;
+    migration_stock_accepts();
+    sending.progress.params.channels = 2;
+    sending.progress.params.compress = XPC_COMPRESS_AUTO;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_int_equal(migration.lent, 2);
+    expect_all_received();
+}
+
 /* sshd drops some of more than ten unauthenticated connections. */
 static void torture_xl_channels_open_a_few_at_a_time(void **state)
 {
@@ -258,6 +270,7 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(name, migration_setup, migration_teardown)
         TEST(torture_xl_channels_migrate),
         TEST(torture_xl_channels_migrate_compressed),
+        TEST(torture_xl_channels_migrate_compressed_by_choice),
         TEST(torture_xl_channels_open_a_few_at_a_time),
         TEST(torture_xl_channels_work_without_the_plugin),
         TEST(torture_xl_channels_one_channel_is_enough),

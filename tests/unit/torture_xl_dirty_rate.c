@@ -83,9 +83,11 @@ static void torture_xl_dirty_rate_refuses_invalid_options(void **state)
         { "--periods= g1", "periods" },
         { "--periods=70000 g1", "=70000: a whole number from 50 to 60000" },
         { "--json --plot g1", "give --plot=FILE" },
-        { "--compress=gzip g1", "--compress=gzip: off, zstd, lz4" },
-        { "--compress= g1", "--compress=: off, zstd, lz4" },
+        { "--compress=gzip g1", "--compress=gzip: off, auto, zstd, lz4" },
+        { "--compress= g1", "--compress=: off, auto, zstd, lz4" },
         { "--compress=zstd,off g1", "off together with a method" },
+        { "--compress=auto g1", "or auto" },
+        { "--compress=auto:3 g1", "=auto:3: off, auto" },
         { "--compress=zstd,zstd:1 g1", "zstd:1 is named twice" },
         { "--compress=lz4:1,lz4:2,lz4:3,lz4:4,lz4:5,lz4:6,lz4:7,lz4:8,lz4:9 "
           "g1", "8 are the most" },

@@ -316,6 +316,8 @@ static void torture_xl_options_of_channels_are_accepted(void **state)
     assert_int_equal(o.params.compress_level, 3);
     xl_precopy_text(&o.params, text, sizeof(text));
     assert_non_null(strstr(text, "channels 4, compress zstd:3"));
+    parse_ok("--precopy-compress=auto g1 host", &o);
+    assert_int_equal(o.params.compress, XPC_COMPRESS_AUTO);
     parse_ok("--precopy-compress=lz4 g1 host", &o);
     assert_int_equal(o.params.compress, XPC_COMPRESS_LZ4);
     assert_int_equal(o.params.compress_level, 0);
@@ -452,10 +454,11 @@ static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
         { "--precopy-channels=0 a b", "--precopy-channels=0: a whole" },
         { "--precopy-channels=17 a b", "--precopy-channels=17: a whole" },
         { "--precopy-compress=gzip a b",
-          "--precopy-compress=gzip: off, zstd, lz4, or one of the two" },
-        { "--precopy-compress=zst a b", "off, zstd, lz4" },
-        { "--precopy-compress= a b", "off, zstd, lz4" },
-        { "--precopy-compress=off:1 a b", "off, zstd, lz4" },
+          "--precopy-compress=gzip: off, auto, zstd, lz4, or one of" },
+        { "--precopy-compress=zst a b", "off, auto, zstd, lz4" },
+        { "--precopy-compress= a b", "off, auto, zstd, lz4" },
+        { "--precopy-compress=auto:1 a b", "off, auto, zstd, lz4" },
+        { "--precopy-compress=off:1 a b", "off, auto, zstd, lz4" },
         { "--precopy-compress=zstd:20 a b",
           "--precopy-compress=zstd:20: the level of zstd is 1 to 19" },
         { "--precopy-compress=lz4:0 a b", "=lz4:0: the level of lz4 is 1 to" },

@@ -50,7 +50,7 @@ CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c wire.
 # Also for measurements of how well pages compress.
 CHANNEL_MEASURE_OBJS := $(call objs,$(guest)/channels/measure.c)
 CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)
-CHANNEL_OUT_OBJS := $(call objs,$(addprefix $(guest)/channels/,handover.c out.c)) \
+CHANNEL_OUT_OBJS := $(call objs,$(addprefix $(guest)/channels/,choose.c handover.c out.c)) \
 	$(CHANNEL_OBJS)
 
 libexec := $(BUILD)/libexec/xen-precopy/bin

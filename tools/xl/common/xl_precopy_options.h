@@ -63,8 +63,9 @@
 "--precopy-skip-dirty=on|off  Don't send pages that are dirty again and will\n" \
 "                             be sent later (off).\n" \
 "--precopy-channels=N         Send over N connections, 1 to 16 (1).\n" \
-"--precopy-compress=off|zstd[:LEVEL]|lz4[:LEVEL]\n" \
-"                             Compress what is sent (off).\n"
+"--precopy-compress=off|auto|zstd[:LEVEL]|lz4[:LEVEL]\n" \
+"                             Compress what is sent; auto: if and as it pays\n" \
+"                             (off).\n"
 
 /*
  * Parses the value of an option, XL_OPT(x), into p, and adds the option to the

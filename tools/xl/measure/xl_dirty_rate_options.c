@@ -134,8 +134,9 @@ static int parse_compress(struct xpc_meter_request *r, char *err)
     if (r->nr_methods == 1 && r->methods[0].compress == XPC_COMPRESS_OFF)
         r->nr_methods = 0;
     for (size_t i = 0; i < r->nr_methods; i++) {
-        if (r->methods[i].compress == XPC_COMPRESS_OFF)
-            return xl_bad(err, "--compress: off together with a method");
+        if (!xpc_compress_level_max(r->methods[i].compress))
+            return xl_bad(err, "--compress: off together with a method, or "
+                          "auto");
     }
     return 0;
 }

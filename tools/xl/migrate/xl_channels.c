@@ -45,11 +45,13 @@ static int greet_receiver(struct sender *s, struct transport *t,
     uint8_t hello[CHANNEL_HELLO_SIZE], answer[CHANNEL_ANSWER_SIZE];
     struct channel_hello h = {
         .nr = s->channels->nr, .index = index,
-        .codec = s->progress->params.compress,
     };
+    enum xpc_compress compress = s->progress->params.compress;
     uint64_t saved_ns = s->answer_deadline_ns;
     int r;
 
+    /* Any compression allows all of them, frame by frame. */
+    h.codec = compress == XPC_COMPRESS_AUTO ? CHANNEL_ZSTD : (int)compress;
     memcpy(h.token, s->channels->token, sizeof(h.token));
     channel_hello_put(hello, &h);
     if (!saved_ns)

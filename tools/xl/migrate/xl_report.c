@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
@@ -89,7 +90,7 @@ static void print_bandwidth(FILE *out, const struct xpc_report *r)
 
 void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], clause[XPC_COMPRESS_CLAUSE_LEN];
 
     fprintf(out, "Migration of %s: %s\n", name, report_outcome(r));
     if (r->text)
@@ -123,6 +124,8 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
         fprintf(out, "  channels: %"PRIu64", compression %s, %s on the "
                 "wire\n", r->channels, xpc_compress_names[r->params.compress],
                 xpc_format_bytes(a, r->wire_bytes));
+    if (*xpc_compress_clause(r, clause))
+        fprintf(out, "  compression: %s\n", clause);
     if (r->total_bytes)
         fprintf(out, "  total: %s in %s\n", xpc_format_bytes(a,
                 r->total_bytes), xpc_format_time(b, r->total_time_ns));

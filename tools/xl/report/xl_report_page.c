@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/units.h>
 
 #include "common/xl_common.h"
@@ -67,6 +68,7 @@ static void write_downtimes(FILE *f, const struct xpc_report *r)
 static void write_summary(FILE *f, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[XL_PRECOPY_TEXT_LEN];
+    char clause[XPC_COMPRESS_CLAUSE_LEN];
 
     page_element(f, "p", "lead", r->text ? r->text : "No reason is known.");
     fputs("<dl>\n", f);
@@ -85,6 +87,8 @@ static void write_summary(FILE *f, const struct xpc_report *r)
                  xpc_format_bytes(a, r->wire_bytes));
         page_term(f, "Connections", text);
     }
+    if (*xpc_compress_clause(r, clause))
+        page_term(f, "Compression", clause);
     if (r->total_zero_pages) {
         snprintf(text, sizeof(text), "%"PRIu64", sent without their data",
                  r->total_zero_pages);

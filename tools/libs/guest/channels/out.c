@@ -14,6 +14,7 @@
 #include "base/iov.h"
 #include "base/rate_limiter.h"
 #include "base/thread.h"
+#include "channels/choose.h"
 #include "channels/frame.h"
 #include "channels/out.h"
 
@@ -39,7 +40,8 @@ struct channel {
     int fd;
     pthread_t thread;
     struct channel_frame frame;
-    struct channel_compressor *compressor;
+    /* By method; NULL: not used yet. */
+    struct channel_compressor *compressor[XPC_COMPRESS_USES_MAX];
 };
 
 struct channel_out {
@@ -52,11 +54,13 @@ struct channel_out {
     struct piece *queue, **queue_end;
     struct piece *filling;          /* being filled by the caller, or NULL */
     struct channel_count marked, left;
+    struct channel_choice choice;
     uint64_t wire_bytes, sequence;
     unsigned int under_way;         /* pieces queued or being sent */
     pthread_mutex_t paying;         /* protects bucket; held while writing
                                      * under a limit */
     struct rate_limiter bucket;
+    uint64_t rate;                  /* its last one; the caller's */
     int error;                      /* errno; ECANCELED: stopped */
     bool quit;
     int stop_fd;                    /* readable: send no more */
@@ -164,17 +168,47 @@ static int write_all(struct channel *c, struct iovec *iov)
     return 0;
 }
 
-static int send_piece(struct channel *c, struct piece *p)
+/* NULL: uncompressed, also if out of memory. */
+static struct channel_compressor *find_compressor(struct channel *c,
+                                                  size_t method)
+{
+    const struct xpc_compress_use *u = &c->out->choice.choice.use[method];
+
+    if (u->compress != XPC_COMPRESS_OFF && !c->compressor[method])
+        c->compressor[method] = channel_compressor_open(u->compress,
+                                                        u->level);
+    return c->compressor[method];
+}
+
+/* Returns the processor's time. */
+static uint64_t make_frame(struct channel *c, struct piece *p, size_t method,
+                           struct iovec iov_r[2])
 {
     size_t runs_len = p->nr_runs * CHANNEL_RUN_SIZE;
     uint8_t *from = p->bytes + RUNS_ROOM - runs_len;
-    struct iovec iov[2];
+    uint64_t before = thread_cpu_ns();
 
     for (unsigned int i = 0; i < p->nr_runs; i++)
         channel_run_put(from + i * CHANNEL_RUN_SIZE, &p->run[i]);
     channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, from,
-                       runs_len + p->len, p->nr_runs, c->compressor,
-                       c->out->token, iov);
+                       runs_len + p->len, p->nr_runs,
+                       find_compressor(c, method), c->out->token, iov_r);
+    return thread_cpu_ns() - before;
+}
+
+/* Returns 0 or an errno value. */
+static int send_piece(struct channel *c, struct piece *p, size_t method)
+{
+    struct channel_out *out = c->out;
+    struct iovec iov[2];
+    uint64_t ns = make_frame(c, p, method, iov);
+
+    pthread_mutex_lock(&out->lock);
+    xpc_compress_auto_learn(&out->choice.choice, method,
+                            c->frame.head.raw_len,
+                            CHANNEL_HEAD_SIZE + c->frame.head.wire_len, ns);
+    channel_choice_begin_write(&out->choice);
+    pthread_mutex_unlock(&out->lock);
     return write_all(c, iov);
 }
 
@@ -188,6 +222,7 @@ static void count_sent(struct channel *c, const struct piece *p)
     out->left.page_bytes += p->count.page_bytes;
     out->left.zero_pages += p->count.zero_pages;
     out->wire_bytes += CHANNEL_HEAD_SIZE + c->frame.head.wire_len;
+    channel_choice_end_write(&out->choice, out->wire_bytes);
 }
 
 /* Called with the lock held. Removes the first piece of the queue. */
@@ -206,6 +241,7 @@ static void *sender(void *arg)
     struct channel *c = arg;
     struct channel_out *out = c->out;
     struct piece *p;
+    size_t method;
     int r;
 
     pthread_mutex_lock(&out->lock);
@@ -215,8 +251,9 @@ static void *sender(void *arg)
             continue;
         }
         p = take_piece(out);
+        method = xpc_compress_auto_pick(&out->choice.choice);
         pthread_mutex_unlock(&out->lock);
-        r = send_piece(c, p);
+        r = send_piece(c, p, method);
         pthread_mutex_lock(&out->lock);
         if (r)
             fail(out, r);
@@ -412,6 +449,28 @@ void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s)
     pthread_mutex_lock(&out->paying);
     rate_limiter_set(&out->bucket, bytes_per_s, clock_now_ns());
     pthread_mutex_unlock(&out->paying);
+    if (bytes_per_s == out->rate)
+        return;
+    out->rate = bytes_per_s;
+    pthread_mutex_lock(&out->lock);
+    xpc_compress_auto_cap(&out->choice.choice, bytes_per_s);
+    pthread_mutex_unlock(&out->lock);
+}
+
+void channel_out_renew(struct channel_out *out, bool settle)
+{
+    pthread_mutex_lock(&out->lock);
+    xpc_compress_auto_renew(&out->choice.choice);
+    out->choice.choice.settled = settle;
+    pthread_mutex_unlock(&out->lock);
+}
+
+void channel_out_choice(struct channel_out *out,
+                        struct xpc_compress_auto *choice)
+{
+    pthread_mutex_lock(&out->lock);
+    *choice = out->choice.choice;
+    pthread_mutex_unlock(&out->lock);
 }
 
 void channel_out_break(struct channel_out *out)
@@ -441,7 +500,8 @@ static void free_all(struct channel_out *out)
 {
     for (unsigned int i = 0; i < out->nr_channels; i++) {
         channel_frame_dispose(&out->channel[i].frame);
-        channel_compressor_close(out->channel[i].compressor);
+        for (size_t k = 0; k < XPC_COMPRESS_USES_MAX; k++)
+            channel_compressor_close(out->channel[i].compressor[k]);
     }
     pthread_cond_destroy(&out->work);
     pthread_cond_destroy(&out->news);
@@ -459,11 +519,8 @@ static bool init_channel(struct channel_out *out, int fd,
     struct channel *c = &out->channel[out->nr_channels++];
     int flags = fcntl(fd, F_GETFL);
 
-    *c = (struct channel){
-        .out = out, .fd = fd,
-        .compressor = channel_compressor_open(how->codec, how->level),
-    };
-    return c->compressor && channel_frame_init(&c->frame, how->codec) &&
+    *c = (struct channel){ .out = out, .fd = fd };
+    return channel_frame_init(&c->frame, how->codec) &&
            !fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
@@ -478,6 +535,8 @@ static bool init(struct channel_out *out, const struct channel_out_how *how)
     cond_init(&out->news);
     out->queue_end = &out->queue;
     out->sequence = how->sequence;
+    channel_choice_init(&out->choice, how->codec, how->level,
+                        how->link_bytes_per_s, how->nr);
     out->stop_fd = eventfd(0, EFD_CLOEXEC);
     out->pieces = malloc(nr * sizeof(out->pieces[0]));
     if (out->stop_fd < 0 || !out->pieces)

@@ -15,6 +15,8 @@
 #include <sys/types.h>
 #include <stdint.h>
 
+#include "core/compress_auto.h"
+
 /* How much of the stream was sent, as counted by the caller. */
 struct channel_count {
     uint64_t bytes, pages, page_bytes, zero_pages;
@@ -26,7 +28,10 @@ struct channel_out_how {
     const int *fds;             /* the caller's; become non-blocking */
     unsigned int nr;
     const uint8_t *token;
-    int codec, level;           /* enum channel_codec */
+    int codec, level;           /* enum channel_codec, or
+                                 * XPC_COMPRESS_AUTO: chosen for each frame */
+    uint64_t link_bytes_per_s;  /* what is known of the link, for that; 0:
+                                 * nothing */
     uint64_t sequence;          /* of the first frame */
 };
 
@@ -68,6 +73,13 @@ void channel_out_wait(struct channel_out *out, uint64_t until_ns);
 
 /* Limits the rate of all channels together; 0: no limit. */
 void channel_out_rate(struct channel_out *out, uint64_t bytes_per_s);
+
+/* Pages of another kind come next, or the last ones (settle). */
+void channel_out_renew(struct channel_out *out, bool settle);
+
+/* What was sent with which method, and what is known of the link. */
+void channel_out_choice(struct channel_out *out,
+                        struct xpc_compress_auto *choice_r);
 
 /* Stops sending within milliseconds, even in the middle of a frame. */
 void channel_out_break(struct channel_out *out);

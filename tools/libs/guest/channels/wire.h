@@ -41,7 +41,8 @@ enum channel_codec {
 struct channel_hello {
     uint8_t token[CHANNEL_TOKEN];   /* random, of this migration */
     uint32_t nr, index;             /* number of connections, and of this one */
-    uint32_t codec;                 /* enum channel_codec, allowed in frames */
+    uint32_t codec;                 /* enum channel_codec: CHANNEL_PLAIN, or
+                                     * frames of any kind may come */
 };
 
 /* Are these CHANNEL_HELLO_MAGIC bytes the beginning of a hello? */

@@ -60,6 +60,7 @@ const char *const xpc_compress_names[] = {
     [XPC_COMPRESS_OFF] = "off",
     [XPC_COMPRESS_ZSTD] = "zstd",
     [XPC_COMPRESS_LZ4] = "lz4",
+    [XPC_COMPRESS_AUTO] = "auto",
     NULL
 };
 

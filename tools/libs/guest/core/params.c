@@ -171,6 +171,8 @@ static int check_channels(const struct xpc_params *p,
     if (p->compress_level > xpc_compress_level_max(p->compress))
         return complain(c, BIT(COMPRESS), p->compress == XPC_COMPRESS_OFF ?
                         "a level of compression needs a compression" :
+                        p->compress == XPC_COMPRESS_AUTO ?
+                        "compression auto chooses the level, too" :
                         "the level of compression can be 19 at most with "
                         "zstd, 12 with lz4");
     return 0;
@@ -286,6 +288,7 @@ void xpc_report_dispose(struct xpc_report *r)
     free(r->domain);
     free(r->target);
     free(r->sources);
+    free(r->compress);
     free(r->iterations);
     memset(r, 0, sizeof(*r));
 }

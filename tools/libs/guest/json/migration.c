@@ -182,6 +182,23 @@ const struct xpc_type xpc_active_type = {
     .fields = active_fields, .nr_fields = ARRAY_SIZE(active_fields),
 };
 
+#define U struct xpc_compress_use
+static const struct xpc_field compress_use_fields[] = {
+    ENUM(U, "compress", compress, xpc_compress_names),
+    U64(U, "level", level, .omit_zero = true),
+    U64(U, "frames", frames),
+    U64(U, "bytes", bytes),
+    U64(U, "wire-bytes", wire_bytes),
+    U64(U, "cpu-us", cpu_ns, .scale = US),
+};
+#undef U
+
+static const struct xpc_type compress_use_type = {
+    .name = "compression", .size = sizeof(struct xpc_compress_use),
+    .fields = compress_use_fields,
+    .nr_fields = ARRAY_SIZE(compress_use_fields),
+};
+
 #define R struct xpc_report
 static const struct xpc_field report_fields[] = {
     U64(R, "version", version, .min = 1, .max = 1),
@@ -239,6 +256,12 @@ static const struct xpc_field report_fields[] = {
       .offset = offsetof(R, verified), .omit_zero = true },
     U64(R, "channels", channels, .omit_zero = true),
     U64(R, "wire-bytes", wire_bytes, .omit_zero = true),
+    { .name = "compression", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(R, compress),
+      .count_offset = offsetof(R, nr_compress),
+      .elem = &compress_use_type, .omit_zero = true },
+    U64(R, "link-bytes-per-s", link_bytes_per_s, .omit_zero = true),
+    U64(R, "processors", processors, .omit_zero = true),
     /* Must be last: xpc_report_head_type omits it. */
     { .name = "iterations", .kind = XPC_FIELD_ARRAY,
       .offset = offsetof(R, iterations),

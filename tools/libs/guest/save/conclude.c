@@ -97,6 +97,7 @@ static void count_sent(struct save_session *s)
 
     save_flow_counts(&s->flow, &c);
     save_sink_counts(s->writer.sink, &c, &r->wire_bytes);
+    save_sink_report(s->writer.sink, r);
     r->total_bytes = c.bytes;
     r->total_pages_sent = c.pages;
     r->total_zero_pages = c.zero_pages;

@@ -30,7 +30,7 @@
 /* Fewer blocks than this have no interval: anything is possible. */
 #define XPC_COMPRESS_BLOCKS_MIN 3u
 
-/* XPC_COMPRESS_ZSTD or _LZ4. The level 0 stands for 1. */
+/* The level 0 stands for 1. Only XPC_COMPRESS_ZSTD and _LZ4 have levels. */
 struct xpc_compress_method {
     enum xpc_compress compress;
     uint64_t level;
@@ -41,7 +41,7 @@ extern const struct xpc_compress_method xpc_compress_defaults[];
 extern const size_t xpc_nr_compress_defaults;
 
 /*
- * Reads "off", "lz4", "zstd:3" and the like. Returns 0, or -1 with one line in
+ * Reads "off", "auto", "lz4", "zstd:3" and the like. Returns 0, or -1 with one line in
  * why.
  */
 int xpc_compress_parse(const char *s, struct xpc_compress_method *m_r,
@@ -142,6 +142,15 @@ double xpc_compress_rate(const struct xpc_compress_page *p,
 size_t xpc_compress_choose(const struct xpc_compress_page *const *pages,
                            size_t nr, double link_bytes_per_s,
                            double processors);
+
+/*
+ * What XPC_COMPRESS_AUTO has chosen in a migration, and why, as a clause: which
+ * share of the data was sent with what, and what each method would carry over
+ * the link. "" for another compression. Returns buf.
+ */
+#define XPC_COMPRESS_CLAUSE_LEN 512
+const char *xpc_compress_clause(const struct xpc_report *r,
+                                char buf[XPC_COMPRESS_CLAUSE_LEN]);
 
 /* Are these numbers possible? */
 bool xpc_compress_result_valid(const struct xpc_compress_result *r);

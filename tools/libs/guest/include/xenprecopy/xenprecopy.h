@@ -72,11 +72,15 @@ enum xpc_zero_pages {
                              * expands to the page; otherwise like SEND */
 };
 
-/* Compression of the data on the channels. Values as in enum channel_codec. */
+/*
+ * Compression of the data on the channels. Values as in enum channel_codec, but
+ * for XPC_COMPRESS_AUTO.
+ */
 enum xpc_compress {
     XPC_COMPRESS_OFF,
     XPC_COMPRESS_ZSTD,
     XPC_COMPRESS_LZ4,
+    XPC_COMPRESS_AUTO,      /* one of them for each frame, or none */
 };
 
 /* Leave out pages that are dirty again (xenprecopy/skip.h)? */
@@ -392,6 +396,15 @@ struct xpc_active {
                                      * are changed before */
 };
 
+/* What was sent with a method of compression. */
+struct xpc_compress_use {
+    enum xpc_compress compress;
+    uint64_t level;
+    uint64_t frames;
+    uint64_t bytes, wire_bytes;     /* before and after compression */
+    uint64_t cpu_ns;                /* the processor's time */
+};
+
 /* ---- report -------------------------------------------------------- */
 
 enum xpc_outcome {
@@ -468,6 +481,14 @@ struct xpc_report {
      * after compression. 0: no channels.
      */
     uint64_t channels, wire_bytes;
+    /*
+     * How it was compressed, an entry for each method that was used; the rate
+     * of the link that was assumed to choose by (0: not known); and how many
+     * processors can compress at the same time.
+     */
+    struct xpc_compress_use *compress;
+    size_t nr_compress;
+    uint64_t link_bytes_per_s, processors;
     struct xpc_iteration *iterations;
     size_t nr_iterations;
 };

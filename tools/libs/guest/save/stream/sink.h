@@ -42,6 +42,8 @@ struct save_sink_ops {
      */
     void (*counts)(struct save_sink *sink, struct channel_count *count,
                    uint64_t *wire_bytes);
+    /* Fills in how it was compressed. NULL: it was not. */
+    void (*report)(struct save_sink *sink, struct xpc_report *report);
     /* The save has succeeded. Returns 0, or -1 with errno. May be NULL. */
     int (*finish)(struct save_sink *sink);
     /* Frees the sink. */
@@ -72,6 +74,13 @@ static inline void save_sink_counts(struct save_sink *sink,
 {
     if (sink->ops->counts)
         sink->ops->counts(sink, count, wire_bytes);
+}
+
+static inline void save_sink_report(struct save_sink *sink,
+                                    struct xpc_report *report)
+{
+    if (sink->ops->report)
+        sink->ops->report(sink, report);
 }
 
 #endif

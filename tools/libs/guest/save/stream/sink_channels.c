@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +19,14 @@
 #define LOOK_NS (5 * XPC_MS)
 
 _Static_assert((int)XPC_COMPRESS_ZSTD == (int)CHANNEL_ZSTD &&
-               (int)XPC_COMPRESS_LZ4 == (int)CHANNEL_LZ4,
+               (int)XPC_COMPRESS_LZ4 == (int)CHANNEL_LZ4 &&
+               (int)XPC_COMPRESS_AUTO >= (int)CHANNEL_CODECS,
                "the parameter is what is on the wire");
 
 struct sink_channels {
     struct save_sink sink;
     struct channel_out *out;
+    bool settled;               /* the guest is suspended */
     int handover_fd;
     unsigned int nr;
     int fd[CHANNELS_MAX];
@@ -92,6 +95,7 @@ static int start_out(struct sink_channels *c, const struct channel_handover *m)
     struct channel_out_how how = {
         .fds = c->fd, .nr = c->nr, .token = m->token, .codec = p->compress,
         .level = p->compress_level ? p->compress_level : 1,
+        .link_bytes_per_s = p->bandwidth_bytes_per_s,
         .sequence = m->sequence,
     };
 
@@ -133,6 +137,7 @@ static int sink_channels_drain(struct save_sink *sink)
     int r;
 
     channel_out_flush(c->out);
+    channel_out_renew(c->out, c->settled);
     while (!(r = channel_out_left(c->out))) {
         if (!may_go_on(c, sink->flow->stream.in_pages))
             return failed(c);
@@ -204,6 +209,12 @@ static bool has_ended(const struct save_stream *s)
 
 static int begin_write(struct save_sink *sink, const struct iovec *iov)
 {
+    struct sink_channels *c = of(sink);
+
+    if (!c->settled && sink->flow->ctx->report.suspended_ns) {
+        c->settled = true;
+        channel_out_renew(c->out, true);
+    }
     save_flow_begin(sink->flow);
     return pages_end(sink->flow, iov) ? sink_channels_drain(sink) : 0;
 }
@@ -252,6 +263,25 @@ static void sink_channels_counts(struct save_sink *sink,
     channel_out_counts(of(sink)->out, count, wire_bytes);
 }
 
+static void sink_channels_report(struct save_sink *sink,
+                                 struct xpc_report *r)
+{
+    struct xpc_compress_auto a;
+    double link;
+
+    channel_out_choice(of(sink)->out, &a);
+    link = xpc_compress_auto_link(&a);
+    r->link_bytes_per_s = isfinite(link) ? link : 0;
+    r->processors = a.processors;
+    free(r->compress);
+    r->compress = calloc(a.nr, sizeof(*r->compress));
+    r->nr_compress = 0;
+    for (size_t i = 0; r->compress && i < a.nr; i++) {
+        if (a.use[i].frames)
+            r->compress[r->nr_compress++] = a.use[i];
+    }
+}
+
 /* Returns the channels to the toolstack. */
 static int sink_channels_finish(struct save_sink *sink)
 {
@@ -273,6 +303,7 @@ static const struct save_sink_ops sink_channels_ops = {
     .busy         = sink_channels_busy,
     .drain        = sink_channels_drain,
     .counts       = sink_channels_counts,
+    .report       = sink_channels_report,
     .finish       = sink_channels_finish,
     .close        = sink_channels_close,
 };
