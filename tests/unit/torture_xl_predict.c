@@ -367,7 +367,7 @@ static void torture_xl_predict_names_the_error(void **state)
 }
 
 /*
- * lz4 leaves half of each page in half the time of zstd, which leaves a
+ * lz4 leaves half of each page in half the time of zstd:3, which leaves a
  * quarter.
  */
 static void write_compression(char *path)
@@ -380,6 +380,7 @@ static void write_compression(char *path)
         "\"n-dirty-pages\":[10,20],\"n-sampled-pages\":65536,"
         "\"n-total-pages\":65536,\"name\":\"g1\",\"compression\":["
         "{\"compress\":\"lz4\",\"kept\":" FIT("0.5", "20000") "},"
+        "{\"compress\":\"zstd\",\"kept\":" FIT("0.3", "30000") "},"
         "{\"compress\":\"zstd\",\"level\":3,\"kept\":" FIT("0.25", "40000")
         "}]}");
 }
@@ -428,15 +429,42 @@ static void torture_xl_predict_compares_compressions(void **state)
                          NULL), 0);
     assert_non_null(strstr(captured_out, "--precopy-compress=zstd:3 "
                            "--precopy-channels=4"));
-    assert_refused(run(option, "--compress=zstd", NULL),
-                   "use xl dirty-rate --compress=zstd");
-    assert_refused(run(option, "--compress=gzip", NULL), "off, zstd, lz4");
+    assert_refused(run(option, "--compress=zstd:9", NULL),
+                   "use xl dirty-rate --compress=zstd:9");
+    assert_refused(run(option, "--compress=gzip", NULL),
+                   "off, auto, zstd, lz4");
     assert_refused(run(option, "--channels=17", NULL), "1 to 16");
     assert_refused(run(option, option, "--compress=lz4,zstd:3", NULL),
                    "one method");
     assert_int_equal(run(option, option, "--compress=lz4", NULL), 0);
     assert_refused(run(MEASUREMENT, "--compress=lz4", NULL),
                    "was not measured");
+    unlink(path);
+}
+
+/* auto is as good as the best, at each bandwidth. */
+static void torture_xl_predict_chooses_a_compression(void **state)
+{
+    char path[] = "/tmp/torture_xl_predict.XXXXXX", option[64];
+    struct xpc_cells c;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    write_compression(path);
+    snprintf(option, sizeof(option), "--from=%s", path);
+    assert_int_equal(run(option, "--compress=auto,off,lz4,zstd:3",
+                         "--bandwidth=100Mbit,1.5Gbit,10Gbit",
+                         "--downtime=1s", "--channels=2", "--json", NULL), 0);
+    xpc_cells_init(&c);
+    assert_int_equal(xpc_from_json(&xpc_cells_type, &c, captured_out,
+                                   strlen(captured_out), err), 0);
+    assert_int_equal(c.nr_cells, 12);
+    assert_int_equal(c.cells[0].total_ns, c.cells[9].total_ns);
+    assert_int_equal(c.cells[1].total_ns, c.cells[7].total_ns);
+    assert_int_equal(c.cells[2].total_ns, c.cells[5].total_ns);
+    assert_non_null(strstr(c.advice[0].options, "--precopy-compress=auto "
+                           "--precopy-channels=2"));
+    xpc_cells_dispose(&c);
     unlink(path);
 }
 
@@ -508,6 +536,7 @@ int main(int argc, char **argv)
         T(refuses_one_period),
         T(names_the_error),
         T(compares_compressions),
+        T(chooses_a_compression),
         T(refuses_bad_options),
         T(refuses_bad_measurements),
     };

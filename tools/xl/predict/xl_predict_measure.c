@@ -59,22 +59,20 @@ static int set_costs(struct predict_source *s,
                      const struct xpc_measurement *m,
                      const struct predict_options *o, char err[XPC_ERR_LEN])
 {
+    const struct xpc_compress_method *method;
     const struct xpc_compress_result *r;
     char text[XPC_UNIT_LEN];
 
-    for (size_t i = 0; i < o->nr_methods; i++) {
-        struct xpc_compress_cost *c = &s->costs[s->nr_costs];
-
-        if (o->methods[i].compress == XPC_COMPRESS_OFF)
+    for (; s->nr_costs < o->nr_measured; s->nr_costs++) {
+        method = &o->measured[s->nr_costs];
+        r = find_result(m, method);
+        if (r && xpc_compress_cost(&s->costs[s->nr_costs], r,
+                                   changed_share(m)))
             continue;
-        r = find_result(m, &o->methods[i]);
-        if (!r || !xpc_compress_cost(c, r, changed_share(m))) {
-            snprintf(err, XPC_ERR_LEN, "how well %s compresses its pages was "
-                     "not measured: use xl dirty-rate --compress=%s, not on a "
-                     "trace", xpc_compress_text(text, &o->methods[i]), text);
-            return -1;
-        }
-        s->nr_costs++;
+        snprintf(err, XPC_ERR_LEN, "how well %s compresses its pages was not "
+                 "measured: use xl dirty-rate --compress=%s, not on a trace",
+                 xpc_compress_text(text, method), text);
+        return -1;
     }
     return 0;
 }
@@ -131,11 +129,9 @@ static const char *methods_text(const struct predict_options *o)
 {
     char *list = NULL, buf[XPC_UNIT_LEN];
 
-    for (size_t i = 0; i < o->nr_methods; i++) {
-        if (o->methods[i].compress != XPC_COMPRESS_OFF)
-            list = xl_asprintf("%s%s%s", list ? list : "", list ? "," : "",
-                               xpc_compress_text(buf, &o->methods[i]));
-    }
+    for (size_t i = 0; i < o->nr_measured; i++)
+        list = xl_asprintf("%s%s%s", list ? list : "", list ? "," : "",
+                           xpc_compress_text(buf, &o->measured[i]));
     return list ? list : "off";
 }
 

@@ -68,8 +68,8 @@ static const char help[] =
 "--iterations=N       At most so many iterations (no limit).\n"
 "--skip-dirty         Pages that are dirty again are not sent, as with xl\n"
 "                     migrate --precopy-skip-dirty.\n"
-"--compress=METHOD,...  With each of these: off, zstd[:LEVEL], lz4[:LEVEL], as\n"
-"                     xl migrate --precopy-compress (off).\n"
+"--compress=METHOD,...  With each of these: off, auto, zstd[:LEVEL],\n"
+"                     lz4[:LEVEL], as xl migrate --precopy-compress (off).\n"
 "--channels=N         Compress with so many processors at once, as with xl\n"
 "                     migrate --precopy-channels (1).\n"
 "--confidence=PERCENT  Decide as xl migrate --precopy-confidence does: with a\n"
@@ -239,6 +239,38 @@ static int parse_params(int opt, struct xpc_predict_params *p, char *err)
     }
 }
 
+static int add_measured(struct predict_options *o,
+                        const struct xpc_compress_method *m, char *err)
+{
+    for (size_t i = 0; i < o->nr_measured; i++) {
+        if (xpc_compress_same(&o->measured[i], m))
+            return 0;
+    }
+    if (o->nr_measured == XPC_COMPRESS_METHODS_MAX)
+        return xl_bad(err, "--compress: auto together with so many others");
+    o->measured[o->nr_measured++] = *m;
+    return 0;
+}
+
+/* The methods of --compress, for auto those that it chooses from. */
+static int set_measured(struct predict_options *o, char *err)
+{
+    bool is_auto = false;
+
+    o->nr_measured = 0;
+    for (size_t i = 0; i < o->nr_methods; i++) {
+        is_auto = is_auto || o->methods[i].compress == XPC_COMPRESS_AUTO;
+        if (xpc_compress_level_max(o->methods[i].compress) &&
+            add_measured(o, &o->methods[i], err))
+            return -1;
+    }
+    for (size_t i = 0; is_auto && i < xpc_nr_compress_defaults; i++) {
+        if (add_measured(o, &xpc_compress_defaults[i], err))
+            return -1;
+    }
+    return 0;
+}
+
 static int parse_option(int opt, struct predict_options *o, char *err)
 {
     uint64_t n;
@@ -258,7 +290,8 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         o->calc_time = optarg;
         return xl_parse_calc_time(optarg, &n, err);
     case OPT_COMPRESS:
-        return xl_parse_methods(optarg, o->methods, &o->nr_methods, err);
+        return xl_parse_methods(optarg, o->methods, &o->nr_methods, err) ||
+               set_measured(o, err);
     case OPT_CHANNELS:
         return xl_parse_count("channels", optarg, 1, XPC_CHANNELS_MAX,
                               &o->channels, err);

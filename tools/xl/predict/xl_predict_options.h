@@ -20,6 +20,8 @@ struct predict_options {
     uint64_t confidence_percent;        /* 0: not given */
     struct xpc_compress_method methods[XPC_COMPRESS_METHODS_MAX];
     size_t nr_methods;              /* --compress; 0: not given */
+    struct xpc_compress_method measured[XPC_COMPRESS_METHODS_MAX];
+    size_t nr_measured;             /* methods that must have been measured */
     uint64_t channels;
     const char *calc_time;          /* NULL: the default of dirty-rate */
     uint64_t memory_pages;          /* of guests whose measurement lacks it;

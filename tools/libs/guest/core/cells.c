@@ -57,22 +57,60 @@ void xpc_cell_params(struct xpc_predict_params *out,
     out->rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
 }
 
+static const struct xpc_compress_cost *
+find_cost(const struct xpc_domain *d, const struct xpc_compress_method *method)
+{
+    for (size_t i = 0; i < d->nr_costs; i++) {
+        if (xpc_compress_same(&d->costs[i].method, method))
+            return &d->costs[i];
+    }
+    return NULL;
+}
+
+/* The best method for either kind of pages, of those that auto has. */
+static bool choose_pages(struct xpc_predict_params *p,
+                         const struct xpc_domain *d)
+{
+    const struct xpc_compress_page *first[1 + XPC_COMPRESS_METHODS_MAX];
+    const struct xpc_compress_page *later[1 + XPC_COMPRESS_METHODS_MAX];
+    const struct xpc_compress_cost *cost;
+    struct xpc_compress_cost off;
+    size_t nr = 1;
+
+    xpc_compress_cost_off(&off);
+    first[0] = &off.first;
+    later[0] = &off.later;
+    for (size_t i = 0; i < xpc_nr_compress_defaults; i++) {
+        cost = find_cost(d, &xpc_compress_defaults[i]);
+        if (cost) {
+            first[nr] = &cost->first;
+            later[nr++] = &cost->later;
+        }
+    }
+    p->first_page = *first[xpc_compress_choose(first, nr,
+                                               p->bandwidth_bytes_per_s,
+                                               p->processors)];
+    p->later_page = *later[xpc_compress_choose(later, nr,
+                                               p->bandwidth_bytes_per_s,
+                                               p->processors)];
+    return nr > 1;
+}
+
 bool xpc_cell_compress(struct xpc_predict_params *p,
                        const struct xpc_domain *d,
                        const struct xpc_compress_method *method)
 {
+    const struct xpc_compress_cost *found = find_cost(d, method);
     struct xpc_compress_cost cost;
-    size_t i = 0;
 
+    if (method->compress == XPC_COMPRESS_AUTO)
+        return choose_pages(p, d);
     xpc_compress_cost_off(&cost);
-    while (i < d->nr_costs &&
-           !xpc_compress_same(&d->costs[i].method, method))
-        i++;
-    if (i < d->nr_costs)
-        cost = d->costs[i];
+    if (found)
+        cost = *found;
     p->first_page = cost.first;
     p->later_page = cost.later;
-    return i < d->nr_costs || method->compress == XPC_COMPRESS_OFF;
+    return found || method->compress == XPC_COMPRESS_OFF;
 }
 
 /* UINT64_MAX means never, which is 0 in a cell. */

@@ -125,8 +125,9 @@ void xpc_cell_params(struct xpc_predict_params *out,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
 /*
- * Adds compression to the parameters. Returns false if the domain does not have
- * the costs of this method.
+ * Adds compression to the parameters, which have a bandwidth and processors.
+ * XPC_COMPRESS_AUTO chooses among all methods that the domain has the costs of.
+ * Returns false if it does not have those of this method, or none.
  */
 bool xpc_cell_compress(struct xpc_predict_params *p,
                        const struct xpc_domain *d,
