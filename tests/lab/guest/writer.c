@@ -17,7 +17,8 @@
  *   after=MS   starts to write only then
  *   surge-at=MS,surge-for=MS,surge-rate=N   from then on, for so long, another
  *              rate
- *   fill=random|zero   what is in the pages beside their header (random)
+ *   fill=random|zero|half   what is in the pages beside their header (random);
+ *              half: random in the first half, zero in the other
  *   cold=N     further MiB, filled once and then only checked (0)
  *   cold-fill=random|zero
  *   verify=MS  how long one check of all pages takes (10000), when none is
@@ -75,7 +76,7 @@ static struct {
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
     uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms;
     double skew;
-    bool max_rate, zero_fill, cold_zero;
+    bool max_rate, zero_fill, half_fill, cold_zero;
 } opt = {
     .mib = 16, .rate = 1000, .seed = 1, .skew = 1.0, .verify_ns = 10 * NS,
 };
@@ -133,6 +134,8 @@ static bool page_is_zero_filled(uint64_t index)
 /* The words between head and tail never change after the page is made. */
 static uint64_t body_word(uint64_t index, unsigned int w)
 {
+    if (opt.half_fill && index < hot_pages && w >= PAGE_WORDS / 2)
+        return 0;
     return (index + 1) * 0x9e3779b97f4a7c15ULL * (2 * w + 1) ^ opt.seed;
 }
 
@@ -492,6 +495,7 @@ static void set_option(const char *name, const char *value)
         opt.seed = number;
     } else if (!strcmp(name, "fill")) {
         opt.zero_fill = !strcmp(value, "zero");
+        opt.half_fill = !strcmp(value, "half");
     } else if (!strcmp(name, "cold-fill")) {
         opt.cold_zero = !strcmp(value, "zero");
     } else {
