@@ -48,6 +48,7 @@ int policy_iterate(struct policy_fixture *f, uint64_t pages, uint64_t dirty)
         .dirty_pages = dirty, .pages_sent = pages,
         .bytes_sent = pages * PAGE_BYTES,
         .samples = samples, .working_set = f->set,
+        .cpu_percent = f->cpu_percent,
     };
     uint64_t ns = o.bytes_sent * XPC_S / LINK;
 

@@ -26,6 +26,7 @@ struct policy_fixture {
     uint64_t suspend_delay_ns;  /* from a decision to the suspend */
     bool linear;        /* D(t) is linear in an iteration; else it saturates */
     struct xpc_working_set set;
+    unsigned int cpu_percent;   /* that the guest gets; 0: all */
 };
 
 /* For cmocka: *state is a fixture, valid until the next setup. */

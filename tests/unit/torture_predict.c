@@ -223,6 +223,51 @@ static void torture_predict_continues_if_small_gains_add_up(void **state)
     assert_true(r.downtime_ns > 105 * XPC_MS);
 }
 
+/* With half of its CPU time, a guest does in 2 t what it did in t. */
+static void torture_predict_gives_the_guest_a_share(void **state)
+{
+    struct xpc_curve slow;
+    struct xpc_prediction half;
+
+    (void)state;
+    for (int skip = 0; skip < 2; skip++) {
+        params.skip_dirty = skip;
+        params.cpu_share = 0.5;
+        run();
+        half = r;
+        params.cpu_share = 1;
+        xpc_curve_throttle(&slow, &curve, 0.5);
+        xpc_predict_run(&r, &slow, &params, &start, 0, NULL);
+        assert_true(half.converges && r.converges);
+        assert_int_equal(half.iterations, r.iterations);
+        assert_true(fabs((double)half.total_time_ns - r.total_time_ns) <
+                    0.01 * r.total_time_ns);
+        run();
+        assert_true(half.downtime_ns < r.downtime_ns);
+    }
+}
+
+/* What was evaluated with one share serves another one. */
+static void torture_predict_keeps_what_was_evaluated(void **state)
+{
+    struct xpc_skip_curve kept;
+    struct xpc_prediction alone;
+
+    (void)state;
+    params.skip_dirty = true;
+    xpc_skip_curve_init(&kept, &curve, &params.model);
+    for (double share = 1; share > 0.1; share -= 0.3) {
+        params.cpu_share = share;
+        params.skip_curve = NULL;
+        run();
+        alone = r;
+        params.skip_curve = &kept;
+        run();
+        assert_int_equal(r.total_time_ns, alone.total_time_ns);
+        assert_int_equal(r.downtime_ns, alone.downtime_ns);
+    }
+}
+
 static void torture_predict_survives_extremes(void **state)
 {
     const uint64_t bandwidths[] = { 0, 1, UINT64_MAX };
@@ -381,6 +426,8 @@ int main(int argc, char **argv)
         T(respects_the_duration),
         T(continues_if_a_round_gains),
         T(continues_if_small_gains_add_up),
+        T(gives_the_guest_a_share),
+        T(keeps_what_was_evaluated),
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),

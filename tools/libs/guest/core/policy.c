@@ -10,6 +10,7 @@
 #include <xenprecopy/units.h>
 
 #include "core/policy.h"
+#include "core/slow.h"
 
 /* What stock Xen's save loop does without a policy callback. */
 #define STOCK_ITERATIONS 5
@@ -33,6 +34,11 @@
  * what a guest dirties until it has suspended counts. Tuned with make eval.
  */
 #define SKIP_SUSPEND_NS (5 * XPC_MS)
+/*
+ * The same for a guest that was slowed down: it comes within the limit only
+ * just, and suspends with all of its CPU time.
+ */
+#define SLOW_SUSPEND_NS (20 * XPC_MS)
 /* With at most this share of new pages, the whole working set was seen. */
 #define CONVERGED_NEW_PERCENT 2
 /* With hope but without a duration, precopy ends after this many. */
@@ -272,59 +278,99 @@ static struct xpc_predict_state current_state(const struct xpc_engine *e)
         .elapsed_ns = e->state.elapsed_ns,
         .iterations = e->state.iterations,
         .dirty_pages = e->state.dirty_pages,
-        .since_clean_ns = e->since_clean_ns,
+        .since_clean_ns = e->since_clean_ns / e->predict.cpu_share,
     };
 }
 
-static bool converged(const struct xpc_working_set *w)
+bool xpc_engine_converged(const struct xpc_working_set *w)
 {
     return w->pages && w->new_percent <= CONVERGED_NEW_PERCENT;
 }
 
+/* ns of the last iteration, in the guest's time. */
+static uint64_t guest_ns(const struct xpc_engine *e, uint64_t ns)
+{
+    return e->cpu_percent == XPC_ALL_PERCENT ? ns :
+           (double)ns * e->cpu_percent / XPC_ALL_PERCENT;
+}
+
 /*
  * The pages that the guest dirties between the decision and its suspend are
- * counted with those that suspending dirties.
+ * counted with those that suspending dirties. It then gets all of its CPU time.
  */
-static void learn_delay(struct xpc_engine *e)
+static void learn_delay(struct xpc_engine *e, const struct xpc_curve *c)
 {
     const struct xpc_curve_model *m = &e->predict.model;
     uint64_t since_clean_ns = e->since_clean_ns, delay = e->suspend_delay_ns;
-    struct xpc_curve curve;
     struct xpc_prior prior;
     double now, then;
 
     if (e->predict.skip_dirty && delay < SKIP_SUSPEND_NS)
         delay = SKIP_SUSPEND_NS;
-    if (!delay ||
-        xpc_learn_curve(&e->learn, e->total_pages, 0, &curve))
+    if (e->cpu_percent < XPC_ALL_PERCENT && delay < SLOW_SUSPEND_NS)
+        delay = SLOW_SUSPEND_NS;
+    if (!delay || !c)
         return;
-    now = xpc_curve_pages(&curve, m, since_clean_ns, 0);
-    then = xpc_curve_pages(&curve, m, since_clean_ns + delay, 0);
+    now = xpc_curve_pages(c, m, since_clean_ns, 0);
+    then = xpc_curve_pages(c, m, since_clean_ns + delay, 0);
     xpc_params_prior(&e->params, &prior);
     e->predict.suspend_pages = prior.suspend_pages + fmax(then - now, 0);
 }
 
-/* Updates the rule's state, except for what depends on the simulation. */
-static void update_state(struct xpc_engine *e, const struct xpc_observation *o)
+/*
+ * Learns D(t) of the guest with all of its CPU time: what it did in t, it would
+ * have done in share t.
+ */
+static void learn_dirtying(struct xpc_engine *e,
+                           const struct xpc_observation *o)
+{
+    struct xpc_dirty_count s[XPC_SAMPLES_MAX];
+    size_t nr = o->nr_samples < XPC_SAMPLES_MAX ? o->nr_samples :
+                                                  XPC_SAMPLES_MAX;
+
+    if (e->cpu_percent == XPC_ALL_PERCENT) {
+        xpc_learn_add(&e->learn, o->samples, o->nr_samples,
+                      e->since_clean_ns, o->dirty_pages);
+        return;
+    }
+    for (size_t i = 0; i < nr; i++) {
+        s[i] = o->samples[i];
+        s[i].t_ns = guest_ns(e, s[i].t_ns);
+    }
+    xpc_learn_add(&e->learn, s, nr, e->since_clean_ns, o->dirty_pages);
+}
+
+/*
+ * Updates the rule's state, except for what depends on the simulation. Stores
+ * the curve as it is known now. Returns it, or NULL if nothing was learned.
+ */
+static const struct xpc_curve *update_state(struct xpc_engine *e,
+                                            const struct xpc_observation *o,
+                                            struct xpc_curve *curve)
 {
     struct xpc_rule_state *s = &e->state;
+    const struct xpc_curve *c = NULL;
 
     s->elapsed_ns = o->now_ns - e->start_ns;
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
-    e->since_clean_ns = o->since_clean_ns ? o->since_clean_ns :
-                                            o->now_ns - e->last_ns;
+    e->cpu_percent = o->cpu_percent ? o->cpu_percent : XPC_ALL_PERCENT;
+    e->since_clean_ns = guest_ns(e, o->since_clean_ns ? o->since_clean_ns :
+                                    o->now_ns - e->last_ns);
     e->working_set = o->working_set;
     /* Pages that are never written do not get dirty in a long iteration. */
-    e->predict.model.saturation_pages = converged(&o->working_set) ?
+    e->predict.model.saturation_pages =
+        xpc_engine_converged(&o->working_set) ?
         fmax(o->working_set.pages, o->dirty_pages) : 0;
-    xpc_learn_add(&e->learn, o->samples, o->nr_samples, e->since_clean_ns,
-                  o->dirty_pages);
-    learn_delay(e);
+    learn_dirtying(e, o);
+    if (!xpc_learn_curve(&e->learn, e->total_pages, 0, curve))
+        c = curve;
+    learn_delay(e, c);
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
+    return c;
 }
 
 /*
@@ -359,12 +405,24 @@ static double patience(const struct xpc_engine *e, const struct xpc_curve *c)
     return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
 }
 
+/* With the guest at its quietest, and slowed down as far as that is allowed. */
+static uint64_t hopeful_downtime(struct xpc_engine *e,
+                                 const struct xpc_curve *c)
+{
+    uint64_t ns;
+
+    e->predict.cpu_share = 1 - e->params.slow_down_percent / 100.0;
+    ns = best_downtime(e, c, -1);
+    e->predict.cpu_share = 1;
+    return ns;
+}
+
 /*
  * Resets or sets s->stalled. A stall ends precopy only if there is no hope: the
  * guest would not come within the limit even at its quietest, and it was
  * observed for long enough to have shown a lull.
  */
-static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
+static void judge_stall(struct xpc_engine *e, const struct xpc_curve *c,
                         struct xpc_rule_state *s)
 {
     const struct xpc_params *p = &e->params;
@@ -377,7 +435,7 @@ static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
     }
     if (s->stalled < e->predict.rule.stall_iterations)
         return;
-    hope = best_downtime(e, c, -1) <= p->downtime_ns;
+    hope = hopeful_downtime(e, c) <= p->downtime_ns;
     if (!p->duration_ns) {
         if (hope && s->stalled < HOPEFUL_ITERATIONS)
             s->stalled = 0;
@@ -389,23 +447,69 @@ static void judge_stall(const struct xpc_engine *e, const struct xpc_curve *c,
         s->stalled = 0;
 }
 
-/* Applies the rule, after simulating what further copying would give. */
-static void apply_rule(struct xpc_engine *e, struct xpc_decision *d)
+/*
+ * Sets e->predict.cpu_share, the share of its CPU time that the guest is to get
+ * in the next iteration. Returns whether it is slowed down.
+ */
+static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c)
 {
-    struct xpc_rule rule = e->predict.rule;
+    const struct xpc_params *p = &e->params;
+    unsigned int percent = XPC_ALL_PERCENT;
+    struct xpc_slow w;
+
+    e->predict.cpu_share = 1;
+    if (p->slow_down_percent && e->state.downtime_ns > p->downtime_ns) {
+        w = (struct xpc_slow){
+            .c = c, .p = &e->predict, .s = current_state(e),
+            .least_percent = XPC_ALL_PERCENT - p->slow_down_percent,
+            .now_percent = e->cpu_percent,
+            .failed = e->slow_failed,
+        };
+        if (p->duration_ns > e->state.elapsed_ns)
+            w.time_left_ns = p->duration_ns - e->state.elapsed_ns;
+        percent = xpc_slow_choose(&w);
+        e->slow_failed = w.failed;
+        e->predict.cpu_share = percent / (double)XPC_ALL_PERCENT;
+    }
+    return percent < XPC_ALL_PERCENT;
+}
+
+/* Sets what the rule needs to know of further copying. */
+static void simulate(struct xpc_engine *e, const struct xpc_curve *c,
+                     struct xpc_rule_state *s, struct xpc_decision *d)
+{
+    struct xpc_skip_curve skip;
+    struct xpc_predict_state now;
+
+    xpc_skip_curve_init(&skip, c, &e->predict.model);
+    e->predict.skip_curve = &skip;
+    /* If it keeps the limit when slowed down, there is no stall. */
+    if (choose_share(e, c))
+        s->stalled = 0;
+    else
+        judge_stall(e, c, s);
+    now = current_state(e);
+    s->next_ns = xpc_predict_next_ns(c, &e->predict, &now);
+    d->best_downtime_ns = best_downtime(e, c, 0);
+    /* Within the limit, it is not slowed down for a lower downtime. */
+    if (e->cpu_percent == XPC_ALL_PERCENT &&
+        !may_leave_limit(e, c, s->next_ns))
+        s->later_downtime_ns = d->best_downtime_ns;
+    e->predict.skip_curve = NULL;
+}
+
+/* c: NULL if nothing is known. */
+static void apply_rule(struct xpc_engine *e, const struct xpc_curve *c,
+                       struct xpc_decision *d)
+{
     struct xpc_rule_state s = e->state;
-    struct xpc_predict_state now = current_state(e);
-    struct xpc_curve curve;
 
     d->best_downtime_ns = s.downtime_ns;
-    if (!xpc_learn_curve(&e->learn, e->total_pages, 0, &curve)) {
-        s.next_ns = xpc_predict_next_ns(&curve, &e->predict, &now);
-        d->best_downtime_ns = best_downtime(e, &curve, 0);
-        judge_stall(e, &curve, &s);
-        if (!may_leave_limit(e, &curve, s.next_ns))
-            s.later_downtime_ns = d->best_downtime_ns;
-    }
-    d->action = xpc_rule_decide(&rule, &s, &d->reason);
+    if (c)
+        simulate(e, c, &s, d);
+    d->action = xpc_rule_decide(&e->predict.rule, &s, &d->reason);
+    if (d->action == XPC_CONTINUE)
+        d->cpu_percent = lround(e->predict.cpu_share * XPC_ALL_PERCENT);
 }
 
 /* Sets enough_*: what would have been enough for an aborted migration. */
@@ -423,6 +527,7 @@ static void set_enough(const struct xpc_engine *e, struct xpc_decision *d)
         .pages = e->total_pages - e->first_zero_pages,
         .zero_pages = e->first_zero_pages,
     };
+    pp.cpu_share = 1;
     if (e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND)
         pp.rule.downtime_ns = pp.rule.max_downtime_ns;
     xpc_advise(&a, &curve, &pp, &s);
@@ -436,6 +541,8 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
 {
     const struct xpc_params *p = &e->params;
     struct xpc_decision *d = &it->decision;
+    const struct xpc_curve *c;
+    struct xpc_curve curve;
 
     *it = (struct xpc_iteration){
         .number = e->state.iterations + 1,
@@ -453,8 +560,9 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
     learn_link(e, o, it->duration_ns);
     if (o->peek_ns)
         e->predict.peek_ns = o->peek_ns;
-    update_state(e, o);
+    c = update_state(e, o, &curve);
     e->last_ns = o->now_ns;
+    d->cpu_percent = XPC_ALL_PERCENT;
     d->dirty_pages = o->dirty_pages;
     d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;
@@ -472,98 +580,8 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         d->action = xpc_stock_decide(p, it->number, -1);
         return d->action;
     }
-    apply_rule(e, d);
+    apply_rule(e, c, d);
     if (d->action == XPC_ABORT)
         set_enough(e, d);
     return d->action;
-}
-
-/* A clause with the reason, without numbers. */
-static const char *reason_clause(int reason)
-{
-    switch (reason) {
-    case XPC_REASON_CONVERGING:   return "copying on helps";
-    case XPC_REASON_WITHIN_LIMIT: return "the downtime limit can be met";
-    case XPC_REASON_THRESHOLD:    return "few pages are left";
-    case XPC_REASON_DURATION:     return "the precopy duration is over";
-    case XPC_REASON_ITERATIONS:   return "the iterations are used up";
-    case XPC_REASON_STALLED:
-        return "the guest writes as fast as the link carries: "
-               "copying on does not help";
-    case XPC_REASON_OVER_MAXIMUM:
-        return "even the maximum downtime can't be met";
-    case XPC_REASON_CANCELLED:    return "it was cancelled";
-    case XPC_REASON_OVERRUN:
-        return "the switchover would have passed the maximum downtime";
-    case XPC_REASON_NO_ANSWER:
-        return "the guest did not suspend within the maximum downtime";
-    case XPC_REASON_PAUSED:       return "the guest is paused";
-    case XPC_REASON_LOG_LOST:
-        return "another program uses the log of the guest's writes";
-    case XPC_REASON_TOOLSTACK:    return "the toolstack decides so";
-    default:                      return "stock Xen decides so";
-    }
-}
-
-/*
- * Writes whether the guest stays with its working set, for the text of an
- * abort. Returns like snprintf().
- */
-static size_t add_working_set(const struct xpc_working_set *w, char *buf,
-                              size_t len)
-{
-    if (!w->pages)
-        return 0;
-    if (converged(w))
-        return snprintf(buf, len, "; it writes to the same %"PRIu64" pages "
-                        "again and again", w->pages);
-    return snprintf(buf, len, "; it moves on: %"PRIu64"%% of the pages that "
-                    "it dirties are new", w->new_percent);
-}
-
-const char *xpc_decision_text(const struct xpc_params *p,
-                              const struct xpc_decision *d, char *buf,
-                              size_t len)
-{
-    static const char *const verbs[] = { "continuing", "suspending",
-                                         "aborted" };
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
-    size_t n;
-
-    if (d->reason == XPC_REASON_CANCELLED) {
-        snprintf(buf, len, "aborted: it was cancelled");
-        return buf;
-    }
-    if (d->reason == XPC_REASON_PAUSED) {
-        snprintf(buf, len, "aborted: the guest is paused and can't suspend: "
-                 "unpause it and migrate it again");
-        return buf;
-    }
-    if (d->reason == XPC_REASON_TOOLSTACK && d->action == XPC_ABORT) {
-        snprintf(buf, len, "aborted: the toolstack was told to suspend the "
-                 "guest and has not begun to");
-        return buf;
-    }
-    n = snprintf(buf, len, "%s: %s (%"PRIu64" pages dirty at %s: downtime "
-                 "would be %s, the limit is %s)", verbs[d->action],
-                 reason_clause(d->reason), d->dirty_pages,
-                 xpc_format_bandwidth(a, d->bandwidth_bytes_per_s),
-                 xpc_format_time(b, d->predicted_downtime_ns),
-                 xpc_format_time(c, d->reason == XPC_REASON_OVER_MAXIMUM ?
-                                    xpc_params_max_downtime(p) :
-                                    p->downtime_ns));
-    if (d->action != XPC_ABORT || n >= len)
-        return buf;
-    n += add_working_set(&d->working_set, buf + n, len - n);
-    if (n >= len)
-        return buf;
-    n += snprintf(buf + n, len - n, "; a downtime of %s",
-                  xpc_format_time(a, d->enough_downtime_ns));
-    if (d->enough_bandwidth_bytes_per_s && n < len)
-        n += snprintf(buf + n, len - n, " or a bandwidth of %s",
-                      xpc_format_bandwidth(a,
-                                           d->enough_bandwidth_bytes_per_s));
-    if (n < len)
-        snprintf(buf + n, len - n, " would have been enough");
-    return buf;
 }

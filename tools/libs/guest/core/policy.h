@@ -27,7 +27,11 @@ struct xpc_engine {
     uint64_t start_ns;
     bool skip_ended;                /* xpc_engine_end_skipping() */
     uint64_t last_ns;               /* end of the last iteration */
-    uint64_t since_clean_ns;        /* then, since the bitmap was cleaned */
+    uint64_t since_clean_ns;        /* then, since the bitmap was cleaned, in
+                                     * the guest's time: with half of its CPU
+                                     * time, half of the time */
+    unsigned int cpu_percent;       /* that the guest got until then */
+    bool slow_failed;               /* see struct xpc_slow */
     struct xpc_link link;
     uint64_t first_zero_pages;      /* in the first copy */
     uint64_t besides_ns;            /* time of an iteration not spent on
@@ -82,6 +86,9 @@ int xpc_engine_check_change(const struct xpc_params *now,
  */
 int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
                       struct xpc_iteration *it_r);
+
+/* Has the guest shown its whole working set? */
+bool xpc_engine_converged(const struct xpc_working_set *w);
 
 /*
  * Stock Xen's rule, for both of its calls in each iteration. dirty_pages -1:

@@ -36,6 +36,7 @@ void xpc_predict_params_init(struct xpc_predict_params *p,
         .header_bytes = XPC_PAGE_HEADER,
         .zero_page_bytes = XPC_PAGE_HEADER,
         .overhead_ns = XPC_DEFAULT_OVERHEAD_NS,
+        .cpu_share = 1,
     };
     xpc_rule_init(&p->rule, downtime_ns);
     xpc_curve_model_init(&p->model);
@@ -192,14 +193,20 @@ static double iteration_ns(const struct run *run, double *sent_r)
     return ns + p->iteration_ns;
 }
 
+/* D(t), t in ns of this guest. */
+static double curve_pages(const struct run *run, double t)
+{
+    return xpc_curve_pages(run->c, &run->p->model, t * run->p->cpu_share,
+                           run->side);
+}
+
 /* The pages that will be dirty after another ns of this iteration. */
 static double dirty_after(const struct run *run, double ns)
 {
-    const struct xpc_curve_model *m = &run->p->model;
     double then, now, dirty, total = run->c->total_pages;
 
-    then = xpc_curve_pages(run->c, m, run->since_clean + ns, run->side);
-    now = xpc_curve_pages(run->c, m, run->since_clean, run->side);
+    then = curve_pages(run, run->since_clean + ns);
+    now = curve_pages(run, run->since_clean);
     dirty = fmin(run->dirty + fmax(then - now, 0), total);
     return dirty < NO_PAGES ? 0 : dirty;
 }
@@ -342,8 +349,12 @@ static struct run start_run(const struct xpc_curve *c,
                             const struct xpc_predict_state *s, double side,
                             struct xpc_skip_curve *skip)
 {
-    if (p->skip_dirty)
+    if (p->skip_curve)
+        skip = p->skip_curve;
+    else if (p->skip_dirty)
         xpc_skip_curve_init(skip, c, &p->model);
+    if (p->skip_dirty)
+        skip->cpu_share = p->cpu_share;
     return (struct run){
         .c = c, .p = p, .side = side,
         .skip = p->skip_dirty ? skip : NULL,

@@ -28,6 +28,7 @@ void xpc_skip_curve_init(struct xpc_skip_curve *s, const struct xpc_curve *c,
 {
     s->c = c;
     s->m = m;
+    s->cpu_share = 1;
     for (int i = 0; i < XPC_SKIP_NODES; i++)
         s->pages[i] = -1;
 }
@@ -55,6 +56,7 @@ static double pages_at(struct xpc_skip_curve *s, double t)
     uint64_t bits;
     double from, low;
 
+    t *= s->cpu_share;
     if (!(t >= 1))
         return 0;
     if (t >= node_ns(XPC_SKIP_NODES - 1))

@@ -19,6 +19,12 @@
  * is at least that of the processors that compress:
  *   pages page_ns / processors
  *
+ * A guest that is given a share s of its CPU time does in t what it did in s t:
+ * its D(t) is D(s t). This holds for a guest that writes as fast as its CPUs
+ * allow. One that waits, for example for requests, is slowed down less, and not
+ * at all as long as it uses less than the share. What devices write does not
+ * depend on the share.
+ *
  * D(t) is that of xenprecopy/curve.h. All functions are pure.
  */
 #ifndef XENPRECOPY_PREDICT_H
@@ -61,6 +67,12 @@ struct xpc_predict_params {
      */
     struct xpc_compress_page first_page, later_page;
     double processors;              /* that compress at the same time */
+    struct xpc_skip_curve *skip_curve;  /* of the same curve and model, to
+                                     * keep what was evaluated between
+                                     * simulations; NULL: nothing is kept */
+    double cpu_share;               /* of its CPU time, that the guest gets
+                                     * until it is suspended: over 0, up to
+                                     * 1 */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
@@ -159,7 +171,10 @@ struct xpc_forecast {
     bool marginal;
 };
 
-/* Defaults: Xen's page and header, 100 ms overhead, a header per zero page. */
+/*
+ * Defaults: Xen's page and header, 100 ms overhead, a header per zero page, and
+ * all of its CPU time for the guest.
+ */
 void xpc_predict_params_init(struct xpc_predict_params *p,
                              uint64_t bandwidth_bytes_per_s,
                              uint64_t downtime_ns);

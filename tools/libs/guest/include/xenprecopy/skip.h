@@ -61,11 +61,14 @@ struct xpc_skip_window {
 /*
  * The expected curve, which is evaluated once at each of its nodes, eight per
  * octave, and is straight between them. It refers to the curve and the model.
+ * The guest gets cpu_share of its CPU time (xenprecopy/predict.h), at first all
+ * of it; the nodes do not depend on it.
  */
 #define XPC_SKIP_NODES (62 * 8 + 1)
 struct xpc_skip_curve {
     const struct xpc_curve *c;
     const struct xpc_curve_model *m;
+    double cpu_share;
     double pages[XPC_SKIP_NODES];   /* < 0: not yet evaluated */
 };
 

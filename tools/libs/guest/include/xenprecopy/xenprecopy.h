@@ -174,6 +174,9 @@ struct xpc_params {
     enum xpc_strict strict;         /* the toolstack must take part in it */
     enum xpc_zero_pages zero_pages;
     enum xpc_skip_dirty skip_dirty; /* not with the stock policy */
+    uint64_t slow_down_percent;     /* at most this much of its CPU time may be
+                                     * taken from the guest, if nothing else
+                                     * keeps the limit: 0 (off) to 99 */
     uint64_t max_bytes_per_s;       /* cap on the rate of precopy; 0: none */
     enum xpc_switchover switchover;
     uint64_t switchover_bytes_per_s;    /* with XPC_SWITCHOVER_RATE */
@@ -301,6 +304,8 @@ struct xpc_observation {
     uint64_t zero_pages;    /* in this iteration, without data */
     uint64_t skipped_pages; /* left out, as they were dirty again */
     uint64_t peek_ns;       /* to read the bitmap for that; 0: unknown */
+    unsigned int cpu_percent;   /* of its CPU time, that the guest got in this
+                                 * iteration; 0: all */
     /*
      * The part of bytes_sent that is pages with data and their headers, and
      * the time in which it flowed. Excludes other work of the iteration: the
@@ -363,6 +368,8 @@ struct xpc_decision {
     uint64_t bitmap_ns;             /* to read and search the last bitmap */
     uint64_t dirty_pages;
     uint64_t time_left_ns;          /* of the duration; 0: over, or no limit */
+    unsigned int cpu_percent;       /* of its CPU time, that the guest is to
+                                     * get from now on; 100: all */
     struct xpc_working_set working_set;
     uint64_t enough_downtime_ns;
     uint64_t enough_bandwidth_bytes_per_s;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which share of its CPU time a guest gets. */
+#include <math.h>
+#include <string.h>
+
+#include <xenprecopy/units.h>
+
+#include "core/policy.h"
+#include "core/slow.h"
+#include "support/policy_fixture.h"
+#include "support/torture.h"
+
+static struct {
+    struct xpc_curve c;
+    struct xpc_predict_params p;
+    struct xpc_slow w;
+} f;
+
+/*
+ * The link carries 10,000 pages a second, the limit is 200 ms, and an iteration
+ * has just left 10,000 pages dirty.
+ */
+static int setup(void **state)
+{
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    f.c.total_pages = 1000000;
+    xpc_predict_params_init(&f.p, 10000 * PAGE_BYTES, 200 * XPC_MS);
+    f.p.overhead_ns = 0;
+    f.w = (struct xpc_slow){
+        .c = &f.c, .p = &f.p, .least_percent = 60, .now_percent = 100,
+        .s = { .elapsed_ns = 2 * XPC_S, .iterations = 1,
+               .dirty_pages = 10000, .since_clean_ns = XPC_S },
+    };
+    return 0;
+}
+
+/* So many pages a second, at its busiest and at its quietest. */
+static void dirty(double pages, double low, double high)
+{
+    for (int i = 1; i <= 4; i++)
+        xpc_curve_add(&f.c, i * XPC_S, pages * i, low * i, high * i);
+}
+
+static void torture_slow_is_never_used_if_not_needed(void **state)
+{
+    (void)state;
+    dirty(7000, 7000, 7000);
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+    /* Once slowed down, it must be within the limit at its busiest. */
+    f.w.now_percent = 80;
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+    f.c.nr = 0;
+    dirty(7000, 7000, 14000);
+    assert_in_range(xpc_slow_choose(&f.w), 60, 99);
+}
+
+/* The share must leave less than the link carries. */
+static void torture_slow_takes_as_little_as_is_enough(void **state)
+{
+    unsigned int percent;
+
+    (void)state;
+    dirty(11000, 11000, 11000);
+    percent = xpc_slow_choose(&f.w);
+    assert_in_range(percent, 60, 85);
+    f.w.least_percent = 30;
+    f.c.nr = 0;
+    dirty(20000, 20000, 20000);
+    percent = xpc_slow_choose(&f.w);
+    assert_in_range(percent, 30, 45);
+    assert_false(f.w.failed);
+}
+
+static void torture_slow_gives_up_if_no_share_is_enough(void **state)
+{
+    (void)state;
+    dirty(30000, 30000, 30000);
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+    assert_false(f.w.failed);
+    f.w.now_percent = 60;
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+    assert_true(f.w.failed);
+}
+
+static void torture_slow_risks_it_once_for_the_expected_curve(void **state)
+{
+    (void)state;
+    dirty(12000, 12000, 30000);
+    assert_int_equal(xpc_slow_choose(&f.w), 60);
+    f.w.failed = true;
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+}
+
+static void torture_slow_waits_for_a_lull_while_there_is_time(void **state)
+{
+    (void)state;
+    dirty(11000, 2000, 11000);
+    f.w.time_left_ns = 60 * XPC_S;
+    assert_int_equal(xpc_slow_choose(&f.w), 100);
+    f.w.time_left_ns = 4 * XPC_S;
+    assert_in_range(xpc_slow_choose(&f.w), 60, 99);
+}
+
+/* ---- the policy ------------------------------------------------------- */
+
+static void torture_slow_policy_does_not_use_it_unasked(void **state)
+{
+    struct policy_fixture *p = *state;
+
+    p->p.duration_ns = 60 * XPC_S;
+    p->linear = true;
+    for (int i = 0; i < 4; i++) {
+        policy_iterate(p, 16384, 16384);
+        assert_int_equal(p->it.decision.cpu_percent, 100);
+    }
+}
+
+static void torture_slow_policy_slows_and_lifts(void **state)
+{
+    struct policy_fixture *p = *state;
+    unsigned int percent;
+    uint64_t pages = 12000;
+
+    p->linear = true;
+    p->p.duration_ns = 60 * XPC_S;
+    p->p.slow_down_percent = 60;
+    /* Half as fast again as the link: it never fits. */
+    assert_int_equal(policy_iterate(p, 8000, pages), XPC_CONTINUE);
+    for (int i = 0; i < 20; i++) {
+        percent = p->it.decision.cpu_percent;
+        assert_in_range(percent, 40, 99);
+        p->cpu_percent = percent;
+        if (policy_iterate(p, pages, pages * percent / 100 * 3 / 2) !=
+            XPC_CONTINUE)
+            break;
+        pages = pages * percent / 100 * 3 / 2;
+    }
+    assert_int_equal(p->it.decision.action, XPC_STOP_AND_COPY);
+    assert_int_equal(p->it.decision.cpu_percent, 100);
+}
+
+/* What it learns is D(t) of the guest with all of its time. */
+static void torture_slow_policy_learns_the_guests_time(void **state)
+{
+    struct policy_fixture *p = *state;
+    struct xpc_curve fast, slow;
+
+    p->p.downtime_ns = 10 * XPC_MS + 50 * XPC_MS;
+    policy_iterate(p, 16384, 8000);
+    assert_int_equal(xpc_learn_curve(&p->e.learn, 16384, 0, &fast), 0);
+    p->now = START;
+    p->cpu_percent = 50;
+    policy_iterate(p, 16384, 8000);
+    assert_int_equal(xpc_learn_curve(&p->e.learn, 16384, 0, &slow), 0);
+    assert_in_range(fast.pt[fast.nr - 1].t_ns,
+                    2 * slow.pt[slow.nr - 1].t_ns - 4,
+                    2 * slow.pt[slow.nr - 1].t_ns + 4);
+    assert_true(fabs(fast.pt[fast.nr - 1].pages -
+                     slow.pt[slow.nr - 1].pages) < 1);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup(torture_slow_##name, setup)
+#define P(name) cmocka_unit_test_setup(torture_slow_policy_##name, \
+                                       policy_setup)
+    const struct CMUnitTest tests[] = {
+        T(is_never_used_if_not_needed),
+        T(takes_as_little_as_is_enough),
+        T(gives_up_if_no_share_is_enough),
+        T(risks_it_once_for_the_expected_curve),
+        T(waits_for_a_lull_while_there_is_time),
+        P(does_not_use_it_unasked),
+        P(slows_and_lifts),
+        P(learns_the_guests_time),
+    };
+
+    return torture_run(argc, argv, tests);
+}

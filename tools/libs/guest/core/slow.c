@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+
+#include "core/slow.h"
+
+/* So many shares are tried. */
+#define STEPS 8
+/*
+ * Of the shares that keep the limit, a larger one may take this much more of
+ * the guest's time in all than the best one. Tuned with make eval.
+ */
+#define MORE_LOST 1.25
+/* A guest that may have a lull is slowed down when this much is left. */
+#define TIME_SPARE 2
+
+struct result {
+    bool fits;                  /* the limit is kept */
+    double ns;                  /* until the suspend */
+};
+
+/* What happens with this share, for a curve of the band. */
+static struct result simulate(const struct xpc_slow *w, unsigned int percent,
+                              double side)
+{
+    struct xpc_predict_params p = *w->p;
+    struct xpc_predict_state s = w->s;
+    struct xpc_prediction r;
+
+    p.cpu_share = percent / (double)XPC_ALL_PERCENT;
+    /* As soon as it is within the limit, it gets all of its time again. */
+    p.rule.gain = 0;
+    p.rule.max_downtime_ns = p.rule.downtime_ns;
+    p.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    s.since_clean_ns = s.since_clean_ns / p.cpu_share;
+    xpc_predict_run(&r, w->c, &p, &s, side, NULL);
+    return (struct result){
+        .fits = r.converges,
+        .ns = (double)r.total_time_ns - r.downtime_ns - s.elapsed_ns,
+    };
+}
+
+/*
+ * The share for the guest at its busiest, or XPC_ALL_PERCENT: there is none.
+ * Sets *ns_r, how long it will be slowed down.
+ */
+static unsigned int best_share(const struct xpc_slow *w, double *ns_r)
+{
+    unsigned int most = XPC_ALL_PERCENT - w->least_percent;
+    double lost[STEPS + 1], ns[STEPS + 1], least = INFINITY;
+
+    for (unsigned int i = 1; i <= STEPS; i++) {
+        unsigned int taken = (most * i + STEPS - 1) / STEPS;
+        struct result r = simulate(w, XPC_ALL_PERCENT - taken, 1);
+
+        ns[i] = r.ns;
+        lost[i] = r.fits ? taken * r.ns : INFINITY;
+        least = fmin(least, lost[i]);
+    }
+    for (unsigned int i = 1; i <= STEPS && isfinite(least); i++) {
+        if (lost[i] <= MORE_LOST * least) {
+            *ns_r = ns[i];
+            return XPC_ALL_PERCENT - (most * i + STEPS - 1) / STEPS;
+        }
+    }
+    return XPC_ALL_PERCENT;
+}
+
+/* The same, or the least share, for the expected curve. */
+static unsigned int enough_share(const struct xpc_slow *w, double *ns_r)
+{
+    unsigned int percent = best_share(w, ns_r);
+    struct result r;
+
+    if (percent < XPC_ALL_PERCENT || w->failed)
+        return percent;
+    r = simulate(w, w->least_percent, 0);
+    *ns_r = r.ns;
+    return r.fits ? w->least_percent : XPC_ALL_PERCENT;
+}
+
+unsigned int xpc_slow_choose(struct xpc_slow *w)
+{
+    bool slowed = w->now_percent < XPC_ALL_PERCENT;
+    unsigned int percent;
+    double ns;
+
+    if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0).fits)
+        return XPC_ALL_PERCENT;
+    percent = enough_share(w, &ns);
+    if (percent == XPC_ALL_PERCENT)
+        w->failed |= slowed;
+    else if (!slowed && w->time_left_ns > TIME_SPARE * ns &&
+             simulate(w, XPC_ALL_PERCENT, -1).fits)
+        return XPC_ALL_PERCENT;
+    return percent;
+}
