@@ -65,43 +65,55 @@ static uint64_t stated_bandwidth(double bandwidth, struct sim_rng *r)
     }
 }
 
-/*
- * Runs a policy, also with a suspend when the duration is over. That differs
- * only if it aborted.
- */
-static void run_policy(int i, const struct sim_case *c,
-                       const struct sim_path *p, struct sim_result *r,
-                       struct sim_result *forced)
-{
-    struct sim_case force = *c;
+/* A policy in one case. */
+struct outcome {
+    struct sim_result r, forced;        /* the latter: on_timeout SUSPEND */
+    struct sim_path own;                /* of a guest that is slowed down */
+};
 
+/*
+ * Runs a policy, also with a suspend when the duration is over, which differs
+ * only if it aborted. Not with a guest that is slowed down.
+ */
+static int run_policy(int i, const struct run *run, const struct sim_path *p,
+                      struct outcome *o)
+{
+    struct sim_case force = run->c;
+
+    if (i == SIM_OURS_SLOW_DOWN)
+        return sim_run_slow(&o->r, &sim_policies[i], &run->c, &run->start, p,
+                            &o->own, false);
     force.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
-    *r = sim_run(&sim_policies[i], c, p, false);
-    *forced = r->outcome == SIM_SUSPENDED ? *r :
-              sim_run(&sim_policies[i], &force, p, false);
+    o->r = sim_run(&sim_policies[i], &run->c, p, false);
+    o->forced = o->r.outcome == SIM_SUSPENDED ? o->r :
+                sim_run(&sim_policies[i], &force, p, false);
+    return 0;
 }
 
 static int judge_policy(struct eval *e, const struct sim_trace *t, int i,
-                        const struct sim_path *p, const struct run *run,
-                        const struct sim_plain *plain)
+                        const struct sim_path p[SIM_LEVERS],
+                        const struct run *run, const struct outcome *o,
+                        const struct sim_others *others)
 {
-    struct sim_result oracle = sim_oracle(&run->c, p), r, forced;
-    bool knows = i == SIM_ORACLE || i == SIM_ORACLE_LEVERS;
+    bool slow = i == SIM_OURS_SLOW_DOWN || i == SIM_ORACLE_SLOW_DOWN;
+    struct sim_result oracle = slow ? sim_oracle_slow(&run->c, p) :
+                               sim_oracle(&run->c,
+                                          &p[sim_policies[i].lever]);
+    bool knows = !sim_policies[i].decide;
+    const struct sim_result *r = knows ? &oracle : &o->r;
     struct sim_score s;
 
-    if (knows)
-        r = oracle;
-    else
-        run_policy(i, &run->c, p, &r, &forced);
-    s = sim_judge(&run->c, p, &r, &oracle);
-    sim_compare(&s, &run->c, p, &r, knows ? NULL : &forced, plain);
+    s = sim_judge(&run->c, r, &oracle);
+    sim_compare(&s, &run->c, r, knows || slow ? NULL : &o->forced, others);
     return report_add(&e->report, t, i, run, &s);
 }
 
 static int judge_case(struct eval *e, const struct sim_trace *t,
                       const struct sim_path p[SIM_LEVERS], struct run *run)
 {
-    struct sim_plain plain = { .p = &p[SIM_PLAIN] };
+    struct outcome o[SIM_POLICIES] = { 0 };
+    struct sim_others others;
+    int rc = 0;
 
     run->number = ++e->number;
     if (e->showing) {
@@ -109,13 +121,21 @@ static int judge_case(struct eval *e, const struct sim_trace *t,
             report_steps(t, p, run);
         return 0;
     }
-    plain.oracle = sim_oracle(&run->c, plain.p);
-    run_policy(SIM_OURS_PLAIN, &run->c, plain.p, &plain.ours, &plain.forced);
-    for (int i = 0; i < SIM_POLICIES; i++) {
-        if (judge_policy(e, t, i, &p[sim_policies[i].lever], run, &plain))
-            return -1;
+    for (int i = 0; !rc && i < SIM_POLICIES; i++) {
+        if (sim_policies[i].decide)
+            rc = run_policy(i, run, &p[sim_policies[i].lever], &o[i]);
     }
-    return 0;
+    others = (struct sim_others){
+        .plain_oracle = sim_oracle(&run->c, &p[SIM_PLAIN]),
+        .plain = o[SIM_OURS_PLAIN].r,
+        .plain_forced = o[SIM_OURS_PLAIN].forced,
+        .slowed = o[SIM_OURS_SLOW_DOWN].r.slowed,
+    };
+    for (int i = 0; !rc && i < SIM_POLICIES; i++)
+        rc = judge_policy(e, t, i, p, run, &o[i], &others);
+    for (int i = 0; i < SIM_POLICIES; i++)
+        sim_path_free(&o[i].own);
+    return rc;
 }
 
 /* All limits and durations over the paths from one start. */
@@ -131,7 +151,7 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
         .c.prior = sim_learn(target, &r),
         .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
     };
-    uint64_t cases = NR(limits) * NR(durations), path_seed;
+    uint64_t cases = NR(limits) * NR(durations);
     uint64_t room = t->duration_ns > LONGEST ? t->duration_ns - LONGEST
                                              : t->duration_ns;
     struct sim_path p[SIM_LEVERS] = { 0 };
@@ -143,12 +163,17 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
         e->number += cases;
         return 0;
     }
-    run.start_ns = (offset + sim_uniform(&r)) * room / OFFSETS;
+    run.start = (struct sim_start){
+        .trace = t, .link = &link, .target = target,
+        .start_ns = (offset + sim_uniform(&r)) * room / OFFSETS,
+    };
     rc = sim_link_init(&link, bandwidth, sim_random(&r));
-    path_seed = sim_random(&r);
-    for (int i = 0; !rc && i < SIM_LEVERS; i++)
-        rc = sim_path_init(&p[i], t, run.start_ns, &link, target, i, LONGEST,
-                           6, path_seed);
+    run.start.seed = sim_random(&r);
+    for (int i = 0; !rc && i < SIM_LEVERS; i++) {
+        run.start.lever = i;
+        rc = sim_path_init(&p[i], &run.start, LONGEST, 6);
+    }
+    run.start.lever = SIM_SKIP;
     for (size_t i = 0; !rc && i < cases; i++) {
         run.c.limit_ns = limits[i / NR(durations)];
         run.c.duration_ns = durations[i % NR(durations)];

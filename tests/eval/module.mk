@@ -44,7 +44,8 @@ check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@$(MAKE) --no-print-directory eval eval-fleet
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
-	sim_guest.c sim_synth.c sim_policy.c sim_ours.c sim_score.c trace_file.c))
+	sim_guest.c sim_synth.c sim_policy.c sim_run.c sim_ours.c sim_score.c \
+	trace_file.c))
 
 $(EVAL)/evaluate: $(call objs,tests/eval/evaluate.c tests/eval/sim_report.c) \
 	$(EVAL_SIM) $(ENGINE)

@@ -148,8 +148,13 @@ enum sim_lever {
     SIM_PLAIN,                  /* nothing */
     SIM_SKIP,                   /* pages that are dirty again are left out */
     SIM_THROTTLE,               /* the guest is slowed down as QEMU does */
+    /* Like SIM_SKIP, and the guest gets so much of its CPU time. */
+    SIM_SHARE_80, SIM_SHARE_60,
     SIM_LEVERS
 };
+
+/* The share of its CPU time that the guest gets at first. */
+double sim_lever_share(enum sim_lever lever);
 
 #define SIM_SAMPLES 32
 #define SIM_STEPS_MAX 16384
@@ -162,6 +167,7 @@ struct sim_seen {
     uint64_t since_clean_ns;
     uint64_t pages_sent, bytes_sent;
     uint64_t dirty_pages;
+    unsigned int cpu_percent;   /* of its CPU time, that the guest got */
     struct {
         uint64_t t_ns, pages;
     } samples[SIM_SAMPLES];
@@ -185,15 +191,32 @@ struct sim_path {
     struct sim_truth *truth;
 };
 
+/* A migration to replay, from start_ns of the trace on. */
+struct sim_start {
+    const struct sim_trace *trace;
+    uint64_t start_ns;
+    const struct sim_link *link;
+    const struct sim_target *target;
+    enum sim_lever lever;
+    uint64_t seed;
+};
+
 /*
- * Initialises the path from start_ns of the trace on: the iterations that end
- * within length_ns and one more, and at least least_steps.
+ * Initialises the path: the iterations that end within length_ns and one more,
+ * and at least least_steps.
  */
-int sim_path_init(struct sim_path *p, const struct sim_trace *t,
-                  uint64_t start_ns, const struct sim_link *l,
-                  const struct sim_target *target, enum sim_lever lever,
-                  uint64_t length_ns, size_t least_steps, uint64_t seed);
+int sim_path_init(struct sim_path *p, const struct sim_start *s,
+                  uint64_t length_ns, size_t least_steps);
 void sim_path_free(struct sim_path *p);
+
+/* The same, one iteration after the other. Returns NULL or a replay. */
+struct sim_replay;
+struct sim_replay *sim_replay_start(const struct sim_start *s);
+void sim_replay_free(struct sim_replay *r);
+/* Appends the next iteration to the path. Returns 0 or -1. */
+int sim_replay_next(struct sim_replay *r, struct sim_path *p);
+/* From now on, the guest gets this share of its CPU time. */
+void sim_replay_slow(struct sim_replay *r, double share);
 
 /* ---- policies -------------------------------------------------------- */
 
@@ -216,8 +239,10 @@ struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r);
 enum sim_outcome { SIM_SUSPENDED, SIM_ABORTED };
 
 struct sim_result {
+    const struct sim_path *path;        /* on which it was decided */
     enum sim_outcome outcome;
     size_t step;                /* of the decision */
+    bool slowed;                /* the guest was slowed down */
     uint64_t predicted_ns;      /* downtime; 0: no prediction */
     bool refused;               /* aborted before the first copy */
     uint64_t aborted_ns;        /* when it aborted, since the start */
@@ -228,6 +253,7 @@ struct sim_state {
     struct xpc_engine engine;
     struct xpc_iteration last;
     enum xpc_skip_dirty skip_dirty;
+    unsigned int slow_down_percent;
     unsigned int iterations;
     /* KubeVirt's rule. */
     size_t stall_step;          /* where the stall began */
@@ -251,21 +277,38 @@ struct sim_policy {
 };
 
 int sim_ours_begin(struct sim_state *s, const struct sim_case *c);
+int sim_slow_begin(struct sim_state *s, const struct sim_case *c);
 int sim_plain_begin(struct sim_state *s, const struct sim_case *c);
 int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
                     const struct sim_seen *seen, uint64_t *predicted_ns_r);
 
-enum { SIM_OURS, SIM_OURS_PLAIN, SIM_STOCK, SIM_FITS_NOW, SIM_LOCAL_MINIMUM,
-       SIM_AUTO_CONVERGE, SIM_ORACLE, SIM_ORACLE_LEVERS, SIM_POLICIES };
+enum { SIM_OURS, SIM_OURS_PLAIN, SIM_OURS_SLOW_DOWN, SIM_STOCK, SIM_FITS_NOW,
+       SIM_LOCAL_MINIMUM, SIM_AUTO_CONVERGE, SIM_ORACLE, SIM_ORACLE_LEVERS,
+       SIM_ORACLE_SLOW_DOWN, SIM_POLICIES };
 extern const struct sim_policy sim_policies[SIM_POLICIES];
 
 /* Runs a policy over a path. verbose: prints each step. */
 struct sim_result sim_run(const struct sim_policy *policy,
                           const struct sim_case *c,
                           const struct sim_path *p, bool verbose);
+/*
+ * The same with a policy that may slow the guest down. As long as it does not,
+ * the path is p, that of start. Then it is *own, which the caller frees, also
+ * after an error. Returns 0 or -1.
+ */
+int sim_run_slow(struct sim_result *r, const struct sim_policy *policy,
+                 const struct sim_case *c, const struct sim_start *start,
+                 const struct sim_path *p, struct sim_path *own,
+                 bool verbose);
 /* Suspends with the least true downtime; aborts if above the limit. */
 struct sim_result sim_oracle(const struct sim_case *c,
                              const struct sim_path *p);
+/*
+ * The same, on the path among those of all levers on which the guest is slowed
+ * down the least, with pages left out.
+ */
+struct sim_result sim_oracle_slow(const struct sim_case *c,
+                                  const struct sim_path p[SIM_LEVERS]);
 
 /* ---- judging --------------------------------------------------------- */
 
@@ -281,24 +324,28 @@ struct sim_score {
     double pages_ratio;     /* sent, if both were within the limit */
     double forced_ratio;    /* of the downtimes, if both were over it */
     double lost_s;          /* of the guest's time */
+    /* Of the cases in which SIM_OURS_SLOW_DOWN slows the guest down. */
+    bool slowed, slowed_kept;   /* one of them; within the limit */
+    double slowed_lost_s;
 };
 
 struct sim_score sim_judge(const struct sim_case *c,
-                           const struct sim_path *p,
                            const struct sim_result *r,
                            const struct sim_result *oracle);
 
-/* What plain copying does in a case. forced: with XPC_ON_TIMEOUT_SUSPEND. */
-struct sim_plain {
-    const struct sim_path *p;
-    struct sim_result oracle, ours, forced;
+/* What is done in the same case with plain copying, and otherwise. */
+struct sim_others {
+    struct sim_result plain_oracle, plain, plain_forced;
+    bool slowed;                /* SIM_OURS_SLOW_DOWN slows the guest down */
 };
 
-/* Sets the members of *s that compare with plain copying. */
+/*
+ * Sets the members of *s that compare. forced: with XPC_ON_TIMEOUT_SUSPEND, or
+ * NULL.
+ */
 void sim_compare(struct sim_score *s, const struct sim_case *c,
-                 const struct sim_path *p, const struct sim_result *r,
-                 const struct sim_result *forced,
-                 const struct sim_plain *plain);
+                 const struct sim_result *r, const struct sim_result *forced,
+                 const struct sim_others *others);
 
 /* The sums of the scores of a policy on a split. */
 struct sim_values {
@@ -307,9 +354,11 @@ struct sim_values {
 };
 struct sim_sum {
     uint64_t migrations, suspended, over, feasible, needless,
-             clearly_needless, refused, infeasible_plain, completed;
+             clearly_needless, refused, infeasible_plain, completed,
+             slowed, slowed_kept;
     struct sim_values downtime_ratio, total_ratio, downtime_error,
-                      total_error, vain, pages_ratio, forced_ratio, lost_s;
+                      total_error, vain, pages_ratio, forced_ratio, lost_s,
+                      slowed_lost_s;
 };
 
 int sim_sum_add(struct sim_sum *s, const struct sim_score *score);

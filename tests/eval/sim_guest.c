@@ -20,6 +20,15 @@ void sim_clock_share(struct sim_clock *c, uint64_t real_ns, double share)
     c->share = share;
 }
 
+double sim_lever_share(enum sim_lever lever)
+{
+    switch (lever) {
+    case SIM_SHARE_80: return 0.8;
+    case SIM_SHARE_60: return 0.6;
+    default:           return 1;
+    }
+}
+
 /*
  * QEMU's defaults: at the end of an iteration, if a second has passed since the
  * last check, it compares what was dirtied with half of what was sent. Every

@@ -27,6 +27,7 @@ int sim_plain_begin(struct sim_state *s, const struct sim_case *c)
 
     xpc_params_init(&s->params);
     s->params.skip_dirty = s->skip_dirty;
+    s->params.slow_down_percent = s->slow_down_percent;
     s->params.downtime_ns = c->limit_ns;
     s->params.duration_ns = c->duration_ns;
     s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
@@ -54,6 +55,15 @@ int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
     return sim_plain_begin(s, c);
 }
 
+/* The most CPU time that is taken from a guest. */
+#define SLOW_DOWN_PERCENT 40
+
+int sim_slow_begin(struct sim_state *s, const struct sim_case *c)
+{
+    s->slow_down_percent = SLOW_DOWN_PERCENT;
+    return sim_ours_begin(s, c);
+}
+
 int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
                     const struct sim_seen *seen, uint64_t *predicted_ns)
 {
@@ -64,6 +74,7 @@ int sim_ours_decide(struct sim_state *s, const struct sim_case *c,
         .bytes_sent = seen->bytes_sent,
         .flow_bytes = seen->bytes_sent,
         .flow_ns = seen->end_ns - seen->start_ns - SIM_ITERATION_NS,
+        .cpu_percent = seen->cpu_percent,
         .working_set = seen->working_set,
     };
     int action = decide(s, seen, &o);

@@ -130,41 +130,35 @@ struct sim_prior sim_learn(const struct sim_target *t, struct sim_rng *r)
 }
 
 /* A migration that never ends. */
-struct replay {
+struct sim_replay {
     const struct sim_trace *t;
     const struct sim_link *l;
     enum sim_lever lever;
+    bool skip;                  /* pages that are dirty again are left out */
     struct switchover s;
     struct sim_clock clock;
+    uint64_t now_ns;            /* end of the last iteration */
     struct sim_walker w, ahead;
     uint64_t sample_ns;         /* of the next sample, after the clean */
     uint64_t sent_pages, lost_ns;
     struct sim_throttle throttle;
-    /* With SIM_SKIP: what was found with PEEK; the pages to send. */
-    struct xpc_skip skip;
+    /* With skip: what was found with PEEK; the pages to send. */
+    struct xpc_skip skipping;
     struct sim_walker peeked;
     uint32_t *pages;
     uint64_t nr;
 };
 
-static void replay_free(struct replay *r)
-{
-    sim_walker_free(&r->w);
-    sim_walker_free(&r->ahead);
-    sim_walker_free(&r->peeked);
-    free(r->pages);
-}
-
-static int replay_init(struct replay *r)
+static int replay_init(struct sim_replay *r)
 {
     uint32_t total = r->t->total_pages;
 
     if (sim_walker_init(&r->w, r->t) || sim_walker_init(&r->ahead, r->t))
         return -1;
     r->nr = total;
-    if (r->lever != SIM_SKIP)
+    if (!r->skip)
         return 0;
-    xpc_skip_init(&r->skip, total);
+    xpc_skip_init(&r->skipping, total);
     r->pages = malloc(total * sizeof(*r->pages));
     if (!r->pages || sim_walker_keep(&r->w) ||
         sim_walker_init(&r->peeked, r->t))
@@ -176,15 +170,21 @@ static int replay_init(struct replay *r)
 
 /*
  * A suspend at end_ns, with the pages that are dirty then. The guest runs until
- * it has suspended.
+ * it has suspended, with all of its CPU time: only QEMU keeps it slow until
+ * then.
  */
-static struct sim_truth suspend(struct replay *r, uint64_t end_ns)
+static struct sim_truth suspend(struct sim_replay *r, uint64_t end_ns)
 {
     uint64_t asleep = end_ns + r->s.suspend_ns, sent;
-    struct sim_truth t = {
+    struct sim_clock clock = r->clock;
+    struct sim_truth t;
+
+    if (r->lever != SIM_THROTTLE)
+        sim_clock_share(&clock, end_ns, 1);
+    t = (struct sim_truth){
         .suspend_ns = r->s.suspend_ns, .overhead_ns = r->s.overhead_ns,
         .final_pages = sim_walker_peek(&r->ahead, &r->w,
-                                       sim_clock_trace(&r->clock, asleep)) +
+                                       sim_clock_trace(&clock, asleep)) +
                        r->s.extra_pages,
         .lost_ns = r->lost_ns,
     };
@@ -199,7 +199,7 @@ static struct sim_truth suspend(struct replay *r, uint64_t end_ns)
 }
 
 /* Reads the dirty count at the sampler's times before end_ns. */
-static void sample_until(struct replay *r, struct sim_seen *s,
+static void sample_until(struct sim_replay *r, struct sim_seen *s,
                          uint64_t end_ns)
 {
     while (s->start_ns + r->sample_ns < end_ns) {
@@ -217,7 +217,7 @@ static void sample_until(struct replay *r, struct sim_seen *s,
  * The pages of the bitmap, in the order in which they are sent, which does not
  * matter for a single batch.
  */
-static void list_pages(struct replay *r)
+static void list_pages(struct sim_replay *r)
 {
     const struct sim_walker *w = &r->w;
 
@@ -232,14 +232,14 @@ static void list_pages(struct replay *r)
     }
 }
 
-static void peek(struct replay *r, struct sim_seen *s, uint64_t *now)
+static void peek(struct sim_replay *r, struct sim_seen *s, uint64_t *now)
 {
-    uint64_t took = r->skip.peek_ns;
+    uint64_t took = r->skipping.peek_ns;
 
     sample_until(r, s, *now);
     sim_walker_count(&r->peeked, sim_clock_trace(&r->clock, *now));
     sim_clock_pause(&r->clock, *now, took);
-    xpc_skip_peeked(&r->skip, *now, took);
+    xpc_skip_peeked(&r->skipping, *now, took);
     r->lost_ns += took;
     *now += took;
 }
@@ -248,19 +248,19 @@ static void peek(struct replay *r, struct sim_seen *s, uint64_t *now)
  * Sends the pages batch by batch, without those that were dirty again at the
  * last PEEK. Returns when it is done.
  */
-static uint64_t send_batches(struct replay *r, struct sim_seen *s,
+static uint64_t send_batches(struct sim_replay *r, struct sim_seen *s,
                              uint64_t now)
 {
-    xpc_skip_clean(&r->skip, s->start_ns);
+    xpc_skip_clean(&r->skipping, s->start_ns);
     for (uint64_t i = 0; i < r->nr; i += XPC_BATCH_PAGES) {
         uint64_t nr = r->nr - i < XPC_BATCH_PAGES ? r->nr - i :
                       XPC_BATCH_PAGES, left = nr;
 
-        if (xpc_skip_due(&r->skip, now))
+        if (xpc_skip_due(&r->skipping, now))
             peek(r, s, &now);
         for (uint64_t k = i; k < i + nr; k++)
             left -= r->peeked.stamps[r->pages[k]] == r->peeked.epoch;
-        xpc_skip_add(&r->skip, nr, nr - left);
+        xpc_skip_add(&r->skipping, nr, nr - left);
         now = sim_link_send(r->l, now, left * PAGE_BYTES);
         s->pages_sent += left;
     }
@@ -268,14 +268,14 @@ static uint64_t send_batches(struct replay *r, struct sim_seen *s,
 }
 
 /* An iteration from s->start_ns on. */
-static void iterate(struct replay *r, struct sim_seen *s)
+static void iterate(struct sim_replay *r, struct sim_seen *s)
 {
     uint64_t clean = sim_clock_trace(&r->clock, s->start_ns);
     uint64_t begin = s->start_ns + SIM_ITERATION_NS;
 
     sim_walker_clean(&r->w, clean);
     r->sample_ns = SAMPLE_FIRST_NS;
-    if (r->lever == SIM_SKIP) {
+    if (r->skip) {
         sim_walker_clean(&r->peeked, clean);
         s->end_ns = send_batches(r, s, begin);
     } else {
@@ -289,7 +289,7 @@ static void iterate(struct replay *r, struct sim_seen *s)
                                                              s->end_ns));
     s->since_clean_ns = s->end_ns - s->start_ns;
     r->nr = s->dirty_pages;
-    if (r->lever == SIM_SKIP)
+    if (r->skip)
         list_pages(r);
     r->lost_ns += (1 - r->clock.share) * s->since_clean_ns;
 }
@@ -313,45 +313,78 @@ static int grow(struct sim_path *p)
     return 0;
 }
 
-int sim_path_init(struct sim_path *p, const struct sim_trace *t,
-                  uint64_t start_ns, const struct sim_link *l,
-                  const struct sim_target *target, enum sim_lever lever,
-                  uint64_t length_ns, size_t least_steps, uint64_t seed)
+struct sim_replay *sim_replay_start(const struct sim_start *s)
 {
-    struct sim_rng rng = sim_rng(seed);
-    struct replay r = {
-        .t = t, .l = l, .lever = lever, .s = draw_switchover(target, &rng),
-        .clock = { .trace_ns = start_ns, .share = 1 },
+    struct sim_rng rng = sim_rng(s->seed);
+    struct sim_replay *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        return NULL;
+    r->t = s->trace;
+    r->l = s->link;
+    r->lever = s->lever;
+    r->skip = s->lever != SIM_PLAIN && s->lever != SIM_THROTTLE;
+    r->s = draw_switchover(s->target, &rng);
+    r->clock = (struct sim_clock){
+        .trace_ns = s->start_ns, .share = sim_lever_share(s->lever),
     };
-    uint64_t now = 0;
-    int rc = -1;
-
-    *p = (struct sim_path){ .total_pages = t->total_pages };
-    if (replay_init(&r))
-        goto out;
-    while ((now <= length_ns || p->nr < least_steps) &&
-           p->nr < SIM_STEPS_MAX) {
-        struct sim_seen seen = { .start_ns = now };
-
-        if (grow(p))
-            goto out;
-        /* Two bitmaps were read. */
-        if (r.w.epoch >= 2)
-            xpc_working_set_fill(&seen.working_set, r.w.all, r.w.count,
-                                 r.w.again, r.w.fresh);
-        iterate(&r, &seen);
-        p->truth[p->nr] = suspend(&r, seen.end_ns);
-        p->seen[p->nr++] = seen;
-        now = seen.end_ns;
-        if (lever == SIM_THROTTLE)
-            sim_clock_share(&r.clock, now,
-                            sim_throttle(&r.throttle, now,
-                                         seen.dirty_pages * XPC_PAGE_SIZE,
-                                         seen.bytes_sent));
+    if (replay_init(r)) {
+        sim_replay_free(r);
+        return NULL;
     }
-    rc = 0;
-out:
-    replay_free(&r);
+    return r;
+}
+
+void sim_replay_free(struct sim_replay *r)
+{
+    if (!r)
+        return;
+    sim_walker_free(&r->w);
+    sim_walker_free(&r->ahead);
+    sim_walker_free(&r->peeked);
+    free(r->pages);
+    free(r);
+}
+
+int sim_replay_next(struct sim_replay *r, struct sim_path *p)
+{
+    struct sim_seen seen = { .start_ns = r->now_ns };
+
+    if (grow(p))
+        return -1;
+    p->total_pages = r->t->total_pages;
+    seen.cpu_percent = lround(100 * r->clock.share);
+    /* Two bitmaps were read. */
+    if (r->w.epoch >= 2)
+        xpc_working_set_fill(&seen.working_set, r->w.all, r->w.count,
+                             r->w.again, r->w.fresh);
+    iterate(r, &seen);
+    p->truth[p->nr] = suspend(r, seen.end_ns);
+    p->seen[p->nr++] = seen;
+    r->now_ns = seen.end_ns;
+    if (r->lever == SIM_THROTTLE)
+        sim_replay_slow(r, sim_throttle(&r->throttle, r->now_ns,
+                                        seen.dirty_pages * XPC_PAGE_SIZE,
+                                        seen.bytes_sent));
+    return 0;
+}
+
+void sim_replay_slow(struct sim_replay *r, double share)
+{
+    sim_clock_share(&r->clock, r->now_ns, share);
+}
+
+int sim_path_init(struct sim_path *p, const struct sim_start *s,
+                  uint64_t length_ns, size_t least_steps)
+{
+    struct sim_replay *r = sim_replay_start(s);
+    int rc = r ? 0 : -1;
+
+    *p = (struct sim_path){ 0 };
+    while (!rc && (r->now_ns <= length_ns || p->nr < least_steps) &&
+           p->nr < SIM_STEPS_MAX)
+        rc = sim_replay_next(r, p);
+    sim_replay_free(r);
     return rc;
 }
 
@@ -359,4 +392,5 @@ void sim_path_free(struct sim_path *p)
 {
     free(p->seen);
     free(p->truth);
+    *p = (struct sim_path){ 0 };
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The policies that are compared, and the oracle. */
-#include <stdio.h>
-
-#include "json/migration.h"
 #include "sim.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
@@ -161,6 +158,8 @@ const struct sim_policy sim_policies[SIM_POLICIES] = {
     [SIM_OURS] = { "ours", SIM_SKIP, sim_ours_begin, sim_ours_decide, true },
     [SIM_OURS_PLAIN] = { "ours-plain", SIM_PLAIN, sim_plain_begin,
                          sim_ours_decide, true },
+    [SIM_OURS_SLOW_DOWN] = { "ours-slow-down", SIM_SKIP, sim_slow_begin,
+                             sim_ours_decide, true },
     [SIM_STOCK] = { "stock", SIM_PLAIN, stock_begin, stock_decide, false },
     [SIM_FITS_NOW] = { "fits-now", SIM_PLAIN, fits_begin, fits_decide, false },
     [SIM_LOCAL_MINIMUM] = { "local-minimum", SIM_PLAIN, rival_begin,
@@ -169,92 +168,6 @@ const struct sim_policy sim_policies[SIM_POLICIES] = {
                             converge_decide, false },
     [SIM_ORACLE] = { "oracle", SIM_PLAIN, NULL, NULL, true },
     [SIM_ORACLE_LEVERS] = { "oracle-levers", SIM_SKIP, NULL, NULL, true },
+    [SIM_ORACLE_SLOW_DOWN] = { "oracle-slow-down", SIM_SHARE_60, NULL, NULL,
+                               true },
 };
-
-/* ---- running ---------------------------------------------------------- */
-
-/* Of many steps, the first ones are shown, and then some of them. */
-#define SHOWN_FIRST 15
-#define SHOWN_EACH 100
-
-static void print_step(const struct sim_case *c, const struct sim_path *p,
-                       size_t i, const struct sim_state *s, bool ours,
-                       int action)
-{
-    const struct sim_seen *seen = &p->seen[i];
-    double truth = p->truth[i].downtime_ns / 1e6;
-
-    printf("  %3zu  %7.3f s  sent %6llu  dirty %6llu  truly %7.1f ms%c",
-           i + 1, seen->end_ns / 1e9, (unsigned long long)seen->pages_sent,
-           (unsigned long long)seen->dirty_pages, truth,
-           p->truth[i].downtime_ns <= c->limit_ns ? '*' : ' ');
-    if (ours)
-        printf("  predicted %7.1f ms at %5.1f MB/s  %s: %s",
-               s->last.decision.predicted_downtime_ns / 1e6,
-               s->last.decision.bandwidth_bytes_per_s / 1e6,
-               xpc_action_names[action],
-               xpc_reason_names[s->last.decision.reason]);
-    printf("\n");
-}
-
-struct sim_result sim_run(const struct sim_policy *policy,
-                          const struct sim_case *c,
-                          const struct sim_path *p, bool verbose)
-{
-    struct sim_result r = { .outcome = SIM_ABORTED };
-    struct sim_state s = { 0 };
-
-    if (policy->begin(&s, c)) {
-        if (verbose)
-            printf("  refused before the first copy\n");
-        r.refused = true;
-        return r;
-    }
-    for (; r.step < p->nr; r.step++) {
-        const struct sim_seen *seen = &p->seen[r.step];
-        int action;
-
-        if (policy->deadline && c->on_timeout == XPC_ON_TIMEOUT_ABORT &&
-            seen->end_ns > c->duration_ns) {
-            if (verbose)
-                printf("  the duration ends within iteration %zu\n",
-                       r.step + 1);
-            r.aborted_ns = c->duration_ns;
-            return r;
-        }
-        action = policy->decide(&s, c, seen, &r.predicted_ns);
-        if (verbose && (r.step < SHOWN_FIRST || action != XPC_CONTINUE ||
-                        (r.step + 1) % SHOWN_EACH == 0))
-            print_step(c, p, r.step, &s,
-                       policy <= &sim_policies[SIM_OURS_PLAIN], action);
-        if (action == XPC_CONTINUE)
-            continue;
-        if (action == XPC_STOP_AND_COPY)
-            r.outcome = SIM_SUSPENDED;
-        else
-            r.aborted_ns = seen->end_ns;
-        return r;
-    }
-    r.step = p->nr - 1;
-    r.aborted_ns = c->duration_ns;
-    return r;
-}
-
-struct sim_result sim_oracle(const struct sim_case *c,
-                             const struct sim_path *p)
-{
-    struct sim_result r = { .outcome = SIM_ABORTED };
-    uint64_t least = UINT64_MAX;
-
-    for (size_t i = 0; i < p->nr && p->seen[i].end_ns <= c->duration_ns;
-         i++) {
-        if (p->truth[i].downtime_ns < least) {
-            least = p->truth[i].downtime_ns;
-            r.step = i;
-        }
-    }
-    r.predicted_ns = least;
-    if (least <= c->limit_ns)
-        r.outcome = SIM_SUSPENDED;
-    return r;
-}

@@ -165,19 +165,26 @@ int report_add(struct report *r, const struct sim_trace *t, int policy,
     return sim_sum_add(&r->sums[t->tuned][policy], s);
 }
 
+/* oracle: what the oracle does in this case. */
 static void show_policy(int policy, const struct sim_path *p,
-                        const struct run *run)
+                        const struct run *run, struct sim_result oracle)
 {
-    const struct sim_case *c = &run->c;
-    struct sim_result oracle = sim_oracle(c, p);
+    const struct sim_start *start = &run->start;
+    struct sim_path own = { 0 };
+    struct sim_result r;
 
     printf("  %s\n", sim_policies[policy].name);
-    sim_run(&sim_policies[policy], c, p, true);
+    if (policy != SIM_OURS_SLOW_DOWN)
+        sim_run(&sim_policies[policy], &run->c, p, true);
+    else if (sim_run_slow(&r, &sim_policies[policy], &run->c, start, p, &own,
+                          true))
+        printf("  no memory\n");
+    sim_path_free(&own);
     printf("  the oracle %s after iteration %zu, %.3f s: %.1f ms\n",
            oracle.outcome == SIM_SUSPENDED ? "suspends" :
            "aborts; its least was", oracle.step + 1,
-           p->seen[oracle.step].end_ns / 1e9,
-           p->truth[oracle.step].downtime_ns / 1e6);
+           oracle.path->seen[oracle.step].end_ns / 1e9,
+           oracle.path->truth[oracle.step].downtime_ns / 1e6);
 }
 
 void report_steps(const struct sim_trace *t,
@@ -188,11 +195,13 @@ void report_steps(const struct sim_trace *t,
     printf("migration %"PRIu64": %s%s from %.3f s, %u pages, link %.1f MB/s "
            "(stated %.1f), limit %.0f ms, duration %.0f s, overhead about "
            "%.1f ms\n", run->number, t->name, t->tuned ? " (tuned)" : "",
-           run->start_ns / 1e9, t->total_pages, run->bandwidth / 1e6,
+           run->start.start_ns / 1e9, t->total_pages, run->bandwidth / 1e6,
            c->given_bytes_per_s / 1e6, c->limit_ns / 1e6,
            c->duration_ns / 1e9, c->prior.overhead_ns / 1e6);
-    show_policy(SIM_OURS, &p[SIM_SKIP], run);
-    show_policy(SIM_OURS_PLAIN, &p[SIM_PLAIN], run);
+    show_policy(SIM_OURS, &p[SIM_SKIP], run, sim_oracle(c, &p[SIM_SKIP]));
+    show_policy(SIM_OURS_PLAIN, &p[SIM_PLAIN], run,
+                sim_oracle(c, &p[SIM_PLAIN]));
+    show_policy(SIM_OURS_SLOW_DOWN, &p[SIM_SKIP], run, sim_oracle_slow(c, p));
     printf("\n");
 }
 
@@ -227,6 +236,9 @@ static const struct column {
     { "forced-downtime-vs-plain-median", "forced dt", "/plain", false },
     { "guest-time-lost-median-s", "lost [s]", "median", false },
     { "guest-time-lost-p95-s", "", "p95", false },
+    { "slowed-kept-share", "slowed", "kept", true },
+    { "slowed-lost-median-s", "lost [s]", "median", false },
+    { "slowed-lost-p95-s", "", "p95", false },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -252,16 +264,19 @@ static void values_of(struct sim_sum *s, double v[COLUMNS])
     v[15] = sim_quantile(&s->forced_ratio, 0.5);
     v[16] = sim_quantile(&s->lost_s, 0.5);
     v[17] = sim_quantile(&s->lost_s, 0.95);
+    v[18] = share(s->slowed_kept, s->slowed);
+    v[19] = sim_quantile(&s->slowed_lost_s, 0.5);
+    v[20] = sim_quantile(&s->slowed_lost_s, 0.95);
 }
 
 /* The columns from `from` to `to`. */
 static void print_head(size_t from, size_t to)
 {
-    printf("%-13s %-9s %6s %6s %6s", "", "", "migra-", "sus-",
+    printf("%-16s %-9s %6s %6s %6s", "", "", "migra-", "sus-",
            from ? "feas." : "feas-");
     for (size_t i = from; i < to; i++)
         printf(" %9s", columns[i].head1);
-    printf("\n%-13s %-9s %6s %6s %6s", "policy", "split", "tions", "pended",
+    printf("\n%-16s %-9s %6s %6s %6s", "policy", "split", "tions", "pended",
            from ? "plain" : "ible");
     for (size_t i = from; i < to; i++)
         printf(" %9s", columns[i].head2);
@@ -279,7 +294,7 @@ static void print_row(const char *policy, const char *split,
     double v[COLUMNS];
 
     values_of(s, v);
-    printf("%-13s %-9s %6"PRIu64" %6"PRIu64" %6"PRIu64, policy, split,
+    printf("%-16s %-9s %6"PRIu64" %6"PRIu64" %6"PRIu64, policy, split,
            s->migrations, s->suspended, from ? feasible_plain(s) :
            s->feasible);
     for (size_t i = from; i < to; i++) {
@@ -323,9 +338,10 @@ static int write_json(struct report *r, const char *path)
         values_of(s, v);
         fprintf(f, "%s\n    { \"name\": \"%s\", \"split\": \"%s\", "
                 "\"migrations\": %"PRIu64", \"suspended\": %"PRIu64", "
-                "\"feasible\": %"PRIu64", \"feasible-plain\": %"PRIu64,
-                comma, sim_policies[k / 2].name, splits[k % 2], s->migrations,
-                s->suspended, s->feasible, feasible_plain(s));
+                "\"feasible\": %"PRIu64", \"feasible-plain\": %"PRIu64
+                ", \"slowed\": %"PRIu64, comma, sim_policies[k / 2].name,
+                splits[k % 2], s->migrations, s->suspended, s->feasible,
+                feasible_plain(s), s->slowed);
         for (size_t i = 0; i < COLUMNS; i++) {
             if (isnan(v[i]))
                 fprintf(f, ", \"%s\": null", columns[i].key);

@@ -9,7 +9,7 @@
 struct run {
     uint64_t number;            /* from 1 */
     double bandwidth;
-    uint64_t start_ns;          /* in the trace */
+    struct sim_start start;     /* with SIM_SKIP */
     struct sim_case c;
 };
 

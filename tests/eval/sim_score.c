@@ -13,19 +13,28 @@ static double error_of(double predicted, double actual)
     return fabs(predicted - actual) / actual;
 }
 
+static const struct sim_truth *truth_of(const struct sim_result *r)
+{
+    return &r->path->truth[r->step];
+}
+
+static uint64_t end_of(const struct sim_result *r)
+{
+    return r->path->seen[r->step].end_ns;
+}
+
 struct sim_score sim_judge(const struct sim_case *c,
-                           const struct sim_path *p,
                            const struct sim_result *r,
                            const struct sim_result *oracle)
 {
-    const struct sim_truth *t = &p->truth[r->step];
-    const struct sim_truth *best = &p->truth[oracle->step];
+    const struct sim_truth *t = truth_of(r), *best = truth_of(oracle);
     struct sim_score s = {
         .suspended = r->outcome == SIM_SUSPENDED,
         .feasible = oracle->outcome == SIM_SUSPENDED,
         .downtime_ratio = -1, .total_ratio = -1,
         .downtime_error = -1, .total_error = -1, .vain = -1,
         .pages_ratio = -1, .forced_ratio = -1, .lost_s = -1,
+        .slowed_lost_s = -1,
     };
 
     s.needless = s.feasible && !s.suspended;
@@ -45,44 +54,47 @@ struct sim_score sim_judge(const struct sim_case *c,
     if (r->predicted_ns) {
         s.downtime_error = error_of(r->predicted_ns, t->downtime_ns);
         /* Predicted when it decided to suspend. */
-        s.total_error = error_of(p->seen[r->step].end_ns + r->predicted_ns,
+        s.total_error = error_of(end_of(r) + r->predicted_ns,
                                  t->total_ns);
     }
     return s;
 }
 
-static uint64_t downtime_of(const struct sim_path *p,
-                            const struct sim_result *r)
+static uint64_t downtime_of(const struct sim_result *r)
 {
-    return r->outcome == SIM_SUSPENDED ? p->truth[r->step].downtime_ns : 0;
+    return r->outcome == SIM_SUSPENDED ? truth_of(r)->downtime_ns : 0;
 }
 
 /* Stock does not keep to the duration. */
-static bool within(const struct sim_case *c, const struct sim_path *p,
-                   const struct sim_result *r)
+static bool within(const struct sim_case *c, const struct sim_result *r)
 {
-    return downtime_of(p, r) && downtime_of(p, r) <= c->limit_ns &&
-           p->seen[r->step].end_ns <= c->duration_ns;
+    return downtime_of(r) && downtime_of(r) <= c->limit_ns &&
+           end_of(r) <= c->duration_ns;
 }
 
 void sim_compare(struct sim_score *s, const struct sim_case *c,
-                 const struct sim_path *p, const struct sim_result *r,
-                 const struct sim_result *forced,
-                 const struct sim_plain *plain)
+                 const struct sim_result *r, const struct sim_result *forced,
+                 const struct sim_others *others)
 {
+    const struct sim_result *plain = &others->plain;
     uint64_t ours, theirs;
 
-    s->infeasible_plain = plain->oracle.outcome != SIM_SUSPENDED;
-    s->completed = s->infeasible_plain && within(c, p, r);
-    if (within(c, p, r) && within(c, plain->p, &plain->ours))
-        s->pages_ratio = (double)p->truth[r->step].sent_pages /
-                         plain->p->truth[plain->ours.step].sent_pages;
+    s->infeasible_plain = others->plain_oracle.outcome != SIM_SUSPENDED;
+    s->completed = s->infeasible_plain && within(c, r);
+    if (within(c, r) && within(c, plain))
+        s->pages_ratio = (double)truth_of(r)->sent_pages /
+                         truth_of(plain)->sent_pages;
     if (r->outcome == SIM_SUSPENDED)
-        s->lost_s = p->truth[r->step].lost_ns / 1e9;
+        s->lost_s = truth_of(r)->lost_ns / 1e9;
+    s->slowed = others->slowed;
+    if (s->slowed) {
+        s->slowed_kept = within(c, r);
+        s->slowed_lost_s = truth_of(r)->lost_ns / 1e9;
+    }
     if (!forced)
         return;
-    ours = downtime_of(p, forced);
-    theirs = downtime_of(plain->p, &plain->forced);
+    ours = downtime_of(forced);
+    theirs = downtime_of(&others->plain_forced);
     if (ours > c->limit_ns && theirs > c->limit_ns)
         s->forced_ratio = (double)ours / theirs;
 }
@@ -115,6 +127,8 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
     s->refused += score->refused;
     s->infeasible_plain += score->infeasible_plain;
     s->completed += score->completed;
+    s->slowed += score->slowed;
+    s->slowed_kept += score->slowed_kept;
     return sim_values_add(&s->downtime_ratio, score->downtime_ratio) ||
            sim_values_add(&s->total_ratio, score->total_ratio) ||
            sim_values_add(&s->downtime_error, score->downtime_error) ||
@@ -122,7 +136,8 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
            sim_values_add(&s->vain, score->vain) ||
            sim_values_add(&s->pages_ratio, score->pages_ratio) ||
            sim_values_add(&s->forced_ratio, score->forced_ratio) ||
-           sim_values_add(&s->lost_s, score->lost_s) ? -1 : 0;
+           sim_values_add(&s->lost_s, score->lost_s) ||
+           sim_values_add(&s->slowed_lost_s, score->slowed_lost_s) ? -1 : 0;
 }
 
 void sim_sum_free(struct sim_sum *s)
@@ -135,6 +150,7 @@ void sim_sum_free(struct sim_sum *s)
     free(s->pages_ratio.v);
     free(s->forced_ratio.v);
     free(s->lost_s.v);
+    free(s->slowed_lost_s.v);
 }
 
 static int compare(const void *a, const void *b)

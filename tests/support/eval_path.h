@@ -21,6 +21,15 @@ static const struct sim_target exact = {
     .overhead_ns = 10e6, .suspend_ns = 5e6, .extra_pages = 3, .sigma = 0,
 };
 
+/* From the trace's beginning, to the exact target. */
+static inline struct sim_start eval_start(const struct sim_trace *t,
+                                          const struct sim_link *link,
+                                          enum sim_lever lever)
+{
+    return (struct sim_start){ .trace = t, .link = link, .target = &exact,
+                               .lever = lever, .seed = 1 };
+}
+
 /* Five steps at 1 to 5 s; downtimes in ms as given. */
 struct fixed_path {
     struct sim_path p;

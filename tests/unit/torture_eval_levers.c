@@ -27,15 +27,16 @@ static void make_hot_page(struct sim_trace *t)
 static void torture_eval_levers_skips_what_is_dirty_again(void **state)
 {
     struct sim_path plain, skip;
+    struct sim_start start;
     struct sim_trace t;
     uint64_t lost;
 
     (void)state;
     make_hot_page(&t);
-    assert_int_equal(sim_path_init(&plain, &t, 0, &link_1000, &exact,
-                                   SIM_PLAIN, 5 * XPC_S, 0, 1), 0);
-    assert_int_equal(sim_path_init(&skip, &t, 0, &link_1000, &exact, SIM_SKIP,
-                                   5 * XPC_S, 0, 1), 0);
+    start = eval_start(&t, &link_1000, SIM_PLAIN);
+    assert_int_equal(sim_path_init(&plain, &start, 5 * XPC_S, 0), 0);
+    start.lever = SIM_SKIP;
+    assert_int_equal(sim_path_init(&skip, &start, 5 * XPC_S, 0), 0);
     assert_int_equal(plain.seen[0].pages_sent, 4096);
     /* It is dirty at 0.5 s, and its batch begins at 1.026 s. */
     assert_int_equal(skip.seen[0].pages_sent, 4095);
@@ -98,6 +99,7 @@ static void torture_eval_levers_slows_the_guest(void **state)
                              .share = &share };
     struct sim_path plain, p;
     struct sim_trace t = { .total_pages = 100 };
+    struct sim_start start;
     uint32_t pages[100];
 
     (void)state;
@@ -106,10 +108,10 @@ static void torture_eval_levers_slows_the_guest(void **state)
     for (uint32_t i = 0; i < 10; i++)
         assert_int_equal(sim_trace_add(&t, (i + 1) * 10 * XPC_S, pages, 100),
                          0);
-    assert_int_equal(sim_path_init(&plain, &t, 0, &slow, &exact, SIM_PLAIN,
-                                   40 * XPC_S, 0, 1), 0);
-    assert_int_equal(sim_path_init(&p, &t, 0, &slow, &exact, SIM_THROTTLE,
-                                   40 * XPC_S, 0, 1), 0);
+    start = eval_start(&t, &slow, SIM_PLAIN);
+    assert_int_equal(sim_path_init(&plain, &start, 40 * XPC_S, 0), 0);
+    start.lever = SIM_THROTTLE;
+    assert_int_equal(sim_path_init(&p, &start, 40 * XPC_S, 0), 0);
     /* 10 pages a second, 100 in 10 s; after two checks, 8 a second. */
     assert_int_equal(p.seen[0].dirty_pages, 100);
     assert_int_equal(p.seen[1].dirty_pages, plain.seen[1].dirty_pages);
@@ -119,6 +121,66 @@ static void torture_eval_levers_slows_the_guest(void **state)
                      0.2 * p.seen[2].since_clean_ns) < 10);
     sim_path_free(&plain);
     sim_path_free(&p);
+    sim_trace_free(&t);
+}
+
+/* A policy that takes half of the guest's CPU time until it is within it. */
+static int halve_begin(struct sim_state *s, const struct sim_case *c)
+{
+    (void)s, (void)c;
+    return 0;
+}
+
+static int halve_decide(struct sim_state *s, const struct sim_case *c,
+                        const struct sim_seen *seen, uint64_t *predicted_ns_r)
+{
+    *predicted_ns_r = 1;
+    s->last.decision.cpu_percent = 50;
+    return seen->dirty_pages <= c->limit_ns ? XPC_STOP_AND_COPY :
+                                              XPC_CONTINUE;
+}
+
+static void torture_eval_levers_slows_as_the_policy_says(void **state)
+{
+    static double share = 1;
+    static const struct sim_policy halve = { "halve", SIM_PLAIN, halve_begin,
+                                             halve_decide, true };
+    struct sim_link slow = { .bytes_per_s = 10.0 * PAGE_BYTES, .nr = 1,
+                             .share = &share };
+    struct sim_trace t = { .total_pages = 100 };
+    struct sim_case c = { .limit_ns = 60, .duration_ns = 40 * XPC_S };
+    struct sim_path plain, own = { 0 };
+    struct sim_start start;
+    struct sim_result r;
+    uint32_t pages[100];
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        pages[i] = i;
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(sim_trace_add(&t, (i + 1) * 10 * XPC_S, pages, 100),
+                         0);
+    start = eval_start(&t, &slow, SIM_PLAIN);
+    assert_int_equal(sim_path_init(&plain, &start, 40 * XPC_S, 0), 0);
+    assert_int_equal(sim_run_slow(&r, &halve, &c, &start, &plain, &own,
+                                  false), 0);
+    assert_true(r.slowed && r.path == &own && r.outcome == SIM_SUSPENDED);
+    assert_int_equal(r.step, 1);
+    /* The first iteration is that of the path. */
+    assert_int_equal(own.seen[0].dirty_pages, 100);
+    assert_int_equal(own.seen[0].cpu_percent, 100);
+    assert_int_equal(own.seen[1].cpu_percent, 50);
+    assert_in_range(own.seen[1].dirty_pages, 49, 51);
+    assert_true(fabs(own.truth[1].lost_ns -
+                     0.5 * own.seen[1].since_clean_ns) < 10);
+    sim_path_free(&own);
+    /* Within the limit at once: nothing is replayed. */
+    c.limit_ns = 100;
+    assert_int_equal(sim_run_slow(&r, &halve, &c, &start, &plain, &own,
+                                  false), 0);
+    assert_true(!r.slowed && r.path == &plain && !own.nr && !r.step);
+    sim_path_free(&own);
+    sim_path_free(&plain);
     sim_trace_free(&t);
 }
 
@@ -156,45 +218,48 @@ static void torture_eval_levers_compares_with_plain_copying(void **state)
     static const uint64_t less[5] = { 600, 500, 200, 400, 150 };
     static const uint64_t more[5] = { 900, 900, 400, 800, 450 };
     struct sim_case c = { .limit_ns = 300 * MS, .duration_ns = 5 * XPC_S };
-    struct sim_result r = { .outcome = SIM_SUSPENDED, .step = 2 };
     struct fixed_path a, b;
-    struct sim_plain plain = { .p = &b.p, .ours = { .outcome = SIM_ABORTED },
-                               .forced = { .step = 4 } };
+    struct sim_result r = { &a.p, .outcome = SIM_SUSPENDED, .step = 2 };
+    struct sim_others others = {
+        .plain = { &b.p, .outcome = SIM_ABORTED },
+        .plain_forced = { &b.p, .step = 4 },
+    };
     struct sim_score s;
 
     (void)state;
     make_path(&a, dirty, less);
     make_path(&b, dirty, more);
-    plain.oracle = sim_oracle(&c, &b.p);
+    others.plain_oracle = sim_oracle(&c, &b.p);
     a.truth[2].lost_ns = 2 * XPC_S;
-    s = sim_judge(&c, &a.p, &r, &plain.oracle);
-    sim_compare(&s, &c, &a.p, &r, &r, &plain);
+    s = sim_judge(&c, &r, &others.plain_oracle);
+    sim_compare(&s, &c, &r, &r, &others);
     assert_true(s.infeasible_plain && s.completed);
     assert_true(s.pages_ratio < 0 && s.forced_ratio < 0 && s.lost_s == 2);
     /* Over the limit, both. */
     r.step = 3;
-    s = sim_judge(&c, &a.p, &r, &plain.oracle);
-    sim_compare(&s, &c, &a.p, &r, &r, &plain);
+    s = sim_judge(&c, &r, &others.plain_oracle);
+    sim_compare(&s, &c, &r, &r, &others);
     assert_true(s.infeasible_plain && !s.completed);
     assert_true(fabs(s.forced_ratio - 400.0 / 450) < 1e-9);
-    sim_compare(&s, &c, &a.p, &r, NULL, &plain);
+    sim_compare(&s, &c, &r, NULL, &others);
     /* Within it, both. */
     c.limit_ns = 500 * MS;
-    plain.oracle = sim_oracle(&c, &b.p);
-    plain.ours = (struct sim_result){ .outcome = SIM_SUSPENDED, .step = 4 };
+    others.plain_oracle = sim_oracle(&c, &b.p);
+    others.plain = (struct sim_result){ &b.p, .outcome = SIM_SUSPENDED,
+                                        .step = 4 };
     a.truth[3].sent_pages = 300;
     b.truth[4].sent_pages = 400;
-    s = sim_judge(&c, &a.p, &r, &plain.oracle);
-    sim_compare(&s, &c, &a.p, &r, &r, &plain);
+    s = sim_judge(&c, &r, &others.plain_oracle);
+    sim_compare(&s, &c, &r, &r, &others);
     assert_true(!s.infeasible_plain && !s.completed);
     assert_true(s.pages_ratio == 0.75 && s.forced_ratio < 0);
     /* After the duration, which stock does not know. */
     c.limit_ns = 300 * MS;
-    plain.oracle = sim_oracle(&c, &b.p);
+    others.plain_oracle = sim_oracle(&c, &b.p);
     c.duration_ns = XPC_S;
     r.step = 2;
-    s = sim_judge(&c, &a.p, &r, &plain.oracle);
-    sim_compare(&s, &c, &a.p, &r, &r, &plain);
+    s = sim_judge(&c, &r, &others.plain_oracle);
+    sim_compare(&s, &c, &r, &r, &others);
     assert_false(s.completed);
 }
 
@@ -205,6 +270,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_eval_levers_clock),
         cmocka_unit_test(torture_eval_levers_throttle),
         cmocka_unit_test(torture_eval_levers_slows_the_guest),
+        cmocka_unit_test(torture_eval_levers_slows_as_the_policy_says),
         cmocka_unit_test(torture_eval_levers_local_minimum),
         cmocka_unit_test(torture_eval_levers_compares_with_plain_copying),
     };

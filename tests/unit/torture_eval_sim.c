@@ -94,6 +94,7 @@ static void torture_eval_sim_link(void **state)
 
 static void torture_eval_sim_path(void **state)
 {
+    struct sim_start start = eval_start(*state, &link_1000, SIM_PLAIN);
     struct sim_path p;
 
     /*
@@ -101,8 +102,7 @@ static void torture_eval_sim_path(void **state)
      * and 90 are dirty. These take 2 + 2 ms, until 106. Nothing is dirty then,
      * and the third iteration ends at 108.
      */
-    assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &exact,
-                                   SIM_PLAIN, 107 * MS, 0, 1), 0);
+    assert_int_equal(sim_path_init(&p, &start, 107 * MS, 0), 0);
     assert_int_equal(p.nr, 3);
     assert_int_equal(p.seen[0].pages_sent, 100);
     assert_int_equal(p.seen[0].end_ns, 102 * MS);
@@ -149,12 +149,13 @@ static void torture_eval_sim_measures_the_working_set(void **state)
 /* Pages that are dirtied during the suspend are part of the last copy. */
 static void torture_eval_sim_suspend_takes_time(void **state)
 {
+    struct sim_start start = eval_start(*state, &link_1000, SIM_PLAIN);
     struct sim_target slow = exact;
     struct sim_path p;
 
     slow.suspend_ns = 100e6;
-    assert_int_equal(sim_path_init(&p, *state, 0, &link_1000, &slow,
-                                   SIM_PLAIN, 107 * MS, 0, 1), 0);
+    start.target = &slow;
+    assert_int_equal(sim_path_init(&p, &start, 107 * MS, 0), 0);
     /* Pages 0 and 90, and then 1 and 91 until 202 ms. */
     assert_int_equal(p.truth[0].final_pages, 7);
     /* The path itself is unchanged. */
@@ -252,8 +253,9 @@ static void torture_eval_sim_scores_outcomes(void **state)
 
     (void)state;
     make_path(&f, dirty, downtime);
+    r.path = &f.p;
     oracle = sim_oracle(&c, &f.p);
-    s = sim_judge(&c, &f.p, &r, &oracle);
+    s = sim_judge(&c, &r, &oracle);
     assert_true(s.over && s.suspended && s.feasible && !s.needless);
     assert_true(fabs(s.downtime_ratio - 400.0 / 150) < 1e-9);
     assert_true(fabs(s.total_ratio - 4.4 / 5.15) < 1e-9);
@@ -261,27 +263,27 @@ static void torture_eval_sim_scores_outcomes(void **state)
     assert_true(fabs(s.total_error - 0.1 / 4.4) < 1e-9);
     /* An abort although the oracle succeeds, clearly or barely. */
     r.outcome = SIM_ABORTED;
-    s = sim_judge(&c, &f.p, &r, &oracle);
+    s = sim_judge(&c, &r, &oracle);
     assert_true(s.needless && s.clearly_needless && !s.over);
     assert_true(s.downtime_ratio < 0 && s.downtime_error < 0);
     assert_true(!s.refused && s.vain < 0);
     r.refused = true;
-    assert_true(sim_judge(&c, &f.p, &r, &oracle).refused);
+    assert_true(sim_judge(&c, &r, &oracle).refused);
     r.refused = false;
     c.limit_ns = 150 * MS;
     oracle = sim_oracle(&c, &f.p);
-    s = sim_judge(&c, &f.p, &r, &oracle);
+    s = sim_judge(&c, &r, &oracle);
     assert_true(s.needless && !s.clearly_needless);
     /* An abort where the oracle fails, too. */
     c.limit_ns = 149 * MS;
     oracle = sim_oracle(&c, &f.p);
     r.aborted_ns = 2 * XPC_S;
-    s = sim_judge(&c, &f.p, &r, &oracle);
+    s = sim_judge(&c, &r, &oracle);
     assert_true(!s.needless && fabs(s.vain - 2.0 / 5) < 1e-9);
     /* A downtime equal to the limit is within it. */
     c.limit_ns = 400 * MS;
     r.outcome = SIM_SUSPENDED;
-    assert_false(sim_judge(&c, &f.p, &r, &oracle).over);
+    assert_false(sim_judge(&c, &r, &oracle).over);
 }
 
 static void torture_eval_sim_learns(void **state)
