@@ -41,7 +41,7 @@ CHECKS += check-eval
 .PHONY: check-eval
 check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@BUILD=$(BUILD) tests/eval/check-recorder
-	@$(MAKE) --no-print-directory eval eval-fleet
+	@$(MAKE) --no-print-directory eval eval-fleet eval-evacuate
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
 	sim_guest.c sim_synth.c sim_policy.c sim_run.c sim_ours.c sim_score.c \
@@ -73,6 +73,16 @@ $(EVAL)/evaluate-fleet: $(call objs,$(addprefix tests/eval/,evaluate_fleet.c \
 .PHONY: eval-fleet
 eval-fleet: $(EVAL)/evaluate-fleet
 	@$(EVAL)/evaluate-fleet
+
+$(EVAL)/evaluate-evacuate: $(call objs,$(addprefix tests/eval/,\
+	evaluate_evacuate.c evac_case.c evac_run.c)) $(EVAL_SIM) $(ENGINE)
+	@mkdir -p $(@D)
+	$(EVAL_LINK)
+
+## make eval-evacuate      ways to empty a host, on simulated evacuations
+.PHONY: eval-evacuate
+eval-evacuate: $(EVAL)/evaluate-evacuate
+	@$(EVAL)/evaluate-evacuate $(BUILD)/evacuate.json tests/eval/traces
 
 TEST_OBJS_torture_eval_sim := $(EVAL_SIM)
 TEST_OBJS_torture_eval_levers := $(EVAL_SIM)

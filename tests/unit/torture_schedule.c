@@ -224,7 +224,7 @@ static void torture_schedule_keeps_what_the_others_need(void **state)
 
     (void)state;
     s.stream_bytes_per_s = LINK * 2 / 3;
-    guest(1000000, 35000);
+    guest(1000000, 55000);
     guest(500000, 100);
     plan();
     assert_true(moves[0].need_bytes_per_s > LINK / 4);
@@ -234,11 +234,21 @@ static void torture_schedule_keeps_what_the_others_need(void **state)
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
     moves[1].state = XPC_MOVE_RUNS;
     moves[1].left_ns = UINT64_MAX;
+    moves[1].turn = 1;
     xpc_schedule_caps(&s);
     assert_int_equal(moves[0].cap_bytes_per_s, 0);
     assert_true(moves[1].cap_bytes_per_s > 0 &&
                 moves[1].cap_bytes_per_s <=
                 LINK - moves[0].need_bytes_per_s);
+    /* About to be suspended, it keeps all that it has. */
+    moves[0].left_ns = XPC_S / 2;
+    xpc_schedule_caps(&s);
+    assert_int_equal(moves[0].cap_bytes_per_s, 0);
+    assert_true(moves[1].cap_bytes_per_s <= LINK / 3);
+    /* The link is free while the target starts it. */
+    moves[0].sent = true;
+    xpc_schedule_caps(&s);
+    assert_int_equal(moves[1].cap_bytes_per_s, 0);
 }
 
 static void torture_schedule_two_that_need_all_run_in_turn(void **state)

@@ -226,11 +226,12 @@ static void end_phases(struct fluid *f)
 void fluid_run(struct fluid *f)
 {
     for (;;) {
-        double wake = f->ops->dispatch(f), changes = INFINITY, next;
+        double changes = INFINITY, next;
         double share = f->ops->share ? f->ops->share(f, &changes) : 1;
 
         share_links(f, share);
-        next = wake;
+        next = f->ops->dispatch(f);
+        share_links(f, share);
         for (size_t i = 0; i < f->nr_active; i++)
             next = fmin(next, phase_end(f, &f->flows[f->active[i]]));
         if (f->nr_active)

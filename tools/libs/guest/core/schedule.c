@@ -36,14 +36,14 @@ double schedule_best_rate(const struct xpc_schedule *s, int target)
 /* ---- predictions ----------------------------------------------------- */
 
 static void predict_at(struct xpc_prediction *r, const struct xpc_move *m,
-                       double bytes_per_s)
+                       double bytes_per_s, double side)
 {
     struct xpc_predict_params p = m->params;
     struct xpc_predict_state state;
 
     p.bandwidth_bytes_per_s = bytes_per_s;
     xpc_predict_start(&state, m->curve, &p);
-    xpc_predict_run(r, m->curve, &p, &state, 0, NULL);
+    xpc_predict_run(r, m->curve, &p, &state, side, NULL);
 }
 
 /* The least of a few shares of the best rate with which it converges. */
@@ -55,7 +55,7 @@ static double least_rate(const struct xpc_move *m, double best)
     struct xpc_prediction r;
 
     for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        predict_at(&r, m, best * shares[i]);
+        predict_at(&r, m, best * shares[i], 0);
         if (!r.converges)
             break;
         least = best * shares[i];
@@ -72,13 +72,15 @@ void xpc_schedule_predict(struct xpc_schedule *s)
 
         if (m->state != XPC_MOVE_WAITS && m->state != XPC_MOVE_RUNS)
             continue;
-        predict_at(&r, m, best);
+        predict_at(&r, m, best, 0);
         m->possible = r.converges;
         m->alone_ns = r.total_time_ns;
         m->alone_bytes = r.bytes;
         m->alone_downtime_ns = r.converges ? r.downtime_ns :
                                              r.least_downtime_ns;
         m->need_bytes_per_s = r.converges ? least_rate(m, best) : best;
+        predict_at(&r, m, best, 1);
+        m->sure = m->possible && r.converges;
     }
 }
 
@@ -123,6 +125,8 @@ static void count_running(const struct xpc_schedule *s,
     for (size_t i = 0; i < q->nr_running; i++) {
         const struct xpc_move *m = &s->moves[q->running[i]];
 
+        if (m->sent)
+            continue;
         r->nr_on[m->target]++;
         if (m->left_ns <= setup_ns)
             continue;
@@ -158,8 +162,12 @@ static bool may_start(const struct xpc_schedule *s, const struct xpc_move *m,
         return false;
     if (there && there * schedule_best_rate(s, m->target) >= FULL * target)
         return false;
-    return (!r->copying || r->need + m->need_bytes_per_s <= link) &&
-           (!there || r->need_on[m->target] + m->need_bytes_per_s <= target);
+    /* Its share is the fair one; the others' needs are kept by its cap. */
+    return (!r->copying ||
+            (r->need + m->need_bytes_per_s <= link &&
+             m->need_bytes_per_s * (r->copying + 1) <= link)) &&
+           (!there || (r->need_on[m->target] + m->need_bytes_per_s <= target &&
+                       m->need_bytes_per_s * (there + 1) <= target));
 }
 
 bool schedule_is_waiting(const struct xpc_schedule *s,
@@ -258,23 +266,37 @@ ssize_t xpc_schedule_next(struct xpc_schedule *s, uint64_t *wake_ns)
     return move;
 }
 
-/*
- * Each gets what the others do not need. What has less time left comes first
- * when there is not enough for all.
- */
+/* Is one that was started before m about to be suspended? */
+static bool has_tail_before(const struct xpc_schedule *s,
+                            const struct schedule_queue *q,
+                            const struct xpc_move *m, int target)
+{
+    for (size_t i = 0; i < q->nr_running; i++) {
+        const struct xpc_move *o = &s->moves[q->running[i]];
+
+        if (o->turn < m->turn && !o->sent &&
+            o->left_ns <= m->params.setup_ns &&
+            (target == XPC_NO_TARGET || o->target == target))
+            return true;
+    }
+    return false;
+}
+
+/* What those that were started before do not need. */
 static double share_of(const struct xpc_schedule *s,
                        const struct schedule_queue *q,
                        const struct xpc_move *m, double link, int target)
 {
+    bool tail = has_tail_before(s, q, m, target);
     double needs = 0;
 
     for (size_t i = 0; i < q->nr_running; i++) {
         const struct xpc_move *o = &s->moves[q->running[i]];
 
-        if (o != m && (target == XPC_NO_TARGET || o->target == target) &&
-            (o->left_ns < m->left_ns || (o->left_ns == m->left_ns && o < m) ||
-             needs + o->need_bytes_per_s + m->need_bytes_per_s <= link))
-            needs += o->need_bytes_per_s;
+        if (o->turn < m->turn && !o->sent &&
+            (target == XPC_NO_TARGET || o->target == target))
+            needs += tail ? schedule_best_rate(s, o->target) :
+                            o->need_bytes_per_s;
     }
     return fmax(link - needs, LEAST_SHARE * link);
 }
@@ -287,7 +309,7 @@ void schedule_queue_caps(struct xpc_schedule *s,
         double cap;
 
         m->cap_bytes_per_s = 0;
-        if (q->nr_running < 2)
+        if (q->nr_running < 2 || m->sent)
             continue;
         cap = fmin(share_of(s, q, m, s->link_bytes_per_s, XPC_NO_TARGET),
                    share_of(s, q, m, schedule_link(s, m->target), m->target));

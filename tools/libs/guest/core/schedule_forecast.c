@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xenprecopy/schedule_forecast.h>
 
@@ -13,9 +14,11 @@ struct forecast {
     struct xpc_schedule *s;
     struct schedule_queue q;
     double side;
+    uint64_t turn;
     double *estimate;               /* of each flow: when precopy ends */
     double *rate;                   /* with this rate */
     bool *resumed;                  /* it ran when the forecast began */
+    struct xpc_move *before;        /* as they were then */
 };
 
 /* Updates left_ns of those that run. */
@@ -25,12 +28,13 @@ static void update_left(struct fluid *f, struct forecast *fc, size_t i)
     const struct fluid_flow *w = &f->flows[i];
     double left;
 
-    if (w->phase == FLUID_SETUP) {
-        m->left_ns = UINT64_MAX;
+    m->sent = w->phase == FLUID_STARTS;
+    if (w->phase == FLUID_SETUP || (w->phase == FLUID_COPIES && w->rate < 1)) {
+        m->left_ns = UINT64_MAX;    /* a new iteration has no rate yet */
         return;
     }
     if (w->phase != FLUID_COPIES || fc->resumed[i]) {
-        m->left_ns = w->phase == FLUID_COPIES && w->rate > 0 ?
+        m->left_ns = w->phase == FLUID_COPIES ?
                      w->left / w->rate * 1e9 : 0;
         return;
     }
@@ -58,6 +62,7 @@ static double forecast_dispatch(struct fluid *f)
         schedule_queue_start(&fc->q, nth);
         s->moves[i].state = XPC_MOVE_RUNS;
         s->moves[i].left_ns = UINT64_MAX;
+        s->moves[i].turn = ++fc->turn;
         fluid_start(f, i, s->moves[i].target);
     }
     schedule_queue_caps(s, &fc->q);
@@ -120,6 +125,7 @@ static void forecast_ended(struct fluid *f, size_t i)
     schedule_queue_end(&fc->q, i);
     m->state = w->moved ? XPC_MOVE_MOVED : XPC_MOVE_LEFT;
     m->moved = w->moved;
+    m->sent = false;
     m->start_ns = w->start * 1e9;
     m->end_ns = w->end * 1e9;
     m->downtime_ns = w->moved ? (w->end - w->suspended) * 1e9 : 0;
@@ -141,6 +147,8 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
     const struct xpc_move *m = &fc->s->moves[i];
     struct fluid_flow *w = &f->flows[i];
 
+    if (m->turn > fc->turn)
+        fc->turn = m->turn;
     fluid_start(f, i, m->target);
     w->phase = FLUID_COPIES;
     w->until = 0;
@@ -155,14 +163,12 @@ static void run_forecast(struct fluid *f, struct forecast *fc,
 {
     struct xpc_schedule *s = fc->s;
     double links[XPC_SCHEDULE_TARGETS_MAX];
-    uint8_t *states = (uint8_t *)(fc->resumed + s->nr_moves);
 
     f->links = links;
     f->nr_links = s->nr_targets;
     for (int t = 0; t < (int)s->nr_targets; t++)
         links[t] = schedule_link(s, t);
     for (size_t i = 0; i < s->nr_moves; i++) {
-        states[i] = s->moves[i].state;
         s->moves[i].moved = false;
         s->moves[i].start_ns = s->moves[i].end_ns = 0;
         if (s->moves[i].state == XPC_MOVE_RUNS)
@@ -171,14 +177,28 @@ static void run_forecast(struct fluid *f, struct forecast *fc,
     fluid_run(f);
     *r = (struct xpc_schedule_forecast){ .at_once = f->most };
     for (size_t i = 0; i < s->nr_moves; i++) {
-        struct xpc_move *m = &s->moves[i];
+        const struct xpc_move *m = &s->moves[i];
+        enum xpc_move_state before = fc->before[i].state;
 
-        if (states[i] == XPC_MOVE_WAITS || states[i] == XPC_MOVE_RUNS) {
+        if (before == XPC_MOVE_WAITS || before == XPC_MOVE_RUNS) {
             r->moved += m->moved;
             r->left += !m->moved;
             r->end_ns = m->end_ns > r->end_ns ? m->end_ns : r->end_ns;
         }
-        m->state = states[i];
+    }
+}
+
+/* Only what was forecast differs afterwards. */
+static void restore(struct xpc_schedule *s, const struct xpc_move *before)
+{
+    for (size_t i = 0; i < s->nr_moves; i++) {
+        struct xpc_move *m = &s->moves[i], now = *m;
+
+        *m = before[i];
+        m->moved = now.moved;
+        m->start_ns = now.start_ns;
+        m->end_ns = now.end_ns;
+        m->downtime_ns = now.downtime_ns;
     }
 }
 
@@ -191,25 +211,23 @@ int xpc_schedule_forecast(struct xpc_schedule *s,
         .link = s->link_bytes_per_s, .stream = s->stream_bytes_per_s,
         .exclusive = true,
     };
-    uint64_t *left = calloc(s->nr_moves, sizeof(*left));
 
     f.flows = calloc(s->nr_moves, sizeof(*f.flows));
     f.active = calloc(s->nr_moves, sizeof(*f.active));
     fc.estimate = calloc(s->nr_moves, sizeof(*fc.estimate));
     fc.rate = calloc(s->nr_moves, sizeof(*fc.rate));
-    fc.resumed = calloc(s->nr_moves, sizeof(bool) + sizeof(uint8_t));
-    if (!schedule_queue_init(&fc.q, s) && left && f.flows && f.active &&
-        fc.estimate && fc.rate && fc.resumed) {
-        for (size_t i = 0; i < s->nr_moves; i++)
-            left[i] = s->moves[i].left_ns;
+    fc.resumed = calloc(s->nr_moves, sizeof(*fc.resumed));
+    fc.before = calloc(s->nr_moves, sizeof(*fc.before));
+    if (!schedule_queue_init(&fc.q, s) && f.flows && f.active &&
+        fc.estimate && fc.rate && fc.resumed && fc.before) {
+        memcpy(fc.before, s->moves, s->nr_moves * sizeof(*fc.before));
         run_forecast(&f, &fc, r);
-        for (size_t i = 0; i < s->nr_moves; i++)
-            s->moves[i].left_ns = left[i];
+        restore(s, fc.before);
         errno = 0;
     } else {
         errno = ENOMEM;
     }
-    free(left);
+    free(fc.before);
     free(f.flows);
     free(f.active);
     free(fc.estimate);

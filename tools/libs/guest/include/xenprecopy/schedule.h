@@ -11,7 +11,9 @@
  *   suspended,
  * and only if those that run keep the bandwidth that they need. That is the
  * least bandwidth at which a guest is predicted to meet its limit. What a
- * migration gets beside others is capped accordingly.
+ * migration gets beside those that were started before it is capped
+ * accordingly. One that is about to be suspended keeps all that it has, because
+ * its downtime was predicted with it.
  *
  * The caller tells what happened (state, left_ns), and asks again. The forecast
  * uses the same rule. All functions are pure.
@@ -20,7 +22,7 @@
  *   xpc_schedule_predict(&s);            sets need_bytes_per_s and so on
  *   xpc_schedule_forecast(&s, &f, 0);    sets start_ns and so on
  *   while ((i = xpc_schedule_next(&s, &wake_ns)) >= 0)
- *       ... start moves[i], state = XPC_MOVE_RUNS
+ *       ... start moves[i], state = XPC_MOVE_RUNS, turn
  *   xpc_schedule_caps(&s);               sets cap_bytes_per_s
  */
 #ifndef XENPRECOPY_SCHEDULE_H
@@ -77,12 +79,17 @@ struct xpc_move {
                                      * bits */
     enum xpc_move_state state;
     uint64_t left_ns;               /* while it runs: until its suspend */
+    uint64_t turn;                  /* while it runs: when it was started, as
+                                     * a number that increases */
+    bool sent;                      /* all of it: it is being started */
     /* Given unless it waits, or if it has to be this one; else placed. */
     int target;
     enum xpc_unplaced unplaced;
 
     /* Predicted. */
     bool possible;                  /* within its limit, if alone */
+    bool sure;                      /* also if it writes as much as the
+                                     * uncertainty of the curve allows */
     uint64_t need_bytes_per_s;      /* for that */
     uint64_t alone_ns;              /* if alone: total time, */
     uint64_t alone_bytes;           /* and bytes */
