@@ -16,6 +16,7 @@
  *                             what the guest's kernel tells Xen when it ends
  *   domtool give DOMID PFN    gives the domain a page there: the highest pfn
  *                             decides the size of what a bitmap covers
+ *   domtool vnuma DOMID       gives a domain of one vCPU a virtual NUMA node
  *   domtool downtime FILE FROM TO DIR
  *                             from a trace of runstates: from domain FROM's
  *                             last running to domain TO's first. Leaves in DIR
@@ -305,6 +306,22 @@ static int do_give(int argc, char **argv)
     return r ? 1 : 0;
 }
 
+static int do_vnuma(int argc, char **argv)
+{
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+    xen_vmemrange_t range = { .start = 0, .end = 1 << 20 };
+    unsigned int distance = 10, node_of_vcpu = 0, node = 0;
+    int r;
+
+    (void)argc;
+    if (!xch)
+        return 1;
+    r = xc_domain_setvnuma(xch, atoi(argv[0]), 1, 1, 1, &range, &distance,
+                           &node_of_vcpu, &node);
+    xc_interface_close(xch);
+    return r ? 1 : 0;
+}
+
 static uint64_t cpu_khz(void)
 {
     xc_interface *xch = xc_interface_open(NULL, NULL, 0);
@@ -463,6 +480,7 @@ int main(int argc, char **argv)
         { "logdirty", 1, do_logdirty },
         { "shutdown", 2, do_shutdown },
         { "give", 2, do_give },
+        { "vnuma", 1, do_vnuma },
         { "downtime", 4, do_downtime },
         { "ran", 2, do_ran },
         { "clock", 0, do_clock },
@@ -475,6 +493,6 @@ int main(int argc, char **argv)
             argc - 2 >= commands[i].args)
             return commands[i].run(argc - 2, argv + 2);
     fprintf(stderr, "usage: domtool run|pids|domains|domid|logdirty|shutdown|"
-            "give|downtime|ran|clock|offset ...\n");
+            "give|vnuma|downtime|ran|clock|offset ...\n");
     return 2;
 }
