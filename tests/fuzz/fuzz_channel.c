@@ -16,11 +16,10 @@
 #include <string.h>
 
 #include "channels/frame.h"
+#include "support/fuzz.h"
 
 #define NR_MAX 4
 #define SEQUENCES 256
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t token[CHANNEL_TOKEN] = "of this migrati";
 
@@ -48,14 +47,6 @@ static struct {
     unsigned int made[SEQUENCES];
     uint64_t sum[SEQUENCES];
 } t;
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "fuzz_channel: not so: %s\n", what);
-        abort();
-    }
-}
 
 #define SUM_BEGIN 14695981039346656037u
 #define SUM_PRIME 1099511628211u
@@ -198,7 +189,8 @@ static int read_line(void *opaque, void *to, size_t len)
 {
     struct line *l = opaque;
 
-    require(len <= CHANNEL_FRAME_MAX, "no more than a frame is asked for");
+    fuzz_require(len <= CHANNEL_FRAME_MAX,
+                 "no more than a frame is asked for");
     if (l->at == l->len)
         return 1;
     if (len > l->len - l->at)
@@ -220,7 +212,7 @@ static void write_out(const struct channel_frame *f, uint64_t *len_r,
     *sum_r = SUM_BEGIN;
     while ((nr = channel_frame_walk(f, &walk, iov, 3))) {
         for (int i = 0; i < nr; i++) {
-            require(iov[i].iov_len, "no piece is empty");
+            fuzz_require(iov[i].iov_len, "no piece is empty");
             *len_r += iov[i].iov_len;
             if (t.spoilt)
                 continue;
@@ -236,16 +228,18 @@ static void pass_on(unsigned int i)
     const struct channel_head *h = &t.frame[i].head;
     uint64_t len, s;
 
-    require(h->sequence == t.passed_on++, "none is left out, or comes twice");
-    require(!t.order.gone, "nothing follows the permission");
-    require(t.order.ended == (h->kind == CHANNEL_GO), "it comes at the end");
-    require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
+    fuzz_require(h->sequence == t.passed_on++,
+                 "none is left out, or comes twice");
+    fuzz_require(!t.order.gone, "nothing follows the permission");
+    fuzz_require(t.order.ended == (h->kind == CHANNEL_GO),
+                 "it comes at the end");
+    fuzz_require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
     write_out(&t.frame[i], &len, &s);
-    require(len <= CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX,
-            "what is written for it has a bound");
+    fuzz_require(len <= CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX,
+                 "what is written for it has a bound");
     if (!t.spoilt && h->sequence < SEQUENCES &&
         t.made[h->sequence] == 1)
-        require(s == t.sum[h->sequence], "it is what was sent");
+        fuzz_require(s == t.sum[h->sequence], "it is what was sent");
     channel_order_done(&t.order, i, h);
 }
 
@@ -271,12 +265,12 @@ static bool take(unsigned int i)
     const char *why = NULL;
     int r = channel_frame_read(&t.frame[i], token, read_line, &line[i], &why);
 
-    require((r < 0) == (why != NULL), "what is wrong is said");
+    fuzz_require((r < 0) == (why != NULL), "what is wrong is said");
     t.closed[i] = r > 0;
     if (r)
         return r > 0 && t.order.ended && i;
     if (t.frame[i].head.codec && !t.compressed)
-        require(false, "it unpacks only what it was told of");
+        fuzz_require(false, "it unpacks only what it was told of");
     return !channel_order_take(&t.order, i, &t.frame[i].head) && pass_all();
 }
 
@@ -326,8 +320,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     receive();
     if (size > CHANNEL_HELLO_SIZE && !channel_hello_get(&hello, data + 1))
-        require(hello.nr && hello.nr <= CHANNELS_MAX &&
-                hello.index < hello.nr, "a hello makes sense");
+        fuzz_require(hello.nr && hello.nr <= CHANNELS_MAX &&
+                     hello.index < hello.nr, "a hello makes sense");
     for (int i = 0; i < NR_MAX; i++) {
         free(line[i].p);
         line[i] = (struct line){ 0 };

@@ -4,37 +4,17 @@
  * one line. Of one that is accepted, every value must be in force for the guest
  * or the target of its section, and be said to come from its line.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf/settings.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "fuzz_conf: not so: %s\n", what);
-        abort();
-    }
-}
-
-static void check_line(const char *err)
-{
-    size_t len = strlen(err);
-
-    require(len > 0 && len < XPC_ERR_LEN, "an error has a line");
-    for (size_t i = 0; i < len; i++)
-        require((unsigned char)err[i] >= 0x20 && err[i] != 0x7f,
-                "the line is one plain line");
-}
+#include "support/fuzz.h"
 
 static void check_section(const struct conf_file *f,
                           const struct conf_section *c, unsigned int lines)
 {
     struct conf_guest g = { .has_uuid = c->kind == CONF_GUEST && !c->name };
     char err[XPC_ERR_LEN] = "", text[CONF_TEXT_LEN], heading[CONF_HEADING_LEN];
+    const struct conf_source *sources;
     struct conf_settings s;
 
     if (c->kind == CONF_GUEST && c->name)
@@ -46,18 +26,18 @@ static void check_section(const struct conf_file *f,
     for (int opt = 0; opt < XPC_NR_OPTIONS; opt++) {
         if (!(c->given & XPC_OPTION_BIT(opt)))
             continue;
-        require(c->lines[opt] > c->line && c->lines[opt] <= lines,
-                "a key follows its heading");
-        require((s.idle & XPC_OPTION_BIT(opt) ? s.idle_source[opt].section :
-                                                s.source[opt].section) == c,
-                "a value is in force where its section applies");
+        fuzz_require(c->lines[opt] > c->line && c->lines[opt] <= lines,
+                     "a key follows its heading");
+        sources = s.idle & XPC_OPTION_BIT(opt) ? s.idle_source : s.source;
+        fuzz_require(sources[opt].section == c,
+                     "a value is in force where its section applies");
     }
     if (conf_check(&s, err))
-        check_line(err);
+        fuzz_require_line(err);
     conf_settings_text(&s, text);
-    require(strlen(text) < CONF_TEXT_LEN, "the text fits");
-    require(strlen(conf_heading(c, heading)) < CONF_HEADING_LEN,
-            "the heading fits");
+    fuzz_require(strlen(text) < CONF_TEXT_LEN, "the text fits");
+    fuzz_require(strlen(conf_heading(c, heading)) < CONF_HEADING_LEN,
+                 "the heading fits");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lines += data[i] == '\n';
     if (conf_parse(&f, "/etc/xen/precopy.conf", (const char *)data, size,
                    err)) {
-        check_line(err);
+        fuzz_require_line(err);
     } else {
         for (size_t i = 0; i < f.nr && i < 64; i++)
             check_section(&f, &f.sections[i], lines);

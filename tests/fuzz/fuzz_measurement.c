@@ -14,25 +14,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/measure.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "fuzz_measurement: not so: %s\n", what);
-        abort();
-    }
-}
-
-static void check_line(const char *err)
-{
-    size_t len = strlen(err);
-
-    require(len > 0 && len < XPC_ERR_LEN, "an error has a line");
-    for (size_t i = 0; i < len; i++)
-        require((unsigned char)err[i] >= 0x20 && err[i] != 0x7f,
-                "the line is one plain line");
-}
+#include "support/fuzz.h"
 
 /* D(t) never falls nor exceeds the guest, and is within its band. */
 static void check_curve(const struct xpc_curve *c)
@@ -44,10 +26,10 @@ static void check_curve(const struct xpc_curve *c)
     for (double t = 1e3; t < 1e15; t *= 7.3) {
         double v = xpc_curve_pages(c, &m, t, 0), slack = 1e-9 * v + 1e-9;
 
-        require(v >= last - slack && v <= c->total_pages, "D(t) is sane");
-        require(xpc_curve_pages(c, &m, t, -1) <= v + slack &&
-                xpc_curve_pages(c, &m, t, 1) >= v - slack,
-                "the band encloses it");
+        fuzz_require(v >= last - slack && v <= c->total_pages, "D(t) is sane");
+        fuzz_require(xpc_curve_pages(c, &m, t, -1) <= v + slack &&
+                     xpc_curve_pages(c, &m, t, 1) >= v - slack,
+                     "the band encloses it");
         last = v;
     }
 }
@@ -67,8 +49,8 @@ static void predict(const struct xpc_curve *c)
 
     xpc_predict_params_init(&r.params, 0, 0);
     xpc_cells_init(&cells);
-    require(!xpc_cells_compute(&cells, &r), "it is computed");
-    require(cells.nr_cells == 9, "every cell is there");
+    fuzz_require(!xpc_cells_compute(&cells, &r), "it is computed");
+    fuzz_require(cells.nr_cells == 9, "every cell is there");
     free(xpc_to_json(&xpc_cells_type, &cells, false));
     xpc_cells_dispose(&cells);
 }
@@ -80,11 +62,11 @@ static void read_again(const struct xpc_measurement *m)
     struct xpc_measurement again;
     char err[XPC_ERR_LEN];
 
-    require(json != NULL, "it is written");
+    fuzz_require(json != NULL, "it is written");
     xpc_measurement_init(&again);
     if (xpc_measurement_from_json(&again, json, strlen(json), err)) {
         fprintf(stderr, "%s\n%s\n", json, err);
-        require(0, "what was written is read");
+        fuzz_require(0, "what was written is read");
     }
     xpc_measurement_dispose(&again);
     free(json);
@@ -98,7 +80,7 @@ static void use(const struct xpc_measurement *m)
     read_again(m);
     if (xpc_measurement_curve(m, &c, err) ||
         xpc_curve_check(&c, err, sizeof(err))) {
-        check_line(err);
+        fuzz_require_line(err);
     } else {
         check_curve(&c);
         predict(&c);
@@ -114,16 +96,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     xpc_measurement_init(&m);
     if (xpc_measurement_from_json(&m, (const char *)data, size, err))
-        check_line(err);
+        fuzz_require_line(err);
     else
         use(&m);
     xpc_measurement_dispose(&m);
 
     if (xpc_measurements_read(&list, &nr, (const char *)data, size, 1 << 18,
                               err)) {
-        check_line(err);
+        fuzz_require_line(err);
     } else {
-        require(nr > 0, "there is one");
+        fuzz_require(nr > 0, "there is one");
         /* Each takes the time of a prediction. */
         for (size_t i = 0; i < nr && i < 4; i++)
             use(&list[i]);
@@ -132,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     xpc_cells_init(&cells);
     if (xpc_from_json(&xpc_cells_type, &cells, (const char *)data, size, err))
-        check_line(err);
+        fuzz_require_line(err);
     xpc_cells_dispose(&cells);
     return 0;
 }

@@ -8,16 +8,14 @@
  * it), and the stream.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/fuzz.h"
 #include "support/stream_reader.h"
 #include "save/stream/zero.h"
 
 #define PIECES 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
     struct save_zero *zero;
@@ -26,24 +24,16 @@ static struct {
     size_t len, max;
 } t;
 
-static void require(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "fuzz_stream: not so: %s\n", what);
-        abort();
-    }
-}
-
 /* One writev(), which may be short. */
 static size_t call(const struct iovec *iov, int iovcnt, size_t wants)
 {
     size_t n = save_zero_rewrite(t.zero, &t.stream, iov, iovcnt), len = 0;
 
-    require(n <= wants && (n || !wants), "something is taken");
+    fuzz_require(n <= wants && (n || !wants), "something is taken");
     for (int i = 0; i < t.zero->out.nr; i++) {
         const struct iovec *o = &t.zero->out.iov[i];
 
-        require(o->iov_len <= t.max - t.len, "it does not grow");
+        fuzz_require(o->iov_len <= t.max - t.len, "it does not grow");
         memcpy(t.left + t.len, o->iov_base, o->iov_len);
         t.len += o->iov_len;
         len += o->iov_len;
@@ -120,17 +110,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     save_stream_init(&t.stream);
     write_all(data + 1, size - 1, data[0]);
 
-    require(t.stream.bytes == t.len, "what leaves is counted");
+    fuzz_require(t.stream.bytes == t.len, "what leaves is counted");
     if (reader_read(&was, data + 1, size - 1)) {
-        require(reader_read(&is, t.left, t.len), "it is still a stream");
-        require(was.records == is.records, "no record is lost");
-        require(reader_same(&was, &is), "the guest is the same");
-        require(was.verified == is.verified &&
-                was.different == is.different, "a verify pass is whole");
-        require(is.pages == t.stream.pages, "pages are counted");
-        require(was.pages - is.pages == t.zero->pages &&
-                is.allocated - was.allocated == t.zero->pages,
-                "zero pages are counted");
+        fuzz_require(reader_read(&is, t.left, t.len), "it is still a stream");
+        fuzz_require(was.records == is.records, "no record is lost");
+        fuzz_require(reader_same(&was, &is), "the guest is the same");
+        fuzz_require(was.verified == is.verified &&
+                     was.different == is.different, "a verify pass is whole");
+        fuzz_require(is.pages == t.stream.pages, "pages are counted");
+        fuzz_require(was.pages - is.pages == t.zero->pages &&
+                     is.allocated - was.allocated == t.zero->pages,
+                     "zero pages are counted");
     }
     save_zero_stop(t.zero);
     free(t.left);

@@ -26,7 +26,7 @@ FUZZ_SRCS_conf := $(addprefix tools/libs/guest/conf/,error.c file.c settings.c)
 FUZZ_LIBS_conf := $(CONF_LIBS)
 
 .SECONDEXPANSION:
-$(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
+$(FUZZ)/fuzz_%: tests/fuzz/fuzz_%.c tests/support/fuzz.c $(ENGINE_SRCS) $$(FUZZ_SRCS_$$*) \
 		$(wildcard tools/libs/guest/*/*.h tools/libs/guest/*/*/*.h tests/support/*.h) $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)clang $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(ALL_INCLUDES) -O1 -g -fno-omit-frame-pointer \
