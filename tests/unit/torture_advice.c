@@ -216,9 +216,6 @@ static void torture_advice_options_can_be_parsed(void **state)
         "--precopy-downtime=250ms --precopy-max-downtime=1000ms "
         "--precopy-duration=90s --precopy-bandwidth=100001kbit "
         "--precopy-on-timeout=suspend");
-    p.skip_dirty = XPC_SKIP_DIRTY_ON;
-    assert_non_null(strstr(xpc_advice_options(&p, text),
-                           "suspend --precopy-skip-dirty=on"));
 }
 
 int main(int argc, char **argv)

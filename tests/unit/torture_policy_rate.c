@@ -27,6 +27,7 @@ static int setup(void **state)
     (void)state;
     memset(&f, 0, sizeof(f));
     xpc_params_init(&f.p);
+    f.p.skip_dirty = XPC_SKIP_DIRTY_OFF;
     f.p.downtime_ns = 500 * XPC_MS;
     f.p.overhead_ns = 50 * XPC_MS;
     f.p.confidence_percent = 50;

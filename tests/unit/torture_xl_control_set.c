@@ -95,7 +95,7 @@ static void torture_xl_control_set_refuses_bad_changes(void **state)
           2 },
         { "migrate-set --precopy-policy=stock g1", "can't be changed", 2 },
         { "migrate-set --precopy-zero-pages=elide g1", "can't be changed", 2 },
-        { "migrate-set --precopy-skip-dirty=on g1", "can't be changed", 2 },
+        { "migrate-set --precopy-skip-dirty=off g1", "can't be changed", 2 },
         { "migrate-set --report=x g1", "--report=x is no option", 2 },
         { "migrate-set --precopy-downtime=2s nobody",
           "there is no domain nobody", 1 },

@@ -37,7 +37,7 @@ static void torture_xl_control_status_before_the_first_iteration(void **state)
     (void)state;
     assert_int_equal(run_xl("migrate-status 7"), CONTROL_OK);
     assert_out("g1: iteration 1, ");
-    assert_null(strstr(xl_out, "dirty"));
+    assert_null(strstr(xl_out, " dirty"));
     assert_null(strstr(xl_out, "refused"));
     assert_null(strstr(xl_out, "->"));
 }

@@ -276,10 +276,10 @@ static void torture_xl_options_of_the_way_of_sending_are_accepted(
     assert_int_equal(o.params.zero_pages, XPC_ZERO_PAGES_SEND);
     assert_int_equal(o.params.max_bytes_per_s, 0);
     assert_int_equal(o.params.switchover, XPC_SWITCHOVER_LIFTED);
-    assert_int_equal(o.params.skip_dirty, XPC_SKIP_DIRTY_OFF);
-    /* Only the policy reckons with it. */
-    parse_ok("--precopy-skip-dirty=on g1 host", &o);
     assert_int_equal(o.params.skip_dirty, XPC_SKIP_DIRTY_ON);
+    /* Only the policy reckons with it. */
+    parse_ok("--precopy-skip-dirty=off g1 host", &o);
+    assert_int_equal(o.params.skip_dirty, XPC_SKIP_DIRTY_OFF);
     assert_int_equal(o.params.policy, XPC_POLICY_LIMIT);
     parse_ok("--precopy-zero-pages=send --precopy-max-bandwidth=400Mbit "
              "--precopy-switchover-bandwidth=kept g1 host", &o);

@@ -61,7 +61,7 @@
 "                             not at all, for a target whose free memory is\n" \
 "                             all scrubbed (auto).\n" \
 "--precopy-skip-dirty=on|off  Don't send pages that are dirty again and will\n" \
-"                             be sent later (off).\n" \
+"                             be sent later (on).\n" \
 "--precopy-channels=N         Send over N connections, 1 to 16 (1).\n" \
 "--precopy-compress=off|auto|zstd[:LEVEL]|lz4[:LEVEL]\n" \
 "                             Compress what is sent; auto: if and as it pays\n" \

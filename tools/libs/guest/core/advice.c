@@ -358,8 +358,6 @@ const char *xpc_advice_options(const struct xpc_params *params,
             (params->overhead_ns + 999) / 1000);
     add(&t, " --precopy-on-timeout=%s",
         params->on_timeout == XPC_ON_TIMEOUT_SUSPEND ? "suspend" : "abort");
-    if (params->skip_dirty == XPC_SKIP_DIRTY_ON)
-        add(&t, " --precopy-skip-dirty=on");
     if (params->compress != XPC_COMPRESS_OFF)
         add(&t, " --precopy-compress=%s", xpc_compress_text(method,
             &(struct xpc_compress_method){ params->compress,

@@ -213,7 +213,7 @@ const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
         return count_text(buf, p->channels > 1 ? p->channels : 0, "");
     case XPC_OPT_COMPRESS:     return compress_text(buf, p);
     case XPC_OPT_SKIP_DIRTY:
-        return p->skip_dirty == XPC_SKIP_DIRTY_ON ? "on" : "none";
+        return xpc_skip_dirty_names[p->skip_dirty];
     case XPC_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XPC_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XPC_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];

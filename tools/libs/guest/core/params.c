@@ -23,6 +23,7 @@ void xpc_params_init(struct xpc_params *p)
         .downtime_ns = XPC_DEFAULT_DOWNTIME_NS,
         .on_timeout = XPC_ON_TIMEOUT_ABORT,
         .confidence_percent = XPC_DEFAULT_CONFIDENCE_PERCENT,
+        .skip_dirty = XPC_SKIP_DIRTY_ON,
         .channels = 1,
     };
 }

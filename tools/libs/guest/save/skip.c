@@ -30,13 +30,18 @@ static void end_dropping(struct save_skip *k, const char *why)
              why);
 }
 
+static void not_in_force(struct save_context *ctx)
+{
+    ctx->params.skip_dirty = XPC_SKIP_DIRTY_OFF;
+    ctx->report.params.skip_dirty = XPC_SKIP_DIRTY_OFF;
+}
+
 static void not_possible(struct save_skip *k, const char *why)
 {
     struct save_context *ctx = k->ctx;
 
     k->nr_pfns = 0;
-    ctx->params.skip_dirty = XPC_SKIP_DIRTY_OFF;
-    ctx->report.params.skip_dirty = XPC_SKIP_DIRTY_OFF;
+    not_in_force(ctx);
     save_log(ctx, "pages that are dirty again are sent, too: %s", why);
 }
 
@@ -63,8 +68,9 @@ void save_skip_start(struct save_skip *k, struct save_context *ctx,
     xen_pfn_t last;
 
     *k = (struct save_skip){ .ctx = ctx, .sampler = sampler };
-    if (ctx->params.policy == XPC_POLICY_STOCK ||
-        ctx->params.skip_dirty == XPC_SKIP_DIRTY_OFF)
+    if (ctx->params.policy == XPC_POLICY_STOCK)
+        not_in_force(ctx);
+    if (ctx->params.skip_dirty == XPC_SKIP_DIRTY_OFF)
         return;
     if (xc_domain_maximum_gpfn(ctx->xch, ctx->domid, &last) < 0) {
         not_possible(k, strerror(errno));

@@ -218,7 +218,7 @@ struct xpc_params {
 
 /*
  * Sets the defaults: limit policy, 300 ms, no duration, abort on timeout,
- * zero pages in full.
+ * zero pages in full, pages that are dirty again left out.
  */
 void xpc_params_init(struct xpc_params *p);
 
