@@ -9,9 +9,11 @@ EVAL_LINK = $(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(ENGINE) \
 	$(ENGINE_LIBS)
 
 $(EVAL)/record-trace: $(call objs,$(addprefix tests/eval/,record_trace.c \
-	track.c trace_file.c)) $(ENGINE)
+	contents.c track.c trace_file.c)) $(CHANNEL_MEASURE_OBJS) \
+		$(CHANNEL_OBJS) $(BASE) $(ENGINE)
 	@mkdir -p $(@D)
-	$(EVAL_LINK)
+	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	  $(ENGINE) $(BASE) $(ENGINE_LIBS) $(CHANNEL_LIBS)
 
 # Loaded into programs that are built without the sanitizers.
 $(EVAL)/trace_preload.so: tests/eval/trace_preload.c tests/eval/track.h $(FLAGS)

@@ -23,6 +23,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "contents.h"
 #include "trace_file.h"
 #include "track.h"
 
@@ -33,7 +34,7 @@
 #define INT_WAIT_NS (10 * XPC_S)
 
 struct options {
-    const char *output, *list, *preload;
+    const char *output, *list, *contents, *preload;
     uint64_t interval_ns, warm_up_ns, duration_ns;
     struct xpc_trace_info info;
 };
@@ -41,6 +42,7 @@ struct options {
 struct recorder {
     const struct options *opt;
     struct track *track;
+    struct contents *contents;  /* NULL: not wanted */
     int listener;
     pid_t child;
     bool child_ended;
@@ -72,6 +74,8 @@ static const char usage[] =
     "      --duration=TIME  of the recording (default 60s)\n"
     "      --source=TEXT    what it is a trace of\n"
     "      --list=FILE      which page number is which address\n"
+    "      --contents=FILE  how well the pages compress, and how many are\n"
+    "                       written with what they held\n"
     "      --preload=FILE   trace_preload.so (default: beside the program)\n";
 
 static uint64_t now_ns(void)
@@ -203,6 +207,9 @@ static int scan(struct recorder *r)
     if (track_scan(r->track, &pages, &nr))
         return complain("scan");
     r->scan_ns += now_ns() - now;
+    if (r->contents && contents_look(r->contents, r->track, now, pages, nr,
+                                     r->writer))
+        return complain("contents");
     return r->writer ? write_interval(r, now, pages, nr) : 0;
 }
 
@@ -269,6 +276,12 @@ static int finish(struct recorder *r)
            r->opt->output, r->intervals, total,
            (double)r->pages / r->intervals, ever,
            r->scan_ns / 1e6 / r->intervals, ftell(r->out) / 1024);
+    if (r->contents) {
+        FILE *f = fopen(r->opt->contents, "w");
+
+        if (!f || contents_write(r->contents, r->track, f) || fclose(f))
+            return complain(r->opt->contents);
+    }
     if (r->opt->list) {
         FILE *f = fopen(r->opt->list, "w");
 
@@ -328,6 +341,7 @@ static const struct option long_options[] = {
     { "duration", required_argument, NULL, 'd' },
     { "source", required_argument, NULL, 's' },
     { "list", required_argument, NULL, 'l' },
+    { "contents", required_argument, NULL, 'c' },
     { "preload", required_argument, NULL, 'p' },
     { "help", no_argument, NULL, 'h' },
     { 0 }
@@ -347,6 +361,7 @@ static int parse(int argc, char **argv, struct options *opt)
         case 's': snprintf(opt->info.source, sizeof(opt->info.source), "%s",
                            optarg); break;
         case 'l': opt->list = optarg; break;
+        case 'c': opt->contents = optarg; break;
         case 'p': opt->preload = optarg; break;
         case 'h': fputs(usage, stdout); return 1;
         default: bad = 1;
@@ -368,7 +383,9 @@ static int run(const struct options *opt, char **argv)
 
     r.listener = listen_here();
     r.out = fopen(opt->output, "wb");
-    if (!r.track || r.listener < 0 || !r.out)
+    r.contents = opt->contents ? contents_new() : NULL;
+    if (!r.track || r.listener < 0 || !r.out ||
+        (opt->contents && !r.contents))
         return complain(opt->output);
     r.child = start(opt, argv);
     if (r.child < 0)
@@ -383,6 +400,7 @@ static int run(const struct options *opt, char **argv)
     if (rc)
         unlink(opt->output);
     xpc_trace_writer_close(r.writer);
+    contents_free(r.contents);
     track_free(r.track);
     close(r.listener);
     free(r.runs);

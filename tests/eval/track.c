@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "track.h"
@@ -52,6 +52,12 @@ struct process {
     unsigned int age;
 };
 
+/* Where a page was written to last. */
+struct place {
+    pid_t pid;
+    uint64_t address;
+};
+
 struct track {
     struct process *processes;
     size_t nr_processes, ever;
@@ -64,6 +70,8 @@ struct track {
     uint32_t *free_numbers;     /* a stack */
     size_t nr_free, max_free;
     uint32_t total;
+    struct place *places;       /* by number */
+    size_t max_places;
     uint64_t *dirty;            /* a bit per number, since the last scan */
     size_t max_dirty;
     uint32_t *found;            /* the same as a list */
@@ -131,6 +139,7 @@ void track_free(struct track *t)
     free(t->spaces);
     free(t->buckets);
     free(t->free_numbers);
+    free(t->places);
     free(t->dirty);
     free(t->found);
     free(t->regions);
@@ -222,9 +231,24 @@ static int mark(struct track *t, uint32_t number)
     return 0;
 }
 
-static int note_dirty(struct track *t, uint32_t space, uint64_t first,
+static int note_place(struct track *t, uint32_t number, pid_t pid,
+                      uint64_t address)
+{
+    while (number >= t->max_places) {
+        if (grow(&t->places, t->max_places, &t->max_places,
+                 sizeof(*t->places)))
+            return -1;
+    }
+    t->places[number] = (struct place){ pid, address };
+    return 0;
+}
+
+/* base: what is to be added to a page's offset to get its address. */
+static int note_dirty(struct track *t, const struct process *p,
+                      uint32_t space, uint64_t base, uint64_t first,
                       uint64_t end)
 {
+    pid_t pid = t->spaces[p->space].pid;
     struct chunk *c = NULL;
 
     for (uint64_t page = first; page < end; page++) {
@@ -238,7 +262,8 @@ static int note_dirty(struct track *t, uint32_t space, uint64_t first,
         if (*number == NONE)
             *number = t->nr_free ? t->free_numbers[--t->nr_free]
                                  : t->total++;
-        if (mark(t, *number))
+        if (mark(t, *number) ||
+            note_place(t, *number, pid, (page << PAGE_SHIFT) + base))
             return -1;
     }
     return 0;
@@ -283,6 +308,15 @@ void track_list(const struct track *t, FILE *f)
                         (int)s->pid, at);
         }
     }
+}
+
+bool track_read(const struct track *t, uint32_t number, void *page)
+{
+    const struct place *at = &t->places[number];
+    struct iovec to = { page, 1 << PAGE_SHIFT };
+    struct iovec from = { (void *)(uintptr_t)at->address, 1 << PAGE_SHIFT };
+
+    return process_vm_readv(at->pid, &to, 1, &from, 1, 0) == 1 << PAGE_SHIFT;
 }
 
 /* ---- scanning -------------------------------------------------------- */
@@ -372,7 +406,8 @@ static int note_present(struct track *t, const struct process *p,
         if (n < 0)
             return -1;
         for (long i = 0; i < n; i++) {
-            if (note_dirty(t, space, (found[i].start - base) >> PAGE_SHIFT,
+            if (note_dirty(t, p, space, base,
+                           (found[i].start - base) >> PAGE_SHIFT,
                            (found[i].end - base) >> PAGE_SHIFT))
                 return -1;
         }
@@ -401,7 +436,7 @@ static int note_written(struct track *t, const struct process *p,
         if (c->numbers[page % CHUNK_PAGES] == NONE)
             return note_present(t, p, m, space, r->start, r->end);
     }
-    return note_dirty(t, space, first, end);
+    return note_dirty(t, p, space, base, first, end);
 }
 
 /*

@@ -12,6 +12,7 @@
 #ifndef TRACK_H
 #define TRACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,12 @@ int track_add(struct track *t, pid_t pid, char kind, int uffd);
  * valid until the next call. Returns 0, or -1 with errno.
  */
 int track_scan(struct track *t, const uint32_t **pages_r, size_t *nr_r);
+
+/*
+ * Reads the page with this number, as some process that has written to it sees
+ * it now. Returns whether it could be read.
+ */
+bool track_read(const struct track *t, uint32_t number, void *page);
 
 /* The number of page numbers so far, which begin at 0. */
 uint32_t track_total(const struct track *t);
