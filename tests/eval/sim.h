@@ -253,6 +253,7 @@ struct sim_state {
     struct xpc_engine engine;
     struct xpc_iteration last;
     enum xpc_skip_dirty skip_dirty;
+    enum xpc_lulls lulls;
     unsigned int slow_down_percent;
     unsigned int iterations;
     /* KubeVirt's rule. */

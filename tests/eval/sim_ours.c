@@ -21,12 +21,13 @@ static int decide(struct sim_state *s, const struct sim_seen *seen,
 /* Longer than any downtime here. */
 #define NO_MAXIMUM (3600 * XPC_S)
 
-int sim_plain_begin(struct sim_state *s, const struct sim_case *c)
+static int begin(struct sim_state *s, const struct sim_case *c)
 {
     char err[512];
 
     xpc_params_init(&s->params);
     s->params.skip_dirty = s->skip_dirty;
+    s->params.lulls = s->lulls;
     s->params.slow_down_percent = s->slow_down_percent;
     s->params.downtime_ns = c->limit_ns;
     s->params.duration_ns = c->duration_ns;
@@ -52,7 +53,15 @@ int sim_plain_begin(struct sim_state *s, const struct sim_case *c)
 int sim_ours_begin(struct sim_state *s, const struct sim_case *c)
 {
     s->skip_dirty = XPC_SKIP_DIRTY_ON;
-    return sim_plain_begin(s, c);
+    s->lulls = XPC_LULLS_ON;
+    return begin(s, c);
+}
+
+int sim_plain_begin(struct sim_state *s, const struct sim_case *c)
+{
+    s->skip_dirty = XPC_SKIP_DIRTY_OFF;
+    s->lulls = XPC_LULLS_OFF;
+    return begin(s, c);
 }
 
 /* The most CPU time that is taken from a guest. */

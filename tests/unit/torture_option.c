@@ -25,6 +25,7 @@ static const char *const other[XPC_NR_OPTIONS] = {
     [XPC_OPT_CHANNELS] = "4",
     [XPC_OPT_COMPRESS] = "zstd:3",
     [XPC_OPT_SKIP_DIRTY] = "off",
+    [XPC_OPT_LULLS] = "off",
 };
 
 static void torture_option_is_found_by_its_name(void **state)

@@ -45,6 +45,8 @@
 "--precopy-confidence=PERCENT How likely the downtime must stay within the\n" \
 "                             limit: 50 to 99 (95).\n" \
 "--precopy-early-abort=on|off Abort as soon as the limit is out of reach (on).\n" \
+"--precopy-lulls=on|off       Wait for lulls of a guest that is busy and quiet\n" \
+"                             in turn, at regular times (on).\n" \
 "--precopy-strict[=on|off]    Resume the guest here if the switchover would\n" \
 "                             exceed the maximum downtime (on if xl migrate\n" \
 "                             is given a downtime or a maximum, else off).\n" \

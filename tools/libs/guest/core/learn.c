@@ -9,6 +9,8 @@
 /* The times of the curve's points: half an octave per step. */
 #define GRID_FIRST_NS (5 * XPC_MS)
 #define GRID_STEP M_SQRT2
+/* xpc_learn_add_long() ignores those shorter than this share of the mean. */
+#define MUCH_SHORTER 0.25
 
 void xpc_learn_add(struct xpc_learn *l, const struct xpc_dirty_count *samples,
                    size_t nr, uint64_t length_ns, uint64_t dirty_pages)
@@ -46,6 +48,35 @@ static uint64_t length_of(const struct xpc_learn *l, unsigned int i)
     unsigned int k = ring_index(l, i);
 
     return l->it[k].s[l->it[k].nr - 1].t_ns;
+}
+
+void xpc_learn_add_long(struct xpc_learn *l, uint64_t start_ns,
+                        const struct xpc_dirty_count *samples, size_t nr,
+                        uint64_t length_ns, uint64_t dirty_pages)
+{
+    unsigned int at = l->next;
+    double sum = 0;
+
+    for (unsigned int i = 0; i < l->nr; i++)
+        sum += length_of(l, i);
+    if (!length_ns || length_ns * (double)l->nr < MUCH_SHORTER * sum)
+        return;
+    xpc_learn_add(l, samples, nr, length_ns, dirty_pages);
+    l->it[at].start_ns = start_ns;
+}
+
+void xpc_learn_busy(struct xpc_learn *busy, const struct xpc_learn *l,
+                    const struct xpc_cycle *cycle)
+{
+    *busy = *l;
+    for (unsigned int i = 0; i < l->nr; i++) {
+        double start = l->it[i].start_ns;
+
+        for (size_t j = 0; j < l->it[i].nr; j++)
+            busy->it[i].s[j].t_ns =
+                xpc_cycle_active_ns(cycle, start,
+                                    start + l->it[i].s[j].t_ns);
+    }
 }
 
 /*

@@ -14,6 +14,7 @@
 #define CORE_LEARN_H
 
 #include <xenprecopy/curve.h>
+#include <xenprecopy/period.h>
 #include <xenprecopy/xenprecopy.h>
 
 /* How many iterations are kept, and the ratio of their weights. */
@@ -23,6 +24,7 @@
 /* All 0 initially. */
 struct xpc_learn {
     struct {
+        uint64_t start_ns;
         size_t nr;
         struct xpc_dirty_count s[XPC_SAMPLES_MAX + 1];
     } it[XPC_LEARN_ITERATIONS];     /* a ring buffer */
@@ -35,6 +37,21 @@ struct xpc_learn {
  */
 void xpc_learn_add(struct xpc_learn *l, const struct xpc_dirty_count *samples,
                    size_t nr, uint64_t length_ns, uint64_t dirty_pages);
+
+/*
+ * The same of an iteration for which the bitmap was cleaned at start_ns, if it
+ * is not much shorter than those kept. What a guest does when it is busy is
+ * thus not forgotten in a lull, in which iterations are short.
+ */
+void xpc_learn_add_long(struct xpc_learn *l, uint64_t start_ns,
+                        const struct xpc_dirty_count *samples, size_t nr,
+                        uint64_t length_ns, uint64_t dirty_pages);
+/*
+ * Replaces the times of *l by the busy time of a guest with regular phases, so
+ * that the curve is that of the busy guest.
+ */
+void xpc_learn_busy(struct xpc_learn *busy_r, const struct xpc_learn *l,
+                    const struct xpc_cycle *cycle);
 
 /*
  * The curve learned so far. low and high are the lowest and the highest level

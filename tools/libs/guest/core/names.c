@@ -35,6 +35,12 @@ const char *const xpc_skip_dirty_names[] = {
     NULL
 };
 
+const char *const xpc_lulls_names[] = {
+    [XPC_LULLS_ON] = "on",
+    [XPC_LULLS_OFF] = "off",
+    NULL
+};
+
 const char *const xpc_device_model_names[] = {
     [XPC_DEVICE_MODEL_UNKNOWN] = "unknown",
     [XPC_DEVICE_MODEL_NO] = "no",
@@ -86,6 +92,7 @@ const char *const xpc_reason_names[] = {
     [XPC_REASON_PAUSED] = "paused",
     [XPC_REASON_LOG_LOST] = "log-lost",
     [XPC_REASON_TOOLSTACK] = "toolstack",
+    [XPC_REASON_LULL] = "lull",
     NULL
 };
 

@@ -12,6 +12,7 @@ extern const char *const xpc_early_abort_names[], *const xpc_strict_names[];
 extern const char *const xpc_device_model_names[];
 extern const char *const xpc_zero_pages_names[];
 extern const char *const xpc_skip_dirty_names[];
+extern const char *const xpc_lulls_names[];
 extern const char *const xpc_switchover_names[];
 extern const char *const xpc_compress_names[];
 extern const char *const xpc_action_names[];

@@ -99,6 +99,8 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
         return parse_compress(s, p, why);
     case XPC_OPT_SKIP_DIRTY:
         return xpc_value_word(s, xpc_skip_dirty_names, &p->skip_dirty, why);
+    case XPC_OPT_LULLS:
+        return xpc_value_word(s, xpc_lulls_names, &p->lulls, why);
     default:
         return xpc_value_word(s, xpc_policy_names, &p->policy, why);
     }
@@ -132,6 +134,7 @@ static const struct member members[XPC_NR_OPTIONS][2] = {
     [XPC_OPT_CHANNELS]      = { MEMBER(channels) },
     [XPC_OPT_COMPRESS]      = { MEMBER(compress), MEMBER(compress_level) },
     [XPC_OPT_SKIP_DIRTY]    = { MEMBER(skip_dirty) },
+    [XPC_OPT_LULLS]         = { MEMBER(lulls) },
 };
 
 void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
@@ -214,6 +217,7 @@ const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
     case XPC_OPT_COMPRESS:     return compress_text(buf, p);
     case XPC_OPT_SKIP_DIRTY:
         return xpc_skip_dirty_names[p->skip_dirty];
+    case XPC_OPT_LULLS:        return xpc_lulls_names[p->lulls];
     case XPC_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XPC_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XPC_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];

@@ -32,7 +32,8 @@
     X(SWITCHOVER_BANDWIDTH, "switchover-bandwidth") \
     X(CHANNELS, "channels") \
     X(COMPRESS, "compress") \
-    X(SKIP_DIRTY, "skip-dirty")
+    X(SKIP_DIRTY, "skip-dirty") \
+    X(LULLS, "lulls")
 
 #define XPC_OPTION_ID(id, name) XPC_OPT_##id,
 enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
@@ -53,7 +54,8 @@ enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
      XPC_OPTION_BIT(XPC_OPT_MAX_DOWNTIME) | \
      XPC_OPTION_BIT(XPC_OPT_ON_TIMEOUT) | \
      XPC_OPTION_BIT(XPC_OPT_EARLY_ABORT) | \
-     XPC_OPTION_BIT(XPC_OPT_STRICT) | XPC_OPTION_BIT(XPC_OPT_SKIP_DIRTY))
+     XPC_OPTION_BIT(XPC_OPT_STRICT) | XPC_OPTION_BIT(XPC_OPT_SKIP_DIRTY) | \
+     XPC_OPTION_BIT(XPC_OPT_LULLS))
 
 /* "max-downtime", for example. */
 const char *xpc_option_name(enum xpc_option opt);

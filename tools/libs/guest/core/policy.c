@@ -39,6 +39,11 @@
  * just, and suspends with all of its CPU time.
  */
 #define SLOW_SUSPEND_NS (20 * XPC_MS)
+/*
+ * A lull may end earlier than expected, by this share of the period. That only
+ * matters to a guest that is within the limit.
+ */
+#define LULL_SPARE 0.1
 /* With at most this share of new pages, the whole working set was seen. */
 #define CONVERGED_NEW_PERCENT 2
 /* With hope but without a duration, precopy ends after this many. */
@@ -294,16 +299,24 @@ static uint64_t guest_ns(const struct xpc_engine *e, uint64_t ns)
            (double)ns * e->cpu_percent / XPC_ALL_PERCENT;
 }
 
+/* A window, in the unit in which D(t) was learned. */
+static double window_ns(const struct xpc_engine *e, double from, double to)
+{
+    return xpc_cycle_active_ns(&e->predict.cycle, from, to);
+}
+
 /*
  * The pages that the guest dirties between the decision and its suspend are
  * counted with those that suspending dirties. It then gets all of its CPU time.
+ * Without regular phases, it is as busy as in the last iteration.
  */
 static void learn_delay(struct xpc_engine *e, const struct xpc_curve *c)
 {
     const struct xpc_curve_model *m = &e->predict.model;
-    uint64_t since_clean_ns = e->since_clean_ns, delay = e->suspend_delay_ns;
+    uint64_t delay = e->suspend_delay_ns;
+    double at = e->state.elapsed_ns, clean = at - e->since_clean_ns;
     struct xpc_prior prior;
-    double now, then;
+    double now, then, level = 1;
 
     if (e->predict.skip_dirty && delay < SKIP_SUSPEND_NS)
         delay = SKIP_SUSPEND_NS;
@@ -311,10 +324,13 @@ static void learn_delay(struct xpc_engine *e, const struct xpc_curve *c)
         delay = SLOW_SUSPEND_NS;
     if (!delay || !c)
         return;
-    now = xpc_curve_pages(c, m, since_clean_ns, 0);
-    then = xpc_curve_pages(c, m, since_clean_ns + delay, 0);
+    now = xpc_curve_pages(c, m, window_ns(e, clean, at), 0);
+    then = xpc_curve_pages(c, m, window_ns(e, clean, at + delay), 0);
+    if (!e->predict.cycle.period_ns && now > 0)
+        level = e->state.dirty_pages / now;
     xpc_params_prior(&e->params, &prior);
-    e->predict.suspend_pages = prior.suspend_pages + fmax(then - now, 0);
+    e->predict.suspend_pages = prior.suspend_pages +
+                               fmax(then - now, 0) * level;
 }
 
 /*
@@ -341,6 +357,26 @@ static void learn_dirtying(struct xpc_engine *e,
 }
 
 /*
+ * Learns whether the guest has regular phases, which are not recognised while
+ * it is slowed down. Then learns the curve: that of the busy guest if it has.
+ * Returns 0, or -1.
+ */
+static int learn_curve(struct xpc_engine *e, const struct xpc_observation *o,
+                       struct xpc_curve *c)
+{
+    uint64_t length = e->since_clean_ns, now = e->state.elapsed_ns;
+    struct xpc_cycle *cycle = &e->predict.cycle;
+
+    *cycle = (struct xpc_cycle){ 0 };
+    if (e->params.lulls == XPC_LULLS_ON && e->cpu_percent == XPC_ALL_PERCENT)
+        xpc_lulls_learn(&e->lulls, now > length ? now - length : 0, length, o,
+                        cycle);
+    return cycle->period_ns ?
+           xpc_lulls_curve(&e->lulls, cycle, e->total_pages, c) :
+           xpc_learn_curve(&e->learn, e->total_pages, 0, c);
+}
+
+/*
  * Updates the rule's state, except for what depends on the simulation. Stores
  * the curve as it is known now. Returns it, or NULL if nothing was learned.
  */
@@ -363,7 +399,7 @@ static const struct xpc_curve *update_state(struct xpc_engine *e,
         xpc_engine_converged(&o->working_set) ?
         fmax(o->working_set.pages, o->dirty_pages) : 0;
     learn_dirtying(e, o);
-    if (!xpc_learn_curve(&e->learn, e->total_pages, 0, curve))
+    if (!learn_curve(e, o, curve))
         c = curve;
     learn_delay(e, c);
     s->downtime_ns = xpc_predict_cautious(&e->predict, o->dirty_pages, 0);
@@ -375,12 +411,16 @@ static const struct xpc_curve *update_state(struct xpc_engine *e,
 
 /*
  * If the downtime is within the limit, could another iteration change that? Not
- * if it stays within the limit with the guest as busy as at its busiest.
+ * if it stays within the limit with the guest as busy as at its busiest, or as
+ * it can be at this time if it has regular phases.
  */
 static bool may_leave_limit(const struct xpc_engine *e,
                             const struct xpc_curve *c, uint64_t next_ns)
 {
-    double pages = xpc_curve_pages(c, &e->predict.model, next_ns, 1);
+    double now = e->state.elapsed_ns;
+    double end = now + next_ns + LULL_SPARE * e->predict.cycle.period_ns;
+    double pages = xpc_curve_pages(c, &e->predict.model,
+                                   window_ns(e, now, end), 1);
 
     return xpc_predict_cautious(&e->predict, pages, 0) >
            e->params.downtime_ns;
@@ -395,13 +435,16 @@ static uint64_t best_downtime(const struct xpc_engine *e,
     return xpc_predict_least(c, &e->predict, &s, side);
 }
 
-static double patience(const struct xpc_engine *e, const struct xpc_curve *c)
+static double patience(const struct xpc_engine *e)
 {
-    const struct xpc_curve_point *last = &c->pt[c->nr - 1];
     const struct xpc_working_set *w = &e->working_set;
+    const struct xpc_curve_point *last;
+    struct xpc_curve c;
 
-    if (w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT)
+    if ((w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT) ||
+        xpc_learn_curve(&e->learn, e->total_pages, 0, &c))
         return PATIENCE;
+    last = &c.pt[c.nr - 1];
     return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
 }
 
@@ -441,7 +484,7 @@ static void judge_stall(struct xpc_engine *e, const struct xpc_curve *c,
             s->stalled = 0;
         return;
     }
-    if (hope || s->elapsed_ns < patience(e, c) * p->duration_ns ||
+    if (hope || s->elapsed_ns < patience(e) * p->duration_ns ||
         (p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
          p->early_abort == XPC_EARLY_ABORT_OFF))
         s->stalled = 0;
@@ -474,17 +517,28 @@ static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c)
     return percent < XPC_ALL_PERCENT;
 }
 
-/* Sets what the rule needs to know of further copying. */
-static void simulate(struct xpc_engine *e, const struct xpc_curve *c,
-                     struct xpc_rule_state *s, struct xpc_decision *d)
+/*
+ * Sets what the rule needs to know of further copying. Returns the lowest
+ * downtime within a period, if there is one.
+ */
+static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
+                         struct xpc_rule_state *s, struct xpc_decision *d)
 {
+    struct xpc_predict_state now = current_state(e);
     struct xpc_skip_curve skip;
-    struct xpc_predict_state now;
+    uint64_t least = UINT64_MAX;
 
     xpc_skip_curve_init(&skip, c, &e->predict.model);
     e->predict.skip_curve = &skip;
-    /* If it keeps the limit when slowed down, there is no stall. */
-    if (choose_share(e, c))
+    e->predict.cpu_share = 1;
+    if (e->predict.cycle.period_ns)
+        least = xpc_lulls_least(&e->lulls, c, &e->predict, &now,
+                                s->downtime_ns);
+    /*
+     * If it keeps the limit when slowed down, there is no stall. It is not
+     * slowed down if it keeps the limit in a lull.
+     */
+    if (least > e->params.downtime_ns && choose_share(e, c))
         s->stalled = 0;
     else
         judge_stall(e, c, s);
@@ -496,6 +550,7 @@ static void simulate(struct xpc_engine *e, const struct xpc_curve *c,
         !may_leave_limit(e, c, s->next_ns))
         s->later_downtime_ns = d->best_downtime_ns;
     e->predict.skip_curve = NULL;
+    return least;
 }
 
 /* c: NULL if nothing is known. */
@@ -503,11 +558,15 @@ static void apply_rule(struct xpc_engine *e, const struct xpc_curve *c,
                        struct xpc_decision *d)
 {
     struct xpc_rule_state s = e->state;
+    uint64_t least = UINT64_MAX;
 
     d->best_downtime_ns = s.downtime_ns;
     if (c)
-        simulate(e, c, &s, d);
+        least = simulate(e, c, &s, d);
     d->action = xpc_rule_decide(&e->predict.rule, &s, &d->reason);
+    if (c && e->predict.cycle.period_ns)
+        xpc_lulls_decide(&e->lulls, &e->params, &e->predict, &s,
+                         e->state.stalled, least, d);
     if (d->action == XPC_CONTINUE)
         d->cpu_percent = lround(e->predict.cpu_share * XPC_ALL_PERCENT);
 }
@@ -528,6 +587,8 @@ static void set_enough(const struct xpc_engine *e, struct xpc_decision *d)
         .zero_pages = e->first_zero_pages,
     };
     pp.cpu_share = 1;
+    /* It would begin in another phase. */
+    pp.cycle.period_ns = 0;
     if (e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND)
         pp.rule.downtime_ns = pp.rule.max_downtime_ns;
     xpc_advise(&a, &curve, &pp, &s);

@@ -15,6 +15,7 @@
 
 #include "core/learn.h"
 #include "core/link.h"
+#include "core/lulls.h"
 
 /* The state of the policy during one migration. Owns no memory. */
 struct xpc_engine {
@@ -23,6 +24,7 @@ struct xpc_engine {
     struct xpc_predict_params predict;  /* with the learned bandwidth */
     struct xpc_rule_state state;
     struct xpc_learn learn;         /* D(t) of this guest */
+    struct xpc_lull_watch lulls;    /* and its regular phases */
     struct xpc_working_set working_set;
     uint64_t start_ns;
     bool skip_ended;                /* xpc_engine_end_skipping() */

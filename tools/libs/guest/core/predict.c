@@ -23,6 +23,8 @@ struct run {
     double dirty, since_clean;      /* dirty now; time since the clean */
     struct xpc_skip_window window;  /* in which the pages to send got dirty */
     struct xpc_skip_curve *skip;    /* NULL: all are sent */
+    bool waits;                     /* for a lull of the guest, ... */
+    double wait_until;              /* ... until then; 0: not yet known */
     struct xpc_rule_state rule;
 };
 
@@ -185,12 +187,24 @@ static double iteration_ns(const struct run *run, double *sent_r)
     double ns = send_ns(p, &l);
 
     *sent_r = 1;
-    if (run->skip)
+    if (run->skip) {
+        run->skip->clean_ns = run->elapsed - run->since_clean;
         ns = xpc_skip_sending_ns(run->skip, &run->window,
                                  run->pages + run->zero,
                                  run->since_clean + p->iteration_ns, ns,
                                  peek_ns(run), sent_r);
+    }
     return ns + p->iteration_ns;
+}
+
+/* The window from the clean to ns from now, in the busy time of the guest. */
+static double window_ns(const struct run *run, double ns)
+{
+    double clean = run->elapsed - run->since_clean;
+
+    if (!run->p->cycle.period_ns)
+        return run->since_clean + ns;
+    return xpc_cycle_active_ns(&run->p->cycle, clean, run->elapsed + ns);
 }
 
 /* D(t), t in ns of this guest. */
@@ -205,8 +219,8 @@ static double dirty_after(const struct run *run, double ns)
 {
     double then, now, dirty, total = run->c->total_pages;
 
-    then = curve_pages(run, run->since_clean + ns);
-    now = curve_pages(run, run->since_clean);
+    then = curve_pages(run, window_ns(run, ns));
+    now = curve_pages(run, window_ns(run, 0));
     dirty = fmin(run->dirty + fmax(then - now, 0), total);
     return dirty < NO_PAGES ? 0 : dirty;
 }
@@ -270,7 +284,7 @@ static void send_iteration(struct run *run)
 static void clean_bitmap(struct run *run)
 {
     run->pages = run->dirty;
-    run->window = (struct xpc_skip_window){ .ns = run->since_clean };
+    run->window = (struct xpc_skip_window){ .ns = window_ns(run, 0) };
     run->dirty = run->since_clean = 0;
 }
 
@@ -307,6 +321,37 @@ static int decide(struct run *run)
         run->r->reason = XPC_REASON_STALLED;
     }
     return run->r->action;
+}
+
+/*
+ * When copying no longer helps, goes on until the next lull begins, in the
+ * middle of an iteration. Returns false if there is none to wait for.
+ */
+static bool wait_for_lull(struct run *run)
+{
+    const struct xpc_predict_params *p = run->p;
+    struct xpc_rule_state *s = &run->rule;
+    struct load l = load_of(run);
+    double lull, next, share, waited, n;
+
+    if (!run->waits || !p->cycle.period_ns ||
+        run->r->reason != XPC_REASON_STALLED)
+        return false;
+    if (run->wait_until == 0)
+        run->wait_until = run->elapsed + p->cycle.period_ns;
+    next = fmax(iteration_ns(run, &share), 1);
+    lull = xpc_cycle_next_lull_ns(&p->cycle, run->elapsed);
+    if (lull > run->wait_until ||
+        (p->rule.duration_ns && lull + next / 2 > p->rule.duration_ns) ||
+        s->iterations >= XPC_PREDICT_ITERATIONS_MAX)
+        return false;
+    waited = fmax(lull - next / 2 - run->elapsed, 0);
+    n = floor(waited / next);
+    s->iterations += n;
+    run->bytes += n * bytes_of(p, &l) * share;
+    run->elapsed += waited;
+    s->stalled = 0;
+    return true;
 }
 
 /*
@@ -353,8 +398,10 @@ static struct run start_run(const struct xpc_curve *c,
         skip = p->skip_curve;
     else if (p->skip_dirty)
         xpc_skip_curve_init(skip, c, &p->model);
-    if (p->skip_dirty)
+    if (p->skip_dirty) {
         skip->cpu_share = p->cpu_share;
+        skip->cycle = p->cycle.period_ns ? &p->cycle : NULL;
+    }
     return (struct run){
         .c = c, .p = p, .side = side,
         .skip = p->skip_dirty ? skip : NULL,
@@ -396,10 +443,10 @@ static void take_side(struct xpc_compress_page *page, double side)
     }
 }
 
-void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
+static void simulate(struct xpc_prediction *r, const struct xpc_curve *c,
                      const struct xpc_predict_params *p,
                      const struct xpc_predict_state *s, double side,
-                     struct xpc_predict_trace *trace)
+                     bool waits, struct xpc_predict_trace *trace)
 {
     struct xpc_predict_params of_side = *p, first;
     struct xpc_skip_curve skip;
@@ -410,6 +457,7 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
     run = start_run(c, &of_side, s, side, &skip);
     run.r = r;
     run.trace = trace;
+    run.waits = waits;
     *r = (struct xpc_prediction){ .least_downtime_ns = UINT64_MAX };
     if (!s->iterations && !p->rule.min_iterations) {
         /* The whole guest may be copied while it is suspended. */
@@ -426,30 +474,56 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
         send_iteration(&run);
     else
         record_downtime(&run, run.dirty, 0);
-    while (decide(&run) == XPC_CONTINUE)
+    while (decide(&run) == XPC_CONTINUE || wait_for_lull(&run))
         send_iteration(&run);
     finish(&run, r->dirty_pages, 0);
+}
+
+void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
+                     const struct xpc_predict_params *p,
+                     const struct xpc_predict_state *s, double side,
+                     struct xpc_predict_trace *trace)
+{
+    simulate(r, c, p, s, side, true, trace);
+}
+
+/*
+ * The lowest downtime. With a limit of 0, the simulation continues for as long
+ * as copying helps. The threshold ends it when few pages are left, compared
+ * with those that suspending dirties.
+ */
+static uint64_t find_least(const struct xpc_curve *c,
+                           const struct xpc_predict_params *p,
+                           const struct xpc_predict_state *s, double side,
+                           bool waits, uint64_t *at_ns_r)
+{
+    struct xpc_predict_params pp = *p;
+    struct xpc_prediction r;
+
+    pp.rule.downtime_ns = 0;
+    pp.rule.max_downtime_ns = XPC_NO_LIMIT;
+    pp.rule.gain = 0;
+    pp.rule.threshold_pages = pp.suspend_pages / 16;
+    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    simulate(&r, c, &pp, s, side, waits, NULL);
+    if (at_ns_r)
+        *at_ns_r = r.least_at_ns;
+    return r.least_downtime_ns;
 }
 
 uint64_t xpc_predict_least(const struct xpc_curve *c,
                            const struct xpc_predict_params *p,
                            const struct xpc_predict_state *s, double side)
 {
-    struct xpc_predict_params pp = *p;
-    struct xpc_prediction r;
+    return find_least(c, p, s, side, false, NULL);
+}
 
-    /*
-     * With a limit of 0, it continues for as long as copying helps. The
-     * threshold ends it when few pages are left, compared with those that
-     * suspending dirties.
-     */
-    pp.rule.downtime_ns = 0;
-    pp.rule.max_downtime_ns = XPC_NO_LIMIT;
-    pp.rule.gain = 0;
-    pp.rule.threshold_pages = pp.suspend_pages / 16;
-    pp.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
-    xpc_predict_run(&r, c, &pp, s, side, NULL);
-    return r.least_downtime_ns;
+uint64_t xpc_predict_lull(const struct xpc_curve *c,
+                          const struct xpc_predict_params *p,
+                          const struct xpc_predict_state *s, double side,
+                          uint64_t *at_ns_r)
+{
+    return find_least(c, p, s, side, true, at_ns_r);
 }
 
 void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,

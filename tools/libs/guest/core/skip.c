@@ -29,6 +29,7 @@ void xpc_skip_curve_init(struct xpc_skip_curve *s, const struct xpc_curve *c,
     s->c = c;
     s->m = m;
     s->cpu_share = 1;
+    s->cycle = NULL;
     for (int i = 0; i < XPC_SKIP_NODES; i++)
         s->pages[i] = -1;
 }
@@ -84,6 +85,8 @@ static double chance(struct xpc_skip_curve *s,
 
     if (!(u > 0) || !(pages > 0))
         return 0;
+    if (s->cycle)
+        u = xpc_cycle_active_ns(s->cycle, s->clean_ns, s->clean_ns + u);
     q = pages_at(s, u);
     if (!w->first)
         q += pages - pages_at(s, w->ns + u);

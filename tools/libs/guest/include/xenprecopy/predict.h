@@ -25,6 +25,11 @@
  * at all as long as it uses less than the share. What devices write does not
  * depend on the share.
  *
+ * For a guest with regular phases (xenprecopy/period.h), D is that of the busy
+ * guest, and t is the busy time of the window. When copying no longer helps, it
+ * goes on until the next lull, iteration after iteration like the last one, if
+ * one begins within a period and within the duration.
+ *
  * D(t) is that of xenprecopy/curve.h. All functions are pure.
  */
 #ifndef XENPRECOPY_PREDICT_H
@@ -32,6 +37,7 @@
 
 #include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
+#include <xenprecopy/period.h>
 #include <xenprecopy/rule.h>
 #include <xenprecopy/skip.h>
 
@@ -73,6 +79,7 @@ struct xpc_predict_params {
     double cpu_share;               /* of its CPU time, that the guest gets
                                      * until it is suspended: over 0, up to
                                      * 1 */
+    struct xpc_cycle cycle;         /* of the guest; 0: no regular phases */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
@@ -112,7 +119,8 @@ void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent);
  *                        skip_dirty, since_clean_ns is its length
  *   in an iteration      pages still to send; dirty_pages are dirty since the
  *                        clean, which was since_clean_ns ago; with skip_dirty,
- *                        window_ns is the length of the iteration before
+ *                        window_ns is the length of the iteration before, in
+ *                        busy time
  */
 struct xpc_predict_state {
     uint64_t elapsed_ns;
@@ -226,12 +234,22 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
 
 /*
  * The lowest downtime, including the margin, that copying can reach from state
- * s, whatever the limit: it continues while it helps and the duration and the
- * iterations last. The current downtime counts too. side as above.
+ * s, whatever the limit: it continues while it helps, without waiting for a
+ * lull, and while the duration and the iterations last. The current downtime
+ * counts too. side as above.
  */
 uint64_t xpc_predict_least(const struct xpc_curve *c,
                            const struct xpc_predict_params *p,
                            const struct xpc_predict_state *s, double side);
+
+/*
+ * The same if a guest with regular phases is waited for: within a period from
+ * now. *at_ns_r, which may be NULL, is when, since the start.
+ */
+uint64_t xpc_predict_lull(const struct xpc_curve *c,
+                          const struct xpc_predict_params *p,
+                          const struct xpc_predict_state *s, double side,
+                          uint64_t *at_ns_r);
 
 /* Simulates with the low, the expected and the high curve. */
 void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,

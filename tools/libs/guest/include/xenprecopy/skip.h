@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include <xenprecopy/curve.h>
+#include <xenprecopy/period.h>
 
 /* libxenguest sends pages in records of at most this many. */
 #define XPC_BATCH_PAGES 1024
@@ -69,6 +70,13 @@ struct xpc_skip_curve {
     const struct xpc_curve *c;
     const struct xpc_curve_model *m;
     double cpu_share;
+    /*
+     * If not NULL, the guest has regular phases: windows, except those of
+     * struct xpc_skip_window, are converted to its busy time, and the bitmap
+     * was cleaned at clean_ns.
+     */
+    const struct xpc_cycle *cycle;
+    double clean_ns;
     double pages[XPC_SKIP_NODES];   /* < 0: not yet evaluated */
 };
 

@@ -89,6 +89,12 @@ enum xpc_skip_dirty {
     XPC_SKIP_DIRTY_ON,
 };
 
+/* Wait for lulls of a guest with regular phases (xenprecopy/period.h)? */
+enum xpc_lulls {
+    XPC_LULLS_ON,
+    XPC_LULLS_OFF,
+};
+
 #define XPC_CHANNELS_MAX 16
 
 /* What happens to max_bytes_per_s during stop-and-copy. */
@@ -174,6 +180,7 @@ struct xpc_params {
     enum xpc_strict strict;         /* the toolstack must take part in it */
     enum xpc_zero_pages zero_pages;
     enum xpc_skip_dirty skip_dirty; /* not with the stock policy */
+    enum xpc_lulls lulls;           /* not with the stock policy */
     uint64_t slow_down_percent;     /* at most this much of its CPU time may be
                                      * taken from the guest, if nothing else
                                      * keeps the limit: 0 (off) to 99 */
@@ -349,6 +356,8 @@ enum xpc_reason {
     XPC_REASON_LOG_LOST,        /* abort: another save has used log-dirty */
     XPC_REASON_TOOLSTACK,       /* stop: the toolstack suspends the guest; or
                                  * abort: it was told to and does not */
+    XPC_REASON_LULL,            /* continue: until the next lull; or stop: in
+                                 * one, the last before the duration is over */
 };
 
 /*
@@ -368,6 +377,9 @@ struct xpc_decision {
     uint64_t bitmap_ns;             /* to read and search the last bitmap */
     uint64_t dirty_pages;
     uint64_t time_left_ns;          /* of the duration; 0: over, or no limit */
+    /* Of a guest with regular phases: period, busy part, begin of the next
+     * lull, since the migration's start; 0: none are known. */
+    uint64_t period_ns, busy_ns, lull_ns;
     unsigned int cpu_percent;       /* of its CPU time, that the guest is to
                                      * get from now on; 100: all */
     struct xpc_working_set working_set;
