@@ -262,7 +262,7 @@ static int do_folder(struct eval *e, const char *path)
     return rc;
 }
 
-static int do_synthetic(struct eval *e)
+static int do_synthetic(struct eval *e, bool phased)
 {
     const char *name;
     int rc = 0;
@@ -274,13 +274,16 @@ static int do_synthetic(struct eval *e)
             continue;
         if (sim_synth(&t, name))
             return -1;
-        rc = judge_trace(e, &t);
+        rc = t.phased == phased ? judge_trace(e, &t) : 0;
         sim_trace_free(&t);
     }
     return rc;
 }
 
-/* Judges all traces, or shows the migrations that are to be shown. */
+/*
+ * Judges all traces, or shows the migrations that are to be shown. The writers
+ * with regular phases come last, so that the others keep their numbers.
+ */
 static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
 {
     int rc = 0;
@@ -289,9 +292,11 @@ static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
     e->number = 0;
     e->nr_names = 0;
     if (synthetic)
-        rc = do_synthetic(e);
+        rc = do_synthetic(e, false);
     for (; !rc && *paths; paths++)
         rc = do_folder(e, *paths);
+    if (!rc && synthetic)
+        rc = do_synthetic(e, true);
     return rc;
 }
 

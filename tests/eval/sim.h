@@ -38,7 +38,7 @@ double sim_lognormal(struct sim_rng *r, double mean, double sigma);
  */
 struct sim_trace {
     char name[64];
-    bool tuned;
+    bool tuned, phased;         /* which split; a writer with regular phases */
     uint32_t total_pages;
     size_t nr_intervals;
     uint64_t *end_ns;

@@ -8,7 +8,8 @@
 
 #include "sim_report.h"
 
-static const char *const splits[2] = { "held-out", "tuned" };
+static const char *const splits[REPORT_SPLITS] = { "held-out", "tuned",
+                                                   "phased", "ph-tuned" };
 
 struct report_trace {
     char name[64];
@@ -162,7 +163,7 @@ int report_add(struct report *r, const struct sim_trace *t, int policy,
         r->migrations++;
         keep_worst(r, run, s);
     }
-    return sim_sum_add(&r->sums[t->tuned][policy], s);
+    return sim_sum_add(&r->sums[t->tuned + 2 * t->phased][policy], s);
 }
 
 /* oracle: what the oracle does in this case. */
@@ -311,7 +312,7 @@ static void print_row(const char *policy, const char *split,
 static void print_rows(struct report *r, size_t from, size_t to)
 {
     print_head(from, to);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < REPORT_SPLITS; i++) {
         for (int k = 0; k < SIM_POLICIES; k++) {
             if (r->sums[i][k].migrations)
                 print_row(sim_policies[k].name, splits[i], &r->sums[i][k],
@@ -320,6 +321,27 @@ static void print_rows(struct report *r, size_t from, size_t to)
     }
 }
 
+static void write_row(FILE *f, int policy, int split, struct sim_sum *s)
+{
+    double v[COLUMNS];
+
+    values_of(s, v);
+    fprintf(f, "\n    { \"name\": \"%s\", \"split\": \"%s\", "
+            "\"migrations\": %"PRIu64", \"suspended\": %"PRIu64", "
+            "\"feasible\": %"PRIu64", \"feasible-plain\": %"PRIu64
+            ", \"slowed\": %"PRIu64,
+            sim_policies[policy].name, splits[split], s->migrations,
+            s->suspended, s->feasible, feasible_plain(s), s->slowed);
+    for (size_t i = 0; i < COLUMNS; i++) {
+        if (isnan(v[i]))
+            fprintf(f, ", \"%s\": null", columns[i].key);
+        else
+            fprintf(f, ", \"%s\": %.6g", columns[i].key, v[i]);
+    }
+    fprintf(f, " }");
+}
+
+/* The writers with regular phases are listed last. */
 static int write_json(struct report *r, const char *path)
 {
     FILE *f = fopen(path, "w");
@@ -329,27 +351,16 @@ static int write_json(struct report *r, const char *path)
         return -1;
     fprintf(f, "{\n  \"migrations\": %"PRIu64",\n  \"policies\": [",
             r->migrations);
-    for (int k = 0; k < 2 * SIM_POLICIES; k++) {
-        struct sim_sum *s = &r->sums[k % 2][k / 2];
-        double v[COLUMNS];
+    for (int i = 0; i < REPORT_SPLITS; i += 2) {
+        for (int k = 0; k < 2 * SIM_POLICIES; k++) {
+            int policy = k / 2, split = i + k % 2;
 
-        if (!s->migrations)
-            continue;
-        values_of(s, v);
-        fprintf(f, "%s\n    { \"name\": \"%s\", \"split\": \"%s\", "
-                "\"migrations\": %"PRIu64", \"suspended\": %"PRIu64", "
-                "\"feasible\": %"PRIu64", \"feasible-plain\": %"PRIu64
-                ", \"slowed\": %"PRIu64, comma, sim_policies[k / 2].name,
-                splits[k % 2], s->migrations, s->suspended, s->feasible,
-                feasible_plain(s), s->slowed);
-        for (size_t i = 0; i < COLUMNS; i++) {
-            if (isnan(v[i]))
-                fprintf(f, ", \"%s\": null", columns[i].key);
-            else
-                fprintf(f, ", \"%s\": %.6g", columns[i].key, v[i]);
+            if (!r->sums[split][policy].migrations)
+                continue;
+            fputs(comma, f);
+            write_row(f, policy, split, &r->sums[split][policy]);
+            comma = ",";
         }
-        fprintf(f, " }");
-        comma = ",";
     }
     fprintf(f, "\n  ]\n}\n");
     return fclose(f);
@@ -380,8 +391,8 @@ int report_finish(struct report *r, const char *json)
 
 void report_free(struct report *r)
 {
-    for (int k = 0; k < 2 * SIM_POLICIES; k++)
-        sim_sum_free(&r->sums[k % 2][k / 2]);
+    for (int k = 0; k < REPORT_SPLITS * SIM_POLICIES; k++)
+        sim_sum_free(&r->sums[k % REPORT_SPLITS][k / REPORT_SPLITS]);
     for (size_t t = 0; t < r->nr_traces; t++) {
         for (int k = 0; k < SIM_POLICIES; k++)
             sim_sum_free(&r->traces[t].sums[k]);

@@ -13,6 +13,8 @@ struct run {
     struct sim_case c;
 };
 
+/* Held out and tuned, and the same of the writers with regular phases. */
+#define REPORT_SPLITS 4
 #define REPORT_WORST 10
 
 enum report_worst { WORST_NONE, WORST_OVER, WORST_ABORT, WORST_DOWNTIME,
@@ -25,7 +27,7 @@ struct report_case {
 };
 
 struct report {
-    struct sim_sum sums[2][SIM_POLICIES];   /* held-out, tuned */
+    struct sim_sum sums[REPORT_SPLITS][SIM_POLICIES];
     uint64_t migrations;
     bool by_trace;
     enum report_worst worst;

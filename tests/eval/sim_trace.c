@@ -152,7 +152,7 @@ static int refine_interval(struct sim_trace *to, const struct sim_trace *t,
 int sim_trace_refine(struct sim_trace *t)
 {
     struct sim_rng r = sim_rng(sim_hash(t->name, 1));
-    struct sim_trace to = { .tuned = t->tuned,
+    struct sim_trace to = { .tuned = t->tuned, .phased = t->phased,
                             .total_pages = t->total_pages };
     float *share = calloc(t->total_pages, sizeof(*share));
     size_t *seen = calloc(t->total_pages, sizeof(*seen));
