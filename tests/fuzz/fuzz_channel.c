@@ -42,6 +42,7 @@ static struct {
     struct channel_order order;
     struct channel_frame *frame;
     bool compressed, spoilt, closed[NR_MAX];
+    bool data;                  /* some was passed on */
     uint64_t passed_on;         /* frames */
     /* Valid frames by number: how many there are, and the first one's hash. */
     unsigned int made[SEQUENCES];
@@ -234,6 +235,9 @@ static void pass_on(unsigned int i)
     fuzz_require(t.order.ended == (h->kind == CHANNEL_GO),
                  "it comes at the end");
     fuzz_require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
+    fuzz_require(h->kind <= CHANNEL_GO || (!i && !t.data && !t.order.ended),
+                 "questions come before the stream, over the first channel");
+    t.data |= h->kind == CHANNEL_DATA;
     write_out(&t.frame[i], &len, &s);
     fuzz_require(len <= CHANNEL_FRAME_MAX + CHANNEL_ZEROS_MAX,
                  "what is written for it has a bound");

@@ -22,6 +22,8 @@ FUZZ_LEN_stream := 65536
 FUZZ_SRCS_channel := $(addprefix tools/libs/guest/,channels/codec.c \
 	channels/frame.c channels/wire.c)
 FUZZ_LIBS_channel := $(CHANNEL_LIBS)
+FUZZ_SRCS_question := $(addprefix tools/libs/guest/channels/,question.c)
+FUZZ_LEN_question := 65536
 FUZZ_SRCS_conf := $(addprefix tools/libs/guest/conf/,error.c file.c settings.c)
 FUZZ_LIBS_conf := $(CONF_LIBS)
 

@@ -417,6 +417,40 @@ static void torture_channel_frame_only_go_follows_the_end(void **state)
     assert_non_null(take(&o, 0, CHANNEL_GO, 3));
 }
 
+/* Questions come before the stream, over the first connection. */
+static void torture_channel_frame_questions_precede_the_stream(void **state)
+{
+    struct channel_order o = { .nr = 2 };
+
+    (void)state;
+    assert_non_null(take(&o, 1, CHANNEL_QUESTION, 0));
+    assert_non_null(take(&o, 0, CHANNEL_QUESTION, 1));
+    assert_null(take(&o, 0, CHANNEL_QUESTION, 0));
+    assert_null(take(&o, 0, CHANNEL_FILL, 1));
+    assert_null(take(&o, 0, CHANNEL_QUESTION, 2));
+    assert_null(take(&o, 1, CHANNEL_DATA, 3));
+    assert_non_null(take(&o, 0, CHANNEL_QUESTION, 4));
+    assert_non_null(take(&o, 0, CHANNEL_FILL, 4));
+    assert_null(take(&o, 0, CHANNEL_END, 4));
+    assert_non_null(take(&o, 0, CHANNEL_QUESTION, 5));
+    assert_non_null(take(&o, 0, CHANNEL_FILL, 5));
+}
+
+static void torture_channel_frame_fill_has_a_bound(void **state)
+{
+    struct channel_head h = { .kind = CHANNEL_FILL,
+                              .raw_len = CHANNEL_FRAME_MAX };
+    struct channel_order o = { .nr = 1 };
+
+    (void)state;
+    while (h.sequence < CHANNEL_FILL_MAX / CHANNEL_FRAME_MAX) {
+        assert_null(channel_order_take(&o, 0, &h));
+        channel_order_done(&o, 0, &h);
+        h.sequence++;
+    }
+    assert_non_null(channel_order_take(&o, 0, &h));
+}
+
 /* ---- hello --------------------------------------------------------------- */
 
 static void torture_channel_frame_hello_round_trip(void **state)
@@ -435,6 +469,10 @@ static void torture_channel_frame_hello_round_trip(void **state)
     assert_false(channel_token_same(g.token, other));
     channel_answer_put(answer);
     assert_true(channel_answer_is(answer));
+    assert_true(channel_answer_takes_questions(answer));
+    answer[23] = 0;                 /* as a receiver that knows none says it */
+    assert_true(channel_answer_is(answer));
+    assert_false(channel_answer_takes_questions(answer));
     answer[8]++;
     assert_false(channel_answer_is(answer));
 }
@@ -474,6 +512,8 @@ int main(int argc, char **argv)
         TEST(torture_channel_frame_order_is_kept),
         TEST(torture_channel_frame_disorder_is_detected),
         TEST(torture_channel_frame_only_go_follows_the_end),
+        TEST(torture_channel_frame_questions_precede_the_stream),
+        TEST(torture_channel_frame_fill_has_a_bound),
         TEST(torture_channel_frame_hello_round_trip),
         TEST(torture_channel_frame_invalid_hello_is_refused),
     };

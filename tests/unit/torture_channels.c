@@ -71,6 +71,17 @@ static void *carry(void *arg)
     return NULL;
 }
 
+/* What was asked; a question that begins with '!' is refused. */
+static char asked[64];
+
+static const char *answer_question(void *opaque, const uint8_t *data,
+                                   size_t len)
+{
+    (void)opaque;
+    strncat(asked, (const char *)data, len);
+    return *data == '!' ? "it is none" : NULL;
+}
+
 /* Starts the receiving end alone. The test writes to sent[]. */
 static void start_in(unsigned int nr, bool compressed)
 {
@@ -83,7 +94,9 @@ static void start_in(unsigned int nr, bool compressed)
     }
     assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
     pipe_reader_start(&w.stock, fd[0]);
-    w.in = channel_in_start(w.received, nr, token, compressed, fd[1]);
+    w.in = channel_in_start(&(struct channel_in_how){
+        .fds = w.received, .nr = nr, .token = token, .compressed = compressed,
+        .out_fd = fd[1], .question = answer_question });
     assert_non_null(w.in);
 }
 
@@ -113,6 +126,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&w, 0, sizeof(w));
+    *asked = 0;
     memset(w.sent, -1, sizeof(w.sent));
     memset(w.received, -1, sizeof(w.received));
     signal(SIGPIPE, SIG_IGN);
@@ -530,6 +544,49 @@ static void torture_channels_keep_at_most_one_frame_each(void **state)
     assert_null(channel_in_error(w.in));
 }
 
+/* ---- questions ----------------------------------------------------------- */
+
+/* They and what fills the link don't get into the stream. */
+static void torture_channels_questions_are_not_part_of_the_stream(void **state)
+{
+    (void)state;
+    start_in(2, false);
+    write_frame(w.sent[0], CHANNEL_QUESTION, 0, "first ", 6);
+    write_frame(w.sent[0], CHANNEL_FILL, 1, "filled", 6);
+    write_frame(w.sent[0], CHANNEL_QUESTION, 2, "second", 6);
+    write_frame(w.sent[1], CHANNEL_DATA, 3, "data", 4);
+    write_frame(w.sent[0], CHANNEL_END, 4, NULL, 0);
+    write_frame(w.sent[0], CHANNEL_GO, 5, GO, sizeof(GO));
+    close(w.sent[0]);
+    w.sent[0] = -1;
+    assert_null(wait_in());
+    assert_true(channel_in_begun(w.in));
+    pipe_reader_join(&w.stock);
+    assert_string_equal(asked, "first second");
+    assert_int_equal(w.stock.len, 4 + sizeof(GO));
+    assert_memory_equal(w.stock.p, "data" GO, w.stock.len);
+}
+
+static void torture_channels_a_bad_question_ends_it(void **state)
+{
+    (void)state;
+    start_in(1, false);
+    write_frame(w.sent[0], CHANNEL_QUESTION, 0, "!", 1);
+    assert_string_equal(wait_in(), "channel 0: a question: it is none");
+    assert_false(channel_in_begun(w.in));
+}
+
+static void torture_channels_refuse_a_question_within_the_stream(void **state)
+{
+    (void)state;
+    start_in(1, false);
+    write_frame(w.sent[0], CHANNEL_DATA, 0, "data", 4);
+    write_frame(w.sent[0], CHANNEL_QUESTION, 1, "first", 5);
+    assert_string_equal(wait_in(),
+                        "channel 0: a frame is not what may come now");
+    assert_string_equal(asked, "");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +608,9 @@ int main(int argc, char **argv)
         TEST(torture_channels_refuse_data_after_the_end),
         TEST(torture_channels_refuse_an_early_end),
         TEST(torture_channels_keep_at_most_one_frame_each),
+        TEST(torture_channels_questions_are_not_part_of_the_stream),
+        TEST(torture_channels_a_bad_question_ends_it),
+        TEST(torture_channels_refuse_a_question_within_the_stream),
     };
 
     return torture_run(argc, argv, tests);

@@ -110,7 +110,9 @@ static void start_receiver(void)
 
     assert_int_equal(pipe(fd), 0);
     pipe_reader_start(&far.stock, fd[0]);
-    far.in = channel_in_start(far.received, NR, token, true, fd[1]);
+    far.in = channel_in_start(&(struct channel_in_how){
+        .fds = far.received, .nr = NR, .token = token, .compressed = true,
+        .out_fd = fd[1] });
     assert_non_null(far.in);
 }
 

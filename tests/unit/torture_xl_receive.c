@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "channels/question.h"
 #include "migrate/xl_protocol.h"
 #include "receive/xl_receive.h"
 #include "support/fake_connections.h"
@@ -291,6 +293,106 @@ static void torture_xl_receive_all_end_with_the_first(void **state)
         assert_int_equal(receiving_end(&r[i]), 0);
 }
 
+/* ---- questions ----------------------------------------------------------- */
+
+static void send_question(struct receiving *r, uint64_t sequence)
+{
+    static uint8_t bytes[QUESTION_SIZE_MAX];
+    static struct question q;
+
+    q.nr = 0;
+    question_add(&q, QUESTION_DISK, "/");
+    question_add(&q, QUESTION_DISK, "/nowhere");
+    question_add(&q, 12345, "?");
+    frame(r, CHANNEL_QUESTION, sequence, bytes, question_put(bytes, &q));
+}
+
+static void expect_reply(struct receiving *r)
+{
+    static const struct reply want = { .nr = 3, .item = {
+        { .kind = QUESTION_DISK },
+        { .kind = QUESTION_DISK, .status = REPLY_WRONG,
+          .text = "disk /nowhere: No such file or directory there: attach or "
+                  "share it" },
+        { .kind = 12345, .status = REPLY_UNKNOWN,
+          .text = "the receiver there does not know how" },
+    } };
+    static uint8_t bytes[REPLY_HEAD_SIZE + REPLY_SIZE_MAX];
+
+    expect_sent(r, bytes, reply_put(bytes, &want, token));
+}
+
+/* Nothing of it is passed on. */
+static void torture_xl_receive_answers_before_a_stream(void **state)
+{
+    struct receiving r = connection_open(token, 1, 0);
+    size_t len;
+    char *p;
+
+    (void)state;
+    stock_does("head -c 6 >$GOT; printf ready; cat >>$GOT; exit 3");
+    expect_answer(&r);
+    send_question(&r, 0);
+    expect_reply(&r);
+    send_question(&r, 1);
+    expect_reply(&r);
+    frame(&r, CHANNEL_DATA, 2, "stream", 6);
+    expect_sent(&r, "ready", 5);
+    frame(&r, CHANNEL_END, 3, NULL, 0);
+    frame(&r, CHANNEL_GO, 4, "go", 2);
+    assert_int_equal(receiving_end(&r), 3);
+    p = stock_file("", &len);
+    assert_string_equal(p, "streamgo");
+    free(p);
+}
+
+/* A source that has heard enough, or too much. */
+static void torture_xl_receive_ends_quietly_after_a_question(void **state)
+{
+    struct receiving r[NR];
+    struct stat said;
+
+    (void)state;
+    stock_does("cat >$GOT; echo complaint >&2; exit 1");
+    connections_open(r);
+    send_question(&r[0], 0);
+    expect_reply(&r[0]);
+    connections_end(r, 0);
+    assert_int_equal(stat(stock.said, &said), 0);
+    assert_int_equal(said.st_size, 0);
+}
+
+static void torture_xl_receive_ends_at_a_bad_question(void **state)
+{
+    struct receiving r = connection_open(token, 1, 0);
+
+    (void)state;
+    expect_answer(&r);
+    frame(&r, CHANNEL_QUESTION, 0, "??", 2);
+    expect_end(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    expect_message("migration target: channel 0: a question: it is too "
+                   "short\n");
+}
+
+/* Each costs the target some work. */
+static void torture_xl_receive_answers_a_limited_number(void **state)
+{
+    struct receiving r = connection_open(token, 1, 0);
+
+    (void)state;
+    expect_answer(&r);
+    for (int i = 0; i < 64; i++) {
+        send_question(&r, i);
+        expect_reply(&r);
+    }
+    send_question(&r, 64);
+    expect_end(&r);
+    assert_int_equal(receiving_end(&r), 1);
+    expect_message("migration target: channel 0: a question: it is one too "
+                   "many\n");
+}
+
 static void torture_xl_receive_stock_xl_without_migrate_receive(void **state)
 {
     struct receiving r = receiving_start();
@@ -324,6 +426,10 @@ int main(int argc, char **argv)
         TEST(torture_xl_receive_ends_at_a_frame_of_another_migration),
         TEST(torture_xl_receive_ends_at_an_oversized_frame),
         TEST(torture_xl_receive_all_end_with_the_first),
+        TEST(torture_xl_receive_answers_before_a_stream),
+        TEST(torture_xl_receive_ends_quietly_after_a_question),
+        TEST(torture_xl_receive_ends_at_a_bad_question),
+        TEST(torture_xl_receive_answers_a_limited_number),
         TEST(torture_xl_receive_stock_xl_without_migrate_receive),
     };
 

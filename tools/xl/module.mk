@@ -8,6 +8,7 @@ $(eval $(call part,xl,tools/xl,channels xen conf sources json core base,\
 XL_OBJS := $(call objs,$(filter-out %/save_guard.c,\
 	$(wildcard tools/xl/*.c tools/xl/*/*.c)))
 XL := $(BUILD)/bin/xl
+XL_LIBS := -lxlutil -lxenguest $(LIBXL_LIBS)
 # The plug-in's guard for other toolstacks, which takes guests back as xl does.
 SAVE_GUARD := $(libexec)/save-guard
 
@@ -16,7 +17,7 @@ $(XL): $(XL_OBJS) $(CHANNEL_IN_OBJS) $(CHANNEL_MEASURE_OBJS) \
 		$(LIBXLPRECOPY) $(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
-	  $(call rpath,/../lib) -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
+	  $(call rpath,/../lib) -lxlprecopy -lxenprecopy $(XL_LIBS) \
 	  $(CHANNEL_LIBS) -lm
 
 $(SAVE_GUARD): $(call objs,tools/xl/save_guard.c) $(filter-out %/xl.o,\
@@ -25,7 +26,7 @@ $(SAVE_GUARD): $(call objs,tools/xl/save_guard.c) $(filter-out %/xl.o,\
 		$(LIBXENPRECOPY)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_LDFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -L$(BUILD)/lib \
-	  $(call rpath,/../../../lib) -lxlprecopy -lxenprecopy $(LIBXL_LIBS) \
+	  $(call rpath,/../../../lib) -lxlprecopy -lxenprecopy $(XL_LIBS) \
 	  $(CHANNEL_LIBS) -lm
 
 all: $(XL) $(SAVE_GUARD)
@@ -35,7 +36,7 @@ XL_TEST_OBJS := $(filter-out %/xl.o,$(XL_OBJS)) $(CHANNEL_IN_OBJS) \
 	$(CHANNEL_MEASURE_OBJS) $(BASE) $(LIBXLPRECOPY)
 $(foreach t,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/torture_xl_*.c)),\
 	$(eval TEST_OBJS_$(t) := $(XL_TEST_OBJS)) \
-	$(eval TEST_LIBS_$(t) := $(LIBXL_LIBS) $(CHANNEL_LIBS)))
+	$(eval TEST_LIBS_$(t) := $(XL_LIBS) $(CHANNEL_LIBS)))
 
 # The stock xl's package has a file of this name in /usr, which must stay.
 ifeq ($(PREFIX),/usr)

@@ -46,7 +46,8 @@ SOURCE_OBJS := $(call objs,$(call guest_srcs,sources sources/process))
 # A migration over several connections: common parts, the receiving end, and
 # the sending end.
 CHANNEL_LIBS := -llz4 -lzstd -lxxhash
-CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c wire.c))
+CHANNEL_OBJS := $(call objs,$(addprefix $(guest)/channels/,codec.c frame.c \
+	question.c wire.c))
 # Also for measurements of how well pages compress.
 CHANNEL_MEASURE_OBJS := $(call objs,$(guest)/channels/measure.c)
 CHANNEL_IN_OBJS := $(call objs,$(guest)/channels/in.c) $(CHANNEL_OBJS)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "channels/in.h"
 #include "migrate/xl_protocol.h"
 #include "receive/xl_receive_channels.h"
+#include "receive/xl_receive_check.h"
+#include "receive/xl_receive_host.h"
 #include "receive/xl_receive_io.h"
 #include "receive/xl_receive_meet.h"
 #include "receive/xl_receive_stock.h"
@@ -18,7 +21,15 @@ struct receiver {
     struct meeting meeting;
     struct stock stock;
     int in[CHANNELS_MAX], keeper[CHANNELS_MAX];     /* -1: not connected */
+    /* For questions, which a thread answers. */
+    struct receive_host host;
+    unsigned int asked;
+    int hold_fd;                    /* of the stock receiver's input: so that
+                                     * it does not see an end */
 };
+
+/* A check of a target asks a few questions. */
+#define QUESTIONS_MAX 64
 
 static int send_answer(int fd)
 {
@@ -70,31 +81,80 @@ static int wait_for_connections(struct receiver *r)
     return 0;
 }
 
-/* Receives the stream and what follows it. Returns the exit status. */
-static int receive_stream(struct receiver *r)
+/* The stock receiver says nothing yet, so this is all that is written. */
+static const char *answer_question(void *opaque, const uint8_t *data,
+                                   size_t len)
 {
-    struct channel_in *in = channel_in_start(r->in, r->hello.nr,
-                                             r->hello.token, r->hello.codec,
-                                             r->stock.in);
-    const char *error = NULL;
-    int status;
+    struct receiver *r = opaque;
+    struct question *q = calloc(1, sizeof(*q));
+    struct reply *reply = calloc(1, sizeof(*reply));
+    uint8_t *bytes = malloc(REPLY_HEAD_SIZE + REPLY_SIZE_MAX);
+    const char *why = !q || !reply || !bytes ? "out of memory" :
+                      r->asked++ == QUESTIONS_MAX ? "it is one too many" :
+                      question_get(q, data, len);
 
-    if (!in) {
-        fprintf(stderr, RECEIVER "can't receive: %s\n", strerror(errno));
-        close(r->stock.in);
-        stock_end(&r->stock);
-        return EXIT_FAILURE;
+    if (!why) {
+        check_reply(reply, q, receive_host_open(&r->host));
+        len = reply_put(bytes, reply, r->hello.token);
+        if (receive_write(STDOUT_FILENO, bytes, len))
+            why = "the reply can't be sent";
     }
+    free(bytes);
+    free(reply);
+    free(q);
+    return why;
+}
+
+/*
+ * Passes on what the stock receiver says, until its end. If the source has
+ * asked something and then gone, that one is ended without a word.
+ */
+static const char *pass_stream(struct receiver *r, struct channel_in *in)
+{
+    const char *error = NULL;
+
     if (stock_copy_output(&r->stock, channel_in_done_fd(in)) > 0) {
         error = channel_in_error(in);
         if (error)
             fprintf(stderr, RECEIVER "%s\n", error);
+        if (!error && !channel_in_begun(in))
+            stock_kill(&r->stock);
+        close(r->hold_fd);
+        r->hold_fd = -1;
         stock_copy_output(&r->stock, -1);
     }
+    if (r->hold_fd >= 0)
+        close(r->hold_fd);
+    return error;
+}
+
+/* Receives the stream and what follows it. Returns the exit status. */
+static int receive_stream(struct receiver *r)
+{
+    const struct channel_in_how how = {
+        .fds = r->in, .nr = r->hello.nr, .token = r->hello.token,
+        .compressed = r->hello.codec, .out_fd = r->stock.in,
+        .question = answer_question, .opaque = r,
+    };
+    struct channel_in *in;
+    const char *error;
+    int status;
+
+    r->hold_fd = fcntl(r->stock.in, F_DUPFD_CLOEXEC, 3);
+    in = channel_in_start(&how);
+    if (!in) {
+        fprintf(stderr, RECEIVER "can't receive: %s\n", strerror(errno));
+        close(r->stock.in);
+        close(r->hold_fd);
+        stock_end(&r->stock);
+        return EXIT_FAILURE;
+    }
+    error = pass_stream(r, in);
     status = stock_end(&r->stock);
     if (error && !status)
         status = EXIT_FAILURE;
     channel_in_stop(in);
+    receive_host_close(&r->host);
     return status;
 }
 

@@ -111,6 +111,12 @@ int stock_copy_output(const struct stock *s, int watch_fd)
     }
 }
 
+void stock_kill(struct stock *s)
+{
+    s->killed = true;
+    kill(s->pid, SIGTERM);
+}
+
 int stock_end(struct stock *s)
 {
     int status;
@@ -121,5 +127,7 @@ int stock_end(struct stock *s)
         if (errno != EINTR)
             return EXIT_FAILURE;
     }
+    if (s->killed)
+        return EXIT_SUCCESS;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

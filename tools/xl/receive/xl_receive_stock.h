@@ -3,10 +3,12 @@
 #ifndef XL_RECEIVE_XL_RECEIVE_STOCK_H
 #define XL_RECEIVE_XL_RECEIVE_STOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct stock {
     pid_t pid;                  /* 0: none */
+    bool killed;                /* by stock_kill() */
     int in, out;                /* its standard input and output; -1: closed */
 };
 
@@ -20,6 +22,11 @@ int stock_start(struct stock *s);
  * (-1: none) is readable. Returns 1 for watch_fd, 0 for the end, or -1.
  */
 int stock_copy_output(const struct stock *s, int watch_fd);
+/*
+ * Ends it before it has read anything: it would complain about a missing
+ * stream. stock_end() then returns 0.
+ */
+void stock_kill(struct stock *s);
 /* Waits for it to exit. Returns its exit status, 128 + N after signal N. */
 int stock_end(struct stock *s);
 

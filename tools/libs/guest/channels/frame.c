@@ -147,10 +147,20 @@ static bool is_held_elsewhere(const struct channel_order *o,
     return false;
 }
 
+/* Does it belong before the stream? */
+static bool is_preliminary(const struct channel_head *h)
+{
+    return h->kind == CHANNEL_QUESTION || h->kind == CHANNEL_FILL;
+}
+
 /* Is this frame not allowed now, before or after the end of the stream? */
 static bool is_misplaced(const struct channel_order *o, unsigned int channel,
                          const struct channel_head *h)
 {
+    if (is_preliminary(h))
+        return channel || o->begun || o->ended || h->sequence != o->next ||
+               (h->kind == CHANNEL_FILL &&
+                o->filled + h->raw_len > CHANNEL_FILL_MAX);
     if (!o->ended)
         return h->kind == CHANNEL_GO;
     return o->gone || channel || h->kind != CHANNEL_GO ||
@@ -178,6 +188,8 @@ void channel_order_done(struct channel_order *o, unsigned int channel,
 {
     o->of[channel].held = false;
     o->next++;
+    o->begun |= h->kind == CHANNEL_DATA;
+    o->filled += h->kind == CHANNEL_FILL ? h->raw_len : 0;
     o->ended |= h->kind == CHANNEL_END;
     o->gone |= h->kind == CHANNEL_GO;
 }

@@ -69,7 +69,9 @@ int channel_frame_walk(const struct channel_frame *f, struct channel_walk *w,
 struct channel_order {
     unsigned int nr;            /* channels */
     uint64_t next;              /* the next sequence number to write */
+    bool begun;                 /* CHANNEL_DATA was written */
     bool ended, gone;           /* CHANNEL_END, CHANNEL_GO was written */
+    uint64_t filled;            /* bytes of CHANNEL_FILL */
     struct {
         bool any, held;
         uint64_t last;          /* last sequence number; if held, waiting */

@@ -30,9 +30,12 @@ struct channel_in {
     uint8_t token[CHANNEL_TOKEN];
     int out_fd, done_fd;
     int stop_fd;                /* readable: stop */
+    const char *(*question)(void *opaque, const uint8_t *data, size_t len);
+    void *opaque;
     pthread_mutex_t lock;
     struct channel_order order;
     bool stop;
+    bool asked;                 /* a question has come */
     bool writing;               /* a thread writes, without the lock */
     char error[160];            /* "": none */
     unsigned int nr;            /* channels with a thread */
@@ -84,6 +87,14 @@ static int fail_frame(struct channel *c, const char *why)
     char text[120];
 
     snprintf(text, sizeof(text), "a frame %s", why);
+    return fail(c, text);
+}
+
+static int fail_question(struct channel *c, const char *why)
+{
+    char text[120];
+
+    snprintf(text, sizeof(text), "a question: %s", why);
     return fail(c, text);
 }
 
@@ -160,6 +171,21 @@ static int write_frame(struct channel_in *in, const struct channel_frame *f)
     return 0;
 }
 
+/* Returns NULL, or a fault. Called without the lock. */
+static const char *handle_frame(struct channel_in *in,
+                                const struct channel_frame *f)
+{
+    switch (f->head.kind) {
+    case CHANNEL_QUESTION:
+        return in->question ? in->question(in->opaque, f->data, f->data_len) :
+                              "none are answered here";
+    case CHANNEL_FILL:
+        return NULL;
+    default:
+        return write_frame(in, f) ? "the stock receiver takes no more" : NULL;
+    }
+}
+
 /* ---- frames in order ----------------------------------------------------- */
 
 /*
@@ -191,25 +217,28 @@ static void wake_next(struct channel_in *in)
 }
 
 /*
- * Writes the frame when it is the next one. Called with the lock held. Returns
+ * Handles the frame when it is the next one. Called with the lock held. Returns
  * 0, or -1 to read no more from this channel.
  */
 static int deliver(struct channel *c)
 {
     struct channel_in *in = c->in;
-    int r;
+    const char *why;
 
     if (wait_turn(c))
         return -1;
+    /* Before the reply: the source may close the connections at once. */
+    in->asked |= c->frame.head.kind == CHANNEL_QUESTION;
     /* No other thread writes: this frame is the next one. */
     in->writing = true;
     pthread_mutex_unlock(&in->lock);
-    r = write_frame(in, &c->frame);
+    why = handle_frame(in, &c->frame);
     pthread_mutex_lock(&in->lock);
     in->writing = false;
     close_out(in);
-    if (r)
-        return fail(c, "the stock receiver takes no more");
+    if (why)
+        return c->frame.head.kind == CHANNEL_QUESTION ?
+               fail_question(c, why) : fail(c, why);
     channel_order_done(&in->order, c->index, &c->frame.head);
     wake_next(in);
     return 0;
@@ -217,11 +246,15 @@ static int deliver(struct channel *c)
 
 /*
  * A channel was closed. After the end of the stream, only the first one could
- * still send anything.
+ * still send anything. A source may ask and then begin no stream.
  */
 static void handle_close(struct channel *c)
 {
-    if (!c->in->order.ended)
+    const struct channel_order *o = &c->in->order;
+
+    if (c->in->asked && !o->begun && !o->ended)
+        stop(c->in);
+    else if (!o->ended)
         fail(c, "it was closed in the middle of the stream");
     else if (!c->index)
         stop(c->in);
@@ -294,22 +327,23 @@ static int start_threads(struct channel_in *in)
     return r;
 }
 
-struct channel_in *channel_in_start(const int *fds, unsigned int nr,
-                                    const uint8_t *token, bool compressed,
-                                    int out_fd)
+struct channel_in *channel_in_start(const struct channel_in_how *how)
 {
     struct channel_in *in = calloc(1, sizeof(*in));
     int r;
 
     if (!in)
         return NULL;
-    memcpy(in->token, token, sizeof(in->token));
+    memcpy(in->token, how->token, sizeof(in->token));
     pthread_mutex_init(&in->lock, NULL);
-    in->out_fd = out_fd;
+    in->out_fd = how->out_fd;
+    in->question = how->question;
+    in->opaque = how->opaque;
     in->stop_fd = eventfd(0, EFD_CLOEXEC);
     in->done_fd = eventfd(0, EFD_CLOEXEC);
-    if (!init_channels(in, fds, nr, compressed) || in->stop_fd < 0 ||
-        in->done_fd < 0 || fcntl(out_fd, F_SETFL, O_NONBLOCK | O_WRONLY)) {
+    if (!init_channels(in, how->fds, how->nr, how->compressed) ||
+        in->stop_fd < 0 || in->done_fd < 0 ||
+        fcntl(how->out_fd, F_SETFL, O_NONBLOCK | O_WRONLY)) {
         free_all(in);
         errno = ENOMEM;
         return NULL;
@@ -325,6 +359,16 @@ struct channel_in *channel_in_start(const int *fds, unsigned int nr,
 int channel_in_done_fd(const struct channel_in *in)
 {
     return in->done_fd;
+}
+
+bool channel_in_begun(struct channel_in *in)
+{
+    bool begun;
+
+    pthread_mutex_lock(&in->lock);
+    begun = in->order.begun;
+    pthread_mutex_unlock(&in->lock);
+    return begun;
 }
 
 /* The text is written once, so it can be read without the lock. */

@@ -13,18 +13,33 @@
 
 struct channel_in;
 
-/*
- * Starts receiving from fds[0] to fds[nr - 1], which remain the caller's, and
- * writing to out_fd. out_fd becomes non-blocking and is closed at the end of
- * the stream or after an error. compressed: frames may be compressed. Returns
- * NULL with errno on failure.
- */
-struct channel_in *channel_in_start(const int *fds, unsigned int nr,
-                                    const uint8_t *token, bool compressed,
-                                    int out_fd);
+struct channel_in_how {
+    const int *fds;             /* the caller's */
+    unsigned int nr;
+    const uint8_t *token;
+    bool compressed;            /* frames may be compressed */
+    /*
+     * Becomes non-blocking and is closed at the end of the stream or after an
+     * error.
+     */
+    int out_fd;
+    /*
+     * Called by a thread with the contents of a question, before the stream.
+     * Returns NULL, or a fault as a string constant, which ends the migration.
+     * NULL: there are no questions.
+     */
+    const char *(*question)(void *opaque, const uint8_t *data, size_t len);
+    void *opaque;
+};
+
+/* Starts receiving. Returns NULL with errno on failure. */
+struct channel_in *channel_in_start(const struct channel_in_how *how);
 
 /* Becomes readable just before out_fd is closed. */
 int channel_in_done_fd(const struct channel_in *in);
+
+/* Has anything of the stream been written? */
+bool channel_in_begun(struct channel_in *in);
 
 /* The error in one line, or NULL. Final once done_fd is readable. */
 const char *channel_in_error(struct channel_in *in);

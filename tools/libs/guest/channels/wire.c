@@ -1,57 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <endian.h>
 #include <string.h>
 
 #include <xxhash.h>
 
+#include "channels/bytes.h"
 #include "channels/wire.h"
 
 static const char hello_magic[CHANNEL_HELLO_MAGIC] =
     "xen-precopy channels, hello\n \0 \r";
 static const char answer_magic[8] = "xpc-chn\n";
 #define FRAME_MAGIC 0x46637078u         /* "xpcF" */
-
-static void put32(uint8_t *to, uint32_t v)
-{
-    v = htole32(v);
-    memcpy(to, &v, sizeof(v));
-}
-
-static void put64(uint8_t *to, uint64_t v)
-{
-    v = htole64(v);
-    memcpy(to, &v, sizeof(v));
-}
-
-static void put16(uint8_t *to, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(to, &v, sizeof(v));
-}
-
-static uint16_t get16(const uint8_t *from)
-{
-    uint16_t v;
-
-    memcpy(&v, from, sizeof(v));
-    return le16toh(v);
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    uint32_t v;
-
-    memcpy(&v, from, sizeof(v));
-    return le32toh(v);
-}
-
-static uint64_t get64(const uint8_t *from)
-{
-    uint64_t v;
-
-    memcpy(&v, from, sizeof(v));
-    return le64toh(v);
-}
 
 /* ---- hello: magic, version, number, index, codec, token ------------------ */
 
@@ -100,6 +58,12 @@ bool channel_token_same(const uint8_t *a, const uint8_t *b)
     return !differ;
 }
 
+/*
+ * In the codecs of an answer: questions are answered. Sources that know none
+ * ignore the bit.
+ */
+#define ANSWERS_QUESTIONS (1u << 31)
+
 /* Magic, version, and the limits of this receiver. */
 void channel_answer_put(uint8_t to[CHANNEL_ANSWER_SIZE])
 {
@@ -107,7 +71,7 @@ void channel_answer_put(uint8_t to[CHANNEL_ANSWER_SIZE])
     put32(to + 8, CHANNEL_VERSION);
     put32(to + 12, CHANNELS_MAX);
     put32(to + 16, CHANNEL_FRAME_MAX);
-    put32(to + 20, (1u << CHANNEL_CODECS) - 1);
+    put32(to + 20, ((1u << CHANNEL_CODECS) - 1) | ANSWERS_QUESTIONS);
 }
 
 /* A receiver of another build may have higher limits, but not lower ones. */
@@ -120,6 +84,11 @@ bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE])
            get32(from + 12) >= CHANNELS_MAX &&
            get32(from + 16) >= CHANNEL_FRAME_MAX &&
            (get32(from + 20) & codecs) == codecs;
+}
+
+bool channel_answer_takes_questions(const uint8_t from[CHANNEL_ANSWER_SIZE])
+{
+    return get32(from + 20) & ANSWERS_QUESTIONS;
 }
 
 /* ---- a frame's head: magic, kind, codec, runs, sequence, lengths, check -- */

@@ -4,6 +4,7 @@
  * The receiver shows the stock banner, and then the source speaks first:
  *
  *   every connection   hello ->     <- answer
+ *   connection 0       questions -> <- replies (channels/question.h)
  *   then, any of them  frames ->
  *   connection 0                    <- the stock receiver's messages, unchanged
  *
@@ -60,6 +61,8 @@ bool channel_token_same(const uint8_t *a, const uint8_t *b);
 #define CHANNEL_ANSWER_SIZE 24
 void channel_answer_put(uint8_t to[CHANNEL_ANSWER_SIZE]);
 bool channel_answer_is(const uint8_t from[CHANNEL_ANSWER_SIZE]);
+/* Does this receiver know CHANNEL_QUESTION and CHANNEL_FILL? */
+bool channel_answer_takes_questions(const uint8_t from[CHANNEL_ANSWER_SIZE]);
 
 /* ---- frames ------------------------------------------------------------ */
 
@@ -91,10 +94,16 @@ void channel_run_put(uint8_t to[CHANNEL_RUN_SIZE],
 void channel_run_get(struct channel_run *run,
                      const uint8_t from[CHANNEL_RUN_SIZE]);
 
+/* A receiver takes at most so many bytes of CHANNEL_FILL. */
+#define CHANNEL_FILL_MAX (256u << 20)
+
 enum channel_kind {
     CHANNEL_DATA,
     CHANNEL_END,                /* end of the stream; empty */
     CHANNEL_GO,                 /* the permission to start */
+    /* Before the stream, over connection 0, to receivers that know them: */
+    CHANNEL_QUESTION,           /* channels/question.h */
+    CHANNEL_FILL,               /* dropped: measures the link */
     CHANNEL_KINDS,
 };
 
