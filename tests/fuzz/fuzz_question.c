@@ -73,7 +73,8 @@ static void try_reply(const uint8_t *data, size_t size, unsigned int nr)
     len = reply_put(bytes, &r, token);
     fuzz_require(reply_head_get(bytes) == len - REPLY_HEAD_SIZE, "it has room");
     fuzz_require(!reply_get(&again, &q, bytes, bytes + REPLY_HEAD_SIZE,
-                       len - REPLY_HEAD_SIZE, token), "it is accepted again");
+                            len - REPLY_HEAD_SIZE, token),
+                 "it is accepted again");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

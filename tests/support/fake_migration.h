@@ -23,6 +23,8 @@ extern struct fake_migration {
     bool plain;                 /* the helper does not use channels */
     bool late;                  /* the save begins after a channel has ended */
     int half;                   /* the helper writes only that much; 0: all */
+    /* Called when connected; returns why to refuse, malloc()ed, or NULL. */
+    char *(*check)(struct sender *s);
     void (*then)(struct sender *s);     /* called after the last write */
     unsigned int lent;          /* the number of channels that were lent */
     bool forgotten;             /* the helper's request was not answered */

@@ -65,8 +65,8 @@ TEST_OBJS_torture_channel_out := $(CHANNEL_OUT_OBJS)
 TEST_OBJS_torture_channels := $(sort $(CHANNEL_IN_OBJS) $(CHANNEL_OUT_OBJS))
 $(foreach t,channel_frame channel_question channel_out channels,\
 	$(eval TEST_LIBS_torture_$(t) := $(CHANNEL_LIBS)))
-$(call needs,xl_channels,channels/choose.c channels/out.c)
-$(call needs,xl_channels_broken,channels/choose.c channels/out.c)
+$(foreach t,channels channels_broken check check_ask,\
+	$(call needs,xl_$(t),channels/choose.c channels/out.c))
 TEST_OBJS_torture_xl_settings += $(CONF_OBJS) \
 	$(call objs,tests/support/conf_fixture.c)
 TEST_OBJS_torture_libxl_predict := $(call objs,$(addprefix tools/libxl/,\

@@ -324,6 +324,29 @@ static void torture_xl_options_of_channels_are_accepted(void **state)
     assert_true(xpc_params_over_channels(&o.params));
 }
 
+static void torture_xl_options_of_a_check(void **state)
+{
+    static const char *const bad[][2] = {
+        { "--json a b", "--json is for --check" },
+        { "--check --no-check a b", "leave --no-check out" },
+        { "--check --report=f a b", "leave --report out" },
+    };
+    struct migrate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    parse_ok("a b", &o);
+    assert_false(o.check || o.no_check || o.json);
+    parse_ok("--check --json a b", &o);
+    assert_true(o.check && o.json && !o.stock_only);
+    parse_ok("--no-check a b", &o);
+    assert_true(o.no_check && !o.stock_only);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(parse(bad[i][0], &o, err), -1);
+        assert_non_null(strstr(err, bad[i][1]));
+    }
+}
+
 static void torture_xl_options_history_is_on_by_default(void **state)
 {
     struct migrate_options o;
@@ -576,6 +599,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_decide_who_is_asked_for_channels),
         cmocka_unit_test(torture_xl_options_of_the_way_of_sending_are_accepted),
         cmocka_unit_test(torture_xl_options_of_channels_are_accepted),
+        cmocka_unit_test(torture_xl_options_of_a_check),
         cmocka_unit_test(torture_xl_options_history_is_on_by_default),
         cmocka_unit_test(torture_xl_options_progress_is_one_of_four),
         cmocka_unit_test(torture_xl_options_know_what_stock_understands),

@@ -284,6 +284,14 @@ trace_end() {
     rm -f /tmp/trace
 }
 
+# What the transport runs at its end.
+write_receiver() {
+    printf '#!/bin/sh\nexec %s migrate-receive %s 2>>%s/receiver.log\n' \
+        "$(receiver_namespace)$(xl_path "$receiver")" "$receiver_options" \
+        "${step:-$out}" >/job/receive
+    chmod 755 /job/receive
+}
+
 # migrate [NAME [GUEST]]: one migration as the variables say.
 migrate() {
     local options="$xl_options"
@@ -292,10 +300,7 @@ migrate() {
         options="$with $options"
         [ "$report" != yes ] || options="$options --report=$step/report.json"
     fi
-    printf '#!/bin/sh\nexec %s migrate-receive %s 2>>%s/receiver.log\n' \
-        "$(receiver_namespace)$(xl_path "$receiver")" "$receiver_options" \
-        "$step" >/job/receive
-    chmod 755 /job/receive
+    write_receiver
     link_up
     before
     probe_start

@@ -60,6 +60,8 @@ static int greet_receiver(struct sender *s, struct transport *t,
         sender_read(s, t->recv_fd, answer, sizeof(answer), NULL) ||
         !channel_answer_is(answer);
     s->answer_deadline_ns = saved_ns;
+    if (!r && !index)
+        s->channels->questions = channel_answer_takes_questions(answer);
     return r ? -1 : 0;
 }
 
@@ -191,10 +193,8 @@ static int start_plain(struct sender *s, char *command, const char *host)
     return -1;
 }
 
-int channels_connect(struct sender *s, char *command, const char *host)
+int channels_greet(struct sender *s, char *command)
 {
-    int r;
-
     s->channels = new_channels(s->progress->params.channels);
     if (!s->channels) {
         fprintf(stderr, SENDER "can't open channels: %s\n", strerror(errno));
@@ -203,8 +203,17 @@ int channels_connect(struct sender *s, char *command, const char *host)
     if (start_transport(&s->t, command) || read_banner(s, &s->t))
         return -1;
     if (greet_receiver(s, &s->t, 0))
-        return s->interrupted ? -1 : start_plain(s, command, host);
+        return s->interrupted ? -1 : 1;
     s->greeted = true;
+    return 0;
+}
+
+int channels_connect(struct sender *s, char *command, const char *host)
+{
+    int r = channels_greet(s, command);
+
+    if (r)
+        return r < 0 ? -1 : start_plain(s, command, host);
     s->answer_deadline_ns = clock_now_ns() + further_ns(s);
     r = connect_further(s, command);
     s->answer_deadline_ns = 0;

@@ -23,6 +23,13 @@ bool channels_wanted(const struct migrate_options *o, bool known_stock);
 void channels_settle_plain(struct sender *s);
 
 /*
+ * Starts s->t and greets the receiver, for s->progress->params.channels
+ * connections. Returns 0 with s->channels set, 1 if the receiver has none
+ * (s->channels is set, too), or -1 if it has failed or was interrupted.
+ */
+int channels_greet(struct sender *s, char *command);
+
+/*
  * Starts s->t, and as many further transports as the parameters ask for, and
  * greets the receiver. On success s->channels and s->greeted are set. If the
  * receiver is a stock one, s->stock_receiver is set instead, s->t is a new

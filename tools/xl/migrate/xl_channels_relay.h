@@ -21,10 +21,11 @@ struct channels {
     struct transport *further;      /* nr - 1 of them */
     int fd;                         /* sending end of the first connection;
                                      * -1: closed */
+    bool questions;                 /* the receiver takes them */
+    uint64_t sequence;              /* of the next frame */
     /* From channels_begin() on; descriptors are -1 when closed. */
     bool running;                   /* the thread is to be joined */
     pthread_t thread;
-    uint64_t sequence;              /* of the next frame */
     int pipe_fd;                    /* what is to go over the channels */
     int handover_fd, helper_fd;     /* socket pair: our end, and the save
                                      * helper's */

@@ -10,6 +10,8 @@
 
 #include <libxl_utils.h>
 
+#include "check/xl_check.h"
+#include "check/xl_check_ask.h"
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
 #include "common/xl_stock.h"
@@ -206,7 +208,8 @@ static int prepare_migration(struct migration *m, char *err)
         snprintf(err, XPC_ERR_LEN, "%s", text);
         return -1;
     }
-    if (lock_domain(m, err))
+    /* A check changes nothing, and keeps nobody from migrating. */
+    if (!m->o.check && lock_domain(m, err))
         return -1;
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
@@ -246,9 +249,9 @@ static int stand_in(struct migration *m, struct sender *s, int message)
     return sender_stand_in(s, message);
 }
 
-static int run_migration(struct migration *m, int interrupt_fd)
+static struct sender new_sender(struct migration *m, int interrupt_fd)
 {
-    struct sender s = {
+    return (struct sender){
         .ops = &libxl_sender_ops,
         .t = TRANSPORT_INIT,
         .guard = GUARD_INIT,
@@ -264,7 +267,21 @@ static int run_migration(struct migration *m, int interrupt_fd)
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };
+}
+
+static int run_check(struct migration *m, int interrupt_fd)
+{
+    struct sender s = new_sender(m, interrupt_fd);
+
+    m->command = transport_command(&m->o);
+    return check_run(&s, m->command, &m->o);
+}
+
+static int run_migration(struct migration *m, int interrupt_fd)
+{
+    struct sender s = new_sender(m, interrupt_fd);
     int message, status, r = 0;
+    char *why;
 
     if (m->name)
         migrate_warn_leftover(m->ctx, m->name);
@@ -281,6 +298,9 @@ static int run_migration(struct migration *m, int interrupt_fd)
     }
     m->asked = s.stock_receiver ? RECEIVER_STOCK :
                s.greeted ? RECEIVER_OURS : RECEIVER_UNKNOWN;
+    why = m->o.no_check ? NULL : check_target(&s, m->o.host);
+    if (why)
+        return sender_refuse(&s, why);
     if (!r && !guard_start(&m->guard, &s.t, &message))
         return stand_in(m, &s, message);
     s.guard = m->guard;
@@ -385,10 +405,15 @@ int cmd_migrate(int argc, char **argv)
         migrate_logger_release(m.logger, !r || xl_globals.level <
                                                XL_LEVEL_DEFAULT);
     if (r) {
-        status = refuse(err);
+        status = m.o.check ? check_refused(&m.o, err) : refuse(err);
         goto out;
     }
     interrupt_fd = interrupt_open();
+    if (m.o.check) {
+        status = run_check(&m, interrupt_fd);
+        close(interrupt_fd);
+        goto out;
+    }
     status = run_migration(&m, interrupt_fd);
     if (!m.handed_over)
         report_result(&m, status);

@@ -7,6 +7,7 @@
 
 enum {
     OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT, OPT_HISTORY,
+    OPT_CHECK, OPT_NO_CHECK, OPT_JSON,
 };
 
 static const struct option options[] = {
@@ -15,6 +16,9 @@ static const struct option options[] = {
     { "live", no_argument, NULL, OPT_LIVE },
     { "progress", required_argument, NULL, OPT_PROGRESS },
     { "report", required_argument, NULL, OPT_REPORT },
+    { "check", no_argument, NULL, OPT_CHECK },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "no-check", no_argument, NULL, OPT_NO_CHECK },
     { "precopy-history", required_argument, NULL, OPT_HISTORY },
     XL_PRECOPY_OPTIONS
     { 0 }
@@ -50,6 +54,12 @@ XL_PRECOPY_FIXED_HELP
 "                             output; auto: one line that is redrawn on a\n"
 "                             terminal, else plain (auto).\n"
 "--report=FILE                Write a report of the migration to FILE, as JSON.\n"
+"--check                      Do not migrate: say whether the target has what\n"
+"                             the guest needs, how fast the link is, and what\n"
+"                             the migration would be like.\n"
+"--json                       With --check: print JSON.\n"
+"--no-check                   Do not ask the receiver first whether the guest\n"
+"                             can run there.\n"
 "--precopy-history=on|off     Learn from earlier migrations to the host, and\n"
 "                             record this one (on).\n"
 "\n"
@@ -106,6 +116,15 @@ static int parse_option(int opt, struct migrate_options *o, char *err)
     case OPT_HISTORY:
         return xl_parse_word("precopy-history", optarg, history_names,
                              &o->history, err);
+    case OPT_CHECK:
+        o->check = true;
+        return 0;
+    case OPT_JSON:
+        o->json = true;
+        return 0;
+    case OPT_NO_CHECK:
+        o->no_check = true;
+        return 0;
     case OPT_LIVE:      /* accepted for compatibility with xm */
         return 0;
     case OPT_PROGRESS:
@@ -263,6 +282,12 @@ static int check_options(struct migrate_options *o, char *err)
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
                       "leave one of them out", in_vain);
+    if (o->json && !o->check)
+        return xl_bad(err, "--json is for --check: see --progress=json and "
+                      "--report");
+    if (o->check && (o->no_check || o->report_file))
+        return xl_bad(err, "--check migrates nothing: leave %s out",
+                      o->no_check ? "--no-check" : "--report");
     o->asks_receiver = o->given & (BIT(CHANNELS) | BIT(COMPRESS) |
                                    BIT(ZERO_PAGES));
     conf_settings_init(&none);

@@ -47,6 +47,8 @@ struct migrate_options {
                                      * receiver of this package */
     bool foreground, no_monitor;    /* -F, -e: for the target */
     bool paused, preserve_domid, debug;
+    bool check, json;               /* only look at the target; print JSON */
+    bool no_check;                  /* don't ask the receiver first */
     enum history_mode history;
     struct xpc_params stated;       /* by options of the policy, */
     unsigned int given;             /* which are these */

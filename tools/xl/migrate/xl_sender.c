@@ -447,3 +447,16 @@ int sender_give_up(struct sender *s)
     return finish_migration(s, s->interrupted ? MIGRATE_INTERRUPTED :
                                                 MIGRATE_FAILED);
 }
+
+int sender_refuse(struct sender *s, char *why)
+{
+    if (s->interrupted) {
+        free(why);
+        return sender_give_up(s);
+    }
+    free(s->report->reason);
+    free(s->report->text);
+    s->report->reason = xl_asprintf("refused");
+    s->report->text = why;
+    return finish_migration(s, MIGRATE_REFUSED);
+}

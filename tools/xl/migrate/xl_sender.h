@@ -16,6 +16,12 @@ int sender_run(struct sender *s);
 int sender_give_up(struct sender *s);
 
 /*
+ * Ends a migration that the target can't take, before the guest is touched.
+ * why: one line, malloc()ed, which is taken over. The same result.
+ */
+int sender_refuse(struct sender *s, char *why);
+
+/*
  * The guard's work after xl was killed; message: xl's last one (enum
  * guard_message). s is as it was before sender_run(), with away_name set if
  * the domain is renamed. Returns what xl's exit status should have been.

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xl migrate --check: what it finds at receivers of all kinds, and prints. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check/xl_check.h"
+#include "support/fake_migration.h"
+#include "support/torture.h"
+
+static struct question q;
+static struct check_result r;
+
+static int setup(void **state)
+{
+    memset(&q, 0, sizeof(q));
+    memset(&r, 0, sizeof(r));
+    r.domain = strdup("g1");
+    r.target = strdup("there");
+    xpc_cells_init(&r.prediction);
+    question_add(&q, QUESTION_SOURCE, "x 1");
+    question_add(&q, QUESTION_NAME, "g1");
+    question_add(&q, QUESTION_MEMORY, "1024");
+    question_add(&q, QUESTION_DISK, "/nowhere");
+    question_add(&q, QUESTION_CLOCK, "");
+    return migration_setup(state);
+}
+
+static int teardown(void **state)
+{
+    check_result_dispose(&r);
+    return migration_teardown(state);
+}
+
+static void look(void)
+{
+    int null = open("/dev/null", O_WRONLY), err = dup(2), rc;
+
+    dup2(null, 2);
+    rc = check_receiver(&sending.s, migration.command, &q, &r);
+    fflush(stderr);
+    dup2(err, 2);
+    close(err);
+    close(null);
+    assert_int_equal(rc, 0);
+    assert_string_equal(sending.did, "");
+}
+
+static void expect_item(size_t i, const char *what, int status,
+                        const char *text)
+{
+    assert_true(i < r.nr_items);
+    assert_string_equal(r.items[i].what, what);
+    assert_int_equal(r.items[i].status, status);
+    assert_non_null(strstr(r.items[i].text ? r.items[i].text : "", text));
+}
+
+static void torture_xl_check_our_receiver(void **state)
+{
+    (void)state;
+    stock_does("cat >$GOT; exit 1");
+    look();
+    assert_int_equal(r.receiver, CHECK_RECEIVER_OURS);
+    assert_int_equal(r.nr_items, 4);
+    expect_item(0, "name", REPLY_UNKNOWN, "Xen can't be asked");
+    expect_item(1, "memory", REPLY_UNKNOWN, "");
+    expect_item(2, "disk", REPLY_WRONG, "No such file");
+    assert_string_equal(r.items[2].of, "/nowhere");
+    expect_item(3, "clock", REPLY_OK, "");
+    assert_true(r.round_trip_ns > 0);
+    assert_true(r.bandwidth_bits_per_s > 0);
+    assert_true(r.clock_known);
+}
+
+/* Its answer lacks the bit that says that it takes questions. */
+static void torture_xl_check_an_older_receiver(void **state)
+{
+    uint8_t answer[CHANNEL_ANSWER_SIZE];
+    char octal[4 * CHANNEL_ANSWER_SIZE + 1];
+
+    (void)state;
+    channel_answer_put(answer);
+    answer[23] = 0;
+    for (int i = 0; i < CHANNEL_ANSWER_SIZE; i++)
+        sprintf(octal + 4 * i, "\\%03o", answer[i]);
+    snprintf(migration.command, sizeof(migration.command),
+             "printf 'xl migration receiver ready, send binary domain "
+             "data.\\n'; head -c %d >/dev/null; printf '%s'; cat >%s",
+             CHANNEL_HELLO_SIZE, octal, stock.got);
+    look();
+    assert_int_equal(r.receiver, CHECK_RECEIVER_OLDER);
+    assert_int_equal(r.nr_items, 3);
+    expect_item(2, "disk", REPLY_UNKNOWN, "upgrade it");
+    free(stock_file("", &(size_t){ 0 }));
+}
+
+static void torture_xl_check_a_stock_receiver(void **state)
+{
+    (void)state;
+    stock_does("head -c 48 >/dev/null; exit 1");
+    snprintf(migration.command, sizeof(migration.command),
+             "exec %s migrate-receive", stock.script);
+    look();
+    assert_int_equal(r.receiver, CHECK_RECEIVER_STOCK);
+    assert_int_equal(r.nr_items, 3);
+    expect_item(0, "name", REPLY_UNKNOWN, "a stock receiver");
+    assert_int_equal(r.bandwidth_bits_per_s, 0);
+}
+
+static void torture_xl_check_no_receiver(void **state)
+{
+    (void)state;
+    strcpy(migration.command, "exit 3");
+    look();
+    assert_int_equal(r.receiver, CHECK_RECEIVER_NONE);
+    assert_int_equal(r.nr_items, 1);
+    expect_item(0, "receiver", REPLY_WRONG, "was not reached");
+}
+
+/* ---- printing ------------------------------------------------------------ */
+
+static void expect_text(const char *want)
+{
+    size_t len;
+    char *text;
+    FILE *f = open_memstream(&text, &len);
+
+    check_result_print(f, &r);
+    fclose(f);
+    assert_string_equal(text, want);
+    free(text);
+}
+
+static void torture_xl_check_prints_what_is_wrong(void **state)
+{
+    (void)state;
+    check_result_add(&r, "name", NULL, REPLY_OK, NULL);
+    check_result_add(&r, "disk", "/dev/\033[2J", REPLY_WRONG, "none");
+    check_result_add(&r, "cpu", NULL, REPLY_UNKNOWN, "why");
+    r.round_trip_ns = 2000000;
+    r.bandwidth_bits_per_s = 940000000;
+    r.clock_known = true;
+    r.clock_ahead_ms = -12;
+    expect_text("g1 to there:\n"
+                "  name                             ok       \n"
+                "  disk /dev/?[2J                   wrong    none\n"
+                "  cpu                              unknown  why\n"
+                "  round trip                       2.00 ms\n"
+                "  bandwidth                        940 Mbit/s\n"
+                "  clock there                      12 ms behind\n"
+                "1 is wrong, 1 is not known.\n");
+}
+
+static void torture_xl_check_json(void **state)
+{
+    struct check_result again = { 0 };
+    char *json, err[XPC_ERR_LEN];
+
+    (void)state;
+    check_result_add(&r, "disk", "/dev/a", REPLY_WRONG, "none");
+    r.clock_ahead_ms = -1.5;
+    json = xpc_to_json(&check_result_type, &r, true);
+    *err = 0;
+    assert_int_equal(xpc_from_json(&check_result_type, &again, json,
+                                   strlen(json), err), 0);
+    assert_int_equal(again.nr_items, 1);
+    assert_int_equal(again.items[0].status, REPLY_WRONG);
+    assert_string_equal(again.items[0].of, "/dev/a");
+    assert_non_null(strstr(json, "\"round-trip-us\": null"));
+    check_result_dispose(&again);
+    free(json);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(torture_xl_check_our_receiver),
+        TEST(torture_xl_check_an_older_receiver),
+        TEST(torture_xl_check_a_stock_receiver),
+        TEST(torture_xl_check_no_receiver),
+        TEST(torture_xl_check_prints_what_is_wrong),
+        TEST(torture_xl_check_json),
+    };
+
+    migration_main(argc, argv);
+    return torture_run(argc, argv, tests);
+}
