@@ -10,6 +10,7 @@
 #include <xenprecopy/units.h>
 
 #include "json/migration.h"
+#include "save/control.h"
 #include "support/fake_save.h"
 #include "support/torture.h"
 #include "xen/store.h"
@@ -40,6 +41,38 @@ static struct xpc_active active(void)
 }
 
 /* ---- other parameters ---------------------------------------------------- */
+
+static void torture_save_control_a_cap_applies_within_an_iteration(
+    void **state)
+{
+    struct save_context ctx = { .xs = (struct xs_handle *)&store, .domid = 7 };
+    struct save_control c = { .ctx = &ctx };
+
+    (void)state;
+    xpc_params_init(&ctx.params);
+    ctx.params.max_bytes_per_s = 1000000;
+    save_control_begin(&c);
+    assert_int_equal(save_control_cap(&c), 1000000);
+    store_set(PRECOPY "current",
+              PARAMS("\"max-bandwidth-bytes-per-s\":5000"));
+    assert_int_equal(save_control_cap(&c), 1000000);
+    assert_false(save_control_cancelled(&c, XPC_S));
+    assert_int_equal(save_control_cap(&c), 5000);
+    /* Other parameters, and what the report says, change at the decision. */
+    assert_int_equal(ctx.params.max_bytes_per_s, 1000000);
+    store_set(PRECOPY "current",
+              PARAMS("\"max-bandwidth-bytes-per-s\":null"));
+    assert_false(save_control_cancelled(&c, XPC_S + 200 * XPC_MS));
+    assert_int_equal(save_control_cap(&c), 5000);
+    assert_false(save_control_cancelled(&c, 2 * XPC_S));
+    assert_int_equal(save_control_cap(&c), 0);
+    store_set(PRECOPY "current", "{}}");
+    assert_false(save_control_cancelled(&c, 3 * XPC_S));
+    assert_int_equal(save_control_cap(&c), 1000000);
+    assert_false(save_control_read(&c));
+    assert_non_null(store_get(PRECOPY "refused"));
+    save_control_end(&c);
+}
 
 static int script_raise(void)
 {
@@ -388,6 +421,7 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(torture_save_control_a_cap_applies_within_an_iteration),
         TEST(torture_save_control_a_change_applies_from_the_next_decision),
         TEST(torture_save_control_a_bad_change_is_refused),
         TEST(torture_save_control_a_later_change_wins),

@@ -11,7 +11,7 @@
 #include "save/control.h"
 #include "xen/store.h"
 
-/* How often a cancel is looked for within an iteration. */
+/* How often a cancel and a cap are looked for within an iteration. */
 #define LOOK_NS (250 * XPC_MS)
 
 static void write_active(struct save_control *c)
@@ -81,12 +81,33 @@ bool save_control_check_cancel(struct save_control *c)
     return c->cancelled;
 }
 
+/* Of parameters that are invalid, the next decision says why. */
+static void look_at_cap(struct save_control *c)
+{
+    char *asked = read_asked(c, XBT_NULL), err[XPC_ERR_LEN];
+    struct xpc_params to;
+
+    xpc_params_init(&to);
+    c->has_cap = asked && c->asked && strcmp(asked, c->asked) &&
+                 !xpc_from_json(&xpc_params_type, &to, asked, strlen(asked),
+                                err);
+    c->max_bytes_per_s = to.max_bytes_per_s;
+    free(asked);
+}
+
 bool save_control_cancelled(struct save_control *c, uint64_t now_ns)
 {
     if (c->cancelled || now_ns < c->looked_ns + LOOK_NS)
         return c->cancelled;
     c->looked_ns = now_ns;
-    return save_control_check_cancel(c);
+    if (!save_control_check_cancel(c))
+        look_at_cap(c);
+    return c->cancelled;
+}
+
+uint64_t save_control_cap(const struct save_control *c)
+{
+    return c->has_cap ? c->max_bytes_per_s : c->ctx->params.max_bytes_per_s;
 }
 
 /* ---- other parameters ------------------------------------------------ */
@@ -189,6 +210,7 @@ bool save_control_read(struct save_control *c)
 
     if (save_control_check_cancel(c))
         return true;
+    c->has_cap = false;
     asked = read_asked(c, XBT_NULL);
     if (!asked || (c->asked && !strcmp(asked, c->asked))) {
         free(asked);

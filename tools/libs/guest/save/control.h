@@ -17,6 +17,12 @@ struct save_control {
     uint64_t looked_ns;         /* when a cancel was last looked for */
     bool cancelled;             /* there was one: the save must end */
     bool refused;               /* the leaf "refused" is there */
+    /*
+     * The cap of other parameters that the next decision will adopt: an
+     * iteration can take minutes, in which others may need the link.
+     */
+    bool has_cap;
+    uint64_t max_bytes_per_s;   /* 0: none */
 };
 
 /* Writes to xenstore that a migration is under way, or that it has ended. */
@@ -31,11 +37,14 @@ bool save_control_read(struct save_control *c);
 
 /*
  * Has the save been cancelled? Reads xenstore at most every 250 ms, so that
- * every write can ask.
+ * every write can ask. A cap that has changed is looked for at the same time.
  */
 bool save_control_cancelled(struct save_control *c, uint64_t now_ns);
 
-/* The same, but reads xenstore in any case. */
+/* The cap of precopy that is in force now; 0: none. */
+uint64_t save_control_cap(const struct save_control *c);
+
+/* Has the save been cancelled? Reads xenstore in any case. */
 bool save_control_check_cancel(struct save_control *c);
 
 #endif

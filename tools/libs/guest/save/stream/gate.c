@@ -27,7 +27,7 @@ uint64_t save_gate_rate(const struct save_gate *g)
     const struct xpc_params *p = &g->ctx->params;
 
     return g->ctx->report.suspend_asked_ns ? xpc_params_switchover_cap(p) :
-                                             p->max_bytes_per_s;
+                                             save_control_cap(g->control);
 }
 
 void save_gate_update(struct save_gate *g)
