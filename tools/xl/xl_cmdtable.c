@@ -5,6 +5,8 @@
 #include "control/xl_migrate_cancel.h"
 #include "control/xl_migrate_set.h"
 #include "control/xl_migrate_status.h"
+#include "evacuate/xl_evacuate.h"
+#include "evacuate/xl_evacuate_options.h"
 #include "history/xl_migrate_history.h"
 #include "measure/xl_dirty_rate.h"
 #include "measure/xl_dirty_rate_options.h"
@@ -26,6 +28,7 @@ static const struct xl_command commands[] = {
     { &history_usage, cmd_migrate_history },
     { &migrate_report_usage, cmd_migrate_report },
     { &receive_usage, cmd_migrate_receive },
+    { &evacuate_usage, cmd_evacuate },
     { &precopy_config_usage, cmd_precopy_config },
 };
 

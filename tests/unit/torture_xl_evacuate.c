@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xl evacuate: its options, its journal, and what migrations print. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "evacuate/xl_evacuate_caps.h"
+#include "evacuate/xl_evacuate_journal.h"
+#include "evacuate/xl_evacuate_migration.h"
+#include "evacuate/xl_evacuate_options.h"
+#include "evacuate/xl_evacuate_resume.h"
+#include "evacuate/xl_evacuate_result.h"
+#include "libxl_precopy_history.h"
+#include "migrate/xl_migrate_options.h"
+#include "support/torture.h"
+
+#define UUID "6a1f0c5e-3c1b-4f0e-9d52-0f6a2b1c7d3e"
+
+static char dir[] = "/tmp/torture_xl_evacuate.XXXXXX";
+
+static int setup(void **state)
+{
+    char run[sizeof(dir) + 8];
+
+    (void)state;
+    strcpy(strrchr(dir, '.'), ".XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(run, sizeof(run), "%s/run", dir);
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    setenv(LIBXL_PRECOPY_HISTORY_ENV, dir, 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char *command;
+    int r;
+
+    (void)state;
+    command = xl_asprintf("rm -r %s", dir);
+    r = system(command);
+    free(command);
+    return r;
+}
+
+/* ---- options ----------------------------------------------------------- */
+
+static int parse(struct evacuate_options *o, char *err, const char *words)
+{
+    static char copy[512];
+    static char *argv[32];
+    int argc = 0;
+
+    snprintf(copy, sizeof(copy), "%s", words);
+    for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
+        argv[argc++] = w;
+    argv[argc] = NULL;
+    *err = 0;
+    return evacuate_parse_options(argc, argv, o, err);
+}
+
+static void torture_xl_evacuate_options(void **state)
+{
+    struct evacuate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(parse(&o, err, "evacuate --to=host2:2,root@host3 "
+                           "--to=fe80::1 --first=a --last=b,c --leave=d "
+                           "--concurrency=4 --reserve=100 --link=10Gbit "
+                           "--deadline=2h --precopy-downtime=300ms "
+                           "--precopy-strict --json x y"), 0);
+    assert_int_equal(o.to.nr, 3);
+    assert_string_equal(o.to.name[0], "host2");
+    assert_true(o.weights[0] == 2 && o.weights[1] == 1);
+    assert_string_equal(o.to.name[2], "fe80::1");
+    assert_int_equal(o.last.nr, 2);
+    assert_string_equal(o.last.name[1], "c");
+    assert_int_equal(o.reserve_bytes, 100 << 20);
+    assert_int_equal(o.link_bytes_per_s, 1250000000);
+    assert_int_equal(o.deadline_ns, 7200 * XPC_S);
+    assert_int_equal(o.stated.downtime_ns, 300 * XPC_MS);
+    assert_int_equal(o.nr_passed, 2);
+    assert_string_equal(o.passed[0], "--precopy-downtime=300ms");
+    assert_string_equal(o.passed[1], "--precopy-strict");
+    assert_int_equal(o.nr_domains, 2);
+    assert_int_equal(parse(&o, err, "evacuate --to=a --deadline=06:30"), 0);
+    assert_true(o.deadline_ns > 0 && o.deadline_ns <= 90000 * XPC_S);
+    assert_int_equal(parse(&o, err, "evacuate --resume --yes --json"), 0);
+}
+
+static void torture_xl_evacuate_bad_options(void **state)
+{
+    static const char *const bad[][2] = {
+        { "evacuate", "a target is needed: --to=HOST" },
+        { "evacuate --to=a:0", "--to=a:0: a weight is a number above 0" },
+        { "evacuate --to=a:x", "--to=a:x: a weight is a number above 0" },
+        { "evacuate --to=a,a", "--to: a is there twice" },
+        { "evacuate --to=,", "--to: \"\" is no host" },
+        { "evacuate --to=-x", "--to: \"-x\" is no host" },
+        { "evacuate --to=a --first=b,", "--first: a name is empty" },
+        { "evacuate --to=a --deadline=24:00", "--deadline=24:00: a time such" },
+        { "evacuate --to=a --concurrency=33", "--concurrency=33:" },
+        { "evacuate --to=a --precopy-downtime=x", "--precopy-downtime=x:" },
+        { "evacuate --resume --to=a", "--resume goes on as it was begun" },
+        { "evacuate --to=a --precopy-policy=stock --precopy-downtime=1s",
+          "--precopy-downtime has no effect with --precopy-policy=stock" },
+        { "evacuate --to=a --nonsense", "--nonsense is no option" },
+    };
+    struct evacuate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(parse(&o, err, bad[i][0]), -1);
+        if (strncmp(err, bad[i][1], strlen(bad[i][1])))
+            fail_msg("%s: %s", bad[i][0], err);
+    }
+}
+
+/* ---- the journal ------------------------------------------------------- */
+
+static void add(struct journal *j, const char *event, uint64_t pid,
+                uint64_t pid_start, uint64_t status)
+{
+    struct journal_line line = {
+        .event = (char *)event, .domain = (char *)"web1",
+        .uuid = (char *)UUID, .target = (char *)"host2", .pid = pid,
+        .pid_start = pid_start, .status = status,
+    };
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(journal_add(j, &line, err), 0);
+}
+
+static void begin(struct journal *j)
+{
+    struct journal_arg args[] = { { (char *)"evacuate" },
+                                  { (char *)"--to=host2" } };
+    struct journal_line line = { .event = (char *)"begin", .args = args,
+                                 .nr_args = 2 };
+    char err[XPC_ERR_LEN];
+
+    assert_int_equal(journal_lock(j, err), 0);
+    assert_int_equal(journal_begin(j, err), 0);
+    assert_int_equal(journal_add(j, &line, err), 0);
+}
+
+static void torture_xl_evacuate_journal_survives_a_torn_line(void **state)
+{
+    struct journal j = JOURNAL_INIT;
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN], **args;
+    int argc;
+    size_t nr;
+
+    (void)state;
+    begin(&j);
+    add(&j, "start", 0, 0, 0);
+    assert_int_equal(write(j.fd, "{\"event\":\"pi", 12), 12);
+    journal_close(&j);
+
+    assert_int_equal(journal_lock(&j, err), 0);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_int_equal(nr, 2);
+    args = resume_arguments(lines, nr, &argc);
+    assert_int_equal(argc, 2);
+    assert_string_equal(args[1], "--to=host2");
+    assert_null(args[2]);
+    free(args);
+    journal_free(lines, nr);
+    /* What is added now is a line of its own. */
+    add(&j, "finish", 0, 0, 0);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_int_equal(nr, 3);
+    assert_null(resume_arguments(lines, nr, &argc));
+    journal_free(lines, nr);
+    journal_close(&j);
+}
+
+static void torture_xl_evacuate_excludes_another(void **state)
+{
+    struct journal j = JOURNAL_INIT, other = JOURNAL_INIT;
+    char err[XPC_ERR_LEN], expected[64];
+
+    (void)state;
+    assert_int_equal(journal_lock(&j, err), 0);
+    assert_int_equal(journal_lock(&other, err), -1);
+    snprintf(expected, sizeof(expected), "process %ld is evacuating this host",
+             (long)getpid());
+    assert_memory_equal(err, expected, strlen(expected));
+    journal_close(&other);
+    journal_close(&j);
+    assert_int_equal(journal_lock(&j, err), 0);
+    journal_close(&j);
+}
+
+static void torture_xl_evacuate_finds_what_runs(void **state)
+{
+    uint64_t start = migration_pid_start(getpid());
+    struct evacuate_guest guest = { .name = (char *)"web1", .uuid = UUID };
+    struct evacuate_target target = { .host = "host2" };
+    struct xpc_schedule_target schedule_target = { 0 };
+    struct xpc_move move = { .target = XPC_NO_TARGET };
+    struct evacuation e = {
+        .guests = &guest, .targets = &target,
+        .s = { .moves = &move, .nr_moves = 1, .targets = &schedule_target,
+               .nr_targets = 1 },
+    };
+    struct journal j = JOURNAL_INIT;
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN];
+    size_t nr, moved;
+
+    (void)state;
+    assert_true(start > 0);
+    begin(&j);
+    add(&j, "start", 0, 0, 0);
+    add(&j, "pid", getpid(), start, 0);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_int_equal(resume_count_running(lines, nr), 1);
+    resume_take_over(&e, &j, lines, nr, &moved);
+    assert_int_equal(move.state, XPC_MOVE_RUNS);
+    assert_int_equal(move.target, 0);
+    assert_int_equal(guest.m.pid, getpid());
+    assert_false(guest.m.ours);
+    journal_free(lines, nr);
+
+    /* A later process with the same number is another one. */
+    migration_dispose(&guest.m);
+    add(&j, "pid", getpid(), start + 1, 0);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_int_equal(resume_count_running(lines, nr), 0);
+    journal_free(lines, nr);
+
+    add(&j, "end", 0, 0, MIGRATE_ABORTED);
+    close(j.fd);
+    move = (struct xpc_move){ .target = XPC_NO_TARGET };
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    resume_take_over(&e, &j, lines, nr, &moved);
+    assert_int_equal(move.state, XPC_MOVE_WAITS);
+    assert_int_equal(move.rank, EVACUATE_AGAIN);
+    journal_free(lines, nr);
+    journal_close(&j);
+}
+
+/* ---- migrations -------------------------------------------------------- */
+
+static void append(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "a");
+
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void torture_xl_evacuate_reads_progress(void **state)
+{
+    struct migration m = { .progress = xl_asprintf("%s/progress", dir) };
+
+    (void)state;
+    migration_read(&m, 1);          /* there is no file yet */
+    append(m.progress, "{\"event\":\"sending\",\"iteration\":1,\"percent\":25,"
+           "\"total-bytes\":5000000,\"elapsed-us\":1000000,"
+           "\"suspended\":false}\n{\"event\":\"iter");
+    migration_read(&m, 1);
+    assert_int_equal(m.percent, 25);
+    assert_true(m.bytes_per_s == 5e6);
+    assert_int_equal(m.iteration, 0);
+    append(m.progress, "ation\",\"iteration\":1,\"pages\":1000,"
+           "\"bytes\":4000000,\"duration-us\":500000,\"dirty-pages\":77,"
+           "\"decision\":{\"predicted-downtime-us\":250000}}\n");
+    migration_read(&m, 2);
+    assert_int_equal(m.iteration, 2);
+    assert_int_equal(m.dirty_pages, 77);
+    assert_int_equal(m.predicted_ns, 250 * XPC_MS);
+    assert_true(m.bytes_per_s == 8e6);
+    assert_int_equal(m.iteration_ns, 2);
+    append(m.progress, "nonsense\n{\"event\":\"sending\",\"iteration\":2,"
+           "\"percent\":100,\"total-bytes\":1,\"elapsed-us\":1,"
+           "\"suspended\":true}\n");
+    migration_read(&m, 3);
+    assert_true(m.suspended && m.sent);
+    migration_dispose(&m);
+}
+
+static void torture_xl_evacuate_tells_processes_apart(void **state)
+{
+    pid_t pid = fork();
+
+    (void)state;
+    if (!pid) {
+        for (;;)
+            pause();
+    }
+    assert_true(migration_pid_start(pid) >= migration_pid_start(getpid()));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(migration_pid_start(pid), 0);
+}
+
+static void torture_xl_evacuate_finds_the_message(void **state)
+{
+    struct migration m = { .log = xl_asprintf("%s/log", dir) };
+    char *text;
+
+    (void)state;
+    append(m.log, "xl migrate: switchover overhead learned\n"
+           "xl migrate: can't be reached\nMigration of g1: failed\n");
+    text = migration_message(&m);
+    assert_string_equal(text, "can't be reached");
+    free(text);
+    migration_dispose(&m);
+}
+
+static void torture_xl_evacuate_keeps_the_lower_cap(void **state)
+{
+    struct evacuate_guest guest = { .params.max_bytes_per_s = 1000 };
+    struct xpc_move move = { .cap_bytes_per_s = 0 };
+    struct evacuation e = { .guests = &guest, .s.moves = &move };
+
+    (void)state;
+    assert_int_equal(evacuate_cap(&e, 0), 1000);
+    move.cap_bytes_per_s = 500;
+    assert_int_equal(evacuate_cap(&e, 0), 500);
+    move.cap_bytes_per_s = 2000;
+    assert_int_equal(evacuate_cap(&e, 0), 1000);
+    guest.params.max_bytes_per_s = 0;
+    assert_int_equal(evacuate_cap(&e, 0), 2000);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) \
+    cmocka_unit_test_setup_teardown(torture_xl_evacuate_##name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(options),
+        T(bad_options),
+        T(journal_survives_a_torn_line),
+        T(excludes_another),
+        T(finds_what_runs),
+        T(reads_progress),
+        T(tells_processes_apart),
+        T(finds_the_message),
+        T(keeps_the_lower_cap),
+    };
+
+    return torture_run(argc, argv, tests);
+}

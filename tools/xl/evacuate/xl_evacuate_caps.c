@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "evacuate/xl_evacuate_caps.h"
+
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+/* Smaller changes of a cap are not worth a process. */
+#define CHANGE 0.1
+
+uint64_t evacuate_cap(const struct evacuation *e, size_t i)
+{
+    uint64_t cap = e->s.moves[i].cap_bytes_per_s;
+    uint64_t own = e->guests[i].params.max_bytes_per_s;
+
+    return own && (!cap || own < cap) ? own : cap;
+}
+
+static void exec_set(uint32_t domid, uint64_t cap)
+{
+    char *option = cap ?
+        xl_asprintf("--precopy-max-bandwidth=%"PRIu64"kB", cap / 1000) :
+        xl_asprintf("--precopy-max-bandwidth=none");
+    char *number = xl_asprintf("%u", domid);
+    char *args[] = { "xl", "migrate-set", option, number, NULL };
+    int none = open("/dev/null", O_RDWR);
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (none < 0 || dup2(none, STDIN_FILENO) < 0 ||
+        dup2(none, STDOUT_FILENO) < 0 || dup2(none, STDERR_FILENO) < 0)
+        _exit(127);
+    execv("/proc/self/exe", args);
+    _exit(127);
+}
+
+/* It fails if the migration is just beginning or ending: then once more. */
+static void reap_setter(struct migration *m)
+{
+    int status;
+
+    if (!m->setter || waitpid(m->setter, &status, WNOHANG) != m->setter)
+        return;
+    m->setter = 0;
+    if (!status)
+        m->cap_bytes_per_s = m->setting_bytes_per_s;
+}
+
+static bool differ(uint64_t a, uint64_t b)
+{
+    return !a != !b || fabs((double)a - b) > CHANGE * b;
+}
+
+void evacuate_set_caps(struct evacuation *e)
+{
+    xpc_schedule_caps(&e->s);
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        struct migration *m = &e->guests[i].m;
+        uint64_t cap = evacuate_cap(e, i);
+
+        reap_setter(m);
+        if (e->s.moves[i].state != XPC_MOVE_RUNS || m->setter ||
+            m->suspended || m->bytes_per_s <= 0 ||
+            !differ(m->cap_bytes_per_s, cap))
+            continue;
+        m->setting_bytes_per_s = cap;
+        m->setter = fork();
+        if (!m->setter)
+            exec_set(e->guests[i].domid, cap);
+        if (m->setter < 0)
+            m->setter = 0;
+    }
+}
+
+void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
+{
+    const struct evacuate_guest *g = &e->guests[i];
+    struct xpc_move *m = &e->s.moves[i];
+    double pages, since_ns;
+
+    m->sent = g->m.sent;
+    m->left_ns = UINT64_MAX;
+    if (g->m.suspended) {
+        m->left_ns = 0;
+    } else if (g->m.iteration > 1) {
+        since_ns = now_ns - g->m.iteration_ns;
+        pages = g->m.dirty_pages - since_ns / 1e9 * g->m.bytes_per_s /
+                                   PAGE_BYTES;
+        m->left_ns = xpc_schedule_left(m, fmax(pages, 0), since_ns,
+                                       g->m.bytes_per_s);
+    } else if (g->m.bytes_per_s > 0) {
+        pages = g->curve.total_pages - g->curve.zero_pages -
+                (double)g->m.sent_bytes / PAGE_BYTES;
+        m->left_ns = xpc_schedule_left(m, fmax(pages, 0), g->m.elapsed_ns,
+                                       g->m.bytes_per_s);
+    }
+}

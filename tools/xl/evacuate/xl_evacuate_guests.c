@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxl_utils.h>
+
+#include <xenprecopy/forms.h>
+#include <xenprecopy/placement.h>
+#include <xenprecopy/units.h>
+
+#include "common/xl_options.h"
+#include "conf/settings.h"
+#include "evacuate/xl_evacuate_guests.h"
+#include "history/xl_history.h"
+#include "libxl_precopy.h"
+#include "migrate/xl_migrate_leftover.h"
+#include "migrate/xl_migrate_options.h"
+#include "migrate/xl_migrate_settings.h"
+#include "predict/xl_predict_measure.h"
+
+/* From the start of xl migrate to the first page, over ssh. */
+#define SETUP_NS XPC_S
+/* What Xen and the toolstack use for a guest besides its memory. */
+#define OVERHEAD_BYTES(memory) ((memory) / 128 + (UINT64_C(16) << 20))
+/* As the stock policy. */
+#define STOCK_ITERATIONS 5
+
+/* ---- names ---------------------------------------------------------- */
+
+ssize_t evacuate_find_uuid(const struct evacuation *e, const char *uuid)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (!strcasecmp(e->guests[i].uuid, uuid))
+            return i;
+    }
+    return -1;
+}
+
+/* By name, number or UUID; -1: it is not among them. */
+static ssize_t find_guest(const struct evacuation *e, const char *what,
+                          size_t len)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        const struct evacuate_guest *g = &e->guests[i];
+
+        if ((strlen(g->name) == len && !strncmp(g->name, what, len)) ||
+            (strlen(g->uuid) == len && !strncasecmp(g->uuid, what, len)))
+            return i;
+    }
+    return -1;
+}
+
+static bool is_in(const struct evacuate_names *names,
+                  const struct evacuate_guest *g)
+{
+    char domid[16];
+
+    snprintf(domid, sizeof(domid), "%u", g->domid);
+    for (size_t i = 0; i < names->nr; i++) {
+        if (!strcmp(names->name[i], g->name) ||
+            !strcmp(names->name[i], domid) ||
+            !strcasecmp(names->name[i], g->uuid))
+            return true;
+    }
+    return false;
+}
+
+/* ---- guests --------------------------------------------------------- */
+
+static int add_guest(struct evacuation *e, const libxl_dominfo *info, char *err)
+{
+    struct evacuate_guest *g = &e->guests[e->s.nr_moves];
+    struct xpc_move *m = &e->s.moves[e->s.nr_moves];
+
+    *g = (struct evacuate_guest){ .domid = info->domid };
+    snprintf(g->uuid, sizeof(g->uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(info->uuid));
+    memcpy(g->uuid_bytes, libxl_uuid_bytearray_const(&info->uuid),
+           sizeof(g->uuid_bytes));
+    g->name = libxl_domid_to_name(e->ctx, info->domid);
+    if (!g->name)
+        return xl_bad(err, "domain %u has no name: give it one with xl rename, "
+                      "or leave it: --leave=%u", info->domid, info->domid);
+    /* Either may be higher for a while, with ballooning. */
+    m->memory_bytes = (info->current_memkb + info->outstanding_memkb) * 1024;
+    m->memory_bytes += OVERHEAD_BYTES(m->memory_bytes);
+    m->target = XPC_NO_TARGET;
+    m->curve = &g->curve;
+    m->rank = is_in(&e->o->first, g) ? -1 : is_in(&e->o->last, g) ? 1 : 0;
+    if (is_in(&e->o->leave, g)) {
+        free(g->name);
+        return 0;
+    }
+    e->s.nr_moves++;
+    return 0;
+}
+
+/* Whether the command line names it, or nothing at all. */
+static bool is_wanted(const struct evacuation *e, const libxl_dominfo *info)
+{
+    bool wanted = !e->o->nr_domains;
+    uint32_t domid;
+
+    for (size_t i = 0; i < e->o->nr_domains; i++)
+        wanted |= !libxl_domain_qualifier_to_domid(e->ctx, e->o->domains[i],
+                                                   &domid) &&
+                  domid == info->domid;
+    return wanted;
+}
+
+static int check_names(const struct evacuation *e, char *err)
+{
+    const struct evacuate_names *lists[] = { &e->o->first, &e->o->last,
+                                             &e->o->leave };
+    const char *const options[] = { "first", "last", "leave" };
+    uint32_t domid;
+
+    if (e->resumed)
+        return 0;           /* those that have moved are not here */
+    for (size_t i = 0; i < e->o->nr_domains; i++) {
+        if (libxl_domain_qualifier_to_domid(e->ctx, e->o->domains[i], &domid))
+            return xl_bad(err, "there is no domain %.150s: see xl list",
+                          e->o->domains[i]);
+    }
+    for (int l = 0; l < 3; l++) {
+        for (size_t i = 0; i < lists[l]->nr; i++) {
+            if (libxl_domain_qualifier_to_domid(e->ctx, lists[l]->name[i],
+                                                &domid))
+                return xl_bad(err, "--%s: there is no domain %.120s: see xl "
+                              "list", options[l], lists[l]->name[i]);
+        }
+    }
+    return 0;
+}
+
+/* A guest of this host that is not moved. */
+static bool stays_here(const struct evacuation *e, const char *name, size_t len)
+{
+    char *copy = xl_asprintf("%.*s", (int)len, name);
+    uint32_t domid;
+    bool here = !libxl_domain_qualifier_to_domid(e->ctx, copy, &domid);
+
+    free(copy);
+    return here;
+}
+
+/*
+ * Adds the pairs of one guest's list. Those on targets are looked at when the
+ * targets have answered.
+ */
+static int add_affinities(struct evacuation *e, size_t i, const char *list,
+                          bool together, char *err)
+{
+    const char *name;
+    size_t len;
+
+    while (list && (name = conf_next_name(&list, &len))) {
+        ssize_t other = find_guest(e, name, len);
+        struct xpc_affinity *grown;
+
+        if (other < 0 && together && stays_here(e, name, len))
+            return xl_bad(err, "%.60s is to be together with %.*s, which "
+                          "stays here: move both, or leave both",
+                          e->guests[i].name, (int)(len < 60 ? len : 60), name);
+        if (other < 0 || (size_t)other == i)
+            continue;
+        grown = realloc(e->affinities, (e->s.nr_affinities + 1) *
+                                       sizeof(*grown));
+        if (!grown)
+            return xl_bad(err, "out of memory");
+        grown[e->s.nr_affinities++] = (struct xpc_affinity){
+            i, other, together,
+        };
+        e->affinities = grown;
+        e->s.affinities = grown;
+    }
+    return 0;
+}
+
+static bool is_section_of(const struct conf_section *c,
+                          const struct evacuate_guest *g)
+{
+    return c->kind == CONF_GUEST &&
+           (c->name ? !strcmp(c->name, g->name) :
+                      !memcmp(c->uuid, g->uuid_bytes, sizeof(c->uuid)));
+}
+
+static int read_affinities(struct evacuation *e, char *err)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        for (size_t k = 0; k < e->conf.nr; k++) {
+            const struct conf_section *c = &e->conf.sections[k];
+
+            if (!is_section_of(c, &e->guests[i]))
+                continue;
+            if (add_affinities(e, i, c->affinity[CONF_APART], false, err) ||
+                add_affinities(e, i, c->affinity[CONF_TOGETHER], true, err))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
+{
+    int nr = 0, rc = 0;
+    libxl_dominfo *list = libxl_list_domain(e->ctx, &nr);
+
+    if (!list)
+        return xl_bad(err, "can't list the domains: is this run as root in "
+                      "domain 0?");
+    e->guests = calloc(nr, sizeof(*e->guests));
+    e->s.moves = calloc(nr, sizeof(*e->s.moves));
+    if (!e->guests || !e->s.moves)
+        rc = xl_bad(err, "out of memory");
+    if (!rc)
+        rc = check_names(e, err);
+    for (int i = 0; !rc && i < nr; i++) {
+        /* A device model's domain goes with its guest. */
+        if (list[i].domid && !list[i].never_stop && !list[i].shutdown &&
+            is_wanted(e, &list[i]) &&
+            !libxl_is_stubdom(e->ctx, list[i].domid, NULL))
+            rc = add_guest(e, &list[i], err);
+    }
+    libxl_dominfo_list_free(list, nr);
+    if (!rc && e->s.nr_moves > EVACUATE_NAMES_MAX)
+        rc = xl_bad(err, "at most %d domains", EVACUATE_NAMES_MAX);
+    return rc ? -1 : read_affinities(e, err);
+}
+
+/* What is in force for it, wherever it goes. */
+static int read_settings(struct evacuation *e, size_t i, const char *host,
+                         char *err)
+{
+    struct evacuate_guest *g = &e->guests[i];
+    struct migrate_options mo = {
+        .own_transport = e->o->ssh_command, .stated = e->o->stated,
+        .given = e->o->given,
+    };
+    struct conf_settings settings;
+
+    if (migrate_read_settings(e->ctx, g->domid, host, &e->conf, &settings,
+                              err) ||
+        migrate_settle(&mo, &settings, err) || conf_check(&settings, err))
+        return -1;
+    g->params = mo.params;
+    g->limited = mo.params.policy != XPC_POLICY_STOCK;
+    libxl_domain_precopy_guest(e->ctx, g->domid, &g->kind);
+    g->params.guest = g->kind;
+    return 0;
+}
+
+int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
+{
+    char why[LIBXL_PRECOPY_ERR_LEN];
+
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        struct evacuate_guest *g = &e->guests[i];
+
+        if (e->s.moves[i].state != XPC_MOVE_WAITS) {
+            read_settings(e, i, NULL, why);
+            continue;
+        }
+        if (read_settings(e, i, NULL, why) ||
+            migrate_check_leftovers(e->ctx, g->name, why) ||
+            libxl_domain_live_migrate_check(e->ctx, g->domid, &g->params,
+                                            why))
+            return xl_bad(err, "%.60s can't be migrated: %.120s; or leave it: "
+                          "--leave=%.40s", g->name, why, g->name);
+    }
+    return 0;
+}
+
+/* ---- predictions ---------------------------------------------------- */
+
+static void fill_params(struct evacuation *e, size_t i)
+{
+    struct evacuate_guest *g = &e->guests[i];
+    struct xpc_predict_params *p = &e->s.moves[i].params;
+    int target = e->s.moves[i].target;
+    char why[LIBXL_PRECOPY_ERR_LEN];
+    struct xpc_prior prior;
+
+    if (target >= 0)
+        history_learn(e->targets[target].host, &g->kind, &g->params.learned,
+                      why);
+    xpc_params_prior(&g->params, &prior);
+    xpc_predict_params_init(p, 0, g->params.downtime_ns);
+    p->overhead_ns = prior.overhead_ns;
+    p->suspend_pages = prior.suspend_pages;
+    p->bitmap_ns = xpc_predict_bitmap_ns(g->kind.pfns);
+    p->setup_ns = SETUP_NS;
+    p->skip_dirty = g->params.skip_dirty == XPC_SKIP_DIRTY_ON;
+    if (!g->limited) {
+        p->rule.downtime_ns = 0;
+        p->rule.max_downtime_ns = XPC_NO_LIMIT;
+        p->rule.iterations = STOCK_ITERATIONS;
+        p->rule.on_timeout = XPC_ON_TIMEOUT_SUSPEND;
+        return;
+    }
+    xpc_rule_from_params(&p->rule, &g->params);
+    xpc_predict_params_live(p, g->params.confidence_percent);
+    if (prior.overhead_sd_ns)
+        p->overhead_sd_ns = prior.overhead_sd_ns;
+}
+
+int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN])
+{
+    if (xpc_schedule_place(&e->s) < 0)
+        return xl_bad(err, "out of memory");
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        fill_params(e, i);
+    xpc_schedule_predict(&e->s);
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        struct xpc_move *m = &e->s.moves[i];
+
+        /* One that has failed must not be tried by chance. */
+        e->guests[i].fits = m->possible && (m->rank < EVACUATE_AGAIN ||
+                                            m->sure || !e->guests[i].limited);
+        m->possible = e->guests[i].fits;
+    }
+    return 0;
+}
+
+int evacuate_set_curve(struct evacuation *e, size_t i, const char *json,
+                       size_t len, char err[XPC_ERR_LEN])
+{
+    struct xpc_measurement *list;
+    struct xpc_curve curve;
+    size_t nr;
+    int rc;
+
+    if (xpc_measurements_read(&list, &nr, json, len, 0, err))
+        return -1;
+    rc = nr ? xpc_measurement_curve(&list[0], &curve, err) : -1;
+    xpc_measurements_free(list, nr);
+    if (!rc)
+        e->guests[i].curve = curve;
+    return rc;
+}
+
+int evacuate_measure(struct evacuation *e, char err[XPC_ERR_LEN])
+{
+    struct predict_options o = { .calc_time = e->o->calc_time };
+    struct predict_source *sources;
+    int rc;
+
+    if (!e->s.nr_moves)
+        return 0;
+    sources = calloc(e->s.nr_moves, sizeof(*sources));
+    o.domains = calloc(e->s.nr_moves, sizeof(*o.domains));
+    if (!sources || !o.domains)
+        return xl_bad(err, "out of memory");
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (e->s.moves[i].state == XPC_MOVE_WAITS)
+            o.domains[o.nr_domains++] = xl_asprintf("%u", e->guests[i].domid);
+    }
+    rc = o.nr_domains ? predict_measure(sources, &o, err) : 0;
+    for (size_t i = 0, k = 0; !rc && i < e->s.nr_moves; i++) {
+        if (e->s.moves[i].state == XPC_MOVE_WAITS) {
+            e->guests[i].curve = sources[k].curve;
+            predict_source_dispose(&sources[k++]);
+        }
+    }
+    for (size_t i = 0; i < o.nr_domains; i++)
+        free(o.domains[i]);
+    free(o.domains);
+    free(sources);
+    return rc;
+}
+
+void evacuate_dispose(struct evacuation *e)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        free(e->guests[i].name);
+        free(e->guests[i].text);
+        migration_dispose(&e->guests[i].m);
+    }
+    for (size_t t = 0; e->targets && t < e->s.nr_targets; t++) {
+        for (size_t i = 0; i < e->targets[t].nr_names; i++)
+            free(e->targets[t].names[i]);
+        free(e->targets[t].names);
+        free(e->targets[t].text);
+    }
+    free(e->guests);
+    free(e->targets);
+    free(e->affinities);
+    free(e->s.moves);
+    free(e->s.targets);
+    conf_dispose(&e->conf);
+    if (e->ctx)
+        libxl_ctx_free(e->ctx);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guests and the targets of an evacuation, and its plan. */
+#ifndef XL_EVACUATE_XL_EVACUATE_GUESTS_H
+#define XL_EVACUATE_XL_EVACUATE_GUESTS_H
+
+#include <libxl.h>
+
+#include <xenprecopy/schedule.h>
+
+#include "conf/file.h"
+#include "evacuate/xl_evacuate_migration.h"
+#include "evacuate/xl_evacuate_options.h"
+
+/* One of these for each schedule.moves[]. */
+struct evacuate_guest {
+    uint32_t domid;
+    char *name;
+    char uuid[37];
+    uint8_t uuid_bytes[16];
+    struct xpc_params params;       /* what is in force */
+    struct xpc_guest kind;
+    struct xpc_curve curve;
+    bool limited;                   /* else as stock Xen decides */
+    unsigned int tries;
+    char *text;                     /* why it is left, or NULL */
+    bool unknown;                   /* where it runs */
+    struct migration m;
+    bool fits;                      /* predicted: it may be started, */
+    uint64_t not_before_ns;         /* but not yet */
+    uint64_t measured_ns;           /* when its curve was measured */
+    bool alone;                     /* nothing else has run since it began */
+    uint64_t started_ns, ended_ns;  /* since the evacuation began */
+    uint64_t predicted_ns, actual_ns;   /* downtime; 0: none */
+};
+
+struct evacuate_target {
+    const char *host;
+    char **names;                   /* of domains that are there */
+    size_t nr_names;
+    char *text;                     /* why it is out, or NULL */
+};
+
+struct evacuation {
+    const struct evacuate_options *o;
+    libxl_ctx *ctx;
+    struct conf_file conf;
+    struct evacuate_guest *guests;
+    struct evacuate_target *targets;
+    struct xpc_affinity *affinities;
+    struct xpc_schedule s;
+    bool link_given;                /* else its rate is assumed */
+    bool resumed;
+};
+
+/*
+ * Finds the guests that are to be moved. Returns 0, or -1 with one line in
+ * err.
+ */
+int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN]);
+/* Reads what is in force for each, and checks that it can be migrated. The
+ * same. */
+int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN]);
+/* Measures all that wait. The same; err is empty if it was printed. */
+int evacuate_measure(struct evacuation *e, char err[XPC_ERR_LEN]);
+/* Takes the curve of the text that xl dirty-rate has printed. The same. */
+int evacuate_set_curve(struct evacuation *e, size_t i, const char *json,
+                       size_t len, char err[XPC_ERR_LEN]);
+/* The rank of those that are tried again. */
+#define EVACUATE_AGAIN 2
+
+/* Places those that wait, and predicts them. The same. */
+int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN]);
+/* The guest with this UUID, or -1. */
+ssize_t evacuate_find_uuid(const struct evacuation *e, const char *uuid);
+void evacuate_dispose(struct evacuation *e);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xenprecopy/json.h>
+
+#include "common/xl_common.h"
+#include "common/xl_input.h"
+#include "evacuate/xl_evacuate_migration.h"
+#include "json/migration.h"
+
+#define LINE_MAX_BYTES 8192
+#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+
+uint64_t migration_pid_start(pid_t pid)
+{
+    char path[64], text[1024] = "", *p;
+    uint64_t start = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (!fgets(text, sizeof(text), f))
+        *text = 0;
+    fclose(f);
+    /* The name, in brackets, may contain anything. */
+    p = strrchr(text, ')');
+    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+        return 0;
+    /* Field 22; the state is field 3. */
+    for (int field = 3; p && field < 22; field++)
+        p = strchr(p + (field == 3 ? 2 : 1), ' ');
+    if (p)
+        sscanf(p, " %"SCNu64, &start);
+    return start;
+}
+
+/* Ctrl-C is for the evacuation, which says what is to be broken off. */
+static void exec_migrate(const struct migration *m, const char *const *args)
+{
+    int in = open("/dev/null", O_RDONLY);
+    int out = open(m->progress, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    int err = open(m->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    sigset_t none;
+
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (in < 0 || out < 0 || err < 0 || dup2(in, STDIN_FILENO) < 0 ||
+        dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+        _exit(127);
+    for (int fd = STDERR_FILENO + 1; fd <= err || fd <= out || fd <= in; fd++)
+        close(fd);
+    execv("/proc/self/exe", (char **)args);
+    _exit(127);
+}
+
+int migration_start(struct migration *m, const char *const *args)
+{
+    pid_t pid;
+
+    unlink(m->report);
+    fflush(NULL);
+    pid = fork();
+    if (!pid)
+        exec_migrate(m, args);
+    if (pid < 0)
+        return -1;
+    m->pid = pid;
+    m->pid_start = migration_pid_start(pid);
+    m->ours = true;
+    m->offset = 0;
+    m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
+    m->sent_bytes = m->elapsed_ns = 0;
+    m->bytes_per_s = 0;
+    m->suspended = m->sent = false;
+    return 0;
+}
+
+/* ---- what it prints ------------------------------------------------- */
+
+/* The events of xl-precopy-json(5) that matter here. */
+struct event {
+    char *event;
+    uint64_t iteration, percent, total_bytes, elapsed_us;
+    bool suspended;
+    uint64_t bytes, duration_us, dirty_pages;
+    struct xpc_iteration it;
+};
+
+#define U64(key, m) \
+    { .name = key, .kind = XPC_FIELD_U64, \
+      .offset = offsetof(struct event, m) }
+static const struct xpc_field event_fields[] = {
+    { .name = "event", .kind = XPC_FIELD_STRING,
+      .offset = offsetof(struct event, event) },
+    U64("iteration", iteration),
+    U64("percent", percent),
+    U64("total-bytes", total_bytes),
+    U64("elapsed-us", elapsed_us),
+    { .name = "suspended", .kind = XPC_FIELD_BOOL,
+      .offset = offsetof(struct event, suspended) },
+    U64("bytes", bytes),
+    U64("duration-us", duration_us),
+    U64("dirty-pages", dirty_pages),
+};
+static const struct xpc_type event_type = {
+    .name = "progress", .size = sizeof(struct event), .fields = event_fields,
+    .nr_fields = sizeof(event_fields) / sizeof(event_fields[0]),
+};
+
+static void take_iteration(struct migration *m, const struct event *e,
+                           const char *line, size_t len, uint64_t now_ns)
+{
+    struct xpc_iteration it = { 0 };
+    char why[XPC_ERR_LEN];
+
+    m->iteration = e->iteration + 1;
+    m->dirty_pages = e->dirty_pages;
+    m->iteration_ns = now_ns;
+    m->percent = 0;
+    if (e->duration_us)
+        m->bytes_per_s = e->bytes * 1e6 / e->duration_us;
+    if (!xpc_from_json(&xpc_iteration_type, &it, line, len, why))
+        m->predicted_ns = it.decision.predicted_downtime_ns;
+}
+
+static void take_line(struct migration *m, const char *line, size_t len,
+                      uint64_t now_ns)
+{
+    struct event e = { 0 };
+    char why[XPC_ERR_LEN];
+
+    if (xpc_from_json(&event_type, &e, line, len, why) || !e.event)
+        return;
+    if (!strcmp(e.event, "iteration")) {
+        take_iteration(m, &e, line, len, now_ns);
+    } else if (!strcmp(e.event, "sending")) {
+        m->percent = e.percent;
+        m->suspended = e.suspended;
+        m->sent = e.suspended && e.percent >= 100;
+        if (e.iteration <= 1 && e.elapsed_us && e.total_bytes) {
+            m->sent_bytes = e.total_bytes;
+            m->elapsed_ns = e.elapsed_us * 1000;
+            m->bytes_per_s = e.total_bytes * 1e6 / e.elapsed_us;
+        }
+    } else if (!strcmp(e.event, "suspending")) {
+        m->suspended = true;
+    }
+    free(e.event);
+}
+
+void migration_read(struct migration *m, uint64_t now_ns)
+{
+    static char line[LINE_MAX_BYTES];
+    FILE *f = fopen(m->progress, "re");
+
+    if (!f)
+        return;
+    if (!fseek(f, m->offset, SEEK_SET)) {
+        while (fgets(line, sizeof(line), f)) {
+            size_t len = strlen(line);
+
+            /* It is still being written. */
+            if (!len || line[len - 1] != '\n')
+                break;
+            m->offset = ftell(f);
+            take_line(m, line, len, now_ns);
+        }
+    }
+    fclose(f);
+}
+
+/* ---- its end -------------------------------------------------------- */
+
+bool migration_ended(struct migration *m, int *status_r)
+{
+    int status;
+
+    if (m->ours) {
+        if (waitpid(m->pid, &status, WNOHANG) != m->pid)
+            return false;
+        *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    } else {
+        if (migration_pid_start(m->pid) == m->pid_start)
+            return false;
+        *status_r = -1;
+    }
+    m->pid = 0;
+    return true;
+}
+
+int migration_report(const struct migration *m, struct xpc_report *r)
+{
+    int fd = open(m->report, O_RDONLY | O_CLOEXEC), rc;
+    char why[XPC_ERR_LEN], *json;
+    size_t len = 0;
+
+    if (fd < 0)
+        return -1;
+    json = xl_read_to_end(fd, &len);
+    close(fd);
+    rc = json && len ? xpc_from_json(&xpc_report_type, r, json, len, why) : -1;
+    free(json);
+    return rc;
+}
+
+char *migration_message(const struct migration *m)
+{
+    char line[512], last[512] = "";
+    FILE *f = fopen(m->log, "re");
+    const char *text = last;
+
+    while (f && fgets(line, sizeof(line), f)) {
+        if (strncmp(line, "xl migrate: ", 12) || strspn(line, " \n") ==
+                                                 strlen(line))
+            continue;
+        strcpy(last, line);
+    }
+    if (f)
+        fclose(f);
+    last[strcspn(last, "\n")] = 0;
+    if (!strncmp(text, "xl migrate: ", 12))
+        text += 12;
+    return xl_plain(xl_asprintf("%s", text));
+}
+
+void migration_break(const struct migration *m)
+{
+    if (m->pid && migration_pid_start(m->pid) == m->pid_start)
+        kill(m->pid, SIGTERM);
+}
+
+void migration_dispose(struct migration *m)
+{
+    free(m->progress);
+    free(m->report);
+    free(m->log);
+    *m = (struct migration){ 0 };
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One migration: a process of its own, xl migrate. What it prints goes to
+ * files, so that it does not matter to it if the evacuation is killed.
+ */
+#ifndef XL_EVACUATE_XL_EVACUATE_MIGRATION_H
+#define XL_EVACUATE_XL_EVACUATE_MIGRATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <xenprecopy/error.h>
+#include <xenprecopy/xenprecopy.h>
+
+struct migration {
+    pid_t pid;                      /* 0: none */
+    uint64_t pid_start;
+    bool ours;                      /* started by this process */
+    char *progress, *report, *log;  /* files */
+    long offset;                    /* in progress */
+    uint64_t cap_bytes_per_s;       /* as last set; 0: none */
+    pid_t setter;                   /* xl migrate-set, which sets */
+    uint64_t setting_bytes_per_s;
+    /* What it has printed. */
+    uint64_t iteration, percent, dirty_pages, predicted_ns;
+    uint64_t iteration_ns;          /* when this one began */
+    double bytes_per_s;
+    uint64_t sent_bytes, elapsed_ns;    /* in the first iteration */
+    bool suspended, sent;
+};
+
+/*
+ * When a process was started, which tells it from a later one with its number;
+ * 0: there is none.
+ */
+uint64_t migration_pid_start(pid_t pid);
+
+/* Starts it, with these arguments after "xl". Returns 0, or -1 with errno. */
+int migration_start(struct migration *m, const char *const *args);
+/* Reads what it has printed since. */
+void migration_read(struct migration *m, uint64_t now_ns);
+/*
+ * Has it ended? *status_r: its exit status, or -1 if that can't be known, as
+ * for one that an earlier evacuation has started.
+ */
+bool migration_ended(struct migration *m, int *status_r);
+/* The report, which must be initialised. Returns 0 or -1. */
+int migration_report(const struct migration *m, struct xpc_report *r);
+/* The last line of its messages. malloc()ed. */
+char *migration_message(const struct migration *m);
+/* Breaks it off; the guest stays here. */
+void migration_break(const struct migration *m);
+void migration_dispose(struct migration *m);
+
+#endif

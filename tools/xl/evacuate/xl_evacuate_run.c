@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "common/xl_interrupt.h"
+#include "evacuate/xl_evacuate_caps.h"
+#include "evacuate/xl_evacuate_result.h"
+#include "evacuate/xl_evacuate_run.h"
+#include "evacuate/xl_evacuate_targets.h"
+
+#define COMMAND "evacuate"
+#define TICK_MS 250
+/* How well the rate of a link is known, for the forecast. */
+#define LINK_CV 0.05
+
+static uint64_t now_ns(const struct evacuate_run *r)
+{
+    return clock_now_ns() - r->begun_ns;
+}
+
+/* ---- forecasts ------------------------------------------------------ */
+
+int evacuate_forecast(struct evacuation *e, struct evacuate_forecast *f)
+{
+    uint64_t link = e->s.link_bytes_per_s;
+    int r;
+
+    e->s.link_bytes_per_s = link * (1 + LINK_CV);
+    r = xpc_schedule_forecast(&e->s, &f->low, -1);
+    e->s.link_bytes_per_s = link * (1 - LINK_CV);
+    if (!r)
+        r = xpc_schedule_forecast(&e->s, &f->high, 1);
+    e->s.link_bytes_per_s = link;
+    return r ? -1 : xpc_schedule_forecast(&e->s, &f->expected, 0);
+}
+
+void evacuate_check_deadline(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+    uint64_t now = now_ns(r), left = r->deadline_ns > now ?
+                                     r->deadline_ns - now : 0;
+    struct xpc_schedule_forecast f, without;
+    bool *leave;
+    ssize_t nr;
+
+    if (!r->deadline_ns || r->deadline_told ||
+        xpc_schedule_forecast(&e->s, &f, 0) || f.end_ns <= left)
+        return;
+    leave = calloc(e->s.nr_moves, sizeof(*leave));
+    if (!leave)
+        return;
+    nr = xpc_schedule_fit(&e->s, left, leave, &without);
+    show_deadline(r->show, e, left, leave, nr, &f);
+    r->deadline_told = true;
+    free(leave);
+}
+
+/* After something has changed: places, predicts and forecasts again. */
+static void plan_again(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+    struct xpc_schedule_forecast f;
+    char err[XPC_ERR_LEN];
+
+    if (evacuate_plan(e, err) || xpc_schedule_forecast(&e->s, &f, 0))
+        return;
+    r->end_ns = now_ns(r) + f.end_ns;
+    evacuate_check_deadline(r);
+}
+
+/* ---- migrations ----------------------------------------------------- */
+
+static int note(struct evacuate_run *r, const struct journal_line *line)
+{
+    char err[XPC_ERR_LEN];
+
+    if (!journal_add(r->j, line, err))
+        return 0;
+    if (!r->failed)
+        xl_message(COMMAND, "nothing more is begun, because the journal can't "
+                   "be written: %s", err);
+    r->failed = true;
+    return -1;
+}
+
+static struct journal_line line_of(const struct evacuate_run *r, size_t i,
+                                   const char *event)
+{
+    const struct evacuate_guest *g = &r->e->guests[i];
+    int target = r->e->s.moves[i].target;
+
+    return (struct journal_line){
+        .event = (char *)event, .domain = g->name, .uuid = (char *)g->uuid,
+        .target = target < 0 ? NULL : (char *)r->e->targets[target].host,
+        .tries = g->tries,
+    };
+}
+
+/* "xl migrate", its options, the domain and the host. */
+static int spawn(struct evacuate_run *r, size_t i)
+{
+    struct evacuation *e = r->e;
+    struct evacuate_guest *g = &e->guests[i];
+    const char *args[EVACUATE_PASSED_MAX + 12] = { "xl", "migrate" };
+    char *own[4] = { NULL };
+    int n = 2, rc;
+
+    if (e->o->ssh_command) {
+        args[n++] = "-s";
+        args[n++] = e->o->ssh_command;
+    }
+    args[n++] = "--progress=json";
+    args[n++] = own[0] = xl_asprintf("--report=%s", g->m.report);
+    for (size_t k = 0; k < e->o->nr_passed; k++)
+        args[n++] = e->o->passed[k];
+    g->m.cap_bytes_per_s = evacuate_cap(e, i);
+    if (g->m.cap_bytes_per_s)
+        args[n++] = own[1] = xl_asprintf("--precopy-max-bandwidth=%"PRIu64"kB",
+                                         g->m.cap_bytes_per_s / 1000);
+    args[n++] = own[2] = xl_asprintf("%u", g->domid);
+    args[n++] = e->targets[e->s.moves[i].target].host;
+    rc = migration_start(&g->m, args);
+    for (int k = 0; k < 4; k++)
+        free(own[k]);
+    return rc;
+}
+
+static void start(struct evacuate_run *r, size_t i)
+{
+    struct evacuation *e = r->e;
+    struct evacuate_guest *g = &e->guests[i];
+    struct xpc_move *m = &e->s.moves[i];
+    struct journal_line line = line_of(r, i, "start");
+
+    if (!g->m.report) {
+        g->m.progress = journal_path(r->j, g->uuid, "progress");
+        g->m.report = journal_path(r->j, g->uuid, "report");
+        g->m.log = journal_path(r->j, g->uuid, "log");
+    }
+    if (note(r, &line))
+        return;
+    g->alone = true;
+    for (size_t k = 0; k < e->s.nr_moves; k++) {
+        if (e->s.moves[k].state == XPC_MOVE_RUNS)
+            e->guests[k].alone = g->alone = false;
+    }
+    m->state = XPC_MOVE_RUNS;
+    m->turn = ++r->turn;
+    m->left_ns = UINT64_MAX;
+    m->sent = false;
+    xpc_schedule_caps(&e->s);
+    if (spawn(r, i)) {
+        m->state = XPC_MOVE_LEFT;
+        g->text = xl_asprintf("xl migrate can't be started: %s",
+                              strerror(errno));
+        return;
+    }
+    g->started_ns = now_ns(r);
+    line = line_of(r, i, "pid");
+    line.pid = g->m.pid;
+    line.pid_start = g->m.pid_start;
+    note(r, &line);
+    show_event(r->show, "start", g->name, e->targets[m->target].host,
+               "to %s%s", e->targets[m->target].host, g->tries ? ", again" :
+               "");
+}
+
+static void start_next(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+    uint64_t now = now_ns(r), wake_ns;
+    ssize_t i;
+
+    for (size_t k = 0; k < e->s.nr_moves; k++)
+        e->s.moves[k].possible = e->guests[k].fits &&
+                                 now >= e->guests[k].not_before_ns;
+    while (!r->failed && (i = xpc_schedule_next(&e->s, &wake_ns)) >= 0)
+        start(r, i);
+}
+
+/* A target that does not answer after a failure is taken out. */
+static void check_target(struct evacuate_run *r, int target)
+{
+    struct evacuation *e = r->e;
+    struct evacuate_target *t = &e->targets[target];
+    struct journal_line line = { .event = "out", .target = (char *)t->host };
+    char err[XPC_ERR_LEN];
+
+    if (e->s.targets[target].out || !evacuate_ask_target(e, target, err))
+        return;
+    e->s.targets[target].out = true;
+    line.text = t->text = xl_asprintf("%s", err);
+    note(r, &line);
+    show_event(r->show, "target-out", NULL, t->host, "taken out: %s", err);
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (e->s.moves[i].state == XPC_MOVE_WAITS &&
+            e->s.moves[i].target == target)
+            e->s.moves[i].target = XPC_NO_TARGET;
+    }
+}
+
+static void end(struct evacuate_run *r, size_t i, int status)
+{
+    struct evacuation *e = r->e;
+    struct evacuate_guest *g = &e->guests[i];
+    int target = e->s.moves[i].target;
+    struct journal_line line;
+    uint64_t now = now_ns(r);
+
+    g->ended_ns = r->last_end_ns = now;
+    status = evacuate_take_result(e, i, status, now);
+    line = line_of(r, i, "end");
+    line.status = status;
+    line.text = g->text;
+    note(r, &line);
+    show_event(r->show, "end", g->name, e->targets[target].host, "%s",
+               g->text);
+    if (status == MIGRATE_FAILED)
+        check_target(r, target);
+    if (e->s.moves[i].state == XPC_MOVE_WAITS && e->s.targets[target].out) {
+        /* It was not the guest's fault. */
+        e->s.moves[i].target = XPC_NO_TARGET;
+        e->s.moves[i].rank = 0;
+        g->not_before_ns = 0;
+        g->tries--;
+    }
+    plan_again(r);
+}
+
+static void watch_migrations(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+    uint64_t now = now_ns(r);
+    int status;
+
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        struct evacuate_guest *g = &e->guests[i];
+
+        if (e->s.moves[i].state != XPC_MOVE_RUNS)
+            continue;
+        migration_read(&g->m, now);
+        if (migration_ended(&g->m, &status)) {
+            migration_read(&g->m, now);
+            end(r, i, status);
+        } else {
+            evacuate_update_left(e, i, now);
+        }
+    }
+}
+
+/* ---- all of it ------------------------------------------------------ */
+
+static void take_interrupts(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+
+    while (interrupt_take(r->interrupt_fd)) {
+        r->interrupts++;
+        if (r->interrupts == 1)
+            show_event(r->show, "interrupted", NULL, NULL, "nothing more is "
+                       "begun, what moves is finished; interrupt once more to "
+                       "break it off");
+        else
+            show_event(r->show, "interrupted", NULL, NULL, "what moves is "
+                       "broken off");
+        for (size_t i = 0; r->interrupts > 1 && i < e->s.nr_moves; i++) {
+            if (e->s.moves[i].state == XPC_MOVE_RUNS)
+                migration_break(&e->guests[i].m);
+        }
+    }
+}
+
+static bool any(const struct evacuation *e, enum xpc_move_state state)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (e->s.moves[i].state == state)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing runs, and nothing fits: is there hope in measuring again? */
+static bool is_hopeless(const struct evacuate_run *r)
+{
+    const struct evacuation *e = r->e;
+
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        const struct evacuate_guest *g = &e->guests[i];
+
+        if (e->s.moves[i].state == XPC_MOVE_WAITS &&
+            e->s.moves[i].target >= 0 &&
+            (g->fits || g->measured_ns < r->last_end_ns))
+            return false;
+    }
+    return true;
+}
+
+static int status_of(const struct evacuate_run *r)
+{
+    const struct evacuation *e = r->e;
+
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (e->guests[i].unknown)
+            return EVACUATE_UNKNOWN;
+    }
+    if (r->failed)
+        return EVACUATE_FAILED;
+    if (!any(e, XPC_MOVE_WAITS) && !any(e, XPC_MOVE_LEFT))
+        return EVACUATE_OK;
+    return r->interrupts ? EVACUATE_INTERRUPTED : EVACUATE_SOME_LEFT;
+}
+
+int evacuate_run(struct evacuate_run *r)
+{
+    struct evacuation *e = r->e;
+    struct pollfd p = { .fd = r->interrupt_fd, .events = POLLIN };
+
+    for (;;) {
+        bool stops;
+
+        take_interrupts(r);
+        watch_migrations(r);
+        if (evacuate_meter_step(&r->meter, e, now_ns(r)))
+            plan_again(r);
+        stops = r->interrupts || r->failed;
+        if (!stops)
+            start_next(r);
+        if (!any(e, XPC_MOVE_RUNS) &&
+            (stops || !any(e, XPC_MOVE_WAITS) || is_hopeless(r)))
+            break;
+        if (!stops)
+            evacuate_meter_start(&r->meter, e, r->last_end_ns);
+        evacuate_set_caps(e);
+        show_table(r->show, e, now_ns(r), r->end_ns > now_ns(r) ?
+                   r->end_ns - now_ns(r) : 0);
+        poll(&p, 1, TICK_MS);
+    }
+    evacuate_meter_stop(&r->meter);
+    if (!r->interrupts && !r->failed)
+        evacuate_leave_rest(e);
+    return status_of(r);
+}

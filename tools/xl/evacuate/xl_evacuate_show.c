@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <xenprecopy/json.h>
+#include <xenprecopy/units.h>
+
+#include "common/xl_common.h"
+#include "evacuate/xl_evacuate_show.h"
+
+#define TABLE_NS (XPC_S / 2)
+#define LINES_NS (10 * XPC_S)
+
+/* ---- JSON ----------------------------------------------------------- */
+
+struct guest_form {
+    char *domain, *target, *state, *text;
+    uint64_t start_ns, end_ns, limit_ns, predicted_ns, actual_ns, tries;
+    uint64_t iteration, percent, bits_per_s;
+};
+
+#define G struct guest_form
+#define STRING(key, m) \
+    { .name = key, .kind = XPC_FIELD_STRING, .offset = offsetof(G, m), \
+      .omit_zero = true }
+#define U64(key, m, s) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(G, m), \
+      .scale = s, .omit_zero = true }
+static const struct xpc_field guest_fields[] = {
+    STRING("domain", domain),
+    STRING("target", target),
+    STRING("state", state),
+    U64("start-ms", start_ns, XPC_MS),
+    U64("end-ms", end_ns, XPC_MS),
+    U64("limit-ms", limit_ns, XPC_MS),
+    U64("predicted-downtime-us", predicted_ns, 1000),
+    U64("actual-downtime-us", actual_ns, 1000),
+    U64("tries", tries, 1),
+    U64("iteration", iteration, 1),
+    U64("percent", percent, 1),
+    U64("bandwidth-bits-per-s", bits_per_s, 1),
+    STRING("text", text),
+};
+static const struct xpc_type guest_type = {
+    .name = "guest", .size = sizeof(G), .fields = guest_fields,
+    .nr_fields = sizeof(guest_fields) / sizeof(guest_fields[0]),
+};
+#undef STRING
+#undef U64
+
+struct form {
+    char *event, *domain, *target, *text, *outcome;
+    uint64_t start_s, end_ns, end_low_ns, end_high_ns, total_ns, status;
+    uint64_t link_bits_per_s;
+    struct guest_form *guests;
+    size_t nr_guests;
+};
+
+#define F struct form
+#define STRING(m) \
+    { .name = #m, .kind = XPC_FIELD_STRING, .offset = offsetof(F, m), \
+      .omit_zero = true }
+#define U64(key, m, s) \
+    { .name = key, .kind = XPC_FIELD_U64, .offset = offsetof(F, m), \
+      .scale = s, .omit_zero = true }
+static const struct xpc_field form_fields[] = {
+    STRING(event),
+    STRING(outcome),
+    STRING(domain),
+    STRING(target),
+    STRING(text),
+    U64("start-s", start_s, 1),
+    U64("predicted-end-ms", end_ns, XPC_MS),
+    U64("predicted-end-low-ms", end_low_ns, XPC_MS),
+    U64("predicted-end-high-ms", end_high_ns, XPC_MS),
+    U64("total-ms", total_ns, XPC_MS),
+    U64("status", status, 1),
+    U64("link-bits-per-s", link_bits_per_s, 1),
+    { .name = "guests", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(F, guests), .elem = &guest_type,
+      .count_offset = offsetof(F, nr_guests), .omit_zero = true },
+};
+static const struct xpc_type form_type = {
+    .name = "evacuation", .size = sizeof(F), .fields = form_fields,
+    .nr_fields = sizeof(form_fields) / sizeof(form_fields[0]),
+};
+
+static const char *state_of(const struct evacuation *e, size_t i)
+{
+    static const char *const names[] = {
+        [XPC_MOVE_WAITS] = "waits", [XPC_MOVE_RUNS] = "moves",
+        [XPC_MOVE_MOVED] = "moved", [XPC_MOVE_LEFT] = "left",
+    };
+
+    return e->guests[i].unknown ? "unknown" : names[e->s.moves[i].state];
+}
+
+static const char *host_of(const struct evacuation *e, size_t i)
+{
+    int target = e->s.moves[i].target;
+
+    return target < 0 ? "-" : e->targets[target].host;
+}
+
+static char *copy(const char *s)
+{
+    return s ? xl_asprintf("%s", s) : NULL;
+}
+
+/* planned: with what was forecast, else with what happened. */
+static void add_guests(struct form *f, const struct evacuation *e,
+                       bool planned)
+{
+    f->guests = calloc(e->s.nr_moves + 1, sizeof(*f->guests));
+    for (size_t i = 0; f->guests && i < e->s.nr_moves; i++) {
+        const struct evacuate_guest *g = &e->guests[i];
+        const struct xpc_move *m = &e->s.moves[i];
+
+        f->guests[f->nr_guests++] = (struct guest_form){
+            .domain = copy(g->name), .target = copy(host_of(e, i)),
+            .state = copy(state_of(e, i)), .text = copy(g->text),
+            .start_ns = planned ? m->start_ns : g->started_ns,
+            .end_ns = planned ? m->end_ns : g->ended_ns,
+            .limit_ns = g->limited ? g->params.downtime_ns : 0,
+            .predicted_ns = planned ? m->downtime_ns : g->predicted_ns,
+            .actual_ns = planned ? 0 : g->actual_ns,
+            .tries = planned ? 0 : g->tries,
+            .iteration = m->state == XPC_MOVE_RUNS ? g->m.iteration : 0,
+            .percent = m->state == XPC_MOVE_RUNS ? g->m.percent : 0,
+            .bits_per_s = m->state == XPC_MOVE_RUNS ? g->m.bytes_per_s * 8 : 0,
+        };
+    }
+}
+
+static void print_form(struct form *f)
+{
+    char *json = xpc_to_json(&form_type, f, false);
+
+    if (json)
+        fputs(json, stdout);
+    if (json && !strchr(json, '\n'))
+        fputc('\n', stdout);
+    free(json);
+    xpc_dispose(&form_type, f);
+    fflush(stdout);
+}
+
+/* ---- the plan ------------------------------------------------------- */
+
+/* "4.3s", "1m41s": rounded up. */
+static const char *span(char buf[XPC_UNIT_LEN], uint64_t ns)
+{
+    uint64_t s = (ns + XPC_S - 1) / XPC_S;
+
+    if (ns < 99 * XPC_S / 10)
+        snprintf(buf, XPC_UNIT_LEN, "%.1fs", ceil(ns / 1e8) / 10);
+    else if (s < 60)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"s", s);
+    else if (s < 3600)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"m%02"PRIu64"s", s / 60, s % 60);
+    else
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"h%02"PRIu64"m", s / 3600,
+                 s % 3600 / 60);
+    return buf;
+}
+
+static const char *limit_text(char buf[XPC_UNIT_LEN],
+                              const struct evacuate_guest *g)
+{
+    if (!g->limited)
+        return "none";
+    return xpc_format_time(buf, g->params.downtime_ns);
+}
+
+static const struct evacuation *sorting;
+
+static int by_start(const void *a, const void *b)
+{
+    const struct xpc_move *x = &sorting->s.moves[*(const size_t *)a];
+    const struct xpc_move *y = &sorting->s.moves[*(const size_t *)b];
+
+    if (x->moved != y->moved)
+        return x->moved ? -1 : 1;
+    if (x->start_ns != y->start_ns)
+        return x->start_ns < y->start_ns ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+static const char *why_not(const struct evacuation *e, size_t i,
+                           char buf[XPC_ERR_LEN])
+{
+    static const char *const places[] = {
+        [XPC_UNPLACED_MEMORY] = "no target has enough free memory",
+        [XPC_UNPLACED_AFFINITY] = "no target that apart, together and the "
+                                  "names in use allow has enough free memory",
+        [XPC_UNPLACED_TARGETS] = "no target is left",
+    };
+    const struct xpc_move *m = &e->s.moves[i];
+    char a[XPC_UNIT_LEN];
+
+    if (e->guests[i].text)
+        return e->guests[i].text;
+    if (m->target < 0)
+        return places[m->unplaced];
+    snprintf(buf, XPC_ERR_LEN, "its downtime would be %s: it is measured "
+             "again, and moved if it writes less", xpc_format_time(a,
+             m->alone_downtime_ns));
+    return buf;
+}
+
+static void print_plan(const struct evacuation *e)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN],
+         why[XPC_ERR_LEN];
+    size_t *order = calloc(e->s.nr_moves, sizeof(*order));
+
+    if (!order)
+        return;
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        order[i] = i;
+    sorting = e;
+    qsort(order, e->s.nr_moves, sizeof(*order), by_start);
+    printf("  %-20s %-20s %8s %8s %10s %10s\n", "guest", "target", "start",
+           "time", "downtime", "limit");
+    for (size_t k = 0; k < e->s.nr_moves; k++) {
+        const struct evacuate_guest *g = &e->guests[order[k]];
+        const struct xpc_move *m = &e->s.moves[order[k]];
+
+        if (m->moved)
+            printf("  %-20s %-20s %8s %8s %10s %10s\n", g->name,
+                   host_of(e, order[k]), span(a, m->start_ns),
+                   span(b, m->end_ns - m->start_ns),
+                   xpc_format_time(c, m->downtime_ns), limit_text(d, g));
+        else if (m->state == XPC_MOVE_WAITS || m->state == XPC_MOVE_LEFT)
+            printf("  %-20s stays here: %s (limit %s)\n", g->name,
+                   why_not(e, order[k], why), limit_text(d, g));
+    }
+    free(order);
+}
+
+void show_plan(const struct evacuate_show *show, const struct evacuation *e,
+               const struct evacuate_forecast *f)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN];
+
+    if (show->json) {
+        struct form form = {
+            .event = copy("plan"), .end_ns = f->expected.end_ns,
+            .end_low_ns = f->low.end_ns, .end_high_ns = f->high.end_ns,
+            .link_bits_per_s = e->s.link_bytes_per_s * 8,
+        };
+
+        add_guests(&form, e, true);
+        print_form(&form);
+        return;
+    }
+    printf("%zu of %zu guests can be moved over %s%s in %s (%s to %s), at most "
+           "%u at once\n", f->expected.moved,
+           f->expected.moved + f->expected.left,
+           xpc_format_bandwidth(a, e->s.link_bytes_per_s),
+           e->link_given ? "" : " (assumed)", span(b, f->expected.end_ns),
+           span(c, f->low.end_ns), span(d, f->high.end_ns),
+           f->expected.at_once);
+    print_plan(e);
+    fflush(stdout);
+}
+
+void show_deadline(struct evacuate_show *show, const struct evacuation *e,
+                   uint64_t deadline_ns, const bool *leave, ssize_t nr,
+                   const struct xpc_schedule_forecast *now)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], names[256] = "";
+
+    for (size_t i = 0; i < e->s.nr_moves && nr > 0; i++) {
+        size_t n = strlen(names);
+
+        if (leave[i])
+            snprintf(names + n, sizeof(names) - n, "%s%s", n ? "," : "",
+                     e->guests[i].name);
+    }
+    show_event(show, "deadline", NULL, NULL, "the deadline, in %s, can't be "
+               "kept: it takes %s%s%s", span(a, deadline_ns),
+               span(b, now->end_ns), nr > 0 ? ", or leave some: --leave=" : "",
+               names);
+}
+
+/* ---- progress ------------------------------------------------------- */
+
+static void clear_table(struct evacuate_show *show)
+{
+    if (show->lines)
+        printf("\033[%uA\033[J", show->lines);
+    show->lines = 0;
+}
+
+void show_event(struct evacuate_show *show, const char *event,
+                const char *domain, const char *target, const char *fmt, ...)
+{
+    char text[512];
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(text, sizeof(text), fmt, al);
+    va_end(al);
+    xl_plain(text);
+    if (show->json) {
+        struct form f = {
+            .event = copy(event), .domain = copy(domain),
+            .target = copy(target), .text = copy(text),
+        };
+
+        print_form(&f);
+        return;
+    }
+    clear_table(show);
+    if (domain)
+        printf("%s: ", domain);
+    else if (target)
+        printf("%s: ", target);
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static void print_row(const struct evacuation *e, size_t i, uint64_t now_ns)
+{
+    const struct evacuate_guest *g = &e->guests[i];
+    char phase[32], a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN],
+         d[XPC_UNIT_LEN];
+
+    if (g->m.suspended)
+        snprintf(phase, sizeof(phase), "suspended");
+    else if (g->m.iteration)
+        snprintf(phase, sizeof(phase), "iteration %"PRIu64, g->m.iteration);
+    else
+        snprintf(phase, sizeof(phase), g->m.sent_bytes ? "iteration 1" :
+                                                         "begins");
+    printf("  %-20s %-16s %-12s %3"PRIu64"%% %11s %10s %8s %8s\n", g->name,
+           host_of(e, i), phase, g->m.percent, g->m.bytes_per_s > 0 ?
+           xpc_format_bandwidth(a, g->m.bytes_per_s) : "-",
+           g->m.predicted_ns ? xpc_format_time(b, g->m.predicted_ns) : "-",
+           span(c, now_ns - g->started_ns),
+           e->s.moves[i].left_ns == UINT64_MAX ? "-" :
+           span(d, e->s.moves[i].left_ns));
+}
+
+void show_table(struct evacuate_show *show, const struct evacuation *e,
+                uint64_t now_ns, uint64_t end_ns)
+{
+    size_t nr[XPC_MOVE_LEFT + 1] = { 0 };
+    char a[XPC_UNIT_LEN];
+
+    if (now_ns < show->last_ns + (show->redraw ? TABLE_NS : LINES_NS))
+        return;
+    show->last_ns = now_ns;
+    if (show->json) {
+        struct form f = { .event = copy("progress"), .end_ns = end_ns };
+
+        add_guests(&f, e, false);
+        print_form(&f);
+        return;
+    }
+    clear_table(show);
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        nr[e->s.moves[i].state]++;
+    printf("%zu moved, %zu move, %zu wait, %zu left; over in %s\n",
+           nr[XPC_MOVE_MOVED], nr[XPC_MOVE_RUNS], nr[XPC_MOVE_WAITS],
+           nr[XPC_MOVE_LEFT], span(a, end_ns));
+    show->lines = 1;
+    if (nr[XPC_MOVE_RUNS] && show->redraw) {
+        printf("  %-20s %-16s %-12s %4s %11s %10s %8s %8s\n", "guest",
+               "target", "phase", "", "rate", "downtime", "time", "left");
+        show->lines++;
+    }
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (e->s.moves[i].state != XPC_MOVE_RUNS)
+            continue;
+        print_row(e, i, now_ns);
+        show->lines++;
+    }
+    if (!show->redraw)
+        show->lines = 0;
+    fflush(stdout);
+}
+
+/* ---- the end -------------------------------------------------------- */
+
+static const char *outcome_of(int status)
+{
+    static const char *const names[] = {
+        [EVACUATE_OK] = "moved", [EVACUATE_FAILED] = "failed",
+        [EVACUATE_REFUSED] = "refused", [EVACUATE_SOME_LEFT] = "some-left",
+        [EVACUATE_UNKNOWN] = "unknown", [EVACUATE_INTERRUPTED] = "interrupted",
+    };
+
+    return names[status];
+}
+
+static void fill_end(struct form *f, const struct evacuation *e,
+                     const struct evacuate_forecast *plan, uint64_t total_ns,
+                     int status)
+{
+    f->outcome = copy(outcome_of(status));
+    f->status = status;
+    f->total_ns = total_ns;
+    f->end_ns = plan->expected.end_ns;
+    f->end_low_ns = plan->low.end_ns;
+    f->end_high_ns = plan->high.end_ns;
+    f->link_bits_per_s = e->s.link_bytes_per_s * 8;
+    add_guests(f, e, false);
+}
+
+char *evacuate_report(const struct evacuation *e,
+                      const struct evacuate_forecast *plan, uint64_t start_s,
+                      uint64_t total_ns, int status)
+{
+    struct form f = { .start_s = start_s };
+    char *json;
+
+    fill_end(&f, e, plan, total_ns, status);
+    json = xpc_to_json(&form_type, &f, true);
+    xpc_dispose(&form_type, &f);
+    return json;
+}
+
+void show_end(struct evacuate_show *show, const struct evacuation *e,
+              const struct evacuate_forecast *plan, uint64_t total_ns,
+              int status)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    size_t moved = 0;
+
+    if (show->json) {
+        struct form f = { .event = copy("end") };
+
+        fill_end(&f, e, plan, total_ns, status);
+        print_form(&f);
+        return;
+    }
+    clear_table(show);
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        moved += e->s.moves[i].state == XPC_MOVE_MOVED;
+    printf("%zu of %zu guests were moved in %s", moved, e->s.nr_moves,
+           span(a, total_ns));
+    if (plan->expected.end_ns)
+        printf(" (predicted %s)", span(b, plan->expected.end_ns));
+    fputc('\n', stdout);
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        const struct evacuate_guest *g = &e->guests[i];
+
+        if (e->s.moves[i].state == XPC_MOVE_MOVED)
+            printf("  %-20s on %-17s downtime %s, predicted %s, limit %s\n",
+                   g->name, host_of(e, i), g->actual_ns ?
+                   xpc_format_time(a, g->actual_ns) : "unknown",
+                   g->predicted_ns ? xpc_format_time(b, g->predicted_ns) :
+                                     "unknown", limit_text(c, g));
+        else
+            printf("  %-20s %s: %s\n", g->name, g->unknown ?
+                   "look at both ends" : "runs here", g->text ? g->text :
+                   "its turn did not come");
+    }
+    fflush(stdout);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "common/xl_input.h"
+#include "common/xl_options.h"
+#include "conf/file.h"
+#include "evacuate/xl_evacuate_targets.h"
+#include "libxl_precopy_history.h"
+
+/* A target that does not answer within this many seconds is not there. */
+#define PATIENCE_S 30
+#define DEFAULT_LINK UINT64_C(125000000)
+
+/* Ends of the names of domains that are being migrated. */
+static const char *const suffixes[] = { "--incoming", "--migratedaway" };
+
+/* ---- asking --------------------------------------------------------- */
+
+static void exec_question(const char *command, int out)
+{
+    int in = open("/dev/null", O_RDONLY);
+
+    /* It ends what it executes, too. */
+    alarm(PATIENCE_S);
+    if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+        _exit(127);
+    execlp("sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+}
+
+/* What xl prints on the target, malloc()ed and terminated, or NULL. */
+static char *ask(const struct evacuation *e, const char *host,
+                 const char *question)
+{
+    char *command = xl_asprintf("exec %s %s xl %s", e->o->ssh_command ?
+                                e->o->ssh_command : "ssh", host, question);
+    char *text = NULL, *grown;
+    int fds[2], status = -1;
+    size_t len = 0;
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC)) {
+        free(command);
+        return NULL;
+    }
+    pid = fork();
+    if (!pid)
+        exec_question(command, fds[1]);
+    close(fds[1]);
+    if (pid > 0)
+        text = xl_read_to_end(fds[0], &len);
+    close(fds[0]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    free(command);
+    grown = status || !text ? NULL : realloc(text, len + 1);
+    if (!grown) {
+        free(text);
+        return NULL;
+    }
+    grown[len] = 0;
+    return grown;
+}
+
+/* "free_memory            : 1234", in MiB. */
+static bool parse_free(const char *info, uint64_t *bytes_r)
+{
+    const char *line = strstr(info, "\nfree_memory");
+    uint64_t mib;
+
+    if (!line || sscanf(line, "\nfree_memory : %"SCNu64, &mib) != 1)
+        return false;
+    *bytes_r = mib << 20;
+    return true;
+}
+
+/* The first columns of xl list, without the heading and domain 0. */
+static void parse_names(struct evacuate_target *t, const char *list)
+{
+    for (size_t i = 0; i < t->nr_names; i++)
+        free(t->names[i]);
+    t->nr_names = 0;
+    for (const char *line = strchr(list, '\n'); line && line[1];
+         line = strchr(line + 1, '\n')) {
+        size_t len = strcspn(line + 1, "\n"), end;
+        char *text = xl_asprintf("%.*s", (int)len, line + 1), **grown;
+
+        /* Names may contain blanks; five columns without any follow. */
+        for (int column = 0; column < 5; column++) {
+            end = strlen(text);
+            while (end && text[end - 1] == ' ')
+                text[--end] = 0;
+            while (end && text[end - 1] != ' ')
+                end--;
+            if (end)
+                text[end] = 0;
+        }
+        end = strlen(text);
+        while (end && text[end - 1] == ' ')
+            text[--end] = 0;
+        grown = *text ? realloc(t->names, (t->nr_names + 1) *
+                                          sizeof(*grown)) : NULL;
+        if (!grown) {
+            free(text);
+            continue;
+        }
+        t->names = grown;
+        t->names[t->nr_names++] = text;
+    }
+}
+
+int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN])
+{
+    struct evacuate_target *target = &e->targets[t];
+    char *info = ask(e, target->host, "info"), *list;
+    uint64_t free_bytes;
+
+    if (!info)
+        return xl_bad(err, "%.80s can't be asked: \"%.40s %.80s xl info\" fails "
+                      "or takes over %d s", target->host, e->o->ssh_command ?
+                      e->o->ssh_command : "ssh", target->host, PATIENCE_S);
+    if (!parse_free(info, &free_bytes)) {
+        free(info);
+        return xl_bad(err, "%.80s does not say how much memory is free: what "
+                      "does xl info print there?", target->host);
+    }
+    free(info);
+    e->s.targets[t].free_bytes = free_bytes > e->o->reserve_bytes ?
+                                 free_bytes - e->o->reserve_bytes : 0;
+    list = ask(e, target->host, "list");
+    if (!list)
+        return xl_bad(err, "%.80s does not list its domains", target->host);
+    parse_names(target, list);
+    free(list);
+    return 0;
+}
+
+/* ---- what follows --------------------------------------------------- */
+
+static bool is_there(const struct evacuate_target *t, const char *name,
+                     size_t len)
+{
+    for (size_t i = 0; i < t->nr_names; i++) {
+        if (strlen(t->names[i]) == len && !strncmp(t->names[i], name, len))
+            return true;
+    }
+    return false;
+}
+
+/* Where none of a list's guests may be, or one of them is. */
+static uint64_t not_on(const struct evacuation *e, const char *list,
+                       bool together)
+{
+    uint64_t apart = 0, with = 0;
+    const char *name;
+    size_t len;
+
+    while (list && (name = conf_next_name(&list, &len))) {
+        for (size_t t = 0; t < e->s.nr_targets; t++) {
+            if (is_there(&e->targets[t], name, len)) {
+                apart |= UINT64_C(1) << t;
+                with |= UINT64_C(1) << t;
+            }
+        }
+    }
+    return together ? (with ? ~with : 0) : apart;
+}
+
+/* A section's guest may be on a target, too. */
+static void add_those_there(struct evacuation *e, size_t i)
+{
+    for (size_t k = 0; k < e->conf.nr; k++) {
+        const struct conf_section *c = &e->conf.sections[k];
+        const char *list = c->affinity[CONF_APART], *name;
+        size_t len;
+
+        while (c->name && list && (name = conf_next_name(&list, &len))) {
+            if (strlen(e->guests[i].name) != len ||
+                strncmp(e->guests[i].name, name, len))
+                continue;
+            for (size_t t = 0; t < e->s.nr_targets; t++) {
+                if (is_there(&e->targets[t], c->name, strlen(c->name)))
+                    e->s.moves[i].not_on |= UINT64_C(1) << t;
+            }
+        }
+    }
+}
+
+/* A name that is taken there, also by what a migration has left. */
+static void add_taken(struct evacuation *e, size_t i)
+{
+    for (size_t t = 0; t < e->s.nr_targets; t++) {
+        const char *name = e->guests[i].name;
+        bool taken = is_there(&e->targets[t], name, strlen(name));
+
+        for (int k = 0; k < 2 && !taken; k++) {
+            char *left = xl_asprintf("%s%s", name, suffixes[k]);
+
+            taken = is_there(&e->targets[t], left, strlen(left));
+            free(left);
+        }
+        if (taken)
+            e->s.moves[i].not_on |= UINT64_C(1) << t;
+    }
+}
+
+static void exclude_targets(struct evacuation *e, size_t i)
+{
+    const struct evacuate_guest *g = &e->guests[i];
+
+    for (size_t k = 0; k < e->conf.nr; k++) {
+        const struct conf_section *c = &e->conf.sections[k];
+
+        if (c->kind != CONF_GUEST ||
+            (c->name ? strcmp(c->name, g->name) :
+                       memcmp(c->uuid, g->uuid_bytes, sizeof(c->uuid))))
+            continue;
+        e->s.moves[i].not_on |= not_on(e, c->affinity[CONF_APART], false) |
+                                not_on(e, c->affinity[CONF_TOGETHER], true);
+    }
+    add_those_there(e, i);
+    add_taken(e, i);
+}
+
+int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
+{
+    size_t nr = e->o->to.nr;
+
+    e->targets = calloc(nr, sizeof(*e->targets));
+    e->s.targets = calloc(nr, sizeof(*e->s.targets));
+    if (!e->targets || !e->s.targets)
+        return xl_bad(err, "out of memory");
+    e->s.nr_targets = nr;
+    for (size_t t = 0; t < nr; t++) {
+        e->targets[t].host = e->o->to.name[t];
+        e->s.targets[t].weight = e->o->weights[t];
+        if (evacuate_ask_target(e, t, err))
+            return -1;
+    }
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        exclude_targets(e, i);
+    evacuate_set_links(e);
+    return 0;
+}
+
+/* ---- links ---------------------------------------------------------- */
+
+/* What precopy.conf says of the link to a target; 0: nothing. */
+static uint64_t stated_link(const struct evacuation *e, const char *host)
+{
+    uint64_t rate = 0;
+
+    for (size_t k = 0; k < e->conf.nr; k++) {
+        const struct conf_section *c = &e->conf.sections[k];
+
+        if (!(c->given & XPC_OPTION_BIT(XPC_OPT_BANDWIDTH)))
+            continue;
+        if (c->kind == CONF_TARGET && !strcasecmp(c->name, conf_host(host)))
+            return c->params.bandwidth_bytes_per_s;
+        if (c->kind == CONF_DEFAULT)
+            rate = c->params.bandwidth_bytes_per_s;
+    }
+    return rate;
+}
+
+/* The highest rate of the last migrations to it; 0: unknown. */
+static uint64_t seen_rate(const char *host)
+{
+    char why[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history h;
+    uint64_t rate = 0;
+
+    libxl_precopy_history_init(&h);
+    libxl_precopy_history_read(NULL, host, &h, why);
+    for (size_t i = h.nr_entries > 8 ? h.nr_entries - 8 : 0; i < h.nr_entries;
+         i++) {
+        if (h.entries[i].bandwidth_bytes_per_s > rate)
+            rate = h.entries[i].bandwidth_bytes_per_s;
+    }
+    libxl_precopy_history_dispose(&h);
+    return rate;
+}
+
+void evacuate_set_links(struct evacuation *e)
+{
+    uint64_t link = e->o->link_bytes_per_s, stream = 0;
+
+    for (size_t t = 0; t < e->s.nr_targets; t++) {
+        uint64_t stated = stated_link(e, e->targets[t].host);
+        uint64_t seen = seen_rate(e->targets[t].host);
+
+        e->s.targets[t].link_bytes_per_s = stated;
+        if (!e->o->link_bytes_per_s) {
+            link = stated > link ? stated : link;
+            link = seen > link ? seen : link;
+        }
+        stream = seen > stream ? seen : stream;
+    }
+    e->link_given = link;
+    e->s.link_bytes_per_s = link ? link : DEFAULT_LINK;
+    /* Only if it is far below: a link is rarely what it is said to be. */
+    e->s.stream_bytes_per_s = stream && stream < link * 0.7 ? stream : 0;
+    e->s.concurrency = e->o->concurrency;
+}

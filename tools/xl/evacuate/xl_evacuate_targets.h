@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the targets of an evacuation have: memory, and domains. */
+#ifndef XL_EVACUATE_XL_EVACUATE_TARGETS_H
+#define XL_EVACUATE_XL_EVACUATE_TARGETS_H
+
+#include "evacuate/xl_evacuate_guests.h"
+
+/*
+ * Asks each target for its free memory and its domains, and sets what follows
+ * for the guests. Returns 0, or -1 with one line in err.
+ */
+int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN]);
+/* Asks one again, after a failure. The same: it does not answer. */
+int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN]);
+/* Sets the rate of the links from what is known. */
+void evacuate_set_links(struct evacuation *e);
+
+#endif
