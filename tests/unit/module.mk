@@ -55,6 +55,7 @@ $(foreach t,chain claim conf control policy session skip strict write channels,\
 	$(call fakes,save_$(t),conf_fixture fake_clock fake_save fake_xenctrl \
 		fake_xenstore))
 $(call needs,save_channels,channels/in.c)
+TEST_OBJS_torture_save_turn := $(call objs,$(guest)/save/turn.c)
 TEST_OBJS_torture_save_helper := $(ADDON)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
 $(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)

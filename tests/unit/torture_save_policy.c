@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,6 +114,43 @@ static void torture_save_policy_time_for_zero_pages_counts(void **state)
     xpc_report_dispose(&r);
 }
 
+/* ---- several saves over one link --------------------------------------- */
+
+static struct save_turn other = SAVE_TURN_INIT;
+
+static int script_waits_for_its_turn(void)
+{
+    char headers[40] = { 0 };
+
+    assert_int_equal(write(env.io_fd, headers, sizeof(headers)), 40);
+    env.dirty = 10;
+    assert_true(save_turn_take(&other, XPC_S));
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    assert_int_equal(loop_iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    close(other.fd);
+    assert_int_equal(loop_iterate(2), XGS_POLICY_STOP_AND_COPY);
+    return loop_fail(EIO);
+}
+
+static void torture_save_policy_saves_take_turns(void **state)
+{
+    char path[] = "/tmp/torture_save_policy.XXXXXX";
+    int fd = open("/dev/null", O_WRONLY), turn = mkstemp(path);
+    struct xpc_report r;
+
+    (void)state;
+    assert_true(turn >= 0);
+    close(turn);
+    setenv(SAVE_TURN_ENV, path, 1);
+    assert_int_equal(fake_save(fd, "{\"downtime-ms\":300}",
+                               script_waits_for_its_turn, &r), -1);
+    unsetenv(SAVE_TURN_ENV);
+    unlink(path);
+    close(fd);
+    xpc_report_dispose(&r);
+    store_reset();
+}
+
 /* ---- a paused guest ---------------------------------------------------- */
 
 static unsigned int paused_looks;
@@ -204,6 +242,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_policy_holes_do_not_count_for_the_link),
         cmocka_unit_test(torture_save_policy_time_for_zero_pages_counts),
+        cmocka_unit_test(torture_save_policy_saves_take_turns),
         cmocka_unit_test(torture_save_policy_does_not_suspend_a_paused_guest),
         cmocka_unit_test(torture_save_policy_waits_for_a_paused_guest),
         cmocka_unit_test(

@@ -16,6 +16,8 @@
 #include "json/migration.h"
 
 #define LINE_MAX_BYTES 8192
+/* As in save/turn.h. */
+#define TURN_ENV "XEN_PRECOPY_TURN"
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 
 uint64_t migration_pid_start(pid_t pid)
@@ -44,13 +46,15 @@ uint64_t migration_pid_start(pid_t pid)
 }
 
 /* Ctrl-C is for the evacuation, which says what is to be broken off. */
-static void exec_migrate(const struct migration *m, const char *const *args)
+static void exec_migrate(const struct migration *m, const char *const *args,
+                         const char *turn)
 {
     int in = open("/dev/null", O_RDONLY);
     int out = open(m->progress, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     int err = open(m->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     sigset_t none;
 
+    setenv(TURN_ENV, turn, 1);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sigemptyset(&none);
@@ -64,7 +68,8 @@ static void exec_migrate(const struct migration *m, const char *const *args)
     _exit(127);
 }
 
-int migration_start(struct migration *m, const char *const *args)
+int migration_start(struct migration *m, const char *const *args,
+                    const char *turn)
 {
     pid_t pid;
 
@@ -72,7 +77,7 @@ int migration_start(struct migration *m, const char *const *args)
     fflush(NULL);
     pid = fork();
     if (!pid)
-        exec_migrate(m, args);
+        exec_migrate(m, args, turn);
     if (pid < 0)
         return -1;
     m->pid = pid;

@@ -38,8 +38,12 @@ struct migration {
  */
 uint64_t migration_pid_start(pid_t pid);
 
-/* Starts it, with these arguments after "xl". Returns 0, or -1 with errno. */
-int migration_start(struct migration *m, const char *const *args);
+/*
+ * Starts it, with these arguments. turn: the file by which migrations take
+ * turns, see save/turn.h. Returns 0, or -1 with errno.
+ */
+int migration_start(struct migration *m, const char *const *args,
+                    const char *turn);
 /* Reads what it has printed since. */
 void migration_read(struct migration *m, uint64_t now_ns);
 /*

@@ -15,6 +15,7 @@
 #include "evacuate/xl_evacuate_result.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "evacuate/xl_evacuate_targets.h"
+#include "xen/run.h"
 
 #define COMMAND "evacuate"
 #define TICK_MS 250
@@ -127,7 +128,8 @@ static int spawn(struct evacuate_run *r, size_t i)
                                          g->m.cap_bytes_per_s / 1000);
     args[n++] = own[2] = xl_asprintf("%u", g->domid);
     args[n++] = e->targets[e->s.moves[i].target].host;
-    rc = migration_start(&g->m, args);
+    own[3] = xl_asprintf("%s/switchover.lock", xen_run_path());
+    rc = migration_start(&g->m, args, own[3]);
     for (int k = 0; k < 4; k++)
         free(own[k]);
     return rc;

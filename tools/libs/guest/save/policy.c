@@ -10,11 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "base/clock.h"
 #include "save/chain.h"
 #include "save/policy.h"
 #include "save/publish.h"
 #include "save/suspend_time.h"
+
+/* An idle guest's iterations take no time: don't spin while waiting. */
+#define TURN_PAUSE_NS (20 * XPC_MS)
+/* So close to its end, a duration is not spent on waiting. */
+#define TURN_RESERVE_NS XPC_S
 
 /*
  * Counts the dirty pages. Statistics only: without a bitmap and pages the call
@@ -182,6 +189,23 @@ static void observe_sent(struct save_session *s, struct xpc_observation *o)
     };
 }
 
+/*
+ * Is another save sending its last pages over the link? Then this one goes on
+ * copying, unless that would take it past its duration.
+ */
+static bool waits_for_turn(struct save_session *s, uint64_t now_ns)
+{
+    const struct xpc_params *p = &s->ctx.params;
+    uint64_t elapsed_ns = now_ns - s->ctx.engine.start_ns;
+
+    if (s->last.decision.action != XPC_STOP_AND_COPY ||
+        save_chain_present(&s->ctx) || save_turn_take(&s->turn, now_ns) ||
+        (p->duration_ns && elapsed_ns + TURN_RESERVE_NS >= p->duration_ns))
+        return false;
+    clock_sleep_until(now_ns + TURN_PAUSE_NS);
+    return true;
+}
+
 static int end_iteration(struct save_session *s)
 {
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
@@ -210,6 +234,10 @@ static int end_iteration(struct save_session *s)
     o.now_ns = clock_now_ns();
     o.since_clean_ns = o.now_ns - s->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);
+    if (waits_for_turn(s, o.now_ns)) {
+        it->decision.action = XPC_CONTINUE;
+        it->decision.reason = XPC_REASON_CONVERGING;
+    }
     if (cancelled) {
         it->decision.action = XPC_ABORT;
         it->decision.reason = XPC_REASON_CANCELLED;

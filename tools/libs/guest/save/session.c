@@ -17,5 +17,6 @@ void save_session_init(struct save_session *s, xc_interface *xch, int io_fd,
         .flow       = { .ctx = ctx },
         .writer     = { .flow = &s->flow, .skip = &s->skip },
         .guard      = { .fd = -1 },
+        .turn       = SAVE_TURN_INIT,
     };
 }

@@ -19,6 +19,7 @@
 #include "save/stream/writer.h"
 #include "save/suspend_time.h"
 #include "save/switchover.h"
+#include "save/turn.h"
 #include "save/workset.h"
 
 struct save_session {
@@ -32,6 +33,7 @@ struct save_session {
     struct save_writer writer;
     struct save_skip skip;
     struct save_guard guard;            /* none for a toolstack of ours */
+    struct save_turn turn;              /* to send the last pages */
     struct save_sampler *sampler;       /* NULL: it could not start */
     struct xpc_workset workset;
     bool standing;              /* the parameters are from the leaf "params" */
