@@ -64,6 +64,10 @@ static void torture_xl_dirty_rate_options(void **state)
     assert_int_equal(o.req.methods[1].compress, XPC_COMPRESS_ZSTD);
     assert_int_equal(parse(&o, err, "--compress=off g1"), 0);
     assert_int_equal(o.req.nr_methods, 0);
+    assert_int_equal(parse(&o, err, "--watch --history g1 g2"), 0);
+    assert_true(o.history && !o.history_file);
+    assert_int_equal(parse(&o, err, "--watch --history=a.json g1"), 0);
+    assert_string_equal(o.history_file, "a.json");
     assert_int_equal(parse(&o, err, "--help"), 1);
 }
 
@@ -100,6 +104,10 @@ static void torture_xl_dirty_rate_refuses_invalid_options(void **state)
         { "--record=x --mode=page-sampling g1", "dirty-bitmap" },
         { "--record=x g1 g2", "one domain" },
         { "--watch --record=x g1", "once" },
+        { "--history g1", "--history: with --watch" },
+        { "--watch --history --pid=1", "--history: with --watch and a dom" },
+        { "--watch --history=x g1 g2", "--history=FILE is for one domain" },
+        { "--watch --history= g1", "--history=: the name of a file" },
         { "--frobnicate g1", "--frobnicate is no option" },
         { "--json=yes g1", "--json takes no value" },
         { "--mode", "--mode needs a value" },

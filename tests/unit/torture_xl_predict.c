@@ -14,6 +14,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/units.h>
 
+#include "libxl_precopy_profiles.h"
 #include "predict/xl_migrate_predict.h"
 #include "support/capture.h"
 #include "support/published.h"
@@ -519,6 +520,68 @@ static void torture_xl_predict_refuses_bad_measurements(void **state)
     unlink(path);
 }
 
+/* A profile of 24 hours, in which the guest is quiet from 1 to 4. */
+static void write_profile(const char *path)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+
+    for (unsigned int hour = 0; hour < 24; hour++) {
+        double pages = hour >= 1 && hour < 4 ? 100 : 60000;
+
+        for (int i = 0; i < 4; i++) {
+            struct xpc_curve c = { .total_pages = 262144 };
+
+            for (uint64_t ns = 125 * XPC_MS; ns <= 8 * XPC_S; ns *= 2)
+                xpc_curve_add(&c, ns, pages * (0.9 + 0.05 * i) * ns / XPC_S,
+                              0, 262144);
+            assert_int_equal(libxl_precopy_profile_add(NULL, path, "g1", hour,
+                                                       5, &c, err), 0);
+        }
+    }
+}
+
+static void torture_xl_predict_names_the_best_hours(void **state)
+{
+    char dir[] = "/tmp/torture-when-XXXXXX", path[64], option[80];
+    struct xpc_when w = { 0 };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/p.json", dir);
+    snprintf(option, sizeof(option), "--when=%s", path);
+    /* Without a profile: 2, and a line that says what to do. */
+    assert_int_equal(run(option, "--bandwidth=1Gbit", "--downtime=300ms",
+                         NULL), 2);
+    assert_refused(2, "let xl dirty-rate --watch --history run for a day");
+    write_profile(path);
+    assert_int_equal(run(option, "--bandwidth=1Gbit", "--downtime=300ms",
+                         NULL), 0);
+    assert_non_null(strstr(captured_out, "best: 01:00 to 04:00"));
+    assert_non_null(strstr(captured_out, "12:00"));
+    assert_int_equal(run(option, "--bandwidth=1Gbit", "--downtime=300ms",
+                         "--json", NULL), 0);
+    assert_int_equal(xpc_from_json(&xpc_when_type, &w, captured_out,
+                                   strlen(captured_out), err), 0);
+    assert_int_equal(w.nr_hours, 24);
+    assert_int_equal(w.from_hour, 1);
+    assert_int_equal(w.to_hour, 4);
+    xpc_when_dispose(&w);
+    /* No hour keeps this. */
+    assert_int_equal(run(option, "--bandwidth=1Gbit", "--downtime=101ms",
+                         NULL), 0);
+    assert_non_null(strstr(captured_out, "no hour of those measured keeps"));
+    assert_refused(run(option, NULL), "one --bandwidth and one --downtime");
+    assert_refused(run("--when", "--bandwidth=1Gbit", "--downtime=1s", NULL),
+                   "--when: one domain");
+    assert_refused(run(option, "--plot", "--bandwidth=1Gbit",
+                       "--downtime=1s", NULL), "--when reads a profile");
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/.lock", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test(torture_xl_predict_##name)
@@ -537,6 +600,7 @@ int main(int argc, char **argv)
         T(names_the_error),
         T(compares_compressions),
         T(chooses_a_compression),
+        T(names_the_best_hours),
         T(refuses_bad_options),
         T(refuses_bad_measurements),
     };

@@ -12,7 +12,7 @@ LIBXLPRECOPY := $(BUILD)/lib/libxlprecopy.so
 LIBXL_SONAME := libxlprecopy-$(XEN_ABI).so
 LIBXL_HEADERS := $(addprefix tools/libxl/,libxl_precopy.h libxl_predict.h \
 	libxl_dirty_rate.h libxl_precopy_history.h \
-	libxl_precopy_reports.h)
+	libxl_precopy_profiles.h libxl_precopy_reports.h)
 
 # make install may be given another PREFIX than make was.
 $(call objs,tools/libxl/libxl_precopy_helper.c): $(PATHS)
@@ -53,8 +53,10 @@ TEST_OBJS_torture_libxl_dirty_rate := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_dirty_rate := $(LIBXL_LIBS)
 TEST_OBJS_torture_libxl_history := $(LIBXLPRECOPY)
 TEST_OBJS_torture_libxl_reports := $(LIBXLPRECOPY)
+TEST_OBJS_torture_libxl_profiles := $(LIBXLPRECOPY)
 TEST_LIBS_torture_libxl_history := $(LIBXL_LIBS)
 TEST_LIBS_torture_libxl_reports := $(LIBXL_LIBS)
+TEST_LIBS_torture_libxl_profiles := $(LIBXL_LIBS)
 
 .PHONY: install-libxl
 install-libxl: $(LIBXLPRECOPY) $(PC_FILES)

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "channels/measure.h"
 #include "common/xl_interrupt.h"
+#include "libxl_precopy_profiles.h"
 #include "measure/xl_dirty_rate.h"
 #include "measure/xl_dirty_rate_options.h"
 #include "measure/xl_dirty_rate_plot.h"
@@ -197,6 +198,27 @@ static int print_json(const struct xpc_measurement *m, bool pretty)
     return 0;
 }
 
+/* Adds the measurement to the profile of the domain, in the local hour. */
+static int keep_measurement(const struct dirty_rate_options *o,
+                            const struct xpc_measurement *m)
+{
+    time_t start = m->start_ns / XPC_S;
+    char err[LIBXL_PRECOPY_ERR_LEN], line[XPC_ERR_LEN];
+    struct xpc_curve curve;
+    struct tm tm;
+
+    if (m->status != XPC_MEASURE_MEASURED || m->paused || !m->name)
+        return 0;
+    if (xpc_measurement_curve(m, &curve, line))
+        return fail(line);
+    if (!localtime_r(&start, &tm))
+        return fail("the local time is not known");
+    if (libxl_precopy_profile_add(NULL, o->history_file, m->name, tm.tm_hour,
+                                  start, &curve, err))
+        return fail(err);
+    return 0;
+}
+
 static int show_measurement(const struct state *s,
                             const struct xpc_measurement *m)
 {
@@ -214,6 +236,8 @@ static int show_measurement(const struct state *s,
         dirty_rate_plot_ascii(stdout, m);
     if (o->plot_file && dirty_rate_plot_file(o->plot_file, m, err))
         rc = fail(err);
+    if (!rc && o->history)
+        rc = keep_measurement(o, m);
     return rc;
 }
 

@@ -11,7 +11,7 @@
 enum {
     OPT_CALC_TIME = 0x100, OPT_MODE, OPT_SAMPLE_PAGES, OPT_PERIODS, OPT_JSON,
     OPT_PLOT, OPT_WATCH, OPT_WORKING_SET, OPT_PID, OPT_TRACE, OPT_RECORD,
-    OPT_COMPRESS,
+    OPT_COMPRESS, OPT_HISTORY,
 };
 
 static const struct option options[] = {
@@ -24,6 +24,7 @@ static const struct option options[] = {
     { "json", no_argument, NULL, OPT_JSON },
     { "plot", optional_argument, NULL, OPT_PLOT },
     { "watch", no_argument, NULL, OPT_WATCH },
+    { "history", optional_argument, NULL, OPT_HISTORY },
     { "working-set", required_argument, NULL, OPT_WORKING_SET },
     { "pid", required_argument, NULL, OPT_PID },
     { "trace", required_argument, NULL, OPT_TRACE },
@@ -50,6 +51,8 @@ static const char help[] =
 "--plot[=ascii|FILE.svg|FILE.png]\n"
 "                   Draw it.\n"
 "--watch            Measure again and again, until interrupted.\n"
+"--history[=FILE]   With --watch: keep a profile of the domain's day, hour by\n"
+"                   hour, for xl migrate-predict --when.\n"
 "--record=FILE      dirty-bitmap: write which pages get dirty when to FILE.\n"
 "                   The measurement is made from the recording.\n"
 "--pid=PID[,PID...] Measure processes in place of a domain.\n"
@@ -171,6 +174,10 @@ static int parse_option(struct dirty_rate_options *o, int opt, char *err)
     case OPT_WATCH:
         o->watch = true;
         return 0;
+    case OPT_HISTORY:
+        o->history = true;
+        return optarg ? xl_parse_file("history", optarg, &o->history_file,
+                                      err) : 0;
     case OPT_TRACE:
         return xl_parse_file("trace", optarg, &o->trace, err);
     case OPT_RECORD:
@@ -197,6 +204,11 @@ static int check_options(struct dirty_rate_options *o, bool calc, bool periods,
                       DIRTY_RATE_DOMAINS_MAX);
     if (o->record && (o->nr_domains > 1 || o->watch || o->trace))
         return xl_bad(err, "--record records one domain or process, once");
+    if (o->history && (!o->watch || !o->nr_domains))
+        return xl_bad(err, "--history: with --watch and a domain only");
+    if (o->history_file && o->nr_domains > 1)
+        return xl_bad(err, "--history=FILE is for one domain: without FILE, "
+                      "each has its own");
     if ((o->record || o->trace) && o->mode_given &&
         o->req.mode != XPC_MODE_DIRTY_BITMAP)
         return xl_bad(err, "--record and --trace need --mode=dirty-bitmap");

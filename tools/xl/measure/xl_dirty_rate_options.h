@@ -15,10 +15,11 @@
 
 struct dirty_rate_options {
     struct xpc_meter_request req;
-    bool json, watch, plot;
+    bool json, watch, plot, history;
     bool mode_given, calc_given;
     const char *plot_file;          /* NULL: on the terminal */
     const char *record, *trace;     /* files, or NULL */
+    const char *history_file;       /* NULL: that of the domain */
     pid_t pids[DIRTY_RATE_PIDS_MAX];
     size_t nr_pids;
     char *const *domains;

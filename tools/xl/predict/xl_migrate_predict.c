@@ -12,6 +12,7 @@
 #include "predict/xl_predict_options.h"
 #include "predict/xl_predict_plot.h"
 #include "predict/xl_predict_print.h"
+#include "predict/xl_predict_when.h"
 
 #define COMMAND "migrate-predict"
 
@@ -149,6 +150,8 @@ int cmd_migrate_predict(int argc, char **argv)
     }
     if (o.target)
         use_target(&o);
+    if (o.when)
+        return predict_when(&o);
     sources = calloc(XPC_EVACUATE_MAX, sizeof(*sources));
     if (!sources)
         return fail("out of memory");

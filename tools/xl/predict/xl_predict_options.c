@@ -13,7 +13,7 @@ enum {
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
     OPT_MEMORY, OPT_DEVICE_MODEL, OPT_BITMAP, OPT_SKIP_DIRTY,
-    OPT_COMPRESS, OPT_CHANNELS,
+    OPT_COMPRESS, OPT_CHANNELS, OPT_WHEN,
 };
 
 static const struct option options[] = {
@@ -22,6 +22,7 @@ static const struct option options[] = {
     { "memory", required_argument, NULL, OPT_MEMORY },
     { "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
     { "downtime", required_argument, NULL, OPT_DOWNTIME },
+    { "when", optional_argument, NULL, OPT_WHEN },
     { "calc-time", required_argument, NULL, OPT_CALC_TIME },
     { "json", no_argument, NULL, OPT_JSON },
     { "plot", optional_argument, NULL, OPT_PLOT },
@@ -60,6 +61,9 @@ static const char help[] =
 "--memory=MIB         The memory of guests whose rates come without it.\n"
 "--bandwidth=RATE,... What the link gives (100Mbit to 40Gbit).\n"
 "--downtime=TIME,...  Downtime limits, or unlimited (125ms to 5s, unlimited).\n"
+"--when[=FILE]        At which hours of the day, from the profile that xl\n"
+"                     dirty-rate --watch --history keeps of the domain. With\n"
+"                     one bandwidth and one downtime.\n"
 "--calc-time=TIME     How long to measure (as xl dirty-rate).\n"
 "--json               Print JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
@@ -300,6 +304,9 @@ static int parse_option(int opt, struct predict_options *o, char *err)
             return -1;
         o->memory_pages = n * (1048576 / XPC_PAGE_SIZE);
         return 0;
+    case OPT_WHEN:
+        o->when = true;
+        return optarg ? xl_parse_file("when", optarg, &o->when_file, err) : 0;
     case OPT_JSON:
         o->json = true;
         return 0;
@@ -366,9 +373,24 @@ int predict_check_methods(const struct predict_options *o, size_t nr,
                   "give one, or --no-evacuation");
 }
 
+static int check_when(const struct predict_options *o, char *err)
+{
+    if (o->nr_files || o->calc_time || o->nr_methods || o->plot)
+        return xl_bad(err, "--when reads a profile: not with --from, "
+                      "--calc-time, --compress or --plot");
+    if (o->nr_domains > 1 || (!o->nr_domains && !o->when_file))
+        return xl_bad(err, "--when: one domain, or --when=FILE, is needed");
+    if (o->nr_bandwidths != 1 || o->nr_downtimes != 1)
+        return xl_bad(err, "--when: one --bandwidth and one --downtime are "
+                      "needed");
+    return 0;
+}
+
 /* Checks the options as a whole. */
 static int check_options(const struct predict_options *o, char *err)
 {
+    if (o->when)
+        return check_when(o, err);
     if (!o->nr_files && !o->nr_domains)
         return xl_bad(err, "a domain, or --from=FILE, is needed");
     if (o->nr_files + o->nr_domains > XPC_EVACUATE_MAX)

@@ -32,7 +32,8 @@ struct predict_options {
     size_t nr_domains;
     uint64_t stream_bytes_per_s;    /* 0: one migration fills the link */
     unsigned int concurrency;       /* 0: as many as help */
-    bool json, plot, no_evacuation;
+    bool json, plot, no_evacuation, when;
+    const char *when_file;              /* NULL: that of the domain */
     const char *plot_file;          /* NULL: on the terminal */
     const char *target;             /* NULL: none */
     struct xpc_guest guest;

@@ -10,12 +10,15 @@
 #include <xenprecopy/history.h>
 #include <xenprecopy/json.h>
 #include <xenprecopy/measure.h>
+#include <xenprecopy/profile.h>
 
 extern const struct xpc_type xpc_cells_type;
 extern const struct xpc_type xpc_history_type;
 extern const struct xpc_type xpc_history_totals_type;
 extern const struct xpc_type xpc_history_entry_type;
 extern const struct xpc_type xpc_measurement_type;
+extern const struct xpc_type xpc_profile_type;
+extern const struct xpc_type xpc_when_type;
 
 /*
  * Reads len bytes of JSON into h, which must be initialised or zero. Returns
@@ -32,6 +35,14 @@ int xpc_history_from_json(struct xpc_history *h, const char *json, size_t len,
  */
 int xpc_measurement_from_json(struct xpc_measurement *m, const char *json,
                               size_t len, char err[XPC_ERR_LEN]);
+
+/*
+ * Reads len bytes of JSON into p, which must be initialised or zero, and checks
+ * it. Returns 0, or -1 with errno EINVAL or ENOMEM, one line in err and p
+ * unchanged.
+ */
+int xpc_profile_from_json(struct xpc_profile *p, const char *json, size_t len,
+                          char err[XPC_ERR_LEN]);
 
 /*
  * Reads measurements in any of these forms:

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/forms.h>
+#include <xenprecopy/units.h>
+
+#include "support/torture.h"
+
+#define LINK UINT64_C(125000000)
+
+static struct xpc_profile profile;
+
+static int setup(void **state)
+{
+    (void)state;
+    xpc_profile_init(&profile);
+    profile.domain = strdup("g1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    xpc_profile_dispose(&profile);
+    return 0;
+}
+
+/* A guest of 1 GiB that dirties so many pages a second, up to 100,000. */
+static struct xpc_curve curve_of(double rate, double seconds)
+{
+    struct xpc_curve c = { .total_pages = 262144, .zero_pages = 1000 };
+
+    for (double s = 0.125; s <= seconds; s *= 2)
+        xpc_curve_add(&c, s * 1e9, 100000 * (1 - exp(-rate * s / 100000)), 0,
+                      100000);
+    return c;
+}
+
+static void add(unsigned int hour, double rate, double seconds)
+{
+    struct xpc_curve c = curve_of(rate, seconds);
+
+    assert_int_equal(xpc_profile_add(&profile, hour, 1000 + hour, &c), 0);
+}
+
+static void torture_profile_keeps_mean_and_deviation(void **state)
+{
+    const struct xpc_profile_hour *h;
+    struct xpc_curve c;
+    double low = curve_of(1000, 8).pt[3].pages;
+    double high = curve_of(3000, 8).pt[3].pages;
+
+    (void)state;
+    add(7, 1000, 8);
+    add(7, 3000, 8);
+    add(3, 1000, 8);
+    assert_int_equal(profile.nr_hours, 2);
+    assert_int_equal(profile.hours[0].hour, 3);
+    assert_null(xpc_profile_find(&profile, 4));
+    h = xpc_profile_find(&profile, 7);
+    assert_int_equal(h->measurements, 2);
+    assert_int_equal(h->last_s, 1007);
+    assert_int_equal(h->points[3].t_ns, XPC_S);
+    assert_true(fabs(h->points[3].pages - (low + high) / 2) < 1);
+    assert_true(fabs(h->points[3].deviation - (high - low) / 2) < 1);
+    /* Nothing is known of 16 s. */
+    assert_int_equal(h->points[7].measurements, 0);
+    xpc_profile_curve(h, &c);
+    assert_int_equal(c.nr, 7);
+    assert_int_equal(c.total_pages, 262144);
+    assert_true(fabs(c.pt[3].high - fmin(c.pt[3].pages +
+                     1.96 * h->points[3].deviation, 1e9)) < 1);
+}
+
+static void torture_profile_forgets(void **state)
+{
+    const struct xpc_profile_hour *h;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        add(0, 50000, 1);
+    for (int i = 0; i < 8 * XPC_PROFILE_MEMORY; i++)
+        add(0, 100, 1);
+    h = xpc_profile_find(&profile, 0);
+    assert_int_equal(h->points[3].measurements, XPC_PROFILE_MEMORY);
+    assert_true(h->points[3].pages < 150);
+    assert_int_equal(h->measurements, 100 + 8 * XPC_PROFILE_MEMORY);
+}
+
+static void torture_profile_json_round_trip(void **state)
+{
+    struct xpc_profile copy = { 0 };
+    char err[XPC_ERR_LEN], *json, *again;
+
+    (void)state;
+    for (unsigned int h = 0; h < 24; h++)
+        add(23 - h, 100 * (h + 1), 64);
+    json = xpc_to_json(&xpc_profile_type, &profile, true);
+    assert_non_null(json);
+    /* All hours: the file is no longer than this. */
+    assert_true(strlen(json) < 65536);
+    assert_int_equal(xpc_profile_from_json(&copy, json, strlen(json), err),
+                     0);
+    again = xpc_to_json(&xpc_profile_type, &copy, true);
+    assert_string_equal(json, again);
+    xpc_profile_dispose(&copy);
+    free(json);
+    free(again);
+}
+
+static void torture_profile_damaged_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "", "{", "[]", "{}", "{\"version\":2}",
+        "{\"version\":1,\"hours\":[{\"hour\":24}]}",
+        "{\"version\":1,\"hours\":[{\"hour\":3}]}",
+        "{\"version\":1,\"hours\":[{\"hour\":1,\"total-pages\":9,"
+        "\"periods\":[{\"period-ms\":125,\"pages\":-1}]}]}",
+    };
+    struct xpc_profile p = { 0 };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        err[0] = 0;
+        assert_int_equal(xpc_profile_from_json(&p, bad[i], strlen(bad[i]),
+                                               err), -1);
+        assert_true(*err);
+        assert_null(p.hours);
+    }
+}
+
+static void compute(struct xpc_when *w, uint64_t downtime_ns)
+{
+    struct xpc_predict_params p;
+
+    xpc_predict_params_init(&p, 0, 0);
+    assert_int_equal(xpc_when_compute(w, &profile, &p, LINK, downtime_ns), 0);
+}
+
+/* Quiet from 23 to 5, and quietest at 2. */
+static void torture_profile_finds_the_window(void **state)
+{
+    struct xpc_when w;
+    char *json;
+
+    (void)state;
+    for (unsigned int h = 0; h < 24; h++) {
+        double rate = h == 2 ? 100 : h >= 23 || h < 5 ? 110 : 40000;
+
+        for (int i = 0; i < 9; i++)
+            add(h, rate * (0.5 + 0.125 * i), 16);
+    }
+    compute(&w, 300 * XPC_MS);
+    assert_int_equal(w.nr_hours, 24);
+    assert_int_equal(w.best_hour, 2);
+    assert_int_equal(w.from_hour, 23);
+    assert_int_equal(w.to_hour, 5);
+    assert_true(w.hours[2].cell.converges);
+    assert_false(w.hours[12].cell.converges);
+    json = xpc_to_json(&xpc_when_type, &w, true);
+    assert_non_null(strstr(json, "\"from-hour\": 23"));
+    free(json);
+    xpc_when_dispose(&w);
+}
+
+static void torture_profile_all_day_and_one_hour(void **state)
+{
+    struct xpc_when w;
+
+    (void)state;
+    add(13, 500, 16);
+    compute(&w, 300 * XPC_MS);
+    assert_int_equal(w.from_hour, 13);
+    assert_int_equal(w.to_hour, 14);
+    xpc_when_dispose(&w);
+    for (unsigned int h = 0; h < 24; h++)
+        add(h, 500, 16);
+    compute(&w, 300 * XPC_MS);
+    assert_int_equal(w.from_hour, w.to_hour);
+    xpc_when_dispose(&w);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(torture_profile_##name, \
+                                                setup, teardown)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        T(keeps_mean_and_deviation),
+        T(forgets),
+        T(json_round_trip),
+        T(damaged_is_refused),
+        T(finds_the_window),
+        T(all_day_and_one_hour),
+    };
+
+    return torture_run(argc, argv, tests);
+}

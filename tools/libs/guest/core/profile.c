@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The hours of a guest's day. Formulas: xenprecopy/profile.h. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenprecopy/profile.h>
+#include <xenprecopy/units.h>
+
+#define FIRST_NS (125 * XPC_MS)
+#define Z95 1.959964
+/* Downtimes that differ by less than this are taken as equal. */
+#define ALIKE 1.01
+
+void xpc_profile_init(struct xpc_profile *p)
+{
+    *p = (struct xpc_profile){ .version = XPC_PROFILE_VERSION };
+}
+
+void xpc_profile_dispose(struct xpc_profile *p)
+{
+    for (size_t i = 0; i < p->nr_hours; i++)
+        free(p->hours[i].points);
+    free(p->hours);
+    free(p->domain);
+    memset(p, 0, sizeof(*p));
+}
+
+const struct xpc_profile_hour *xpc_profile_find(const struct xpc_profile *p,
+                                                unsigned int hour)
+{
+    for (size_t i = 0; i < p->nr_hours; i++) {
+        if (p->hours[i].hour == hour)
+            return &p->hours[i];
+    }
+    return NULL;
+}
+
+/* Inserts an hour. Returns it, or NULL. */
+static struct xpc_profile_hour *add_hour(struct xpc_profile *p,
+                                         unsigned int hour)
+{
+    struct xpc_profile_point *points = calloc(XPC_PROFILE_POINTS,
+                                              sizeof(*points));
+    struct xpc_profile_hour *hours = NULL;
+    size_t at = 0;
+
+    if (points)
+        hours = realloc(p->hours, (p->nr_hours + 1) * sizeof(*hours));
+    if (!hours) {
+        free(points);
+        return NULL;
+    }
+    p->hours = hours;
+    while (at < p->nr_hours && hours[at].hour < hour)
+        at++;
+    memmove(&hours[at + 1], &hours[at], (p->nr_hours - at) * sizeof(*hours));
+    p->nr_hours++;
+    hours[at] = (struct xpc_profile_hour){
+        .hour = hour, .points = points, .nr_points = XPC_PROFILE_POINTS,
+    };
+    for (int i = 0; i < XPC_PROFILE_POINTS; i++)
+        points[i].t_ns = FIRST_NS << i;
+    return &hours[at];
+}
+
+static void add_value(struct xpc_profile_point *p, double x)
+{
+    double d = x - p->pages, n, variance;
+
+    if (p->measurements < XPC_PROFILE_MEMORY)
+        p->measurements++;
+    n = p->measurements;
+    variance = (1 - 1 / n) * (p->deviation * p->deviation + d * d / n);
+    p->pages += d / n;
+    p->deviation = sqrt(variance);
+}
+
+int xpc_profile_add(struct xpc_profile *p, unsigned int hour, uint64_t now_s,
+                    const struct xpc_curve *c)
+{
+    struct xpc_profile_hour *h = (struct xpc_profile_hour *)
+        xpc_profile_find(p, hour);
+    struct xpc_curve_model m;
+
+    if (!h)
+        h = add_hour(p, hour);
+    if (!h) {
+        errno = ENOMEM;
+        return -1;
+    }
+    xpc_curve_model_init(&m);
+    for (size_t i = 0; i < h->nr_points; i++) {
+        if (c->nr && h->points[i].t_ns <= c->pt[c->nr - 1].t_ns)
+            add_value(&h->points[i],
+                      xpc_curve_pages(c, &m, h->points[i].t_ns, 0));
+    }
+    h->measurements++;
+    h->last_s = now_s;
+    h->total_pages = c->total_pages;
+    h->zero_pages = c->zero_pages;
+    return 0;
+}
+
+void xpc_profile_curve(const struct xpc_profile_hour *h,
+                       struct xpc_curve *c)
+{
+    *c = (struct xpc_curve){ .total_pages = h->total_pages,
+                             .zero_pages = h->zero_pages };
+    for (size_t i = 0; i < h->nr_points && c->nr < XPC_CURVE_MAX; i++) {
+        const struct xpc_profile_point *p = &h->points[i];
+
+        if (p->measurements)
+            xpc_curve_add(c, p->t_ns, p->pages, p->pages - Z95 * p->deviation,
+                          p->pages + Z95 * p->deviation);
+    }
+}
+
+/* ---- when to migrate -------------------------------------------------- */
+
+void xpc_when_dispose(struct xpc_when *w)
+{
+    free(w->hours);
+    free(w->domain);
+    memset(w, 0, sizeof(*w));
+}
+
+static bool is_better(const struct xpc_cell *a, const struct xpc_cell *b)
+{
+    if (a->converges != b->converges)
+        return a->converges;
+    if (a->predicted_high_ns > ALIKE * b->predicted_high_ns ||
+        b->predicted_high_ns > ALIKE * a->predicted_high_ns)
+        return a->predicted_high_ns < b->predicted_high_ns;
+    return a->total_ns < b->total_ns;
+}
+
+static const struct xpc_when_hour *find_hour(const struct xpc_when *w,
+                                             uint64_t hour)
+{
+    for (size_t i = 0; i < w->nr_hours; i++) {
+        if (w->hours[i].hour == hour % XPC_PROFILE_HOURS)
+            return &w->hours[i];
+    }
+    return NULL;
+}
+
+/* Is this hour as good as the best one? */
+static bool is_as_good(const struct xpc_when *w, uint64_t hour,
+                       const struct xpc_cell *best)
+{
+    const struct xpc_when_hour *h = find_hour(w, hour);
+
+    return h && h->cell.converges == best->converges &&
+           h->cell.predicted_ns <= best->predicted_high_ns &&
+           h->cell.total_ns <= best->total_high_ns;
+}
+
+static void find_window(struct xpc_when *w)
+{
+    const struct xpc_when_hour *best = &w->hours[0];
+
+    for (size_t i = 1; i < w->nr_hours; i++) {
+        if (is_better(&w->hours[i].cell, &best->cell))
+            best = &w->hours[i];
+    }
+    w->best_hour = best->hour;
+    w->from_hour = best->hour;
+    w->to_hour = best->hour + 1;
+    while (w->to_hour - w->from_hour < XPC_PROFILE_HOURS &&
+           is_as_good(w, w->to_hour, &best->cell))
+        w->to_hour++;
+    w->from_hour += XPC_PROFILE_HOURS;
+    w->to_hour += XPC_PROFILE_HOURS;
+    while (w->to_hour - w->from_hour < XPC_PROFILE_HOURS &&
+           is_as_good(w, w->from_hour - 1, &best->cell))
+        w->from_hour--;
+    w->from_hour %= XPC_PROFILE_HOURS;
+    w->to_hour %= XPC_PROFILE_HOURS;
+}
+
+int xpc_when_compute(struct xpc_when *w, const struct xpc_profile *p,
+                     const struct xpc_predict_params *params,
+                     uint64_t bandwidth, uint64_t downtime_ns)
+{
+    *w = (struct xpc_when){
+        .version = 1, .bandwidth_bits_per_s = bandwidth * 8,
+        .downtime_ns = downtime_ns,
+        .domain = strdup(p->domain ? p->domain : ""),
+        .hours = calloc(p->nr_hours, sizeof(*w->hours)),
+    };
+    if (!w->domain || !w->hours) {
+        xpc_when_dispose(w);
+        errno = ENOMEM;
+        return -1;
+    }
+    for (size_t i = 0; i < p->nr_hours; i++) {
+        struct xpc_when_hour *h = &w->hours[w->nr_hours];
+        struct xpc_curve curve;
+
+        xpc_profile_curve(&p->hours[i], &curve);
+        if (!curve.nr)
+            continue;
+        h->hour = p->hours[i].hour;
+        h->measurements = p->hours[i].measurements;
+        xpc_cell_compute(&h->cell, &curve, params, bandwidth, downtime_ns);
+        w->nr_hours++;
+    }
+    if (w->nr_hours)
+        find_window(w);
+    return 0;
+}
