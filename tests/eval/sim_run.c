@@ -27,8 +27,9 @@ static void print_step(const struct sim_case *c, const struct sim_path *p,
                s->last.decision.bandwidth_bytes_per_s / 1e6,
                xpc_action_names[action],
                xpc_reason_names[s->last.decision.reason]);
-    if (ours && s->last.decision.cpu_percent < XPC_ALL_PERCENT)
-        printf(", with %u%% of the CPU", s->last.decision.cpu_percent);
+    if (ours && s->last.decision.slow_down_percent)
+        printf(", slowed down by %llu%%", (unsigned long long)
+               s->last.decision.slow_down_percent);
     printf("\n");
 }
 
@@ -140,7 +141,7 @@ int sim_run_slow(struct sim_result *r, const struct sim_policy *policy,
             rc = 0;
             goto out;
         }
-        now = run.s.last.decision.cpu_percent;
+        now = XPC_ALL_PERCENT - run.s.last.decision.slow_down_percent;
         if (now != percent && !replay) {
             replay = replay_until(start, r->step, own);
             if (!replay)

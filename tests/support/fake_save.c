@@ -26,6 +26,8 @@
 const char *guest_type = "pvh";
 struct save_callbacks *fake_callbacks;
 bool no_guard;
+uint32_t fake_scheduler;
+uint16_t fake_cap;
 struct fake_env env;
 
 /* ---- what the plug-in interposes ----------------------------------------- */
@@ -144,12 +146,80 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
     *info = (xc_domaininfo_t){
         .domain = first, .tot_pages = DIRTY + env.grown_pages,
         .nr_online_vcpus = 2, .max_vcpu_id = 3, .handle = { 1, 2, 3 },
+        .cpu_time = env.cpu_time_ns,
         .flags = XEN_DOMINF_hvm_guest | (env.dying ? XEN_DOMINF_dying : 0) |
                  (env.paused && env.paused-- ? XEN_DOMINF_paused : 0) |
                  (!env.suspended ? 0 : XEN_DOMINF_shutdown |
                   SHUTDOWN_suspend << XEN_DOMINF_shutdownshift),
     };
     return 1;
+}
+
+/* A pool with the scheduler of env.scheduler. */
+xc_cpupoolinfo_t *xc_cpupool_getinfo(xc_interface *xch, uint32_t poolid)
+{
+    static xc_cpupoolinfo_t pool;
+
+    (void)xch;
+    pool = (xc_cpupoolinfo_t){ .cpupool_id = poolid,
+                               .sched_id = env.scheduler ? env.scheduler :
+                                           XEN_SCHEDULER_CREDIT2 };
+    return &pool;
+}
+
+void xc_cpupool_infofree(xc_interface *xch, xc_cpupoolinfo_t *info)
+{
+    (void)xch;
+    assert_non_null(info);
+}
+
+static void set_cap(uint16_t weight, uint16_t cap)
+{
+    assert_int_equal(weight, 256);
+    assert_true(env.nr_caps < 32);
+    env.cap = env.caps[env.nr_caps++] = cap;
+    env.slow_when_asked |= env.asked_to_suspend && cap;
+}
+
+int xc_sched_credit2_domain_get(xc_interface *xch, uint32_t domid,
+                                struct xen_domctl_sched_credit2 *s)
+{
+    (void)xch;
+    assert_int_equal(domid, 7);
+    assert_true(!env.scheduler || env.scheduler == XEN_SCHEDULER_CREDIT2);
+    *s = (struct xen_domctl_sched_credit2){ .weight = 256, .cap = env.cap };
+    return 0;
+}
+
+int xc_sched_credit2_domain_set(xc_interface *xch, uint32_t domid,
+                                struct xen_domctl_sched_credit2 *s)
+{
+    (void)xch;
+    assert_int_equal(domid, 7);
+    errno = EPERM;
+    if (env.cap_fails)
+        return -1;
+    set_cap(s->weight, s->cap);
+    return 0;
+}
+
+int xc_sched_credit_domain_get(xc_interface *xch, uint32_t domid,
+                               struct xen_domctl_sched_credit *s)
+{
+    (void)xch;
+    assert_int_equal(domid, 7);
+    assert_int_equal(env.scheduler, XEN_SCHEDULER_CREDIT);
+    *s = (struct xen_domctl_sched_credit){ .weight = 256, .cap = env.cap };
+    return 0;
+}
+
+int xc_sched_credit_domain_set(xc_interface *xch, uint32_t domid,
+                               struct xen_domctl_sched_credit *s)
+{
+    (void)xch;
+    assert_int_equal(domid, 7);
+    set_cap(s->weight, s->cap);
+    return 0;
 }
 
 void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);
@@ -399,6 +469,8 @@ int fake_save(int fd, const char *params, int (*script)(void),
     int rc;
 
     memset(&env, 0, sizeof(env));
+    env.scheduler = fake_scheduler;
+    env.cap = fake_cap;
     if (!getenv(CONF_ENV))
         conf_fixture_use("");
     env.script = script;

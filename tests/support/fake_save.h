@@ -30,6 +30,10 @@ extern const char *guest_type;
 /* The toolstack's callbacks in the next saves; NULL: those of libxl. */
 extern struct save_callbacks *fake_callbacks;
 
+/* The scheduler (0: credit2) and the guest's cap in the next saves. */
+extern uint32_t fake_scheduler;
+extern uint16_t fake_cap;
+
 /* Zeroed by fake_save(), except for what it sets. */
 extern struct fake_env {
     const struct save_callbacks *cb;    /* of the save loop; NULL: no save */
@@ -41,6 +45,13 @@ extern struct fake_env {
     atomic_uint paused;                 /* is paused for that many looks */
     bool dying;
     unsigned int grown_pages;
+    uint64_t cpu_time_ns;               /* that the guest has used */
+    /* The scheduler, the guest's cap, and those that were set. */
+    uint32_t scheduler;
+    uint16_t cap, caps[32];
+    int nr_caps;
+    bool cap_fails;                     /* it can't be set */
+    bool slow_when_asked;               /* it was when asked to suspend */
     /* Other processes, and what the plug-in has done to them. */
     bool locked;                        /* another one has the domain's lock */
     pid_t other;                        /* a helper that saves the domain */

@@ -46,9 +46,9 @@ $(call fakes,xl_control xl_control_set xl_control_status,\
 # The plug-in, without what fake_save.c has in its place.
 SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
-	$(call objs,$(addprefix $(guest)/xen/,domain.c guest.c \
+	$(call objs,$(addprefix $(guest)/xen/,cap.c domain.c guest.c \
 	preflight.c settings.c store.c)) $(CONF_OBJS)
-$(foreach t,chain claim conf control policy session skip strict write channels,\
+$(foreach t,chain claim conf control policy session skip slow strict write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS) \
 		$(CONF_LIBS)) \

@@ -166,6 +166,7 @@ static void torture_advice_names_sufficient_values(void **state)
     assert_non_null(strstr(text, "can't be met"));
     assert_non_null(strstr(text, "a bandwidth of 5."));
     assert_non_null(strstr(text, "% of the CPU"));
+    assert_non_null(strstr(text, "(--precopy-slow-down="));
     xpc_advice_options(&advice.params, text);
     printf("%s\n", text);
     assert_non_null(strstr(text, "--precopy-bandwidth=2Gbit"));

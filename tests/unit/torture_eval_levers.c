@@ -135,7 +135,7 @@ static int halve_decide(struct sim_state *s, const struct sim_case *c,
                         const struct sim_seen *seen, uint64_t *predicted_ns_r)
 {
     *predicted_ns_r = 1;
-    s->last.decision.cpu_percent = 50;
+    s->last.decision.slow_down_percent = 50;
     return seen->dirty_pages <= c->limit_ns ? XPC_STOP_AND_COPY :
                                               XPC_CONTINUE;
 }

@@ -36,6 +36,7 @@ static void torture_params_round_trip(void **state)
     in.zero_pages = XPC_ZERO_PAGES_AUTO;
     in.skip_dirty = XPC_SKIP_DIRTY_ON;
     in.lulls = XPC_LULLS_OFF;
+    in.slow_down_percent = 40;
     in.max_bytes_per_s = 12345678;
     in.switchover = XPC_SWITCHOVER_RATE;
     in.switchover_bytes_per_s = 23456789;

@@ -112,7 +112,7 @@ static void torture_slow_policy_does_not_use_it_unasked(void **state)
     p->linear = true;
     for (int i = 0; i < 4; i++) {
         policy_iterate(p, 16384, 16384);
-        assert_int_equal(p->it.decision.cpu_percent, 100);
+        assert_int_equal(p->it.decision.slow_down_percent, 0);
     }
 }
 
@@ -128,7 +128,8 @@ static void torture_slow_policy_slows_and_lifts(void **state)
     /* Half as fast again as the link: it never fits. */
     assert_int_equal(policy_iterate(p, 8000, pages), XPC_CONTINUE);
     for (int i = 0; i < 20; i++) {
-        percent = p->it.decision.cpu_percent;
+        percent = 100 - p->it.decision.slow_down_percent;
+        assert_true(p->it.decision.slow_down_ns > 0);
         assert_in_range(percent, 40, 99);
         p->cpu_percent = percent;
         if (policy_iterate(p, pages, pages * percent / 100 * 3 / 2) !=
@@ -137,7 +138,7 @@ static void torture_slow_policy_slows_and_lifts(void **state)
         pages = pages * percent / 100 * 3 / 2;
     }
     assert_int_equal(p->it.decision.action, XPC_STOP_AND_COPY);
-    assert_int_equal(p->it.decision.cpu_percent, 100);
+    assert_int_equal(p->it.decision.slow_down_percent, 0);
 }
 
 /* What it learns is D(t) of the guest with all of its time. */

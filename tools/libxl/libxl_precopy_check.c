@@ -10,6 +10,7 @@
 
 #include "libxl_precopy.h"
 #include "libxl_precopy_helper.h"
+#include "xen/cap.h"
 #include "xen/lock.h"
 #include "xen/preflight.h"
 #include "xen/saver.h"
@@ -136,6 +137,27 @@ static int check_vnuma(uint32_t domid, char *err)
                              "NUMA nodes, which can't be migrated", domid);
 }
 
+/* Only some schedulers can slow a guest down. */
+static int check_cap(uint32_t domid, const libxl_precopy_params *params,
+                     char *err)
+{
+    char line[XPC_ERR_LEN];
+    xc_interface *xch;
+    uint16_t cap;
+    int rc = 0;
+
+    if (!params || params->policy != XPC_POLICY_LIMIT ||
+        !params->slow_down_percent)
+        return 0;
+    xch = xc_interface_open(NULL, NULL, 0);
+    if (!xch || xen_cap_get(xch, domid, &cap, line))
+        rc = refuse(err, ERROR_INVAL, "%s", xch ? line :
+                    "can't reach Xen: is this run as root in domain 0?");
+    if (xch)
+        xc_interface_close(xch);
+    return rc;
+}
+
 /* A paused guest can't act on a suspend request: libxl would wait a minute. */
 static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
 {
@@ -195,6 +217,8 @@ int libxl_domain_live_migrate_check(libxl_ctx *ctx, uint32_t domid,
     if (params && xpc_params_check(params, err, LIBXL_PRECOPY_ERR_LEN))
         return ERROR_INVAL;
     rc = check_domain(ctx, domid, params, err);
+    if (rc) return rc;
+    rc = check_cap(domid, params, err);
     if (rc) return rc;
     rc = check_alone(domid, err);
     if (rc) return rc;

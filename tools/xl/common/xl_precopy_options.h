@@ -44,6 +44,9 @@
 "                             migrations, or assumed for such a guest).\n" \
 "--precopy-confidence=PERCENT How likely the downtime must stay within the\n" \
 "                             limit: 50 to 99 (95).\n" \
+"--precopy-slow-down=PERCENT|off\n" \
+"                             If nothing else keeps the limit, take CPU time\n" \
+"                             from the guest, at most PERCENT of it (off).\n" \
 "--precopy-early-abort=on|off Abort as soon as the limit is out of reach (on).\n" \
 "--precopy-lulls=on|off       Wait for lulls of a guest that is busy and quiet\n" \
 "                             in turn, at regular times (on).\n" \

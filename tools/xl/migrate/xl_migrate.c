@@ -29,6 +29,7 @@
 #include "migrate/xl_report.h"
 #include "migrate/xl_report_file.h"
 #include "migrate/xl_sender.h"
+#include "xen/cap.h"
 #include "xen/lock.h"
 #include "xen/stock.h"
 
@@ -211,6 +212,8 @@ static int prepare_migration(struct migration *m, char *err)
     /* A check changes nothing, and keeps nobody from migrating. */
     if (!m->o.check && lock_domain(m, err))
         return -1;
+    /* The configuration for the target includes the cap. */
+    xen_cap_restore(m->domid);
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;

@@ -95,7 +95,7 @@ void progress_set_frames(struct progress *p, uint64_t iteration,
 void progress_show_iteration(struct progress *p, const struct xpc_iteration *it)
 {
     char bytes[XPC_UNIT_LEN], took[XPC_UNIT_LEN], rate[XPC_UNIT_LEN],
-         predicted[XPC_UNIT_LEN], left[64], line[LINE_LEN];
+         predicted[XPC_UNIT_LEN], left[64], slow[64] = "", line[LINE_LEN];
 
     p->shown = it->number;
     if (p->mode == PROGRESS_NONE)
@@ -106,12 +106,16 @@ void progress_show_iteration(struct progress *p, const struct xpc_iteration *it)
     }
     xpc_format_bandwidth(rate, it->duration_ns ?
                          (double)it->bytes * 1e9 / it->duration_ns : 0);
+    if (it->decision.slow_down_percent)
+        snprintf(slow, sizeof(slow), ", slowing the guest down by %"PRIu64"%%",
+                 it->decision.slow_down_percent);
     snprintf(line, sizeof(line), "iteration %"PRIu64": %"PRIu64" pages, %s in "
-             "%s (%s); %"PRIu64" dirty, predicted downtime %s%s", it->number,
+             "%s (%s); %"PRIu64" dirty, predicted downtime %s%s%s", it->number,
              it->pages, xpc_format_bytes(bytes, it->bytes),
              xpc_format_time(took, it->duration_ns), rate, it->dirty_pages,
              xpc_format_time(predicted, it->decision.predicted_downtime_ns),
-             left_text(p, left, sizeof(left), it->decision.time_left_ns));
+             left_text(p, left, sizeof(left), it->decision.time_left_ns),
+             slow);
     show_line(p, line, false);
 }
 

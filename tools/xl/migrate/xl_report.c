@@ -88,6 +88,20 @@ static void print_bandwidth(FILE *out, const struct xpc_report *r)
             xpc_format_bandwidth(b, measured));
 }
 
+/* What slowing the guest down took, and was expected to take. */
+static void print_slow_down(FILE *out, const struct xpc_report *r)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN];
+
+    if (r->slowed_ns)
+        fprintf(out, "  slowed down: predicted %s of CPU time in %s, actual "
+                "%s in %s\n",
+                xpc_format_time(a, r->predicted_cpu_taken_ns),
+                xpc_format_time(b, r->predicted_slowed_ns),
+                xpc_format_time(c, r->cpu_taken_ns),
+                xpc_format_time(d, r->slowed_ns));
+}
+
 void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], clause[XPC_COMPRESS_CLAUSE_LEN];
@@ -107,6 +121,7 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
     if (r->verified && r->actual_downtime_ns)
         fputs("  while it stood still all pages were sent once more, to be "
               "verified\n", out);
+    print_slow_down(out, r);
     downtime_print(out, r);
     print_bandwidth(out, r);
     if (r->total_zero_pages)

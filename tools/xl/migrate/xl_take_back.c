@@ -24,6 +24,7 @@
 #include "common/xl_interrupt.h"
 #include "migrate/xl_protocol.h"
 #include "migrate/xl_take_back.h"
+#include "xen/cap.h"
 #include "xen/dm_log.h"
 #include "xen/logdirty.h"
 #include "xen/store.h"
@@ -370,6 +371,10 @@ void sender_clean_up_for_helper(struct sender *s)
                 "writes: %s: it is slower until it is migrated or started "
                 "anew\n", strerror(errno));
     switch_off_dm_log(s);
+    if (xen_cap_restore(s->domid))
+        fprintf(stderr, SENDER "can't give the guest back its cap: %s: it is "
+                "slower until that is set with xl sched-credit or xl "
+                "sched-credit2\n", strerror(errno));
 }
 
 int sender_take_back(struct sender *s)

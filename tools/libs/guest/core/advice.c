@@ -293,6 +293,9 @@ static void add_remedies(struct text *t, const struct xpc_advice *a)
     if (a->cpu_share > 0) {
         add(t, "%s%.1f%% of the CPU for the guest", sep,
             floor(a->cpu_share * 1000) / 10);
+        if (a->cpu_share < 1)
+            add(t, " (--precopy-slow-down=%.0f)",
+                fmin(ceil((1 - a->cpu_share) * 100), 99));
         sep = ", or ";
     }
     if (*sep == ',')

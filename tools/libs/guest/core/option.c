@@ -60,6 +60,24 @@ static int parse_compress(const char *s, struct xpc_params *p, char *why)
     return 0;
 }
 
+static int parse_slow_down(const char *s, struct xpc_params *p, char *why)
+{
+    uint64_t percent = 0;
+    char number[8];
+
+    snprintf(number, sizeof(number), "%s", s);
+    /* "40%" as well as "40". */
+    if (strlen(s) < sizeof(number) && strchrnul(number, '%')[0] &&
+        !strchr(number, '%')[1])
+        *strchr(number, '%') = 0;
+    if (strcmp(s, "off") &&
+        (strlen(s) >= sizeof(number) || xpc_parse_count(number, &percent) ||
+         !percent || percent > 99))
+        return xpc_value_bad(why, "off or 1 to 99 percent is accepted");
+    p->slow_down_percent = percent;
+    return 0;
+}
+
 int xpc_option_parse(enum xpc_option opt, const char *s,
                      struct xpc_params *p, char why[XPC_ERR_LEN])
 {
@@ -101,6 +119,8 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
         return xpc_value_word(s, xpc_skip_dirty_names, &p->skip_dirty, why);
     case XPC_OPT_LULLS:
         return xpc_value_word(s, xpc_lulls_names, &p->lulls, why);
+    case XPC_OPT_SLOW_DOWN:
+        return parse_slow_down(s, p, why);
     default:
         return xpc_value_word(s, xpc_policy_names, &p->policy, why);
     }
@@ -135,6 +155,7 @@ static const struct member members[XPC_NR_OPTIONS][2] = {
     [XPC_OPT_COMPRESS]      = { MEMBER(compress), MEMBER(compress_level) },
     [XPC_OPT_SKIP_DIRTY]    = { MEMBER(skip_dirty) },
     [XPC_OPT_LULLS]         = { MEMBER(lulls) },
+    [XPC_OPT_SLOW_DOWN]     = { MEMBER(slow_down_percent) },
 };
 
 void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
@@ -218,6 +239,8 @@ const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
     case XPC_OPT_SKIP_DIRTY:
         return xpc_skip_dirty_names[p->skip_dirty];
     case XPC_OPT_LULLS:        return xpc_lulls_names[p->lulls];
+    case XPC_OPT_SLOW_DOWN:
+        return count_text(buf, p->slow_down_percent, "%");
     case XPC_OPT_ZERO_PAGES:   return xpc_zero_pages_names[p->zero_pages];
     case XPC_OPT_STRICT:       return xpc_strict_names[p->strict];
     case XPC_OPT_ON_TIMEOUT:   return xpc_on_timeout_names[p->on_timeout];

@@ -33,7 +33,8 @@
     X(CHANNELS, "channels") \
     X(COMPRESS, "compress") \
     X(SKIP_DIRTY, "skip-dirty") \
-    X(LULLS, "lulls")
+    X(LULLS, "lulls") \
+    X(SLOW_DOWN, "slow-down")
 
 #define XPC_OPTION_ID(id, name) XPC_OPT_##id,
 enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
@@ -55,7 +56,7 @@ enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
      XPC_OPTION_BIT(XPC_OPT_ON_TIMEOUT) | \
      XPC_OPTION_BIT(XPC_OPT_EARLY_ABORT) | \
      XPC_OPTION_BIT(XPC_OPT_STRICT) | XPC_OPTION_BIT(XPC_OPT_SKIP_DIRTY) | \
-     XPC_OPTION_BIT(XPC_OPT_LULLS))
+     XPC_OPTION_BIT(XPC_OPT_LULLS) | XPC_OPTION_BIT(XPC_OPT_SLOW_DOWN))
 
 /* "max-downtime", for example. */
 const char *xpc_option_name(enum xpc_option opt);

@@ -243,6 +243,9 @@ static int check_limits(const struct xpc_params *p, const struct complaint *c)
         return complain(c, BIT(ON_TIMEOUT) | BIT(MAX_DOWNTIME), "on-timeout "
                         "suspend needs a maximum downtime: how long may the "
                         "guest stand still at worst?");
+    if (p->slow_down_percent > 99)
+        return complain(c, BIT(SLOW_DOWN), "at most 99 percent of its CPU time "
+                        "can be taken from a guest");
     if (p->confidence_percent < 50 || p->confidence_percent > 99)
         return complain(c, BIT(CONFIDENCE), "the confidence must be 50 to 99 "
                         "percent");

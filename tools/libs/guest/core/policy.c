@@ -185,12 +185,21 @@ void xpc_engine_change(struct xpc_engine *e, const struct xpc_params *params)
     e->params = *params;
     predict_params(&e->predict, params, e->total_pages);
     e->predict.skip_dirty &= !e->skip_ended;
+    if (e->slow_ended)
+        xpc_engine_end_slowing(e);
 }
 
 void xpc_engine_end_skipping(struct xpc_engine *e)
 {
     e->skip_ended = true;
     e->predict.skip_dirty = false;
+}
+
+void xpc_engine_end_slowing(struct xpc_engine *e)
+{
+    e->slow_ended = true;
+    e->params.slow_down_percent = 0;
+    e->predict.cpu_share = 1;
 }
 
 void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now)
@@ -494,7 +503,8 @@ static void judge_stall(struct xpc_engine *e, const struct xpc_curve *c,
  * Sets e->predict.cpu_share, the share of its CPU time that the guest is to get
  * in the next iteration. Returns whether it is slowed down.
  */
-static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c)
+static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c,
+                         struct xpc_decision *d)
 {
     const struct xpc_params *p = &e->params;
     unsigned int percent = XPC_ALL_PERCENT;
@@ -512,6 +522,8 @@ static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c)
             w.time_left_ns = p->duration_ns - e->state.elapsed_ns;
         percent = xpc_slow_choose(&w);
         e->slow_failed = w.failed;
+        if (percent < XPC_ALL_PERCENT)
+            d->slow_down_ns = w.ns;
         e->predict.cpu_share = percent / (double)XPC_ALL_PERCENT;
     }
     return percent < XPC_ALL_PERCENT;
@@ -524,13 +536,14 @@ static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c)
 static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
                          struct xpc_rule_state *s, struct xpc_decision *d)
 {
-    struct xpc_predict_state now = current_state(e);
+    struct xpc_predict_state now;
     struct xpc_skip_curve skip;
     uint64_t least = UINT64_MAX;
 
     xpc_skip_curve_init(&skip, c, &e->predict.model);
     e->predict.skip_curve = &skip;
     e->predict.cpu_share = 1;
+    now = current_state(e);
     if (e->predict.cycle.period_ns)
         least = xpc_lulls_least(&e->lulls, c, &e->predict, &now,
                                 s->downtime_ns);
@@ -538,7 +551,7 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
      * If it keeps the limit when slowed down, there is no stall. It is not
      * slowed down if it keeps the limit in a lull.
      */
-    if (least > e->params.downtime_ns && choose_share(e, c))
+    if (least > e->params.downtime_ns && choose_share(e, c, d))
         s->stalled = 0;
     else
         judge_stall(e, c, s);
@@ -568,7 +581,10 @@ static void apply_rule(struct xpc_engine *e, const struct xpc_curve *c,
         xpc_lulls_decide(&e->lulls, &e->params, &e->predict, &s,
                          e->state.stalled, least, d);
     if (d->action == XPC_CONTINUE)
-        d->cpu_percent = lround(e->predict.cpu_share * XPC_ALL_PERCENT);
+        d->slow_down_percent = XPC_ALL_PERCENT -
+                               lround(e->predict.cpu_share * XPC_ALL_PERCENT);
+    else
+        d->slow_down_ns = 0;
 }
 
 /* Sets enough_*: what would have been enough for an aborted migration. */
@@ -623,7 +639,6 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         e->predict.peek_ns = o->peek_ns;
     c = update_state(e, o, &curve);
     e->last_ns = o->now_ns;
-    d->cpu_percent = XPC_ALL_PERCENT;
     d->dirty_pages = o->dirty_pages;
     d->working_set = o->working_set;
     d->overhead_ns = e->predict.overhead_ns;

@@ -34,6 +34,7 @@ struct xpc_engine {
                                      * time, half of the time */
     unsigned int cpu_percent;       /* that the guest got until then */
     bool slow_failed;               /* see struct xpc_slow */
+    bool slow_ended;                /* xpc_engine_end_slowing() */
     struct xpc_link link;
     uint64_t first_zero_pages;      /* in the first copy */
     uint64_t besides_ns;            /* time of an iteration not spent on
@@ -68,6 +69,8 @@ void xpc_engine_change(struct xpc_engine *e,
  * for, because they could not be left out.
  */
 void xpc_engine_end_skipping(struct xpc_engine *e);
+/* The same for slowing the guest down. */
+void xpc_engine_end_slowing(struct xpc_engine *e);
 /*
  * Sets the members of *to that a change does not affect to those of *now: what
  * happens to the node in xenstore afterwards, and what is known about the guest

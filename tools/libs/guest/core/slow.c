@@ -82,14 +82,13 @@ unsigned int xpc_slow_choose(struct xpc_slow *w)
 {
     bool slowed = w->now_percent < XPC_ALL_PERCENT;
     unsigned int percent;
-    double ns;
 
     if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0).fits)
         return XPC_ALL_PERCENT;
-    percent = enough_share(w, &ns);
+    percent = enough_share(w, &w->ns);
     if (percent == XPC_ALL_PERCENT)
         w->failed |= slowed;
-    else if (!slowed && w->time_left_ns > TIME_SPARE * ns &&
+    else if (!slowed && w->time_left_ns > TIME_SPARE * w->ns &&
              simulate(w, XPC_ALL_PERCENT, -1).fits)
         return XPC_ALL_PERCENT;
     return percent;

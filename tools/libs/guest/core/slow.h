@@ -25,6 +25,8 @@ struct xpc_slow {
     unsigned int now_percent;           /* its share until now */
     uint64_t time_left_ns;              /* of the duration; 0: no limit */
     bool failed;                        /* it was slowed down in vain */
+    double ns;                          /* result: how long it will be slowed
+                                         * down */
 };
 
 /*

@@ -25,11 +25,16 @@ int save_chain_check(const struct save_context *ctx,
                      const struct xpc_params *p, char *err, size_t len)
 {
     if (!save_chain_present(ctx) || p->policy != XPC_POLICY_LIMIT ||
-        p->strict != XPC_STRICT_ON)
+        (p->strict != XPC_STRICT_ON && !p->slow_down_percent))
         return 0;
-    snprintf(err, len, "strict can't be kept with this toolstack, which shuts "
-             "a suspended guest down if its migration fails: leave strict "
-             "out");
+    if (p->strict == XPC_STRICT_ON)
+        snprintf(err, len, "strict can't be kept with this toolstack, which "
+                 "shuts a suspended guest down if its migration fails: leave "
+                 "strict out");
+    else
+        snprintf(err, len, "the guest can't be slowed down with this "
+                 "toolstack: nobody would lift that if the save were killed: "
+                 "leave slow-down out");
     errno = EINVAL;
     return -1;
 }

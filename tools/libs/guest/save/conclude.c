@@ -118,6 +118,7 @@ void save_conclude(struct save_session *s, int rc, int errnoval)
     struct xpc_report *r = &s->ctx.report;
     char text[512];
 
+    save_slow_end(&s->slow);
     r->total_time_ns = save_since_start_ns(&s->ctx);
     if (!rc)
         r->state_sent_ns = r->total_time_ns;

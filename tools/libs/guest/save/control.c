@@ -9,6 +9,7 @@
 #include "json/migration.h"
 #include "save/chain.h"
 #include "save/control.h"
+#include "save/slow.h"
 #include "xen/store.h"
 
 /* How often a cancel and a cap are looked for within an iteration. */
@@ -198,7 +199,8 @@ static void consider(struct save_control *c)
     if (xpc_params_same(&to, &ctx->params) && !c->refused)
         return;
     if (xpc_engine_check_change(&ctx->params, &to, err, sizeof(err)) ||
-        save_chain_check(ctx, &to, err, sizeof(err)))
+        save_chain_check(ctx, &to, err, sizeof(err)) ||
+        save_slow_check(c->slow, &to, err, sizeof(err)))
         refuse(c, err);
     else
         change(c, &to);

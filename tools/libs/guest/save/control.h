@@ -13,6 +13,7 @@
 
 struct save_control {
     struct save_context *ctx;
+    const struct save_slow *slow;
     char *asked;                /* the leaf "current" as last read */
     uint64_t looked_ns;         /* when a cancel was last looked for */
     bool cancelled;             /* there was one: the save must end */

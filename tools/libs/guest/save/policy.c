@@ -157,6 +157,7 @@ static int begin_iteration(struct save_session *s,
         /* Precopy begins when the first page is about to be sent. */
         xpc_engine_init(&ctx->engine, &ctx->params, ctx->report.total_pages,
                         clock_now_ns());
+        save_slow_iteration(&s->slow);
         if (save_chain_present(ctx))
             ctx->engine.suspend_delay_ns = SAVE_CHAIN_DELAY_NS;
         ctx->live = true;
@@ -231,6 +232,7 @@ static int end_iteration(struct save_session *s)
     if (!save_claim_counted(&s->claim, o.dirty_pages))
         return XPC_ABORT;
     save_workset_get(&s->workset, &o.working_set);
+    o.cpu_percent = save_slow_iteration(&s->slow);
     o.now_ns = clock_now_ns();
     o.since_clean_ns = o.now_ns - s->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);
@@ -242,6 +244,7 @@ static int end_iteration(struct save_session *s)
         it->decision.action = XPC_ABORT;
         it->decision.reason = XPC_REASON_CANCELLED;
     }
+    save_slow_apply(&s->slow, &it->decision);
     ctx->report.decision = it->decision;
     s->last_pending = it->decision.action != XPC_CONTINUE;
     if (!s->last_pending)
@@ -282,6 +285,7 @@ static void hand_over(struct save_session *s)
 {
     s->handed_over = true;
     s->ctx.live = false;
+    save_slow_lift(&s->slow);
     s->suspend_time = suspend_time_start(s->ctx.domid);
     s->ctx.report.suspend_asked_ns = save_since_start_ns(&s->ctx);
 }

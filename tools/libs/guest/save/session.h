@@ -13,6 +13,7 @@
 #include "save/guard.h"
 #include "save/sampler.h"
 #include "save/skip.h"
+#include "save/slow.h"
 #include "save/stream/flow.h"
 #include "save/stream/gate.h"
 #include "save/stream/sink.h"
@@ -32,6 +33,7 @@ struct save_session {
     struct save_flow flow;
     struct save_writer writer;
     struct save_skip skip;
+    struct save_slow slow;
     struct save_guard guard;            /* none for a toolstack of ours */
     struct save_turn turn;              /* to send the last pages */
     struct save_sampler *sampler;       /* NULL: it could not start */

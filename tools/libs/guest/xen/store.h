@@ -32,6 +32,8 @@
  *                                         or "paused"
  *                         /dm-log         the device model's log is on, see
  *                                         xen/dm_log.h
+ *                         /cap            the guest is slowed down, see
+ *                                         xen/cap.h
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process with this
  *                                         pid waits for the guest to suspend,

@@ -380,8 +380,9 @@ struct xpc_decision {
     /* Of a guest with regular phases: period, busy part, begin of the next
      * lull, since the migration's start; 0: none are known. */
     uint64_t period_ns, busy_ns, lull_ns;
-    unsigned int cpu_percent;       /* of its CPU time, that the guest is to
-                                     * get from now on; 100: all */
+    uint64_t slow_down_percent;     /* of its CPU time, that is to be taken from
+                                     * the guest from now on */
+    uint64_t slow_down_ns;          /* for how long, as predicted */
     struct xpc_working_set working_set;
     uint64_t enough_downtime_ns;
     uint64_t enough_bandwidth_bytes_per_s;
@@ -489,6 +490,13 @@ struct xpc_report {
     uint64_t sampler_counts, sampler_ns;
     /* The same for reading the bitmap to leave out pages. */
     uint64_t peeks, peek_ns;
+    /*
+     * For how long the guest was slowed down, and the CPU time that this took
+     * from it: what it would have used according to the iteration before, less
+     * what it used. And both as predicted when it was slowed down first.
+     */
+    uint64_t slowed_ns, cpu_taken_ns;
+    uint64_t predicted_slowed_ns, predicted_cpu_taken_ns;
     uint64_t bitmap_ns;             /* of the last bitmap: from asking for it
                                      * to sending its first page */
     /* Since the suspend request: pages; bytes in total and of state. */
