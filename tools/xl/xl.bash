@@ -68,6 +68,10 @@ _xen_precopy_value() {
             _xen_precopy_reply < <(_xen_precopy_hosts | sort -u)
             return
             ;;
+        DOMAIN*)
+            _xen_precopy_reply < <(_xen_precopy_domains)
+            return
+            ;;
     esac
     # Words in lower case stand for themselves.
     _xen_precopy_reply < <(tr '|' '\n' <<<"$values" |

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * xl evacuate carries out its plan. This program is also the xl that it starts:
+ * "migrate" does what a file says for the domain, and tells another.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "evacuate/xl_evacuate_run.h"
+#include "libxl_precopy_history.h"
+#include "support/torture.h"
+
+#define NR 3
+
+static char dir[] = "/tmp/torture_xl_evacuate_run.XXXXXX";
+static struct evacuate_guest guests[NR];
+static struct evacuate_target targets[2];
+static struct xpc_schedule_target schedule_targets[2];
+static struct xpc_move moves[NR];
+static struct evacuate_options options;
+static struct evacuation e;
+static struct journal journal;
+static struct evacuate_show show;
+static struct evacuate_run run;
+static int interrupts[2];
+static int interrupt_after;         /* so many calls of poll(); 0: never */
+static uint64_t clock_ns;
+static unsigned int here;           /* domains that are here, as bits */
+
+/* ---- the world ---------------------------------------------------------- */
+
+uint64_t clock_now_ns(void)
+{
+    return clock_ns;
+}
+
+int clock_sleep_until(uint64_t until_ns)
+{
+    clock_ns = until_ns;
+    return 0;
+}
+
+int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
+{
+    (void)ctx;
+    if (!(here & (1u << domid)))
+        return -1;
+    memcpy(libxl_uuid_bytearray(&info->uuid), guests[domid - 1].uuid_bytes,
+           16);
+    return 0;
+}
+
+/* Instead of waiting for time to pass: for a child. */
+int poll(struct pollfd *fds, nfds_t nr, int timeout)
+{
+    struct signalfd_siginfo si = { .ssi_signo = SIGINT };
+    siginfo_t info;
+
+    (void)fds;
+    (void)nr;
+    (void)timeout;
+    clock_ns += XPC_S;
+    if (interrupt_after && !--interrupt_after)
+        assert_int_equal(write(interrupts[1], &si, sizeof(si)), sizeof(si));
+    waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+    return 0;
+}
+
+/* dir/NAME, to be freed. */
+static char *in_dir(const char *name)
+{
+    return xl_asprintf("%s/%s", getenv("TORTURE_DIR"), name);
+}
+
+static void write_file(const char *path, const char *mode, const char *text)
+{
+    FILE *f = fopen(path, mode);
+
+    if (!f || fputs(text, f) < 0 || fclose(f))
+        abort();
+}
+
+/* What is to become of a domain: "STATUS OUTCOME". */
+static void expect_migration(int domid, const char *fate)
+{
+    char *name = xl_asprintf("fate.%d", domid), *path = in_dir(name);
+
+    write_file(path, "w", fate);
+    free(name);
+    free(path);
+}
+
+/* xl migrate ... DOMID HOST */
+static int fake_migrate(int argc, char **argv)
+{
+    char *name = xl_asprintf("fate.%s", argv[argc - 2]), *path = in_dir(name);
+    char *line = xl_asprintf("%s %s\n", argv[argc - 2], argv[argc - 1]);
+    char outcome[32] = "migrated", text[256], *dying = in_dir("dying");
+    FILE *f = fopen(path, "r");
+    int status = 0;
+
+    if (f && fscanf(f, "%d %31s", &status, outcome) != 2)
+        abort();
+    if (f)
+        fclose(f);
+    write_file(in_dir("log"), "a", line);
+    if (!strcmp(argv[argc - 1], "dying")) {
+        unlink(dying);
+        fputs("xl migrate: the target has gone\n", stderr);
+        return 1;
+    }
+    snprintf(text, sizeof(text), "{\"version\":1,\"outcome\":\"%s\","
+             "\"predicted-downtime-us\":100000,\"actual-downtime-us\":110000}",
+             outcome);
+    for (int i = 0; i < argc; i++) {
+        if (!strncmp(argv[i], "--report=", 9))
+            write_file(argv[i] + 9, "w", text);
+    }
+    return status;
+}
+
+/* ---- an evacuation ------------------------------------------------------- */
+
+static void make_guest(int i)
+{
+    struct evacuate_guest *g = &guests[i];
+
+    *g = (struct evacuate_guest){
+        .domid = i + 1, .name = xl_asprintf("g%d", i + 1), .limited = true,
+        .curve = { .total_pages = 100000 },
+    };
+    snprintf(g->uuid, sizeof(g->uuid), "6a1f0c5e-3c1b-4f0e-9d52-0f6a2b1c7d0%d",
+             i);
+    g->uuid_bytes[15] = i;
+    for (int n = 1; n <= 32; n *= 2)
+        xpc_curve_add(&g->curve, n * XPC_S, n * 10, n * 10, n * 10);
+    xpc_params_init(&g->params);
+    g->params.downtime_ns = 2 * XPC_S;
+    moves[i] = (struct xpc_move){
+        .curve = &g->curve, .memory_bytes = 1, .target = XPC_NO_TARGET,
+    };
+    here |= 1u << g->domid;
+}
+
+static int setup(void **state)
+{
+    char err[XPC_ERR_LEN], *path;
+
+    (void)state;
+    strcpy(strrchr(dir, '.'), ".XXXXXX");
+    if (!mkdtemp(dir) || pipe2(interrupts, O_NONBLOCK | O_CLOEXEC))
+        return -1;
+    setenv("TORTURE_DIR", dir, 1);
+    path = in_dir("run");
+    setenv("XEN_PRECOPY_RUN", path, 1);
+    setenv(LIBXL_PRECOPY_HISTORY_ENV, dir, 1);
+    free(path);
+    path = in_dir("ssh");
+    write_file(path, "w", "#!/bin/sh\n"
+               "[ \"$1\" != dying ] || [ -e \"$TORTURE_DIR/dying\" ] || exit 1\n"
+               "[ \"$3\" = list ] || printf 'a\\nfree_memory : 1000\\n'\n");
+    chmod(path, 0700);
+    options = (struct evacuate_options){ .ssh_command = path };
+    here = 0;
+    interrupt_after = 0;
+    for (int i = 0; i < NR; i++)
+        make_guest(i);
+    targets[0] = (struct evacuate_target){ .host = "host2" };
+    targets[1] = (struct evacuate_target){ .host = "dying" };
+    schedule_targets[0] = schedule_targets[1] =
+        (struct xpc_schedule_target){ .free_bytes = UINT64_MAX };
+    e = (struct evacuation){
+        .o = &options, .guests = guests, .targets = targets,
+        .s = { .moves = moves, .nr_moves = NR, .targets = schedule_targets,
+               .nr_targets = 1, .link_bytes_per_s = 125000000 },
+    };
+    journal = (struct journal)JOURNAL_INIT;
+    show = (struct evacuate_show){ .json = true, .last_ns = UINT64_MAX / 2 };
+    run = (struct evacuate_run){
+        .e = &e, .j = &journal, .show = &show, .interrupt_fd = interrupts[0],
+        .begun_ns = clock_ns,
+    };
+    return journal_lock(&journal, err) || journal_begin(&journal, err) ||
+           evacuate_plan(&e, err) ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    char *command = xl_asprintf("rm -r %s", dir);
+    int r = system(command);
+
+    (void)state;
+    free(command);
+    free((char *)options.ssh_command);
+    free(targets[1].text);
+    journal_close(&journal);
+    close(interrupts[0]);
+    close(interrupts[1]);
+    for (int i = 0; i < NR; i++) {
+        free(guests[i].name);
+        free(guests[i].text);
+        migration_dispose(&guests[i].m);
+    }
+    return r;
+}
+
+/* How often migrations of a domain to a host (NULL: any) were started. */
+static int started(int domid, const char *host)
+{
+    char *path = in_dir("log"), to[32];
+    FILE *f = fopen(path, "r");
+    int d, n = 0;
+
+    while (f && fscanf(f, "%d %31s", &d, to) == 2)
+        n += d == domid && (!host || !strcmp(to, host));
+    if (f)
+        fclose(f);
+    free(path);
+    return n;
+}
+
+static void torture_xl_evacuate_run_moves_all(void **state)
+{
+    (void)state;
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(moves[i].state, XPC_MOVE_MOVED);
+        assert_int_equal(started(i + 1, NULL), 1);
+        assert_int_equal(guests[i].actual_ns, 110 * XPC_MS);
+    }
+}
+
+static void torture_xl_evacuate_run_tries_again_and_leaves(void **state)
+{
+    (void)state;
+    expect_migration(2, "3 aborted");
+    assert_int_equal(evacuate_run(&run), EVACUATE_SOME_LEFT);
+    assert_int_equal(started(2, NULL), 2);
+    assert_int_equal(moves[1].state, XPC_MOVE_LEFT);
+    assert_int_equal(moves[0].state, XPC_MOVE_MOVED);
+    assert_int_equal(moves[2].state, XPC_MOVE_MOVED);
+}
+
+static void torture_xl_evacuate_run_never_repeats_an_unknown_one(void **state)
+{
+    (void)state;
+    expect_migration(1, "4 unknown");
+    assert_int_equal(evacuate_run(&run), EVACUATE_UNKNOWN);
+    assert_int_equal(started(1, NULL), 1);
+    assert_true(guests[0].unknown);
+}
+
+static void torture_xl_evacuate_run_takes_a_dead_target_out(void **state)
+{
+    char *path = in_dir("dying"), err[XPC_ERR_LEN];
+
+    (void)state;
+    write_file(path, "w", "");
+    free(path);
+    e.s.nr_targets = 2;
+    schedule_targets[1].weight = 10;
+    for (int i = 0; i < NR; i++)
+        moves[i].target = XPC_NO_TARGET;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_int_equal(moves[0].target, 1);
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_true(schedule_targets[1].out);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(moves[i].state, XPC_MOVE_MOVED);
+        assert_int_equal(moves[i].target, 0);
+        assert_int_equal(started(i + 1, "host2"), 1);
+    }
+}
+
+static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
+{
+    int moved = 0, n = 0;
+
+    (void)state;
+    options.concurrency = e.s.concurrency = 1;
+    interrupt_after = 1;
+    assert_int_equal(evacuate_run(&run), EVACUATE_INTERRUPTED);
+    for (int i = 0; i < NR; i++) {
+        moved += moves[i].state == XPC_MOVE_MOVED;
+        n += started(i + 1, NULL);
+    }
+    assert_int_equal(moved, 1);
+    assert_int_equal(n, 1);
+}
+
+/* One that an evacuation has started that was killed. */
+static void torture_xl_evacuate_run_waits_for_what_it_did_not_start(
+    void **state)
+{
+    struct evacuate_guest *g = &guests[0];
+    int release[2];
+    char c;
+
+    (void)state;
+    assert_int_equal(pipe(release), 0);
+    g->m.report = journal_path(&journal, g->uuid, "report");
+    g->m.progress = journal_path(&journal, g->uuid, "progress");
+    g->m.log = journal_path(&journal, g->uuid, "log");
+    g->m.pid = fork();
+    if (!g->m.pid) {
+        close(release[1]);
+        if (read(release[0], &c, 1))
+            abort();
+        write_file(g->m.report, "w", "{\"version\":1,"
+                   "\"outcome\":\"migrated\",\"actual-downtime-us\":1000}");
+        _exit(0);
+    }
+    g->m.pid_start = migration_pid_start(g->m.pid);
+    moves[0].state = XPC_MOVE_RUNS;
+    moves[0].left_ns = UINT64_MAX;
+    close(release[0]);
+    close(release[1]);
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_int_equal(started(1, NULL), 0);
+    assert_int_equal(moves[0].state, XPC_MOVE_MOVED);
+    assert_int_equal(g->actual_ns, XPC_MS);
+    waitpid(-1, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) \
+    cmocka_unit_test_setup_teardown(torture_xl_evacuate_run_##name, setup, \
+                                    teardown)
+    const struct CMUnitTest tests[] = {
+        T(moves_all),
+        T(tries_again_and_leaves),
+        T(never_repeats_an_unknown_one),
+        T(takes_a_dead_target_out),
+        T(stops_when_interrupted),
+        T(waits_for_what_it_did_not_start),
+    };
+
+    if (argc > 1 && !strcmp(argv[1], "migrate"))
+        return fake_migrate(argc, argv);
+    if (argc > 1 && !strcmp(argv[0], "xl"))
+        return 1;               /* there is nothing to measure */
+    return torture_run(argc, argv, tests);
+}
