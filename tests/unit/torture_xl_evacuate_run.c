@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "libxl_precopy_history.h"
+#include "migrate/xl_migrate_options.h"
 #include "support/torture.h"
 
 #define NR 3
@@ -115,6 +116,8 @@ static int fake_migrate(int argc, char **argv)
         abort();
     if (f)
         fclose(f);
+    if (status == MIGRATE_REFUSED && !strcmp(argv[argc - 1], "host3"))
+        status = 0;             /* only host2 refuses */
     write_file(in_dir("log"), "a", line);
     if (!strcmp(argv[argc - 1], "dying")) {
         unlink(dying);
@@ -284,6 +287,18 @@ static void torture_xl_evacuate_run_takes_a_dead_target_out(void **state)
     }
 }
 
+static void torture_xl_evacuate_run_goes_where_it_is_not_refused(void **state)
+{
+    (void)state;
+    e.s.nr_targets = 2;
+    targets[1].host = "host3";
+    expect_migration(1, "2 refused");
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_int_equal(moves[0].target, 1);
+    assert_int_equal(started(1, "host2"), 1);
+    assert_int_equal(started(1, "host3"), 1);
+}
+
 static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
 {
     int moved = 0, n = 0;
@@ -344,6 +359,7 @@ int main(int argc, char **argv)
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),
         T(takes_a_dead_target_out),
+        T(goes_where_it_is_not_refused),
         T(stops_when_interrupted),
         T(waits_for_what_it_did_not_start),
     };

@@ -193,6 +193,32 @@ int evacuate_take_result(struct evacuation *e, size_t i, int status,
     return status;
 }
 
+void evacuate_retry(struct evacuation *e, size_t i)
+{
+    struct evacuate_guest *g = &e->guests[i];
+    struct xpc_move *m = &e->s.moves[i];
+
+    if (g->unknown || !is_here(e, g))
+        return;
+    m->state = XPC_MOVE_WAITS;
+    m->target = XPC_NO_TARGET;
+    m->rank = 0;
+    g->not_before_ns = 0;
+    g->tries--;
+}
+
+void evacuate_try_elsewhere(struct evacuation *e, size_t i)
+{
+    struct xpc_move *m = &e->s.moves[i];
+
+    /* Unless the domain was busy, which is no target's fault. */
+    if (m->state != XPC_MOVE_WAITS || e->s.nr_targets < 2 ||
+        strstr(e->guests[i].text, "is being migrated"))
+        return;
+    m->not_on |= UINT64_C(1) << m->target;
+    m->target = XPC_NO_TARGET;
+}
+
 void evacuate_leave_rest(struct evacuation *e)
 {
     static const char *const places[] = {

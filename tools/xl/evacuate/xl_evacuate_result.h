@@ -12,6 +12,10 @@
  */
 int evacuate_take_result(struct evacuation *e, size_t i, int status,
                          uint64_t now_ns);
+/* After a failure that was the target's: it is placed again. */
+void evacuate_retry(struct evacuation *e, size_t i);
+/* A target has refused it: another one may not. */
+void evacuate_try_elsewhere(struct evacuation *e, size_t i);
 /* Those that still wait are left, each with a reason. */
 void evacuate_leave_rest(struct evacuation *e);
 

@@ -194,9 +194,14 @@ static void check_target(struct evacuate_run *r, int target)
     struct evacuation *e = r->e;
     struct evacuate_target *t = &e->targets[target];
     struct journal_line line = { .event = "out", .target = (char *)t->host };
+    uint64_t free_bytes = e->s.targets[target].free_bytes;
     char err[XPC_ERR_LEN];
+    int rc = e->s.targets[target].out ? 0 :
+                evacuate_ask_target(e, target, err);
 
-    if (e->s.targets[target].out || !evacuate_ask_target(e, target, err))
+    /* What has moved there since the first time is counted as used. */
+    e->s.targets[target].free_bytes = free_bytes;
+    if (!rc)
         return;
     e->s.targets[target].out = true;
     line.text = t->text = xl_asprintf("%s", err);
@@ -227,13 +232,10 @@ static void end(struct evacuate_run *r, size_t i, int status)
                g->text);
     if (status == MIGRATE_FAILED)
         check_target(r, target);
-    if (e->s.moves[i].state == XPC_MOVE_WAITS && e->s.targets[target].out) {
-        /* It was not the guest's fault. */
-        e->s.moves[i].target = XPC_NO_TARGET;
-        e->s.moves[i].rank = 0;
-        g->not_before_ns = 0;
-        g->tries--;
-    }
+    if (status == MIGRATE_FAILED && e->s.targets[target].out)
+        evacuate_retry(e, i);
+    else if (status == MIGRATE_REFUSED)
+        evacuate_try_elsewhere(e, i);
     plan_again(r);
 }
 
