@@ -61,10 +61,11 @@ TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
 $(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)
 
 TEST_OBJS_torture_channel_frame := $(CHANNEL_OBJS)
+TEST_OBJS_torture_channel_measure := $(CHANNEL_MEASURE_OBJS) $(CHANNEL_OBJS)
 TEST_OBJS_torture_channel_question := $(CHANNEL_OBJS)
 TEST_OBJS_torture_channel_out := $(CHANNEL_OUT_OBJS)
 TEST_OBJS_torture_channels := $(sort $(CHANNEL_IN_OBJS) $(CHANNEL_OUT_OBJS))
-$(foreach t,channel_frame channel_question channel_out channels,\
+$(foreach t,channel_frame channel_measure channel_question channel_out channels,\
 	$(eval TEST_LIBS_torture_$(t) := $(CHANNEL_LIBS)))
 $(foreach t,channels channels_broken check check_ask,\
 	$(call needs,xl_$(t),channels/choose.c channels/out.c))
