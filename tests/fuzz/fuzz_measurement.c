@@ -34,16 +34,20 @@ static void check_curve(const struct xpc_curve *c)
     }
 }
 
-static void predict(const struct xpc_curve *c)
+static void predict(const struct xpc_curve *c,
+                    const struct xpc_compress_cost *cost)
 {
     static const uint64_t bandwidths[] = { 1, 125000000, UINT64_MAX / 16 };
     static const uint64_t downtimes[] = { 1, 300000000, 0 };
-    struct xpc_domain domain = { "fuzz", c };
+    struct xpc_domain domain = {
+        .name = "fuzz", .curve = c, .costs = cost, .nr_costs = !!cost,
+    };
     struct xpc_cells_request r = {
         .domains = &domain, .nr_domains = 1,
         .bandwidths = bandwidths, .nr_bandwidths = 3,
         .downtimes = downtimes, .nr_downtimes = 3,
-        .advice = true, .evacuate = true,
+        .methods = cost ? &cost->method : NULL, .nr_methods = !!cost,
+        .channels = 3, .advice = true, .evacuate = true,
     };
     struct xpc_cells cells;
 
@@ -75,6 +79,7 @@ static void read_again(const struct xpc_measurement *m)
 static void use(const struct xpc_measurement *m)
 {
     char err[XPC_ERR_LEN] = "";
+    struct xpc_compress_cost cost;
     struct xpc_curve c;
 
     read_again(m);
@@ -83,7 +88,11 @@ static void use(const struct xpc_measurement *m)
         fuzz_require_line(err);
     } else {
         check_curve(&c);
-        predict(&c);
+        predict(&c, NULL);
+        for (size_t i = 0; i < m->nr_compress && i < 2; i++) {
+            if (xpc_compress_cost(&cost, &m->compress[i], 0.5))
+                predict(&c, &cost);
+        }
     }
 }
 
