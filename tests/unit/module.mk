@@ -40,6 +40,7 @@ $(call fakes,save_sampler suspend_time xl_save_guard \
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
 	xl_take_back,fake_xenstore)
 $(call fakes,xl_config,conf_fixture)
+$(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\
 	control_fixture fake_xenstore)
 

@@ -160,6 +160,11 @@ static void torture_profile_finds_the_window(void **state)
     assert_int_equal(w.to_hour, 5);
     assert_true(w.hours[2].cell.converges);
     assert_false(w.hours[12].cell.converges);
+    /* The first good hour of the next ones. */
+    assert_int_equal(xpc_when_first(&w, 20, 6)->hour, 23);
+    assert_int_equal(xpc_when_first(&w, 3, 24)->hour, 3);
+    assert_int_equal(xpc_when_first(&w, 12, 2)->hour, 12);
+    assert_null(xpc_when_first(&w, 12, 0));
     json = xpc_to_json(&xpc_when_type, &w, true);
     assert_non_null(strstr(json, "\"from-hour\": 23"));
     free(json);

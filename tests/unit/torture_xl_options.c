@@ -330,6 +330,9 @@ static void torture_xl_options_of_a_check(void **state)
         { "--json a b", "--json is for --check" },
         { "--check --no-check a b", "leave --no-check out" },
         { "--check --report=f a b", "leave --report out" },
+        { "--check --within=1h a b", "leave --within out" },
+        { "--within=25h a b", "--within: 24h are the most" },
+        { "--within=6 a b", "a unit is needed" },
     };
     struct migrate_options o;
     char err[XPC_ERR_LEN];
@@ -337,6 +340,8 @@ static void torture_xl_options_of_a_check(void **state)
     (void)state;
     parse_ok("a b", &o);
     assert_false(o.check || o.no_check || o.json);
+    parse_ok("--within=6h a b", &o);
+    assert_true(o.within_ns == 6 * 3600 * XPC_S);
     parse_ok("--check --json a b", &o);
     assert_true(o.check && o.json && !o.stock_only);
     parse_ok("--no-check a b", &o);

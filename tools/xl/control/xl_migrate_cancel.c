@@ -7,6 +7,7 @@
 #include "common/xl_options.h"
 #include "control/xl_control.h"
 #include "control/xl_migrate_cancel.h"
+#include "control/xl_waiting.h"
 
 #define COMMAND "migrate-cancel"
 #define TIMEOUT_NS (60 * XPC_S)
@@ -135,6 +136,10 @@ static int cancel_migration(struct control *c, const void *timeout_ns)
     if (rc && rc != ERROR_NOTFOUND) {
         status = control_fail(COMMAND, CONTROL_FAILED, "can't write to "
                               "xenstore: is this run as root in domain 0?");
+    } else if (rc && last.phase == PHASE_NONE &&
+               waiting_cancel(c->domid)) {
+        printf("%s runs here; its migration will not begin\n", c->name);
+        status = CONTROL_OK;
     } else if (rc && last.phase == PHASE_NONE) {
         status = control_fail_none(COMMAND, c);
     } else {

@@ -29,6 +29,7 @@
 #include "migrate/xl_report.h"
 #include "migrate/xl_report_file.h"
 #include "migrate/xl_sender.h"
+#include "migrate/xl_within.h"
 #include "xen/cap.h"
 #include "xen/lock.h"
 #include "xen/stock.h"
@@ -378,6 +379,36 @@ static void report_result(struct migration *m, int status)
     keep_receiver_kind(m);
 }
 
+/*
+ * With --within: checks everything as for a migration, and waits for the best
+ * hour. What was checked may have changed then, so it is checked again. Returns
+ * MIGRATE_OK, or the exit status.
+ */
+static int wait_for_hour(const struct migrate_options *o, int interrupt_fd)
+{
+    struct migration m = { .o = *o, .lock_fd = -1, .guard = GUARD_INIT };
+    int status = MIGRATE_REFUSED, r;
+    char err[XPC_ERR_LEN];
+    time_t at_s = 0;
+
+    libxl_precopy_report_init(&m.report);
+    /* No lock: the guest may be measured, saved or migrated meanwhile. */
+    m.o.check = true;
+    r = prepare_migration(&m, err);
+    if (!r)
+        r = within_plan(m.name ? m.name : o->domain, &m.o.params,
+                        o->within_ns, &at_s, err);
+    if (m.logger)
+        migrate_logger_release(m.logger, !r);
+    if (r)
+        refuse(err);
+    else
+        status = within_wait(m.domid, m.name ? m.name : o->domain, at_s,
+                             interrupt_fd, &m.progress);
+    close_all(&m);
+    return status;
+}
+
 int cmd_migrate(int argc, char **argv)
 {
     struct migration m = { .lock_fd = -1, .guard = GUARD_INIT };
@@ -401,8 +432,14 @@ int cmd_migrate(int argc, char **argv)
     if (m.o.ignored)
         xl_message(COMMAND, "what follows the host is ignored, as by the "
                    "stock xl: %s", m.o.ignored);
+    interrupt_fd = interrupt_open();
     libxl_precopy_report_init(&m.report);
     m.report.params = m.o.params;
+    if (m.o.within_ns) {
+        status = wait_for_hour(&m.o, interrupt_fd);
+        if (status)
+            goto out;
+    }
     r = prepare_migration(&m, err);
     if (m.logger)
         migrate_logger_release(m.logger, !r || xl_globals.level <
@@ -411,10 +448,8 @@ int cmd_migrate(int argc, char **argv)
         status = m.o.check ? check_refused(&m.o, err) : refuse(err);
         goto out;
     }
-    interrupt_fd = interrupt_open();
     if (m.o.check) {
         status = run_check(&m, interrupt_fd);
-        close(interrupt_fd);
         goto out;
     }
     status = run_migration(&m, interrupt_fd);
@@ -429,10 +464,10 @@ int cmd_migrate(int argc, char **argv)
     if (m.settings.in_xenstore && m.settings.params.once)
         migrate_forget_settings(m.domid);
     guard_end(&m.guard);
-    if (interrupt_fd >= 0)
-        close(interrupt_fd);
 
  out:
+    if (interrupt_fd >= 0)
+        close(interrupt_fd);
     close_all(&m);
     return status;
 }

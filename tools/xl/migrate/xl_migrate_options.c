@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "common/xl_options.h"
 #include "common/xl_precopy_options.h"
 #include "migrate/xl_migrate_options.h"
 
 enum {
     OPT_DEBUG = 0x100, OPT_LIVE, OPT_PROGRESS, OPT_REPORT, OPT_HISTORY,
-    OPT_CHECK, OPT_NO_CHECK, OPT_JSON,
+    OPT_CHECK, OPT_NO_CHECK, OPT_JSON, OPT_WITHIN,
 };
 
 static const struct option options[] = {
@@ -19,6 +21,7 @@ static const struct option options[] = {
     { "check", no_argument, NULL, OPT_CHECK },
     { "json", no_argument, NULL, OPT_JSON },
     { "no-check", no_argument, NULL, OPT_NO_CHECK },
+    { "within", required_argument, NULL, OPT_WITHIN },
     { "precopy-history", required_argument, NULL, OPT_HISTORY },
     XL_PRECOPY_OPTIONS
     { 0 }
@@ -60,6 +63,9 @@ XL_PRECOPY_FIXED_HELP
 "--json                       With --check: print JSON.\n"
 "--no-check                   Do not ask the receiver first whether the guest\n"
 "                             can run there.\n"
+"--within=TIME                Wait for the best hour of the next TIME, up to\n"
+"                             24h, by the profile that xl dirty-rate --watch\n"
+"                             --history keeps, and migrate then.\n"
 "--precopy-history=on|off     Learn from earlier migrations to the host, and\n"
 "                             record this one (on).\n"
 "\n"
@@ -122,6 +128,8 @@ static int parse_option(int opt, struct migrate_options *o, char *err)
     case OPT_JSON:
         o->json = true;
         return 0;
+    case OPT_WITHIN:
+        return xl_parse_time("within", optarg, &o->within_ns, err);
     case OPT_NO_CHECK:
         o->no_check = true;
         return 0;
@@ -288,6 +296,10 @@ static int check_options(struct migrate_options *o, char *err)
     if (o->check && (o->no_check || o->report_file))
         return xl_bad(err, "--check migrates nothing: leave %s out",
                       o->no_check ? "--no-check" : "--report");
+    if (o->within_ns && o->check)
+        return xl_bad(err, "--check migrates nothing: leave --within out");
+    if (o->within_ns > 86400 * XPC_S)
+        return xl_bad(err, "--within: 24h are the most");
     o->asks_receiver = o->given & (BIT(CHANNELS) | BIT(COMPRESS) |
                                    BIT(ZERO_PAGES));
     conf_settings_init(&none);

@@ -48,6 +48,7 @@ struct migrate_options {
     bool foreground, no_monitor;    /* -F, -e: for the target */
     bool paused, preserve_domid, debug;
     bool check, json;               /* only look at the target; print JSON */
+    uint64_t within_ns;             /* wait for a good hour; 0: don't */
     bool no_check;                  /* don't ask the receiver first */
     enum history_mode history;
     struct xpc_params stated;       /* by options of the policy, */

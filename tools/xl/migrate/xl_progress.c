@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -224,6 +225,37 @@ void progress_show_wait(struct progress *p, uint64_t waited_ns,
     snprintf(line, sizeof(line), "waiting for the guest to suspend, to resume "
              "it: %s, %s left", xpc_format_time(waited, waited_ns),
              xpc_format_time(left, left_ns));
+    show_line(p, line, false);
+}
+
+/* Between lines about an hour that is waited for. */
+#define UNTIL_NS UINT64_C(600000000000)
+#define UNTIL_REDRAW_NS UINT64_C(1000000000)
+
+void progress_show_until(struct progress *p, const char *domain,
+                         uint64_t until_s, uint64_t left_s)
+{
+    uint64_t now = clock_now_ns();
+    time_t until = until_s;
+    char clock[16] = "?", line[LINE_LEN];
+    struct tm tm;
+
+    if (p->mode == PROGRESS_NONE ||
+        (p->shown && now < p->last_ns + (p->redraw ? UNTIL_REDRAW_NS :
+                                                     UNTIL_NS)))
+        return;
+    p->shown = 1;
+    if (p->mode == PROGRESS_JSON) {
+        show_json(p, "waiting", xl_asprintf("{\"until-s\":%"PRIu64
+                  ",\"left-us\":%"PRIu64"}", until_s,
+                  left_s * UINT64_C(1000000)));
+        return;
+    }
+    if (localtime_r(&until, &tm))
+        strftime(clock, sizeof(clock), "%H:%M", &tm);
+    snprintf(line, sizeof(line), "%s runs on here until %s, %"PRIu64" h %02"
+             PRIu64" min from now: Ctrl-C or xl migrate-cancel %s ends that",
+             domain, clock, left_s / 3600, left_s % 3600 / 60, domain);
     show_line(p, line, false);
 }
 

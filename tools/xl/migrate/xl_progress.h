@@ -45,6 +45,9 @@ void progress_tick(struct progress *p, pid_t transport);
 /* The same while waiting for a guest that is late to suspend. */
 void progress_show_wait(struct progress *p, uint64_t waited_ns,
                         uint64_t left_ns);
+/* The same while waiting for an hour, until_s since 1970. */
+void progress_show_until(struct progress *p, const char *domain,
+                         uint64_t until_s, uint64_t left_s);
 /* Ends a redrawn line. Call it before writing anything else to stderr. */
 void progress_break(struct progress *p);
 

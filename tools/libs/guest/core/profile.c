@@ -180,6 +180,25 @@ static void find_window(struct xpc_when *w)
     w->to_hour %= XPC_PROFILE_HOURS;
 }
 
+const struct xpc_when_hour *xpc_when_first(const struct xpc_when *w,
+                                           unsigned int from,
+                                           unsigned int nr)
+{
+    const struct xpc_when_hour *best = NULL;
+
+    for (unsigned int i = 0; i < nr && i < XPC_PROFILE_HOURS; i++) {
+        const struct xpc_when_hour *h = find_hour(w, from + i);
+
+        if (h && (!best || is_better(&h->cell, &best->cell)))
+            best = h;
+    }
+    for (unsigned int i = 0; best; i++) {
+        if (is_as_good(w, from + i, &best->cell))
+            return find_hour(w, from + i);
+    }
+    return NULL;
+}
+
 int xpc_when_compute(struct xpc_when *w, const struct xpc_profile *p,
                      const struct xpc_predict_params *params,
                      uint64_t bandwidth, uint64_t downtime_ns)

@@ -34,6 +34,10 @@
  *                                         xen/dm_log.h
  *                         /cap            the guest is slowed down, see
  *                                         xen/cap.h
+ *                         /waiting        written by xl: the process with
+ *                                         this pid will migrate the domain
+ *                                         later (--within). Removed by a user:
+ *                                         not to
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process with this
  *                                         pid waits for the guest to suspend,

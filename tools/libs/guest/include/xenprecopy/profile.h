@@ -103,4 +103,12 @@ int xpc_when_compute(struct xpc_when *w, const struct xpc_profile *p,
                      const struct xpc_predict_params *params,
                      uint64_t bandwidth_bytes_per_s, uint64_t downtime_ns);
 
+/*
+ * The first of nr hours from `from` on that is as good as the best of them.
+ * NULL: nothing was measured in any of them.
+ */
+const struct xpc_when_hour *xpc_when_first(const struct xpc_when *w,
+                                           unsigned int from,
+                                           unsigned int nr);
+
 #endif
