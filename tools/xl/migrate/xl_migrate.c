@@ -211,10 +211,12 @@ static int prepare_migration(struct migration *m, char *err)
         return -1;
     }
     /* A check changes nothing, and keeps nobody from migrating. */
-    if (!m->o.check && lock_domain(m, err))
-        return -1;
-    /* The configuration for the target includes the cap. */
-    xen_cap_restore(m->domid);
+    if (!m->o.check) {
+        if (lock_domain(m, err))
+            return -1;
+        /* The configuration for the target includes the cap. */
+        xen_cap_restore(m->domid);
+    }
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
     if (!m->config)
         return -1;
