@@ -14,11 +14,15 @@
 #define LIMIT "\"downtime-ms\":300,\"duration-ms\":60000"
 #define SLOW LIMIT ",\"slow-down-percent\":40"
 
+/* How many the guest keeps busy. */
+static double cpus;
+
 static int setup(void **state)
 {
     (void)state;
     fake_scheduler = 0;
     fake_cap = 0;
+    cpus = 2;
     return 0;
 }
 
@@ -38,11 +42,11 @@ static int decide(unsigned int percent, int action)
     return 0;
 }
 
-/* Two iterations in which the guest uses one CPU; then it is slowed down. */
+/* Two iterations in which the guest uses both CPUs; then it is slowed down. */
 static int begin_slow(unsigned int percent)
 {
     for (unsigned int n = 0; n < 2; n++) {
-        env.cpu_time_ns += 2097152;
+        env.cpu_time_ns += cpus * 2097152;
         if (loop_iterate(n) != XGS_POLICY_CONTINUE_PRECOPY)
             return -1;
     }
@@ -55,7 +59,7 @@ static int slow_and_suspend(void)
     assert_string_equal(store_get(PRECOPY "cap"), "0 0 150");
     assert_int_equal(env.cap, 150);
     /* One more at half of its use, and it is within the limit. */
-    env.cpu_time_ns += 2097152 / 2;
+    env.cpu_time_ns += 2097152;
     env.dirty = 0;
     session()->claim.counted = 0;
     assert_int_equal(loop_iterate(2), XGS_POLICY_STOP_AND_COPY);
@@ -77,6 +81,17 @@ static int slow_with_a_cap(void)
     assert_int_equal(begin_slow(25), 0);
     /* Of the 150% that it may use, three quarters. */
     assert_int_equal(env.cap, 112);
+    return loop_fail(EPIPE);
+}
+
+static int slow_half_idle(void)
+{
+    /* Three quarters of the 40% of a CPU that it uses. */
+    assert_int_equal(begin_slow(25), 0);
+    assert_in_range(env.cap, 29, 30);
+    /* Never less than a tenth of a CPU. */
+    decide(90, XPC_CONTINUE);
+    assert_int_equal(env.cap, 10);
     return loop_fail(EPIPE);
 }
 
@@ -124,10 +139,11 @@ static void torture_save_slow_is_lifted_before_the_suspend(void **state)
     assert_false(env.slow_when_asked);
     assert_null(store_get(PRECOPY "cap"));
     assert_true(r.slowed_ns > 0 && r.cpu_taken_ns > 0);
-    assert_in_range(r.cpu_taken_ns, r.slowed_ns * 4 / 10,
-                    r.slowed_ns * 6 / 10);
+    assert_in_range(r.cpu_taken_ns, r.slowed_ns * 9 / 10,
+                    r.slowed_ns * 11 / 10);
     assert_int_equal(r.predicted_slowed_ns, XPC_S);
-    assert_in_range(r.predicted_cpu_taken_ns, XPC_S / 5, XPC_S * 3 / 10);
+    assert_in_range(r.predicted_cpu_taken_ns, XPC_S * 4 / 10,
+                    XPC_S * 6 / 10);
     xpc_report_dispose(&r);
 }
 
@@ -155,6 +171,17 @@ static void torture_save_slow_gives_an_administrators_cap_back(void **state)
     fake_save_to_null("{"SLOW"}", slow_with_a_cap, &r);
     assert_int_equal(env.cap, 150);
     assert_int_equal(env.nr_caps, 2);
+    xpc_report_dispose(&r);
+}
+
+static void torture_save_slow_takes_a_share_of_what_is_used(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    cpus = 0.4;
+    fake_save_to_null("{"SLOW"}", slow_half_idle, &r);
+    assert_int_equal(env.cap, 0);
     xpc_report_dispose(&r);
 }
 
@@ -231,6 +258,7 @@ int main(int argc, char **argv)
         T(is_lifted_before_the_suspend),
         T(is_lifted_whatever_happens),
         T(gives_an_administrators_cap_back),
+        T(takes_a_share_of_what_is_used),
         T(works_with_credit),
         T(refuses_other_schedulers),
         T(goes_on_without_if_xen_refuses),

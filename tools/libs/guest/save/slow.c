@@ -9,6 +9,11 @@
 #include "xen/domain.h"
 #include "xen/store.h"
 
+/* The CPU time that the guest uses is that of the last second or so. */
+#define USE_NS 1e9
+/* Below this cap, in percent of a CPU, a guest would hardly react. */
+#define CAP_MIN 10
+
 void save_slow_start(struct save_slow *w)
 {
     struct save_context *ctx = w->ctx;
@@ -65,7 +70,8 @@ unsigned int save_slow_iteration(struct save_slow *w)
     if (!w->since_ns || !w->cpu_ns || !cpu_ns || ns <= 0)
         ns = 0;
     else if (w->percent == XPC_ALL_PERCENT)
-        w->use = used / ns;
+        w->use += (used / ns - w->use) *
+                  (w->use > 0 && ns < USE_NS ? ns / USE_NS : 1);
     if (w->percent < XPC_ALL_PERCENT) {
         r->slowed_ns += now_ns - w->since_ns;
         if (ns * w->use > used)
@@ -76,16 +82,25 @@ unsigned int save_slow_iteration(struct save_slow *w)
     return w->percent;
 }
 
+/* The cap for a share of what the guest used before it was slowed down. */
+static uint16_t cap_for(const struct save_slow *w, unsigned int percent)
+{
+    double all = w->all, cap;
+
+    if (percent == XPC_ALL_PERCENT)
+        return w->cap.original;
+    if (w->use > 0 && w->use * 100 < all)
+        all = w->use * 100;
+    cap = all * percent / XPC_ALL_PERCENT;
+    return cap < CAP_MIN ? CAP_MIN : cap > UINT16_MAX ? UINT16_MAX : cap;
+}
+
 static int set_percent(struct save_slow *w, unsigned int percent)
 {
-    unsigned int cap = w->all * percent / XPC_ALL_PERCENT;
+    uint16_t cap = cap_for(w, percent);
 
     if (percent == w->percent)
         return 0;
-    if (percent == XPC_ALL_PERCENT)
-        cap = w->cap.original;
-    else if (!cap)
-        cap = 1;
     w->noted |= percent < XPC_ALL_PERCENT;
     if (xen_cap_set(&w->cap, cap))
         return -1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Slows the guest down as the policy decides (core/slow.h), with the
- * scheduler's cap (xen/cap.h). A share of its CPU time is that share of all of
- * its vCPUs, or of the cap that an administrator has set.
+ * scheduler's cap (xen/cap.h). A share of its CPU time is that share of what it
+ * used before, so that it has an effect on a guest with idle vCPUs too; if that
+ * is unknown, of all of its vCPUs, or of the cap that an administrator has set.
  *
  * The cap is lifted before the guest is asked to suspend, and when the save
  * ends. If the helper is killed, whoever cleans up after it gives it back:
