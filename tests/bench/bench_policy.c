@@ -72,7 +72,8 @@ static int decide(struct xpc_engine *e, uint64_t *now, uint64_t ns,
 }
 
 /* CPU time in us. It depends on whether the limit can be met. */
-static double decision_us(uint64_t limit_ns, enum xpc_skip_dirty skip_dirty)
+static double decision_us(uint64_t limit_ns, enum xpc_skip_dirty skip_dirty,
+                          unsigned int slow_down_percent)
 {
     uint64_t now = 0, took = 0, ns = longest_ns(), start;
     struct xpc_params p;
@@ -83,6 +84,7 @@ static double decision_us(uint64_t limit_ns, enum xpc_skip_dirty skip_dirty)
     p.downtime_ns = limit_ns;
     p.duration_ns = 86400 * XPC_S;
     p.skip_dirty = skip_dirty;
+    p.slow_down_percent = slow_down_percent;
     xpc_engine_init(&e, &p, TIB_PAGES, 0);
     for (int i = 0; i < XPC_LEARN_ITERATIONS; i++)
         decide(&e, &now, ns - i, 20000000 + 10000 * i);
@@ -156,14 +158,17 @@ static double memory_kib(void)
 
 int main(void)
 {
-    double within = decision_us(3600 * XPC_S, XPC_SKIP_DIRTY_OFF);
-    double above = decision_us(XPC_S, XPC_SKIP_DIRTY_OFF);
-    double skipping = decision_us(XPC_S, XPC_SKIP_DIRTY_ON);
+    double within = decision_us(3600 * XPC_S, XPC_SKIP_DIRTY_OFF, 0);
+    double above = decision_us(XPC_S, XPC_SKIP_DIRTY_OFF, 0);
+    double skipping = decision_us(XPC_S, XPC_SKIP_DIRTY_ON, 0);
+    double slowing = decision_us(XPC_S, XPC_SKIP_DIRTY_ON, 40);
 
     fake_gpfns = TIB_PAGES;
     figure("policy: a decision at 32 points, above the limit", above, "us",
            50);
     figure("policy: the same, dirty pages left out", skipping, "us", 50);
+    figure("policy: and with a guest that may be slowed down", slowing, "us",
+           50);
     figure("policy: a decision at 32 points, within the limit", within, "us",
            50);
     figure("policy: the plug-in's memory for 1 TiB (1024 is allowed)",
