@@ -40,6 +40,6 @@ END
 give_back() {
     start_dirty
     $stock_xl mem-set $dirty $dirty_least
-    wait_for 30 memory_is $dirty 0 $((dirty_least + 2)) ||
+    wait_for 90 memory_is $dirty 0 $((dirty_least + 2)) ||
         fail "the second guest gave nothing back"
 }
