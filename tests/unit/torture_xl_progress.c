@@ -67,6 +67,20 @@ static struct progress shown_with(int mode, uint64_t duration_ns)
     return p;
 }
 
+static void torture_xl_progress_tells_of_a_guest_that_is_slowed_down(
+    void **state)
+{
+    struct progress p = shown_with(PROGRESS_PLAIN, 0);
+    struct xpc_iteration it = an_iteration;
+
+    (void)state;
+    it.decision.slow_down_percent = 35;
+    capture();
+    progress_show_iteration(&p, &it);
+    release();
+    assert_non_null(strstr(out, ", slowing the guest down by 35%\n"));
+}
+
 static void torture_xl_progress_prints_an_iteration(void **state)
 {
     struct progress p = shown_with(PROGRESS_PLAIN, 60 * XPC_S);
@@ -309,6 +323,8 @@ static void torture_xl_progress_transport_that_fails_is_reported(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            torture_xl_progress_tells_of_a_guest_that_is_slowed_down),
         cmocka_unit_test(torture_xl_progress_prints_an_iteration),
         cmocka_unit_test(torture_xl_progress_prints_changed_parameters),
         cmocka_unit_test(torture_xl_progress_redraws_one_line),
