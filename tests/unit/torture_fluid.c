@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The model of migrations that share links, against times by hand. */
+#include <math.h>
+#include <string.h>
+
+#include "core/fluid.h"
+#include "support/torture.h"
+
+#define MAX 4
+#define LINK 1000.0
+
+static struct fluid_flow flows[MAX];
+static size_t active[MAX];
+static double links[2];
+static struct fluid f;
+static double begins[MAX];          /* when each is started */
+static double first[MAX];           /* bytes of the first iteration */
+static double later[MAX];           /* pages dirty at the end of each */
+static int rounds[MAX];             /* iterations until it is suspended */
+static double share_after;          /* of the link, after 5 s */
+static size_t asked;
+static bool aborts;
+
+static double share(struct fluid *fl, double *until)
+{
+    *until = fl->now < 5 ? 5 : INFINITY;
+    return fl->now < 5 ? 1 : share_after;
+}
+
+static double dispatch(struct fluid *fl)
+{
+    double wake = INFINITY;
+
+    for (size_t i = 0; i < fl->nr; i++) {
+        if (fl->flows[i].phase != FLUID_IDLE)
+            continue;
+        if (begins[i] <= fl->now + 1e-9)
+            fluid_start(fl, i, i % 2);
+        else
+            wake = fmin(wake, begins[i]);
+    }
+    return wake;
+}
+
+static double begin(struct fluid *fl, size_t i, double *bytes)
+{
+    (void)fl;
+    *bytes = first[i];
+    return 1;
+}
+
+static double dirty(struct fluid *fl, size_t i)
+{
+    (void)fl;
+    return later[i];
+}
+
+static enum xpc_action decide(struct fluid *fl, size_t i, double pages,
+                              double rate)
+{
+    (void)fl;
+    (void)pages;
+    assert_true(rate > 0);
+    asked++;
+    if (aborts)
+        return XPC_ABORT;
+    if (rounds[i] > 1) {
+        rounds[i]--;
+        return XPC_CONTINUE;
+    }
+    return XPC_STOP_AND_COPY;
+}
+
+static void switchover(struct fluid *fl, size_t i, double *bytes,
+                       double *before, double *after)
+{
+    (void)fl;
+    (void)i;
+    *bytes = 50;
+    *before = 0.02;
+    *after = 0.3;
+}
+
+static const struct fluid_ops ops = {
+    .share = share, .dispatch = dispatch, .setup = begin, .dirty = dirty,
+    .decide = decide, .switchover = switchover, .page_bytes = 10,
+};
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(flows, 0, sizeof(flows));
+    links[0] = links[1] = LINK;
+    share_after = 1;
+    asked = 0;
+    aborts = false;
+    for (size_t i = 0; i < MAX; i++) {
+        begins[i] = 0;
+        first[i] = 2000;
+        later[i] = 5;
+        rounds[i] = 1;
+    }
+    f = (struct fluid){
+        .ops = &ops, .flows = flows, .nr = 1, .active = active,
+        .links = links, .nr_links = 2, .link = LINK,
+    };
+    return 0;
+}
+
+static void assert_end(size_t i, double s)
+{
+    if (fabs(flows[i].end - s) > 1e-6)
+        fail_msg("flow %zu ended at %f, not %f", i, flows[i].end, s);
+}
+
+static void torture_fluid_one_alone(void **state)
+{
+    (void)state;
+    fluid_run(&f);
+    /* Setup 1 s, 2000 bytes, then 5 pages and 50 bytes, start 0.3 s. */
+    assert_end(0, 1 + 2 + 0.1 + 0.3);
+    assert_true(flows[0].moved);
+    assert_true(fabs(flows[0].suspended - 3) < 1e-6);
+    assert_true(fabs(flows[0].sent - 2100) < 1);
+}
+
+static void torture_fluid_iterations(void **state)
+{
+    (void)state;
+    rounds[0] = 3;
+    fluid_run(&f);
+    assert_end(0, 1 + 2 + 2 * 0.05 + 0.1 + 0.3);
+    assert_int_equal(asked, 3);
+}
+
+static void torture_fluid_an_abort_ends_it(void **state)
+{
+    (void)state;
+    aborts = true;
+    fluid_run(&f);
+    assert_end(0, 3);
+    assert_false(flows[0].moved);
+}
+
+static void torture_fluid_shares_evenly(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    fluid_run(&f);
+    /* 4000 bytes over one link, then 200; both at once. */
+    assert_end(0, 1 + 4 + 0.2 + 0.3);
+    assert_end(1, 1 + 4 + 0.2 + 0.3);
+    assert_int_equal(f.most, 2);
+}
+
+static void torture_fluid_a_slow_target_leaves_more_for_the_other(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    links[1] = LINK / 4;
+    fluid_run(&f);
+    assert_end(0, 1 + 2000 / 750.0 + 100 / 750.0 + 0.3);
+    assert_end(1, 1 + 2000 / 250.0 + 100 / 250.0 + 0.3);
+}
+
+static void torture_fluid_a_cap_and_a_stream(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    f.stream = LINK * 0.7;
+    flows[0].cap = LINK * 0.2;
+    fluid_run(&f);
+    /* The second one: 700 a second. The first one: 200, uncapped at the end. */
+    assert_end(1, 1 + 2000 / 700.0 + 100 / 700.0 + 0.3);
+    assert_end(0, 1 + 2000 / 200.0 + 100 / 700.0 + 0.3);
+}
+
+static void torture_fluid_the_link_changes(void **state)
+{
+    (void)state;
+    first[0] = 6000;
+    share_after = 0.5;
+    fluid_run(&f);
+    /* 4000 bytes until 5 s, then 2000 at half the rate. */
+    assert_end(0, 5 + 4 + 0.2 + 0.3);
+}
+
+static void torture_fluid_one_switchover_at_a_time(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    f.exclusive = true;
+    fluid_run(&f);
+    assert_true(flows[0].moved && flows[1].moved);
+    /* The last pages of one have left before the other is suspended. */
+    assert_true(flows[1].suspended >= flows[0].end - 0.3 - 1e-6 ||
+                flows[0].suspended >= flows[1].end - 0.3 - 1e-6);
+}
+
+static void torture_fluid_one_begins_later(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    begins[1] = 3;
+    fluid_run(&f);
+    assert_end(0, 3.4);
+    assert_end(1, 3 + 3.4);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup(torture_fluid_##name, setup)
+    const struct CMUnitTest tests[] = {
+        T(one_alone),
+        T(iterations),
+        T(an_abort_ends_it),
+        T(shares_evenly),
+        T(a_slow_target_leaves_more_for_the_other),
+        T(a_cap_and_a_stream),
+        T(the_link_changes),
+        T(one_switchover_at_a_time),
+        T(one_begins_later),
+    };
+
+    return torture_run(argc, argv, tests);
+}
