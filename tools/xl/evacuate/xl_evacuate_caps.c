@@ -7,9 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
 #include "evacuate/xl_evacuate_caps.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
+/* So little is left when a suspend is due, and so late it can be. */
+#define DUE_NS (100 * XPC_MS)
+#define LATE_NS (500 * XPC_MS)
 /* Smaller changes of a cap are not worth a process. */
 #define CHANGE 0.1
 
@@ -79,11 +84,10 @@ void evacuate_set_caps(struct evacuation *e)
 
 void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
 {
-    const struct evacuate_guest *g = &e->guests[i];
+    struct evacuate_guest *g = &e->guests[i];
     struct xpc_move *m = &e->s.moves[i];
     double pages, since_ns;
 
-    m->sent = g->m.sent;
     m->left_ns = UINT64_MAX;
     if (g->m.suspended) {
         m->left_ns = 0;
@@ -99,4 +103,12 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
         m->left_ns = xpc_schedule_left(m, fmax(pages, 0), g->m.elapsed_ns,
                                        g->m.bytes_per_s);
     }
+    if (m->left_ns > DUE_NS && !g->m.suspended)
+        g->m.due_ns = 0;
+    else if (!g->m.due_ns)
+        g->m.due_ns = now_ns;
+    /* The switchover is too short for xl migrate to print anything. */
+    m->sent = g->m.sent ||
+              (g->m.due_ns && now_ns - g->m.due_ns > m->alone_downtime_ns +
+                                                     LATE_NS);
 }

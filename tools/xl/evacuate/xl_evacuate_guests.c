@@ -8,6 +8,7 @@
 #include <xenprecopy/placement.h>
 #include <xenprecopy/units.h>
 
+#include "base/clock.h"
 #include "common/xl_options.h"
 #include "conf/settings.h"
 #include "evacuate/xl_evacuate_guests.h"
@@ -18,8 +19,11 @@
 #include "migrate/xl_migrate_settings.h"
 #include "predict/xl_predict_measure.h"
 
-/* From the start of xl migrate to the first page, over ssh. */
-#define SETUP_NS XPC_S
+/*
+ * From the start of xl migrate to the first page: it checks again what is
+ * checked here, calls the target, and starts several programs.
+ */
+#define CHECKS 3
 /* What Xen and the toolstack use for a guest besides its memory. */
 #define OVERHEAD_BYTES(memory) ((memory) / 128 + (UINT64_C(16) << 20))
 /* As the stock policy. */
@@ -253,6 +257,7 @@ static int read_settings(struct evacuation *e, size_t i, const char *host,
 int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
 {
     char why[LIBXL_PRECOPY_ERR_LEN];
+    uint64_t begun_ns = clock_now_ns();
 
     for (size_t i = 0; i < e->s.nr_moves; i++) {
         struct evacuate_guest *g = &e->guests[i];
@@ -268,6 +273,9 @@ int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
             return xl_bad(err, "%.60s can't be migrated: %.120s; or leave it: "
                           "--leave=%.40s", g->name, why, g->name);
     }
+    /* The targets have been asked before. */
+    if (e->s.nr_moves)
+        e->setup_ns += CHECKS * (clock_now_ns() - begun_ns) / e->s.nr_moves;
     return 0;
 }
 
@@ -289,7 +297,7 @@ static void fill_params(struct evacuation *e, size_t i)
     p->overhead_ns = prior.overhead_ns;
     p->suspend_pages = prior.suspend_pages;
     p->bitmap_ns = xpc_predict_bitmap_ns(g->kind.pfns);
-    p->setup_ns = SETUP_NS;
+    p->setup_ns = e->setup_ns;
     p->skip_dirty = g->params.skip_dirty == XPC_SKIP_DIRTY_ON;
     if (!g->limited) {
         p->rule.downtime_ns = 0;

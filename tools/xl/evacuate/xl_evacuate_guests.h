@@ -49,6 +49,8 @@ struct evacuation {
     struct xpc_affinity *affinities;
     struct xpc_schedule s;
     bool link_given;                /* else its rate is assumed */
+    uint64_t setup_ns;              /* of a migration, besides sending */
+    unsigned int nr_setups;         /* seen; 0: it is an estimate */
     bool resumed;
 };
 

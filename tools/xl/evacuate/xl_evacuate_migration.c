@@ -45,20 +45,25 @@ uint64_t migration_pid_start(pid_t pid)
     return start;
 }
 
-/* Ctrl-C is for the evacuation, which says what is to be broken off. */
+/*
+ * Ctrl-C is for the evacuation, which says what is to be broken off. A
+ * transport may set a handler for a signal that is ignored: so it is blocked,
+ * too.
+ */
 static void exec_migrate(const struct migration *m, const char *const *args,
                          const char *turn)
 {
     int in = open("/dev/null", O_RDONLY);
     int out = open(m->progress, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     int err = open(m->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-    sigset_t none;
+    sigset_t blocked;
 
     setenv(TURN_ENV, turn, 1);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     if (in < 0 || out < 0 || err < 0 || dup2(in, STDIN_FILENO) < 0 ||
         dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(127);
@@ -88,6 +93,7 @@ int migration_start(struct migration *m, const char *const *args,
     m->sent_bytes = m->elapsed_ns = 0;
     m->bytes_per_s = 0;
     m->suspended = m->sent = false;
+    m->due_ns = 0;
     return 0;
 }
 
@@ -132,6 +138,7 @@ static void take_iteration(struct migration *m, const struct event *e,
     m->iteration = e->iteration + 1;
     m->dirty_pages = e->dirty_pages;
     m->iteration_ns = now_ns;
+    m->due_ns = 0;
     m->percent = 0;
     if (e->duration_us)
         m->bytes_per_s = e->bytes * 1e6 / e->duration_us;
@@ -226,8 +233,9 @@ char *migration_message(const struct migration *m)
     const char *text = last;
 
     while (f && fgets(line, sizeof(line), f)) {
-        if (strncmp(line, "xl migrate: ", 12) || strspn(line, " \n") ==
-                                                 strlen(line))
+        /* What was learned and set is told too, but is no reason. */
+        if (strncmp(line, "xl migrate: ", 12) || strstr(line, " learned ") ||
+            strstr(line, " from the command line"))
             continue;
         strcpy(last, line);
     }

@@ -30,6 +30,7 @@ struct migration {
     double bytes_per_s;
     uint64_t sent_bytes, elapsed_ns;    /* in the first iteration */
     bool suspended, sent;
+    uint64_t due_ns;                /* since when its suspend is due; 0: not */
 };
 
 /*

@@ -96,6 +96,21 @@ static void learn_rate(struct evacuation *e, size_t i,
     }
 }
 
+/* How long xl migrate has run besides. */
+static void learn_setup(struct evacuation *e, size_t i,
+                        const struct xpc_report *r, uint64_t now_ns)
+{
+    uint64_t took_ns = now_ns - e->guests[i].started_ns, besides_ns;
+
+    if (!e->guests[i].m.ours || !r->total_time_ns ||
+        took_ns <= r->total_time_ns)
+        return;
+    besides_ns = took_ns - r->total_time_ns;
+    e->setup_ns = (e->setup_ns * e->nr_setups + besides_ns) /
+                  (e->nr_setups + 1);
+    e->nr_setups++;
+}
+
 /* ---- what follows --------------------------------------------------- */
 
 static void moved(struct evacuate_guest *g, const char *host)
@@ -142,7 +157,7 @@ static char *reason(const struct evacuate_guest *g, int status,
         break;
     }
     message = migration_message(&g->m);
-    if (*message)
+    if (*message && (status == MIGRATE_REFUSED || !r->text))
         return message;
     free(message);
     return xl_asprintf("%s", r->text ? r->text : "failed");
@@ -180,6 +195,8 @@ int evacuate_take_result(struct evacuation *e, size_t i, int status,
         status = guess_status(e, i, &r, reported);
     g->predicted_ns = r.predicted_downtime_ns;
     g->actual_ns = r.actual_downtime_ns;
+    if (status == MIGRATE_OK)
+        learn_setup(e, i, &r, now_ns);
     if (status == MIGRATE_OK)
         moved(g, e->targets[e->s.moves[i].target].host);
     else

@@ -48,7 +48,7 @@ void evacuate_check_deadline(struct evacuate_run *r)
     struct evacuation *e = r->e;
     uint64_t now = now_ns(r), left = r->deadline_ns > now ?
                                      r->deadline_ns - now : 0;
-    struct xpc_schedule_forecast f, without;
+    struct xpc_schedule_forecast f, without = { 0 };
     bool *leave;
     ssize_t nr;
 
@@ -59,7 +59,8 @@ void evacuate_check_deadline(struct evacuate_run *r)
     if (!leave)
         return;
     nr = xpc_schedule_fit(&e->s, left, leave, &without);
-    show_deadline(r->show, e, left, leave, nr, &f);
+    /* To leave all of them is no advice. */
+    show_deadline(r->show, e, left, leave, without.moved ? nr : 0, &f);
     r->deadline_told = true;
     free(leave);
 }

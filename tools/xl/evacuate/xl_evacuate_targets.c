@@ -10,6 +10,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/clock.h"
 #include "common/xl_input.h"
 #include "common/xl_options.h"
 #include "conf/file.h"
@@ -234,18 +235,21 @@ static void exclude_targets(struct evacuation *e, size_t i)
 int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
 {
     size_t nr = e->o->to.nr;
+    uint64_t begun_ns;
 
     e->targets = calloc(nr, sizeof(*e->targets));
     e->s.targets = calloc(nr, sizeof(*e->s.targets));
     if (!e->targets || !e->s.targets)
         return xl_bad(err, "out of memory");
     e->s.nr_targets = nr;
+    begun_ns = clock_now_ns();
     for (size_t t = 0; t < nr; t++) {
         e->targets[t].host = e->o->to.name[t];
         e->s.targets[t].weight = e->o->weights[t];
         if (evacuate_ask_target(e, t, err))
             return -1;
     }
+    e->setup_ns = (clock_now_ns() - begun_ns) / nr;
     for (size_t i = 0; i < e->s.nr_moves; i++)
         exclude_targets(e, i);
     evacuate_set_links(e);
