@@ -111,11 +111,14 @@ void xs_close(struct xs_handle *xs)
 void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
               unsigned int *len)
 {
-    const char *value = store_get(path);
+    const char *value;
 
     (void)xs;
     (void)t;
     store.reads++;
+    if (store.on_read)
+        store.on_read(path);
+    value = store_get(path);
     errno = ENOENT;
     if (value && len)
         *len = strlen(value);

@@ -21,6 +21,7 @@ extern struct fake_store {
     bool gone;                      /* xs_open() fails */
     int conflicts;                  /* that many transactions fail */
     unsigned int reads, writes;     /* calls of xs_read() and xs_write() */
+    void (*on_read)(const char *path);  /* called before each xs_read() */
     void (*on_transaction)(void);   /* called once, as one begins */
 } store;
 

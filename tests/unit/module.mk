@@ -24,6 +24,7 @@ $(foreach t,conf conf_settings,\
 $(call needs,xen_dm_log,xen/dm_log.c)
 $(call needs,xen_lock,xen/lock.c xen/run.c)
 $(call needs,xen_saver,xen/saver.c)
+$(call needs,xen_notify,xen/notify.c)
 $(call needs,xen_preflight,xen/preflight.c)
 $(call needs,xen_stock,xen/stock.c)
 $(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
@@ -39,6 +40,7 @@ $(call fakes,save_sampler suspend_time xl_save_guard \
 	xl_take_back,fake_xenctrl)
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
 	xl_take_back,fake_xenstore)
+$(call fakes,xen_notify,fake_xenstore)
 $(call fakes,xl_config,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\
@@ -48,8 +50,9 @@ $(call fakes,xl_control xl_control_set xl_control_status,\
 SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,cap.c domain.c guest.c \
-	preflight.c settings.c store.c)) $(CONF_OBJS)
-$(foreach t,chain claim conf control policy session skip slow strict write channels,\
+	notify.c preflight.c settings.c store.c)) $(CONF_OBJS)
+$(foreach t,chain claim conf control notify policy session skip slow strict \
+		write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
 	$(eval TEST_LIBS_torture_save_$(t) := -Wl$(,)--wrap=dlsym $(CHANNEL_LIBS) \
 		$(CONF_LIBS)) \

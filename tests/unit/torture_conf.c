@@ -232,7 +232,7 @@ static void torture_conf_every_option_is_a_key(void **state)
     static const char *const values[XPC_NR_OPTIONS] = {
         "60s", "1s", "2s", "auto", "abort", "3", "4", "limit", "80ms", "90",
         "off", "off", "send", "none", "lifted", "2", "lz4:1", "on",
-        "off", "40%",
+        "off", "40%", "off",
     };
     char text[128];
     struct conf_file f;

@@ -27,6 +27,7 @@ static const char *const other[XPC_NR_OPTIONS] = {
     [XPC_OPT_SKIP_DIRTY] = "off",
     [XPC_OPT_LULLS] = "off",
     [XPC_OPT_SLOW_DOWN] = "40%",
+    [XPC_OPT_NOTIFY] = "2s",
 };
 
 static void torture_option_is_found_by_its_name(void **state)

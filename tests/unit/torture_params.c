@@ -43,6 +43,7 @@ static void torture_params_round_trip(void **state)
     in.channels = 4;
     in.compress = XPC_COMPRESS_LZ4;
     in.compress_level = 9;
+    in.notify_ns = 3 * XPC_S;
     in.guest = (struct xpc_guest){
         .device_model = XPC_DEVICE_MODEL_YES, .devices = 3, .pfns = 1 << 20,
         .vifs = 2, .disks = 1, .vcpus = 4, .id = UINT64_C(1) << 51,

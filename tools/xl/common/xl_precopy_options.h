@@ -56,7 +56,11 @@
 "--precopy-max-bandwidth=RATE|none\n" \
 "                             Limit the sending rate during precopy (none).\n" \
 "--precopy-switchover-bandwidth=lifted|kept|RATE\n" \
-"                             That limit during the switchover (lifted).\n"
+"                             That limit during the switchover (lifted).\n" \
+"--precopy-notify=TIME|off    Tell the guest in its part of xenstore, and wait\n" \
+"                             at most TIME each for it to acknowledge that it\n" \
+"                             knows, before precopy and before the suspend\n" \
+"                             (off).\n"
 
 /* Help for those that can't be changed, except --precopy-policy. */
 #define XL_PRECOPY_FIXED_HELP \

@@ -93,6 +93,7 @@ const char *const xpc_reason_names[] = {
     [XPC_REASON_LOG_LOST] = "log-lost",
     [XPC_REASON_TOOLSTACK] = "toolstack",
     [XPC_REASON_LULL] = "lull",
+    [XPC_REASON_NOTIFY] = "notify",
     NULL
 };
 

@@ -78,6 +78,16 @@ static int parse_slow_down(const char *s, struct xpc_params *p, char *why)
     return 0;
 }
 
+/* The longest wait for the guest, or off. */
+static int parse_notify(const char *s, struct xpc_params *p, char *why)
+{
+    if (!strcmp(s, "off")) {
+        p->notify_ns = 0;
+        return 0;
+    }
+    return xpc_value_limit(s, &p->notify_ns, why);
+}
+
 int xpc_option_parse(enum xpc_option opt, const char *s,
                      struct xpc_params *p, char why[XPC_ERR_LEN])
 {
@@ -121,6 +131,8 @@ int xpc_option_parse(enum xpc_option opt, const char *s,
         return xpc_value_word(s, xpc_lulls_names, &p->lulls, why);
     case XPC_OPT_SLOW_DOWN:
         return parse_slow_down(s, p, why);
+    case XPC_OPT_NOTIFY:
+        return parse_notify(s, p, why);
     default:
         return xpc_value_word(s, xpc_policy_names, &p->policy, why);
     }
@@ -156,6 +168,7 @@ static const struct member members[XPC_NR_OPTIONS][2] = {
     [XPC_OPT_SKIP_DIRTY]    = { MEMBER(skip_dirty) },
     [XPC_OPT_LULLS]         = { MEMBER(lulls) },
     [XPC_OPT_SLOW_DOWN]     = { MEMBER(slow_down_percent) },
+    [XPC_OPT_NOTIFY]        = { MEMBER(notify_ns) },
 };
 
 void xpc_option_copy(enum xpc_option opt, struct xpc_params *to,
@@ -220,6 +233,7 @@ const char *xpc_option_text(enum xpc_option opt, const struct xpc_params *p,
     case XPC_OPT_DOWNTIME:     return time_text(buf, p->downtime_ns);
     case XPC_OPT_MAX_DOWNTIME: return time_text(buf, p->max_downtime_ns);
     case XPC_OPT_OVERHEAD:     return time_text(buf, p->overhead_ns);
+    case XPC_OPT_NOTIFY:       return time_text(buf, p->notify_ns);
     case XPC_OPT_ITERATIONS:   return count_text(buf, p->iterations, "");
     case XPC_OPT_THRESHOLD:
         return count_text(buf, p->threshold_pages, " pages");

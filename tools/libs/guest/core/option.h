@@ -34,7 +34,8 @@
     X(COMPRESS, "compress") \
     X(SKIP_DIRTY, "skip-dirty") \
     X(LULLS, "lulls") \
-    X(SLOW_DOWN, "slow-down")
+    X(SLOW_DOWN, "slow-down") \
+    X(NOTIFY, "notify")
 
 #define XPC_OPTION_ID(id, name) XPC_OPT_##id,
 enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
@@ -43,12 +44,16 @@ enum xpc_option { XPC_OPTIONS(XPC_OPTION_ID) XPC_NR_OPTIONS };
 /* A set of options: bit XPC_OPT_x. */
 #define XPC_OPTION_BIT(opt) (1u << (opt))
 
-/* They only say how pages are sent, not when the guest is suspended. */
+/*
+ * They only say how pages are sent and who is told, not when the guest is
+ * suspended.
+ */
 #define XPC_OPTIONS_WAYS \
     (XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES) | \
      XPC_OPTION_BIT(XPC_OPT_MAX_BANDWIDTH) | \
      XPC_OPTION_BIT(XPC_OPT_SWITCHOVER_BANDWIDTH) | \
-     XPC_OPTION_BIT(XPC_OPT_CHANNELS) | XPC_OPTION_BIT(XPC_OPT_COMPRESS))
+     XPC_OPTION_BIT(XPC_OPT_CHANNELS) | XPC_OPTION_BIT(XPC_OPT_COMPRESS) | \
+     XPC_OPTION_BIT(XPC_OPT_NOTIFY))
 /* What only the limit policy keeps to. */
 #define XPC_OPTIONS_LIMITS \
     (XPC_OPTION_BIT(XPC_OPT_DURATION) | XPC_OPTION_BIT(XPC_OPT_DOWNTIME) | \

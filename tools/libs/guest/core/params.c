@@ -259,6 +259,10 @@ int xpc_options_check(const struct xpc_params *p, unsigned int *conflict_r,
 
     if (check_numbers(p, &c) || check_rates(p, &c) || check_channels(p, &c))
         return -1;
+    if (p->notify_ns > XPC_NOTIFY_MAX_NS)
+        return complain(&c, BIT(NOTIFY), "notify can be 60 s at most: so long "
+                        "would a migration wait for a guest that does not "
+                        "answer");
     return p->policy == XPC_POLICY_STOCK ? 0 : check_limits(p, &c);
 }
 

@@ -661,3 +661,9 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         set_enough(e, d);
     return d->action;
 }
+
+void xpc_engine_waited(struct xpc_engine *e, uint64_t now_ns)
+{
+    e->last_ns = now_ns;
+    e->state.stalled = 0;
+}

@@ -96,6 +96,12 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
 bool xpc_engine_converged(const struct xpc_working_set *w);
 
 /*
+ * Nothing was sent on purpose from the decision until now: the time is neither
+ * the link's nor the guest's.
+ */
+void xpc_engine_waited(struct xpc_engine *e, uint64_t now_ns);
+
+/*
  * Stock Xen's rule, for both of its calls in each iteration. dirty_pages -1:
  * unknown. Of the parameters, iterations and threshold are used; 0 means
  * stock's. Returns an enum xpc_action.

@@ -30,6 +30,8 @@ static const char *reason_clause(int reason)
     case XPC_REASON_LOG_LOST:
         return "another program uses the log of the guest's writes";
     case XPC_REASON_TOOLSTACK:    return "the toolstack decides so";
+    case XPC_REASON_NOTIFY:
+        return "the guest was told, and has not acknowledged it yet";
     case XPC_REASON_LULL:
         return "the guest has regular lulls, and the downtime is the least in "
                "them";

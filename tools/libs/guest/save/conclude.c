@@ -172,6 +172,7 @@ void save_finish(struct save_session *s)
     if (xen_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
                         r))
         save_log(ctx, "can't write the report: %s", strerror(errno));
+    save_notify_end(&s->notify);
     if (ctx->params.once && s->standing)
         xen_store_remove(ctx->xs, ctx->domid, "params");
     save_control_end(&s->control);

@@ -261,6 +261,7 @@ static int save_with_policy(struct save_session *s, uint32_t flags,
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     save_policy_callbacks(&callbacks, stock);
+    save_notify_precopy(&s->notify);
     save_workset_start(&s->workset, ctx->xch, ctx->domid);
     save_control_begin(&s->control);
     /* With a policy of its own it is no save helper, and ends by itself. */

@@ -207,6 +207,19 @@ static bool waits_for_turn(struct save_session *s, uint64_t now_ns)
     return true;
 }
 
+/*
+ * Is the guest given time before its suspend (save/notify.h)? What it writes
+ * meanwhile is copied while it runs.
+ */
+static bool waits_for_guest(struct save_session *s, bool at_once)
+{
+    if (save_chain_present(&s->ctx) || s->handed_over ||
+        !save_notify_suspend(&s->notify, at_once))
+        return false;
+    xpc_engine_waited(&s->ctx.engine, clock_now_ns());
+    return true;
+}
+
 static int end_iteration(struct save_session *s)
 {
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
@@ -236,7 +249,12 @@ static int end_iteration(struct save_session *s)
     o.now_ns = clock_now_ns();
     o.since_clean_ns = o.now_ns - s->clean_ns;
     xpc_engine_decide(&ctx->engine, &o, it);
-    if (waits_for_turn(s, o.now_ns)) {
+    /* The lull of a guest with phases would be over. */
+    if (it->decision.action == XPC_STOP_AND_COPY &&
+        waits_for_guest(s, it->decision.period_ns)) {
+        it->decision.action = XPC_CONTINUE;
+        it->decision.reason = XPC_REASON_NOTIFY;
+    } else if (waits_for_turn(s, o.now_ns)) {
         it->decision.action = XPC_CONTINUE;
         it->decision.reason = XPC_REASON_CONVERGING;
     }
@@ -373,6 +391,10 @@ static int precopy_policy(struct precopy_stats stats, void *data)
                                           end_iteration(s);
 
     (void)data;
+    /* Stock's rule may stop at an iteration's begin. */
+    if (stats.dirty_count >= 0 && action == XPC_STOP_AND_COPY &&
+        waits_for_guest(s, false))
+        action = XPC_CONTINUE;
     action = save_chain_present(&s->ctx) ? chain(s, &stats, action) :
                                            to_xen(action);
     /* libxenguest prints it when it aborts. */

@@ -17,6 +17,7 @@ void save_session_init(struct save_session *s, xc_interface *xch, int io_fd,
         .flow       = { .ctx = ctx },
         .slow       = { .ctx = ctx },
         .writer     = { .flow = &s->flow, .skip = &s->skip },
+        .notify     = { .ctx = ctx, .control = &s->control },
         .guard      = { .fd = -1 },
         .turn       = SAVE_TURN_INIT,
     };

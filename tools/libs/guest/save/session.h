@@ -11,6 +11,7 @@
 #include "save/control.h"
 #include "save/dm_log.h"
 #include "save/guard.h"
+#include "save/notify.h"
 #include "save/sampler.h"
 #include "save/skip.h"
 #include "save/slow.h"
@@ -34,6 +35,7 @@ struct save_session {
     struct save_writer writer;
     struct save_skip skip;
     struct save_slow slow;
+    struct save_notify notify;
     struct save_guard guard;            /* none for a toolstack of ours */
     struct save_turn turn;              /* to send the last pages */
     struct save_sampler *sampler;       /* NULL: it could not start */

@@ -193,6 +193,8 @@ struct xpc_params {
                                      * helper */
     enum xpc_compress compress;
     uint64_t compress_level;        /* 0: the lowest level */
+    uint64_t notify_ns;             /* tell the guest, and wait so long for its
+                                     * acknowledgement; 0: don't */
     struct xpc_guest guest;         /* overwritten by the plug-in, which reads
                                      * it from xenstore */
     struct xpc_prior learned;       /* about the target; a stated overhead_ns
@@ -201,6 +203,8 @@ struct xpc_params {
                                      * the parameters afterwards */
 };
 
+/* The highest notify_ns. */
+#define XPC_NOTIFY_MAX_NS UINT64_C(60000000000)
 /* The downtime limit if none is given. */
 #define XPC_DEFAULT_DOWNTIME_NS UINT64_C(300000000)
 /*
@@ -358,6 +362,8 @@ enum xpc_reason {
                                  * abort: it was told to and does not */
     XPC_REASON_LULL,            /* continue: until the next lull; or stop: in
                                  * one, the last before the duration is over */
+    XPC_REASON_NOTIFY,          /* continue: the guest was told, and is given
+                                 * time */
 };
 
 /*
@@ -501,6 +507,11 @@ struct xpc_report {
                                      * to sending its first page */
     /* Since the suspend request: pages; bytes in total and of state. */
     uint64_t final_pages, final_zero_pages, final_bytes, device_bytes;
+    /*
+     * With notify: how long the guest was waited for while it ran, and how
+     * many of the two messages it has acknowledged.
+     */
+    uint64_t notify_waited_ns, notify_acknowledged;
     /* All pages were sent again while it was suspended (xl's --debug). */
     bool verified;
     /*
