@@ -227,15 +227,18 @@ static void write_out(const struct channel_frame *f, uint64_t *len_r,
 static void pass_on(unsigned int i)
 {
     const struct channel_head *h = &t.frame[i].head;
+    bool stood = h->kind == CHANNEL_STOOD;
     uint64_t len, s;
 
     fuzz_require(h->sequence == t.passed_on++,
                  "none is left out, or comes twice");
-    fuzz_require(!t.order.gone, "nothing follows the permission");
-    fuzz_require(t.order.ended == (h->kind == CHANNEL_GO),
-                 "it comes at the end");
+    fuzz_require(!t.order.gone || (!t.order.stood && stood),
+                 "one thing may follow the permission");
+    fuzz_require(t.order.ended == (h->kind == CHANNEL_GO || stood),
+                 "they come at the end");
     fuzz_require(h->raw_len <= CHANNEL_FRAME_MAX, "it is not too large");
-    fuzz_require(h->kind <= CHANNEL_GO || (!i && !t.data && !t.order.ended),
+    fuzz_require(h->kind <= CHANNEL_GO || stood ||
+                 (!i && !t.data && !t.order.ended),
                  "questions come before the stream, over the first channel");
     t.data |= h->kind == CHANNEL_DATA;
     write_out(&t.frame[i], &len, &s);
@@ -253,7 +256,8 @@ static bool pass_all(void)
     for (unsigned int i = 0; i < t.order.nr; i++) {
         if (!t.order.of[i].held)
             continue;
-        if (t.order.ended && t.frame[i].head.kind != CHANNEL_GO)
+        if (t.order.ended && t.frame[i].head.kind != CHANNEL_GO &&
+            t.frame[i].head.kind != CHANNEL_STOOD)
             return false;
         if (channel_order_turn(&t.order, i)) {
             pass_on(i);

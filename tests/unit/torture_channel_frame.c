@@ -179,6 +179,8 @@ static void torture_channel_frame_invalid_heads_are_refused(void **state)
           "carries what its kind does not" },
         { { .raw_len = 1, .wire_len = 1, .kind = CHANNEL_END },
           "carries what its kind does not" },
+        { { .raw_len = 9, .wire_len = 9, .kind = CHANNEL_STOOD },
+          "carries what its kind does not" },
         { { .raw_len = 10, .wire_len = 10, .kind = CHANNEL_GO, .nr_runs = 1 },
           "carries what its kind does not" },
         { { .raw_len = 15, .wire_len = 15, .nr_runs = 2 },
@@ -413,8 +415,12 @@ static void torture_channel_frame_only_go_follows_the_end(void **state)
     assert_non_null(take(&o, 0, CHANNEL_DATA, 2));
     assert_non_null(take(&o, 1, CHANNEL_GO, 2));
     assert_non_null(take(&o, 0, CHANNEL_GO, 3));
+    assert_non_null(take(&o, 0, CHANNEL_STOOD, 2));
     assert_null(take(&o, 0, CHANNEL_GO, 2));
     assert_non_null(take(&o, 0, CHANNEL_GO, 3));
+    assert_non_null(take(&o, 1, CHANNEL_STOOD, 3));
+    assert_null(take(&o, 0, CHANNEL_STOOD, 3));
+    assert_non_null(take(&o, 0, CHANNEL_STOOD, 4));
 }
 
 /* Questions come before the stream, over the first connection. */

@@ -82,6 +82,14 @@ static const char *answer_question(void *opaque, const uint8_t *data,
     return *data == '!' ? "it is none" : NULL;
 }
 
+static uint64_t stood_ns;
+
+static void take_stood(void *opaque, uint64_t ns)
+{
+    (void)opaque;
+    stood_ns = ns;
+}
+
 /* Starts the receiving end alone. The test writes to sent[]. */
 static void start_in(unsigned int nr, bool compressed)
 {
@@ -96,7 +104,7 @@ static void start_in(unsigned int nr, bool compressed)
     pipe_reader_start(&w.stock, fd[0]);
     w.in = channel_in_start(&(struct channel_in_how){
         .fds = w.received, .nr = nr, .token = token, .compressed = compressed,
-        .out_fd = fd[1], .question = answer_question });
+        .out_fd = fd[1], .question = answer_question, .stood = take_stood });
     assert_non_null(w.in);
 }
 
@@ -567,6 +575,26 @@ static void torture_channels_questions_are_not_part_of_the_stream(void **state)
     assert_memory_equal(w.stock.p, "data" GO, w.stock.len);
 }
 
+/* The last message, when the guest runs on the target. */
+static void torture_channels_how_long_it_stood_still(void **state)
+{
+    uint8_t bytes[CHANNEL_STOOD_SIZE];
+
+    (void)state;
+    start_in(1, false);
+    channel_stood_put(bytes, 123456789);
+    write_frame(w.sent[0], CHANNEL_DATA, 0, "data", 4);
+    write_frame(w.sent[0], CHANNEL_END, 1, NULL, 0);
+    write_frame(w.sent[0], CHANNEL_GO, 2, GO, sizeof(GO));
+    write_frame(w.sent[0], CHANNEL_STOOD, 3, bytes, sizeof(bytes));
+    close(w.sent[0]);
+    w.sent[0] = -1;
+    assert_null(wait_in());
+    pipe_reader_join(&w.stock);
+    assert_int_equal(stood_ns, 123456789);
+    assert_int_equal(w.stock.len, 4 + sizeof(GO));
+}
+
 static void torture_channels_a_bad_question_ends_it(void **state)
 {
     (void)state;
@@ -609,6 +637,7 @@ int main(int argc, char **argv)
         TEST(torture_channels_refuse_an_early_end),
         TEST(torture_channels_keep_at_most_one_frame_each),
         TEST(torture_channels_questions_are_not_part_of_the_stream),
+        TEST(torture_channels_how_long_it_stood_still),
         TEST(torture_channels_a_bad_question_ends_it),
         TEST(torture_channels_refuse_a_question_within_the_stream),
     };

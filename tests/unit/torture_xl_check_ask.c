@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "check/xl_check_ask.h"
 #include "common/xl_common.h"
 #include "migrate/xl_channels_relay.h"
@@ -81,7 +82,7 @@ static char *dont_ask(struct sender *s)
     char *why;
 
     s->channels->questions = false;
-    why = check_target(s, "there");
+    why = check_target(s, "there", true);
     assert_null(why);
     return why;
 }
@@ -93,6 +94,31 @@ static void torture_xl_check_ask_a_receiver_that_takes_no_questions(
     migration_stock_accepts();
     migration.check = dont_ask;
     assert_int_equal(migration_run(), MIGRATE_OK);
+    expect_all_received();
+}
+
+/* It is told after the guest's start, and ends as usual. */
+static char *ask_to_tell_the_guest(struct sender *s)
+{
+    memset(&q, 0, sizeof(q));
+    question_add(&q, QUESTION_NOTIFY, "g1");
+    asked = check_ask(s, &q, &r);
+    s->channels->tells_guest = true;
+    s->report->start_monotonic_ns = clock_now_ns();
+    s->report->suspended_ns = 1;
+    return NULL;
+}
+
+static void torture_xl_check_ask_to_tell_the_guest(void **state)
+{
+    (void)state;
+    migration_stock_accepts();
+    migration.check = ask_to_tell_the_guest;
+    assert_int_equal(migration_run(), MIGRATE_OK);
+    assert_int_equal(asked, 0);
+    assert_int_equal(r.item[0].status, REPLY_OK);
+    assert_null(strstr(migration.said, "error status"));
+    assert_null(strstr(migration.said, "migration target: "));
     expect_all_received();
 }
 
@@ -168,6 +194,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_check_ask_and_refuse),
         TEST(torture_xl_check_ask_interrupted),
         TEST(torture_xl_check_ask_a_receiver_that_takes_no_questions),
+        TEST(torture_xl_check_ask_to_tell_the_guest),
         TEST(torture_xl_check_ask_a_receiver_that_replies_nothing),
         TEST(torture_xl_check_ask_a_receiver_that_replies_nonsense),
         TEST(torture_xl_check_ask_a_receiver_that_replies_too_much),

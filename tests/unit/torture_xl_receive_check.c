@@ -21,6 +21,7 @@ static struct {
 
 static struct question q;
 static struct reply r;
+static struct check_asked asked;
 
 static int op_find(void *opaque, const char *name, int64_t *domid_r,
                    bool *dying_r)
@@ -114,7 +115,7 @@ static struct reply_item *answer(unsigned int kind, const char *value)
 {
     q.nr = 0;
     question_add(&q, kind, value);
-    check_reply(&r, &q, &t.host);
+    check_reply(&r, &q, &t.host, &asked);
     assert_int_equal(r.nr, 1);
     assert_int_equal(r.item[0].kind, kind);
     return &r.item[0];
@@ -136,7 +137,7 @@ static enum reply_status answer_from(const char *source, unsigned int kind)
     q.nr = 0;
     question_add(&q, QUESTION_SOURCE, source);
     question_add(&q, kind, "g1");
-    check_reply(&r, &q, &t.host);
+    check_reply(&r, &q, &t.host, &asked);
     return r.item[1].status;
 }
 
@@ -281,6 +282,8 @@ static void torture_xl_receive_check_other_questions(void **state)
     expect(0, "x", REPLY_UNKNOWN, "does not know");
     expect(65535, "x", REPLY_UNKNOWN, "does not know");
     assert_true(answer(QUESTION_CLOCK, "")->number > 0);
+    expect(QUESTION_NOTIFY, "g1", REPLY_OK, "");
+    assert_string_equal(asked.notify, "g1");
 }
 
 int main(int argc, char **argv)

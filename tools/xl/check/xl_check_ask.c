@@ -84,7 +84,7 @@ static void add_reason(char **to, const char *host, const char *text)
     free(old);
 }
 
-char *check_target(struct sender *s, const char *host)
+char *check_target(struct sender *s, const char *host, bool needs)
 {
     struct question *q;
     struct reply *r;
@@ -98,8 +98,11 @@ char *check_target(struct sender *s, const char *host)
         why = xl_asprintf("out of memory");
         goto out;
     }
-    check_ask_needs(q, s->ctx, s->domid, s->name, s->config);
-    if (check_ask(s, q, r)) {
+    if (needs)
+        check_ask_needs(q, s->ctx, s->domid, s->name, s->config);
+    if (s->progress->params.notify_ns && s->name)
+        question_add(q, QUESTION_NOTIFY, s->name);
+    if (q->nr && check_ask(s, q, r)) {
         add_reason(&why, host, "the receiver did not say whether the guest "
                    "can run there: look at its messages, or give --no-check");
         goto out;
@@ -107,6 +110,8 @@ char *check_target(struct sender *s, const char *host)
     for (unsigned int i = 0; i < r->nr; i++) {
         if (r->item[i].status == REPLY_WRONG)
             add_reason(&why, host, r->item[i].text);
+        s->channels->tells_guest |= r->item[i].kind == QUESTION_NOTIFY &&
+                                    r->item[i].status == REPLY_OK;
     }
 
  out:

@@ -14,10 +14,11 @@
 int check_ask(struct sender *s, const struct question *q, struct reply *r);
 
 /*
- * Asks what the guest needs of the target. Returns NULL if nothing is wrong or
- * the receiver can't be asked, else a malloc()ed line with what is, which is
- * no reason if s->interrupted is set. host is for messages.
+ * Asks what the guest needs of the target, unless needs is false; and with the
+ * parameter notify, whether it will tell the guest. Returns NULL if nothing is
+ * wrong or the receiver can't be asked, else a malloc()ed line with what is,
+ * which is no reason if s->interrupted is set. host is for messages.
  */
-char *check_target(struct sender *s, const char *host);
+char *check_target(struct sender *s, const char *host, bool needs);
 
 #endif

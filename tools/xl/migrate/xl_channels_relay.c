@@ -268,6 +268,23 @@ int channels_send_go(struct sender *s, const void *go, size_t len)
                         "permission to start");
 }
 
+void channels_send_stood(struct sender *s, uint64_t ns)
+{
+    struct channels *c = s->channels;
+    uint8_t bytes[CHANNEL_HEAD_SIZE + CHANNEL_STOOD_SIZE];
+    struct channel_head h = {
+        .kind = CHANNEL_STOOD, .sequence = c->sequence + 1,
+        .raw_len = CHANNEL_STOOD_SIZE, .wire_len = CHANNEL_STOOD_SIZE,
+    };
+
+    /* The guard, when xl was killed, has no sending end. */
+    if (c->fd < 0 || !c->tells_guest)
+        return;
+    channel_stood_put(bytes + CHANNEL_HEAD_SIZE, ns);
+    channel_head_put(bytes, &h, c->token, bytes + CHANNEL_HEAD_SIZE);
+    sender_write(s, c->fd, bytes, sizeof(bytes), NULL);
+}
+
 static void close_fd(int *fd)
 {
     if (*fd >= 0)

@@ -22,6 +22,8 @@ struct channels {
     int fd;                         /* sending end of the first connection;
                                      * -1: closed */
     bool questions;                 /* the receiver takes them */
+    bool tells_guest;               /* and wants to know how long the guest
+                                     * stood still */
     uint64_t sequence;              /* of the next frame */
     /* From channels_begin() on; descriptors are -1 when closed. */
     bool running;                   /* the thread is to be joined */
@@ -55,6 +57,12 @@ void channels_explain(struct sender *s);
 
 /* Sends the permission to start. Returns as sender_write(). */
 int channels_send_go(struct sender *s, const void *go, size_t len);
+
+/*
+ * Tells the receiver how long the guest stood still, which runs there now. No
+ * error matters any more.
+ */
+void channels_send_stood(struct sender *s, uint64_t ns);
 
 /* Stops the relay and closes our ends, which ends the receiver's stream. */
 void channels_close(struct sender *s);

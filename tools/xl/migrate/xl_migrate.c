@@ -23,6 +23,7 @@
 #include "migrate/xl_migrate.h"
 #include "migrate/xl_migrate_config.h"
 #include "migrate/xl_migrate_leftover.h"
+#include "migrate/xl_migrate_notify.h"
 #include "migrate/xl_migrate_options.h"
 #include "migrate/xl_migrate_save.h"
 #include "migrate/xl_migrate_settings.h"
@@ -304,7 +305,7 @@ static int run_migration(struct migration *m, int interrupt_fd)
     }
     m->asked = s.stock_receiver ? RECEIVER_STOCK :
                s.greeted ? RECEIVER_OURS : RECEIVER_UNKNOWN;
-    why = m->o.no_check ? NULL : check_target(&s, m->o.host);
+    why = check_target(&s, m->o.host, !m->o.no_check);
     if (why)
         return sender_refuse(&s, why);
     if (!r && !guard_start(&m->guard, &s.t, &message))
@@ -457,6 +458,9 @@ int cmd_migrate(int argc, char **argv)
     status = run_migration(&m, interrupt_fd);
     if (!m.handed_over)
         report_result(&m, status);
+    if (m.o.params.notify_ns && status != MIGRATE_OK &&
+        status != MIGRATE_UNKNOWN)
+        migrate_notify_over(m.domid, m.report.actual_downtime_ns);
     /*
      * Keep the migration's nodes in xenstore if the guard still needs them, or
      * if an administrator has to find out what happened.

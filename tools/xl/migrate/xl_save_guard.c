@@ -17,6 +17,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "migrate/xl_migrate_notify.h"
 #include "migrate/xl_save_guard.h"
 #include "migrate/xl_take_back.h"
 #include "xen/lock.h"
@@ -41,6 +42,7 @@ static const struct {
 
 struct heard {
     bool asked, suspended, failed, complete, done;
+    uint64_t suspended_ns;          /* when it was heard */
 };
 
 /* Returns when the save has ended. */
@@ -54,6 +56,8 @@ static void hear_all(int fd, struct heard *h)
         if (n < 0)
             continue;
         h->asked |= c == XEN_SAVE_GUARD_ASKED;
+        if (c == XEN_SAVE_GUARD_SUSPENDED && !h->suspended)
+            h->suspended_ns = clock_now_ns();
         h->suspended |= c == XEN_SAVE_GUARD_SUSPENDED;
         h->failed |= c == XEN_SAVE_GUARD_FAILED;
         h->complete |= c == XEN_SAVE_GUARD_COMPLETE;
@@ -172,6 +176,9 @@ int save_guard_run(struct save_guard_job *job)
     s.report_read = true;
     if (h.asked)
         left = take_back(job, &s, &h);
+    if (!left && !s.ended)
+        migrate_notify_over(job->domid, h.suspended ?
+                            clock_now_ns() - h.suspended_ns : 0);
     xpc_report_dispose(&report);
     return left;
 }

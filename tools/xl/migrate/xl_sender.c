@@ -214,6 +214,16 @@ static void destroy_source(struct sender *s)
                 s->away_name ? s->away_name : "it");
 }
 
+/* The guest runs on the target, which may tell it how long it stood still. */
+static void send_stood(struct sender *s)
+{
+    const struct xpc_report *r = s->report;
+    uint64_t suspended_ns = r->start_monotonic_ns + r->suspended_ns;
+
+    if (s->channels && r->suspended_ns && s->started_ns > suspended_ns)
+        channels_send_stood(s, s->started_ns - suspended_ns);
+}
+
 /* From "go" to the target's answer. Returns the exit status. */
 static int wait_for_result(struct sender *s)
 {
@@ -236,6 +246,7 @@ static int wait_for_result(struct sender *s)
     s->started_ns = started_ns;
     guard_tell(&s->guard, GUARD_THERE);
     fprintf(stderr, SENDER "Target reports successful startup.\n");
+    send_stood(s);
     destroy_source(s);
     fprintf(stderr, "Migration successful.\n");
     return MIGRATE_OK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ struct receiver {
     int in[CHANNELS_MAX], keeper[CHANNELS_MAX];     /* -1: not connected */
     /* For questions, which a thread answers. */
     struct receive_host host;
-    unsigned int asked;
+    struct check_asked asked;
+    unsigned int nr_asked;
     int hold_fd;                    /* of the stock receiver's input: so that
                                      * it does not see an end */
 };
@@ -90,11 +92,11 @@ static const char *answer_question(void *opaque, const uint8_t *data,
     struct reply *reply = calloc(1, sizeof(*reply));
     uint8_t *bytes = malloc(REPLY_HEAD_SIZE + REPLY_SIZE_MAX);
     const char *why = !q || !reply || !bytes ? "out of memory" :
-                      r->asked++ == QUESTIONS_MAX ? "it is one too many" :
+                      r->nr_asked++ == QUESTIONS_MAX ? "it is one too many" :
                       question_get(q, data, len);
 
     if (!why) {
-        check_reply(reply, q, receive_host_open(&r->host));
+        check_reply(reply, q, receive_host_open(&r->host), &r->asked);
         len = reply_put(bytes, reply, r->hello.token);
         if (receive_write(STDOUT_FILENO, bytes, len))
             why = "the reply can't be sent";
@@ -103,6 +105,29 @@ static const char *answer_question(void *opaque, const uint8_t *data,
     free(reply);
     free(q);
     return why;
+}
+
+/* The guest runs here. */
+static void tell_guest(void *opaque, uint64_t ns)
+{
+    struct receiver *r = opaque;
+
+    if (*r->asked.notify)
+        receive_host_notify(&r->host, r->asked.notify, ns);
+}
+
+/*
+ * Time for the source to say how long the guest stood still, once it runs. It
+ * says so at once, and then destroys its copy and ends the connection.
+ */
+#define STOOD_MS 10000
+
+static void wait_for_source(const struct receiver *r, struct channel_in *in)
+{
+    struct pollfd fd = { .fd = channel_in_done_fd(in), .events = POLLIN };
+
+    if (channel_in_begun(in) && *r->asked.notify)
+        poll(&fd, 1, STOOD_MS);
 }
 
 /*
@@ -134,7 +159,7 @@ static int receive_stream(struct receiver *r)
     const struct channel_in_how how = {
         .fds = r->in, .nr = r->hello.nr, .token = r->hello.token,
         .compressed = r->hello.codec, .out_fd = r->stock.in,
-        .question = answer_question, .opaque = r,
+        .question = answer_question, .stood = tell_guest, .opaque = r,
     };
     struct channel_in *in;
     const char *error;
@@ -151,6 +176,8 @@ static int receive_stream(struct receiver *r)
     }
     error = pass_stream(r, in);
     status = stock_end(&r->stock);
+    if (!status && !error)
+        wait_for_source(r, in);
     if (error && !status)
         status = EXIT_FAILURE;
     channel_in_stop(in);

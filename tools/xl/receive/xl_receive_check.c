@@ -25,6 +25,7 @@ struct asker {
 struct check {
     const struct check_host *host;
     struct asker asker;
+    struct check_asked *asked;
     struct reply_item *to;
 };
 
@@ -284,8 +285,14 @@ static void check_clock(struct check *c, const char *value)
     reply_ok(c);
 }
 
+static void check_notify(struct check *c, const char *name)
+{
+    snprintf(c->asked->notify, sizeof(c->asked->notify), "%s", name);
+    reply_ok(c);
+}
+
 void check_reply(struct reply *r, const struct question *q,
-                 const struct check_host *host)
+                 const struct check_host *host, struct check_asked *asked)
 {
     static void (*const checks[])(struct check *, const char *) = {
         [QUESTION_SOURCE] = check_source,
@@ -300,8 +307,9 @@ void check_reply(struct reply *r, const struct question *q,
         [QUESTION_XEN] = check_xen,
         [QUESTION_CPU] = check_cpu,
         [QUESTION_CLOCK] = check_clock,
+        [QUESTION_NOTIFY] = check_notify,
     };
-    struct check c = { .host = host, .asker.domid = -1 };
+    struct check c = { .host = host, .asker.domid = -1, .asked = asked };
 
     r->nr = q->nr;
     for (unsigned int i = 0; i < q->nr; i++) {

@@ -29,6 +29,11 @@ struct check_ops {
     int (*cpu)(void *opaque, uint32_t *words_r);
 };
 
+/* What the items have said of the migration. All "" initially. */
+struct check_asked {
+    char notify[QUESTION_VALUE_MAX];    /* the guest that is to be told */
+};
+
 struct check_host {
     const struct check_ops *ops;
     void *opaque;
@@ -40,6 +45,6 @@ struct check_host {
 
 /* Replies to q, item by item. */
 void check_reply(struct reply *r, const struct question *q,
-                 const struct check_host *host);
+                 const struct check_host *host, struct check_asked *asked);
 
 #endif

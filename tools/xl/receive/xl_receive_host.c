@@ -4,11 +4,13 @@
 
 #include <libxl_utils.h>
 #include <libxlutil.h>
+#include <xenstore.h>
 
 #include "common/xl_boot_id.h"
 #include "common/xl_common.h"
 #include "common/xl_cpu_xen.h"
 #include "receive/xl_receive_host.h"
+#include "xen/notify.h"
 
 #define XL_CONF "/etc/xen/xl.conf"
 /* libxl never takes more from domain 0 than leaves it this. */
@@ -142,6 +144,19 @@ const struct check_host *receive_host_open(struct receive_host *h)
         .device_models = device_models,
     };
     return &h->host;
+}
+
+void receive_host_notify(struct receive_host *h, const char *name,
+                         uint64_t stood_still_ns)
+{
+    struct xs_handle *xs = xs_open(0);
+    uint32_t domid;
+
+    receive_host_open(h);
+    if (xs && h->ctx && !libxl_name_to_domid(h->ctx, name, &domid))
+        xen_notify_arrived(xs, domid, stood_still_ns);
+    if (xs)
+        xs_close(xs);
 }
 
 void receive_host_close(struct receive_host *h)

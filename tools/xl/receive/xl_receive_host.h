@@ -16,6 +16,14 @@ struct receive_host {
 };
 
 const struct check_host *receive_host_open(struct receive_host *h);
+
+/*
+ * Tells the guest of this name, which has arrived, how long it stood still
+ * (xen/notify.h).
+ */
+void receive_host_notify(struct receive_host *h, const char *name,
+                         uint64_t stood_still_ns);
+
 /* May be called repeatedly. */
 void receive_host_close(struct receive_host *h);
 

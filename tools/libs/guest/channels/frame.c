@@ -162,9 +162,9 @@ static bool is_misplaced(const struct channel_order *o, unsigned int channel,
                (h->kind == CHANNEL_FILL &&
                 o->filled + h->raw_len > CHANNEL_FILL_MAX);
     if (!o->ended)
-        return h->kind == CHANNEL_GO;
-    return o->gone || channel || h->kind != CHANNEL_GO ||
-           h->sequence != o->next;
+        return h->kind == CHANNEL_GO || h->kind == CHANNEL_STOOD;
+    return o->stood || channel || h->sequence != o->next ||
+           h->kind != (o->gone ? CHANNEL_STOOD : CHANNEL_GO);
 }
 
 const char *channel_order_take(struct channel_order *o, unsigned int channel,
@@ -192,4 +192,5 @@ void channel_order_done(struct channel_order *o, unsigned int channel,
     o->filled += h->kind == CHANNEL_FILL ? h->raw_len : 0;
     o->ended |= h->kind == CHANNEL_END;
     o->gone |= h->kind == CHANNEL_GO;
+    o->stood |= h->kind == CHANNEL_STOOD;
 }

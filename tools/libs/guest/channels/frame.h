@@ -70,7 +70,8 @@ struct channel_order {
     unsigned int nr;            /* channels */
     uint64_t next;              /* the next sequence number to write */
     bool begun;                 /* CHANNEL_DATA was written */
-    bool ended, gone;           /* CHANNEL_END, CHANNEL_GO was written */
+    bool ended, gone, stood;    /* CHANNEL_END, CHANNEL_GO was written;
+                                 * CHANNEL_STOOD was handled */
     uint64_t filled;            /* bytes of CHANNEL_FILL */
     struct {
         bool any, held;

@@ -31,6 +31,7 @@ struct channel_in {
     int out_fd, done_fd;
     int stop_fd;                /* readable: stop */
     const char *(*question)(void *opaque, const uint8_t *data, size_t len);
+    void (*stood)(void *opaque, uint64_t ns);
     void *opaque;
     pthread_mutex_t lock;
     struct channel_order order;
@@ -181,6 +182,10 @@ static const char *handle_frame(struct channel_in *in,
                               "none are answered here";
     case CHANNEL_FILL:
         return NULL;
+    case CHANNEL_STOOD:
+        if (in->stood)
+            in->stood(in->opaque, channel_stood_get(f->data));
+        return NULL;
     default:
         return write_frame(in, f) ? "the stock receiver takes no more" : NULL;
     }
@@ -203,7 +208,8 @@ static int wait_turn(struct channel *c)
     while (!in->stop && !in->order.ended &&
            !channel_order_turn(&in->order, c->index))
         pthread_cond_wait(&c->turn, &in->lock);
-    if (in->order.ended && c->frame.head.kind != CHANNEL_GO)
+    if (in->order.ended && c->frame.head.kind != CHANNEL_GO &&
+        c->frame.head.kind != CHANNEL_STOOD)
         return fail_frame(c, "comes after the end");
     return in->stop ? -1 : 0;
 }
@@ -338,6 +344,7 @@ struct channel_in *channel_in_start(const struct channel_in_how *how)
     pthread_mutex_init(&in->lock, NULL);
     in->out_fd = how->out_fd;
     in->question = how->question;
+    in->stood = how->stood;
     in->opaque = how->opaque;
     in->stop_fd = eventfd(0, EFD_CLOEXEC);
     in->done_fd = eventfd(0, EFD_CLOEXEC);

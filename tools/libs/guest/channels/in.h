@@ -29,6 +29,11 @@ struct channel_in_how {
      * NULL: there are no questions.
      */
     const char *(*question)(void *opaque, const uint8_t *data, size_t len);
+    /*
+     * Called by a thread with how long the guest stood still, once it runs.
+     * May be NULL.
+     */
+    void (*stood)(void *opaque, uint64_t ns);
     void *opaque;
 };
 

@@ -42,6 +42,8 @@ enum question_kind {
     QUESTION_CPU,               /* hexadecimal words, see xl_check_cpu.h: has
                                  * a guest here these features? */
     QUESTION_CLOCK,             /* "". Number: ns since the epoch */
+    QUESTION_NOTIFY,            /* NAME: will the guest be told how long it
+                                 * stood still (CHANNEL_STOOD)? */
     QUESTION_KINDS,
 };
 

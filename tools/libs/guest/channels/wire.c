@@ -140,6 +140,7 @@ const char *channel_head_get(struct channel_head *h,
         h->wire_len >= h->raw_len)
         return "is longer than what it carries";
     if (!h->raw_len != (h->kind == CHANNEL_END) ||
+        (h->kind == CHANNEL_STOOD && h->raw_len != CHANNEL_STOOD_SIZE) ||
         (h->nr_runs && h->kind != CHANNEL_DATA))
         return "carries what its kind does not";
     if (h->nr_runs > CHANNEL_RUNS_MAX ||
@@ -167,4 +168,14 @@ void channel_run_get(struct channel_run *run,
 {
     run->after = get32(from);
     run->len = get32(from + 4);
+}
+
+void channel_stood_put(uint8_t to[CHANNEL_STOOD_SIZE], uint64_t ns)
+{
+    put64(to, ns);
+}
+
+uint64_t channel_stood_get(const uint8_t from[CHANNEL_STOOD_SIZE])
+{
+    return get64(from);
 }

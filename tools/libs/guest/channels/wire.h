@@ -104,6 +104,9 @@ enum channel_kind {
     /* Before the stream, over connection 0, to receivers that know them: */
     CHANNEL_QUESTION,           /* channels/question.h */
     CHANNEL_FILL,               /* dropped: measures the link */
+    /* After CHANNEL_GO, to the same receivers: */
+    CHANNEL_STOOD,              /* how long the guest stood still, in ns: 8
+                                 * bytes */
     CHANNEL_KINDS,
 };
 
@@ -128,5 +131,10 @@ const char *channel_head_get(struct channel_head *h,
 bool channel_head_matches(const uint8_t head[CHANNEL_HEAD_SIZE],
                           const struct channel_head *h, const uint8_t *token,
                           const void *payload);
+
+/* The contents of CHANNEL_STOOD. */
+#define CHANNEL_STOOD_SIZE 8
+void channel_stood_put(uint8_t to[CHANNEL_STOOD_SIZE], uint64_t ns);
+uint64_t channel_stood_get(const uint8_t from[CHANNEL_STOOD_SIZE]);
 
 #endif
