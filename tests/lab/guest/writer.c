@@ -26,6 +26,7 @@
  *   freeze-late=MS   once the kernel has acknowledged a suspend request it
  *              freezes its processes so much later, less a quarter at most;
  *              from 5000 on it fails to and never suspends
+ *   notify=1   answers when it is told of its migration; notify=2: nonsense
  *   seed=N
  *
  * Once a second it writes its state to data/writer in its domain's part of
@@ -74,7 +75,7 @@ static struct {
     enum pattern pattern;
     uint64_t mib, cold_mib, rate, seed;
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
-    uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms;
+    uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms, notify;
     double skew;
     bool max_rate, zero_fill, half_fill, cold_zero;
 } opt = {
@@ -94,6 +95,7 @@ static uint64_t written, verified, bad_pages, beats;
 static uint64_t first_bad = UINT64_MAX;
 static uint64_t max_monotonic_gap_ns, max_boottime_gap_ns, suspended_ns;
 static uint64_t clock_back_ns;
+static unsigned int events;     /* a bit for each kind that it was told */
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -317,16 +319,29 @@ static void beat(int fd)
     snprintf(text, sizeof(text),
              "beats=%llu pages=%llu written=%llu verified=%llu bad=%llu "
              "first-bad=%lld max-gap-us=%llu max-boottime-gap-us=%llu "
-             "suspended-us=%llu clock-back-us=%llu",
+             "suspended-us=%llu clock-back-us=%llu events=%u",
              (unsigned long long)beats, (unsigned long long)all_pages,
              (unsigned long long)written, (unsigned long long)verified,
              (unsigned long long)bad_pages, (long long)first_bad,
              (unsigned long long)max_monotonic_gap_ns / 1000,
              (unsigned long long)max_boottime_gap_ns / 1000,
              (unsigned long long)suspended_ns / 1000,
-             (unsigned long long)clock_back_ns / 1000);
+             (unsigned long long)clock_back_ns / 1000, events);
     if (!ask_xenstore(fd, XS_WRITE, "data/writer", text))
         fprintf(stderr, "writer: xenstore: %s\n", strerror(errno));
+}
+
+/* What it was told of its migration last, and its answer. */
+static void answer_event(int fd)
+{
+    static const char *const names[] = { "precopy", "suspend", "over" };
+    char *event = ask_xenstore(fd, XS_READ, "data/precopy/event", "");
+
+    for (int i = 0; event && i < 3; i++)
+        events |= !strcmp(event, names[i]) << i;
+    if (event && strcmp(event, "over"))
+        ask_xenstore(fd, XS_WRITE, "data/precopy/acknowledged",
+                     opt.notify == 1 ? "yes" : "yes\n\033[2J{[no");
 }
 
 /*
@@ -402,6 +417,8 @@ static void work(int xenstore)
         if (now >= next_beat) {
             if (ask_xenstore(xenstore, XS_READ, "data/check", ""))
                 verify_all();
+            if (opt.notify)
+                answer_event(xenstore);
             beat(xenstore);
             next_beat = now + NS;
         }
@@ -491,6 +508,8 @@ static void set_option(const char *name, const char *value)
         opt.verify_ns = (number ? number : 1) * 1000000;
     } else if (!strcmp(name, "freeze-late")) {
         opt.freeze_late_ms = number;
+    } else if (!strcmp(name, "notify")) {
+        opt.notify = number;
     } else if (!strcmp(name, "seed")) {
         opt.seed = number;
     } else if (!strcmp(name, "fill")) {
