@@ -4,19 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check/xl_check.h"
+#include "check/xl_check_shell.h"
 #include "support/fake_migration.h"
 #include "support/torture.h"
 
 static struct question q;
 static struct check_result r;
+static struct migrate_options o;
 
 static int setup(void **state)
 {
     memset(&q, 0, sizeof(q));
     memset(&r, 0, sizeof(r));
+    memset(&o, 0, sizeof(o));
     r.domain = strdup("g1");
     r.target = strdup("there");
     xpc_cells_init(&r.prediction);
@@ -39,7 +43,7 @@ static void look(void)
     int null = open("/dev/null", O_WRONLY), err = dup(2), rc;
 
     dup2(null, 2);
-    rc = check_receiver(&sending.s, migration.command, &q, &r);
+    rc = check_receiver(&sending.s, migration.command, &o, &q, &r);
     fflush(stderr);
     dup2(err, 2);
     close(err);
@@ -107,6 +111,101 @@ static void torture_xl_check_a_stock_receiver(void **state)
     assert_int_equal(r.nr_items, 3);
     expect_item(0, "name", REPLY_UNKNOWN, "a stock receiver");
     assert_int_equal(r.bandwidth_bits_per_s, 0);
+}
+
+/* ---- a shell in place of a receiver ------------------------------------- */
+
+/* An ssh whose far end is here, with this in the place of xl. */
+static void make_ssh(const char *xl)
+{
+    static char ssh[200];
+    char path[200];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/xl", stock.dir);
+    f = fopen(path, "w");
+    fprintf(f, "#!/bin/sh\n%s\n", xl);
+    fclose(f);
+    chmod(path, 0700);
+    snprintf(ssh, sizeof(ssh), "env PATH=%s:/usr/bin:/bin env -u",
+             stock.dir);
+    o.ssh_command = ssh;
+    o.host = "there";
+}
+
+static struct reply *ask_shell(void)
+{
+    static struct reply reply;
+
+    assert_int_equal(check_shell(&o, &q, &reply), 0);
+    assert_int_equal(reply.nr, q.nr);
+    return &reply;
+}
+
+static void torture_xl_check_by_a_shell(void **state)
+{
+    struct reply *reply;
+
+    (void)state;
+    question_add(&q, QUESTION_INCOMING, "g1");
+    question_add(&q, QUESTION_SCRIPT, "/bin/sh");
+    question_add(&q, QUESTION_XEN, "4.17");
+    question_add(&q, QUESTION_DISK, "/");
+    make_ssh("case $1 in list) ;; domid) [ $2 = g1 ] && echo 7 ;;\n"
+             "info) case $2 in free_memory) echo 2 ;; *) echo 4.16.1 ;; esac\n"
+             "esac");
+    reply = ask_shell();
+    assert_int_equal(reply->item[1].status, REPLY_WRONG);   /* name */
+    assert_non_null(strstr(reply->item[1].text, "domain 7 there"));
+    assert_int_equal(reply->item[2].status, REPLY_OK);      /* memory */
+    assert_int_equal(reply->item[2].number, 2048);
+    assert_int_equal(reply->item[3].status, REPLY_WRONG);   /* disk */
+    assert_int_equal(reply->item[4].status, REPLY_UNKNOWN); /* clock */
+    assert_int_equal(reply->item[5].status, REPLY_OK);      /* incoming */
+    assert_int_equal(reply->item[6].status, REPLY_OK);
+    assert_int_equal(reply->item[7].status, REPLY_WRONG);   /* Xen */
+    assert_non_null(strstr(reply->item[7].text, "4.16, older than 4.17"));
+    assert_int_equal(reply->item[8].status, REPLY_OK);
+}
+
+/* Values are never part of a command. */
+static void torture_xl_check_shell_quotes_everything(void **state)
+{
+    char path[200], value[900];
+    struct reply *reply;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/made", stock.dir);
+    snprintf(value, sizeof(value), "/no'; touch %s; `touch %s`$(touch %s)\"'",
+             path, path, path);
+    q.nr = 0;
+    question_add(&q, QUESTION_DISK, value);
+    question_add(&q, QUESTION_NAME, value);
+    make_ssh("exit 1");
+    reply = ask_shell();
+    assert_int_equal(reply->item[0].status, REPLY_WRONG);
+    assert_int_equal(reply->item[1].status, REPLY_UNKNOWN);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+/* What a hostile target says instead. */
+static void torture_xl_check_shell_output_is_not_trusted(void **state)
+{
+    static const char *const bad[] = {
+        "", "xl migration receiver ready, send binary domain data.\n",
+        "xen-precopy check", "xen-precopy check\n99999999999 0\n-1 1\n3\n"
+        "1 99999999999999999999999\n1 ?\n2 x\n",
+    };
+    struct reply reply;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(check_shell_read(bad[i], &q, &reply), -1);
+    for (size_t i = 2; i < 4; i++) {
+        assert_int_equal(check_shell_read(bad[i], &q, &reply), 0);
+        for (unsigned int j = 2; j < q.nr; j++)
+            assert_int_equal(reply.item[j].status, REPLY_UNKNOWN);
+    }
 }
 
 static void torture_xl_check_no_receiver(void **state)
@@ -180,6 +279,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_check_our_receiver),
         TEST(torture_xl_check_an_older_receiver),
         TEST(torture_xl_check_a_stock_receiver),
+        TEST(torture_xl_check_by_a_shell),
+        TEST(torture_xl_check_shell_quotes_everything),
+        TEST(torture_xl_check_shell_output_is_not_trusted),
         TEST(torture_xl_check_no_receiver),
         TEST(torture_xl_check_prints_what_is_wrong),
         TEST(torture_xl_check_json),

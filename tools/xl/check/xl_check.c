@@ -14,6 +14,7 @@
 #include "check/xl_check_ask.h"
 #include "check/xl_check_link.h"
 #include "check/xl_check_question.h"
+#include "check/xl_check_shell.h"
 #include "common/xl_common.h"
 #include "common/xl_input.h"
 #include "migrate/xl_channels.h"
@@ -47,7 +48,23 @@ static int ask_receiver(struct sender *s, const struct question *q,
 static const char unreached[] =
     "the receiver was not reached, or has broken off: see its messages";
 
-int check_receiver(struct sender *s, char *command, const struct question *q,
+/* The receiver can't be asked, for this reason: a shell may know something. */
+static void ask_shell(const struct migrate_options *o,
+                      const struct question *q, struct check_result *r,
+                      const char *why)
+{
+    struct reply *reply = calloc(1, sizeof(*reply));
+
+    if (reply && o->ssh_command && *o->ssh_command &&
+        !check_shell(o, q, reply))
+        check_result_take(r, q, reply);
+    else
+        check_result_unasked(r, q, why);
+    free(reply);
+}
+
+int check_receiver(struct sender *s, char *command,
+                   const struct migrate_options *o, const struct question *q,
                    struct check_result *r)
 {
     unsigned int channels = s->progress->params.channels;
@@ -60,11 +77,11 @@ int check_receiver(struct sender *s, char *command, const struct question *q,
         rc = ask_receiver(s, q, r);
     } else if (!rc) {
         r->receiver = CHECK_RECEIVER_OLDER;
-        check_result_unasked(r, q, "an older receiver of this package can't "
-                             "be asked: upgrade it there");
+        ask_shell(o, q, r, "an older receiver of this package can't be "
+                  "asked: upgrade it there");
     } else if (rc > 0) {
         r->receiver = CHECK_RECEIVER_STOCK;
-        check_result_unasked(r, q, "a stock receiver can't be asked");
+        ask_shell(o, q, r, "a stock receiver can't be asked");
         rc = 0;
     }
     end_connection(s);
@@ -238,7 +255,7 @@ int check_run(struct sender *s, char *command,
         check_ask_needs(q, s->ctx, s->domid, s->name, s->config);
         check_ask_host(q, s->ctx, s->domid);
     }
-    if (!q || check_receiver(s, command, q, &r)) {
+    if (!q || check_receiver(s, command, o, q, &r)) {
         status = q ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
     } else {
         check_predict(o, &r);

@@ -9,11 +9,13 @@
 
 /*
  * Looks at the target over a connection of its own, which is ended: asks q of
- * the receiver and measures the link. *r gets what was found, also if the
- * receiver was not reached or can't be asked. Returns 0, or -1 if it was
- * interrupted.
+ * the receiver and measures the link. A target whose receiver can't be asked is
+ * asked by a shell there, if o names an ssh. *r gets what was found, also if
+ * the receiver was not reached or nothing can be asked. Returns 0, or -1 if it
+ * was interrupted.
  */
-int check_receiver(struct sender *s, char *command, const struct question *q,
+int check_receiver(struct sender *s, char *command,
+                   const struct migrate_options *o, const struct question *q,
                    struct check_result *r);
 
 /*
