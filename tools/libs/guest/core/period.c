@@ -79,18 +79,21 @@ static unsigned int age_class(double ns)
     return g < XPC_PERIOD_AGES ? g : XPC_PERIOD_AGES - 1;
 }
 
+static void merge_pairs(float v[XPC_PERIOD_BINS])
+{
+    for (size_t i = 0; i < XPC_PERIOD_BINS / 2; i++)
+        v[i] = v[2 * i] + v[2 * i + 1];
+    memset(v + XPC_PERIOD_BINS / 2, 0, XPC_PERIOD_BINS / 2 * sizeof(*v));
+}
+
 /* Makes each bin twice as long. */
 static void merge_bins(struct xpc_period *p)
 {
-    for (size_t i = 0; i < p->nr; i += 2) {
-        p->bin[i / 2] = p->bin[i];
-        for (int g = 0; i + 1 < p->nr && g < XPC_PERIOD_AGES; g++) {
-            p->bin[i / 2].pages[g] += p->bin[i + 1].pages[g];
-            p->bin[i / 2].ns[g] += p->bin[i + 1].ns[g];
-        }
+    for (int g = 0; g < XPC_PERIOD_AGES; g++) {
+        merge_pairs(p->pages[g]);
+        merge_pairs(p->ns[g]);
     }
     p->nr = (p->nr + 1) / 2;
-    memset(&p->bin[p->nr], 0, (XPC_PERIOD_BINS - p->nr) * sizeof(p->bin[0]));
     p->bin_ns *= 2;
     p->searched = 0;
 }
@@ -106,8 +109,8 @@ static void fill_bins(struct xpc_period *p, unsigned int g, double from,
 
         if (part <= 0)
             continue;
-        p->bin[i].pages[g] += rate * part;
-        p->bin[i].ns[g] += part;
+        p->pages[g][i] += rate * part;
+        p->ns[g][i] += part;
     }
 }
 
@@ -168,18 +171,6 @@ static void expect_ages(const struct xpc_period *p, double f[XPC_PERIOD_AGES])
     }
 }
 
-/* The pages of a bin, and how many are expected of a guest with rate 1. */
-static void sum_bin(const struct xpc_period *p, size_t i,
-                    const double f[XPC_PERIOD_AGES], double *pages_r,
-                    double *expected_r)
-{
-    *pages_r = *expected_r = 0;
-    for (int g = 0; g < XPC_PERIOD_AGES; g++) {
-        *pages_r += f[g] > 0 ? p->bin[i].pages[g] : 0;
-        *expected_r += f[g] * p->bin[i].ns[g];
-    }
-}
-
 void xpc_period_add(struct xpc_period *p, uint64_t start_ns,
                     const struct xpc_dirty_count *samples, size_t nr,
                     uint64_t length_ns, uint64_t dirty_pages)
@@ -209,8 +200,8 @@ void xpc_period_add(struct xpc_period *p, uint64_t start_ns,
 
 struct phases {
     size_t nr;                  /* complete bins */
-    double x[XPC_PERIOD_BINS];  /* NAN: unknown */
-    double pages[XPC_PERIOD_BINS], expected[XPC_PERIOD_BINS];
+    float x[XPC_PERIOD_BINS];   /* NAN: unknown */
+    float pages[XPC_PERIOD_BINS], expected[XPC_PERIOD_BINS];
     double middle, distance;    /* of the two groups */
     /* The beginnings of the last busy phases. */
     double begin[BEGINS];
@@ -219,22 +210,42 @@ struct phases {
     double counted[2], expecting[2];    /* in lulls, in busy phases */
 };
 
-static void measure_bins(const struct xpc_period *p, struct phases *s)
+/* The pages of each bin, and those expected of a guest with rate 1. */
+static void sum_bins(const struct xpc_period *p, struct phases *s)
 {
-    double f[XPC_PERIOD_AGES], pages = 0, expected = 0, level;
+    double f[XPC_PERIOD_AGES];
 
     expect_ages(p, f);
+    for (int g = 0; g < XPC_PERIOD_AGES; g++) {
+        const float *pages = p->pages[g], *ns = p->ns[g];
+        float of_age = f[g];
+
+        if (!(of_age > 0))
+            continue;
+        for (size_t i = 0; i < XPC_PERIOD_BINS; i++)
+            s->pages[i] += pages[i];
+        for (size_t i = 0; i < XPC_PERIOD_BINS; i++)
+            s->expected[i] += of_age * ns[i];
+    }
+}
+
+static void measure_bins(const struct xpc_period *p, struct phases *s)
+{
+    double pages = 0, expected = 0, level;
+
+    sum_bins(p, s);
+    /* The last bin is not complete. */
     s->nr = p->nr ? p->nr - 1 : 0;
     for (size_t i = 0; i < s->nr; i++) {
-        sum_bin(p, i, f, &s->pages[i], &s->expected[i]);
         pages += s->pages[i];
         expected += s->expected[i];
     }
     level = expected > 0 ? pages / expected : 0;
     for (size_t i = 0; i < s->nr; i++) {
+        float few = FEW_PAGES, mean = s->expected[i] * level;
+
         s->x[i] = s->expected[i] > 0 ?
-            log((s->pages[i] + FEW_PAGES) /
-                (s->expected[i] * level + FEW_PAGES)) : NAN;
+                  logf((s->pages[i] + few) / (mean + few)) : NAN;
     }
 }
 

@@ -79,9 +79,8 @@ double xpc_cycle_next_lull_ns(const struct xpc_cycle *c, double ns);
 struct xpc_period {
     uint64_t bin_ns;
     size_t nr;                  /* bins in use */
-    struct {
-        float pages[XPC_PERIOD_AGES], ns[XPC_PERIOD_AGES];
-    } bin[XPC_PERIOD_BINS];
+    float pages[XPC_PERIOD_AGES][XPC_PERIOD_BINS];
+    float ns[XPC_PERIOD_AGES][XPC_PERIOD_BINS];
     struct {
         double above, below;    /* rates, at this age and the one before */
         unsigned int nr;        /* iterations that reached it */
