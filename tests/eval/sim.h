@@ -318,6 +318,8 @@ struct sim_score {
     bool suspended, over, feasible, needless, clearly_needless, refused;
     double downtime_ratio, total_ratio;     /* relative to the oracle */
     double downtime_error, total_error;     /* |predicted - actual|/actual */
+    /* The same of its two parts, each divided by the whole downtime. */
+    double pages_error, overhead_error;
     double over_factor;                     /* downtime / limit */
     double vain;            /* share of the duration until a justified abort */
     /* Compared with plain copying in the same case. */
@@ -358,7 +360,8 @@ struct sim_sum {
              clearly_needless, refused, infeasible_plain, completed,
              slowed, slowed_kept;
     struct sim_values downtime_ratio, total_ratio, downtime_error,
-                      total_error, vain, pages_ratio, forced_ratio, lost_s,
+                      total_error, pages_error, overhead_error, vain,
+                      pages_ratio, forced_ratio, lost_s,
                       slowed_lost_s;
 };
 

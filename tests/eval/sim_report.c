@@ -240,6 +240,8 @@ static const struct column {
     { "slowed-kept-share", "slowed", "kept", true },
     { "slowed-lost-median-s", "lost [s]", "median", false },
     { "slowed-lost-p95-s", "", "p95", false },
+    { "pages-error-p95", "error dt", "pages p95", true },
+    { "overhead-error-p95", "overhead", "p95", true },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -268,6 +270,8 @@ static void values_of(struct sim_sum *s, double v[COLUMNS])
     v[18] = share(s->slowed_kept, s->slowed);
     v[19] = sim_quantile(&s->slowed_lost_s, 0.5);
     v[20] = sim_quantile(&s->slowed_lost_s, 0.95);
+    v[21] = sim_quantile(&s->pages_error, 0.95);
+    v[22] = sim_quantile(&s->overhead_error, 0.95);
 }
 
 /* The columns from `from` to `to`. */

@@ -33,6 +33,7 @@ struct sim_score sim_judge(const struct sim_case *c,
         .feasible = oracle->outcome == SIM_SUSPENDED,
         .downtime_ratio = -1, .total_ratio = -1,
         .downtime_error = -1, .total_error = -1, .vain = -1,
+        .pages_error = -1, .overhead_error = -1,
         .pages_ratio = -1, .forced_ratio = -1, .lost_s = -1,
         .slowed_lost_s = -1,
     };
@@ -50,6 +51,12 @@ struct sim_score sim_judge(const struct sim_case *c,
     if (s.feasible) {
         s.downtime_ratio = (double)t->downtime_ns / best->downtime_ns;
         s.total_ratio = (double)t->total_ns / best->total_ns;
+    }
+    if (r->predicted_ns && r->predicted_ns != t->downtime_ns) {
+        double off = c->prior.overhead_ns - (double)t->overhead_ns;
+
+        s.overhead_error = fabs(off) / t->downtime_ns;
+        s.pages_error = error_of(r->predicted_ns - off, t->downtime_ns);
     }
     if (r->predicted_ns) {
         s.downtime_error = error_of(r->predicted_ns, t->downtime_ns);
@@ -133,6 +140,8 @@ int sim_sum_add(struct sim_sum *s, const struct sim_score *score)
            sim_values_add(&s->total_ratio, score->total_ratio) ||
            sim_values_add(&s->downtime_error, score->downtime_error) ||
            sim_values_add(&s->total_error, score->total_error) ||
+           sim_values_add(&s->pages_error, score->pages_error) ||
+           sim_values_add(&s->overhead_error, score->overhead_error) ||
            sim_values_add(&s->vain, score->vain) ||
            sim_values_add(&s->pages_ratio, score->pages_ratio) ||
            sim_values_add(&s->forced_ratio, score->forced_ratio) ||
@@ -146,6 +155,8 @@ void sim_sum_free(struct sim_sum *s)
     free(s->total_ratio.v);
     free(s->downtime_error.v);
     free(s->total_error.v);
+    free(s->pages_error.v);
+    free(s->overhead_error.v);
     free(s->vain.v);
     free(s->pages_ratio.v);
     free(s->forced_ratio.v);
