@@ -365,6 +365,8 @@ const char *xpc_advice_options(const struct xpc_params *params,
         add(&t, " --precopy-compress=%s", xpc_compress_text(method,
             &(struct xpc_compress_method){ params->compress,
                                            params->compress_level }));
+    if (params->slow_down_percent)
+        add(&t, " --precopy-slow-down=%"PRIu64, params->slow_down_percent);
     if (params->channels > 1)
         add(&t, " --precopy-channels=%"PRIu64, params->channels);
     return buf;
