@@ -195,6 +195,17 @@ else
 	  --two-hosts --json $(BUILD)/lab/libvirt-hosts.json tests/lab/libvirt/hosts
 endif
 
+## make lab-pacemaker      guests leave a host in standby; XEN=4.20
+.PHONY: lab-pacemaker
+lab-pacemaker:
+ifneq ($(filter-out $(XEN_VERSION),$(XEN)),)
+	@tests/lab/release $(XEN) $(LAB)/roots lab-pacemaker
+else
+	@$(MAKE) --no-print-directory lab-build >&2
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run --lines \
+	  --two-hosts --json $(BUILD)/lab/pacemaker.json tests/lab/pacemaker/hosts
+endif
+
 ## make lab-field          tests/field/run between the two hosts
 .PHONY: lab-field
 lab-field: lab-build
