@@ -31,6 +31,7 @@ static struct {
     double link;                    /* bytes per ns */
     double buffer;                  /* bytes that it takes at once */
     unsigned int nr;                /* channels, each with a processor */
+    double busy;                    /* how much longer they take */
     double at[CHANNELS];            /* when a channel is free, ns */
     double link_free;               /* when the link has carried all */
     double written_until, writing;  /* the union of the times of writing */
@@ -47,7 +48,9 @@ static void start(double mbit, unsigned int nr, uint64_t stated_mbit)
     w.link = mbit * 1e6 / 8 / 1e9;
     w.buffer = 400 << 10;
     w.nr = nr;
-    xpc_compress_auto_init(&w.a, &method, stated_mbit * 125000, nr, 0);
+    w.busy = 1;
+    xpc_compress_auto_init(&w.a, &method, stated_mbit * 125000, nr,
+                           nr, 0);
     assert_int_equal(w.a.nr, 4);
 }
 
@@ -77,8 +80,8 @@ static void send_frame(const struct content *content)
     w.frames[m]++;
     size = content->share[m] * (content->share[m] < 1 ? vary : 1) * FRAME;
     ns = content->us[m] * vary * 1000 * FRAME_PAGES;
-    w.at[c] += ns;
-    xpc_compress_auto_learn(&w.a, m, FRAME, size, ns);
+    w.at[c] += ns * w.busy;
+    xpc_compress_auto_learn(&w.a, m, FRAME, size, ns, ns * w.busy);
     write_frame(c, size);
 }
 
@@ -171,6 +174,18 @@ static void torture_compress_auto_uses_what_is_said_of_the_link(void **state)
     assert_true(w.frames[0] > 900);
 }
 
+/* If the processors have other work, less compression is better. */
+static void torture_compress_auto_leaves_processors_to_others(void **state)
+{
+    (void)state;
+    start(600, 2, 600);
+    send_frames(&good, 1000);
+    assert_true(w.frames[2] + w.frames[3] > 900);
+    w.busy = 10;
+    send_frames(&good, 1000);
+    assert_true(w.frames[0] + w.frames[1] > 800);
+}
+
 static void torture_compress_auto_tries_nothing_at_the_end(void **state)
 {
     (void)state;
@@ -195,14 +210,14 @@ static void torture_compress_auto_a_fixed_one_stays(void **state)
     struct xpc_compress_auto a;
 
     (void)state;
-    xpc_compress_auto_init(&a, &zstd, 0, 4, 0);
+    xpc_compress_auto_init(&a, &zstd, 0, 4, 4, 0);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(xpc_compress_auto_pick(&a), 1);
-        xpc_compress_auto_learn(&a, 1, FRAME, FRAME, 1000000);
+        xpc_compress_auto_learn(&a, 1, FRAME, FRAME, 1000000, 1000000);
     }
     assert_int_equal(a.use[1].level, 9);
     assert_int_equal(a.use[1].frames, 100);
-    xpc_compress_auto_init(&a, &off, 0, 4, 0);
+    xpc_compress_auto_init(&a, &off, 0, 4, 4, 0);
     assert_int_equal(xpc_compress_auto_pick(&a), 0);
     assert_int_equal(a.nr, 1);
     assert_true(isinf(xpc_compress_auto_link(&a)));
@@ -219,6 +234,7 @@ static void torture_compress_auto_says_why(void **state)
     struct xpc_report r = {
         .params.compress = XPC_COMPRESS_AUTO, .compress = use,
         .nr_compress = 2, .link_bytes_per_s = 12500000, .processors = 2,
+        .channels = 3,
     };
     char buf[XPC_COMPRESS_CLAUSE_LEN];
 
@@ -245,6 +261,7 @@ int main(int argc, char **argv)
         T(chooses_the_strongest_if_slow),
         T(ends_what_does_not_pay),
         T(uses_what_is_said_of_the_link),
+        T(leaves_processors_to_others),
         T(tries_nothing_at_the_end),
         T(a_fixed_one_stays),
         T(says_why),

@@ -25,7 +25,7 @@ void channel_choice_init(struct channel_choice *c, int compress, int level,
 
     *c = (struct channel_choice){ 0 };
     xpc_compress_auto_init(&c->choice, &method, stated_bytes_per_s,
-                           count_processors(nr), clock_now_ns());
+                           nr, count_processors(nr), clock_now_ns());
 }
 
 void channel_choice_begin_write(struct channel_choice *c)

@@ -180,20 +180,22 @@ static struct channel_compressor *find_compressor(struct channel *c,
     return c->compressor[method];
 }
 
-/* Returns the processor's time. */
-static uint64_t make_frame(struct channel *c, struct piece *p, size_t method,
-                           struct iovec iov_r[2])
+/* Stores the processor's time, and all the time that it took. */
+static void make_frame(struct channel *c, struct piece *p, size_t method,
+                       struct iovec iov_r[2], uint64_t *cpu_ns_r,
+                       uint64_t *wall_ns_r)
 {
     size_t runs_len = p->nr_runs * CHANNEL_RUN_SIZE;
     uint8_t *from = p->bytes + RUNS_ROOM - runs_len;
-    uint64_t before = thread_cpu_ns();
+    uint64_t cpu = thread_cpu_ns(), begun = clock_now_ns();
 
     for (unsigned int i = 0; i < p->nr_runs; i++)
         channel_run_put(from + i * CHANNEL_RUN_SIZE, &p->run[i]);
     channel_frame_make(&c->frame, CHANNEL_DATA, p->sequence, from,
                        runs_len + p->len, p->nr_runs,
                        find_compressor(c, method), c->out->token, iov_r);
-    return thread_cpu_ns() - before;
+    *cpu_ns_r = thread_cpu_ns() - cpu;
+    *wall_ns_r = clock_now_ns() - begun;
 }
 
 /* Returns 0 or an errno value. */
@@ -201,12 +203,14 @@ static int send_piece(struct channel *c, struct piece *p, size_t method)
 {
     struct channel_out *out = c->out;
     struct iovec iov[2];
-    uint64_t ns = make_frame(c, p, method, iov);
+    uint64_t cpu_ns, wall_ns;
 
+    make_frame(c, p, method, iov, &cpu_ns, &wall_ns);
     pthread_mutex_lock(&out->lock);
     xpc_compress_auto_learn(&out->choice.choice, method,
                             c->frame.head.raw_len,
-                            CHANNEL_HEAD_SIZE + c->frame.head.wire_len, ns);
+                            CHANNEL_HEAD_SIZE + c->frame.head.wire_len,
+                            cpu_ns, wall_ns);
     channel_choice_begin_write(&out->choice);
     pthread_mutex_unlock(&out->lock);
     return write_all(c, iov);

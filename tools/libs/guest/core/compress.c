@@ -242,11 +242,16 @@ static const char *use_text(char buf[XPC_UNIT_LEN],
     return xpc_compress_text(buf, &m);
 }
 
-static struct xpc_compress_page use_page(const struct xpc_compress_use *u)
+/* ns: the time by which a page delays all channels. */
+static struct xpc_compress_page use_page(const struct xpc_report *r,
+                                         const struct xpc_compress_use *u)
 {
+    double ns = fmax((double)u->cpu_ns / r->processors,
+                     (double)u->wall_ns / r->channels);
+
     return (struct xpc_compress_page){
         .share = (double)u->wire_bytes / u->bytes,
-        .ns = (double)u->cpu_ns / u->bytes * XPC_PAGE_SIZE,
+        .ns = ns / u->bytes * XPC_PAGE_SIZE,
     };
 }
 
@@ -254,16 +259,16 @@ static struct xpc_compress_page use_page(const struct xpc_compress_use *u)
 static size_t add_use(char *buf, size_t at, const struct xpc_report *r,
                       const struct xpc_compress_use *u)
 {
-    struct xpc_compress_page page = use_page(u);
-    double rate = xpc_compress_rate(&page, r->link_bytes_per_s,
-                                    r->processors) * XPC_PAGE_SIZE;
+    struct xpc_compress_page page = use_page(r, u);
+    double rate = xpc_compress_rate(&page, r->link_bytes_per_s, 1) *
+                  XPC_PAGE_SIZE;
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
 
     at = add(buf, at, "%s %s", use_text(a, u),
              xpc_format_bandwidth(b, fmin(rate, 0x1p62)));
     return u->compress == XPC_COMPRESS_OFF ? at :
            add(buf, at, " (%.0f%% left, %.1f us a page)", 100 * page.share,
-               page.ns / 1000);
+               u->cpu_ns / 1e3 / u->bytes * XPC_PAGE_SIZE);
 }
 
 const char *xpc_compress_clause(const struct xpc_report *r,

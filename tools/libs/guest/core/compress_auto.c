@@ -39,13 +39,14 @@ static void add_use(struct xpc_compress_auto *a,
 void xpc_compress_auto_init(struct xpc_compress_auto *a,
                             const struct xpc_compress_method *method,
                             uint64_t stated_bytes_per_s,
-                            unsigned int processors, uint64_t now_ns)
+                            unsigned int channels, unsigned int processors,
+                            uint64_t now_ns)
 {
     static const struct xpc_compress_method off;
 
     *a = (struct xpc_compress_auto){
-        .processors = processors, .stated_bytes_per_s = stated_bytes_per_s,
-        .epoch.ns = now_ns,
+        .channels = channels, .processors = processors,
+        .stated_bytes_per_s = stated_bytes_per_s, .epoch.ns = now_ns,
     };
     add_use(a, &off);
     a->fixed = method->compress != XPC_COMPRESS_AUTO;
@@ -130,8 +131,7 @@ static size_t choose(const struct xpc_compress_auto *a)
     }
     /* Nothing is known before the first frame was sent. */
     return nr ? method[xpc_compress_choose(pages, nr,
-                                           xpc_compress_auto_link(a),
-                                           a->processors)] : 0;
+                                           xpc_compress_auto_link(a), 1)] : 0;
 }
 
 /* The time for a page, in s. */
@@ -139,8 +139,7 @@ static double time_of(const struct xpc_compress_auto *a, size_t method)
 {
     struct xpc_compress_page page = page_of(a, method);
 
-    return 1 / xpc_compress_rate(&page, xpc_compress_auto_link(a),
-                                 a->processors);
+    return 1 / xpc_compress_rate(&page, xpc_compress_auto_link(a), 1);
 }
 
 /*
@@ -194,8 +193,9 @@ size_t xpc_compress_auto_pick(struct xpc_compress_auto *a)
 
 void xpc_compress_auto_learn(struct xpc_compress_auto *a, size_t method,
                              uint64_t bytes, uint64_t wire_bytes,
-                             uint64_t ns)
+                             uint64_t cpu_ns, uint64_t wall_ns)
 {
+    double ns = fmax(wall_ns / a->channels, cpu_ns / a->processors);
     struct xpc_compress_use *u = &a->use[method];
     double since = a->frames - (double)a->recent[method].learned;
     double keep = exp2(-1 / HALF_LIFE - since / HALF_LIFE_ALL);
@@ -203,7 +203,8 @@ void xpc_compress_auto_learn(struct xpc_compress_auto *a, size_t method,
     u->frames++;
     u->bytes += bytes;
     u->wire_bytes += wire_bytes;
-    u->cpu_ns += ns;
+    u->cpu_ns += cpu_ns;
+    u->wall_ns += wall_ns;
     a->recent[method].learned = a->frames;
     a->recent[method].in = a->recent[method].in * keep + bytes;
     a->recent[method].out = a->recent[method].out * keep + wire_bytes;

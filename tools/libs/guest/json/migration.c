@@ -199,6 +199,7 @@ static const struct xpc_field compress_use_fields[] = {
     U64(U, "bytes", bytes),
     U64(U, "wire-bytes", wire_bytes),
     U64(U, "cpu-us", cpu_ns, .scale = US),
+    U64(U, "wall-us", wall_ns, .scale = US),
 };
 #undef U
 

@@ -428,7 +428,8 @@ struct xpc_compress_use {
     uint64_t level;
     uint64_t frames;
     uint64_t bytes, wire_bytes;     /* before and after compression */
-    uint64_t cpu_ns;                /* the processor's time */
+    uint64_t cpu_ns, wall_ns;       /* the processor's time; all the time,
+                                     * summed over the channels */
 };
 
 /* ---- report -------------------------------------------------------- */
