@@ -17,8 +17,9 @@
  *   after=MS   starts to write only then
  *   surge-at=MS,surge-for=MS,surge-rate=N   from then on, for so long, another
  *              rate
- *   fill=random|zero|half   what is in the pages beside their header (random);
- *              half: random in the first half, zero in the other
+ *   fill=random|zero|half|noise   what is in the pages beside their header
+ *              (random); half: random in the first half, zero in the other;
+ *              noise: what no program compresses, as it does random
  *   cold=N     further MiB, filled once and then only checked (0)
  *   cold-fill=random|zero
  *   verify=MS  how long one check of all pages takes (10000), when none is
@@ -77,7 +78,7 @@ static struct {
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
     uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms, notify;
     double skew;
-    bool max_rate, zero_fill, half_fill, cold_zero;
+    bool max_rate, zero_fill, half_fill, noise_fill, cold_zero;
 } opt = {
     .mib = 16, .rate = 1000, .seed = 1, .skew = 1.0, .verify_ns = 10 * NS,
 };
@@ -138,6 +139,8 @@ static uint64_t body_word(uint64_t index, unsigned int w)
 {
     if (opt.half_fill && index < hot_pages && w >= PAGE_WORDS / 2)
         return 0;
+    if (opt.noise_fill)
+        return mix(opt.seed ^ mix(index << 16 ^ w));
     return (index + 1) * 0x9e3779b97f4a7c15ULL * (2 * w + 1) ^ opt.seed;
 }
 
@@ -515,6 +518,7 @@ static void set_option(const char *name, const char *value)
     } else if (!strcmp(name, "fill")) {
         opt.zero_fill = !strcmp(value, "zero");
         opt.half_fill = !strcmp(value, "half");
+        opt.noise_fill = !strcmp(value, "noise");
     } else if (!strcmp(name, "cold-fill")) {
         opt.cold_zero = !strcmp(value, "zero");
     } else {
