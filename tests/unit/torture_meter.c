@@ -434,7 +434,7 @@ static void torture_meter_compresses_by_class(void **state)
                                                        r->level }));
             assert_true(r->kept.share == 0.25 && r->changed.share == 0.5);
             assert_int_equal(r->kept.blocks, XPC_COMPRESS_BLOCKS);
-            assert_true(r->kept.pages > 7 * XPC_COMPRESS_BLOCKS);
+            assert_true(r->kept.pages > 3 * XPC_COMPRESS_BLOCKS);
             assert_true(r->kept.page_ns == XPC_PAGE_SIZE * r->level);
         }
         xpc_measurement_dispose(&m);
@@ -447,21 +447,21 @@ static void torture_meter_compresses_rare_writes(void **state)
     struct xpc_measurement m;
 
     (void)state;
-    measure_compress(XPC_MODE_DIRTY_BITMAP, 200000, 50, &m);
+    measure_compress(XPC_MODE_DIRTY_BITMAP, 400000, 50, &m);
     /* The last block of the guest may be a part of one. */
     assert_true(m.compress[0].changed.pages >
                 (XPC_COMPRESS_BLOCKS - 1) * XPC_COMPRESS_BLOCK);
     xpc_measurement_dispose(&m);
     measure_compress(XPC_MODE_PAGE_SAMPLING, 200000, 50, &m);
     assert_true(m.compress[0].changed.pages > 0);
-    assert_true(m.compress[0].changed.pages < 60);
+    assert_true(m.compress[0].changed.pages < 100);
     xpc_measurement_dispose(&m);
     measure_compress(XPC_MODE_DIRTY_BITMAP, 200000, 0, &m);
     assert_int_equal(m.compress[0].changed.pages, 0);
     xpc_measurement_dispose(&m);
     /* A guest that is smaller than the sample. */
     measure_compress(XPC_MODE_PAGE_SAMPLING, 40, 50, &m);
-    assert_int_equal(m.compress[0].kept.blocks, 3);
+    assert_int_equal(m.compress[0].kept.blocks, 5);
     assert_int_equal(m.compress[0].kept.pages, 19);
     assert_int_equal(m.compress[0].changed.pages, 2);
     xpc_measurement_dispose(&m);

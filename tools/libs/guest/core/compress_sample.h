@@ -12,7 +12,7 @@
 #include <xenprecopy/source.h>
 
 /* Blocks to look at; those with nothing but zeros are not measured. */
-#define XPC_COMPRESS_TRIES 512
+#define XPC_COMPRESS_TRIES 2048
 
 /* What to compress with. */
 struct xpc_compress_with {

@@ -25,8 +25,8 @@
 
 #define XPC_COMPRESS_METHODS_MAX 8
 /* The pages of a block, with successive pfns, and the number of blocks. */
-#define XPC_COMPRESS_BLOCK 16u
-#define XPC_COMPRESS_BLOCKS 64u
+#define XPC_COMPRESS_BLOCK 8u
+#define XPC_COMPRESS_BLOCKS 256u
 /* Fewer blocks than this have no interval: anything is possible. */
 #define XPC_COMPRESS_BLOCKS_MIN 3u
 
