@@ -10,7 +10,8 @@ CHECKS += check-lab
 
 LAB := $(BUILD)/lab
 
-$(LAB)/writer: tests/lab/guest/writer.c tests/lab/guest/xenbus.h $(FLAGS)
+$(LAB)/writer: tests/lab/guest/writer.c tests/lab/guest/burn.h \
+		tests/lab/guest/xenbus.h $(FLAGS)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(XP_CFLAGS) -O2 -static -s -o $@ $< -lm
 

@@ -7,7 +7,7 @@
 faults='transport-killed target-xl-killed target-power-off link-cut link-slowed
     xl-sigterm xl-sigkill helper-killed xenstored-stalled report-disk-full
     guest-reboots guest-shuts-down guest-crashes'
-phases='before iteration-1 iteration-3 asked sending ended ready go'
+phases='before iteration-1 iteration-3 slowed asked sending ended ready go'
 
 workload=uniform,mib=8,rate=3000,verify=1000
 # Otherwise the guest is suspended before a fault could be applied.
@@ -23,6 +23,13 @@ cell_options='--precopy-switchover-overhead=20ms --precopy-downtime=60ms'
 cell_options="$cell_options --precopy-max-downtime=60s"
 cell_options="$cell_options --precopy-on-timeout=suspend"
 cell_options="$cell_options --precopy-early-abort=off --precopy-iterations=4"
+# Slowed down after the first iteration, and given back this cap of its own.
+slowed_workload=uniform,mib=48,rate=4500,cpu=40,verify=4000
+slowed_options='--precopy-slow-down=80 --precopy-downtime=700ms'
+slowed_options="$slowed_options --precopy-max-downtime=60s"
+slowed_options="$slowed_options --precopy-on-timeout=suspend"
+slowed_options="$slowed_options --precopy-iterations=20"
+slowed_cap=90
 # They are judged by this file.
 expect_status=
 expect_guest=
@@ -32,7 +39,7 @@ expect_guest=
 # Does the guest still run, so that it could end by itself?
 guest_could_end() {
     case $phase in
-        before | iteration-1 | iteration-3 | asked) true ;;
+        before | iteration-1 | iteration-3 | slowed | asked) true ;;
         *) false ;;
     esac
 }
@@ -122,6 +129,7 @@ before() {
     echo 4 >/proc/sys/net/ipv4/tcp_retries2
     $ip netns exec b sh -c 'echo 4 >/proc/sys/net/ipv4/tcp_retries2'
     wc -l </proc/locks >/tmp/locks
+    [ $phase != slowed ] || $stock_xl sched-credit -d "$guest" -c $slowed_cap
     [ $fault = report-disk-full ] || return 0
     mkdir -p /tmp/full
     mount -t tmpfs -o size=64k none /tmp/full
@@ -306,10 +314,22 @@ check_left_behind() {
             check "it has its name" test -n "$(domid)"
             check "no suspend request" no_suspend_request
             check "no precopy node" no_precopy_node
+            check_cap "$1"
             check "the guest runs and its memory is intact" guest_is_intact
             check_devices
             ;;
     esac
+}
+
+cap_of_guest() {
+    $stock_xl sched-credit -d "$guest" | awk 'END { print $NF }'
+}
+
+# check_cap RESULT: the target's domain gets the cap with its configuration.
+check_cap() {
+    [ $phase = slowed ] || return 0
+    check "its cap is what it was: $(cap_of_guest)" \
+        [ "$(cap_of_guest)" = $slowed_cap ]
 }
 
 # ------------------------------------------------------------ what was said
@@ -336,7 +356,7 @@ END
     says '^suspended, copying' && [ "$1" = ended ] &&
         fail "said: that a guest that ended was suspended"
     # cell_options allow four.
-    ! says '^iteration [5-9]' || fail "said: an iteration that there was not"
+    [ $phase = slowed ] || ! says '^iteration [5-9]' || fail "said: an iteration that there was not"
     ! says 'stop-and-copy .* 0 ms ' || fail "said: it took no time"
     [ $fault-$1 != report-disk-full-target ] ||
         says "report can't be written.*No space left" ||
@@ -357,11 +377,22 @@ check_report() {
 # ------------------------------------------------------------ one cell
 
 fresh_guest() {
-    local workload=$workload
+    local workload=$workload guest_memory=$guest_memory
     destroy_guests
     watched=yes
-    [ $phase != asked ] || workload=$workload$late
+    case $phase in
+        asked) workload=$workload$late ;;
+        slowed)
+            workload=$slowed_workload
+            [ "$guest_memory" -ge 128 ] || guest_memory=128
+            ;;
+    esac
     start_guest
+}
+
+# Does the phase need a guest of its own?
+own_guest() {
+    [ $phase = asked ] || [ $phase = slowed ]
 }
 
 cell() {
@@ -372,16 +403,20 @@ cell() {
     link=max
     [ $fault != link-slowed ] || link=400mbit
     xl_options=$cell_options
+    if [ $phase = slowed ]; then
+        xl_options=$slowed_options
+        [ $fault = link-slowed ] || link=100mbit
+    fi
     if [ $fault = report-disk-full ]; then
         report=no
-        xl_options="$cell_options --report=/tmp/full/report.json"
+        xl_options="$xl_options --report=/tmp/full/report.json"
     fi
     # What becomes of a guest that ends is up to the monitor of xl create.
     case $fault in
         guest-*) ! guest_could_end || [ $watched = yes ] || destroy_guests ;;
     esac
     # Each phase its own kind of guest.
-    [ $phase != asked ] || destroy_guests
+    ! own_guest || destroy_guests
     one_runs && [ -n "$(domid)" ] || fresh_guest || return
     migrate "$fault $phase"
     case $(cat "$last_step/guest") in
@@ -390,6 +425,6 @@ cell() {
         target) watched=no ;;
         *) destroy_guests ;;
     esac
-    [ $phase != asked ] || destroy_guests
+    ! own_guest || destroy_guests
     [ ! -s "$last_step/failures" ] || destroy_guests
 }

@@ -9,6 +9,7 @@
  *   before       the receiver has said its banner; the sender has not got it
  *   iteration-1  in the middle of the first iteration
  *   iteration-3  in the third, as the policy's progress in xenstore says
+ *   slowed       when the guest has been slowed down
  *   asked        the domain has been asked to suspend
  *   sending      the domain is suspended, and more is to be sent
  *   ended        the sender has sent all; the receiver lacks the last bytes
@@ -52,10 +53,10 @@
 #define LOOK_MS 3
 
 enum phase {
-    BEFORE, ITERATION_1, ITERATION_3, ASKED, SENDING, ENDED, READY, GO
+    BEFORE, ITERATION_1, ITERATION_3, SLOWED, ASKED, SENDING, ENDED, READY, GO
 };
 static const char *const phase_names[] = {
-    "before", "iteration-1", "iteration-3", "asked", "sending", "ended",
+    "before", "iteration-1", "iteration-3", "slowed", "asked", "sending", "ended",
     "ready", "go",
 };
 #define NR_PHASES (sizeof(phase_names) / sizeof(phase_names[0]))
@@ -120,6 +121,14 @@ static bool second_iteration_ended(void)
     return yes;
 }
 
+static bool is_slowed(void)
+{
+    char *cap = read_node("/libxl/%u/precopy/cap");
+
+    free(cap);
+    return cap;
+}
+
 /*
  * The request may be gone from its node within a millisecond, so it is the
  * watch that counts: it fires when it is set, and when libxl writes there.
@@ -162,7 +171,8 @@ static uint64_t now_ms(void)
 /* Is it Xen or xenstore that says when the phase is reached? */
 static bool looks_around(void)
 {
-    return phase == ITERATION_3 || phase == ASKED || phase == SENDING ||
+    return phase == ITERATION_3 || phase == SLOWED ||
+           phase == ASKED || phase == SENDING ||
            phase == ENDED;
 }
 
@@ -183,6 +193,8 @@ static bool reached(void)
         return up.taken > MIDDLE_OF_FIRST / nr / (codec ? 2 : 1);
     case ITERATION_3:
         return second_iteration_ended();
+    case SLOWED:
+        return is_slowed();
     case ASKED:
         return is_asked();
     case SENDING:

@@ -13,6 +13,7 @@
  *
  *   mib=N      memory written to (16)
  *   rate=N     writes a second, a page each (1000); "max": as fast as it goes
+ *   cpu=PERCENT   needs so much of a CPU for that: with less, it writes less
  *   busy=MS,lull=MS    phased: writes for busy ms, rests for lull ms
  *   after=MS   starts to write only then
  *   surge-at=MS,surge-for=MS,surge-rate=N   from then on, for so long, another
@@ -49,6 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "burn.h"
 #include "xenbus.h"
 
 #define PAGE_WORDS 512
@@ -74,7 +76,7 @@ struct head {
 
 static struct {
     enum pattern pattern;
-    uint64_t mib, cold_mib, rate, seed;
+    uint64_t mib, cold_mib, rate, seed, cpu_percent;
     uint64_t busy_ns, lull_ns, after_ns, verify_ns;
     uint64_t surge_at_ns, surge_for_ns, surge_rate, freeze_late_ms, notify;
     double skew;
@@ -383,6 +385,7 @@ static void note_wall_clock(void)
 
 static void work(int xenstore)
 {
+    double per_write = burn_bytes(opt.cpu_percent, opt.rate);
     uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, last = start;
     uint64_t next_beat = start, cursor = 0, n;
     double due = 0, check_due = 0;
@@ -407,6 +410,7 @@ static void work(int xenstore)
         } else {
             due += (double)passed * rate_at(now - start) / NS;
         }
+        burn((uint64_t)due * per_write);
         for (n = due; n > 0; n--)
             write_page(pick_page());
         due -= (uint64_t)due;
@@ -493,6 +497,8 @@ static void set_option(const char *name, const char *value)
     } else if (!strcmp(name, "rate")) {
         opt.max_rate = !strcmp(value, "max");
         opt.rate = number;
+    } else if (!strcmp(name, "cpu")) {
+        opt.cpu_percent = number;
     } else if (!strcmp(name, "skew")) {
         opt.skew = strtod(value, NULL);
     } else if (!strcmp(name, "busy")) {
