@@ -124,9 +124,10 @@ static bool second_iteration_ended(void)
 static bool is_slowed(void)
 {
     char *cap = read_node("/libxl/%u/precopy/cap");
+    bool slowed = cap != NULL;
 
     free(cap);
-    return cap;
+    return slowed;
 }
 
 /*

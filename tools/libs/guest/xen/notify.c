@@ -60,9 +60,10 @@ bool xen_notify_acknowledged(struct xs_handle *xs, uint32_t domid)
 static bool exists(struct xs_handle *xs, xs_transaction_t t, const char *path)
 {
     void *value = xs_read(xs, t, path, NULL);
+    bool there = value != NULL;
 
     free(value);
-    return value;
+    return there;
 }
 
 /*
