@@ -257,12 +257,11 @@ static int deliver(struct channel *c)
 static void handle_close(struct channel *c)
 {
     const struct channel_order *o = &c->in->order;
+    bool only_asked = c->in->asked && !o->begun;
 
-    if (c->in->asked && !o->begun && !o->ended)
-        stop(c->in);
-    else if (!o->ended)
+    if (!o->ended && !only_asked)
         fail(c, "it was closed in the middle of the stream");
-    else if (!c->index)
+    else if (!o->ended || !c->index)
         stop(c->in);
 }
 
