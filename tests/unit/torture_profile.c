@@ -112,12 +112,13 @@ static void torture_profile_json_round_trip(void **state)
 
 static void torture_profile_damaged_is_refused(void **state)
 {
+    static const char negative[] =
+        "{\"version\":1,\"hours\":[{\"hour\":1,\"total-pages\":9,"
+        "\"periods\":[{\"period-ms\":125,\"pages\":-1}]}]}";
     static const char *const bad[] = {
-        "", "{", "[]", "{}", "{\"version\":2}",
+        "", "{", "[]", "{}", "{\"version\":2}", negative,
         "{\"version\":1,\"hours\":[{\"hour\":24}]}",
         "{\"version\":1,\"hours\":[{\"hour\":3}]}",
-        "{\"version\":1,\"hours\":[{\"hour\":1,\"total-pages\":9,"
-        "\"periods\":[{\"period-ms\":125,\"pages\":-1}]}]}",
     };
     struct xpc_profile p = { 0 };
     char err[XPC_ERR_LEN];
