@@ -304,6 +304,11 @@ pid_t xen_saver_find(uint32_t domid)
     return env.other;
 }
 
+pid_t xen_saver_find_stock(uint32_t domid)
+{
+    return xen_saver_find(domid);
+}
+
 int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])
 {
     snprintf(err, XPC_ERR_LEN, "process %d is saving it", (int)env.other);

@@ -36,6 +36,22 @@ static void torture_xen_saver_is_found_by_its_domain(void **state)
     fake_helper_kill(pid);
 }
 
+/* Such a helper takes the lock, and is refused. */
+static void torture_xen_saver_knows_those_with_the_plugin(void **state)
+{
+    pid_t stock = fake_helper_start("32007"), ours;
+
+    (void)state;
+    assert_int_equal(xen_saver_find_stock(32007), stock);
+    fake_helper_kill(stock);
+    setenv(XEN_SAVER_ENV, "1", 1);
+    ours = fake_helper_start("32007");
+    unsetenv(XEN_SAVER_ENV);
+    assert_int_equal(xen_saver_find(32007), ours);
+    assert_int_equal(xen_saver_find_stock(32007), 0);
+    fake_helper_kill(ours);
+}
+
 static void torture_xen_saver_ignores_a_dead_process(void **state)
 {
     pid_t pid = fake_helper_start("32007");
@@ -79,6 +95,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xen_saver_is_found_by_its_domain),
+        cmocka_unit_test(torture_xen_saver_knows_those_with_the_plugin),
         cmocka_unit_test(torture_xen_saver_ignores_a_dead_process),
         cmocka_unit_test(torture_xen_saver_does_not_find_itself),
     };

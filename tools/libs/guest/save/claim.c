@@ -8,8 +8,9 @@
  * needs.
  *
  * So we look for other helpers before log-dirty is switched on or off, and
- * before and after each CLEAN. If there is one, our save ends and leaves the
- * log to the other. The other's copy is complete: the log has recorded all it
+ * before and after each CLEAN. One with the plug-in is not meant: it will be
+ * refused, as we hold the lock. If there is another, our save ends and leaves
+ * the log to it. The other's copy is complete: the log has recorded all it
  * needs since it switched the log on, and we have not cleaned it since. Only a
  * helper that appears right after a CLEAN may have lost bits to us; it is made
  * to fail.
@@ -62,7 +63,7 @@ static void set_lost(struct save_claim *c, const char *fmt, ...)
 
 static pid_t find_other(struct save_claim *c)
 {
-    pid_t pid = xen_saver_find(c->ctx->domid);
+    pid_t pid = xen_saver_find_stock(c->ctx->domid);
 
     if (pid)
         set_lost(c, "process %ld (libxl-save-helper) saves the domain as well",

@@ -18,9 +18,10 @@
 #include <unistd.h>
 
 #include "xen/probe.h"
+#include "xen/saver.h"
 #include "xen/stock.h"
 
-#define PLUGIN "libxenprecopy-save.so"
+#define PLUGIN XEN_SAVER_PLUGIN
 #define WHY_LEN 512
 
 __attribute__((format(printf, 2, 3)))
@@ -151,6 +152,8 @@ int main(int argc, char **argv)
         return rc ? 127 : 0;
     }
     if (!rc) {
+        if (!strcmp(mode, "--save-domain"))
+            setenv(XEN_SAVER_ENV, "1", 1);
         execv(stock, argv);
         refuse(why, "the stock helper %s: %s", stock, strerror(errno));
     }

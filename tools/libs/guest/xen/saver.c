@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,43 @@ bool xen_saver_is(pid_t pid, uint32_t domid)
     return false;
 }
 
-pid_t xen_saver_find(uint32_t domid)
+/* Is it our helper, which has not yet become the stock one? */
+static bool is_our_helper(pid_t pid)
+{
+    char link[64], path[PATH_MAX + sizeof(XEN_SAVER_PLUGIN)], *slash;
+    ssize_t n;
+
+    snprintf(link, sizeof(link), "/proc/%ld/exe", (long)pid);
+    n = readlink(link, path, PATH_MAX - 1);
+    if (n < 0)
+        return false;
+    path[n] = 0;
+    slash = strrchr(path, '/');
+    if (!slash)
+        return false;
+    strcpy(slash + 1, XEN_SAVER_PLUGIN);
+    return !access(path, F_OK);
+}
+
+/* Has the helper been told that it takes the lock? */
+static bool has_env(pid_t pid)
+{
+    char path[64], *line = NULL;
+    size_t room = 0;
+    bool found = false;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%ld/environ", (long)pid);
+    f = fopen(path, "re");
+    while (f && !found && getdelim(&line, &room, 0, f) > 0)
+        found = !strncmp(line, XEN_SAVER_ENV "=", sizeof(XEN_SAVER_ENV));
+    free(line);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static pid_t find(uint32_t domid, bool stock)
 {
     DIR *proc = opendir("/proc");
     struct dirent *e;
@@ -58,12 +95,23 @@ pid_t xen_saver_find(uint32_t domid)
     while (proc && !found && (e = readdir(proc))) {
         pid_t pid = strtol(e->d_name, NULL, 10);
 
-        if (pid > 0 && pid != getpid() && xen_saver_is(pid, domid))
+        if (pid > 0 && pid != getpid() && xen_saver_is(pid, domid) &&
+            !(stock && (is_our_helper(pid) || has_env(pid))))
             found = pid;
     }
     if (proc)
         closedir(proc);
     return found;
+}
+
+pid_t xen_saver_find(uint32_t domid)
+{
+    return find(domid, false);
+}
+
+pid_t xen_saver_find_stock(uint32_t domid)
+{
+    return find(domid, true);
 }
 
 int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])

@@ -12,6 +12,12 @@
 
 #include <xenprecopy/json.h>
 
+/* Our helper is a program in the folder of the plug-in, ... */
+#define XEN_SAVER_PLUGIN "libxenprecopy-save.so"
+/* ... and sets this for the stock helper, once it knows that the plug-in is
+ * loaded there. */
+#define XEN_SAVER_ENV "XEN_PRECOPY_TAKES_LOCK"
+
 /* Is this process a save helper that is saving the domain? */
 bool xen_saver_is(pid_t pid, uint32_t domid);
 
@@ -21,6 +27,12 @@ bool xen_saver_is(pid_t pid, uint32_t domid);
  * microseconds each.
  */
 pid_t xen_saver_find(uint32_t domid);
+
+/*
+ * The same, of those without the plug-in. A helper that has it takes the lock
+ * before it touches anything: to who holds the lock, it is no danger.
+ */
+pid_t xen_saver_find_stock(uint32_t domid);
 
 /* Returns 0 if there is none, or -1 with errno EBUSY and one line in err. */
 int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN]);

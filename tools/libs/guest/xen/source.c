@@ -269,7 +269,7 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
                                "%"PRIu32": %s", s->domid, strerror(errno));
     }
     /* The count only decreases if somebody else cleans the log. */
-    if (stats.dirty_count < s->last_count || xen_saver_find(s->domid))
+    if (stats.dirty_count < s->last_count || xen_saver_find_stock(s->domid))
         return report_taken_over(s);
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;
@@ -309,7 +309,7 @@ static void report_runs(const unsigned long *bitmap, uint64_t nr,
  */
 static bool stop_save(struct xen_source *s)
 {
-    pid_t pid = xen_saver_find(s->domid);
+    pid_t pid = xen_saver_find_stock(s->domid);
 
     if (pid)
         xen_saver_stop(pid);
@@ -326,7 +326,7 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     xc_shadow_op_stats_t stats = { 0 };
     long long r;
 
-    if (xen_saver_find(s->domid))
+    if (xen_saver_find_stock(s->domid))
         return report_taken_over(s);
     bitmap = xc_hypercall_buffer_alloc_pages(s->xch, bitmap, pages);
     if (!bitmap)
@@ -354,7 +354,7 @@ static int disable_log(struct xen_source *s)
 {
     int r, saved;
 
-    if (s->taken_over || xen_saver_find(s->domid))
+    if (s->taken_over || xen_saver_find_stock(s->domid))
         return 0;
     r = xc_shadow_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL,
                           0);
