@@ -91,9 +91,12 @@ static void torture_xl_evacuate_options(void **state)
     assert_string_equal(o.passed[0], "--precopy-downtime=300ms");
     assert_string_equal(o.passed[1], "--precopy-strict");
     assert_int_equal(o.nr_domains, 2);
+    evacuate_options_dispose(&o);
     assert_int_equal(parse(&o, err, "evacuate --to=a --deadline=06:30"), 0);
     assert_true(o.deadline_ns > 0 && o.deadline_ns <= 90000 * XPC_S);
+    evacuate_options_dispose(&o);
     assert_int_equal(parse(&o, err, "evacuate --resume --yes --json"), 0);
+    evacuate_options_dispose(&o);
 }
 
 static void torture_xl_evacuate_bad_options(void **state)
@@ -120,6 +123,7 @@ static void torture_xl_evacuate_bad_options(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(parse(&o, err, bad[i][0]), -1);
+        evacuate_options_dispose(&o);
         if (strncmp(err, bad[i][1], strlen(bad[i][1])))
             fail_msg("%s: %s", bad[i][0], err);
     }

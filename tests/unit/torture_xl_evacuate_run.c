@@ -365,7 +365,7 @@ int main(int argc, char **argv)
     };
 
     if (argc > 1 && !strcmp(argv[1], "migrate"))
-        return fake_migrate(argc, argv);
+        _exit(fake_migrate(argc, argv));
     if (argc > 1 && !strcmp(argv[0], "xl"))
         return 1;               /* there is nothing to measure */
     return torture_run(argc, argv, tests);

@@ -224,12 +224,13 @@ int cmd_evacuate(int argc, char **argv)
     char err[XPC_ERR_LEN];
     int status, r = evacuate_parse_options(argc, argv, &c.o, err);
 
-    if (r > 0) {
+    if (r) {
+        evacuate_options_dispose(&c.o);
+        if (r < 0)
+            return refuse(err);
         xl_help(&evacuate_usage, stdout);
         return EVACUATE_OK;
     }
-    if (r < 0)
-        return refuse(err);
     c.o.dry_run |= xl_globals.dryrun;
     status = run_command(&c, argc, argv);
     xl_output_discard(&c.report);
@@ -239,5 +240,6 @@ int cmd_evacuate(int argc, char **argv)
     journal_free(c.lines, c.nr_lines);
     free(c.args);
     journal_close(&c.j);
+    evacuate_options_dispose(&c.o);
     return status;
 }

@@ -99,10 +99,10 @@ static int add_name(void *opaque, const char *item, char *err)
 }
 
 /* HOST or HOST:WEIGHT. An address with several colons has no weight. */
-static int add_target(void *opaque, const char *item, char *err)
+static int split_target(char *host, const char *item, double *weight_r,
+                        char *err)
 {
-    struct evacuate_options *o = opaque;
-    char *host = xl_asprintf("%s", item), *colon = strchr(host, ':'), *end;
+    char *colon = strchr(host, ':'), *end;
     double weight = 1;
 
     if (colon && colon == strrchr(host, ':')) {
@@ -115,6 +115,20 @@ static int add_target(void *opaque, const char *item, char *err)
     }
     if (!*host || *host == '-')
         return xl_bad(err, "--to: \"%.80s\" is no host", item);
+    *weight_r = weight;
+    return 0;
+}
+
+static int add_target(void *opaque, const char *item, char *err)
+{
+    struct evacuate_options *o = opaque;
+    char host[256];
+    double weight = 1;
+
+    if (snprintf(host, sizeof(host), "%s", item) >= (int)sizeof(host))
+        return xl_bad(err, "--to=%.80s: that is too long", item);
+    if (split_target(host, item, &weight, err))
+        return -1;
     if (o->to.nr == XPC_SCHEDULE_TARGETS_MAX)
         return xl_bad(err, "--to: at most %d targets",
                       XPC_SCHEDULE_TARGETS_MAX);
@@ -123,7 +137,7 @@ static int add_target(void *opaque, const char *item, char *err)
             return xl_bad(err, "--to: %.80s is there twice", host);
     }
     o->weights[o->to.nr] = weight;
-    o->to.name[o->to.nr++] = host;
+    o->to.name[o->to.nr++] = xl_asprintf("%s", host);
     return 0;
 }
 
@@ -273,4 +287,20 @@ int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
     return check_options(o, argc, err);
+}
+
+static void free_names(struct evacuate_names *n)
+{
+    while (n->nr)
+        free(n->name[--n->nr]);
+}
+
+void evacuate_options_dispose(struct evacuate_options *o)
+{
+    free_names(&o->to);
+    free_names(&o->first);
+    free_names(&o->last);
+    free_names(&o->leave);
+    while (o->nr_passed)
+        free(o->passed[--o->nr_passed]);
 }

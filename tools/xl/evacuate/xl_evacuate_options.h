@@ -24,7 +24,7 @@ enum {
 #define EVACUATE_PASSED_MAX 40
 
 struct evacuate_names {
-    const char *name[EVACUATE_NAMES_MAX];
+    char *name[EVACUATE_NAMES_MAX];
     size_t nr;
 };
 
@@ -44,17 +44,18 @@ struct evacuate_options {
     bool dry_run, resume, yes, json;
     struct xpc_params stated;       /* by options of the policy, */
     unsigned int given;             /* which are these, */
-    const char *passed[EVACUATE_PASSED_MAX];    /* as they were given */
+    char *passed[EVACUATE_PASSED_MAX];  /* as they were given */
     size_t nr_passed;
 };
 
 extern const struct xl_usage evacuate_usage;
 
 /*
- * Strings in *o point into argv, or are never freed. Returns 0, 1 when help is
- * wanted, or -1 with one line in err.
+ * The other strings in *o point into argv. Returns 0, 1 when help is wanted, or
+ * -1 with one line in err. The caller disposes of *o in any case.
  */
 int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
                            char err[XPC_ERR_LEN]);
+void evacuate_options_dispose(struct evacuate_options *o);
 
 #endif
