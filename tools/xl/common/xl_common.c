@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,22 @@ char *xl_asprintf(const char *fmt, ...)
     s = format(fmt, al);
     va_end(al);
     return s;
+}
+
+const char *xl_span_text(char buf[XPC_UNIT_LEN], uint64_t ns)
+{
+    uint64_t s = (ns + XPC_S - 1) / XPC_S;
+
+    if (ns < 99 * XPC_S / 10)
+        snprintf(buf, XPC_UNIT_LEN, "%.1fs", ceil(ns / 1e8) / 10);
+    else if (s < 60)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"s", s);
+    else if (s < 3600)
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"m%02"PRIu64"s", s / 60, s % 60);
+    else
+        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"h%02"PRIu64"m", s / 3600,
+                 s % 3600 / 60);
+    return buf;
 }
 
 char *xl_plain(char *s)

@@ -13,6 +13,8 @@
 #include <libxl.h>
 #include <xentoollog.h>
 
+#include <xenprecopy/units.h>
+
 /* What --help prints of a command. */
 struct xl_usage {
     const char *name;
@@ -42,6 +44,9 @@ uint64_t xl_bytes_written(pid_t pid);
 /* asprintf() that exits when out of memory. The caller frees the string. */
 __attribute__((format(printf, 1, 2)))
 char *xl_asprintf(const char *fmt, ...);
+
+/* A time, rounded up: "4.3s", "1m41s". Returns buf. */
+const char *xl_span_text(char buf[XPC_UNIT_LEN], uint64_t ns);
 
 /* Replaces control characters in place. Returns s. */
 char *xl_plain(char *s);

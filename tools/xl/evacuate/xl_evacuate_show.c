@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,23 +150,6 @@ static void print_form(struct form *f)
 
 /* ---- the plan ------------------------------------------------------- */
 
-/* "4.3s", "1m41s": rounded up. */
-static const char *span(char buf[XPC_UNIT_LEN], uint64_t ns)
-{
-    uint64_t s = (ns + XPC_S - 1) / XPC_S;
-
-    if (ns < 99 * XPC_S / 10)
-        snprintf(buf, XPC_UNIT_LEN, "%.1fs", ceil(ns / 1e8) / 10);
-    else if (s < 60)
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"s", s);
-    else if (s < 3600)
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"m%02"PRIu64"s", s / 60, s % 60);
-    else
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"h%02"PRIu64"m", s / 3600,
-                 s % 3600 / 60);
-    return buf;
-}
-
 static const char *limit_text(char buf[XPC_UNIT_LEN],
                               const struct evacuate_guest *g)
 {
@@ -232,8 +214,8 @@ static void print_plan(const struct evacuation *e)
 
         if (m->moved)
             printf("  %-20s %-20s %8s %8s %10s %10s\n", g->name,
-                   host_of(e, order[k]), span(a, m->start_ns),
-                   span(b, m->end_ns - m->start_ns),
+                   host_of(e, order[k]), xl_span_text(a, m->start_ns),
+                   xl_span_text(b, m->end_ns - m->start_ns),
                    xpc_format_time(c, m->downtime_ns), limit_text(d, g));
         else if (m->state == XPC_MOVE_WAITS || m->state == XPC_MOVE_LEFT)
             printf("  %-20s stays here: %s (limit %s)\n", g->name,
@@ -262,8 +244,9 @@ void show_plan(const struct evacuate_show *show, const struct evacuation *e,
            "%u at once\n", f->expected.moved,
            f->expected.moved + f->expected.left,
            xpc_format_bandwidth(a, e->s.link_bytes_per_s),
-           e->link_given ? "" : " (assumed)", span(b, f->expected.end_ns),
-           span(c, f->low.end_ns), span(d, f->high.end_ns),
+           e->link_given ? "" : " (assumed)",
+           xl_span_text(b, f->expected.end_ns),
+           xl_span_text(c, f->low.end_ns), xl_span_text(d, f->high.end_ns),
            f->expected.at_once);
     print_plan(e);
     fflush(stdout);
@@ -283,8 +266,9 @@ void show_deadline(struct evacuate_show *show, const struct evacuation *e,
                      e->guests[i].name);
     }
     show_event(show, "deadline", NULL, NULL, "the deadline, in %s, can't be "
-               "kept: it takes %s%s%s", span(a, deadline_ns),
-               span(b, now->end_ns), nr > 0 ? ", or leave some: --leave=" : "",
+               "kept: it takes %s%s%s", xl_span_text(a, deadline_ns),
+               xl_span_text(b, now->end_ns),
+               nr > 0 ? ", or leave some: --leave=" : "",
                names);
 }
 
@@ -342,9 +326,9 @@ static void print_row(const struct evacuation *e, size_t i, uint64_t now_ns)
            host_of(e, i), phase, g->m.percent, g->m.bytes_per_s > 0 ?
            xpc_format_bandwidth(a, g->m.bytes_per_s) : "-",
            g->m.predicted_ns ? xpc_format_time(b, g->m.predicted_ns) : "-",
-           span(c, now_ns - g->started_ns),
+           xl_span_text(c, now_ns - g->started_ns),
            e->s.moves[i].left_ns == UINT64_MAX ? "-" :
-           span(d, e->s.moves[i].left_ns));
+           xl_span_text(d, e->s.moves[i].left_ns));
 }
 
 void show_table(struct evacuate_show *show, const struct evacuation *e,
@@ -368,7 +352,7 @@ void show_table(struct evacuate_show *show, const struct evacuation *e,
         nr[e->s.moves[i].state]++;
     printf("%zu moved, %zu move, %zu wait, %zu left; over in %s\n",
            nr[XPC_MOVE_MOVED], nr[XPC_MOVE_RUNS], nr[XPC_MOVE_WAITS],
-           nr[XPC_MOVE_LEFT], span(a, end_ns));
+           nr[XPC_MOVE_LEFT], xl_span_text(a, end_ns));
     show->lines = 1;
     if (nr[XPC_MOVE_RUNS] && show->redraw) {
         printf("  %-20s %-16s %-12s %4s %11s %10s %8s %8s\n", "guest",
@@ -444,9 +428,9 @@ void show_end(struct evacuate_show *show, const struct evacuation *e,
     for (size_t i = 0; i < e->s.nr_moves; i++)
         moved += e->s.moves[i].state == XPC_MOVE_MOVED;
     printf("%zu of %zu guests were moved in %s", moved, e->s.nr_moves,
-           span(a, total_ns));
+           xl_span_text(a, total_ns));
     if (plan->expected.end_ns)
-        printf(" (predicted %s)", span(b, plan->expected.end_ns));
+        printf(" (predicted %s)", xl_span_text(b, plan->expected.end_ns));
     fputc('\n', stdout);
     for (size_t i = 0; i < e->s.nr_moves; i++) {
         const struct evacuate_guest *g = &e->guests[i];

@@ -10,23 +10,6 @@
 
 #define COLUMN 9
 
-/* Rounded up: "4.3s", "1m41s". */
-static const char *total_text(char buf[XPC_UNIT_LEN], uint64_t ns)
-{
-    uint64_t s = (ns + XPC_S - 1) / XPC_S;
-
-    if (ns < 99 * XPC_S / 10)
-        snprintf(buf, XPC_UNIT_LEN, "%.1fs", ceil(ns / 1e8) / 10);
-    else if (s < 60)
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"s", s);
-    else if (s < 3600)
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"m%02"PRIu64"s", s / 60, s % 60);
-    else
-        snprintf(buf, XPC_UNIT_LEN, "%"PRIu64"h%02"PRIu64"m", s / 3600,
-                 s % 3600 / 60);
-    return buf;
-}
-
 static void print_source(FILE *out, const struct predict_source *s)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
@@ -97,7 +80,7 @@ static void print_cell(FILE *out, const struct xpc_cell *cell)
     char t[XPC_UNIT_LEN], marked[XPC_UNIT_LEN + 2];
 
     snprintf(marked, sizeof(marked), "%s%s", cell->converges ?
-             total_text(t, cell->total_ns) : "-", cell->marginal ? "~" : "");
+             xl_span_text(t, cell->total_ns) : "-", cell->marginal ? "~" : "");
     fprintf(out, " %*s", COLUMN, marked);
 }
 
@@ -233,8 +216,8 @@ static void print_step(FILE *out, const struct xpc_cell_step *s)
 
     fprintf(out, "  %-20s ", s->domain);
     if (s->possible)
-        fprintf(out, "%9s %9s %6"PRIu64" %11s %10s", total_text(a,
-                s->start_ns), total_text(b, s->end_ns), s->concurrency,
+        fprintf(out, "%9s %9s %6"PRIu64" %11s %10s", xl_span_text(a,
+                s->start_ns), xl_span_text(b, s->end_ns), s->concurrency,
                 xpc_format_bandwidth(r, s->bandwidth_bits_per_s / 8),
                 xpc_format_time(d, s->predicted_ns));
     else
@@ -255,7 +238,7 @@ static void print_plan(FILE *out, const struct xpc_cell_plan *p)
     fprintf(out, "\nEvacuation of %zu domains over %s within %s of downtime "
             "each: %s, at most %"PRIu64" at once", p->nr_steps,
             xpc_format_bandwidth(a, p->bandwidth_bits_per_s / 8),
-            xpc_format_time(b, p->downtime_ns), total_text(d, p->total_ns),
+            xpc_format_time(b, p->downtime_ns), xl_span_text(d, p->total_ns),
             p->concurrency);
     fprintf(out, hopeless ? "; %zu can't be moved within it\n" : "\n",
             hopeless);
