@@ -92,6 +92,18 @@ static void torture_eval_levers_throttle(void **state)
     assert_int_equal(t.percent, 99);
 }
 
+/* Every 10 s, each of 100 pages. */
+static void write_all(struct sim_trace *t)
+{
+    uint32_t pages[100];
+
+    for (uint32_t i = 0; i < 100; i++)
+        pages[i] = i;
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(sim_trace_add(t, (i + 1) * 10 * XPC_S, pages, 100),
+                         0);
+}
+
 static void torture_eval_levers_slows_the_guest(void **state)
 {
     static double share = 1;
@@ -100,14 +112,9 @@ static void torture_eval_levers_slows_the_guest(void **state)
     struct sim_path plain, p;
     struct sim_trace t = { .total_pages = 100 };
     struct sim_start start;
-    uint32_t pages[100];
 
     (void)state;
-    for (uint32_t i = 0; i < 100; i++)
-        pages[i] = i;
-    for (uint32_t i = 0; i < 10; i++)
-        assert_int_equal(sim_trace_add(&t, (i + 1) * 10 * XPC_S, pages, 100),
-                         0);
+    write_all(&t);
     start = eval_start(&t, &slow, SIM_PLAIN);
     assert_int_equal(sim_path_init(&plain, &start, 40 * XPC_S, 0), 0);
     start.lever = SIM_THROTTLE;
@@ -152,14 +159,9 @@ static void torture_eval_levers_slows_as_the_policy_says(void **state)
     struct sim_path plain, own = { 0 };
     struct sim_start start;
     struct sim_result r;
-    uint32_t pages[100];
 
     (void)state;
-    for (uint32_t i = 0; i < 100; i++)
-        pages[i] = i;
-    for (uint32_t i = 0; i < 10; i++)
-        assert_int_equal(sim_trace_add(&t, (i + 1) * 10 * XPC_S, pages, 100),
-                         0);
+    write_all(&t);
     start = eval_start(&t, &slow, SIM_PLAIN);
     assert_int_equal(sim_path_init(&plain, &start, 40 * XPC_S, 0), 0);
     assert_int_equal(sim_run_slow(&r, &halve, &c, &start, &plain, &own,
