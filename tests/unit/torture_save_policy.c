@@ -15,6 +15,7 @@
 #include "save/suspend_time.h"
 #include "support/fake_save.h"
 #include "support/torture.h"
+#include "xen/run.h"
 
 #define RECORD (8 + 8 + 4104)
 
@@ -141,10 +142,10 @@ static void torture_save_policy_saves_take_turns(void **state)
     (void)state;
     assert_true(turn >= 0);
     close(turn);
-    setenv(SAVE_TURN_ENV, path, 1);
+    setenv(XEN_TURN_ENV, path, 1);
     assert_int_equal(fake_save(fd, "{\"downtime-ms\":300}",
                                script_waits_for_its_turn, &r), -1);
-    unsetenv(SAVE_TURN_ENV);
+    unsetenv(XEN_TURN_ENV);
     unlink(path);
     close(fd);
     xpc_report_dispose(&r);

@@ -6,6 +6,7 @@
 #include <xenprecopy/units.h>
 
 #include "save/turn.h"
+#include "xen/run.h"
 #include "support/torture.h"
 
 static char path[] = "/tmp/torture_save_turn.XXXXXX";
@@ -15,14 +16,14 @@ static int setup(void **state)
     int fd = mkstemp(path);
 
     (void)state;
-    setenv(SAVE_TURN_ENV, path, 1);
+    setenv(XEN_TURN_ENV, path, 1);
     return fd < 0 ? -1 : close(fd);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    unsetenv(SAVE_TURN_ENV);
+    unsetenv(XEN_TURN_ENV);
     return unlink(path);
 }
 
@@ -57,11 +58,11 @@ static void torture_save_turn_needs_no_file(void **state)
     struct save_turn a = SAVE_TURN_INIT;
 
     (void)state;
-    setenv(SAVE_TURN_ENV, "/nowhere/turn", 1);
+    setenv(XEN_TURN_ENV, "/nowhere/turn", 1);
     assert_true(save_turn_take(&a, XPC_S));
-    unsetenv(SAVE_TURN_ENV);
+    unsetenv(XEN_TURN_ENV);
     assert_true(save_turn_take(&a, XPC_S));
-    setenv(SAVE_TURN_ENV, path, 1);
+    setenv(XEN_TURN_ENV, path, 1);
 }
 
 int main(int argc, char **argv)

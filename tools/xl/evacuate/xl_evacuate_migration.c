@@ -14,10 +14,9 @@
 #include "common/xl_input.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "json/migration.h"
+#include "xen/run.h"
 
 #define LINE_MAX_BYTES 8192
-/* As in save/turn.h. */
-#define TURN_ENV "XEN_PRECOPY_TURN"
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 
 uint64_t migration_pid_start(pid_t pid)
@@ -58,7 +57,7 @@ static void exec_migrate(const struct migration *m, const char *const *args,
     int err = open(m->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     sigset_t blocked;
 
-    setenv(TURN_ENV, turn, 1);
+    setenv(XEN_TURN_ENV, turn, 1);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sigemptyset(&blocked);

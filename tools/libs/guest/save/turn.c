@@ -5,10 +5,11 @@
 #include <sys/file.h>
 
 #include "save/turn.h"
+#include "xen/run.h"
 
 bool save_turn_take(struct save_turn *t, uint64_t now_ns)
 {
-    const char *path = getenv(SAVE_TURN_ENV);
+    const char *path = getenv(XEN_TURN_ENV);
 
     if (!path || !*path)
         return true;

@@ -2,7 +2,8 @@
 /*
  * Several saves that share a link take turns: only one at a time sends the last
  * pages of its guest. A toolstack that wants this names a file in the
- * environment. The turn is a flock() on it, held until the save helper exits.
+ * environment (XEN_TURN_ENV). The turn is a flock() on it, held until the save
+ * helper exits.
  */
 #ifndef SAVE_TURN_H
 #define SAVE_TURN_H
@@ -10,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SAVE_TURN_ENV "XEN_PRECOPY_TURN"
 /* After this, a save no longer waits for its turn. */
 #define SAVE_TURN_NS UINT64_C(10000000000)
 
