@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "support/fake_clock.h"
 
+/* Zero while the clock runs, or the time at which it stands. */
 static atomic_ullong offset_ns, stopped_ns;
+static atomic_uint stops;
 
 static uint64_t real_ns(void)
 {
@@ -21,7 +23,7 @@ uint64_t clock_now_ns(void)
 {
     uint64_t stopped = stopped_ns;
 
-    return (stopped ? stopped : real_ns()) + offset_ns;
+    return stopped ? stopped : real_ns() + offset_ns;
 }
 
 int clock_sleep_until(uint64_t until_ns)
@@ -35,15 +37,22 @@ int clock_sleep_until(uint64_t until_ns)
 
 void fake_clock_advance(uint64_t ns)
 {
-    offset_ns += ns;
+    if (stopped_ns)
+        stopped_ns += ns;
+    else
+        offset_ns += ns;
 }
 
 void fake_clock_stop(void)
 {
-    stopped_ns = real_ns();
+    if (!stops++)
+        stopped_ns = clock_now_ns();
 }
 
 void fake_clock_run(void)
 {
+    if (--stops)
+        return;
+    offset_ns = stopped_ns - real_ns();
     stopped_ns = 0;
 }

@@ -11,7 +11,10 @@
 /* Time passes at once, whether the clock stands still or not. */
 void fake_clock_advance(uint64_t ns);
 
-/* The clock stands still until fake_clock_run(). */
+/*
+ * The clock stands still until fake_clock_run(), and goes on from there. In a
+ * pair within a pair, the outer one counts.
+ */
 void fake_clock_stop(void);
 void fake_clock_run(void);
 

@@ -72,7 +72,7 @@ int script_three_copies(void)
     for (int i = 0; i < BATCH; i += 4)
         guest[i][i] = 1;
     assert_int_equal(loop_write(headers, 40), 0);
-    env.dirty = 10;
+    env.dirty = 1;
     assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(env.cb->suspend(NULL), 1);
     for (int i = 0; i < BATCH; i += 16) {

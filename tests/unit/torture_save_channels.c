@@ -316,7 +316,7 @@ static int script_capped_sparse(void)
     for (int i = 0; i < BATCH; i += 4)
         memset(guest[i], 1, PAGE);
     assert_int_equal(loop_write(headers, 40), 0);
-    env.dirty = 10;
+    env.dirty = 1;
     assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
     for (int i = 0; i < 4; i++)
@@ -357,7 +357,7 @@ static int script_capped(void)
 
     memset(guest, 1, sizeof(guest));
     assert_int_equal(loop_write(headers, 40), 0);
-    env.dirty = 10;
+    env.dirty = 1;
     assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     precopy_ns = clock_now_ns() - begun_ns;
     /* All data has left by the decision, which knows the rate. */
@@ -399,7 +399,7 @@ static int script_of_a_last_round(void)
 
     memset(guest, 1, sizeof(guest));
     assert_int_equal(loop_write(headers, 40), 0);
-    env.dirty = 10;
+    env.dirty = 1;
     assert_int_equal(loop_copy_guest(0), XGS_POLICY_STOP_AND_COPY);
     assert_int_equal(env.cb->suspend(NULL), 1);
     for (int i = 0; i < NR; i++)
@@ -451,7 +451,7 @@ static int script_stalls(void)
 
     memset(guest, 1, sizeof(guest));
     assert_int_equal(loop_write(headers, 40), 0);
-    env.dirty = 10;
+    env.dirty = 1;
     assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
         .dirty_count = 10 }, NULL), XGS_POLICY_CONTINUE_PRECOPY);
     assert_int_equal(env.cb->precopy_policy((struct precopy_stats){
