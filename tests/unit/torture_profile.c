@@ -189,6 +189,30 @@ static void torture_profile_all_day_and_one_hour(void **state)
     xpc_when_dispose(&w);
 }
 
+/* Of the hour's days, some keep the limit and some don't. */
+static void torture_profile_an_hour_that_may_not_fit(void **state)
+{
+    struct xpc_when w;
+
+    (void)state;
+    for (int i = 0; i < 9; i++)
+        add(13, i % 2 ? 40000 : 100, 16);
+    compute(&w, 300 * XPC_MS);
+    assert_true(w.hours[0].cell.converges && w.hours[0].cell.marginal);
+    assert_int_equal(w.hours[0].cell.total_high_ns, 0);
+    assert_int_equal(xpc_when_first(&w, 13, 1)->hour, 13);
+    assert_int_equal(xpc_when_first(&w, 14, 24)->hour, 13);
+    xpc_when_dispose(&w);
+    for (unsigned int h = 12; h < 15; h += 2) {
+        for (int i = 0; i < 9; i++)
+            add(h, i % 2 ? 40000 : 100, 16);
+    }
+    compute(&w, 300 * XPC_MS);
+    assert_int_equal(w.from_hour, 12);
+    assert_int_equal(w.to_hour, 15);
+    xpc_when_dispose(&w);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(torture_profile_##name, \
                                                 setup, teardown)
 
@@ -201,6 +225,7 @@ int main(int argc, char **argv)
         T(damaged_is_refused),
         T(finds_the_window),
         T(all_day_and_one_hour),
+        T(an_hour_that_may_not_fit),
     };
 
     return torture_run(argc, argv, tests);

@@ -146,7 +146,7 @@ static const struct xpc_when_hour *find_hour(const struct xpc_when *w,
     return NULL;
 }
 
-/* Is this hour as good as the best one? */
+/* Is this hour as good as the best one? Its longest time may be unknown. */
 static bool is_as_good(const struct xpc_when *w, uint64_t hour,
                        const struct xpc_cell *best)
 {
@@ -154,7 +154,7 @@ static bool is_as_good(const struct xpc_when *w, uint64_t hour,
 
     return h && h->cell.converges == best->converges &&
            h->cell.predicted_ns <= best->predicted_high_ns &&
-           h->cell.total_ns <= best->total_high_ns;
+           (!best->total_high_ns || h->cell.total_ns <= best->total_high_ns);
 }
 
 static void find_window(struct xpc_when *w)
@@ -192,11 +192,11 @@ const struct xpc_when_hour *xpc_when_first(const struct xpc_when *w,
         if (h && (!best || is_better(&h->cell, &best->cell)))
             best = h;
     }
-    for (unsigned int i = 0; best; i++) {
+    for (unsigned int i = 0; best && find_hour(w, from + i) != best; i++) {
         if (is_as_good(w, from + i, &best->cell))
             return find_hour(w, from + i);
     }
-    return NULL;
+    return best;
 }
 
 int xpc_when_compute(struct xpc_when *w, const struct xpc_profile *p,
