@@ -96,6 +96,27 @@ static void torture_xl_within_now_is_as_good(void **state)
     assert_int_equal(choose(24 * HOUR * XPC_S), 0);
 }
 
+/* So that it is 4:00 there, although an hour is left out or comes twice. */
+static void torture_xl_within_summer_time(void **state)
+{
+    /* 29 March and 25 October 2026, 0:20:30 in Berlin. */
+    const time_t before[] = { 1774740030, 1792880430 };
+    const char *const tz = "CET-1CEST,M3.5.0,M10.5.0/3";
+    struct xpc_when_hour hour;
+    time_t at;
+
+    (void)state;
+    setenv("TZ", tz, 1);
+    tzset();
+    add_day(99, 4);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(within_choose(&profile, &params, 6 * HOUR * XPC_S,
+                                       before[i], &at, &hour, err), 0);
+        assert_int_equal(at - before[i],
+                         (i ? 5 : 3) * HOUR - 20 * 60 - 30);
+    }
+}
+
 static void torture_xl_within_needs_a_profile_and_a_bandwidth(void **state)
 {
     (void)state;
@@ -111,7 +132,16 @@ static void torture_xl_within_needs_a_profile_and_a_bandwidth(void **state)
 static void torture_xl_within_an_hour_that_has_begun(void **state)
 {
     (void)state;
-    assert_int_equal(within_wait(5, "g1", NOW - 1, -1, &progress),
+    assert_int_equal(within_wait(5, "g1", NOW - 1, HOUR * XPC_S, -1,
+                                 &progress),
+                     MIGRATE_OK);
+    assert_null(store_get(NODE));
+}
+
+static void torture_xl_within_a_clock_that_is_set_back(void **state)
+{
+    (void)state;
+    assert_int_equal(within_wait(5, "g1", NEVER, 0, -1, &progress),
                      MIGRATE_OK);
     assert_null(store_get(NODE));
 }
@@ -123,7 +153,8 @@ static void torture_xl_within_ends_by_a_signal(void **state)
     (void)state;
     assert_true(fd >= 0);
     raise(SIGTERM);
-    assert_int_equal(within_wait(5, "g1", NEVER, fd, &progress),
+    assert_int_equal(within_wait(5, "g1", NEVER, HOUR * XPC_S, fd,
+                                 &progress),
                      MIGRATE_INTERRUPTED);
     assert_null(store_get(NODE));
     close(fd);
@@ -136,7 +167,8 @@ static void torture_xl_within_one_waits(void **state)
     (void)state;
     /* Another one that lives: init. */
     store_set(NODE, "1");
-    assert_int_equal(within_wait(5, "g1", NEVER, -1, &progress),
+    assert_int_equal(within_wait(5, "g1", NEVER, HOUR * XPC_S, -1,
+                                 &progress),
                      MIGRATE_REFUSED);
     assert_string_equal(store_get(NODE), "1");
     assert_true(waiting_cancel(5));
@@ -163,8 +195,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(chooses_an_hour),
         T(now_is_as_good),
+        T(summer_time),
         T(needs_a_profile_and_a_bandwidth),
         T(an_hour_that_has_begun),
+        T(a_clock_that_is_set_back),
         T(ends_by_a_signal),
         T(one_waits),
     };

@@ -407,7 +407,7 @@ static int wait_for_hour(const struct migrate_options *o, int interrupt_fd)
         refuse(err);
     else
         status = within_wait(m.domid, m.name ? m.name : o->domain, at_s,
-                             interrupt_fd, &m.progress);
+                             o->within_ns, interrupt_fd, &m.progress);
     close_all(&m);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/clock.h"
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
 #include "control/xl_waiting.h"
@@ -34,12 +35,27 @@ static void predict_params(struct xpc_predict_params *pp,
     pp->skip_dirty = p->skip_dirty == XPC_SKIP_DIRTY_ON;
 }
 
+/*
+ * When it is so many hours later on the clock on the wall. An hour may be left
+ * out, or come twice.
+ */
+static time_t begin_of_hour(const struct tm *now, unsigned int ahead)
+{
+    struct tm tm = *now;
+
+    tm.tm_hour += ahead;
+    tm.tm_min = tm.tm_sec = 0;
+    tm.tm_isdst = -1;
+    return mktime(&tm);
+}
+
 int within_choose(const struct xpc_profile *p, const struct xpc_params *params,
                   uint64_t within_ns, time_t now_s, time_t *at_s_r,
                   struct xpc_when_hour *hour_r, char err[XPC_ERR_LEN])
 {
     const struct xpc_when_hour *h;
     struct xpc_predict_params pp;
+    const time_t last_s = now_s + within_ns / XPC_S;
     struct xpc_when w;
     unsigned int into, hours, ahead;
     struct tm tm;
@@ -61,7 +77,9 @@ int within_choose(const struct xpc_profile *p, const struct xpc_params *params,
         *hour_r = *h;
         ahead = (h->hour + XPC_PROFILE_HOURS - tm.tm_hour) %
                 XPC_PROFILE_HOURS;
-        *at_s_r = ahead ? now_s - into + (time_t)ahead * HOUR_S : now_s;
+        *at_s_r = ahead ? begin_of_hour(&tm, ahead) : now_s;
+        if (*at_s_r > last_s)
+            *at_s_r = last_s;
     }
     xpc_when_dispose(&w);
     return h ? 0 : xl_bad(err, "--within: the profile of %.80s has no "
@@ -112,8 +130,10 @@ static int end_wait(struct progress *progress, int status, const char *name,
 }
 
 int within_wait(uint32_t domid, const char *name, time_t at_s,
-                int interrupt_fd, struct progress *progress)
+                uint64_t within_ns, int interrupt_fd,
+                struct progress *progress)
 {
+    const uint64_t begun_ns = clock_now_ns();
     struct pollfd p = { .fd = interrupt_fd, .events = POLLIN };
     int status = MIGRATE_OK, r;
     long other;
@@ -130,7 +150,9 @@ int within_wait(uint32_t domid, const char *name, time_t at_s,
     if (other)
         return end_wait(progress, MIGRATE_REFUSED, name, "can't write to "
                         "xenstore");
-    while (!status && (now = time(NULL)) < at_s) {
+    /* The clock may be set back meanwhile. */
+    while (!status && (now = time(NULL)) < at_s &&
+           clock_now_ns() - begun_ns < within_ns) {
         progress_show_until(progress, name, at_s, at_s - now);
         r = poll(&p, 1, POLL_MS);
         if (r < 0 && errno != EINTR)

@@ -26,11 +26,13 @@ int within_plan(const char *name, const struct xpc_params *params,
                 uint64_t within_ns, time_t *at_s_r, char err[XPC_ERR_LEN]);
 
 /*
- * Waits until then. The guest is not touched, and no lock is held. Returns
- * MIGRATE_OK, or the exit status if it was interrupted or cancelled, or if the
- * domain has gone, with one line on standard error.
+ * Waits until then, but no longer than within_ns, whatever the clock says. The
+ * guest is not touched, and no lock is held. Returns MIGRATE_OK, or the exit
+ * status if it was interrupted or cancelled, or if the domain has gone, with
+ * one line on standard error.
  */
 int within_wait(uint32_t domid, const char *name, time_t at_s,
-                int interrupt_fd, struct progress *progress);
+                uint64_t within_ns, int interrupt_fd,
+                struct progress *progress);
 
 #endif
