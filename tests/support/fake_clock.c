@@ -8,7 +8,7 @@
 #include "support/fake_clock.h"
 
 /* Zero while the clock runs, or the time at which it stands. */
-static atomic_ullong offset_ns, stopped_ns;
+static atomic_ullong offset_ns, stopped_ns, step_ns;
 static atomic_uint stops;
 
 static uint64_t real_ns(void)
@@ -21,8 +21,11 @@ static uint64_t real_ns(void)
 
 uint64_t clock_now_ns(void)
 {
-    uint64_t stopped = stopped_ns;
+    uint64_t stopped;
 
+    if (step_ns)
+        fake_clock_advance(step_ns);
+    stopped = stopped_ns;
     return stopped ? stopped : real_ns() + offset_ns;
 }
 
@@ -41,6 +44,11 @@ void fake_clock_advance(uint64_t ns)
         stopped_ns += ns;
     else
         offset_ns += ns;
+}
+
+void fake_clock_step(uint64_t ns)
+{
+    step_ns = ns;
 }
 
 void fake_clock_stop(void)

@@ -11,6 +11,9 @@
 /* Time passes at once, whether the clock stands still or not. */
 void fake_clock_advance(uint64_t ns);
 
+/* From now on, so much time passes whenever the clock is read; 0: none. */
+void fake_clock_step(uint64_t ns);
+
 /*
  * The clock stands still until fake_clock_run(), and goes on from there. In a
  * pair within a pair, the outer one counts.

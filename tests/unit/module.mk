@@ -34,13 +34,15 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 # Fixtures that define functions which the code under test calls, or that such
 # a fixture uses. The others are in the archive below.
 REPLACING := conf_fixture control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
-fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) += \
-	$(call objs,$(patsubst %,tests/support/%.c,$(2)))))
+fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) := \
+	$(call objs,$(patsubst %,tests/support/%.c,$(2))) \
+	$(TEST_OBJS_torture_$(t))))
 $(call fakes,save_sampler suspend_time xl_save_guard \
 	xl_take_back,fake_xenctrl)
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
 	xl_take_back,fake_xenstore)
 $(call fakes,xen_notify,fake_xenstore)
+$(call fakes,xl_check,fake_clock)
 $(call fakes,xl_config,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\

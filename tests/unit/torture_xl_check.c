@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xl migrate --check: what it finds at receivers of all kinds, and prints. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
 #include "check/xl_check.h"
 #include "check/xl_check_shell.h"
+#include "support/fake_clock.h"
 #include "support/fake_migration.h"
 #include "support/torture.h"
 
@@ -34,6 +38,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    fake_clock_step(0);
     check_result_dispose(&r);
     return migration_teardown(state);
 }
@@ -137,7 +142,7 @@ static struct reply *ask_shell(void)
 {
     static struct reply reply;
 
-    assert_int_equal(check_shell(&o, &q, &reply), 0);
+    assert_int_equal(check_shell(&sending.s, &o, &q, &reply), 0);
     assert_int_equal(reply.nr, q.nr);
     return &reply;
 }
@@ -186,6 +191,35 @@ static void torture_xl_check_shell_quotes_everything(void **state)
     assert_int_equal(reply->item[0].status, REPLY_WRONG);
     assert_int_equal(reply->item[1].status, REPLY_UNKNOWN);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Neither ends by itself, nor reads or writes anything. */
+static void hang(void)
+{
+    o.ssh_command = "sleep 1000 #";
+    o.host = "there";
+}
+
+static void torture_xl_check_shell_that_hangs(void **state)
+{
+    struct reply reply;
+
+    (void)state;
+    hang();
+    fake_clock_step(1000 * XPC_S);
+    assert_int_equal(check_shell(&sending.s, &o, &q, &reply), -1);
+    assert_false(sending.s.interrupted);
+}
+
+static void torture_xl_check_shell_is_interrupted(void **state)
+{
+    struct reply reply;
+
+    (void)state;
+    hang();
+    raise(SIGINT);
+    assert_int_equal(check_shell(&sending.s, &o, &q, &reply), -1);
+    assert_true(sending.s.interrupted);
 }
 
 /* What a hostile target says instead. */
@@ -281,6 +315,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_check_a_stock_receiver),
         TEST(torture_xl_check_by_a_shell),
         TEST(torture_xl_check_shell_quotes_everything),
+        TEST(torture_xl_check_shell_that_hangs),
+        TEST(torture_xl_check_shell_is_interrupted),
         TEST(torture_xl_check_shell_output_is_not_trusted),
         TEST(torture_xl_check_no_receiver),
         TEST(torture_xl_check_prints_what_is_wrong),

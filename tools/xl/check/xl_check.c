@@ -19,6 +19,7 @@
 #include "common/xl_input.h"
 #include "migrate/xl_channels.h"
 #include "migrate/xl_channels_relay.h"
+#include "migrate/xl_sender_io.h"
 
 /* ---- the target ---------------------------------------------------------- */
 
@@ -49,14 +50,14 @@ static const char unreached[] =
     "the receiver was not reached, or has broken off: see its messages";
 
 /* The receiver can't be asked, for this reason: a shell may know something. */
-static void ask_shell(const struct migrate_options *o,
+static void ask_shell(struct sender *s, const struct migrate_options *o,
                       const struct question *q, struct check_result *r,
                       const char *why)
 {
     struct reply *reply = calloc(1, sizeof(*reply));
 
     if (reply && o->ssh_command && *o->ssh_command &&
-        !check_shell(o, q, reply))
+        !check_shell(s, o, q, reply))
         check_result_take(r, q, reply);
     else
         check_result_unasked(r, q, why);
@@ -77,11 +78,11 @@ int check_receiver(struct sender *s, char *command,
         rc = ask_receiver(s, q, r);
     } else if (!rc) {
         r->receiver = CHECK_RECEIVER_OLDER;
-        ask_shell(o, q, r, "an older receiver of this package can't be "
-                  "asked: upgrade it there");
+        ask_shell(s, o, q, r, "an older receiver of this package can't "
+                  "be asked: upgrade it there");
     } else if (rc > 0) {
         r->receiver = CHECK_RECEIVER_STOCK;
-        ask_shell(o, q, r, "a stock receiver can't be asked");
+        ask_shell(s, o, q, r, "a stock receiver can't be asked");
         rc = 0;
     }
     end_connection(s);
@@ -259,7 +260,9 @@ int check_run(struct sender *s, char *command,
         status = q ? MIGRATE_INTERRUPTED : MIGRATE_FAILED;
     } else {
         check_predict(o, &r);
-        status = report_check(o, &r);
+        /* Ctrl-C ends the measurement, too. */
+        status = sender_take_signals(s) ? MIGRATE_INTERRUPTED :
+                 report_check(o, &r);
     }
     check_result_dispose(&r);
     free(q);

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenprecopy/units.h>
-
 #include "base/clock.h"
 #include "channels/frame.h"
 #include "check/xl_check_ask.h"
@@ -12,9 +10,6 @@
 #include "common/xl_common.h"
 #include "migrate/xl_channels_relay.h"
 #include "migrate/xl_protocol.h"
-
-/* For a target whose storage is slow to say that it is not there. */
-#define REPLY_NS (30 * XPC_S)
 
 static int send_question(struct sender *s, const struct question *q)
 {
@@ -58,7 +53,7 @@ int check_ask(struct sender *s, const struct question *q, struct reply *r)
     uint8_t *bytes = malloc(REPLY_SIZE_MAX);
     const char *why = "out of memory";
 
-    s->answer_deadline_ns = clock_now_ns() + REPLY_NS;
+    s->answer_deadline_ns = clock_now_ns() + CHECK_REPLY_NS;
     if (bytes)
         why = send_question(s, q) ? "" : read_reply(s, q, r, bytes);
     free(bytes);

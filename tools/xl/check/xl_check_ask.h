@@ -6,6 +6,9 @@
 #include "channels/question.h"
 #include "migrate/xl_sender_io.h"
 
+/* For a target whose storage is slow to say that it is not there. */
+#define CHECK_REPLY_NS (30 * UINT64_C(1000000000))
+
 /*
  * Sends a question over the first connection, whose receiver must take them
  * (s->channels->questions), and waits for the reply. Returns 0, or -1 after an

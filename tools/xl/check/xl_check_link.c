@@ -12,6 +12,7 @@
 #include "check/xl_check_ask.h"
 #include "check/xl_check_link.h"
 #include "migrate/xl_channels_relay.h"
+#include "migrate/xl_protocol.h"
 
 /* The fastest of so many answers counts. */
 #define ROUNDS 5
@@ -98,10 +99,15 @@ static int measure_bandwidth(struct sender *s, struct check_result *result,
     begun = clock_now_ns();
     while (!rc && bytes < CHECK_FILL_BYTES &&
            clock_now_ns() - begun < CHECK_FILL_NS) {
+        s->answer_deadline_ns = clock_now_ns() + CHECK_REPLY_NS;
         rc = send_fill(s, data);
         bytes += CHANNEL_FRAME_MAX + CHANNEL_HEAD_SIZE;
     }
     free(data);
+    if (rc && !s->interrupted && clock_now_ns() >= s->answer_deadline_ns)
+        fprintf(stderr, SENDER "the receiver does not take the data for the "
+                "measurement\n");
+    s->answer_deadline_ns = 0;
     if (rc || time_round(s, q, r, &last, &ahead_ms))
         return -1;
     ns = clock_now_ns() - begun;

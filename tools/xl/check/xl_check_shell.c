@@ -4,22 +4,27 @@
  * item its number, a status and what was found. All values are quoted.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
 
+#include "base/clock.h"
 #include "check/xl_check_shell.h"
 #include "common/xl_common.h"
-#include "common/xl_input.h"
 #include "migrate/xl_protocol.h"
+#include "migrate/xl_sender_io.h"
+#include "migrate/xl_transport.h"
 
 #define MARK "xen-precopy check"
+/* For a password, and for the storage there. */
+#define PATIENCE_NS (60 * XPC_S)
+/* Of its output: a line of at most 4 KiB for each item, and what sh prints. */
+#define TEXT_MAX (1u << 20)
 
 /*
  * A domain's number, nothing if there is none of this name, or "?" if Xen can't
@@ -250,80 +255,68 @@ int check_shell_read(const char *output, const struct question *q,
 
 /* ---- the shell ----------------------------------------------------------- */
 
-static void run_child(const char *command, int in, int out)
+/* Returns 1 with the next bytes, 0 at the end, or -1. */
+static int read_some(struct sender *s, int fd, char *to, size_t room,
+                     size_t *len)
 {
-    signal(SIGPIPE, SIG_DFL);
-    if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
-        execlp("sh", "sh", "-c", command, (char *)NULL);
-    _exit(127);
-}
-
-/* The script fits into a pipe, or the far end reads it while it comes. */
-static void write_script(int fd, const char *script)
-{
-    size_t len = strlen(script);
     ssize_t n;
 
-    while (len) {
-        n = write(fd, script, len);
-        if (n < 0 && errno != EINTR)
-            break;
-        if (n > 0) {
-            script += n;
-            len -= n;
-        }
-    }
+    do {
+        if (sender_wait(s, fd, POLLIN))
+            return -1;
+        n = read(fd, to + *len, room - *len);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (n > 0)
+        *len += n;
+    return n < 0 ? -1 : n > 0;
 }
 
-/* What a hostile target may have sent, up to a bound, as a string. */
-static char *read_text(int fd)
+/* What a hostile target may have sent, up to a bound, as a string, or NULL. */
+static char *read_text(struct sender *s, int fd)
 {
-    size_t len;
-    char *bytes = xl_read_to_end(fd, &len), *text;
+    char *text = malloc(TEXT_MAX + 1);
+    size_t len = 0;
+    int r = text ? 1 : -1;
 
-    text = bytes ? xl_asprintf("%.*s", (int)len, bytes) : NULL;
-    free(bytes);
+    while (r > 0 && len < TEXT_MAX)
+        r = read_some(s, fd, text, TEXT_MAX, &len);
+    if (r < 0) {
+        free(text);
+        return NULL;
+    }
+    text[len] = 0;
     return text;
 }
 
-static char *run_shell(const char *command, const char *script)
+/* Returns what the script prints, or NULL. */
+static char *run_shell(struct sender *s, char *command, const char *script)
 {
-    int in[2], out[2], status;
+    struct transport t;
     char *text = NULL;
-    pid_t pid;
 
-    if (pipe2(in, O_CLOEXEC))
+    if (transport_start(&t, command))
         return NULL;
-    if (pipe2(out, O_CLOEXEC)) {
-        close(in[0]);
-        close(in[1]);
-        return NULL;
+    s->answer_deadline_ns = clock_now_ns() + PATIENCE_NS;
+    if (!sender_write(s, t.send_fd, script, strlen(script), NULL)) {
+        transport_keep_receiving(&t);
+        text = read_text(s, t.recv_fd);
     }
-    fflush(NULL);
-    pid = fork();
-    if (!pid)
-        run_child(command, in[0], out[1]);
-    close(in[0]);
-    close(out[1]);
-    signal(SIGPIPE, SIG_IGN);
-    if (pid > 0)
-        write_script(in[1], script);
-    close(in[1]);
-    if (pid > 0)
-        text = read_text(out[0]);
-    close(out[0]);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    s->answer_deadline_ns = 0;
+    /* Whoever has not answered does not end by itself either. */
+    if (!text)
+        kill(t.pid, SIGTERM);
+    transport_drop(&t, 1);
     return text;
 }
 
-int check_shell(const struct migrate_options *o, const struct question *q,
-                struct reply *r)
+int check_shell(struct sender *s, const struct migrate_options *o,
+                const struct question *q, struct reply *r)
 {
     char *script = check_shell_script(q), *text;
     char *command = xl_asprintf("exec %s %s sh -s", o->ssh_command, o->host);
     int rc = -1;
 
-    text = run_shell(command, script);
+    text = run_shell(s, command, script);
     if (text)
         rc = check_shell_read(text, q, r);
     free(text);

@@ -8,13 +8,15 @@
 
 #include "channels/question.h"
 #include "migrate/xl_migrate_options.h"
+#include "migrate/xl_sender.h"
 
 /*
  * Asks by o->ssh_command, which must not be "". Returns 0 with the reply, in
- * which what a shell can't say is unknown, or -1 if there is no answer.
+ * which what a shell can't say is unknown, or -1 if there is no answer within
+ * a minute, or s->interrupted.
  */
-int check_shell(const struct migrate_options *o, const struct question *q,
-                struct reply *r);
+int check_shell(struct sender *s, const struct migrate_options *o,
+                const struct question *q, struct reply *r);
 
 /* For tests: the script, malloc()ed, and what is made of its output. */
 char *check_shell_script(const struct question *q);
