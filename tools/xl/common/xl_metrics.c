@@ -6,7 +6,7 @@
 #include "common/xl_metrics.h"
 #include "common/xl_options.h"
 #include "common/xl_output.h"
-#include "common/xl_utf8.h"
+#include "core/utf8.h"
 
 int metrics_open(struct metrics *m)
 {
@@ -36,10 +36,10 @@ static void begin_family(struct metrics *m, const struct metric_family *family)
 static void write_label(FILE *f, const char *s)
 {
     while (*s) {
-        size_t len = xl_utf8_char(s);
+        size_t len = xpc_utf8_char(s);
 
         if (!len)
-            fputs(XL_UTF8_REPLACEMENT, f);
+            fputs(XPC_UTF8_REPLACEMENT, f);
         else if (*s == '\n')
             fputs("\\n", f);
         else if (*s == '"' || *s == '\\')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "common/xl_utf8.h"
+#include "core/utf8.h"
 #include "report/xl_svg.h"
 
 /* What no document may contain, or could confuse: C0, DEL, C1, and bidi. */
@@ -21,10 +21,10 @@ static int is_forbidden(const unsigned char *u, size_t len)
 void svg_escape(FILE *f, const char *s)
 {
     while (*s) {
-        size_t len = xl_utf8_char(s);
+        size_t len = xpc_utf8_char(s);
 
         if (!len || is_forbidden((const unsigned char *)s, len))
-            fputs(XL_UTF8_REPLACEMENT, f);
+            fputs(XPC_UTF8_REPLACEMENT, f);
         else if (*s == '<')
             fputs("&lt;", f);
         else if (*s == '>')

@@ -12,6 +12,8 @@
 
 #include <xenprecopy/json.h>
 
+#include "core/utf8.h"
+
 #define DEFAULT_MAX_COUNT 65536
 
 /* ---- access to members ---------------------------------------------- */
@@ -52,9 +54,32 @@ static bool is_zero(const void *obj, const struct xpc_field *f)
 static void gen_object(yajl_gen g, const struct xpc_type *type,
                        const void *obj);
 
+/* The name of a domain may be anything, and no reader takes invalid UTF-8. */
+static char *valid_text(const char *s)
+{
+    char *text = malloc(strlen(s) * strlen(XPC_UTF8_REPLACEMENT) + 1);
+    char *to = text;
+
+    while (text && *s) {
+        size_t len = xpc_utf8_char(s);
+
+        to = len ? mempcpy(to, s, len) : stpcpy(to, XPC_UTF8_REPLACEMENT);
+        s += len ? len : 1;
+    }
+    if (text)
+        *to = 0;
+    return text;
+}
+
 static void gen_text(yajl_gen g, const char *s)
 {
-    yajl_gen_string(g, (const unsigned char *)s, strlen(s));
+    char *text = valid_text(s);
+
+    if (text)
+        yajl_gen_string(g, (const unsigned char *)text, strlen(text));
+    else
+        yajl_gen_null(g);
+    free(text);
 }
 
 static void gen_u64(yajl_gen g, uint64_t v, uint64_t scale)

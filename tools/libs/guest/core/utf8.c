@@ -1,9 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdint.h>
 
-#include "common/xl_utf8.h"
+#include "core/utf8.h"
 
-size_t xl_utf8_char(const char *s)
+size_t xpc_utf8_char(const char *s)
 {
     const unsigned char *u = (const unsigned char *)s;
     /* The lowest code point of each length: longer forms are invalid. */
