@@ -2,9 +2,12 @@
 /* xl evacuate: its options, its journal, and what migrations print. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,7 +98,8 @@ static void torture_xl_evacuate_options(void **state)
     assert_int_equal(parse(&o, err, "evacuate --to=a --deadline=06:30"), 0);
     assert_true(o.deadline_ns > 0 && o.deadline_ns <= 90000 * XPC_S);
     evacuate_options_dispose(&o);
-    assert_int_equal(parse(&o, err, "evacuate --resume --yes --json"), 0);
+    assert_int_equal(parse(&o, err, "evacuate --resume --yes --json "
+                           "--dry-run --report /tmp/x"), 0);
     evacuate_options_dispose(&o);
 }
 
@@ -113,6 +117,8 @@ static void torture_xl_evacuate_bad_options(void **state)
         { "evacuate --to=a --concurrency=33", "--concurrency=33:" },
         { "evacuate --to=a --precopy-downtime=x", "--precopy-downtime=x:" },
         { "evacuate --resume --to=a", "--resume goes on as it was begun" },
+        { "evacuate --resume x", "--resume goes on as it was begun" },
+        { "evacuate --to=a --leave=caf\xe9", "an argument is not in UTF-8" },
         { "evacuate --to=a --precopy-policy=stock --precopy-downtime=1s",
           "--precopy-downtime has no effect with --precopy-policy=stock" },
         { "evacuate --to=a --nonsense", "--nonsense is no option" },
@@ -190,6 +196,64 @@ static void torture_xl_evacuate_journal_survives_a_torn_line(void **state)
     journal_close(&j);
 }
 
+/* Half a line must not spoil the next one. */
+static void torture_xl_evacuate_journal_on_a_full_disk(void **state)
+{
+    struct rlimit before, full;
+    struct journal j = JOURNAL_INIT;
+    struct journal_line line = { .event = (char *)"start", .uuid = UUID };
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN];
+    struct stat st;
+    size_t nr;
+
+    (void)state;
+    begin(&j);
+    assert_int_equal(fstat(j.fd, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    full = before;
+    full.rlim_cur = st.st_size + 20;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    assert_int_equal(journal_add(&j, &line, err), -1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    add(&j, "end", 0, 0, MIGRATE_OK);
+    close(j.fd);
+    if (journal_resume(&j, &lines, &nr, err))
+        fail_msg("%s", err);
+    assert_int_equal(nr, 2);
+    assert_string_equal(lines[1].event, "end");
+    journal_free(lines, nr);
+    journal_close(&j);
+}
+
+static void torture_xl_evacuate_journal_that_is_none(void **state)
+{
+    static const char *const bad[] = {
+        "{}\n{\n", "x\n", "[]\n", "{\"event\":7}\n", "{\"pid\":-1}\n",
+        "{\"event\":\"begin\",\"args\":[{}]}\n",
+        "{\"event\":\"begin\",\"args\":[{\"text\":\"evacuate\"},"
+        "{\"text\":null}]}\n",
+    };
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN];
+    size_t nr;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct journal j = JOURNAL_INIT;
+
+        assert_int_equal(journal_lock(&j, err), 0);
+        assert_int_equal(journal_begin(&j, err), 0);
+        assert_true(write(j.fd, bad[i], strlen(bad[i])) > 0);
+        close(j.fd);
+        assert_int_equal(journal_resume(&j, &lines, &nr, err), -1);
+        assert_non_null(strstr(err, "move it away"));
+        journal_free(lines, nr);
+        journal_close(&j);
+    }
+}
+
 static void torture_xl_evacuate_excludes_another(void **state)
 {
     struct journal j = JOURNAL_INIT, other = JOURNAL_INIT;
@@ -223,6 +287,7 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
     struct journal_line *lines;
     char err[XPC_ERR_LEN];
     size_t nr, moved;
+    int status;
 
     (void)state;
     assert_true(start > 0);
@@ -238,6 +303,12 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
     assert_int_equal(guest.m.pid, getpid());
     assert_false(guest.m.ours);
     journal_free(lines, nr);
+
+    /* One that had ended when its number was noted. */
+    guest.m.pid_start = 0;
+    guest.m.pid = 99999999;
+    assert_true(migration_ended(&guest.m, &status));
+    assert_int_equal(status, -1);
 
     /* A later process with the same number is another one. */
     migration_dispose(&guest.m);
@@ -352,6 +423,8 @@ int main(int argc, char **argv)
         T(options),
         T(bad_options),
         T(journal_survives_a_torn_line),
+        T(journal_on_a_full_disk),
+        T(journal_that_is_none),
         T(excludes_another),
         T(finds_what_runs),
         T(reads_progress),

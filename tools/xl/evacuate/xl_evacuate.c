@@ -62,7 +62,7 @@ static int read_journal(struct command *c, char *err)
     c->o.resume = true;
     c->o.yes = now.yes;
     c->o.json = now.json;
-    c->o.dry_run = false;
+    c->o.dry_run = now.dry_run;
     c->o.deadline_ns = 0;       /* it was counted from its beginning */
     if (now.report_file)
         c->o.report_file = now.report_file;

@@ -159,11 +159,42 @@ int journal_begin(struct journal *j, char err[XPC_ERR_LEN])
     return sync_folder(j->dir) ? fail(err, j->dir, NAME) : 0;
 }
 
+static int damaged(const struct journal *j, size_t line, const char *why,
+                   char *err)
+{
+    xl_bad(err, "%.90s/" NAME " can't be used: line %zu: %.60s: see where its "
+           "guests are, and move it away", j->dir, line, why);
+    errno = EINVAL;
+    return -1;
+}
+
+/* Appends a line to the list. */
+static int read_line(const struct journal *j, const char *text, size_t len,
+                     struct journal_line **list, size_t *nr, char *err)
+{
+    struct journal_line *grown = realloc(*list, (*nr + 1) * sizeof(**list));
+    char why[XPC_ERR_LEN];
+
+    if (!grown)
+        return xl_bad(err, "out of memory");
+    *list = grown;
+    grown[*nr] = (struct journal_line){ 0 };
+    if (xpc_from_json(&line_type, &grown[*nr], text, len, why))
+        return damaged(j, *nr + 1, why, err);
+    ++*nr;
+    for (size_t i = 0; i < grown[*nr - 1].nr_args; i++) {
+        if (!grown[*nr - 1].args[i].text)
+            return damaged(j, *nr, "an argument is missing", err);
+    }
+    return 0;
+}
+
 int journal_resume(struct journal *j, struct journal_line **list, size_t *nr,
                    char err[XPC_ERR_LEN])
 {
-    char *text, *line, *end, why[XPC_ERR_LEN];
+    char *text, *line, *end;
     size_t len = 0;
+    int r = 0;
 
     *list = NULL;
     *nr = 0;
@@ -172,27 +203,16 @@ int journal_resume(struct journal *j, struct journal_line **list, size_t *nr,
     text = xl_read_to_end(j->fd, &len);
     if (!text)
         return fail(err, j->dir, NAME);
-    for (line = text; (end = memchr(line, '\n', text + len - line));
-         line = end + 1) {
-        struct journal_line *grown = realloc(*list,
-                                             (*nr + 1) * sizeof(**list));
-
-        if (!grown) {
-            free(text);
-            return xl_bad(err, "out of memory");
-        }
-        *list = grown;
-        grown[*nr] = (struct journal_line){ 0 };
-        if (xpc_from_json(&line_type, &grown[*nr], line, end - line, why)) {
-            free(text);
-            return xl_bad(err, "%.100s/" NAME ": line %zu: %.120s", j->dir,
-                          *nr + 1, why);
-        }
-        ++*nr;
-    }
+    if (len > XPC_JSON_MAX_BYTES)
+        r = damaged(j, 1, "it is too long", err);
+    for (line = text; !r && (end = memchr(line, '\n', text + len - line));
+         line = end + 1)
+        r = read_line(j, line, end - line, list, nr, err);
     /* What was not completely written did not happen. */
     len = line - text;
     free(text);
+    if (r)
+        return -1;
     return ftruncate(j->fd, len) ? fail(err, j->dir, NAME) : 0;
 }
 
@@ -203,26 +223,41 @@ void journal_free(struct journal_line *list, size_t nr)
     free(list);
 }
 
+/* All or nothing. */
+static int append(int fd, const char *text)
+{
+    off_t before = lseek(fd, 0, SEEK_END);
+    ssize_t len = strlen(text), n;
+    int saved;
+
+    if (before < 0)
+        return -1;
+    n = write(fd, text, len);
+    if (n == len)
+        return fsync(fd);
+    saved = n < 0 ? errno : ENOSPC;
+    if (ftruncate(fd, before))
+        return -1;
+    errno = saved;
+    return -1;
+}
+
 int journal_add(struct journal *j, const struct journal_line *line,
                 char err[XPC_ERR_LEN])
 {
     struct journal_line timed = *line;
     char *json, *text;
-    ssize_t n;
+    int r;
 
     timed.time_s = time(NULL);
     json = xpc_to_json(&line_type, &timed, false);
     if (!json)
         return xl_bad(err, "out of memory");
     text = xl_asprintf("%s%s", json, strchr(json, '\n') ? "" : "\n");
-    n = write(j->fd, text, strlen(text));
-    if (n >= 0 && (size_t)n < strlen(text)) {
-        errno = ENOSPC;
-        n = -1;
-    }
+    r = append(j->fd, text);
     free(json);
     free(text);
-    return n < 0 || fsync(j->fd) ? fail(err, j->dir, NAME) : 0;
+    return r ? fail(err, j->dir, NAME) : 0;
 }
 
 char *journal_path(const struct journal *j, const char *uuid,

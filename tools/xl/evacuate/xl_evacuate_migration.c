@@ -202,7 +202,8 @@ bool migration_ended(struct migration *m, int *status_r)
             return false;
         *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     } else {
-        if (migration_pid_start(m->pid) == m->pid_start)
+        /* 0: it had ended when its number was noted. */
+        if (m->pid_start && migration_pid_start(m->pid) == m->pid_start)
             return false;
         *status_r = -1;
     }

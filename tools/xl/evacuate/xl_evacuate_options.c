@@ -8,10 +8,11 @@
 
 #include "common/xl_options.h"
 #include "common/xl_precopy_options.h"
+#include "core/utf8.h"
 #include "evacuate/xl_evacuate_options.h"
 
 #define COMMAND "evacuate"
-#define RESERVE_MIB 256
+#define DEFAULT_RESERVE (UINT64_C(256) << 20)
 
 enum {
     OPT_TO = 0x100, OPT_DEADLINE, OPT_FIRST, OPT_LAST, OPT_LEAVE,
@@ -246,17 +247,37 @@ static int parse_option(int opt, struct evacuate_options *o, char *err)
     }
 }
 
-static int check_options(const struct evacuate_options *o, int argc,
-                         char *err)
+/* Is there anything that only the beginning of an evacuation can have? */
+static bool begins(const struct evacuate_options *o)
+{
+    return o->to.nr || o->first.nr || o->last.nr || o->leave.nr ||
+           o->deadline_ns || o->concurrency || o->link_bytes_per_s ||
+           o->reserve_bytes != DEFAULT_RESERVE || o->calc_time ||
+           o->ssh_command || o->nr_passed || o->nr_domains;
+}
+
+/* The journal keeps the arguments, and can only keep what is valid. */
+static int check_text(int argc, char **argv, char *err)
+{
+    for (int i = 0; i < argc; i++) {
+        for (const char *s = argv[i]; *s; s += xpc_utf8_char(s)) {
+            if (!xpc_utf8_char(s))
+                return xl_bad(err, "an argument is not in UTF-8: give domains "
+                              "by their numbers or UUIDs");
+        }
+    }
+    return 0;
+}
+
+static int check_options(const struct evacuate_options *o, char *err)
 {
     const char *in_vain = xl_precopy_in_vain(&o->stated, o->given);
 
-    if (o->resume) {
-        if (argc > 2 + o->yes + o->json + !!o->report_file)
-            return xl_bad(err, "--resume goes on as it was begun: of the other "
-                          "options, it takes --yes, --json and --report=FILE");
-        return 0;
-    }
+    if (o->resume)
+        return begins(o) ?
+               xl_bad(err, "--resume goes on as it was begun: of the other "
+                      "options, it takes --dry-run, --yes, --json and "
+                      "--report=FILE") : 0;
     if (!o->to.nr)
         return xl_bad(err, "a target is needed: --to=HOST");
     if (in_vain)
@@ -272,7 +293,9 @@ int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
 {
     int opt;
 
-    *o = (struct evacuate_options){ .reserve_bytes = RESERVE_MIB << 20 };
+    *o = (struct evacuate_options){
+        .reserve_bytes = DEFAULT_RESERVE,
+    };
     xpc_params_init(&o->stated);
     optind = 0;
     opterr = 0;
@@ -286,7 +309,7 @@ int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
-    return check_options(o, argc, err);
+    return check_options(o, err) || check_text(argc, argv, err) ? -1 : 0;
 }
 
 static void free_names(struct evacuate_names *n)
