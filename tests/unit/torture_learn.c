@@ -149,6 +149,27 @@ static void torture_learn_accepts_an_idle_guest(void **state)
         assert_true(isfinite(curve.pt[i].pages) && curve.pt[i].pages < 2);
 }
 
+/*
+ * One count at the end of an iteration: a straight line, whatever rounding does
+ * to the ratios that the curve is continued by.
+ */
+static void torture_learn_continues_a_line_as_a_line(void **state)
+{
+    struct xpc_curve_model model;
+
+    (void)state;
+    xpc_curve_model_init(&model);
+    for (uint64_t ns = 200 * XPC_MS; ns < 210 * XPC_MS; ns += 12347) {
+        double pages;
+
+        memset(&learn, 0, sizeof(learn));
+        xpc_learn_add(&learn, NULL, 0, ns, 1);
+        assert_int_equal(xpc_learn_curve(&learn, TOTAL, 0, &curve), 0);
+        pages = xpc_curve_pages(&curve, &model, 2 * ns, 0);
+        assert_float_equal(pages, 2, 1e-6);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_learn_##name, setup)
@@ -160,6 +181,7 @@ int main(int argc, char **argv)
         T(forgets_old_iterations),
         T(ignores_invalid_samples),
         T(accepts_an_idle_guest),
+        T(continues_a_line_as_a_line),
     };
 
     return torture_run(argc, argv, tests);

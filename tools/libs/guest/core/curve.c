@@ -122,6 +122,9 @@ static double add_filling(double x, double r)
 {
     double k = -4 * log((sqrt(1 + 4 * r) - 1) / 2);
 
+    /* With an r that rounds to 2 it is a line, and below would be 0/0. */
+    if (!(k > 0))
+        return 2 * (x - 1);
     return -expm1(-k * (x - 1)) / expm1(k / 2);
 }
 
