@@ -155,7 +155,7 @@ static void begin(struct journal *j)
     struct journal_arg args[] = { { (char *)"evacuate" },
                                   { (char *)"--to=host2" } };
     struct journal_line line = { .event = (char *)"begin", .args = args,
-                                 .nr_args = 2 };
+                                 .nr_args = 2, .deadline_s = 1767225600 };
     char err[XPC_ERR_LEN];
 
     assert_int_equal(journal_lock(j, err), 0);
@@ -185,6 +185,7 @@ static void torture_xl_evacuate_journal_survives_a_torn_line(void **state)
     assert_string_equal(args[1], "--to=host2");
     assert_null(args[2]);
     free(args);
+    assert_int_equal(resume_deadline(lines, nr), 1767225600);
     journal_free(lines, nr);
     /* What is added now is a line of its own. */
     add(&j, "finish", 0, 0, 0);
@@ -192,6 +193,7 @@ static void torture_xl_evacuate_journal_survives_a_torn_line(void **state)
     assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
     assert_int_equal(nr, 3);
     assert_null(resume_arguments(lines, nr, &argc));
+    assert_int_equal(resume_deadline(lines, nr), 0);
     journal_free(lines, nr);
     journal_close(&j);
 }

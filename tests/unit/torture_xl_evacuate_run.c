@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,6 +38,7 @@ static struct evacuate_show show;
 static struct evacuate_run run;
 static int interrupts[2];
 static int interrupt_after;         /* so many calls of poll(); 0: never */
+static int signals[4];              /* then, one for each call */
 static uint64_t clock_ns;
 static unsigned int here;           /* domains that are here, as bits */
 
@@ -66,16 +68,21 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
 /* Instead of waiting for time to pass: for a child. */
 int poll(struct pollfd *fds, nfds_t nr, int timeout)
 {
-    struct signalfd_siginfo si = { .ssi_signo = SIGINT };
+    struct signalfd_siginfo si = { .ssi_signo = signals[0] };
     siginfo_t info;
 
     (void)fds;
     (void)nr;
     (void)timeout;
     clock_ns += XPC_S;
-    if (interrupt_after && !--interrupt_after)
-        assert_int_equal(write(interrupts[1], &si, sizeof(si)), sizeof(si));
-    waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+    if (interrupt_after > 1 || !signals[0]) {
+        interrupt_after -= interrupt_after > 1;
+        waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+        return 0;
+    }
+    assert_int_equal(write(interrupts[1], &si, sizeof(si)), sizeof(si));
+    memmove(signals, signals + 1, sizeof(signals) - sizeof(signals[0]));
+    signals[3] = 0;
     return 0;
 }
 
@@ -103,6 +110,20 @@ static void expect_migration(int domid, const char *fate)
     free(path);
 }
 
+/* Until the evacuation breaks it off; by its end it is finished instead. */
+static void wait_for_term(void)
+{
+    sigset_t set;
+    int sig;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (sigwait(&set, &sig))
+        abort();
+}
+
 /* xl migrate ... DOMID HOST */
 static int fake_migrate(int argc, char **argv)
 {
@@ -119,6 +140,8 @@ static int fake_migrate(int argc, char **argv)
     if (status == MIGRATE_REFUSED && !strcmp(argv[argc - 1], "host3"))
         status = 0;             /* only host2 refuses */
     write_file(in_dir("log"), "a", line);
+    if (status == MIGRATE_INTERRUPTED)
+        wait_for_term();
     if (!strcmp(argv[argc - 1], "dying")) {
         unlink(dying);
         fputs("xl migrate: the target has gone\n", stderr);
@@ -178,6 +201,7 @@ static int setup(void **state)
     options = (struct evacuate_options){ .ssh_command = path };
     here = 0;
     interrupt_after = 0;
+    memset(signals, 0, sizeof(signals));
     for (int i = 0; i < NR; i++)
         make_guest(i);
     targets[0] = (struct evacuate_target){ .host = "host2" };
@@ -305,7 +329,9 @@ static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
 
     (void)state;
     options.concurrency = e.s.concurrency = 1;
-    interrupt_after = 1;
+    signals[0] = SIGINT;
+    /* A terminal that is lost may say so several times. */
+    signals[1] = signals[2] = SIGHUP;
     assert_int_equal(evacuate_run(&run), EVACUATE_INTERRUPTED);
     for (int i = 0; i < NR; i++) {
         moved += moves[i].state == XPC_MOVE_MOVED;
@@ -313,6 +339,41 @@ static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
     }
     assert_int_equal(moved, 1);
     assert_int_equal(n, 1);
+}
+
+static void torture_xl_evacuate_run_breaks_off_at_the_second(void **state)
+{
+    int tries = 0;
+
+    (void)state;
+    options.concurrency = e.s.concurrency = 1;
+    for (int i = 0; i < NR; i++)
+        expect_migration(i + 1, "5 interrupted");
+    signals[0] = signals[1] = SIGINT;
+    assert_int_equal(evacuate_run(&run), EVACUATE_INTERRUPTED);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(moves[i].state, XPC_MOVE_WAITS);
+        tries += guests[i].tries;
+    }
+    assert_int_equal(tries, 1);
+}
+
+static void torture_xl_evacuate_run_tells_of_a_deadline(void **state)
+{
+    (void)state;
+    run.deadline_ns = clock_ns + 3600 * XPC_S;
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_false(run.deadline_told);
+}
+
+/* One that had passed before it went on. */
+static void torture_xl_evacuate_run_tells_of_a_deadline_that_is_over(
+    void **state)
+{
+    (void)state;
+    run.deadline_ns = clock_ns;
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_true(run.deadline_told);
 }
 
 /* One that an evacuation has started that was killed. */
@@ -361,6 +422,9 @@ int main(int argc, char **argv)
         T(takes_a_dead_target_out),
         T(goes_where_it_is_not_refused),
         T(stops_when_interrupted),
+        T(breaks_off_at_the_second),
+        T(tells_of_a_deadline),
+        T(tells_of_a_deadline_that_is_over),
         T(waits_for_what_it_did_not_start),
     };
 

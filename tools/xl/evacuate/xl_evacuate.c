@@ -36,6 +36,7 @@ struct command {
     struct xl_output report;
     xentoollog_logger *lg;
     size_t nr_moved;                /* before */
+    uint64_t deadline_ns;           /* monotonic; 0: none */
 };
 
 static int refuse(const char *why)
@@ -43,6 +44,20 @@ static int refuse(const char *why)
     if (*why)
         xl_message(COMMAND, "%s", why);
     return EVACUATE_REFUSED;
+}
+
+/*
+ * It was counted from the beginning of the evacuation. One that is over is
+ * still told.
+ */
+static void resume_with_deadline(struct command *c)
+{
+    uint64_t deadline_s = resume_deadline(c->lines, c->nr_lines);
+    uint64_t now_s = time(NULL), left_s;
+
+    left_s = deadline_s > now_s ? deadline_s - now_s : 0;
+    if (deadline_s && left_s < UINT64_MAX / XPC_S / 2)
+        c->deadline_ns = clock_now_ns() + left_s * XPC_S;
 }
 
 /* The options of the evacuation that is to go on; some are this command's. */
@@ -63,7 +78,7 @@ static int read_journal(struct command *c, char *err)
     c->o.yes = now.yes;
     c->o.json = now.json;
     c->o.dry_run = now.dry_run;
-    c->o.deadline_ns = 0;       /* it was counted from its beginning */
+    resume_with_deadline(c);
     if (now.report_file)
         c->o.report_file = now.report_file;
     return 0;
@@ -143,6 +158,7 @@ static bool is_confirmed(const struct command *c)
 static int begin_journal(struct command *c, int argc, char **argv, char *err)
 {
     struct journal_line begin = { .event = "begin", .nr_args = argc };
+    uint64_t now_ns = clock_now_ns();
     int rc;
 
     if (c->o.resume)
@@ -152,6 +168,9 @@ static int begin_journal(struct command *c, int argc, char **argv, char *err)
         return xl_bad(err, "out of memory");
     for (int i = 0; i < argc; i++)
         begin.args[i].text = argv[i];
+    if (c->deadline_ns)
+        begin.deadline_s = time(NULL) + (c->deadline_ns > now_ns ?
+                           (c->deadline_ns - now_ns) / XPC_S : 0);
     rc = journal_begin(&c->j, err) || journal_add(&c->j, &begin, err) ? -1 : 0;
     free(begin.args);
     return rc;
@@ -190,13 +209,12 @@ static int run_command(struct command *c, int argc, char **argv)
 {
     struct evacuate_run r = {
         .e = &c->e, .j = &c->j, .show = &c->show, .interrupt_fd = -1,
-        .deadline_ns = c->o.deadline_ns,
     };
     char err[XPC_ERR_LEN] = "";
 
     if (prepare(c, err))
         return refuse(err);
-    r.deadline_ns = c->o.deadline_ns;
+    r.deadline_ns = c->deadline_ns;
     c->show.json = c->o.json;
     c->show.redraw = !c->o.json && isatty(STDOUT_FILENO);
     if (c->nr_moved)
@@ -232,6 +250,8 @@ int cmd_evacuate(int argc, char **argv)
         return EVACUATE_OK;
     }
     c.o.dry_run |= xl_globals.dryrun;
+    if (c.o.deadline_ns)
+        c.deadline_ns = clock_now_ns() + c.o.deadline_ns;
     status = run_command(&c, argc, argv);
     xl_output_discard(&c.report);
     evacuate_dispose(&c.e);

@@ -40,6 +40,7 @@ static const struct xpc_type arg_type = {
 static const struct xpc_field line_fields[] = {
     STRING(struct journal_line, event),
     U64("time-s", time_s),
+    U64("deadline-s", deadline_s),
     STRING(struct journal_line, domain),
     STRING(struct journal_line, uuid),
     STRING(struct journal_line, target),

@@ -18,13 +18,15 @@ struct journal_arg {
 
 /* A line. Unused members are 0. */
 struct journal_line {
-    char *event;                    /* begin: args, time_s
-                                     * start: the first five, before a migration
-                                     *   is started; pid, pid_start after
+    char *event;                    /* begin: args, deadline_s
+                                     * start: domain, uuid, target, tries,
+                                     *   before a migration is started
+                                     * pid: the same, with pid, pid_start
                                      * end: domain, status, text
                                      * out: target, text
                                      * finish */
     uint64_t time_s;                /* since 1970 */
+    uint64_t deadline_s;            /* the same; 0: none */
     char *domain, *uuid, *target;
     uint64_t pid, pid_start;        /* of xl migrate; start: see proc(5) */
     uint64_t status;                /* of xl migrate */

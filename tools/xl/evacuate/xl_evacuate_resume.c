@@ -12,11 +12,11 @@ static bool is(const struct journal_line *line, const char *event)
     return line->event && !strcmp(line->event, event);
 }
 
-char **resume_arguments(const struct journal_line *lines, size_t nr,
-                        int *argc_r)
+/* The line with which what has not finished was begun, or NULL. */
+static const struct journal_line *find_begin(const struct journal_line *lines,
+                                             size_t nr)
 {
     const struct journal_line *begin = NULL;
-    char **args;
 
     for (size_t i = 0; i < nr; i++) {
         if (is(&lines[i], "begin"))
@@ -24,6 +24,22 @@ char **resume_arguments(const struct journal_line *lines, size_t nr,
         if (is(&lines[i], "finish"))
             begin = NULL;
     }
+    return begin;
+}
+
+uint64_t resume_deadline(const struct journal_line *lines, size_t nr)
+{
+    const struct journal_line *begin = find_begin(lines, nr);
+
+    return begin ? begin->deadline_s : 0;
+}
+
+char **resume_arguments(const struct journal_line *lines, size_t nr,
+                        int *argc_r)
+{
+    const struct journal_line *begin = find_begin(lines, nr);
+    char **args;
+
     args = begin ? calloc(begin->nr_args + 1, sizeof(*args)) : NULL;
     for (size_t i = 0; args && i < begin->nr_args; i++)
         args[i] = begin->args[i].text;

@@ -12,6 +12,8 @@
  */
 char **resume_arguments(const struct journal_line *lines, size_t nr,
                         int *argc_r);
+/* Its deadline, in seconds since 1970; 0: none. */
+uint64_t resume_deadline(const struct journal_line *lines, size_t nr);
 /* How many migrations of an earlier evacuation are still running. */
 size_t resume_count_running(const struct journal_line *lines, size_t nr);
 /*

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,8 +47,8 @@ int evacuate_forecast(struct evacuation *e, struct evacuate_forecast *f)
 void evacuate_check_deadline(struct evacuate_run *r)
 {
     struct evacuation *e = r->e;
-    uint64_t now = now_ns(r), left = r->deadline_ns > now ?
-                                     r->deadline_ns - now : 0;
+    uint64_t now = clock_now_ns(), left = r->deadline_ns > now ?
+                                          r->deadline_ns - now : 0;
     struct xpc_schedule_forecast f, without = { 0 };
     bool *leave;
     ssize_t nr;
@@ -263,11 +264,15 @@ static void watch_migrations(struct evacuate_run *r)
 
 /* ---- all of it ------------------------------------------------------ */
 
+/* A terminal that is lost may say so several times. */
 static void take_interrupts(struct evacuate_run *r)
 {
     struct evacuation *e = r->e;
+    int sig;
 
-    while (interrupt_take(r->interrupt_fd)) {
+    while ((sig = interrupt_take(r->interrupt_fd))) {
+        if (sig == SIGHUP && r->interrupts)
+            continue;
         r->interrupts++;
         if (r->interrupts == 1)
             show_event(r->show, "interrupted", NULL, NULL, "nothing more is "

@@ -16,7 +16,7 @@ struct evacuate_run {
     int interrupt_fd;
     unsigned int interrupts;
     uint64_t begun_ns;              /* monotonic */
-    uint64_t deadline_ns;           /* since then; 0: none */
+    uint64_t deadline_ns;           /* monotonic; 0: none */
     bool deadline_told;
     uint64_t turn;
     uint64_t last_end_ns;           /* of a migration */

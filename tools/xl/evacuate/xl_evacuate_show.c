@@ -265,6 +265,11 @@ void show_deadline(struct evacuate_show *show, const struct evacuation *e,
             snprintf(names + n, sizeof(names) - n, "%s%s", n ? "," : "",
                      e->guests[i].name);
     }
+    if (!deadline_ns) {
+        show_event(show, "deadline", NULL, NULL, "the deadline has passed: it "
+                   "takes another %s", xl_span_text(b, now->end_ns));
+        return;
+    }
     show_event(show, "deadline", NULL, NULL, "the deadline, in %s, can't be "
                "kept: it takes %s%s%s", xl_span_text(a, deadline_ns),
                xl_span_text(b, now->end_ns),
