@@ -19,6 +19,7 @@
 static struct question q;
 static struct check_result r;
 static struct migrate_options o;
+static char predict_file[512];
 
 static int setup(void **state)
 {
@@ -33,7 +34,10 @@ static int setup(void **state)
     question_add(&q, QUESTION_MEMORY, "1024");
     question_add(&q, QUESTION_DISK, "/nowhere");
     question_add(&q, QUESTION_CLOCK, "");
-    return migration_setup(state);
+    if (migration_setup(state))
+        return -1;
+    snprintf(predict_file, sizeof(predict_file), "%s.predict", stock.got);
+    return setenv("TORTURE_PREDICT", predict_file, 1);
 }
 
 static int teardown(void **state)
@@ -306,6 +310,60 @@ static void torture_xl_check_json(void **state)
     free(json);
 }
 
+/* ---- the prediction ----------------------------------------------------- */
+
+/* The command line that check_predict() has used, as words after blanks. */
+static const char *predicted_with(void)
+{
+    static char text[1024];
+    FILE *f;
+    size_t n;
+
+    check_predict(&o, &r);
+    f = fopen(getenv("TORTURE_PREDICT"), "r");
+    assert_non_null(f);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    text[n] = 0;
+    fclose(f);
+    return text;
+}
+
+static void torture_xl_check_predicts_with_compression(void **state)
+{
+    (void)state;
+    o.domain = "g1";
+    xpc_params_init(&o.params);
+    o.params.compress = XPC_COMPRESS_ZSTD;
+    o.params.compress_level = 3;
+    o.params.channels = 4;
+    r.bandwidth_bits_per_s = 1000000;
+    r.receiver = CHECK_RECEIVER_OURS;
+    assert_non_null(strstr(predicted_with(),
+                           " --compress=zstd:3 --channels=4 "));
+    o.params.compress = XPC_COMPRESS_AUTO;
+    o.params.compress_level = 0;
+    o.params.channels = 1;
+    assert_non_null(strstr(predicted_with(), " --compress=auto "));
+    /* The receiver would get one plain connection. */
+    r.receiver = CHECK_RECEIVER_STOCK;
+    assert_null(strstr(predicted_with(), "--compress"));
+    r.receiver = CHECK_RECEIVER_OURS;
+    o.params.compress = XPC_COMPRESS_OFF;
+    assert_null(strstr(predicted_with(), "--compress"));
+}
+
+/* The xl migrate-predict of this test. */
+static int fake_predict(int argc, char **argv)
+{
+    FILE *f = fopen(getenv("TORTURE_PREDICT"), "w");
+
+    if (!f)
+        abort();
+    for (int i = 0; i < argc; i++)
+        fprintf(f, " %s", argv[i]);
+    return fclose(f) ? 2 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -321,8 +379,11 @@ int main(int argc, char **argv)
         TEST(torture_xl_check_no_receiver),
         TEST(torture_xl_check_prints_what_is_wrong),
         TEST(torture_xl_check_json),
+        TEST(torture_xl_check_predicts_with_compression),
     };
 
+    if (argc > 1 && !strcmp(argv[1], "migrate-predict"))
+        _exit(fake_predict(argc, argv));
     migration_main(argc, argv);
     return torture_run(argc, argv, tests);
 }

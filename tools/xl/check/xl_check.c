@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xenprecopy/compress.h>
 #include <xenprecopy/forms.h>
 #include <xenprecopy/units.h>
 
@@ -108,12 +109,28 @@ static uint64_t highest_downtime(const struct xpc_params *p)
            xpc_params_max_downtime(p) : p->downtime_ns;
 }
 
+/* A stock receiver gets one plain connection. */
+static void add_compression(char **argv, int *nr, const struct xpc_params *p,
+                            const struct check_result *r)
+{
+    const struct xpc_compress_method m = { p->compress, p->compress_level };
+    char text[XPC_UNIT_LEN];
+
+    if (p->compress == XPC_COMPRESS_OFF ||
+        (r->receiver != CHECK_RECEIVER_OURS &&
+         r->receiver != CHECK_RECEIVER_OLDER))
+        return;
+    argv[(*nr)++] = xl_asprintf("--compress=%s", xpc_compress_text(text, &m));
+    add_argument(argv, nr, "channels", p->channels, "");
+}
+
 /* xl migrate-predict for this guest, link and limit. */
-static void exec_predict(const struct migrate_options *o, uint64_t bits_per_s)
+static void exec_predict(const struct migrate_options *o,
+                         const struct check_result *r, uint64_t bits_per_s)
 {
     const struct xpc_params *p = &o->params;
     bool limit = p->policy != XPC_POLICY_STOCK;
-    char *argv[16] = { "xl", "migrate-predict", "--json" };
+    char *argv[18] = { "xl", "migrate-predict", "--json" };
     int nr = 3;
 
     add_argument(argv, &nr, "bandwidth", (bits_per_s + 999) / 1000, "kbit");
@@ -129,6 +146,7 @@ static void exec_predict(const struct migrate_options *o, uint64_t bits_per_s)
     }
     if (limit && p->skip_dirty == XPC_SKIP_DIRTY_ON)
         argv[nr++] = "--skip-dirty";
+    add_compression(argv, &nr, p, r);
     if (p->guest.device_model == XPC_DEVICE_MODEL_YES)
         argv[nr++] = "--device-model";
     if (p->overhead_ns)
@@ -143,7 +161,8 @@ static void exec_predict(const struct migrate_options *o, uint64_t bits_per_s)
 }
 
 /* Its standard output, or NULL. Its messages are not to be seen. */
-static char *run_predict(const struct migrate_options *o, uint64_t bits_per_s,
+static char *run_predict(const struct migrate_options *o,
+                         const struct check_result *r, uint64_t bits_per_s,
                          size_t *len_r)
 {
     int fds[2], status = -1;
@@ -156,7 +175,7 @@ static char *run_predict(const struct migrate_options *o, uint64_t bits_per_s,
     pid = fork();
     if (!pid) {
         dup2(fds[1], STDOUT_FILENO);
-        exec_predict(o, bits_per_s);
+        exec_predict(o, r, bits_per_s);
     }
     close(fds[1]);
     text = pid > 0 ? xl_read_to_end(fds[0], len_r) : NULL;
@@ -194,7 +213,7 @@ void check_predict(const struct migrate_options *o, struct check_result *r)
                          "--precopy-bandwidth");
         return;
     }
-    json = run_predict(o, bits, &len);
+    json = run_predict(o, r, bits, &len);
     if (!json || xpc_from_json(&xpc_cells_type, &r->prediction, json, len,
                                err) || !r->prediction.nr_cells) {
         check_result_add(r, "prediction", NULL, REPLY_UNKNOWN,
