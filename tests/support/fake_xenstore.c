@@ -17,7 +17,7 @@ struct fake_store store;
 
 static struct node nodes[STORE_NODES];
 
-/* The nodes written in the transaction. */
+/* The nodes written in the transaction; value NULL: removed. */
 static struct node pending[8];
 static size_t nr_pending;
 
@@ -187,6 +187,8 @@ char **xs_directory(struct xs_handle *xs, xs_transaction_t t,
         snprintf(names[*num], 32, "%s", p + len + 1);
         (*num)++;
     }
+    if (store.on_directory)
+        store.on_directory(path);
     return names;
 }
 
@@ -195,16 +197,20 @@ bool xs_rm(struct xs_handle *xs, xs_transaction_t t, const char *path)
     size_t len = strlen(path), n = 0;
 
     (void)xs;
-    (void)t;
     for (size_t i = 0; i < STORE_NODES; i++) {
         const char *p = nodes[i].path;
 
-        if (p && !strncmp(p, path, len) && (!p[len] || p[len] == '/')) {
+        if (!p || strncmp(p, path, len) || (p[len] && p[len] != '/'))
+            continue;
+        n++;
+        if (t == XBT_NULL) {
             free_node(&nodes[i]);
-            n++;
+            continue;
         }
+        assert_true(nr_pending < 8);
+        pending[nr_pending++] = (struct node){ strdup(p), NULL };
     }
-    if (n)
+    if (n && t == XBT_NULL)
         fire_watch();
     errno = ENOENT;
     return n;

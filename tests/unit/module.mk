@@ -27,6 +27,7 @@ $(call needs,xen_saver,xen/saver.c)
 $(call needs,xen_notify,xen/notify.c)
 $(call needs,xen_preflight,xen/preflight.c)
 $(call needs,xen_stock,xen/stock.c)
+$(call needs,xen_store,xen/store.c)
 $(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
 $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
@@ -41,7 +42,7 @@ $(call fakes,save_sampler suspend_time xl_save_guard \
 	xl_take_back,fake_xenctrl)
 $(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
 	xl_take_back,fake_xenstore)
-$(call fakes,xen_notify,fake_xenstore)
+$(call fakes,xen_notify xen_store,fake_xenstore)
 $(call fakes,xl_check,fake_clock)
 $(call fakes,xl_config,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)

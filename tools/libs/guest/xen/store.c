@@ -110,14 +110,25 @@ bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid)
     return names && nr;
 }
 
+/* As one step: somebody may be about to write there. */
 static void remove_if_empty(struct xs_handle *xs, const char *path)
 {
-    unsigned int nr = 1;
-    char **names = xs_directory(xs, XBT_NULL, path, &nr);
+    bool empty, retry;
 
-    if (names && !nr)
-        xs_rm(xs, XBT_NULL, path);
-    free(names);
+    do {
+        xs_transaction_t t = xs_transaction_start(xs);
+        unsigned int nr = 1;
+        char **names;
+
+        if (t == XBT_NULL)
+            return;
+        names = xs_directory(xs, t, path, &nr);
+        empty = names && !nr;
+        free(names);
+        if (empty)
+            xs_rm(xs, t, path);
+        retry = !xs_transaction_end(xs, t, !empty) && errno == EAGAIN;
+    } while (retry);
 }
 
 /*
