@@ -19,6 +19,7 @@
 #include "evacuate/xl_evacuate_options.h"
 #include "evacuate/xl_evacuate_resume.h"
 #include "evacuate/xl_evacuate_result.h"
+#include "evacuate/xl_evacuate_targets.h"
 #include "libxl_precopy_history.h"
 #include "migrate/xl_migrate_options.h"
 #include "support/torture.h"
@@ -26,6 +27,15 @@
 #define UUID "6a1f0c5e-3c1b-4f0e-9d52-0f6a2b1c7d3e"
 
 static char dir[] = "/tmp/torture_xl_evacuate.XXXXXX";
+
+static void append(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "a");
+
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
 
 static int setup(void **state)
 {
@@ -277,9 +287,12 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
 {
     uint64_t start = migration_pid_start(getpid());
     struct evacuate_guest guest = { .name = (char *)"web1", .uuid = UUID };
-    struct evacuate_target target = { .host = "host2" };
-    struct xpc_schedule_target schedule_target = { 0 };
-    struct xpc_move move = { .target = XPC_NO_TARGET };
+    struct evacuate_domain there[] = { { (char *)"web1", 1 },
+                                       { (char *)"web1--incoming", 300 } };
+    struct evacuate_target target = { .host = "host2", .domains = there,
+                                      .nr_domains = 2 };
+    struct xpc_schedule_target schedule_target = { .free_bytes = 700 };
+    struct xpc_move move = { .target = XPC_NO_TARGET, .not_on = 3 };
     struct evacuation e = {
         .guests = &guest, .targets = &target,
         .s = { .moves = &move, .nr_moves = 1, .targets = &schedule_target,
@@ -304,6 +317,9 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
     assert_int_equal(move.target, 0);
     assert_int_equal(guest.m.pid, getpid());
     assert_false(guest.m.ours);
+    /* What its copy has already is not needed once more. */
+    assert_int_equal(schedule_target.free_bytes, 1000);
+    assert_int_equal(move.not_on, 2);
     journal_free(lines, nr);
 
     /* One that had ended when its number was noted. */
@@ -331,16 +347,41 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
     journal_close(&j);
 }
 
-/* ---- migrations -------------------------------------------------------- */
+/* ---- targets ----------------------------------------------------------- */
 
-static void append(const char *path, const char *text)
+static void torture_xl_evacuate_asks_a_target(void **state)
 {
-    FILE *f = fopen(path, "a");
+    struct evacuate_target target = { .host = "host2" };
+    struct xpc_schedule_target schedule_target = { 0 };
+    struct evacuate_options o = { .reserve_bytes = 24 << 20 };
+    struct evacuation e = {
+        .o = &o, .targets = &target,
+        .s = { .targets = &schedule_target, .nr_targets = 1 },
+    };
+    char err[XPC_ERR_LEN], *ssh;
 
-    assert_non_null(f);
-    fputs(text, f);
-    assert_int_equal(fclose(f), 0);
+    (void)state;
+    o.ssh_command = ssh = xl_asprintf("sh %s/ssh", dir);
+    append(ssh + strlen("sh "),
+           "if [ $3 = info ]; then printf 'x\\nfree_memory    : 124\\n'; exit; fi\n"
+           "cat <<END\n"
+           "Name                ID   Mem VCPUs      State   Time(s)\n"
+           "Domain-0             0   512     1     r-----      25.0\n"
+           "a b                  3  1100     1     -b----       1.0\n"
+           "web1--incoming      14    96     1     --p---       0.0\n"
+           "END\n");
+    assert_int_equal(evacuate_ask_target(&e, 0, err), 0);
+    assert_int_equal(schedule_target.free_bytes, 100 << 20);
+    assert_int_equal(target.nr_domains, 3);
+    assert_string_equal(target.domains[1].name, "a b");
+    assert_int_equal(target.domains[1].memory_bytes, UINT64_C(1100) << 20);
+    assert_string_equal(target.domains[2].name, "web1--incoming");
+    assert_int_equal(target.domains[2].memory_bytes, 96 << 20);
+    evacuate_free_domains(&target);
+    free(ssh);
 }
+
+/* ---- migrations -------------------------------------------------------- */
 
 static void torture_xl_evacuate_reads_progress(void **state)
 {
@@ -429,6 +470,7 @@ int main(int argc, char **argv)
         T(journal_that_is_none),
         T(excludes_another),
         T(finds_what_runs),
+        T(asks_a_target),
         T(reads_progress),
         T(tells_processes_apart),
         T(finds_the_message),

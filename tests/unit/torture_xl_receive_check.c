@@ -14,7 +14,7 @@
 static struct {
     const char *name;               /* of its one domain, 5; NULL: none */
     bool dying, unknown, no_scripts;
-    uint64_t free_kib, more_kib;
+    uint64_t free_kib, more_kib, due_kib;
     char dir[64], path[128];
     struct check_host host;
 } t;
@@ -32,9 +32,11 @@ static int op_find(void *opaque, const char *name, int64_t *domid_r,
     return t.unknown ? -1 : 0;
 }
 
-static int op_memory(void *opaque, uint64_t *free_r, uint64_t *more_r)
+static int op_memory(void *opaque, uint64_t *free_r, uint64_t *more_r,
+                     uint64_t *due_r)
 {
     (void)opaque;
+    *due_r = t.due_kib;
     *free_r = t.free_kib;
     *more_r = t.more_kib;
     return t.unknown ? -1 : 0;
@@ -199,6 +201,13 @@ static void torture_xl_receive_check_memory(void **state)
     t.more_kib = 1024;
     expect(QUESTION_MEMORY, "103424", REPLY_OK, "");
     expect(QUESTION_MEMORY, "103425", REPLY_WRONG, "domain 0 can give");
+    t.due_kib = 3024;
+    expect(QUESTION_MEMORY, "100400", REPLY_OK, "");
+    assert_int_equal(r.item[0].number, 100400);
+    expect(QUESTION_MEMORY, "100401", REPLY_WRONG,
+           "of which other migrations will take 2.95 MiB");
+    t.due_kib = UINT64_MAX;
+    expect(QUESTION_MEMORY, "1", REPLY_WRONG, "");
     expect(QUESTION_MEMORY, "", REPLY_UNKNOWN, "");
     expect(QUESTION_MEMORY, "99999999999999999999", REPLY_UNKNOWN, "");
     t.unknown = true;

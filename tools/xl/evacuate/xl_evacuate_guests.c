@@ -12,6 +12,7 @@
 #include "common/xl_options.h"
 #include "conf/settings.h"
 #include "evacuate/xl_evacuate_guests.h"
+#include "evacuate/xl_evacuate_targets.h"
 #include "history/xl_history.h"
 #include "libxl_precopy.h"
 #include "migrate/xl_migrate_leftover.h"
@@ -385,9 +386,7 @@ void evacuate_dispose(struct evacuation *e)
         migration_dispose(&e->guests[i].m);
     }
     for (size_t t = 0; e->targets && t < e->s.nr_targets; t++) {
-        for (size_t i = 0; i < e->targets[t].nr_names; i++)
-            free(e->targets[t].names[i]);
-        free(e->targets[t].names);
+        evacuate_free_domains(&e->targets[t]);
         free(e->targets[t].text);
     }
     free(e->guests);

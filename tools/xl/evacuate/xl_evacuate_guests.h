@@ -33,10 +33,16 @@ struct evacuate_guest {
     uint64_t predicted_ns, actual_ns;   /* downtime; 0: none */
 };
 
+/* A domain on a target. */
+struct evacuate_domain {
+    char *name;
+    uint64_t memory_bytes;          /* that it has now */
+};
+
 struct evacuate_target {
     const char *host;
-    char **names;                   /* of domains that are there */
-    size_t nr_names;
+    struct evacuate_domain *domains;
+    size_t nr_domains;
     char *text;                     /* why it is out, or NULL */
 };
 

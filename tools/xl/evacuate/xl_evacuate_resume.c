@@ -5,6 +5,7 @@
 
 #include "common/xl_common.h"
 #include "evacuate/xl_evacuate_resume.h"
+#include "evacuate/xl_evacuate_targets.h"
 #include "migrate/xl_migrate_options.h"
 
 static bool is(const struct journal_line *line, const char *event)
@@ -121,6 +122,7 @@ static void take_over(struct evacuation *e, const struct journal *j, size_t i,
     g->m.pid_start = line->pid_start;
     m->state = XPC_MOVE_RUNS;
     m->left_ns = UINT64_MAX;
+    evacuate_count_once(e, i);
 }
 
 void resume_take_over(struct evacuation *e, const struct journal *j,

@@ -84,38 +84,63 @@ static bool parse_free(const char *info, uint64_t *bytes_r)
     return true;
 }
 
-/* The first columns of xl list, without the heading and domain 0. */
-static void parse_names(struct evacuate_target *t, const char *list)
+void evacuate_free_domains(struct evacuate_target *t)
 {
-    for (size_t i = 0; i < t->nr_names; i++)
-        free(t->names[i]);
-    t->nr_names = 0;
-    for (const char *line = strchr(list, '\n'); line && line[1];
-         line = strchr(line + 1, '\n')) {
-        size_t len = strcspn(line + 1, "\n"), end;
-        char *text = xl_asprintf("%.*s", (int)len, line + 1), **grown;
+    for (size_t i = 0; i < t->nr_domains; i++)
+        free(t->domains[i].name);
+    free(t->domains);
+    t->domains = NULL;
+    t->nr_domains = 0;
+}
 
-        /* Names may contain blanks; five columns without any follow. */
-        for (int column = 0; column < 5; column++) {
-            end = strlen(text);
-            while (end && text[end - 1] == ' ')
-                text[--end] = 0;
-            while (end && text[end - 1] != ' ')
-                end--;
-            if (end)
-                text[end] = 0;
-        }
-        end = strlen(text);
-        while (end && text[end - 1] == ' ')
-            text[--end] = 0;
-        grown = *text ? realloc(t->names, (t->nr_names + 1) *
-                                          sizeof(*grown)) : NULL;
-        if (!grown) {
-            free(text);
-            continue;
-        }
-        t->names = grown;
-        t->names[t->nr_names++] = text;
+/* Cuts the last column off, and returns it. */
+static char *cut_column(char *line)
+{
+    size_t end = strlen(line);
+
+    while (end && line[end - 1] == ' ')
+        line[--end] = 0;
+    while (end && line[end - 1] != ' ')
+        end--;
+    if (end)
+        line[end - 1] = 0;
+    return line + end;
+}
+
+/* Names may contain blanks; ID, memory, vCPUs, state and time follow. */
+static void add_domain(struct evacuate_target *t, char *line)
+{
+    struct evacuate_domain *grown;
+    uint64_t mib = 0;
+
+    for (int column = 5; column; column--) {
+        char *text = cut_column(line);
+
+        if (column == 2)
+            mib = strtoull(text, NULL, 10);
+    }
+    for (size_t end = strlen(line); end && line[end - 1] == ' ';)
+        line[--end] = 0;
+    grown = *line ? realloc(t->domains, (t->nr_domains + 1) *
+                                        sizeof(*grown)) : NULL;
+    if (!grown)
+        return;
+    t->domains = grown;
+    grown[t->nr_domains++] = (struct evacuate_domain){
+        xl_asprintf("%s", line), mib << 20,
+    };
+}
+
+/* What xl list prints: a heading, domain 0, and the others. */
+static void parse_domains(struct evacuate_target *t, const char *list)
+{
+    evacuate_free_domains(t);
+    for (const char *at = strchr(list, '\n'); at && at[1];
+         at = strchr(at + 1, '\n')) {
+        char *line = xl_asprintf("%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+
+        add_domain(t, line);
+        free(line);
     }
 }
 
@@ -140,7 +165,7 @@ int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN])
     list = ask(e, target->host, "list");
     if (!list)
         return xl_bad(err, "%.80s does not list its domains", target->host);
-    parse_names(target, list);
+    parse_domains(target, list);
     free(list);
     return 0;
 }
@@ -150,11 +175,30 @@ int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN])
 static bool is_there(const struct evacuate_target *t, const char *name,
                      size_t len)
 {
-    for (size_t i = 0; i < t->nr_names; i++) {
-        if (strlen(t->names[i]) == len && !strncmp(t->names[i], name, len))
+    for (size_t i = 0; i < t->nr_domains; i++) {
+        const char *there = t->domains[i].name;
+
+        if (strlen(there) == len && !strncmp(there, name, len))
             return true;
     }
     return false;
+}
+
+void evacuate_count_once(struct evacuation *e, size_t i)
+{
+    struct xpc_move *m = &e->s.moves[i];
+    struct evacuate_target *t = &e->targets[m->target];
+    uint64_t *free_bytes = &e->s.targets[m->target].free_bytes;
+    char *name = xl_asprintf("%s%s", e->guests[i].name, suffixes[0]);
+
+    for (size_t k = 0; k < t->nr_domains; k++) {
+        if (strcmp(t->domains[k].name, name))
+            continue;
+        m->not_on &= ~(UINT64_C(1) << m->target);
+        if (*free_bytes != UINT64_MAX)
+            *free_bytes += t->domains[k].memory_bytes;
+    }
+    free(name);
 }
 
 /* Where none of a list's guests may be, or one of them is. */

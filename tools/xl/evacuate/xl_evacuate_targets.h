@@ -12,6 +12,12 @@
 int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN]);
 /* Asks one again, after a failure. The same: it does not answer. */
 int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN]);
+/*
+ * For a guest that is on its way since before the target was asked: what its
+ * copy has there already is part of what the guest needs, and so is its name.
+ */
+void evacuate_count_once(struct evacuation *e, size_t i);
+void evacuate_free_domains(struct evacuate_target *t);
 /* Sets the rate of the links from what is known. */
 void evacuate_set_links(struct evacuation *e);
 

@@ -131,8 +131,8 @@ static void check_away(struct check *c, const char *name)
 
 static void check_memory(struct check *c, const char *value)
 {
-    char need[XPC_UNIT_LEN], have[XPC_UNIT_LEN];
-    uint64_t kib, free_kib, more_kib;
+    char need[XPC_UNIT_LEN], have[XPC_UNIT_LEN], due[XPC_UNIT_LEN + 48] = "";
+    uint64_t kib, free_kib, more_kib, due_kib, all_kib;
     char *end;
 
     errno = 0;
@@ -141,20 +141,25 @@ static void check_memory(struct check *c, const char *value)
         reply(c, REPLY_UNKNOWN, "the number is not understood there");
         return;
     }
-    if (c->host->ops->memory(c->host->opaque, &free_kib, &more_kib)) {
+    if (c->host->ops->memory(c->host->opaque, &free_kib, &more_kib,
+                               &due_kib)) {
         reply(c, REPLY_UNKNOWN, "Xen can't be asked there");
         return;
     }
-    c->to->number = free_kib + more_kib;
-    if (kib <= free_kib + more_kib) {
+    all_kib = free_kib + more_kib;
+    c->to->number = all_kib > due_kib ? all_kib - due_kib : 0;
+    if (kib <= c->to->number) {
         reply_ok(c);
         return;
     }
+    if (due_kib)
+        snprintf(due, sizeof(due), ", of which other migrations will take %s",
+                 xpc_format_bytes(have, due_kib * 1024));
     xpc_format_bytes(need, kib * 1024);
     xpc_format_bytes(have, free_kib * 1024);
     reply(c, REPLY_WRONG, "the guest needs %s of memory and Xen has %s free "
-          "there%s: free some, or give the guest less", need, have,
-          more_kib ? ", with what domain 0 can give" : "");
+          "there%s%s: free some, or give the guest less", need, have,
+          more_kib ? ", with what domain 0 can give" : "", due);
 }
 
 static void check_disk(struct check *c, const char *path)

@@ -17,10 +17,12 @@ struct check_ops {
     int (*find)(void *opaque, const char *name, int64_t *domid_r,
                 bool *dying_r);
     /*
-     * KiB that are free, and that domain 0 could give beside these, which is 0
-     * without autoballoon.
+     * KiB that are free, that domain 0 could give beside these (0 without
+     * autoballoon), and how many of them guests will take that are being
+     * migrated to here.
      */
-    int (*memory)(void *opaque, uint64_t *free_r, uint64_t *more_r);
+    int (*memory)(void *opaque, uint64_t *free_r, uint64_t *more_r,
+                  uint64_t *due_r);
     /* Does libxl run hotplug scripts (xl.conf)? */
     int (*runs_scripts)(void *opaque);
     int (*version)(void *opaque, unsigned int *major_r,

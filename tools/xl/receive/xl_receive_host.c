@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <libxl_utils.h>
@@ -9,6 +10,7 @@
 #include "common/xl_boot_id.h"
 #include "common/xl_common.h"
 #include "common/xl_cpu_xen.h"
+#include "migrate/xl_protocol.h"
 #include "receive/xl_receive_host.h"
 #include "xen/notify.h"
 
@@ -78,7 +80,38 @@ static int op_find(void *opaque, const char *name, int64_t *domid_r,
     return 0;
 }
 
-static int op_memory(void *opaque, uint64_t *free_r, uint64_t *more_r)
+static bool is_incoming(libxl_ctx *ctx, uint32_t domid)
+{
+    static const char end[] = MIGRATE_INCOMING;
+    char *name = libxl_domid_to_name(ctx, domid);
+    size_t len = name ? strlen(name) : 0;
+    bool incoming = len >= strlen(end) &&
+                    !strcmp(name + len - strlen(end), end);
+
+    free(name);
+    return incoming;
+}
+
+/* The pages of a guest are allocated one by one as they arrive. */
+static uint64_t find_due_kib(libxl_ctx *ctx)
+{
+    int nr = 0;
+    libxl_dominfo *list = libxl_list_domain(ctx, &nr);
+    uint64_t due = 0;
+
+    if (!list)
+        return 0;
+    for (int i = 0; i < nr; i++) {
+        if (list[i].max_memkb > list[i].current_memkb && !list[i].dying &&
+            is_incoming(ctx, list[i].domid))
+            due += list[i].max_memkb - list[i].current_memkb;
+    }
+    libxl_dominfo_list_free(list, nr);
+    return due;
+}
+
+static int op_memory(void *opaque, uint64_t *free_r, uint64_t *more_r,
+                     uint64_t *due_r)
 {
     libxl_ctx *ctx = opaque;
     libxl_dominfo info;
@@ -86,6 +119,7 @@ static int op_memory(void *opaque, uint64_t *free_r, uint64_t *more_r)
     *more_r = 0;
     if (!ctx || libxl_get_free_memory(ctx, free_r))
         return -1;
+    *due_r = find_due_kib(ctx);
     if (!has_autoballoon(ctx))
         return 0;
     libxl_dominfo_init(&info);
