@@ -15,6 +15,7 @@
 
 #include "evacuate/xl_evacuate_caps.h"
 #include "evacuate/xl_evacuate_journal.h"
+#include "evacuate/xl_evacuate_link.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_options.h"
 #include "evacuate/xl_evacuate_resume.h"
@@ -396,6 +397,7 @@ static void torture_xl_evacuate_reads_progress(void **state)
     assert_int_equal(m.percent, 25);
     assert_true(m.bytes_per_s == 5e6);
     assert_int_equal(m.iteration, 0);
+    assert_true(m.rate_bytes_per_s == 0);
     append(m.progress, "ation\",\"iteration\":1,\"pages\":1000,"
            "\"bytes\":4000000,\"duration-us\":500000,\"dirty-pages\":77,"
            "\"decision\":{\"predicted-downtime-us\":250000}}\n");
@@ -405,6 +407,12 @@ static void torture_xl_evacuate_reads_progress(void **state)
     assert_int_equal(m.predicted_ns, 250 * XPC_MS);
     assert_true(m.bytes_per_s == 8e6);
     assert_int_equal(m.iteration_ns, 2);
+    append(m.progress, "{\"event\":\"sending\",\"iteration\":2,\"percent\":9,"
+           "\"total-bytes\":19000000,\"elapsed-us\":3000000,"
+           "\"suspended\":false}\n");
+    migration_read(&m, 5 * XPC_S);
+    assert_true(m.rate_bytes_per_s == 7e6);
+    assert_int_equal(m.rate_from_ns, 3 * XPC_S);
     append(m.progress, "nonsense\n{\"event\":\"sending\",\"iteration\":2,"
            "\"percent\":100,\"total-bytes\":1,\"elapsed-us\":1,"
            "\"suspended\":true}\n");
@@ -458,6 +466,87 @@ static void torture_xl_evacuate_keeps_the_lower_cap(void **state)
     assert_int_equal(evacuate_cap(&e, 0), 2000);
 }
 
+/* ---- links ------------------------------------------------------------- */
+
+#define LINK 125000000
+
+/* Two that run, to a target with a link of its own. */
+static struct evacuate_guest two[2];
+static struct xpc_move two_moves[2];
+static struct xpc_schedule_target two_target;
+static struct evacuation both;
+
+static void begin_two(void)
+{
+    for (int i = 0; i < 2; i++) {
+        two[i] = (struct evacuate_guest){ .m.cap_bytes_per_s = LINK / 2 };
+        two_moves[i] = (struct xpc_move){ .state = XPC_MOVE_RUNS };
+    }
+    two_target = (struct xpc_schedule_target){ .link_bytes_per_s = LINK };
+    both = (struct evacuation){
+        .guests = two, .link_given = true,
+        .s = { .moves = two_moves, .nr_moves = 2, .targets = &two_target,
+               .nr_targets = 1, .link_bytes_per_s = LINK },
+    };
+}
+
+/* Sent at this rate in the last two seconds before now. */
+static void send_at(int i, double bytes_per_s, uint64_t now_ns)
+{
+    two[i].m.rate_bytes_per_s = bytes_per_s;
+    two[i].m.rate_from_ns = now_ns - 2 * XPC_S;
+}
+
+static void torture_xl_evacuate_link_is_faster_than_stated(void **state)
+{
+    (void)state;
+    begin_two();
+    send_at(0, 0.4 * LINK, 10 * XPC_S);
+    send_at(1, 0.6 * LINK, 10 * XPC_S);
+    assert_false(evacuate_learn_from_progress(&both, XPC_S));
+    assert_int_equal(both.s.link_bytes_per_s, LINK);
+    /* Another one was started meanwhile: the times don't match. */
+    send_at(0, 1.2 * LINK, 10 * XPC_S);
+    assert_false(evacuate_learn_from_progress(&both, 8 * XPC_S));
+    assert_true(evacuate_learn_from_progress(&both, XPC_S));
+    assert_true(both.s.link_bytes_per_s > 1.79 * LINK);
+    assert_true(two_target.link_bytes_per_s > 1.79 * LINK);
+    assert_false(evacuate_learn_from_progress(&both, XPC_S));
+}
+
+static void torture_xl_evacuate_link_from_a_report(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    begin_two();
+    xpc_report_init(&r);
+    /* Beside others, and with a cap: it says how fast the link is at least. */
+    r.decision.measured_bytes_per_s = 0.5 * LINK;
+    evacuate_learn_from_report(&both, 0, &r);
+    assert_int_equal(both.s.link_bytes_per_s, LINK);
+    assert_int_equal(both.s.stream_bytes_per_s, 0);
+    r.decision.measured_bytes_per_s = 2 * LINK;
+    evacuate_learn_from_report(&both, 0, &r);
+    assert_int_equal(both.s.link_bytes_per_s, 2 * LINK);
+    assert_int_equal(two_target.link_bytes_per_s, 2 * LINK);
+    /* Alone, and without one: it is all that a single one can send. */
+    two[1].alone = true;
+    two[1].m.cap_bytes_per_s = 0;
+    r.decision.measured_bytes_per_s = LINK;
+    evacuate_learn_from_report(&both, 1, &r);
+    assert_int_equal(both.s.link_bytes_per_s, 2 * LINK);
+    assert_int_equal(both.s.stream_bytes_per_s, LINK);
+    /* Once it was slow. */
+    r.decision.measured_bytes_per_s = 1.2 * LINK;
+    evacuate_learn_from_report(&both, 0, &r);
+    assert_int_equal(both.s.stream_bytes_per_s, 1.2 * LINK);
+    r.decision.measured_bytes_per_s = 1.8 * LINK;
+    evacuate_learn_from_report(&both, 0, &r);
+    assert_int_equal(both.s.stream_bytes_per_s, 0);
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -475,6 +564,8 @@ int main(int argc, char **argv)
         T(tells_processes_apart),
         T(finds_the_message),
         T(keeps_the_lower_cap),
+        T(link_is_faster_than_stated),
+        T(link_from_a_report),
     };
 
     return torture_run(argc, argv, tests);

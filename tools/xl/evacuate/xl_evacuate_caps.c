@@ -44,16 +44,20 @@ static void exec_set(uint32_t domid, uint64_t cap)
     _exit(127);
 }
 
-/* It fails if the migration is just beginning or ending: then once more. */
-static void reap_setter(struct migration *m)
+/*
+ * It fails if the migration is just beginning or ending: then once more.
+ * Returns whether it has ended.
+ */
+static bool reap_setter(struct migration *m)
 {
     int status;
 
     if (!m->setter || waitpid(m->setter, &status, WNOHANG) != m->setter)
-        return;
+        return false;
     m->setter = 0;
     if (!status)
         m->cap_bytes_per_s = m->setting_bytes_per_s;
+    return true;
 }
 
 static bool differ(uint64_t a, uint64_t b)
@@ -61,18 +65,21 @@ static bool differ(uint64_t a, uint64_t b)
     return !a != !b || fabs((double)a - b) > CHANGE * b;
 }
 
-void evacuate_set_caps(struct evacuation *e)
+bool evacuate_set_caps(struct evacuation *e)
 {
+    bool changes = false;
+
     xpc_schedule_caps(&e->s);
     for (size_t i = 0; i < e->s.nr_moves; i++) {
         struct migration *m = &e->guests[i].m;
         uint64_t cap = evacuate_cap(e, i);
 
-        reap_setter(m);
+        changes |= reap_setter(m);
         if (e->s.moves[i].state != XPC_MOVE_RUNS || m->setter ||
             m->suspended || m->bytes_per_s <= 0 ||
             !differ(m->cap_bytes_per_s, cap))
             continue;
+        changes = true;
         m->setting_bytes_per_s = cap;
         m->setter = fork();
         if (!m->setter)
@@ -80,6 +87,7 @@ void evacuate_set_caps(struct evacuation *e)
         if (m->setter < 0)
             m->setter = 0;
     }
+    return changes;
 }
 
 void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)

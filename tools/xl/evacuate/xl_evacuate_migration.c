@@ -90,6 +90,8 @@ int migration_start(struct migration *m, const char *const *args,
     m->offset = 0;
     m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
     m->sent_bytes = m->elapsed_ns = 0;
+    m->told_bytes = m->told_ns = m->rate_from_ns = 0;
+    m->rate_bytes_per_s = 0;
     m->bytes_per_s = 0;
     m->suspended = m->sent = false;
     m->due_ns = 0;
@@ -145,6 +147,26 @@ static void take_iteration(struct migration *m, const struct event *e,
         m->predicted_ns = it.decision.predicted_downtime_ns;
 }
 
+/*
+ * What was sent until the first of these lines is partly in buffers; between
+ * two, as much leaves them as enters.
+ */
+static void take_sent(struct migration *m, const struct event *e,
+                      uint64_t now_ns)
+{
+    uint64_t elapsed_ns = e->elapsed_us * 1000, window_ns;
+
+    if (m->told_ns && elapsed_ns > m->told_ns &&
+        e->total_bytes > m->told_bytes) {
+        window_ns = elapsed_ns - m->told_ns;
+        m->rate_bytes_per_s = (e->total_bytes - m->told_bytes) * 1e9 /
+                              window_ns;
+        m->rate_from_ns = now_ns > window_ns ? now_ns - window_ns : 0;
+    }
+    m->told_bytes = e->total_bytes;
+    m->told_ns = elapsed_ns;
+}
+
 static void take_line(struct migration *m, const char *line, size_t len,
                       uint64_t now_ns)
 {
@@ -159,6 +181,8 @@ static void take_line(struct migration *m, const char *line, size_t len,
         m->percent = e.percent;
         m->suspended = e.suspended;
         m->sent = e.suspended && e.percent >= 100;
+        if (!e.suspended)
+            take_sent(m, &e, now_ns);
         if (e.iteration <= 1 && e.elapsed_us && e.total_bytes) {
             m->sent_bytes = e.total_bytes;
             m->elapsed_ns = e.elapsed_us * 1000;

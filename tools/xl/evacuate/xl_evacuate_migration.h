@@ -29,6 +29,9 @@ struct migration {
     uint64_t iteration_ns;          /* when this one began */
     double bytes_per_s;
     uint64_t sent_bytes, elapsed_ns;    /* in the first iteration */
+    uint64_t told_bytes, told_ns;   /* sent in all, and how long that took */
+    double rate_bytes_per_s;        /* between the last two times, */
+    uint64_t rate_from_ns;          /* of which the first was then; 0: none */
     bool suspended, sent;
     uint64_t due_ns;                /* since when its suspend is due; 0: not */
 };

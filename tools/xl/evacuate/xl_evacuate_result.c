@@ -5,6 +5,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "evacuate/xl_evacuate_link.h"
 #include "evacuate/xl_evacuate_result.h"
 
 #define TRIES 2
@@ -73,26 +74,6 @@ static void raise_curve(struct evacuation *e, size_t i,
         c->pt[k].pages = fmin(c->total_pages, c->pt[k].pages * factor);
         c->pt[k].low = fmin(c->total_pages, c->pt[k].low * factor);
         c->pt[k].high = fmin(c->total_pages, c->pt[k].high * factor);
-    }
-}
-
-/* The rate of one that had the link for itself. */
-static void learn_rate(struct evacuation *e, size_t i,
-                       const struct xpc_report *r)
-{
-    const struct evacuate_guest *g = &e->guests[i];
-    double rate = xpc_report_wire_rate(r, r->decision.measured_bytes_per_s);
-    double link = e->s.link_bytes_per_s;
-
-    if (!g->alone || g->m.cap_bytes_per_s || g->params.max_bytes_per_s ||
-        rate < 1)
-        return;
-    if (!e->link_given || rate > link) {
-        e->s.link_bytes_per_s = rate;
-        e->link_given = true;
-    } else if (rate < 0.7 * link) {
-        /* One alone can't fill the link that was stated. */
-        e->s.stream_bytes_per_s = rate;
     }
 }
 
@@ -203,7 +184,7 @@ int evacuate_take_result(struct evacuation *e, size_t i, int status,
         set_text(g, reason(g, status, &r));
     set_state(e, i, status, now_ns);
     if (reported)
-        learn_rate(e, i, &r);
+        evacuate_learn_from_report(e, i, &r);
     if (reported && status == MIGRATE_ABORTED)
         raise_curve(e, i, &r);
     xpc_report_dispose(&r);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "common/xl_interrupt.h"
 #include "evacuate/xl_evacuate_caps.h"
+#include "evacuate/xl_evacuate_link.h"
 #include "evacuate/xl_evacuate_result.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "evacuate/xl_evacuate_targets.h"
@@ -167,7 +168,7 @@ static void start(struct evacuate_run *r, size_t i)
                               strerror(errno));
         return;
     }
-    g->started_ns = now_ns(r);
+    g->started_ns = r->steady_ns = now_ns(r);
     line = line_of(r, i, "pid");
     line.pid = g->m.pid;
     line.pid_start = g->m.pid_start;
@@ -224,7 +225,7 @@ static void end(struct evacuate_run *r, size_t i, int status)
     struct journal_line line;
     uint64_t now = now_ns(r);
 
-    g->ended_ns = r->last_end_ns = now;
+    g->ended_ns = r->last_end_ns = r->steady_ns = now;
     status = evacuate_take_result(e, i, status, now);
     line = line_of(r, i, "end");
     line.status = status;
@@ -260,6 +261,8 @@ static void watch_migrations(struct evacuate_run *r)
             evacuate_update_left(e, i, now);
         }
     }
+    if (evacuate_learn_from_progress(e, r->steady_ns))
+        plan_again(r);
 }
 
 /* ---- all of it ------------------------------------------------------ */
@@ -348,7 +351,8 @@ int evacuate_run(struct evacuate_run *r)
             break;
         if (!stops)
             evacuate_meter_start(&r->meter, e, r->last_end_ns);
-        evacuate_set_caps(e);
+        if (evacuate_set_caps(e))
+            r->steady_ns = now_ns(r);
         show_table(r->show, e, now_ns(r), r->end_ns > now_ns(r) ?
                    r->end_ns - now_ns(r) : 0);
         poll(&p, 1, TICK_MS);

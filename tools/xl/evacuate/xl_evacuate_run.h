@@ -20,6 +20,8 @@ struct evacuate_run {
     bool deadline_told;
     uint64_t turn;
     uint64_t last_end_ns;           /* of a migration */
+    uint64_t steady_ns;             /* since when nothing was started, ended or
+                                     * capped otherwise */
     uint64_t end_ns;                /* predicted, since then */
     struct evacuate_meter meter;
     bool failed;                    /* the journal can't be written */
