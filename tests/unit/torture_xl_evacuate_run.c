@@ -232,6 +232,7 @@ static int teardown(void **state)
     free(command);
     free((char *)options.ssh_command);
     free(targets[1].text);
+    free(e.ends);
     journal_close(&journal);
     close(interrupts[0]);
     close(interrupts[1]);
@@ -267,6 +268,10 @@ static void torture_xl_evacuate_run_moves_all(void **state)
         assert_int_equal(started(i + 1, NULL), 1);
         assert_int_equal(guests[i].actual_ns, 110 * XPC_MS);
     }
+    /* After the last one, nothing is to come. */
+    assert_int_equal(e.nr_ends, NR);
+    assert_int_equal(e.ends[NR - 1].at_ns, e.ends[NR - 1].end_ns);
+    assert_true(e.ends[0].end_ns > e.ends[0].at_ns);
 }
 
 static void torture_xl_evacuate_run_tries_again_and_leaves(void **state)

@@ -392,6 +392,7 @@ void evacuate_dispose(struct evacuation *e)
     free(e->guests);
     free(e->targets);
     free(e->affinities);
+    free(e->ends);
     free(e->s.moves);
     free(e->s.targets);
     conf_dispose(&e->conf);

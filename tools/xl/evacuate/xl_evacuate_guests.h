@@ -46,6 +46,11 @@ struct evacuate_target {
     char *text;                     /* why it is out, or NULL */
 };
 
+/* When all were predicted to be there, at some time; since it began. */
+struct evacuate_end {
+    uint64_t at_ns, end_ns;
+};
+
 struct evacuation {
     const struct evacuate_options *o;
     libxl_ctx *ctx;
@@ -58,6 +63,8 @@ struct evacuation {
     uint64_t setup_ns;              /* of a migration, besides sending */
     unsigned int nr_setups;         /* seen; 0: it is an estimate */
     bool resumed;
+    struct evacuate_end *ends;      /* as predicted after each migration */
+    size_t nr_ends;
 };
 
 /*

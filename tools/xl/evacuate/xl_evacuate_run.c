@@ -67,6 +67,18 @@ void evacuate_check_deadline(struct evacuate_run *r)
     free(leave);
 }
 
+static void keep_end(struct evacuate_run *r, uint64_t now)
+{
+    struct evacuation *e = r->e;
+    struct evacuate_end *grown = realloc(e->ends, (e->nr_ends + 1) *
+                                                  sizeof(*grown));
+
+    if (!grown)
+        return;
+    e->ends = grown;
+    grown[e->nr_ends++] = (struct evacuate_end){ now, r->end_ns };
+}
+
 /* After something has changed: places, predicts and forecasts again. */
 static void plan_again(struct evacuate_run *r)
 {
@@ -240,6 +252,7 @@ static void end(struct evacuate_run *r, size_t i, int status)
     else if (status == MIGRATE_REFUSED)
         evacuate_try_elsewhere(e, i);
     plan_again(r);
+    keep_end(r, now);
 }
 
 static void watch_migrations(struct evacuate_run *r)

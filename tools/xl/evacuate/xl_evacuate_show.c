@@ -51,10 +51,23 @@ static const struct xpc_type guest_type = {
 #undef STRING
 #undef U64
 
+static const struct xpc_field end_fields[] = {
+    { .name = "at-ms", .kind = XPC_FIELD_U64, .scale = XPC_MS,
+      .offset = offsetof(struct evacuate_end, at_ns) },
+    { .name = "predicted-end-ms", .kind = XPC_FIELD_U64, .scale = XPC_MS,
+      .offset = offsetof(struct evacuate_end, end_ns) },
+};
+static const struct xpc_type end_type = {
+    .name = "forecast", .size = sizeof(struct evacuate_end),
+    .fields = end_fields, .nr_fields = 2,
+};
+
 struct form {
     char *event, *domain, *target, *text, *outcome;
     uint64_t start_s, end_ns, end_low_ns, end_high_ns, total_ns, status;
     uint64_t link_bits_per_s;
+    struct evacuate_end *ends;
+    size_t nr_ends;
     struct guest_form *guests;
     size_t nr_guests;
 };
@@ -79,6 +92,9 @@ static const struct xpc_field form_fields[] = {
     U64("total-ms", total_ns, XPC_MS),
     U64("status", status, 1),
     U64("link-bits-per-s", link_bits_per_s, 1),
+    { .name = "forecasts", .kind = XPC_FIELD_ARRAY,
+      .offset = offsetof(F, ends), .elem = &end_type,
+      .count_offset = offsetof(F, nr_ends), .omit_zero = true },
     { .name = "guests", .kind = XPC_FIELD_ARRAY,
       .offset = offsetof(F, guests), .elem = &guest_type,
       .count_offset = offsetof(F, nr_guests), .omit_zero = true },
@@ -399,6 +415,9 @@ static void fill_end(struct form *f, const struct evacuation *e,
     f->end_low_ns = plan->low.end_ns;
     f->end_high_ns = plan->high.end_ns;
     f->link_bits_per_s = e->s.link_bytes_per_s * 8;
+    f->ends = calloc(e->nr_ends + 1, sizeof(*f->ends));
+    for (size_t i = 0; f->ends && i < e->nr_ends; i++)
+        f->ends[f->nr_ends++] = e->ends[i];
     add_guests(f, e, false);
 }
 
