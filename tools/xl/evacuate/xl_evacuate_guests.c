@@ -12,7 +12,6 @@
 #include "common/xl_options.h"
 #include "conf/settings.h"
 #include "evacuate/xl_evacuate_guests.h"
-#include "evacuate/xl_evacuate_targets.h"
 #include "history/xl_history.h"
 #include "libxl_precopy.h"
 #include "migrate/xl_migrate_leftover.h"
@@ -376,6 +375,15 @@ int evacuate_measure(struct evacuation *e, char err[XPC_ERR_LEN])
     free(o.domains);
     free(sources);
     return rc;
+}
+
+void evacuate_free_domains(struct evacuate_target *t)
+{
+    for (size_t i = 0; i < t->nr_domains; i++)
+        free(t->domains[i].name);
+    free(t->domains);
+    t->domains = NULL;
+    t->nr_domains = 0;
 }
 
 void evacuate_dispose(struct evacuation *e)

@@ -87,6 +87,7 @@ int evacuate_set_curve(struct evacuation *e, size_t i, const char *json,
 int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN]);
 /* The guest with this UUID, or -1. */
 ssize_t evacuate_find_uuid(const struct evacuation *e, const char *uuid);
+void evacuate_free_domains(struct evacuate_target *t);
 void evacuate_dispose(struct evacuation *e);
 
 #endif

@@ -84,15 +84,6 @@ static bool parse_free(const char *info, uint64_t *bytes_r)
     return true;
 }
 
-void evacuate_free_domains(struct evacuate_target *t)
-{
-    for (size_t i = 0; i < t->nr_domains; i++)
-        free(t->domains[i].name);
-    free(t->domains);
-    t->domains = NULL;
-    t->nr_domains = 0;
-}
-
 /* Cuts the last column off, and returns it. */
 static char *cut_column(char *line)
 {

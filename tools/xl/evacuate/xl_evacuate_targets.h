@@ -17,7 +17,6 @@ int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN]);
  * copy has there already is part of what the guest needs, and so is its name.
  */
 void evacuate_count_once(struct evacuation *e, size_t i);
-void evacuate_free_domains(struct evacuate_target *t);
 /* Sets the rate of the links from what is known. */
 void evacuate_set_links(struct evacuation *e);
 
