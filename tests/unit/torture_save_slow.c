@@ -76,6 +76,26 @@ static int slow_twice_and_fail(void)
     return loop_fail(EPIPE);
 }
 
+/* An administrator sets a cap meanwhile. */
+static int slow_and_be_overruled(void)
+{
+    assert_int_equal(begin_slow(25), 0);
+    env.cap = 70;
+    decide(40, XPC_CONTINUE);
+    assert_int_equal(env.cap, 70);
+    assert_int_equal(session()->last.decision.slow_down_percent, 0);
+    assert_true(session()->ctx.engine.slow_ended);
+    return loop_fail(EPIPE);
+}
+
+static int slow_and_be_overruled_at_last(void)
+{
+    assert_int_equal(begin_slow(25), 0);
+    env.cap = 70;
+    decide(0, XPC_STOP_AND_COPY);
+    return loop_fail(EPIPE);
+}
+
 static int slow_with_a_cap(void)
 {
     assert_int_equal(begin_slow(25), 0);
@@ -174,6 +194,23 @@ static void torture_save_slow_gives_an_administrators_cap_back(void **state)
     xpc_report_dispose(&r);
 }
 
+static void torture_save_slow_leaves_a_new_cap_alone(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    fake_save_to_null("{"SLOW"}", slow_and_be_overruled, &r);
+    assert_int_equal(env.cap, 70);
+    assert_null(store_get(PRECOPY "cap"));
+    assert_non_null(strstr(env.log, "somebody else has set its cap"));
+    xpc_report_dispose(&r);
+    fake_save_to_null("{"SLOW"}", slow_and_be_overruled_at_last, &r);
+    assert_int_equal(env.cap, 70);
+    assert_null(store_get(PRECOPY "cap"));
+    assert_null(strstr(env.log, "can't give"));
+    xpc_report_dispose(&r);
+}
+
 static void torture_save_slow_takes_a_share_of_what_is_used(void **state)
 {
     struct xpc_report r;
@@ -258,6 +295,7 @@ int main(int argc, char **argv)
         T(is_lifted_before_the_suspend),
         T(is_lifted_whatever_happens),
         T(gives_an_administrators_cap_back),
+        T(leaves_a_new_cap_alone),
         T(takes_a_share_of_what_is_used),
         T(works_with_credit),
         T(refuses_other_schedulers),

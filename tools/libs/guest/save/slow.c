@@ -118,7 +118,8 @@ void save_slow_apply(struct save_slow *w, struct xpc_decision *d)
     }
     if (set_percent(w, XPC_ALL_PERCENT - d->slow_down_percent)) {
         save_log(w->ctx, "can't change the guest's cap: %s: it is not slowed "
-                 "down any more", strerror(errno));
+                 "down any more", errno == EBUSY ? "somebody else has set its "
+                 "cap" : strerror(errno));
         xpc_engine_end_slowing(&w->ctx->engine);
         save_slow_lift(w);
         d->slow_down_percent = d->slow_down_ns = 0;

@@ -100,12 +100,21 @@ static int note(struct xen_cap *c, uint16_t cap)
 
 int xen_cap_set(struct xen_cap *c, uint16_t cap)
 {
+    uint16_t now;
+    int scheduler;
+
     if (cap == c->now)
         return 0;
+    scheduler = scheduler_of(c->xch, c->domid);
+    if (access_cap(c->xch, c->domid, scheduler, false, &now))
+        return -1;
+    if (now != c->now) {
+        errno = EBUSY;
+        return cap == c->original ? 0 : -1;
+    }
     if (cap != c->original && note(c, cap))
         return -1;
-    if (access_cap(c->xch, c->domid, scheduler_of(c->xch, c->domid), true,
-                   &cap))
+    if (access_cap(c->xch, c->domid, scheduler, true, &cap))
         return -1;
     c->now = cap;
     return 0;

@@ -33,7 +33,9 @@ struct xen_cap {
 };
 
 /*
- * Sets the cap, and notes it in xenstore before. Returns 0, or -1 with errno.
+ * Sets the cap, and notes it in xenstore before. Returns 0, or -1 with errno:
+ * EBUSY if somebody else has set another one meanwhile. That one stays, which
+ * is no error if the original was to be set.
  */
 int xen_cap_set(struct xen_cap *c, uint16_t cap);
 
