@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a guest is told of its migration, and what is read of it. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,16 @@ static void torture_xen_notify_over(void **state)
     assert_string_equal(store_get(DATA "stood-still-ms"), "232");
 }
 
+/* A guest that writes there all the time holds nobody up. */
+static void torture_xen_notify_guest_that_makes_it_fail(void **state)
+{
+    (void)state;
+    xen_notify_tell(xs, 7, XEN_NOTIFY_PRECOPY);
+    store.conflicts = INT_MAX;
+    xen_notify_over(xs, 7, XPC_S);
+    assert_string_equal(store_get(DATA "event"), "precopy");
+}
+
 /* One that was not told, and one that is gone. */
 static void torture_xen_notify_leaves_nothing_of_other_guests(void **state)
 {
@@ -87,6 +98,7 @@ int main(int argc, char **argv)
         TEST(torture_xen_notify_tells_in_the_guests_folder),
         TEST(torture_xen_notify_one_word_is_an_acknowledgement),
         TEST(torture_xen_notify_over),
+        TEST(torture_xen_notify_guest_that_makes_it_fail),
         TEST(torture_xen_notify_leaves_nothing_of_other_guests),
     };
 

@@ -4,6 +4,7 @@
  * functions in this file. What the guest does is a script, with a step before
  * each look at the guest.
  */
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -312,6 +313,17 @@ static void torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn(
     assert_int_equal(domain.resumed, 1);
 }
 
+/* It makes every transaction fail. */
+static void torture_xl_take_back_guest_that_keeps_the_request(void **state)
+{
+    (void)state;
+    store_set(REQUEST, "suspend");
+    store.conflicts = INT_MAX;
+    domain.step[FIRST + 1] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
 /* A guest does not report that freezing has failed: the wait is limited. */
 static void torture_xl_take_back_waits_for_a_limited_time(void **state)
 {
@@ -495,6 +507,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_take_back_prints_that_it_waits),
         TEST(torture_xl_take_back_withdraws_the_request),
         TEST(torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn),
+        TEST(torture_xl_take_back_guest_that_keeps_the_request),
         TEST(torture_xl_take_back_waits_for_a_limited_time),
         TEST(torture_xl_take_back_works_without_xenstore),
         TEST(torture_xl_take_back_notices_that_the_guest_has_ended),

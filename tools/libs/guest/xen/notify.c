@@ -8,6 +8,7 @@
 #include <xenprecopy/units.h>
 
 #include "xen/notify.h"
+#include "xen/store.h"
 
 #define WORD "yes"
 
@@ -73,6 +74,7 @@ static bool exists(struct xs_handle *xs, xs_transaction_t t, const char *path)
 static void write_over(struct xs_handle *xs, uint32_t domid,
                        const char *only_if, uint64_t stood_still_ns)
 {
+    int tries = XEN_STORE_TRIES;
     xs_transaction_t t;
     char ms[24];
     bool ok;
@@ -86,7 +88,8 @@ static void write_over(struct xs_handle *xs, uint32_t domid,
         ok = exists(xs, t, only_if) &&
              write_leaf(xs, t, domid, "stood-still-ms", ms) &&
              write_leaf(xs, t, domid, "event", XEN_NOTIFY_OVER);
-    } while (!xs_transaction_end(xs, t, !ok) && ok && errno == EAGAIN);
+    } while (!xs_transaction_end(xs, t, !ok) && ok && errno == EAGAIN &&
+             --tries);
 }
 
 void xen_notify_over(struct xs_handle *xs, uint32_t domid,

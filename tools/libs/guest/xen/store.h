@@ -60,6 +60,11 @@
 #define XEN_STORE_ITERATIONS 128
 #define XEN_STORE_PATH_LEN 96
 #define XEN_STORE_VALUE_MAX 4096
+/*
+ * How often a transaction on nodes that the guest may write is tried: it could
+ * make all of them fail.
+ */
+#define XEN_STORE_TRIES 100
 
 /* "/libxl/<domid>/precopy" or, with leaf, "/libxl/<domid>/precopy/<leaf>". */
 const char *xen_store_path(char buf[XEN_STORE_PATH_LEN], uint32_t domid,

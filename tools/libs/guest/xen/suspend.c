@@ -8,6 +8,7 @@
 #include <xenctrl.h>
 #include <xen/hvm/params.h>
 
+#include "xen/store.h"
 #include "xen/suspend.h"
 
 const char *xen_suspend_path(char buf[XEN_SUSPEND_PATH_LEN], uint32_t domid)
@@ -37,6 +38,7 @@ bool xen_suspend_pending(struct xs_handle *xs, uint32_t domid)
 int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
 {
     char path[XEN_SUSPEND_PATH_LEN];
+    int tries = XEN_STORE_TRIES;
     xs_transaction_t t;
     bool pending;
 
@@ -56,7 +58,7 @@ int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
         }
         if (xs_transaction_end(xs, t, false))
             return 1;
-    } while (errno == EAGAIN);
+    } while (errno == EAGAIN && --tries);
     return -1;
 }
 
