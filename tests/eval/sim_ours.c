@@ -2,6 +2,7 @@
 /* The library's policy, called as the plug-in calls it. */
 #include <xenprecopy/units.h>
 
+#include "core/preflight.h"
 #include "sim.h"
 
 static int decide(struct sim_state *s, const struct sim_seen *seen,

@@ -13,6 +13,7 @@
 #include <xenprecopy/units.h>
 
 #include "core/policy.h"
+#include "core/preflight.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define LINK UINT64_C(100000000)    /* bytes per second */

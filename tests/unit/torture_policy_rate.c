@@ -8,6 +8,7 @@
 #include <xenprecopy/units.h>
 
 #include "core/policy.h"
+#include "core/preflight.h"
 #include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "core/preflight.h"
 #include "json/migration.h"
 #include "libxl_precopy_store.h"
 #include "xen/saver.h"

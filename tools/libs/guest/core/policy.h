@@ -45,15 +45,6 @@ struct xpc_engine {
                                      * guest; set after xpc_engine_init() */
 };
 
-/*
- * Checks, before anything is sent, whether the parameters can be met at all:
- * not if the switchover alone is over the limit, or if the first copy takes
- * longer than the duration. Returns 0, or -1 with errno EINVAL and one line in
- * err (len bytes).
- */
-int xpc_engine_preflight(const struct xpc_params *params,
-                         uint64_t total_pages, char *err, size_t len);
-
 /* params must have passed xpc_params_check(). */
 void xpc_engine_init(struct xpc_engine *e, const struct xpc_params *params,
                      uint64_t total_pages, uint64_t now_ns);
@@ -71,20 +62,6 @@ void xpc_engine_change(struct xpc_engine *e,
 void xpc_engine_end_skipping(struct xpc_engine *e);
 /* The same for slowing the guest down. */
 void xpc_engine_end_slowing(struct xpc_engine *e);
-/*
- * Sets the members of *to that a change does not affect to those of *now: what
- * happens to the node in xenstore afterwards, and what is known about the guest
- * and the target.
- */
-void xpc_engine_settled(struct xpc_params *to, const struct xpc_params *now);
-/*
- * Checks whether a running migration can change its parameters from *now to
- * *to. Returns 0, or -1 with errno EINVAL and one line in err (len bytes).
- */
-int xpc_engine_check_change(const struct xpc_params *now,
-                            const struct xpc_params *to, char *err,
-                            size_t len);
-
 /*
  * Decides what to do at the end of an iteration. Fills in *it_r, including the
  * decision, and returns its action, an enum xpc_action.

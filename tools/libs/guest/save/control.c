@@ -6,6 +6,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "core/preflight.h"
 #include "json/migration.h"
 #include "save/chain.h"
 #include "save/control.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <xenprecopy/meter.h>
 
-#include "core/policy.h"
+#include "core/preflight.h"
 #include "xen/preflight.h"
 #include "xen/source.h"
 
