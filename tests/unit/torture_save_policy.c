@@ -117,6 +117,9 @@ static void torture_save_policy_time_for_zero_pages_counts(void **state)
 
 static struct save_turn other = SAVE_TURN_INIT;
 
+/* What loop_send_some() takes. */
+#define SOME_NS (32 * 65536)
+
 static int script_waits_for_its_turn(void)
 {
     char headers[40] = { 0 };
@@ -128,6 +131,9 @@ static int script_waits_for_its_turn(void)
     assert_int_equal(loop_iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
     close(other.fd);
     assert_int_equal(loop_iterate(2), XGS_POLICY_STOP_AND_COPY);
+    /* Nothing but sending is the time of an iteration. */
+    assert_int_equal(session()->last.duration_ns, SOME_NS);
+    assert_int_equal(session()->ctx.engine.predict.iteration_ns, 0);
     return loop_fail(EIO);
 }
 

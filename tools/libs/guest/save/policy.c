@@ -204,6 +204,7 @@ static bool waits_for_turn(struct save_session *s, uint64_t now_ns)
         (p->duration_ns && elapsed_ns + TURN_RESERVE_NS >= p->duration_ns))
         return false;
     clock_sleep_until(now_ns + TURN_PAUSE_NS);
+    xpc_engine_waited(&s->ctx.engine, clock_now_ns());
     return true;
 }
 
