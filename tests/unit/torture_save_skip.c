@@ -389,6 +389,41 @@ static void torture_save_skip_leaves_out_nothing_afterwards(void **state)
     xpc_report_dispose(&r);
 }
 
+static void touch_last(void)
+{
+    touch(BATCH - 10);
+    fake_clock_advance(50 * XPC_MS);
+}
+
+static int script_short_bitmap(void)
+{
+    xc_hypercall_buffer_t b = { .hbuf = log_bits };
+    xc_shadow_op_stats_t stats = { 0 };
+
+    begin();
+    iterate(0, BATCH);
+    assert_int_equal(session()->last.skipped_pages, 1);
+    errno = 0;
+    assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                         &b, BATCH - 64, 0, &stats), -1);
+    assert_int_equal(errno, ERANGE);
+    return -1;
+}
+
+/* What was left out can't be sent any more: the save fails. */
+static void torture_save_skip_refuses_a_short_bitmap(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    between = touch_last;
+    assert_int_equal(fake_save_to_null("{"LIMIT"}", script_short_bitmap, &r),
+                     -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    assert_non_null(strstr(env.log, "can't be sent any more"));
+    xpc_report_dispose(&r);
+}
+
 static int script_stock(void)
 {
     begin();
@@ -426,6 +461,7 @@ int main(int argc, char **argv)
         T(sends_what_the_last_log_has_lost),
         T(ends_with_a_peek_that_fails),
         T(leaves_out_nothing_afterwards),
+        T(refuses_a_short_bitmap),
         T(is_off_if_asked_for),
     };
 

@@ -89,8 +89,8 @@ static long long clean(void *owner, xc_hypercall_buffer_t *bitmap,
         errno = EBUSY;
         return -1;
     }
-    if (rc >= 0)
-        save_skip_restore(&s->skip, bitmap, pages, stats);
+    if (rc >= 0 && save_skip_restore(&s->skip, bitmap, pages, stats))
+        return -1;
     if (ctx->report.suspended_ns && rc >= 0 && stats)
         save_switchover_pages_left(&s->switchover, stats->dirty_count,
                                    s->flow.bitmap_begun_ns,

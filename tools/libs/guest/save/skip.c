@@ -116,21 +116,28 @@ static uint64_t move_dropped(struct save_skip *k, uint64_t *bitmap)
     return lacked;
 }
 
-void save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
-                       unsigned long pages, xc_shadow_op_stats_t *stats)
+int save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
+                      unsigned long pages, xc_shadow_op_stats_t *stats)
 {
     DECLARE_HYPERCALL_BUFFER_ARGUMENT(bitmap);
     uint64_t lacked;
 
+    if (k->end_word == k->first_word)
+        return 0;
     /* libxenguest sends no page that its bitmap does not have. */
-    if (k->end_word == k->first_word || nr_words(pages) < k->end_word)
-        return;
+    if (nr_words(pages) < k->end_word) {
+        save_log(k->ctx, "pages that were left out can't be sent any more: "
+                 "the dirty bitmap of libxenguest has only %lu pages", pages);
+        errno = ERANGE;
+        return -1;
+    }
     lacked = move_dropped(k, (uint64_t *)HYPERCALL_BUFFER_AS_ARG(bitmap));
     if (!lacked)
-        return;
+        return 0;
     if (stats)
         stats->dirty_count += lacked;
     end_dropping(k, "Xen's log has lost some of them");
+    return 0;
 }
 
 /* Reads the bitmap, without cleaning it. Returns false if it can't be read. */

@@ -52,10 +52,11 @@ void save_skip_clean(struct save_skip *k);
 
 /*
  * libxenguest gets this bitmap, of so many pages: adds what was dropped, also
- * to the count of dirty pages. stats may be NULL.
+ * to the count of dirty pages. stats may be NULL. Returns 0, or -1 with errno
+ * set if the bitmap is too short for that: the save must fail.
  */
-void save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
-                       unsigned long pages, xc_shadow_op_stats_t *stats);
+int save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
+                      unsigned long pages, xc_shadow_op_stats_t *stats);
 
 /*
  * If pages are dropped from the record that starts in iov: puts what is to be
