@@ -13,7 +13,8 @@ static void check_section(const struct conf_file *f,
                           const struct conf_section *c, unsigned int lines)
 {
     struct conf_guest g = { .has_uuid = c->kind == CONF_GUEST && !c->name };
-    char err[XPC_ERR_LEN] = "", text[CONF_TEXT_LEN], heading[CONF_HEADING_LEN];
+    char err[XPC_ERR_LEN] = "", heading[CONF_HEADING_LEN];
+    char text[CONF_SHORT_TEXT_LEN];
     const struct conf_source *sources;
     struct conf_settings s;
 
@@ -34,8 +35,8 @@ static void check_section(const struct conf_file *f,
     }
     if (conf_check(&s, err))
         fuzz_require_line(err);
-    conf_settings_text(&s, text);
-    fuzz_require(strlen(text) < CONF_TEXT_LEN, "the text fits");
+    conf_settings_text(&s, text, sizeof(text));
+    fuzz_require(strlen(text) < sizeof(text), "the text fits");
     fuzz_require(strlen(conf_heading(c, heading)) < CONF_HEADING_LEN,
                  "the heading fits");
 }

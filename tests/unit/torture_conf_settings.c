@@ -326,13 +326,54 @@ static void torture_conf_settings_text_names_the_sources(void **state)
     (void)state;
     SETTLE(.file = "[default]\ndowntime = 300ms\n",
            .json = "{\"strict\":\"on\"}", .options = "duration=60s");
-    assert_string_equal(conf_settings_text(&s, text), "downtime 300 ms from "
+    assert_string_equal(conf_settings_text(&s, text, sizeof(text)), "downtime 300 ms from "
                         "/c:2, strict on from xenstore");
     SETTLE(.options = "duration=60s");
-    assert_string_equal(conf_settings_text(&s, text), "");
+    assert_string_equal(conf_settings_text(&s, text, sizeof(text)), "");
     conf_drop(&s, XPC_OPT_DURATION);
     assert_int_equal(s.params.duration_ns, 0);
     assert_int_equal(s.given, 0);
+}
+
+/* Cut behind a whole entry, and not without saying so. */
+static void torture_conf_settings_text_says_what_it_leaves_out(void **state)
+{
+    static const char all[] =
+        "[default]\nduration = 60s\ndowntime = 300ms\nmax-downtime = 2s\n"
+        "bandwidth = 10Gbit\non-timeout = suspend\niterations = 30\n"
+        "threshold = 50\nswitchover-overhead = 80ms\nconfidence = 95\n"
+        "early-abort = off\nstrict = on\nzero-pages = send\n"
+        "max-bandwidth = 4Gbit\nswitchover-bandwidth = kept\n"
+        "channels = 4\ncompress = zstd:3\nskip-dirty = on\nlulls = on\n"
+        "slow-down = 30\nnotify = 5s\n";
+    char text[CONF_TEXT_LEN], cut[CONF_SHORT_TEXT_LEN];
+    size_t len, entries = 1;
+    unsigned int more;
+    const char *end;
+
+    (void)state;
+    SETTLE(.file = all);
+    len = strlen(conf_settings_text(&s, text, sizeof(text)));
+    assert_string_equal(text + len - strlen("notify 5.00 s from /c:21"),
+                        "notify 5.00 s from /c:21");
+    conf_settings_text(&s, cut, sizeof(cut));
+    end = strstr(cut, ", and ");
+    assert_non_null(end);
+    assert_memory_equal(cut, text, end - cut);
+    assert_int_equal(text[end - cut], ',');
+    for (const char *p = cut; p < end; p++)
+        entries += *p == ',';
+    assert_int_equal(sscanf(end, ", and %u more", &more), 1);
+    assert_int_equal(entries + more, 20);
+    /* Whatever the room is. */
+    for (size_t room = 20; room <= len + 20; room++) {
+        memset(cut, 'x', sizeof(cut));
+        if (room < sizeof(cut)) {
+            assert_true(strlen(conf_settings_text(&s, cut, room)) < room);
+            assert_int_equal(cut[room], 'x');
+        }
+    }
+    assert_string_equal(conf_settings_text(&s, cut, 20), "20 more");
 }
 
 static int dispose(void **state)
@@ -361,6 +402,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_conf_settings_json_says_what_it_sets),
         cmocka_unit_test_teardown(
             torture_conf_settings_text_names_the_sources, dispose),
+        cmocka_unit_test_teardown(
+            torture_conf_settings_text_says_what_it_leaves_out, dispose),
     };
 
     return torture_run(argc, argv, tests);

@@ -146,7 +146,7 @@ static void tell_settings(const struct migration *m)
 
     if (m->o.progress == PROGRESS_NONE)
         return;
-    if (*conf_settings_text(&m->settings, text))
+    if (*conf_settings_text(&m->settings, text, sizeof(text)))
         xl_message(COMMAND, "%s", text);
     for (int opt = 0; opt < XPC_NR_OPTIONS; opt++) {
         if (m->o.left_out & XPC_OPTION_BIT(opt))
@@ -347,7 +347,7 @@ static void name_report(struct migration *m)
     r->domain = xl_asprintf("%s", m->name ? m->name : m->o.domain);
     r->target = xl_asprintf("%s", m->o.host);
     r->start_s = m->start;
-    r->sources = *conf_settings_text(&m->settings, text) ?
+    r->sources = *conf_settings_text(&m->settings, text, sizeof(text)) ?
                  xl_asprintf("%s", text) : NULL;
 }
 

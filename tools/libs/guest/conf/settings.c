@@ -246,19 +246,33 @@ const char *conf_source_text(const struct conf_settings *s,
     }
 }
 
-const char *conf_settings_text(const struct conf_settings *s,
-                               char buf[CONF_TEXT_LEN])
+/* For ", and 20 more". */
+#define MORE_LEN 16
+/* ", NAME VALUE from SOURCE" */
+#define ENTRY_LEN (CONF_SOURCE_LEN + XPC_UNIT_LEN + 32)
+_Static_assert(XPC_NR_OPTIONS * ENTRY_LEN + MORE_LEN <= CONF_TEXT_LEN,
+               "all settings fit");
+
+const char *conf_settings_text(const struct conf_settings *s, char *buf,
+                               size_t len)
 {
-    char value[XPC_UNIT_LEN], source[CONF_SOURCE_LEN];
-    size_t n = 0;
+    unsigned int shown = s->given & ~conf_given_by(s, CONF_ORIGIN_COMMAND);
+    unsigned int left = __builtin_popcount(shown);
+    char value[XPC_UNIT_LEN], source[CONF_SOURCE_LEN], entry[ENTRY_LEN];
+    size_t n = 0, more;
 
     *buf = 0;
-    FOR_EACH(opt, s->given & ~conf_given_by(s, CONF_ORIGIN_COMMAND)) {
-        if (n < CONF_TEXT_LEN)
-            n += snprintf(buf + n, CONF_TEXT_LEN - n, "%s%s %s from %s",
-                          n ? ", " : "", xpc_option_name(opt),
-                          xpc_option_text(opt, &s->params, value),
-                          conf_source_text(s, opt, source));
+    FOR_EACH(opt, shown) {
+        more = snprintf(entry, sizeof(entry), "%s%s %s from %s",
+                        n ? ", " : "", xpc_option_name(opt),
+                        xpc_option_text(opt, &s->params, value),
+                        conf_source_text(s, opt, source));
+        if (n + more + (left > 1 ? MORE_LEN : 0) >= len) {
+            snprintf(buf + n, len - n, "%s%u more", n ? ", and " : "", left);
+            break;
+        }
+        n += snprintf(buf + n, len - n, "%s", entry);
+        left--;
     }
     return buf;
 }

@@ -103,10 +103,12 @@ const char *conf_source_text(const struct conf_settings *s,
 /*
  * The values that do not come from a command line, with their sources, as text:
  * "downtime 300 ms from /etc/xen/precopy.conf:12, strict on from xenstore".
- * Empty if there are none. Returns buf.
+ * Empty if there are none. If not all fit into the buffer, it ends with how
+ * many more there are. Returns buf.
  */
-#define CONF_TEXT_LEN 512
-const char *conf_settings_text(const struct conf_settings *s,
-                               char buf[CONF_TEXT_LEN]);
+#define CONF_TEXT_LEN 4096          /* all fit */
+#define CONF_SHORT_TEXT_LEN 512
+const char *conf_settings_text(const struct conf_settings *s, char *buf,
+                               size_t len);
 
 #endif

@@ -52,13 +52,15 @@ static void log_targets(struct save_context *ctx, const struct conf_file *f)
 static int take_settings(struct save_session *s, struct conf_settings *cs)
 {
     struct save_context *ctx = &s->ctx;
-    char text[CONF_TEXT_LEN];
+    char text[CONF_SHORT_TEXT_LEN];
 
     if (!cs->in_xenstore && !xpc_params_ask(&cs->params))
         return 0;
     ctx->params = cs->params;
     s->standing = cs->in_xenstore;
-    save_set_text(&ctx->report.sources, conf_settings_text(cs, text));
+    /* It has to fit into xenstore with the rest. */
+    save_set_text(&ctx->report.sources,
+                  conf_settings_text(cs, text, sizeof(text)));
     return 1;
 }
 
