@@ -44,7 +44,7 @@ $(call fakes,libxl_precopy_control suspend_time xen_saver xl_save_guard \
 	xl_take_back,fake_xenstore)
 $(call fakes,xen_notify xen_store,fake_xenstore)
 $(call fakes,xl_check,fake_clock)
-$(call fakes,xl_config,conf_fixture)
+$(call fakes,xl_config xl_predict xl_predict_conf,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\
 	control_fixture fake_xenstore)
@@ -80,12 +80,6 @@ TEST_OBJS_torture_xl_settings += $(CONF_OBJS) \
 	$(call objs,tests/support/conf_fixture.c)
 TEST_OBJS_torture_libxl_predict := $(call objs,$(addprefix tools/libxl/,\
 	libxl_precopy_types.c libxl_predict.c))
-TEST_OBJS_torture_xl_predict := $(call objs,\
-	$(wildcard tools/xl/predict/*.c) $(addprefix tools/xl/,common/xl_common.c \
-	common/xl_axis.c common/xl_gnuplot.c common/xl_input.c \
-	common/xl_options.c history/xl_history.c)) \
-	$(LIBXLPRECOPY)
-TEST_LIBS_torture_xl_predict := -lxenlight -lxentoollog
 
 TEST_OBJS_torture_libvirt_precopy := $(call objs,\
 	tools/libvirt/libvirt_precopy.c $(guest)/xen/store.c)

@@ -17,6 +17,7 @@
 #include "libxl_precopy_profiles.h"
 #include "predict/xl_migrate_predict.h"
 #include "support/capture.h"
+#include "support/conf_fixture.h"
 #include "support/published.h"
 #include "support/torture.h"
 
@@ -605,5 +606,6 @@ int main(int argc, char **argv)
         T(refuses_bad_measurements),
     };
 
+    conf_fixture_use("");
     return torture_run(argc, argv, tests);
 }

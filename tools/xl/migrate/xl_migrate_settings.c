@@ -35,43 +35,42 @@ int migrate_read_settings(libxl_ctx *ctx, uint32_t domid, const char *host,
     return r;
 }
 
-static bool are_there(libxl_ctx *ctx, const struct migrate_options *o,
-                      const struct conf_file *f)
-{
-    struct conf_settings s;
-    char *name = NULL, err[XPC_ERR_LEN];
-    uint32_t domid;
-
-    if (xl_find_domain(ctx, o->domain, &domid, &name))
-        return false;
-    free(name);
-    if (migrate_read_settings(ctx, domid, o->host, f, &s, err))
-        return true;
-    conf_settle(&s);
-    return s.given;
-}
-
-bool migrate_has_settings(const struct migrate_options *o)
+int migrate_find_settings(const char *domain, const char *host,
+                          const struct conf_file *f,
+                          struct conf_settings *s, char err[XPC_ERR_LEN])
 {
     xentoollog_logger *lg;
-    char err[XPC_ERR_LEN];
-    libxl_ctx *ctx = NULL;
-    struct conf_file f;
-    bool there = true;
+    libxl_ctx *ctx;
+    char *name = NULL;
+    uint32_t domid;
+    int r = 1;
 
     lg = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr,
                                                            XTL_CRITICAL, 0);
-    if (conf_load(&f, NULL, err)) goto out;
     ctx = lg ? xl_open_ctx(lg) : NULL;
-    there = ctx && are_there(ctx, o, &f);
-
- out:
-    conf_dispose(&f);
+    if (ctx && !xl_find_domain(ctx, domain, &domid, &name))
+        r = migrate_read_settings(ctx, domid, host, f, s, err);
+    free(name);
     if (ctx)
         libxl_ctx_free(ctx);
     if (lg)
         xtl_logger_destroy(lg);
-    return there;
+    return r;
+}
+
+bool migrate_has_settings(const struct migrate_options *o)
+{
+    char err[XPC_ERR_LEN];
+    struct conf_settings s;
+    struct conf_file f;
+    int r = conf_load(&f, NULL, err);
+
+    if (!r)
+        r = migrate_find_settings(o->domain, o->host, &f, &s, err);
+    if (!r)
+        conf_settle(&s);
+    conf_dispose(&f);
+    return r < 0 || (!r && s.given);
 }
 
 void migrate_forget_settings(uint32_t domid)

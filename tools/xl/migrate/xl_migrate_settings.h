@@ -17,6 +17,14 @@ int migrate_read_settings(libxl_ctx *ctx, uint32_t domid, const char *host,
                           struct conf_settings *s_r, char err[XPC_ERR_LEN]);
 
 /*
+ * The same for the domain of this name or number on this host. Returns 1
+ * if there is none, or Xen can't be reached.
+ */
+int migrate_find_settings(const char *domain, const char *host,
+                          const struct conf_file *f,
+                          struct conf_settings *s_r, char err[XPC_ERR_LEN]);
+
+/*
  * Whether something is set for this migration besides its options, or can't be
  * read for a reason that must refuse it. No if there is no such domain. Prints
  * nothing.

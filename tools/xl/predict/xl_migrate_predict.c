@@ -6,8 +6,10 @@
 #include <xenprecopy/forms.h>
 
 #include "common/xl_common.h"
+#include "conf/load.h"
 #include "history/xl_history.h"
 #include "predict/xl_migrate_predict.h"
+#include "predict/xl_predict_conf.h"
 #include "predict/xl_predict_measure.h"
 #include "predict/xl_predict_options.h"
 #include "predict/xl_predict_plot.h"
@@ -41,7 +43,7 @@ static void use_target(struct predict_options *o)
                    "used", o->target);
         return;
     }
-    if (!o->overhead_given) {
+    if (!(o->given & XPC_OPTION_BIT(XPC_OPT_OVERHEAD))) {
         p->overhead_ns = learned.overhead_ns;
         p->overhead_sd_ns = learned.overhead_sd_ns;
         xl_message(COMMAND, "%s", history_text(text, sizeof(text), o->target,
@@ -75,19 +77,11 @@ static int get_sources(struct predict_source *s, size_t *nr_r,
     return 0;
 }
 
-static int print_json(const struct xpc_cells *c)
-{
-    char *json = xpc_to_json(&xpc_cells_type, c, true);
+/* ---- predictions ------------------------------------------------------ */
 
-    if (!json)
-        return fail("out of memory");
-    fputs(json, stdout);
-    free(json);
-    return 0;
-}
-
-static int run_prediction(const struct predict_options *o,
-                          const struct predict_source *s, size_t nr)
+/* One for domains with the same options. */
+static int compute(struct xpc_cells *cells, const struct predict_options *o,
+                   const struct predict_source *s, size_t nr)
 {
     struct xpc_domain domains[XPC_EVACUATE_MAX];
     struct xpc_cells_request request = {
@@ -101,42 +95,194 @@ static int run_prediction(const struct predict_options *o,
         .evacuate_params = { .stream_bytes_per_s = o->stream_bytes_per_s,
                              .concurrency = o->concurrency },
     };
-    struct xpc_cells cells;
-    char err[XPC_ERR_LEN];
-    int rc = 0;
 
-    if (predict_check_methods(o, nr, err)) {
-        fail(err);
-        return 2;
-    }
     for (size_t i = 0; i < nr; i++)
         domains[i] = (struct xpc_domain){
             .name = s[i].name, .curve = &s[i].curve,
             .costs = s[i].costs, .nr_costs = s[i].nr_costs,
         };
-    xpc_cells_init(&cells);
-    if (xpc_cells_compute(&cells, &request))
+    return xpc_cells_compute(cells, &request);
+}
+
+static int print_json(const struct xpc_cells *c)
+{
+    char *json = xpc_to_json(&xpc_cells_type, c, true);
+
+    if (!json)
         return fail("out of memory");
+    fputs(json, stdout);
+    free(json);
+    return 0;
+}
+
+/* Moves the results of one prediction behind those of others. */
+static int append(struct xpc_cells *to, struct xpc_cells *from)
+{
+    size_t nr_cells = to->nr_cells + from->nr_cells;
+    size_t nr_advice = to->nr_advice + from->nr_advice;
+    struct xpc_cell_advice *advice;
+    struct xpc_cell *cells;
+
+    cells = realloc(to->cells, nr_cells * sizeof(*cells));
+    if (!cells)
+        return -1;
+    to->cells = cells;
+    advice = realloc(to->advice, (nr_advice + 1) * sizeof(*advice));
+    if (!advice)
+        return -1;
+    to->advice = advice;
+    memcpy(cells + to->nr_cells, from->cells,
+           from->nr_cells * sizeof(*cells));
+    memcpy(advice + to->nr_advice, from->advice,
+           from->nr_advice * sizeof(*advice));
+    to->nr_cells = nr_cells;
+    to->nr_advice = nr_advice;
+    from->nr_cells = from->nr_advice = 0;
+    /* Only one for all domains together has any. */
+    if (from->nr_plans) {
+        to->plans = from->plans;
+        to->nr_plans = from->nr_plans;
+        from->plans = NULL;
+        from->nr_plans = 0;
+    }
+    return 0;
+}
+
+/*
+ * Predicts for domains that have the same options. With --json, the results are
+ * added to all.
+ */
+static int predict(struct xpc_cells *all, const struct predict_options *o,
+                   const struct predict_source *s, size_t nr)
+{
+    struct xpc_cells cells;
+    char err[XPC_ERR_LEN];
+    int rc = 0;
+
+    xpc_cells_init(&cells);
+    if (compute(&cells, o, s, nr))
+        return fail("out of memory");
+    if (!o->json)
+        predict_print(stdout, &cells, o, s, nr);
     for (size_t i = 0; o->json && i < nr; i++)
         predict_print_warnings(stderr, "xl " COMMAND, &s[i]);
-    if (o->json)
-        rc = print_json(&cells);
-    else
-        predict_print(stdout, &cells, o, s, nr);
     for (size_t i = 0; !rc && o->plot && i < (o->plot_file ? 1 : nr); i++) {
         if (predict_plot(stdout, o, &s[i], err))
             rc = fail(err);
     }
+    if (!rc && o->json && append(all, &cells))
+        rc = fail("out of memory");
     xpc_cells_dispose(&cells);
+    return rc;
+}
+
+/* Those of xl migrate for each domain. Returns 0, or -1. */
+static int configure(struct predict_options *each,
+                     const struct predict_options *o,
+                     const struct conf_file *f,
+                     const struct predict_source *s, size_t nr, char *err)
+{
+    size_t first = nr - o->nr_domains;      /* that is on this host */
+
+    for (size_t i = 0; i < nr; i++) {
+        memcpy(&each[i], o, sizeof(*o));
+        if (predict_conf_apply(&each[i], f, s[i].name,
+                               i < first ? NULL : o->domains[i - first], err))
+            return -1;
+    }
+    return 0;
+}
+
+static bool are_same(const struct predict_options *each, size_t nr)
+{
+    for (size_t i = 1; i < nr; i++) {
+        if (memcmp(&each[0], &each[i], sizeof(each[0])))
+            return false;
+    }
+    return true;
+}
+
+static int run_predictions(const struct predict_options *o,
+                           const struct conf_file *f,
+                           const struct predict_source *s, size_t nr)
+{
+    struct predict_options *each = calloc(nr + 1, sizeof(*each));
+    char err[XPC_ERR_LEN] = "out of memory";
+    struct xpc_cells all;
+    size_t step = nr;
+    int rc;
+
+    xpc_cells_init(&all);
+    rc = each ? configure(each, o, f, s, nr, err) ||
+                predict_check_methods(o, nr, err) ? 2 : 0 : 1;
+    if (rc) {
+        fail(err);
+        goto out;
+    }
+    if (!are_same(each, nr)) {
+        step = 1;
+        if (!o->no_evacuation)
+            xl_message(COMMAND, "no plan, since the settings of the domains "
+                       "differ: xl evacuate --dry-run makes one");
+    }
+    for (size_t i = 0; i < nr && !rc; i += step) {
+        if (i && !o->json)
+            putchar('\n');
+        rc = predict(&all, &each[i], &s[i], step);
+    }
+    if (!rc && o->json)
+        rc = print_json(&all);
+
+ out:
+    xpc_cells_dispose(&all);
+    free(each);
+    return rc;
+}
+
+/* ---- the command ------------------------------------------------------ */
+
+static int run_when(struct predict_options *o, const struct conf_file *f)
+{
+    const char *domain = o->nr_domains ? o->domains[0] : NULL;
+    char err[XPC_ERR_LEN];
+
+    if (predict_conf_apply(o, f, domain, domain, err) ||
+        predict_check_when(o, err)) {
+        fail(err);
+        return 2;
+    }
+    return predict_when(o);
+}
+
+static int run_command(struct predict_options *o, const struct conf_file *f)
+{
+    struct predict_source *sources;
+    char err[XPC_ERR_LEN];
+    size_t nr = 0;
+    int rc;
+
+    if (o->target)
+        use_target(o);
+    if (o->when)
+        return run_when(o, f);
+    sources = calloc(XPC_EVACUATE_MAX, sizeof(*sources));
+    if (!sources)
+        return fail("out of memory");
+    rc = get_sources(sources, &nr, o, err) ? fail(err) :
+         run_predictions(o, f, sources, nr);
+    for (size_t i = 0; i < nr; i++)
+        predict_source_dispose(&sources[i]);
+    free(sources);
+    if (!rc && (fflush(stdout) || ferror(stdout)))
+        rc = fail("standard output can't be written");
     return rc;
 }
 
 int cmd_migrate_predict(int argc, char **argv)
 {
-    struct predict_source *sources;
     struct predict_options o;
     char err[XPC_ERR_LEN];
-    size_t nr = 0;
+    struct conf_file f;
     int rc;
 
     rc = predict_parse_options(argc, argv, &o, err);
@@ -148,19 +294,12 @@ int cmd_migrate_predict(int argc, char **argv)
         fail(err);
         return 2;
     }
-    if (o.target)
-        use_target(&o);
-    if (o.when)
-        return predict_when(&o);
-    sources = calloc(XPC_EVACUATE_MAX, sizeof(*sources));
-    if (!sources)
-        return fail("out of memory");
-    rc = get_sources(sources, &nr, &o, err) ? fail(err) :
-                                              run_prediction(&o, sources, nr);
-    for (size_t i = 0; i < nr; i++)
-        predict_source_dispose(&sources[i]);
-    free(sources);
-    if (!rc && (fflush(stdout) || ferror(stdout)))
-        rc = fail("standard output can't be written");
+    if (conf_load(&f, NULL, err)) {
+        fail(err);
+        rc = 2;
+    } else {
+        rc = run_command(&o, &f);
+    }
+    conf_dispose(&f);
     return rc;
 }

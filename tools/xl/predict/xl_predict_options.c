@@ -4,6 +4,7 @@
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
+#include "core/option.h"
 #include "predict/xl_predict_options.h"
 
 enum {
@@ -86,7 +87,7 @@ static const char help[] =
 "\n"
 "What the prediction rests on:\n"
 "--target=HOST        Overhead and suspend pages as learned from migrations to\n"
-"                     HOST.\n"
+"                     HOST, and the values of its section in precopy.conf.\n"
 "--device-model       The guest has a device model, as HVM guests do.\n"
 "--switchover-overhead=TIME  Of a switchover besides pages (100ms, or 450ms\n"
 "                     with a device model).\n"
@@ -101,6 +102,9 @@ static const char help[] =
 "--beyond=saturating|flat|line  Beyond the longest one.\n"
 "--saturation-pages=N  The guest writes to no more pages than N (all).\n"
 "--variation=PERCENT  By how much a run differs from another (5).\n"
+"\n"
+"What is not given is taken from precopy.conf(5), as by xl migrate, if it is set\n"
+"there. A line on standard error says so.\n"
 "\n"
 XL_TIME_HELP
 XL_RATE_HELP
@@ -373,6 +377,14 @@ int predict_check_methods(const struct predict_options *o, size_t nr,
                   "give one, or --no-evacuation");
 }
 
+int predict_check_when(const struct predict_options *o, char err[XPC_ERR_LEN])
+{
+    if (o->nr_bandwidths != 1 || o->nr_downtimes != 1)
+        return xl_bad(err, "--when: one --bandwidth and one --downtime are "
+                      "needed");
+    return 0;
+}
+
 static int check_when(const struct predict_options *o, char *err)
 {
     if (o->nr_files || o->calc_time || o->nr_methods || o->plot)
@@ -380,9 +392,6 @@ static int check_when(const struct predict_options *o, char *err)
                       "--calc-time, --compress or --plot");
     if (o->nr_domains > 1 || (!o->nr_domains && !o->when_file))
         return xl_bad(err, "--when: one domain, or --when=FILE, is needed");
-    if (o->nr_bandwidths != 1 || o->nr_downtimes != 1)
-        return xl_bad(err, "--when: one --bandwidth and one --downtime are "
-                      "needed");
     return 0;
 }
 
@@ -402,6 +411,28 @@ static int check_options(const struct predict_options *o, char *err)
     return xl_check_plot(o->plot, o->plot_file, o->json, err);
 }
 
+/* What xl migrate and precopy.conf call the option. */
+static unsigned int option_bits(int opt)
+{
+    switch (opt) {
+    case OPT_BANDWIDTH:
+        return XPC_OPTION_BIT(XPC_OPT_BANDWIDTH) |
+               XPC_OPTION_BIT(XPC_OPT_MAX_BANDWIDTH) |
+               XPC_OPTION_BIT(XPC_OPT_SWITCHOVER_BANDWIDTH);
+    case OPT_DOWNTIME:
+        return XPC_OPTION_BIT(XPC_OPT_DOWNTIME) |
+               XPC_OPTION_BIT(XPC_OPT_MAX_DOWNTIME);
+    case OPT_DURATION:   return XPC_OPTION_BIT(XPC_OPT_DURATION);
+    case OPT_ITERATIONS: return XPC_OPTION_BIT(XPC_OPT_ITERATIONS);
+    case OPT_OVERHEAD:   return XPC_OPTION_BIT(XPC_OPT_OVERHEAD);
+    case OPT_CONFIDENCE: return XPC_OPTION_BIT(XPC_OPT_CONFIDENCE);
+    case OPT_SKIP_DIRTY: return XPC_OPTION_BIT(XPC_OPT_SKIP_DIRTY);
+    case OPT_ZERO:       return XPC_OPTION_BIT(XPC_OPT_ZERO_PAGES);
+    case OPT_COMPRESS:   return XPC_OPTION_BIT(XPC_OPT_COMPRESS);
+    default:             return 0;
+    }
+}
+
 int predict_parse_options(int argc, char **argv, struct predict_options *o,
                           char err[XPC_ERR_LEN])
 {
@@ -417,12 +448,12 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
             return xl_bad_option("migrate-predict", options, opt, argv, err);
         if (parse_option(opt, o, err))
             return -1;
-        o->overhead_given |= opt == OPT_OVERHEAD;
+        o->given |= option_bits(opt);
         o->suspend_pages_given |= opt == OPT_SUSPEND_PAGES;
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
-    if (!o->overhead_given)
+    if (!(o->given & XPC_OPTION_BIT(XPC_OPT_OVERHEAD)))
         o->params.overhead_ns = xpc_guest_overhead(&o->guest);
     if (o->confidence_percent)
         xpc_predict_params_live(&o->params, o->confidence_percent);

@@ -37,7 +37,10 @@ struct predict_options {
     const char *plot_file;          /* NULL: on the terminal */
     const char *target;             /* NULL: none */
     struct xpc_guest guest;
-    bool overhead_given, suspend_pages_given;
+    bool suspend_pages_given;
+    unsigned int given;             /* XPC_OPTION_BIT() of each option of xl
+                                     * migrate that the command line stands
+                                     * for */
 };
 
 extern const struct xl_usage predict_usage;
@@ -48,6 +51,9 @@ extern const struct xl_usage predict_usage;
  */
 int predict_parse_options(int argc, char **argv, struct predict_options *o,
                           char err[XPC_ERR_LEN]);
+
+/* Whether --when has what it needs. Returns 0, or -1 with one line in err. */
+int predict_check_when(const struct predict_options *o, char err[XPC_ERR_LEN]);
 
 /* With several methods of compression there is no plan for nr domains. */
 int predict_check_methods(const struct predict_options *o, size_t nr,
