@@ -23,7 +23,7 @@ uint64_t clock_now_ns(void)
 {
     uint64_t stopped;
 
-    if (step_ns)
+    if (step_ns && !stopped_ns)
         fake_clock_advance(step_ns);
     stopped = stopped_ns;
     return stopped ? stopped : real_ns() + offset_ns;

@@ -11,7 +11,10 @@
 /* Time passes at once, whether the clock stands still or not. */
 void fake_clock_advance(uint64_t ns);
 
-/* From now on, so much time passes whenever the clock is read; 0: none. */
+/*
+ * From now on, so much time passes whenever the clock is read while it runs;
+ * 0: none.
+ */
 void fake_clock_step(uint64_t ns);
 
 /*

@@ -340,7 +340,7 @@ static void torture_save_channels_zero_pages_do_not_count_for_the_link(
 
     (void)state;
     start_receiver();
-    assert_int_equal(save("{\"downtime-ms\":2000,\"channels\":3,"
+    assert_int_equal(save("{\"downtime-ms\":60000,\"channels\":3,"
                           "\"zero-pages\":\"auto\","
                           "\"max-bandwidth-bytes-per-s\":20000000}",
                           script_capped_sparse, &r), 0);
@@ -376,7 +376,7 @@ static void torture_save_channels_share_the_rate_limit(void **state)
 
     (void)state;
     start_receiver();
-    assert_int_equal(save("{\"downtime-ms\":2000,\"channels\":3,"
+    assert_int_equal(save("{\"downtime-ms\":60000,\"channels\":3,"
                           "\"max-bandwidth-bytes-per-s\":20000000}",
                           script_capped, &r), 0);
     end_receiver();

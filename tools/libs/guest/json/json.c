@@ -82,11 +82,15 @@ static void gen_text(yajl_gen g, const char *s)
     free(text);
 }
 
+/* "Never" is UINT64_MAX. It is written as the highest number that is read. */
 static void gen_u64(yajl_gen g, uint64_t v, uint64_t scale)
 {
+    const uint64_t most = scale > 1 ? UINT64_C(1) << 62 : INT64_MAX;
     char buf[64];
     int n;
 
+    if (v > most)
+        v = most;
     if (scale <= 1) {
         n = snprintf(buf, sizeof(buf), "%"PRIu64, v);
     } else {
