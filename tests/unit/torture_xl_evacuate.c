@@ -11,8 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <libxl_utils.h>
+
 #include <xenprecopy/units.h>
 
+#include "base/clock.h"
 #include "evacuate/xl_evacuate_caps.h"
 #include "evacuate/xl_evacuate_journal.h"
 #include "evacuate/xl_evacuate_link.h"
@@ -348,6 +351,130 @@ static void torture_xl_evacuate_finds_what_runs(void **state)
     journal_close(&j);
 }
 
+/* A line about one of several guests. */
+static void add_of(struct journal *j, const char *event, int guest,
+                   uint64_t pid, uint64_t status)
+{
+    static char uuid[37];
+    struct journal_line line = {
+        .event = (char *)event, .domain = (char *)"web1", .uuid = uuid,
+        .target = (char *)"host2", .pid = pid,
+        .pid_start = migration_pid_start(pid), .status = status,
+    };
+    char err[XPC_ERR_LEN];
+
+    snprintf(uuid, sizeof(uuid), "%.35s%d", UUID, guest);
+    assert_int_equal(journal_add(j, &line, err), 0);
+}
+
+/* Their migrations have ended while nobody looked. */
+static void torture_xl_evacuate_settles_what_is_not_here(void **state)
+{
+    struct evacuate_target target = { .host = "host2" };
+    struct xpc_schedule_target schedule_target = { 0 };
+    struct evacuation e = {
+        .targets = &target,
+        .s = { .targets = &schedule_target, .nr_targets = 1 },
+    };
+    struct journal j = JOURNAL_INIT;
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN], *report;
+    size_t nr, moved = 0;
+
+    (void)state;
+    begin(&j);
+    /* 1 has arrived, of 2 and 3 it is not known, 4 was ended here. */
+    for (int i = 1; i <= 4; i++) {
+        add_of(&j, "start", i, 0, 0);
+        if (i != 2)
+            add_of(&j, "pid", i, 99999999, 0);
+    }
+    report = xl_asprintf("%s/%.35s1.report", j.dir, UUID);
+    append(report, "{\"version\":1,\"outcome\":\"migrated\"}");
+    add_of(&j, "end", 3, 0, MIGRATE_UNKNOWN);
+    add_of(&j, "end", 4, 0, MIGRATE_ABORTED);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_int_equal(resume_settle(&e, &j, lines, nr, &moved, err), 0);
+    assert_int_equal(moved, 1);
+    assert_int_equal(e.s.nr_moves, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(e.guests[i].unknown);
+        assert_int_equal(e.s.moves[i].state, XPC_MOVE_LEFT);
+        assert_ptr_equal(e.s.moves[i].curve, &e.guests[i].curve);
+        free(e.guests[i].name);
+        free(e.guests[i].text);
+    }
+    free(e.guests);
+    free(e.s.moves);
+    journal_free(lines, nr);
+    close(j.fd);
+
+    /* The one that has arrived is noted as that. */
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    assert_string_equal(lines[nr - 1].event, "end");
+    assert_int_equal(lines[nr - 1].status, MIGRATE_OK);
+    assert_memory_equal(lines[nr - 1].uuid + 35, "1", 2);
+    journal_free(lines, nr);
+    journal_close(&j);
+    free(report);
+}
+
+/* The guest's domain, as Xen has it. */
+static libxl_dominfo switching;
+static int looks;
+
+libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nr_r)
+{
+    (void)ctx;
+    *nr_r = 1;
+    /* It is taken back in the end. */
+    if (++looks == 3)
+        switching.shutdown = false;
+    return &switching;
+}
+
+void libxl_dominfo_list_free(libxl_dominfo *list, int nr)
+{
+    (void)list;
+    (void)nr;
+}
+
+uint64_t clock_now_ns(void)
+{
+    return 1;
+}
+
+int clock_sleep_until(uint64_t until_ns)
+{
+    (void)until_ns;
+    return 0;
+}
+
+static void torture_xl_evacuate_waits_for_a_switchover(void **state)
+{
+    struct journal j = JOURNAL_INIT;
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN];
+    size_t nr;
+
+    (void)state;
+    begin(&j);
+    add(&j, "pid", getpid(), migration_pid_start(getpid()), 0);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    libxl_uuid_from_string(&switching.uuid, UUID);
+    switching.shutdown = true;
+    looks = 0;
+    resume_wait(NULL, lines, nr);
+    assert_int_equal(looks, 3);
+    /* It runs here: it is just being copied. */
+    resume_wait(NULL, lines, nr);
+    assert_int_equal(looks, 4);
+    journal_free(lines, nr);
+    journal_close(&j);
+}
+
 /* ---- targets ----------------------------------------------------------- */
 
 static void torture_xl_evacuate_asks_a_target(void **state)
@@ -559,6 +686,8 @@ int main(int argc, char **argv)
         T(journal_that_is_none),
         T(excludes_another),
         T(finds_what_runs),
+        T(settles_what_is_not_here),
+        T(waits_for_a_switchover),
         T(asks_a_target),
         T(reads_progress),
         T(tells_processes_apart),

@@ -120,8 +120,11 @@ static int prepare(struct command *c, char *err)
         return -1;
     e->o = &c->o;
     e->resumed = c->o.resume;
-    if (conf_load(&e->conf, NULL, err) || open_xen(c, err) ||
-        evacuate_find_guests(e, err))
+    if (conf_load(&e->conf, NULL, err) || open_xen(c, err))
+        return -1;
+    if (c->o.resume)
+        resume_wait(e->ctx, c->lines, c->nr_lines);
+    if (evacuate_find_guests(e, err))
         return -1;
     if (!e->s.nr_moves && !c->o.resume)
         return xl_bad(err, "there are no guests to move");
@@ -129,6 +132,9 @@ static int prepare(struct command *c, char *err)
         return -1;
     if (c->o.resume)
         resume_take_over(e, &c->j, c->lines, c->nr_lines, &c->nr_moved);
+    if (c->o.resume &&
+        resume_settle(e, &c->j, c->lines, c->nr_lines, &c->nr_moved, err))
+        return -1;
     if (evacuate_check_guests(e, err) ||
         (c->o.report_file && xl_output_open(&c->report, "report",
                                             c->o.report_file, -1, err)))

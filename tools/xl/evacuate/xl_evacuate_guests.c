@@ -262,6 +262,8 @@ int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
     for (size_t i = 0; i < e->s.nr_moves; i++) {
         struct evacuate_guest *g = &e->guests[i];
 
+        if (g->unknown)
+            continue;
         if (e->s.moves[i].state != XPC_MOVE_WAITS) {
             read_settings(e, i, NULL, why);
             continue;

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include <libxl_utils.h>
+
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
 #include "common/xl_common.h"
+#include "common/xl_options.h"
 #include "evacuate/xl_evacuate_resume.h"
 #include "evacuate/xl_evacuate_targets.h"
 #include "migrate/xl_migrate_options.h"
+
+/* Between looks at one that is being switched over. */
+#define WAIT_NS (100 * XPC_MS)
 
 static bool is(const struct journal_line *line, const char *event)
 {
@@ -130,20 +140,116 @@ void resume_take_over(struct evacuation *e, const struct journal *j,
                       size_t *nr_moved_r)
 {
     *nr_moved_r = 0;
-    for (size_t i = 0; i < nr; i++) {
-        int t = is(&lines[i], "out") ? find_target(e, lines[i].target) :
-                                       XPC_NO_TARGET;
-
-        /* It answers again, or it would have been refused. */
-        if (t >= 0)
-            e->s.targets[t].out = false;
+    for (size_t i = 0; i < nr; i++)
         *nr_moved_r += is(&lines[i], "end") &&
                        lines[i].status == MIGRATE_OK;
-    }
     for (size_t i = 0; i < e->s.nr_moves; i++) {
         const struct journal_line *line = last(lines, nr, e->guests[i].uuid);
 
         if (line)
             take_over(e, j, i, line);
     }
+}
+
+/* ---- those that are not here, or not quite -------------------------- */
+
+/* Has the guest been suspended, or has it left? */
+static bool is_switching_over(libxl_ctx *ctx, const char *uuid)
+{
+    int nr = 0;
+    libxl_dominfo *list = libxl_list_domain(ctx, &nr);
+    bool here = false, suspended = false;
+    char text[37];
+
+    for (int i = 0; list && i < nr; i++) {
+        snprintf(text, sizeof(text), LIBXL_UUID_FMT,
+                 LIBXL_UUID_BYTES(list[i].uuid));
+        if (strcasecmp(text, uuid))
+            continue;
+        here = true;
+        suspended |= list[i].shutdown || list[i].dying;
+    }
+    if (list)
+        libxl_dominfo_list_free(list, nr);
+    return list && (suspended || !here);
+}
+
+void resume_wait(libxl_ctx *ctx, const struct journal_line *lines, size_t nr)
+{
+    for (size_t i = 0; i < nr; i++) {
+        if (!is(&lines[i], "pid") || !lines[i].uuid ||
+            last(lines, nr, lines[i].uuid) != &lines[i])
+            continue;
+        while (runs(&lines[i]) && is_switching_over(ctx, lines[i].uuid))
+            clock_sleep_until(clock_now_ns() + WAIT_NS);
+    }
+}
+
+static bool has_arrived(const struct journal *j, const char *uuid)
+{
+    struct migration m = { .report = journal_path(j, uuid, "report") };
+    struct xpc_report r;
+    bool arrived;
+
+    xpc_report_init(&r);
+    arrived = !migration_report(&m, &r) &&
+              r.outcome == XPC_OUTCOME_MIGRATED;
+    xpc_report_dispose(&r);
+    migration_dispose(&m);
+    return arrived;
+}
+
+/* Adds one that is nowhere to be found, to be told at the end. */
+static int add_unknown(struct evacuation *e, const struct journal_line *line,
+                       char *err)
+{
+    size_t n = e->s.nr_moves;
+    struct evacuate_guest *guests = realloc(e->guests,
+                                            (n + 1) * sizeof(*guests));
+    struct xpc_move *moves = realloc(e->s.moves, (n + 1) * sizeof(*moves));
+
+    e->guests = guests ? guests : e->guests;
+    e->s.moves = moves ? moves : e->s.moves;
+    if (!guests || !moves)
+        return xl_bad(err, "out of memory");
+    guests[n] = (struct evacuate_guest){
+        .name = xl_asprintf("%s", line->domain ? line->domain : line->uuid),
+        .unknown = true, .tries = line->tries,
+        .text = xl_asprintf("its migration has ended, and it is not here: "
+                            "look at both ends"),
+    };
+    snprintf(guests[n].uuid, sizeof(guests[n].uuid), "%s", line->uuid);
+    xpc_params_init(&guests[n].params);
+    moves[n] = (struct xpc_move){
+        .state = XPC_MOVE_LEFT, .target = find_target(e, line->target),
+    };
+    e->s.nr_moves++;
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        moves[i].curve = &guests[i].curve;
+    return 0;
+}
+
+int resume_settle(struct evacuation *e, struct journal *j,
+                  const struct journal_line *lines, size_t nr,
+                  size_t *nr_moved, char err[XPC_ERR_LEN])
+{
+    for (size_t i = 0; i < nr; i++) {
+        struct journal_line end = lines[i];
+
+        if (!end.uuid || last(lines, nr, end.uuid) != &lines[i] ||
+            evacuate_find_uuid(e, end.uuid) >= 0 ||
+            (is(&end, "end") && end.status != MIGRATE_UNKNOWN))
+            continue;
+        if (is(&end, "end") || !has_arrived(j, end.uuid)) {
+            if (add_unknown(e, &end, err))
+                return -1;
+            continue;
+        }
+        end.event = (char *)"end";
+        end.status = MIGRATE_OK;
+        if (journal_add(j, &end, err))
+            return -1;
+        ++*nr_moved;
+    }
+    return 0;
 }

@@ -269,7 +269,7 @@ static void exclude_targets(struct evacuation *e, size_t i)
 
 int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
 {
-    size_t nr = e->o->to.nr;
+    size_t nr = e->o->to.nr, nr_out = 0;
     uint64_t begun_ns;
 
     e->targets = calloc(nr, sizeof(*e->targets));
@@ -281,8 +281,14 @@ int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
     for (size_t t = 0; t < nr; t++) {
         e->targets[t].host = e->o->to.name[t];
         e->s.targets[t].weight = e->o->weights[t];
-        if (evacuate_ask_target(e, t, err))
+        if (!evacuate_ask_target(e, t, err))
+            continue;
+        /* It may have died since it was begun. */
+        if (!e->resumed || ++nr_out == nr)
             return -1;
+        e->s.targets[t].out = true;
+        e->targets[t].text = xl_asprintf("%s", err);
+        xl_message("evacuate", "%s: it is left out", err);
     }
     e->setup_ns = (clock_now_ns() - begun_ns) / nr;
     for (size_t i = 0; i < e->s.nr_moves; i++)
