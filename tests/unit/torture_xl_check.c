@@ -347,6 +347,9 @@ static void torture_xl_check_predicts_with_compression(void **state)
     /* The receiver would get one plain connection. */
     r.receiver = CHECK_RECEIVER_STOCK;
     assert_null(strstr(predicted_with(), "--compress"));
+    assert_non_null(strstr(predicted_with(), " --zero-page-bytes=4104 "));
+    o.params.zero_pages = XPC_ZERO_PAGES_ELIDE;
+    assert_null(strstr(predicted_with(), "--zero-page-bytes"));
     r.receiver = CHECK_RECEIVER_OURS;
     o.params.compress = XPC_COMPRESS_OFF;
     assert_null(strstr(predicted_with(), "--compress"));

@@ -259,6 +259,28 @@ static int started(int domid, const char *host)
     return n;
 }
 
+/* Of a page of zeros, for a receiver that is asked, or not. */
+static uint64_t zero_page_bytes(enum xpc_zero_pages how, bool asks, bool stock)
+{
+    char err[XPC_ERR_LEN];
+
+    guests[0].params.zero_pages = how;
+    guests[0].asks = asks;
+    targets[0].stock = stock;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    return moves[0].params.zero_page_bytes;
+}
+
+static void torture_xl_evacuate_run_predicts_zero_pages(void **state)
+{
+    (void)state;
+    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, true, false), 8);
+    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, true, true), 4104);
+    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, false, false), 4104);
+    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_SEND, true, false), 4104);
+    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_ELIDE, true, true), 0);
+}
+
 static void torture_xl_evacuate_run_moves_all(void **state)
 {
     (void)state;
@@ -421,6 +443,7 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(torture_xl_evacuate_run_##name, setup, \
                                     teardown)
     const struct CMUnitTest tests[] = {
+        T(predicts_zero_pages),
         T(moves_all),
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),

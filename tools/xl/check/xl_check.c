@@ -109,13 +109,17 @@ static uint64_t highest_downtime(const struct xpc_params *p)
            xpc_params_max_downtime(p) : p->downtime_ns;
 }
 
-/* A stock receiver gets one plain connection. */
-static void add_compression(char **argv, int *nr, const struct xpc_params *p,
+/* A stock receiver gets one plain connection, without marks for zero pages. */
+static void add_form(char **argv, int *nr, const struct xpc_params *p,
                             const struct check_result *r)
 {
     const struct xpc_compress_method m = { p->compress, p->compress_level };
     char text[XPC_UNIT_LEN];
 
+    if (r->receiver == CHECK_RECEIVER_STOCK &&
+        p->zero_pages != XPC_ZERO_PAGES_ELIDE)
+        add_argument(argv, nr, "zero-page-bytes",
+                     XPC_PAGE_SIZE + XPC_PAGE_HEADER, "");
     if (p->compress == XPC_COMPRESS_OFF ||
         (r->receiver != CHECK_RECEIVER_OURS &&
          r->receiver != CHECK_RECEIVER_OLDER))
@@ -130,7 +134,7 @@ static void exec_predict(const struct migrate_options *o,
 {
     const struct xpc_params *p = &o->params;
     bool limit = p->policy != XPC_POLICY_STOCK;
-    char *argv[18] = { "xl", "migrate-predict", "--json" };
+    char *argv[20] = { "xl", "migrate-predict", "--json" };
     int nr = 3;
 
     add_argument(argv, &nr, "bandwidth", (bits_per_s + 999) / 1000, "kbit");
@@ -146,7 +150,7 @@ static void exec_predict(const struct migrate_options *o,
     }
     if (limit && p->skip_dirty == XPC_SKIP_DIRTY_ON)
         argv[nr++] = "--skip-dirty";
-    add_compression(argv, &nr, p, r);
+    add_form(argv, &nr, p, r);
     if (p->guest.device_model == XPC_DEVICE_MODEL_YES)
         argv[nr++] = "--device-model";
     if (p->overhead_ns)

@@ -106,8 +106,9 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
         m->left_ns = xpc_schedule_left(m, fmax(pages, 0), since_ns,
                                        g->m.bytes_per_s);
     } else if (g->m.bytes_per_s > 0) {
-        pages = g->curve.total_pages - g->curve.zero_pages -
-                (double)g->m.sent_bytes / PAGE_BYTES;
+        pages = g->curve.total_pages - g->curve.zero_pages +
+                (g->curve.zero_pages * (double)m->params.zero_page_bytes -
+                 g->m.sent_bytes) / PAGE_BYTES;
         m->left_ns = xpc_schedule_left(m, fmax(pages, 0), g->m.elapsed_ns,
                                        g->m.bytes_per_s);
     }

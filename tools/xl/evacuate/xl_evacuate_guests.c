@@ -14,6 +14,7 @@
 #include "evacuate/xl_evacuate_guests.h"
 #include "history/xl_history.h"
 #include "libxl_precopy.h"
+#include "migrate/xl_channels.h"
 #include "migrate/xl_migrate_leftover.h"
 #include "migrate/xl_migrate_options.h"
 #include "migrate/xl_migrate_settings.h"
@@ -249,6 +250,7 @@ static int read_settings(struct evacuation *e, size_t i, const char *host,
         return -1;
     g->params = mo.params;
     g->limited = mo.params.policy != XPC_POLICY_STOCK;
+    g->asks = channels_wanted(&mo, false);
     libxl_domain_precopy_guest(e->ctx, g->domid, &g->kind);
     g->params.guest = g->kind;
     return 0;
@@ -283,6 +285,25 @@ int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
 
 /* ---- predictions ---------------------------------------------------- */
 
+/* How much of a page of zeros is sent. */
+static uint64_t zero_page_bytes(const struct evacuation *e, size_t i)
+{
+    const struct evacuate_guest *g = &e->guests[i];
+    int target = e->s.moves[i].target;
+
+    switch (g->params.zero_pages) {
+    case XPC_ZERO_PAGES_ELIDE:
+        return 0;
+    case XPC_ZERO_PAGES_AUTO:
+        if (g->asks && (target < 0 || !e->targets[target].stock))
+            return XPC_PAGE_HEADER;
+        break;
+    case XPC_ZERO_PAGES_SEND:
+        break;
+    }
+    return XPC_PAGE_SIZE + XPC_PAGE_HEADER;
+}
+
 static void fill_params(struct evacuation *e, size_t i)
 {
     struct evacuate_guest *g = &e->guests[i];
@@ -300,6 +321,7 @@ static void fill_params(struct evacuation *e, size_t i)
     p->suspend_pages = prior.suspend_pages;
     p->bitmap_ns = xpc_predict_bitmap_ns(g->kind.pfns);
     p->setup_ns = e->setup_ns;
+    p->zero_page_bytes = zero_page_bytes(e, i);
     p->skip_dirty = g->params.skip_dirty == XPC_SKIP_DIRTY_ON;
     if (!g->limited) {
         p->rule.downtime_ns = 0;

@@ -21,6 +21,8 @@ struct evacuate_guest {
     struct xpc_guest kind;
     struct xpc_curve curve;
     bool limited;                   /* else as stock Xen decides */
+    bool asks;                      /* the receiver whether it knows marks for
+                                     * zero pages */
     unsigned int tries;
     char *text;                     /* why it is left, or NULL */
     bool unknown;                   /* where it runs */
@@ -44,6 +46,7 @@ struct evacuate_target {
     struct evacuate_domain *domains;
     size_t nr_domains;
     char *text;                     /* why it is out, or NULL */
+    bool stock;                     /* zero pages are sent there in full */
 };
 
 /* When all were predicted to be there, at some time; since it began. */

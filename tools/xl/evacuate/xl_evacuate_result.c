@@ -183,6 +183,8 @@ int evacuate_take_result(struct evacuation *e, size_t i, int status,
     else
         set_text(g, reason(g, status, &r));
     set_state(e, i, status, now_ns);
+    if (reported && r.zero_pages_in_full)
+        e->targets[e->s.moves[i].target].stock = true;
     if (reported)
         evacuate_learn_from_report(e, i, &r);
     if (reported && status == MIGRATE_ABORTED)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -15,6 +16,7 @@
 #include "common/xl_options.h"
 #include "conf/file.h"
 #include "evacuate/xl_evacuate_targets.h"
+#include "history/xl_history.h"
 #include "libxl_precopy_history.h"
 
 /* A target that does not answer within this many seconds is not there. */
@@ -280,6 +282,8 @@ int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
     begun_ns = clock_now_ns();
     for (size_t t = 0; t < nr; t++) {
         e->targets[t].host = e->o->to.name[t];
+        e->targets[t].stock = history_receiver(e->o->to.name[t],
+                                               time(NULL)) == RECEIVER_STOCK;
         e->s.targets[t].weight = e->o->weights[t];
         if (!evacuate_ask_target(e, t, err))
             continue;

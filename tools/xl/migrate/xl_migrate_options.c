@@ -260,6 +260,8 @@ int migrate_settle(struct migrate_options *o, struct conf_settings *s,
 {
     char source[CONF_SOURCE_LEN];
 
+    o->asks_receiver = o->given & (BIT(CHANNELS) | BIT(COMPRESS) |
+                                   BIT(ZERO_PAGES));
     conf_add_options(s, &o->stated, o->given);
     leave_out_channels(o, s);
     conf_settle(s);
@@ -300,8 +302,6 @@ static int check_options(struct migrate_options *o, char *err)
         return xl_bad(err, "--check migrates nothing: leave --within out");
     if (o->within_ns > 86400 * XPC_S)
         return xl_bad(err, "--within: 24h are the most");
-    o->asks_receiver = o->given & (BIT(CHANNELS) | BIT(COMPRESS) |
-                                   BIT(ZERO_PAGES));
     conf_settings_init(&none);
     return migrate_settle(o, &none, err);
 }
