@@ -150,6 +150,7 @@ static void torture_save_strict_reports_the_pages_that_were_sent(void **state)
     (void)state;
     assert_int_equal(save_strict("on", script_stalls_in_a_record, &r), -1);
     assert_string_equal(r.reason, "overrun");
+    assert_true(r.bitmap_ns > 0);
     /* A pipe holds 64 KiB. */
     assert_in_range(r.final_pages, 10, 20);
     assert_int_equal(r.device_bytes, 0);

@@ -114,6 +114,7 @@ static void torture_xl_evacuate_bad_options(void **state)
         { "evacuate --to=a:0", "--to=a:0: a weight is a number above 0" },
         { "evacuate --to=a:x", "--to=a:x: a weight is a number above 0" },
         { "evacuate --to=a,a", "--to: a is there twice" },
+        { "evacuate --to=a,root@A:2", "--to: root@A is there twice" },
         { "evacuate --to=,", "--to: \"\" is no host" },
         { "evacuate --to=-x", "--to: \"-x\" is no host" },
         { "evacuate --to=a --first=b,", "--first: a name is empty" },

@@ -62,7 +62,7 @@ static bool is_in(const struct evacuate_names *names,
 
     snprintf(domid, sizeof(domid), "%u", g->domid);
     for (size_t i = 0; i < names->nr; i++) {
-        if (!strcmp(names->name[i], g->name) ||
+        if ((g->name && !strcmp(names->name[i], g->name)) ||
             !strcmp(names->name[i], domid) ||
             !strcasecmp(names->name[i], g->uuid))
             return true;
@@ -83,6 +83,10 @@ static int add_guest(struct evacuation *e, const libxl_dominfo *info, char *err)
     memcpy(g->uuid_bytes, libxl_uuid_bytearray_const(&info->uuid),
            sizeof(g->uuid_bytes));
     g->name = libxl_domid_to_name(e->ctx, info->domid);
+    if (is_in(&e->o->leave, g)) {
+        free(g->name);
+        return 0;
+    }
     if (!g->name)
         return xl_bad(err, "domain %u has no name: give it one with xl rename, "
                       "or leave it: --leave=%u", info->domid, info->domid);
@@ -92,10 +96,6 @@ static int add_guest(struct evacuation *e, const libxl_dominfo *info, char *err)
     m->target = XPC_NO_TARGET;
     m->curve = &g->curve;
     m->rank = is_in(&e->o->first, g) ? -1 : is_in(&e->o->last, g) ? 1 : 0;
-    if (is_in(&e->o->leave, g)) {
-        free(g->name);
-        return 0;
-    }
     e->s.nr_moves++;
     return 0;
 }
@@ -223,13 +223,14 @@ int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
     for (int i = 0; !rc && i < nr; i++) {
         /* A device model's domain goes with its guest. */
         if (list[i].domid && !list[i].never_stop && !list[i].shutdown &&
-            is_wanted(e, &list[i]) &&
+            !list[i].dying && is_wanted(e, &list[i]) &&
             !libxl_is_stubdom(e->ctx, list[i].domid, NULL))
             rc = add_guest(e, &list[i], err);
     }
     libxl_dominfo_list_free(list, nr);
     if (!rc && e->s.nr_moves > EVACUATE_NAMES_MAX)
-        rc = xl_bad(err, "at most %d domains", EVACUATE_NAMES_MAX);
+        rc = xl_bad(err, "at most %d domains at a time: name some",
+                    EVACUATE_NAMES_MAX);
     return rc ? -1 : read_affinities(e, err);
 }
 

@@ -39,6 +39,7 @@ struct evacuate_guest {
 struct evacuate_domain {
     char *name;
     uint64_t memory_bytes;          /* that it has now */
+    uint32_t domid;
 };
 
 struct evacuate_target {

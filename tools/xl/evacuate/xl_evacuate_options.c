@@ -2,12 +2,14 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <xenprecopy/units.h>
 
 #include "common/xl_options.h"
 #include "common/xl_precopy_options.h"
+#include "conf/file.h"
 #include "core/utf8.h"
 #include "evacuate/xl_evacuate_options.h"
 
@@ -134,7 +136,7 @@ static int add_target(void *opaque, const char *item, char *err)
         return xl_bad(err, "--to: at most %d targets",
                       XPC_SCHEDULE_TARGETS_MAX);
     for (size_t i = 0; i < o->to.nr; i++) {
-        if (!strcmp(o->to.name[i], host))
+        if (!strcasecmp(conf_host(o->to.name[i]), conf_host(host)))
             return xl_bad(err, "--to: %.80s is there twice", host);
     }
     o->weights[o->to.nr] = weight;

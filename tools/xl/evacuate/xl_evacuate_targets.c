@@ -20,7 +20,7 @@
 #include "libxl_precopy_history.h"
 
 /* A target that does not answer within this many seconds is not there. */
-#define PATIENCE_S 30
+#define PATIENCE "30"
 #define DEFAULT_LINK UINT64_C(125000000)
 
 /* Ends of the names of domains that are being migrated. */
@@ -32,11 +32,11 @@ static void exec_question(const char *command, int out)
 {
     int in = open("/dev/null", O_RDONLY);
 
-    /* It ends what it executes, too. */
-    alarm(PATIENCE_S);
     if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
-    execlp("sh", "sh", "-c", command, (char *)NULL);
+    /* It ends whatever the command has started, too. */
+    execlp("timeout", "timeout", "--signal=KILL", PATIENCE, "sh", "-c",
+           command, (char *)NULL);
     _exit(127);
 }
 
@@ -105,12 +105,15 @@ static void add_domain(struct evacuate_target *t, char *line)
 {
     struct evacuate_domain *grown;
     uint64_t mib = 0;
+    uint32_t domid = 0;
 
     for (int column = 5; column; column--) {
         char *text = cut_column(line);
 
         if (column == 2)
             mib = strtoull(text, NULL, 10);
+        else if (column == 1)
+            domid = strtoul(text, NULL, 10);
     }
     for (size_t end = strlen(line); end && line[end - 1] == ' ';)
         line[--end] = 0;
@@ -120,7 +123,7 @@ static void add_domain(struct evacuate_target *t, char *line)
         return;
     t->domains = grown;
     grown[t->nr_domains++] = (struct evacuate_domain){
-        xl_asprintf("%s", line), mib << 20,
+        xl_asprintf("%s", line), mib << 20, domid,
     };
 }
 
@@ -145,8 +148,9 @@ int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN])
 
     if (!info)
         return xl_bad(err, "%.80s can't be asked: \"%.40s %.80s xl info\" fails "
-                      "or takes over %d s", target->host, e->o->ssh_command ?
-                      e->o->ssh_command : "ssh", target->host, PATIENCE_S);
+                      "or takes over " PATIENCE " s", target->host,
+                      e->o->ssh_command ? e->o->ssh_command : "ssh",
+                      target->host);
     if (!parse_free(info, &free_bytes)) {
         free(info);
         return xl_bad(err, "%.80s does not say how much memory is free: what "
@@ -269,6 +273,29 @@ static void exclude_targets(struct evacuation *e, size_t i)
     add_taken(e, i);
 }
 
+/* Is there a domain with the same name and number? */
+static bool is_same_there(const struct evacuate_target *t,
+                          const struct evacuate_guest *g)
+{
+    for (size_t i = 0; i < t->nr_domains; i++) {
+        if (t->domains[i].domid == g->domid &&
+            !strcmp(t->domains[i].name, g->name))
+            return true;
+    }
+    return false;
+}
+
+/* Under another name, this host may be among the targets. */
+static bool is_this_host(const struct evacuation *e,
+                         const struct evacuate_target *t)
+{
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        if (!is_same_there(t, &e->guests[i]))
+            return false;
+    }
+    return e->s.nr_moves && !e->resumed;
+}
+
 int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
 {
     size_t nr = e->o->to.nr, nr_out = 0;
@@ -285,8 +312,13 @@ int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
         e->targets[t].stock = history_receiver(e->o->to.name[t],
                                                time(NULL)) == RECEIVER_STOCK;
         e->s.targets[t].weight = e->o->weights[t];
-        if (!evacuate_ask_target(e, t, err))
+        if (!evacuate_ask_target(e, t, err)) {
+            if (is_this_host(e, &e->targets[t]))
+                return xl_bad(err, "%.80s has the same domains with the same "
+                              "numbers: is it this host? Name another",
+                              e->targets[t].host);
             continue;
+        }
         /* It may have died since it was begun. */
         if (!e->resumed || ++nr_out == nr)
             return -1;
