@@ -16,9 +16,10 @@ objects: $(call objs,$(C_FILES))
 # Made from make's own commands, so that flags of single objects are included.
 ## make compile_commands.json  for clangd and clang-tidy
 compile_commands.json: $(MODULES) $(C_LIST) $(FLAGS) $(PATHS)
+	@mkdir -p $(LINT)
 	@$(MAKE) V=1 -nB --no-print-directory objects | jq -Rn --arg dir '$(CURDIR)' \
-	  -f tests/lint/compile-commands.jq >$@.new
-	@mv $@.new $@
+	  -f tests/lint/compile-commands.jq >$(LINT)/$@.new
+	@mv $(LINT)/$@.new $@
 
 # A file is checked again when its object has been built again.
 TIDY := $(patsubst %.c,$(LINT)/%.tidy,$(C_FILES))
