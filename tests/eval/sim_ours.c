@@ -6,17 +6,18 @@
 #include "sim.h"
 
 static int decide(struct sim_state *s, const struct sim_seen *seen,
-                  struct xpc_observation *o)
+                  const struct xpc_observation *o)
 {
     struct xpc_dirty_count samples[SIM_SAMPLES];
+    struct xpc_observation with_samples = *o;
 
     for (size_t i = 0; i < seen->nr_samples; i++)
         samples[i] = (struct xpc_dirty_count){ seen->samples[i].t_ns,
                                                seen->samples[i].pages };
-    o->samples = samples;
-    o->nr_samples = seen->nr_samples;
-    o->since_clean_ns = seen->since_clean_ns;
-    return xpc_engine_decide(&s->engine, o, &s->last);
+    with_samples.samples = samples;
+    with_samples.nr_samples = seen->nr_samples;
+    with_samples.since_clean_ns = seen->since_clean_ns;
+    return xpc_engine_decide(&s->engine, &with_samples, &s->last);
 }
 
 /* Longer than any downtime here. */

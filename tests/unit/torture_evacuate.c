@@ -180,7 +180,7 @@ static void torture_evacuate_finds_the_earliest_end(void **state)
         params.stream_bytes_per_s = LINK / (1 + random_u64(&seed) % 4);
         params.concurrency = 0;
         for (size_t i = 0; i < nr; i++)
-            guest(i, random_log(&seed, 1e5, 1e7), 10);
+            guest(i, (uint64_t)random_log(&seed, 1e5, 1e7), 10);
         evacuate(nr);
         check_plan(nr);
         assert_int_equal(plan.possible, nr);

@@ -25,10 +25,12 @@ static char dir[] = "/tmp/torture_xl_evacuate.XXXXXX";
 static void append(const char *path, const char *text)
 {
     FILE *f = fopen(path, "a");
+    int rc;
 
     assert_non_null(f);
     fputs(text, f);
-    assert_int_equal(fclose(f), 0);
+    rc = fclose(f);
+    assert_int_equal(rc, 0);
 }
 
 static int setup(void **state)

@@ -276,8 +276,10 @@ static char *read_text(struct sender *s, int fd)
 {
     char *text = malloc(TEXT_MAX + 1);
     size_t len = 0;
-    int r = text ? 1 : -1;
+    int r = 1;
 
+    if (!text)
+        return NULL;
     while (r > 0 && len < TEXT_MAX)
         r = read_some(s, fd, text, TEXT_MAX, &len);
     if (r < 0) {

@@ -18,6 +18,7 @@ struct forecast {
     double *estimate;               /* of each flow: when precopy ends */
     double *rate;                   /* with this rate */
     bool *resumed;                  /* it ran when the forecast began */
+    double links[XPC_SCHEDULE_TARGETS_MAX];
     struct xpc_move *before;        /* as they were then */
 };
 
@@ -162,12 +163,11 @@ static void run_forecast(struct fluid *f, struct forecast *fc,
                          struct xpc_schedule_forecast *r)
 {
     struct xpc_schedule *s = fc->s;
-    double links[XPC_SCHEDULE_TARGETS_MAX];
 
-    f->links = links;
+    f->links = fc->links;
     f->nr_links = s->nr_targets;
     for (int t = 0; t < (int)s->nr_targets; t++)
-        links[t] = schedule_link(s, t);
+        fc->links[t] = schedule_link(s, t);
     for (size_t i = 0; i < s->nr_moves; i++) {
         s->moves[i].moved = false;
         s->moves[i].start_ns = s->moves[i].end_ns = 0;

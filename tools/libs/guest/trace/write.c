@@ -257,12 +257,13 @@ static int put_index(struct xpc_trace_writer *w, uint64_t total_pages)
 {
     unsigned char *buf = calloc(1, TRACE_INDEX_LEN +
                                    w->nr_entries * TRACE_ENTRY_LEN);
-    unsigned char *p = buf + 32;
+    unsigned char *p;
     uint64_t intervals = 0;
     int rc;
 
     if (!buf)
         return fail(w, ENOMEM);
+    p = buf + 32;
     for (size_t i = 0; i < w->nr_entries; i++, p += TRACE_ENTRY_LEN) {
         put_u64(p, w->entries[i].offset);
         put_u64(p + 8, w->entries[i].start_ns);
