@@ -3,16 +3,20 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <xenprecopy/json.h>
 #include <xenprecopy/units.h>
 
 #include "common/xl_common.h"
+#include "core/utf8.h"
 #include "evacuate/xl_evacuate_show.h"
 
 #define TABLE_NS (XPC_S / 2)
 #define LINES_NS (10 * XPC_S)
+#define NAME_LEN 256
 
 /* ---- JSON ----------------------------------------------------------- */
 
@@ -114,6 +118,14 @@ static const char *state_of(const struct evacuation *e, size_t i)
     return e->guests[i].unknown ? "unknown" : names[e->s.moves[i].state];
 }
 
+/* A name may hold anything, also what a terminal would obey. */
+static const char *name_of(char buf[NAME_LEN], const struct evacuation *e,
+                           size_t i)
+{
+    snprintf(buf, NAME_LEN, "%s", e->guests[i].name);
+    return xl_plain(buf);
+}
+
 static const char *host_of(const struct evacuation *e, size_t i)
 {
     int target = e->s.moves[i].target;
@@ -213,7 +225,7 @@ static const char *why_not(const struct evacuation *e, size_t i,
 static void print_plan(const struct evacuation *e)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN],
-         why[XPC_ERR_LEN];
+         why[XPC_ERR_LEN], name[NAME_LEN];
     size_t *order = calloc(e->s.nr_moves, sizeof(*order));
 
     if (!order)
@@ -229,13 +241,15 @@ static void print_plan(const struct evacuation *e)
         const struct xpc_move *m = &e->s.moves[order[k]];
 
         if (m->moved)
-            printf("  %-20s %-20s %8s %8s %10s %10s\n", g->name,
-                   host_of(e, order[k]), xl_span_text(a, m->start_ns),
+            printf("  %-20s %-20s %8s %8s %10s %10s\n",
+                   name_of(name, e, order[k]), host_of(e, order[k]),
+                   xl_span_text(a, m->start_ns),
                    xl_span_text(b, m->end_ns - m->start_ns),
                    xpc_format_time(c, m->downtime_ns), limit_text(d, g));
         else if (m->state == XPC_MOVE_WAITS || m->state == XPC_MOVE_LEFT)
-            printf("  %-20s stays here: %s (limit %s)\n", g->name,
-                   why_not(e, order[k], why), limit_text(d, g));
+            printf("  %-20s stays here: %s (limit %s)\n",
+                   name_of(name, e, order[k]), why_not(e, order[k], why),
+                   limit_text(d, g));
     }
     free(order);
 }
@@ -268,29 +282,51 @@ void show_plan(const struct evacuate_show *show, const struct evacuation *e,
     fflush(stdout);
 }
 
+/* Whether it can be part of a list on a command line. */
+static bool is_word(const char *name)
+{
+    return *name && !name[strcspn(name, ", '\"\\$`*?;&|<>()[]{}!~#\t\n")];
+}
+
+/* Returns false if they are too many for a line. */
+static bool list_names(const struct evacuation *e, const bool *leave,
+                       char *to, size_t room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->s.nr_moves; i++) {
+        const struct evacuate_guest *g = &e->guests[i];
+        char number[16];
+
+        if (!leave[i])
+            continue;
+        snprintf(number, sizeof(number), "%u", g->domid);
+        n += snprintf(to + n, room - n, "%s%s", n ? "," : "",
+                      is_word(g->name) ? g->name : number);
+        if (n >= room)
+            return false;
+    }
+    return true;
+}
+
 void show_deadline(struct evacuate_show *show, const struct evacuation *e,
                    uint64_t deadline_ns, const bool *leave, ssize_t nr,
                    const struct xpc_schedule_forecast *now)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], names[256] = "";
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], names[256], advice[320] = "";
 
-    for (size_t i = 0; i < e->s.nr_moves && nr > 0; i++) {
-        size_t n = strlen(names);
-
-        if (leave[i])
-            snprintf(names + n, sizeof(names) - n, "%s%s", n ? "," : "",
-                     e->guests[i].name);
-    }
-    if (!deadline_ns) {
+    if (nr > 0 && list_names(e, leave, names, sizeof(names)))
+        snprintf(advice, sizeof(advice), ", or leave some: --leave=%s", names);
+    else if (nr > 0)
+        snprintf(advice, sizeof(advice), ", or leave %zd of the guests, the "
+                 "largest", nr);
+    if (!deadline_ns)
         show_event(show, "deadline", NULL, NULL, "the deadline has passed: it "
                    "takes another %s", xl_span_text(b, now->end_ns));
-        return;
-    }
-    show_event(show, "deadline", NULL, NULL, "the deadline, in %s, can't be "
-               "kept: it takes %s%s%s", xl_span_text(a, deadline_ns),
-               xl_span_text(b, now->end_ns),
-               nr > 0 ? ", or leave some: --leave=" : "",
-               names);
+    else
+        show_event(show, "deadline", NULL, NULL, "the deadline, in %s, can't "
+                   "be kept: it takes %s%s", xl_span_text(a, deadline_ns),
+                   xl_span_text(b, now->end_ns), advice);
 }
 
 /* ---- progress ------------------------------------------------------- */
@@ -305,7 +341,7 @@ static void clear_table(struct evacuate_show *show)
 void show_event(struct evacuate_show *show, const char *event,
                 const char *domain, const char *target, const char *fmt, ...)
 {
-    char text[512];
+    char text[512], of[NAME_LEN];
     va_list al;
 
     va_start(al, fmt);
@@ -321,20 +357,54 @@ void show_event(struct evacuate_show *show, const char *event,
         print_form(&f);
         return;
     }
+    snprintf(of, sizeof(of), "%s", domain ? domain : target ? target : "");
     clear_table(show);
-    if (domain)
-        printf("%s: ", domain);
-    else if (target)
-        printf("%s: ", target);
-    printf("%s\n", text);
+    printf("%s%s%s\n", xl_plain(of), *of ? ": " : "", text);
     fflush(stdout);
 }
 
-static void print_row(const struct evacuation *e, size_t i, uint64_t now_ns)
+/* The size of the terminal, or 0: everything is printed. */
+static void measure_terminal(struct evacuate_show *show)
+{
+    struct winsize w;
+
+    if (show->redraw && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w)) {
+        show->columns = w.ws_col;
+        show->rows = w.ws_row;
+    }
+}
+
+/*
+ * A line of the table, which must not take two: it would not be cleared. The
+ * last column stays free, after which terminals differ.
+ */
+__attribute__((format(printf, 2, 3)))
+static void print_line(struct evacuate_show *show, const char *fmt, ...)
+{
+    char line[512];
+    unsigned int columns = 1;
+    const char *end = line;
+    va_list al;
+
+    va_start(al, fmt);
+    vsnprintf(line, sizeof(line), fmt, al);
+    va_end(al);
+    while (*end && (!show->columns || columns < show->columns)) {
+        size_t len = xpc_utf8_char(end);
+
+        end += len ? len : 1;
+        columns++;
+    }
+    printf("%.*s\n", (int)(end - line), line);
+    show->lines++;
+}
+
+static void print_row(struct evacuate_show *show, const struct evacuation *e,
+                      size_t i, uint64_t now_ns)
 {
     const struct evacuate_guest *g = &e->guests[i];
     char phase[32], a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN],
-         d[XPC_UNIT_LEN];
+         d[XPC_UNIT_LEN], name[NAME_LEN];
 
     if (g->m.suspended)
         snprintf(phase, sizeof(phase), "suspended");
@@ -343,13 +413,33 @@ static void print_row(const struct evacuation *e, size_t i, uint64_t now_ns)
     else
         snprintf(phase, sizeof(phase), g->m.sent_bytes ? "iteration 1" :
                                                          "begins");
-    printf("  %-20s %-16s %-12s %3"PRIu64"%% %11s %10s %8s %8s\n", g->name,
-           host_of(e, i), phase, g->m.percent, g->m.bytes_per_s > 0 ?
-           xpc_format_bandwidth(a, g->m.bytes_per_s) : "-",
-           g->m.predicted_ns ? xpc_format_time(b, g->m.predicted_ns) : "-",
-           xl_span_text(c, now_ns - g->started_ns),
-           e->s.moves[i].left_ns == UINT64_MAX ? "-" :
-           xl_span_text(d, e->s.moves[i].left_ns));
+    print_line(show, "%-14s %-11s %-12s %3"PRIu64"%% %11s %8s %6s %6s",
+               name_of(name, e, i), host_of(e, i), phase, g->m.percent,
+               g->m.bytes_per_s > 0 ?
+               xpc_format_bandwidth(a, g->m.bytes_per_s) : "-",
+               g->m.predicted_ns ? xpc_format_time(b, g->m.predicted_ns) : "-",
+               xl_span_text(c, now_ns - g->started_ns),
+               e->s.moves[i].left_ns == UINT64_MAX ? "-" :
+               xl_span_text(d, e->s.moves[i].left_ns));
+}
+
+/* As many as there is room for. */
+static void print_rows(struct evacuate_show *show, const struct evacuation *e,
+                       size_t nr, uint64_t now_ns)
+{
+    /* Two lines are above, and the cursor is below. */
+    size_t most = show->rows > 4 ? show->rows - 3 : nr, shown = 0;
+
+    if (nr > most)
+        most--;
+    for (size_t i = 0; i < e->s.nr_moves && shown < most; i++) {
+        if (e->s.moves[i].state != XPC_MOVE_RUNS)
+            continue;
+        print_row(show, e, i, now_ns);
+        shown++;
+    }
+    if (shown < nr)
+        print_line(show, "... and %zu more", nr - shown);
 }
 
 void show_table(struct evacuate_show *show, const struct evacuation *e,
@@ -369,23 +459,16 @@ void show_table(struct evacuate_show *show, const struct evacuation *e,
         return;
     }
     clear_table(show);
+    measure_terminal(show);
     for (size_t i = 0; i < e->s.nr_moves; i++)
         nr[e->s.moves[i].state]++;
-    printf("%zu moved, %zu move, %zu wait, %zu left; over in %s\n",
-           nr[XPC_MOVE_MOVED], nr[XPC_MOVE_RUNS], nr[XPC_MOVE_WAITS],
-           nr[XPC_MOVE_LEFT], xl_span_text(a, end_ns));
-    show->lines = 1;
-    if (nr[XPC_MOVE_RUNS] && show->redraw) {
-        printf("  %-20s %-16s %-12s %4s %11s %10s %8s %8s\n", "guest",
-               "target", "phase", "", "rate", "downtime", "time", "left");
-        show->lines++;
-    }
-    for (size_t i = 0; i < e->s.nr_moves; i++) {
-        if (e->s.moves[i].state != XPC_MOVE_RUNS)
-            continue;
-        print_row(e, i, now_ns);
-        show->lines++;
-    }
+    print_line(show, "%zu moved, %zu move, %zu wait, %zu left; over in %s",
+               nr[XPC_MOVE_MOVED], nr[XPC_MOVE_RUNS], nr[XPC_MOVE_WAITS],
+               nr[XPC_MOVE_LEFT], xl_span_text(a, end_ns));
+    if (nr[XPC_MOVE_RUNS] && show->redraw)
+        print_line(show, "%-14s %-11s %-12s %4s %11s %8s %6s %6s", "guest",
+                   "target", "phase", "", "rate", "downtime", "time", "left");
+    print_rows(show, e, nr[XPC_MOVE_RUNS], now_ns);
     if (!show->redraw)
         show->lines = 0;
     fflush(stdout);
@@ -438,7 +521,7 @@ void show_end(struct evacuate_show *show, const struct evacuation *e,
               const struct evacuate_forecast *plan, uint64_t total_ns,
               int status)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], name[NAME_LEN];
     size_t moved = 0;
 
     if (show->json) {
@@ -461,12 +544,12 @@ void show_end(struct evacuate_show *show, const struct evacuation *e,
 
         if (e->s.moves[i].state == XPC_MOVE_MOVED)
             printf("  %-20s on %-17s downtime %s, predicted %s, limit %s\n",
-                   g->name, host_of(e, i), g->actual_ns ?
+                   name_of(name, e, i), host_of(e, i), g->actual_ns ?
                    xpc_format_time(a, g->actual_ns) : "unknown",
                    g->predicted_ns ? xpc_format_time(b, g->predicted_ns) :
                                      "unknown", limit_text(c, g));
         else
-            printf("  %-20s %s: %s\n", g->name, g->unknown ?
+            printf("  %-20s %s: %s\n", name_of(name, e, i), g->unknown ?
                    "look at both ends" : "runs here", g->text ? g->text :
                    "its turn did not come");
     }

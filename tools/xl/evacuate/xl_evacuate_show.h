@@ -15,6 +15,7 @@ struct evacuate_forecast {
 struct evacuate_show {
     bool json, redraw;
     unsigned int lines;             /* of the table that was drawn last */
+    unsigned int columns, rows;     /* of the terminal; 0: unknown */
     uint64_t last_ns;
 };
 
