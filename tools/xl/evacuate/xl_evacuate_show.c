@@ -462,7 +462,7 @@ void show_table(struct evacuate_show *show, const struct evacuation *e,
     measure_terminal(show);
     for (size_t i = 0; i < e->s.nr_moves; i++)
         nr[e->s.moves[i].state]++;
-    print_line(show, "%zu moved, %zu move, %zu wait, %zu left; over in %s",
+    print_line(show, "%zu moved, %zu moving, %zu waiting, %zu left; done in %s",
                nr[XPC_MOVE_MOVED], nr[XPC_MOVE_RUNS], nr[XPC_MOVE_WAITS],
                nr[XPC_MOVE_LEFT], xl_span_text(a, end_ns));
     if (nr[XPC_MOVE_RUNS] && show->redraw)
