@@ -74,6 +74,8 @@ static void torture_conf_affinity(void **state)
                  "/c:2: together = 12: a domain's number changes");
     BAD_AFFINITY("[guest a]\napart = b, a\n",
                  "/c:2: apart = a: that is the guest itself");
+    BAD_AFFINITY("[guest a]\napart = b, c\ntogether = d, c\n",
+                 "/c:3: together = c: a guest can't be apart and together");
 }
 
 static void torture_conf_sections_and_keys(void **state)
@@ -413,7 +415,6 @@ static void torture_conf_the_shipped_file_is_right(void **state)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(torture_conf_affinity),
         cmocka_unit_test(torture_conf_affinity),
         cmocka_unit_test(torture_conf_sections_and_keys),
         cmocka_unit_test(torture_conf_nothing_is_fine),

@@ -282,8 +282,21 @@ const char *conf_next_name(const char **list, size_t *len)
     return name;
 }
 
+static bool is_listed(const char *list, const char *name, size_t len)
+{
+    const char *other;
+    size_t n;
+
+    while (list && (other = conf_next_name(&list, &n))) {
+        if (n == len && !strncmp(other, name, len))
+            return true;
+    }
+    return false;
+}
+
+/* against: the list of those that it must not have. */
 static int set_affinity(struct parser *p, const char *key, char **list,
-                        const char *value)
+                        const char *against, const char *value)
 {
     const struct conf_section *s = &p->f->sections[p->f->nr - 1];
     const char *rest = value, *name;
@@ -304,6 +317,9 @@ static int set_affinity(struct parser *p, const char *key, char **list,
         if (s->name && strlen(s->name) == len && !strncmp(s->name, name, len))
             return BAD(p, "%s = %.*s: that is the guest itself", key, (int)len,
                        name);
+        if (is_listed(against, name, len))
+            return BAD(p, "%s = %.*s: a guest can't be apart and together "
+                       "with another", key, (int)len, name);
     }
     *list = strdup(value);
     return *list ? 0 : BAD(p, "out of memory");
@@ -318,7 +334,8 @@ static int set_option(struct parser *p, const char *name, const char *value)
 
     for (int i = 0; i < CONF_AFFINITIES; i++) {
         if (!strcmp(name, affinities[i]))
-            return set_affinity(p, name, &s->affinity[i], value);
+            return set_affinity(p, name, &s->affinity[i], s->affinity[!i],
+                                value);
     }
     if (opt < 0)
         return unknown_key(p, name);
