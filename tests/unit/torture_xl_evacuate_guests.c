@@ -32,10 +32,12 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nr)
 
     (void)ctx;
     for (int i = 0; i < nr_domains; i++) {
+        uint8_t *uuid = libxl_uuid_bytearray(&list[i + 1].uuid);
+
         list[i + 1].domid = i + 1;
         list[i + 1].dying = domains[i].dying;
         list[i + 1].shutdown = domains[i].shutdown;
-        libxl_uuid_bytearray(&list[i + 1].uuid)[15] = i + 1;
+        uuid[15] = i + 1;
     }
     *nr = nr_domains + 1;
     return list;
