@@ -19,6 +19,7 @@
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 #define DECISIONS 2000
 #define POINTS 32
+#define DAY (86400 * XPC_S)
 
 /* ---- the Xen ---------------------------------------------------------- */
 
@@ -71,8 +72,12 @@ static int decide(struct xpc_engine *e, uint64_t *now, uint64_t ns,
     return xpc_engine_decide(e, &o, &it);
 }
 
-/* CPU time in us. It depends on whether the limit can be met. */
-static double decision_us(uint64_t limit_ns, enum xpc_skip_dirty skip_dirty,
+/*
+ * CPU time in us. It depends on whether the limit can be met. Without a
+ * duration, a lull of the guest is simulated too.
+ */
+static double decision_us(uint64_t limit_ns, uint64_t duration_ns,
+                          enum xpc_skip_dirty skip_dirty,
                           unsigned int slow_down_percent)
 {
     uint64_t now = 0, took = 0, ns = longest_ns(), start;
@@ -82,7 +87,7 @@ static double decision_us(uint64_t limit_ns, enum xpc_skip_dirty skip_dirty,
 
     xpc_params_init(&p);
     p.downtime_ns = limit_ns;
-    p.duration_ns = 86400 * XPC_S;
+    p.duration_ns = duration_ns;
     p.skip_dirty = skip_dirty;
     p.slow_down_percent = slow_down_percent;
     xpc_engine_init(&e, &p, TIB_PAGES, 0);
@@ -158,16 +163,18 @@ static double memory_kib(void)
 
 int main(void)
 {
-    double within = decision_us(3600 * XPC_S, XPC_SKIP_DIRTY_OFF, 0);
-    double above = decision_us(XPC_S, XPC_SKIP_DIRTY_OFF, 0);
-    double skipping = decision_us(XPC_S, XPC_SKIP_DIRTY_ON, 0);
-    double slowing = decision_us(XPC_S, XPC_SKIP_DIRTY_ON, 40);
+    double within = decision_us(3600 * XPC_S, DAY, XPC_SKIP_DIRTY_OFF, 0);
+    double above = decision_us(XPC_S, DAY, XPC_SKIP_DIRTY_OFF, 0);
+    double skipping = decision_us(XPC_S, DAY, XPC_SKIP_DIRTY_ON, 0);
+    double hoping = decision_us(XPC_S, 0, XPC_SKIP_DIRTY_ON, 0);
+    double slowing = decision_us(XPC_S, DAY, XPC_SKIP_DIRTY_ON, 40);
 
     fake_gpfns = TIB_PAGES;
     figure("policy: a decision at 32 points, above the limit", above, "us",
            50);
     figure("policy: the same, dirty pages left out", skipping, "us", 50);
-    figure("policy: and with a guest that may be slowed down", slowing, "us",
+    figure("policy: and without a duration", hoping, "us", 50);
+    figure("policy: with a guest that may be slowed down", slowing, "us",
            50);
     figure("policy: a decision at 32 points, within the limit", within, "us",
            50);

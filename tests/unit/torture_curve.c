@@ -275,6 +275,31 @@ static void torture_curve_combine_of_one_changes_nothing(void **state)
     }
 }
 
+/* Forwards and backwards, on, between and outside the points. */
+static void torture_curve_fit_has_the_same_values(void **state)
+{
+    double (*const shapes[])(double) = { linear, power, saturating };
+
+    (void)state;
+    for (int i = 0; i < 3 * 9; i++) {
+        struct xpc_curve c = make(shapes[i / 9], 1 + i % 9);
+        struct xpc_curve_fit fit;
+        uint64_t t = 1;
+
+        model.variation = i % 2 ? 0.05 : 0;
+        xpc_curve_fit_init(&fit, &c, &model);
+        for (int n = 0; n < 2000; n++) {
+            double side = n % 5 / 2.0 - 1, ns;
+
+            t = t * UINT64_C(6364136223846793005) + 1442695040888963407;
+            ns = n % 4 ? exp((t >> 40) / 1.2e6) * 1e6 :
+                         TENTH << (t >> 33) % 12;
+            assert_true(xpc_curve_fit_pages(&fit, ns, side) ==
+                        xpc_curve_pages(&c, &model, ns, side));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_curve_##name, setup)
@@ -293,6 +318,7 @@ int main(int argc, char **argv)
         T(throttled_is_slower_by_a_factor),
         T(combine_keeps_the_spread),
         T(combine_of_one_changes_nothing),
+        T(fit_has_the_same_values),
     };
 
     return torture_run(argc, argv, tests);

@@ -251,16 +251,20 @@ static void torture_predict_gives_the_guest_a_share(void **state)
 static void torture_predict_keeps_what_was_evaluated(void **state)
 {
     struct xpc_skip_curve kept;
+    struct xpc_curve_fit fit;
     struct xpc_prediction alone;
 
     (void)state;
     params.skip_dirty = true;
-    xpc_skip_curve_init(&kept, &curve, &params.model);
+    xpc_curve_fit_init(&fit, &curve, &params.model);
+    xpc_skip_curve_init(&kept, &fit);
     for (double share = 1; share > 0.1; share -= 0.3) {
         params.cpu_share = share;
+        params.fit = NULL;
         params.skip_curve = NULL;
         run();
         alone = r;
+        params.fit = &fit;
         params.skip_curve = &kept;
         run();
         assert_int_equal(r.total_time_ns, alone.total_time_ns);

@@ -15,6 +15,7 @@
 
 static struct xpc_curve curve;
 static struct xpc_curve_model model;
+static struct xpc_curve_fit fit;
 static struct xpc_skip_curve skip;
 
 /* D(t) of pages that are all written equally often. */
@@ -37,7 +38,8 @@ static void fill_curve(double (*f)(double))
         assert_int_equal(xpc_curve_add(&curve, s * XPC_S, v, v, v), 0);
     }
     xpc_curve_model_init(&model);
-    xpc_skip_curve_init(&skip, &curve, &model);
+    xpc_curve_fit_init(&fit, &curve, &model);
+    xpc_skip_curve_init(&skip, &fit);
 }
 
 static int setup(void **state)

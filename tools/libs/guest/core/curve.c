@@ -12,6 +12,8 @@
 
 #include <xenprecopy/curve.h>
 
+#include "core/bounds.h"
+
 /* The fastest decay of what a doubling of the time adds: 2^-4 per doubling. */
 #define DECAY_MAX -4.0
 #define DEFAULT_VARIATION 0.05
@@ -35,8 +37,8 @@ static double band_value(const struct xpc_curve_point *p,
                          const struct xpc_curve_model *m, enum xpc_band band)
 {
     switch (band) {
-    case XPC_BAND_LOW:  return fmin(p->low, p->pages * (1 - m->variation));
-    case XPC_BAND_HIGH: return fmax(p->high, p->pages * (1 + m->variation));
+    case XPC_BAND_LOW:  return at_most(p->low, p->pages * (1 - m->variation));
+    case XPC_BAND_HIGH: return at_least(p->high, p->pages * (1 + m->variation));
     default:            return p->pages;
     }
 }
@@ -47,60 +49,107 @@ static double exponent(double t1, double v1, double t2, double v2)
     return log(v2 / v1) / log(t2 / t1);
 }
 
-static double interpolate(const struct xpc_curve *c,
-                          const struct xpc_curve_model *m, size_t i, double t,
+/* A curve with its model, and what is kept of it; fit NULL: nothing. */
+struct view {
+    const struct xpc_curve *c;
+    const struct xpc_curve_model *m;
+    struct xpc_curve_fit *fit;
+};
+
+static double point_ns(const struct view *w, size_t i)
+{
+    return w->fit ? w->fit->t_ns[i] : w->c->pt[i].t_ns;
+}
+
+static double point_pages(const struct view *w, size_t i, enum xpc_band band)
+{
+    return w->fit ? w->fit->band[band][i].pages :
+                    band_value(&w->c->pt[i], w->m, band);
+}
+
+/* That from a point to the next one; INFINITY if it is not defined. */
+static double segment_exponent(const struct view *w, size_t i,
+                               enum xpc_band band)
+{
+    double v1, *kept = w->fit ? &w->fit->band[band][i].exponent : NULL, a;
+
+    if (kept && !isnan(*kept))
+        return *kept;
+    v1 = point_pages(w, i, band);
+    a = v1 > 0 ? exponent(point_ns(w, i), v1, point_ns(w, i + 1),
+                          point_pages(w, i + 1, band)) : INFINITY;
+    if (kept)
+        *kept = a;
+    return a;
+}
+
+static double interpolate(const struct view *w, size_t i, double t,
                           enum xpc_band band)
 {
-    double t1 = c->pt[i].t_ns, v1 = band_value(&c->pt[i], m, band);
-    double t2 = c->pt[i + 1].t_ns, v2 = band_value(&c->pt[i + 1], m, band);
-    double a;
+    double t1 = point_ns(w, i), v1 = point_pages(w, i, band);
+    double v2 = point_pages(w, i + 1, band), a;
 
     if (t == t1 || v1 == v2)
         return v1;
-    a = v1 > 0 ? exponent(t1, v1, t2, v2) : INFINITY;
-    if (m->interpolation == XPC_INTERPOLATE_LOGLOG && a <= 1)
+    a = segment_exponent(w, i, band);
+    if (w->m->interpolation == XPC_INTERPOLATE_LOGLOG && a <= 1)
         return v1 * pow(t / t1, a);
-    return v1 + (v2 - v1) * (t - t1) / (t2 - t1);
+    return v1 + (v2 - v1) * (t - t1) / (point_ns(w, i + 1) - t1);
 }
 
-static double evaluate_below(const struct xpc_curve *c,
-                             const struct xpc_curve_model *m, double t,
+static double evaluate_below(const struct view *w, double t,
                              enum xpc_band band)
 {
-    double t1 = c->pt[0].t_ns, v1 = band_value(&c->pt[0], m, band);
-    double origin = v1 * t / t1, t2, v2;
+    const struct xpc_curve_model *m = w->m;
+    double t1 = point_ns(w, 0), v1 = point_pages(w, 0, band);
+    double origin = v1 * t / t1, v2;
 
     if (m->below[band] == XPC_BELOW_ORIGIN || v1 <= 0)
         return origin;
-    if (c->nr < 2)
+    if (w->c->nr < 2)
         return m->below[band] == XPC_BELOW_OFFSET ? v1 : origin;
-    t2 = c->pt[1].t_ns;
-    v2 = band_value(&c->pt[1], m, band);
+    v2 = point_pages(w, 1, band);
     if (m->below[band] == XPC_BELOW_OFFSET)
-        return fmax(origin, v1 - (t1 - t) * (v2 - v1) / (t2 - t1));
-    return v1 * pow(t / t1, fmin(exponent(t1, v1, t2, v2), 1));
+        return fmax(origin, v1 - (t1 - t) * (v2 - v1) /
+                                 (point_ns(w, 1) - t1));
+    return v1 * pow(t / t1, fmin(segment_exponent(w, 0, band), 1));
 }
 
-/* D(t) up to the last point. */
-static double evaluate_within(const struct xpc_curve *c,
-                              const struct xpc_curve_model *m, double t,
-                              enum xpc_band band)
+/* The last point that is not after t, but not the last of all. */
+static size_t find_segment(const struct view *w, double t)
 {
-    size_t lo = 0, hi = c->nr - 1;
+    size_t lo = 0, hi = w->c->nr - 1;
 
-    if (t < c->pt[0].t_ns)
-        return evaluate_below(c, m, t, band);
-    if (!hi)
-        return band_value(&c->pt[0], m, band);
+    if (w->fit) {
+        /* Successive times of a simulation are near each other. */
+        lo = w->fit->segment;
+        while (lo > 0 && t < w->fit->t_ns[lo])
+            lo--;
+        while (lo + 1 < hi && w->fit->t_ns[lo + 1] <= t)
+            lo++;
+        w->fit->segment = lo;
+        return lo;
+    }
     while (hi - lo > 1) {
         size_t mid = (lo + hi) / 2;
 
-        if (c->pt[mid].t_ns <= t)
+        if (w->c->pt[mid].t_ns <= t)
             lo = mid;
         else
             hi = mid;
     }
-    return interpolate(c, m, lo, t, band);
+    return lo;
+}
+
+/* D(t) up to the last point. */
+static double evaluate_within(const struct view *w, double t,
+                              enum xpc_band band)
+{
+    if (t < point_ns(w, 0))
+        return evaluate_below(w, t, band);
+    if (w->c->nr == 1)
+        return point_pages(w, 0, band);
+    return interpolate(w, find_segment(w, t), t, band);
 }
 
 /*
@@ -137,27 +186,25 @@ static double filling_before(double r)
 }
 
 /* D(t) for the chords of evaluate_beyond(), without OFFSET below the points. */
-static double chord_value(const struct xpc_curve *c,
-                          const struct xpc_curve_model *m, double t,
-                          enum xpc_band band)
+static double chord_value(const struct view *w, double t, enum xpc_band band)
 {
-    if (band == XPC_BAND_HIGH && t < c->pt[0].t_ns)
-        return band_value(&c->pt[0], m, band) * t / c->pt[0].t_ns;
-    return evaluate_within(c, m, t, band);
+    if (band == XPC_BAND_HIGH && t < point_ns(w, 0))
+        return point_pages(w, 0, band) * t / point_ns(w, 0);
+    return evaluate_within(w, t, band);
 }
 
-static double evaluate_beyond(const struct xpc_curve *c,
-                              const struct xpc_curve_model *m, double t,
+static double evaluate_beyond(const struct view *w, double t,
                               enum xpc_band band)
 {
-    double last = c->pt[c->nr - 1].t_ns, x = t / last;
-    double i[3], at = band_value(&c->pt[c->nr - 1], m, band), v = at;
+    const struct xpc_curve_model *m = w->m;
+    double last = point_ns(w, w->c->nr - 1), x = t / last;
+    double i[3], at = point_pages(w, w->c->nr - 1, band), v = at;
     double r, before, filling;
 
     if (m->beyond[band] == XPC_BEYOND_FLAT)
         return v;
     for (int n = 0; n < 3; n++) {
-        double half = chord_value(c, m, last / (2 << n), band);
+        double half = chord_value(w, last / (2 << n), band);
 
         i[n] = at - half;
         at = half;
@@ -179,42 +226,70 @@ static double saturation(const struct xpc_curve *c,
 {
     double total = c->total_pages;
 
-    return m->saturation_pages > 0 ? fmin(m->saturation_pages, total) : total;
+    return m->saturation_pages > 0 ? at_most(m->saturation_pages, total) :
+                                     total;
 }
 
-static double evaluate(const struct xpc_curve *c,
-                       const struct xpc_curve_model *m, double t,
-                       enum xpc_band band)
+static double evaluate(const struct view *w, double t, enum xpc_band band)
 {
-    bool over = t > c->pt[c->nr - 1].t_ns;
-    double v = over ? evaluate_beyond(c, m, t, band) :
-                      evaluate_within(c, m, t, band);
+    bool over = t > point_ns(w, w->c->nr - 1);
+    double v = over ? evaluate_beyond(w, t, band) :
+                      evaluate_within(w, t, band);
 
     /* Outside the points each curve has its own rule: keep them in order. */
-    if (band == XPC_BAND_LOW && (over || t < c->pt[0].t_ns))
-        return fmin(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
-    if (band == XPC_BAND_HIGH && (over || t < c->pt[0].t_ns))
-        return fmax(v, evaluate(c, m, t, XPC_BAND_EXPECTED));
+    if (band == XPC_BAND_LOW && (over || t < point_ns(w, 0)))
+        return fmin(v, evaluate(w, t, XPC_BAND_EXPECTED));
+    if (band == XPC_BAND_HIGH && (over || t < point_ns(w, 0)))
+        return fmax(v, evaluate(w, t, XPC_BAND_EXPECTED));
     return v;
+}
+
+static double view_pages(const struct view *w, double t_ns, double side)
+{
+    double limit = saturation(w->c, w->m), share = fabs(side), bound, v;
+
+    if (!(t_ns > 0))
+        return 0;
+    if (!w->c->nr)
+        return limit;
+    if (side == 0)
+        return at_most(evaluate(w, t_ns, XPC_BAND_EXPECTED), limit);
+    bound = evaluate(w, t_ns, side < 0 ? XPC_BAND_LOW : XPC_BAND_HIGH);
+    if (share == 1)
+        return at_most(bound, limit);
+    v = evaluate(w, t_ns, XPC_BAND_EXPECTED);
+    return fmax(fmin(v + share * (bound - v), limit), 0);
 }
 
 double xpc_curve_pages(const struct xpc_curve *c,
                        const struct xpc_curve_model *m, double t_ns,
                        double side)
 {
-    double limit = saturation(c, m), share = fabs(side), bound, v;
+    struct view w = { c, m, NULL };
 
-    if (!(t_ns > 0))
-        return 0;
-    if (!c->nr)
-        return limit;
-    if (side == 0)
-        return fmin(evaluate(c, m, t_ns, XPC_BAND_EXPECTED), limit);
-    bound = evaluate(c, m, t_ns, side < 0 ? XPC_BAND_LOW : XPC_BAND_HIGH);
-    if (share == 1)
-        return fmin(bound, limit);
-    v = evaluate(c, m, t_ns, XPC_BAND_EXPECTED);
-    return fmax(fmin(v + share * (bound - v), limit), 0);
+    return view_pages(&w, t_ns, side);
+}
+
+void xpc_curve_fit_init(struct xpc_curve_fit *f, const struct xpc_curve *c,
+                        const struct xpc_curve_model *m)
+{
+    f->c = c;
+    f->m = m;
+    f->segment = 0;
+    for (size_t i = 0; i < c->nr; i++) {
+        f->t_ns[i] = c->pt[i].t_ns;
+        for (int band = 0; band < XPC_BAND_NR; band++) {
+            f->band[band][i].pages = band_value(&c->pt[i], m, band);
+            f->band[band][i].exponent = NAN;
+        }
+    }
+}
+
+double xpc_curve_fit_pages(struct xpc_curve_fit *f, double t_ns, double side)
+{
+    struct view w = { f->c, f->m, f };
+
+    return view_pages(&w, t_ns, side);
 }
 
 /* ---- making curves -------------------------------------------------- */

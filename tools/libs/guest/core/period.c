@@ -81,9 +81,12 @@ static unsigned int age_class(double ns)
 
 static void merge_pairs(float v[XPC_PERIOD_BINS])
 {
+    float merged[XPC_PERIOD_BINS / 2];
+
     for (size_t i = 0; i < XPC_PERIOD_BINS / 2; i++)
-        v[i] = v[2 * i] + v[2 * i + 1];
-    memset(v + XPC_PERIOD_BINS / 2, 0, XPC_PERIOD_BINS / 2 * sizeof(*v));
+        merged[i] = v[2 * i] + v[2 * i + 1];
+    memcpy(v, merged, sizeof(merged));
+    memset(v + XPC_PERIOD_BINS / 2, 0, sizeof(merged));
 }
 
 /* Makes each bin twice as long. */

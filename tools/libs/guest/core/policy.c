@@ -298,16 +298,27 @@ static double patience(const struct xpc_engine *e)
     return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
 }
 
-/* With the guest at its quietest, and slowed down as far as that is allowed. */
-static uint64_t hopeful_downtime(struct xpc_engine *e,
-                                 const struct xpc_curve *c)
+/*
+ * Would it come within the limit at its quietest, and slowed down as far as
+ * that is allowed?
+ */
+static bool has_hope(struct xpc_engine *e, const struct xpc_curve *c)
 {
     uint64_t ns;
 
     e->predict.cpu_share = 1 - e->params.slow_down_percent / 100.0;
     ns = best_downtime(e, c, -1);
     e->predict.cpu_share = 1;
-    return ns;
+    return ns <= e->params.downtime_ns;
+}
+
+/* Was the guest not yet observed for long enough to have shown a lull? */
+static bool may_have_lull(const struct xpc_engine *e)
+{
+    double elapsed = e->state.elapsed_ns, duration = e->params.duration_ns;
+
+    return elapsed < PATIENCE_STEADY * duration ||
+           elapsed < patience(e) * duration;
 }
 
 /*
@@ -319,7 +330,6 @@ static void judge_stall(struct xpc_engine *e, const struct xpc_curve *c,
                         struct xpc_rule_state *s)
 {
     const struct xpc_params *p = &e->params;
-    bool hope;
 
     /* Over the maximum even with nothing left to send: no lull helps. */
     if (xpc_predict_cautious(&e->predict, 0, 0) > xpc_params_max_downtime(p)) {
@@ -328,15 +338,15 @@ static void judge_stall(struct xpc_engine *e, const struct xpc_curve *c,
     }
     if (s->stalled < e->predict.rule.stall_iterations)
         return;
-    hope = hopeful_downtime(e, c) <= p->downtime_ns;
     if (!p->duration_ns) {
-        if (hope && s->stalled < HOPEFUL_ITERATIONS)
+        if (s->stalled < HOPEFUL_ITERATIONS && has_hope(e, c))
             s->stalled = 0;
         return;
     }
-    if (hope || s->elapsed_ns < patience(e) * p->duration_ns ||
-        (p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
-         p->early_abort == XPC_EARLY_ABORT_OFF))
+    /* The simulation comes last: it takes the longest. */
+    if ((p->on_timeout == XPC_ON_TIMEOUT_ABORT &&
+         p->early_abort == XPC_EARLY_ABORT_OFF) ||
+        may_have_lull(e) || has_hope(e, c))
         s->stalled = 0;
 }
 
@@ -379,9 +389,12 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
 {
     struct xpc_predict_state now;
     struct xpc_skip_curve skip;
+    struct xpc_curve_fit fit;
     uint64_t least = UINT64_MAX;
 
-    xpc_skip_curve_init(&skip, c, &e->predict.model);
+    xpc_curve_fit_init(&fit, c, &e->predict.model);
+    xpc_skip_curve_init(&skip, &fit);
+    e->predict.fit = &fit;
     e->predict.skip_curve = &skip;
     e->predict.cpu_share = 1;
     now = current_state(e);
@@ -404,6 +417,7 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
         !may_leave_limit(e, c, s->next_ns))
         s->later_downtime_ns = d->best_downtime_ns;
     e->predict.skip_curve = NULL;
+    e->predict.fit = NULL;
     return least;
 }
 

@@ -6,15 +6,25 @@
 
 #include <xenprecopy/predict.h>
 
+#include "core/bounds.h"
+
 /* Fewer expected pages than this count as none. */
 #define NO_PAGES 0.5
 /* No page gets smaller by compression than this. */
 #define LEAST_SHARE 0.001
 
+/* What a simulation keeps for itself, if the caller keeps nothing. */
+struct kept {
+    struct xpc_curve_fit fit;
+    struct xpc_skip_curve skip;
+};
+
 /* The state of a simulation. Times in ns, as doubles. */
 struct run {
     const struct xpc_curve *c;
     const struct xpc_predict_params *p;
+    struct xpc_curve_fit *fit;
+    double suspend_sd;
     double side;
     struct xpc_prediction *r;
     struct xpc_predict_trace *trace;
@@ -23,6 +33,8 @@ struct run {
     double dirty, since_clean;      /* dirty now; time since the clean */
     struct xpc_skip_window window;  /* in which the pages to send got dirty */
     struct xpc_skip_curve *skip;    /* NULL: all are sent */
+    double next_ns, next_sent;      /* of the next iteration, if known */
+    bool next_known;
     bool waits;                     /* for a lull of the guest, ... */
     double wait_until;              /* ... until then; 0: not yet known */
     struct xpc_rule_state rule;
@@ -54,10 +66,14 @@ void xpc_predict_start(struct xpc_predict_state *s, const struct xpc_curve *c,
     };
 }
 
-/* Rounds to an integer, saturating at UINT64_MAX. */
+/* Rounds to an integer, as llround(), saturating at UINT64_MAX. */
 static uint64_t to_u64(double v)
 {
-    return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
+    int64_t whole = v >= 0 && v < 0x1p63 ? (int64_t)v : -1;
+
+    if (whole < 0)
+        return v < 0x1p63 ? (uint64_t)llround(v) : UINT64_MAX;
+    return (uint64_t)whole + (v - whole >= 0.5);
 }
 
 /* Pages of one kind (first_page, later_page), and zero pages. */
@@ -83,8 +99,8 @@ static double load_ns(const struct xpc_predict_params *p,
     double bytes = bytes_of(p, l);
     double ns = bytes > 0 ? bytes * 1e9 / bytes_per_s : 0;
 
-    return l->kind->ns > 0 ? fmax(ns, l->pages * l->kind->ns / p->processors) :
-                             ns;
+    return l->kind->ns > 0 ?
+           at_least(l->pages * l->kind->ns / p->processors, ns) : ns;
 }
 
 static double send_ns(const struct xpc_predict_params *p,
@@ -121,19 +137,32 @@ uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
     return to_u64(final_ns(p, &l) + p->bitmap_ns + p->overhead_ns);
 }
 
-uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
-                              double pages, double zero)
+/* The standard deviation of the downtime that is due to suspend_pages. */
+static double suspend_sd_ns(const struct xpc_predict_params *p)
+{
+    struct load more = { &p->later_page, p->suspend_pages_sd, 0 };
+
+    return final_ns(p, &more);
+}
+
+static uint64_t cautious(const struct xpc_predict_params *p, double suspend_sd,
+                         double pages, double zero)
 {
     double expected = xpc_predict_switchover(p, pages, zero);
-    struct load more = { &p->later_page, p->suspend_pages_sd, 0 };
-    double data, extra, overhead = p->overhead_sd_ns;
+    double data, overhead = p->overhead_sd_ns;
 
     if (p->confidence_z <= 0)
         return to_u64(expected);
     data = (expected - p->bitmap_ns - p->overhead_ns) * p->bandwidth_cv;
-    extra = final_ns(p, &more);
     return to_u64(expected + p->confidence_z *
-                  sqrt(data * data + extra * extra + overhead * overhead));
+                  sqrt(data * data + suspend_sd * suspend_sd +
+                       overhead * overhead));
+}
+
+uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
+                              double pages, double zero)
+{
+    return cautious(p, suspend_sd_ns(p), pages, zero);
 }
 
 double xpc_confidence_z(uint64_t percent)
@@ -176,11 +205,7 @@ static struct load load_of(const struct run *run)
     };
 }
 
-/*
- * How long this iteration takes. *sent_r is the share of its pages that is
- * sent.
- */
-static double iteration_ns(const struct run *run, double *sent_r)
+static double compute_iteration(const struct run *run, double *sent_r)
 {
     const struct xpc_predict_params *p = run->p;
     struct load l = load_of(run);
@@ -197,6 +222,19 @@ static double iteration_ns(const struct run *run, double *sent_r)
     return ns + p->iteration_ns;
 }
 
+/*
+ * How long this iteration takes. *sent_r is the share of its pages that is
+ * sent.
+ */
+static double iteration_ns(struct run *run, double *sent_r)
+{
+    if (!run->next_known)
+        run->next_ns = compute_iteration(run, &run->next_sent);
+    run->next_known = true;
+    *sent_r = run->next_sent;
+    return run->next_ns;
+}
+
 /* The window from the clean to ns from now, in the busy time of the guest. */
 static double window_ns(const struct run *run, double ns)
 {
@@ -210,8 +248,7 @@ static double window_ns(const struct run *run, double ns)
 /* D(t), t in ns of this guest. */
 static double curve_pages(const struct run *run, double t)
 {
-    return xpc_curve_pages(run->c, &run->p->model, t * run->p->cpu_share,
-                           run->side);
+    return xpc_curve_fit_pages(run->fit, t * run->p->cpu_share, run->side);
 }
 
 /* The pages that will be dirty after another ns of this iteration. */
@@ -221,7 +258,7 @@ static double dirty_after(const struct run *run, double ns)
 
     then = curve_pages(run, window_ns(run, ns));
     now = curve_pages(run, window_ns(run, 0));
-    dirty = fmin(run->dirty + fmax(then - now, 0), total);
+    dirty = at_most(run->dirty + at_least(then - now, 0), total);
     return dirty < NO_PAGES ? 0 : dirty;
 }
 
@@ -236,7 +273,7 @@ static void record_downtime(struct run *run, double pages, double zero)
 
     s->elapsed_ns = to_u64(run->elapsed);
     s->dirty_pages = pages + zero;
-    s->downtime_ns = xpc_predict_cautious(run->p, pages, zero);
+    s->downtime_ns = cautious(run->p, run->suspend_sd, pages, zero);
     s->later_downtime_ns = UINT64_MAX;
     if (s->iterations < run->p->rule.min_iterations ||
         s->downtime_ns >= r->least_downtime_ns)
@@ -274,6 +311,7 @@ static void send_iteration(struct run *run)
     run->elapsed += ns;
     run->bytes += bytes_of(run->p, &l) * share;
     run->pages = run->zero = 0;
+    run->next_known = false;
     run->rule.iterations++;
     record_downtime(run, run->dirty, 0);
     xpc_rule_watch(&run->p->rule, &run->rule);
@@ -286,6 +324,7 @@ static void clean_bitmap(struct run *run)
     run->pages = run->dirty;
     run->window = (struct xpc_skip_window){ .ns = window_ns(run, 0) };
     run->dirty = run->since_clean = 0;
+    run->next_known = false;
 }
 
 /* The current state, with the next iteration still to send. */
@@ -308,10 +347,11 @@ static int decide(struct run *run)
 
     clean_bitmap(run);
     s->next_ns = to_u64(iteration_ns(run, &share));
-    here = state_of(run);
-    if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns)
+    if (run->p->rule.gain > 0 && s->downtime_ns <= run->p->rule.downtime_ns) {
+        here = state_of(run);
         s->later_downtime_ns = xpc_predict_least(run->c, run->p, &here,
                                                  run->side);
+    }
     run->r->dirty_pages = left;
     run->r->action = xpc_rule_decide(&run->p->rule, s, &run->r->reason);
     if (run->r->action == XPC_CONTINUE &&
@@ -350,6 +390,7 @@ static bool wait_for_lull(struct run *run)
     s->iterations += n;
     run->bytes += n * bytes_of(p, &l) * share;
     run->elapsed += waited;
+    run->next_known = false;
     s->stalled = 0;
     return true;
 }
@@ -388,23 +429,27 @@ static void finish(struct run *run, double pages, double zero)
     r->bytes = to_u64(run->bytes);
 }
 
-/* skip: uninitialised memory. */
+/* kept: uninitialised memory. */
 static struct run start_run(const struct xpc_curve *c,
                             const struct xpc_predict_params *p,
                             const struct xpc_predict_state *s, double side,
-                            struct xpc_skip_curve *skip)
+                            struct kept *kept)
 {
-    if (p->skip_curve)
-        skip = p->skip_curve;
-    else if (p->skip_dirty)
-        xpc_skip_curve_init(skip, c, &p->model);
+    struct xpc_curve_fit *fit = p->fit ? p->fit : &kept->fit;
+    struct xpc_skip_curve *skip = NULL;
+
+    if (!p->fit)
+        xpc_curve_fit_init(fit, c, &p->model);
     if (p->skip_dirty) {
+        skip = p->skip_curve ? p->skip_curve : &kept->skip;
+        if (!p->skip_curve)
+            xpc_skip_curve_init(skip, fit);
         skip->cpu_share = p->cpu_share;
         skip->cycle = p->cycle.period_ns ? &p->cycle : NULL;
     }
     return (struct run){
-        .c = c, .p = p, .side = side,
-        .skip = p->skip_dirty ? skip : NULL,
+        .c = c, .p = p, .side = side, .fit = fit, .skip = skip,
+        .suspend_sd = suspend_sd_ns(p),
         .elapsed = s->elapsed_ns,
         .pages = s->pages, .zero = s->zero_pages,
         .dirty = s->dirty_pages, .since_clean = s->since_clean_ns,
@@ -421,8 +466,8 @@ uint64_t xpc_predict_next_ns(const struct xpc_curve *c,
                              const struct xpc_predict_params *p,
                              const struct xpc_predict_state *s)
 {
-    struct xpc_skip_curve skip;
-    struct run run = start_run(c, p, s, 0, &skip);
+    struct kept kept;
+    struct run run = start_run(c, p, s, 0, &kept);
     double share;
 
     clean_bitmap(&run);
@@ -449,12 +494,12 @@ static void simulate(struct xpc_prediction *r, const struct xpc_curve *c,
                      bool waits, struct xpc_predict_trace *trace)
 {
     struct xpc_predict_params of_side = *p, first;
-    struct xpc_skip_curve skip;
+    struct kept kept;
     struct run run;
 
     take_side(&of_side.first_page, side);
     take_side(&of_side.later_page, side);
-    run = start_run(c, &of_side, s, side, &skip);
+    run = start_run(c, &of_side, s, side, &kept);
     run.r = r;
     run.trace = trace;
     run.waits = waits;
@@ -464,11 +509,14 @@ static void simulate(struct xpc_prediction *r, const struct xpc_curve *c,
         first = of_side;
         first.later_page = of_side.first_page;
         run.p = &first;
+        run.suspend_sd = suspend_sd_ns(&first);
         if (stop_before_copying(&run)) {
             finish(&run, run.pages + run.dirty, run.zero);
             return;
         }
         run.p = &of_side;
+        run.suspend_sd = suspend_sd_ns(&of_side);
+        run.next_known = false;
     }
     if (run.pages + run.zero > 0)
         send_iteration(&run);

@@ -5,6 +5,8 @@
 
 #include <xenprecopy/skip.h>
 
+#include "core/bounds.h"
+
 /* An iteration is integrated in at most so many steps. */
 #define STEPS 4
 /* Of a double: the highest bits of the mantissa that tell the node. */
@@ -20,14 +22,12 @@ double xpc_skip_period_ns(double peek_ns, double rate)
 {
     if (!(rate > 0))
         return INFINITY;
-    return fmax(peek_ns / XPC_PEEK_SHARE, sqrt(2 * peek_ns / rate));
+    return at_least(sqrt(2 * peek_ns / rate), peek_ns / XPC_PEEK_SHARE);
 }
 
-void xpc_skip_curve_init(struct xpc_skip_curve *s, const struct xpc_curve *c,
-                         const struct xpc_curve_model *m)
+void xpc_skip_curve_init(struct xpc_skip_curve *s, struct xpc_curve_fit *fit)
 {
-    s->c = c;
-    s->m = m;
+    s->fit = fit;
     s->cpu_share = 1;
     s->cycle = NULL;
     for (int i = 0; i < XPC_SKIP_NODES; i++)
@@ -46,7 +46,7 @@ static double node_ns(unsigned int node)
 static double node_pages(struct xpc_skip_curve *s, unsigned int node)
 {
     if (s->pages[node] < 0)
-        s->pages[node] = xpc_curve_pages(s->c, s->m, node_ns(node), 0);
+        s->pages[node] = xpc_curve_fit_pages(s->fit, node_ns(node), 0);
     return s->pages[node];
 }
 
@@ -61,7 +61,7 @@ static double pages_at(struct xpc_skip_curve *s, double t)
     if (!(t >= 1))
         return 0;
     if (t >= node_ns(XPC_SKIP_NODES - 1))
-        return xpc_curve_pages(s->c, s->m, t, 0);
+        return xpc_curve_fit_pages(s->fit, t, 0);
     memcpy(&bits, &t, sizeof(bits));
     node = (bits >> NODE_SHIFT) - NODE_FIRST;
     from = node_ns(node);
@@ -74,7 +74,7 @@ static double pages_at(struct xpc_skip_curve *s, double t)
 static double window_pages(struct xpc_skip_curve *s,
                            const struct xpc_skip_window *w)
 {
-    return w->first ? s->c->total_pages : pages_at(s, w->ns);
+    return w->first ? s->fit->c->total_pages : pages_at(s, w->ns);
 }
 
 /* q(u), of a window with that many pages. */
@@ -90,7 +90,7 @@ static double chance(struct xpc_skip_curve *s,
     q = pages_at(s, u);
     if (!w->first)
         q += pages - pages_at(s, w->ns + u);
-    return fmax(fmin(q / pages, 1), 0);
+    return at_least(at_most(q / pages, 1), 0);
 }
 
 double xpc_skip_chance(struct xpc_skip_curve *s,
@@ -105,8 +105,8 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
                            double *sent_r)
 {
     double d = window_pages(s, w), sent = 0, peeks = 0, half, q;
-    double batch = plain * fmin(XPC_BATCH_PAGES / pages, 1), period, age;
-    int steps = fmax(fmin(pages / XPC_BATCH_PAGES, STEPS), 1);
+    double batch = plain * at_most(XPC_BATCH_PAGES / pages, 1), period, age;
+    int steps = at_least(at_most(pages / XPC_BATCH_PAGES, STEPS), 1);
 
     *sent_r = 1;
     half = start + plain / 2;
@@ -114,7 +114,7 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
     if (!(plain > 0) || !isfinite(half) || q <= 0)
         return plain;
     period = xpc_skip_period_ns(peek_ns, q / half);
-    age = fmax(period, batch) / 2;
+    age = at_least(period, batch) / 2;
     for (int i = 0; i < steps; i++) {
         /* The middle of this step, if it leaves out as many as the last. */
         double u = start + sent + plain / steps * (1 - q) / 2;
@@ -122,9 +122,9 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
         q = u < period ? 0 : chance(s, w, d, u - age);
         sent += plain / steps * (1 - q);
         if (u >= period)
-            peeks = sent * peek_ns / fmax(period, batch);
+            peeks = sent * peek_ns / at_least(period, batch);
     }
-    *sent_r = fmin(sent / plain, 1);
+    *sent_r = at_most(sent / plain, 1);
     return sent + peeks;
 }
 

@@ -120,6 +120,27 @@ double xpc_curve_pages(const struct xpc_curve *c,
                        const struct xpc_curve_model *m, double t_ns,
                        double side);
 
+/*
+ * A curve that is evaluated many times: what does not depend on t is computed
+ * once. It refers to the curve and the model, which must not change. Not for
+ * several threads at once.
+ */
+struct xpc_curve_fit {
+    const struct xpc_curve *c;
+    const struct xpc_curve_model *m;
+    size_t segment;                 /* of the last time */
+    double t_ns[XPC_CURVE_MAX];
+    struct {
+        double pages, exponent;     /* to the next point; NAN: not yet
+                                     * computed */
+    } band[XPC_BAND_NR][XPC_CURVE_MAX];
+};
+
+void xpc_curve_fit_init(struct xpc_curve_fit *f, const struct xpc_curve *c,
+                        const struct xpc_curve_model *m);
+/* xpc_curve_pages(), the same value. */
+double xpc_curve_fit_pages(struct xpc_curve_fit *f, double t_ns, double side);
+
 /* ---- making curves ------------------------------------------------- */
 
 /*

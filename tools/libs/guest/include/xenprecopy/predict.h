@@ -73,9 +73,12 @@ struct xpc_predict_params {
      */
     struct xpc_compress_page first_page, later_page;
     double processors;              /* that compress at the same time */
-    struct xpc_skip_curve *skip_curve;  /* of the same curve and model, to
-                                     * keep what was evaluated between
-                                     * simulations; NULL: nothing is kept */
+    /*
+     * Of the same curve and model, to keep what was evaluated between
+     * simulations; NULL: nothing is kept.
+     */
+    struct xpc_curve_fit *fit;
+    struct xpc_skip_curve *skip_curve;
     double cpu_share;               /* of its CPU time, that the guest gets
                                      * until it is suspended: over 0, up to
                                      * 1 */

@@ -61,14 +61,13 @@ struct xpc_skip_window {
 
 /*
  * The expected curve, which is evaluated once at each of its nodes, eight per
- * octave, and is straight between them. It refers to the curve and the model.
- * The guest gets cpu_share of its CPU time (xenprecopy/predict.h), at first all
- * of it; the nodes do not depend on it.
+ * octave, and is straight between them. It refers to the fit. The guest gets
+ * cpu_share of its CPU time (xenprecopy/predict.h), at first all of it; the
+ * nodes do not depend on it.
  */
 #define XPC_SKIP_NODES (62 * 8 + 1)
 struct xpc_skip_curve {
-    const struct xpc_curve *c;
-    const struct xpc_curve_model *m;
+    struct xpc_curve_fit *fit;
     double cpu_share;
     /*
      * If not NULL, the guest has regular phases: windows, except those of
@@ -80,8 +79,7 @@ struct xpc_skip_curve {
     double pages[XPC_SKIP_NODES];   /* < 0: not yet evaluated */
 };
 
-void xpc_skip_curve_init(struct xpc_skip_curve *s, const struct xpc_curve *c,
-                         const struct xpc_curve_model *m);
+void xpc_skip_curve_init(struct xpc_skip_curve *s, struct xpc_curve_fit *fit);
 
 /* q(u). */
 double xpc_skip_chance(struct xpc_skip_curve *s,
