@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the end of a migration removes from xenstore, and what it leaves. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "json/migration.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"
 #include "xen/store.h"
@@ -71,6 +74,43 @@ static void torture_xen_store_clear_beside_one_that_waits(void **state)
     assert_null(store_get(PRECOPY "active"));
 }
 
+static void write_iteration(uint64_t number, uint64_t skipped)
+{
+    struct xpc_iteration it = {
+        .number = number, .skipped_pages = skipped,
+        .decision.slow_down_percent = skipped,
+    };
+    char leaf[32];
+
+    snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, number);
+    assert_int_equal(xen_store_write(xs, 7, leaf, &xpc_iteration_type, &it),
+                     0);
+    assert_int_equal(xen_store_write(xs, 7, "progress", &xpc_iteration_type,
+                                     &it), 0);
+}
+
+/* A field that an iteration does not have is not that of the one before. */
+static void torture_xen_store_iterations_are_read_apart(void **state)
+{
+    struct xpc_report r;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    xpc_report_init(&r);
+    assert_int_equal(xen_store_write(xs, 7, "report", &xpc_report_head_type,
+                                     &r), 0);
+    write_iteration(1, 20);
+    write_iteration(2, 0);
+    write_iteration(3, 30);
+    assert_int_equal(xen_store_read_report(xs, 7, &r, err), 0);
+    assert_int_equal(r.nr_iterations, 3);
+    assert_int_equal(r.iterations[0].skipped_pages, 20);
+    assert_int_equal(r.iterations[1].skipped_pages, 0);
+    assert_int_equal(r.iterations[1].decision.slow_down_percent, 0);
+    assert_int_equal(r.iterations[2].skipped_pages, 30);
+    xpc_report_dispose(&r);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(torture_xen_store_##name, \
                                                 setup, teardown)
 
@@ -80,6 +120,7 @@ int main(int argc, char **argv)
         T(clear_removes_everything),
         T(clear_keeps_what_others_wrote),
         T(clear_beside_one_that_waits),
+        T(iterations_are_read_apart),
     };
 
     return torture_run(argc, argv, tests);

@@ -72,16 +72,19 @@ static void open_watches(struct save *v)
 static void show_iterations(struct save *v)
 {
     struct progress *p = v->s->progress;
-    struct xpc_iteration it = { 0 };
+    struct xpc_iteration latest = { 0 };
     char leaf[64], err[XPC_ERR_LEN];
     uint64_t last, n;
 
     if (xen_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
-                       &it, err))
+                       &latest, err))
         return;
-    last = it.number;
+    last = latest.number;
     n = last > XEN_STORE_ITERATIONS ? last - XEN_STORE_ITERATIONS : 0;
     for (n = n > p->shown ? n + 1 : p->shown + 1; n <= last; n++) {
+        /* What it lacks is 0. */
+        struct xpc_iteration it = { 0 };
+
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
         if (!xen_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
                             &it, err))

@@ -69,16 +69,20 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
 {
     char leaf[64];
     uint64_t last = 0;
-    struct xpc_iteration it = { 0 };
+    struct xpc_iteration latest = { 0 };
 
-    if (!xen_store_read(xs, domid, "progress", &xpc_iteration_type, &it, err))
-        last = it.number;
+    if (!xen_store_read(xs, domid, "progress", &xpc_iteration_type, &latest,
+                        err))
+        last = latest.number;
     report->iterations = calloc(XEN_STORE_ITERATIONS,
                                 sizeof(*report->iterations));
     if (!report->iterations)
         return -1;
     for (uint64_t n = last > XEN_STORE_ITERATIONS ?
                       last - XEN_STORE_ITERATIONS + 1 : 1; n <= last; n++) {
+        /* What it lacks is 0. */
+        struct xpc_iteration it = { 0 };
+
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
         if (!xen_store_read(xs, domid, leaf, &xpc_iteration_type, &it, err))
             report->iterations[report->nr_iterations++] = it;
