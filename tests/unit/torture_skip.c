@@ -167,6 +167,52 @@ static void torture_skip_keeps_its_share_of_the_time(void **state)
     assert_true(s.total_ns <= XPC_PEEK_SHARE * 10 * XPC_S + s.peek_ns);
 }
 
+/* So many iterations of 600 ms, half of whose pages are dirty again. */
+static uint64_t count_in_iterations(struct xpc_skip *s, uint64_t begin,
+                                    int nr, uint64_t peek_ns)
+{
+    uint64_t before = s->peeks;
+
+    for (int i = 0; i < nr; i++, begin += 600 * XPC_MS) {
+        xpc_skip_clean(s, begin);
+        for (uint64_t t = 0; t < 600 * XPC_MS; t += XPC_MS) {
+            if (xpc_skip_due(s, begin + t))
+                xpc_skip_peeked(s, begin + t, peek_ns);
+            xpc_skip_add(s, XPC_BATCH_PAGES, XPC_BATCH_PAGES / 2);
+        }
+    }
+    return s->peeks - before;
+}
+
+/* If dom0 did not run meanwhile, that says nothing of the next one. */
+static void torture_skip_a_slow_peek_is_not_the_last(void **state)
+{
+    struct xpc_skip s;
+    uint64_t some;
+
+    (void)state;
+    xpc_skip_init(&s, 262144);
+    some = count_in_iterations(&s, XPC_S, 10, 60000);
+    assert_true(some > 100);
+    xpc_skip_peeked(&s, 7 * XPC_S, 5 * XPC_MS);
+    assert_true(count_in_iterations(&s, 7 * XPC_S, 10, 60000) > some * 0.8);
+}
+
+/* Also if each takes much longer than was assumed. */
+static void torture_skip_slow_peeks_keep_their_share(void **state)
+{
+    struct xpc_skip s;
+
+    (void)state;
+    xpc_skip_init(&s, 262144);
+    for (int i = 1; i <= 20; i++) {
+        count_in_iterations(&s, XPC_S + (i - 1) * 600 * XPC_MS, 1, 2 * XPC_MS);
+        assert_true(s.total_ns <= XPC_PEEK_SHARE * i * 600 * XPC_MS +
+                                  2 * XPC_MS);
+    }
+    assert_true(s.peeks > 20);
+}
+
 static void torture_skip_seldom_reads_what_gains_nothing(void **state)
 {
     struct xpc_skip s;
@@ -254,6 +300,8 @@ int main(int argc, char **argv)
         T(sending_survives_extremes),
         T(period_weighs_cost_and_age),
         T(keeps_its_share_of_the_time),
+        T(a_slow_peek_is_not_the_last),
+        T(slow_peeks_keep_their_share),
         T(seldom_reads_what_gains_nothing),
         T(converges_where_plain_copying_does_not),
         T(the_next_iteration_agrees_with_a_run),

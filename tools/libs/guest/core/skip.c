@@ -135,6 +135,8 @@ void xpc_skip_init(struct xpc_skip *s, uint64_t pfns)
 
 void xpc_skip_clean(struct xpc_skip *s, uint64_t now_ns)
 {
+    if (!s->clean_ns)
+        s->start_ns = now_ns;
     s->clean_ns = s->last_ns = now_ns;
     s->pages = s->dropped = 0;
 }
@@ -153,12 +155,15 @@ static double rate(const struct xpc_skip *s)
 
 bool xpc_skip_due(const struct xpc_skip *s, uint64_t now_ns)
 {
-    return now_ns - s->last_ns >= xpc_skip_period_ns(s->peek_ns, rate(s));
+    return s->total_ns <= XPC_PEEK_SHARE * (now_ns - s->start_ns) &&
+           now_ns - s->last_ns >= xpc_skip_period_ns(s->peek_ns, rate(s));
 }
 
 void xpc_skip_peeked(struct xpc_skip *s, uint64_t now_ns, uint64_t took_ns)
 {
-    s->peek_ns = took_ns > XPC_PEEK_FIXED_NS ? took_ns : XPC_PEEK_FIXED_NS;
+    s->peek_ns = took_ns < 2 * s->peek_ns ? took_ns : 2 * s->peek_ns;
+    if (s->peek_ns < XPC_PEEK_FIXED_NS)
+        s->peek_ns = XPC_PEEK_FIXED_NS;
     s->last_ns = now_ns;
     s->pages = s->dropped = 0;
     s->peeks++;

@@ -102,8 +102,12 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
 /* ---- when to read the bitmap, in a migration ------------------------- */
 
 struct xpc_skip {
-    uint64_t peek_ns;           /* what the last one took, or is assumed; at
-                                 * least XPC_PEEK_FIXED_NS */
+    /*
+     * What the last one took, or is assumed; at least XPC_PEEK_FIXED_NS, and at
+     * most twice as long as before: one that was interrupted is no measure.
+     */
+    uint64_t peek_ns;
+    uint64_t start_ns;          /* time of the first clean */
     uint64_t clean_ns, last_ns; /* time of the clean; of the last PEEK or the
                                  * clean */
     uint64_t pages, dropped;    /* looked up since the last PEEK */
@@ -113,7 +117,10 @@ struct xpc_skip {
 void xpc_skip_init(struct xpc_skip *s, uint64_t pfns);
 /* An iteration begins: the bitmap was cleaned. */
 void xpc_skip_clean(struct xpc_skip *s, uint64_t now_ns);
-/* Is a PEEK worthwhile before the next batch? */
+/*
+ * Is a PEEK worthwhile before the next batch, and did all of them so far take
+ * no more than XPC_PEEK_SHARE of the time?
+ */
 bool xpc_skip_due(const struct xpc_skip *s, uint64_t now_ns);
 /* A PEEK was done, which began at now_ns. */
 void xpc_skip_peeked(struct xpc_skip *s, uint64_t now_ns, uint64_t took_ns);
