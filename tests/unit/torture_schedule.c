@@ -309,6 +309,12 @@ static void torture_schedule_forecasts_from_the_middle(void **state)
     assert_int_equal(f.moved, 2);
     assert_true(f.end_ns > 14 * XPC_S && f.end_ns < 15 * XPC_S);
     assert_int_equal(moves[1].left_ns, 4 * XPC_S);
+    /* It has only just been started. */
+    moves[1].left_ns = UINT64_MAX;
+    moves[1].setup_left_ns = XPC_S / 2;
+    assert_int_equal(xpc_schedule_forecast(&s, &f, 0), 0);
+    assert_true(f.end_ns > 20.5 * XPC_S && f.end_ns < 21 * XPC_S);
+    assert_int_equal(f.moved, 2);
 }
 
 static void torture_schedule_targets_of_their_own_run_at_once(void **state)

@@ -97,6 +97,8 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
     double pages, since_ns;
 
     m->left_ns = UINT64_MAX;
+    m->setup_left_ns = g->started_ns + e->setup_ns > now_ns ?
+                       g->started_ns + e->setup_ns - now_ns : 0;
     if (g->m.suspended) {
         m->left_ns = 0;
     } else if (g->m.iteration > 1) {

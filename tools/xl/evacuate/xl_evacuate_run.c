@@ -172,6 +172,7 @@ static void start(struct evacuate_run *r, size_t i)
     m->state = XPC_MOVE_RUNS;
     m->turn = ++r->turn;
     m->left_ns = UINT64_MAX;
+    m->setup_left_ns = e->setup_ns;
     m->sent = false;
     xpc_schedule_caps(&e->s);
     if (spawn(r, i)) {

@@ -142,7 +142,10 @@ static const struct fluid_ops forecast_ops = {
     .page_bytes = XPC_PAGE_SIZE + XPC_PAGE_HEADER,
 };
 
-/* Those that run are in their last iteration, of left_ns at their best. */
+/*
+ * Those that run are in their last iteration, of left_ns at their best, or are
+ * being set up.
+ */
 static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
 {
     const struct xpc_move *m = &fc->s->moves[i];
@@ -151,10 +154,12 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
     if (m->turn > fc->turn)
         fc->turn = m->turn;
     fluid_start(f, i, m->target);
+    w->until = m->setup_left_ns / 1e9;
+    if (m->left_ns == UINT64_MAX)
+        return;
     w->phase = FLUID_COPIES;
     w->until = 0;
-    w->bytes = w->left = m->left_ns == UINT64_MAX ? m->alone_bytes :
-                         m->left_ns / 1e9 *
+    w->bytes = w->left = m->left_ns / 1e9 *
                          schedule_best_rate(fc->s, m->target);
     fc->resumed[i] = true;
 }

@@ -78,7 +78,9 @@ struct xpc_move {
     uint64_t not_on;                /* targets that it must not go to, as
                                      * bits */
     enum xpc_move_state state;
-    uint64_t left_ns;               /* while it runs: until its suspend */
+    uint64_t left_ns;               /* while it runs: until its suspend;
+                                     * UINT64_MAX: it has not sent anything */
+    uint64_t setup_left_ns;         /* then: until it does */
     uint64_t turn;                  /* while it runs: when it was started, as
                                      * a number that increases */
     bool sent;                      /* all of it: it is being started */
