@@ -324,9 +324,15 @@ static void torture_xl_evacuate_link_from_a_report(void **state)
     evacuate_learn_from_report(&both, 0, &r);
     assert_int_equal(both.s.link_bytes_per_s, 2 * LINK);
     assert_int_equal(two_target.link_bytes_per_s, 2 * LINK);
-    /* Alone, and without one: it is all that a single one can send. */
+    /* Alone, and without one: it is all that the link carries, */
     two[1].alone = true;
     two[1].m.cap_bytes_per_s = 0;
+    r.decision.measured_bytes_per_s = 1.8 * LINK;
+    evacuate_learn_from_report(&both, 1, &r);
+    assert_int_equal(both.s.link_bytes_per_s, 1.8 * LINK);
+    assert_int_equal(both.s.stream_bytes_per_s, 0);
+    both.s.link_bytes_per_s = 2 * LINK;
+    /* or that a single one can send. */
     r.decision.measured_bytes_per_s = LINK;
     evacuate_learn_from_report(&both, 1, &r);
     assert_int_equal(both.s.link_bytes_per_s, 2 * LINK);

@@ -51,11 +51,12 @@ void evacuate_learn_from_report(struct evacuation *e, size_t i,
         raise_stream(e, rate) || !g->alone || g->m.cap_bytes_per_s ||
         g->params.max_bytes_per_s)
         return;
-    if (!e->link_given) {
+    if (e->link_given && rate < SLOW * e->s.link_bytes_per_s) {
+        e->s.stream_bytes_per_s = rate;
+    } else if (!e->link_given || rate < e->s.link_bytes_per_s * (1 - CLOSE)) {
+        /* It carries more than pages. If it is faster, two will show that. */
         e->s.link_bytes_per_s = rate;
         e->link_given = true;
-    } else if (rate < SLOW * e->s.link_bytes_per_s) {
-        e->s.stream_bytes_per_s = rate;
     }
 }
 
