@@ -115,6 +115,16 @@ static int slow_half_idle(void)
     return loop_fail(EPIPE);
 }
 
+/* No cap is below what it uses. */
+static int slow_nearly_idle(void)
+{
+    assert_int_equal(begin_slow(25), 0);
+    assert_int_equal(env.nr_caps, 0);
+    assert_int_equal(session()->last.decision.slow_down_percent, 0);
+    assert_true(session()->ctx.engine.slow_ended);
+    return loop_fail(EPIPE);
+}
+
 static int slow_and_die(void)
 {
     assert_int_equal(begin_slow(25), 0);
@@ -222,6 +232,19 @@ static void torture_save_slow_takes_a_share_of_what_is_used(void **state)
     xpc_report_dispose(&r);
 }
 
+/* It would only last longer, with the CPU time that is expected to be taken. */
+static void torture_save_slow_needs_a_busy_guest(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    cpus = 0.09;
+    fake_save_to_null("{"SLOW"}", slow_nearly_idle, &r);
+    assert_non_null(strstr(env.log, "a cap does not slow it down"));
+    assert_int_equal(r.slowed_ns, 0);
+    xpc_report_dispose(&r);
+}
+
 static void torture_save_slow_works_with_credit(void **state)
 {
     struct xpc_report r;
@@ -297,6 +320,7 @@ int main(int argc, char **argv)
         T(gives_an_administrators_cap_back),
         T(leaves_a_new_cap_alone),
         T(takes_a_share_of_what_is_used),
+        T(needs_a_busy_guest),
         T(works_with_credit),
         T(refuses_other_schedulers),
         T(goes_on_without_if_xen_refuses),

@@ -55,6 +55,14 @@ static uint64_t cpu_time_ns(const struct save_slow *w)
            info.cpu_time;
 }
 
+static void learn_use(struct save_slow *w, double used, double ns)
+{
+    w->use += (used / ns - w->use) *
+              (w->use > 0 && ns < USE_NS ? ns / USE_NS : 1);
+    w->free_cpu_ns += used;
+    w->free_ns += ns;
+}
+
 unsigned int save_slow_iteration(struct save_slow *w)
 {
     struct xpc_report *r = &w->ctx->report;
@@ -70,8 +78,7 @@ unsigned int save_slow_iteration(struct save_slow *w)
     if (!w->since_ns || !w->cpu_ns || !cpu_ns || ns <= 0)
         ns = 0;
     else if (w->percent == XPC_ALL_PERCENT)
-        w->use += (used / ns - w->use) *
-                  (w->use > 0 && ns < USE_NS ? ns / USE_NS : 1);
+        learn_use(w, used, ns);
     if (w->percent < XPC_ALL_PERCENT) {
         r->slowed_ns += now_ns - w->since_ns;
         if (ns * w->use > used)
@@ -108,6 +115,22 @@ static int set_percent(struct save_slow *w, unsigned int percent)
     return 0;
 }
 
+/* Has it never used more, on the whole, than the least cap? */
+static bool is_nearly_idle(const struct save_slow *w)
+{
+    return w->percent == XPC_ALL_PERCENT && w->free_ns > 0 &&
+           w->free_cpu_ns * 100 <= CAP_MIN * w->free_ns &&
+           w->use * 100 <= CAP_MIN;
+}
+
+/* The guest gets all of its time, now and in later decisions. */
+static void end_slowing(struct save_slow *w, struct xpc_decision *d)
+{
+    xpc_engine_end_slowing(&w->ctx->engine);
+    save_slow_lift(w);
+    d->slow_down_percent = d->slow_down_ns = 0;
+}
+
 void save_slow_apply(struct save_slow *w, struct xpc_decision *d)
 {
     struct xpc_report *r = &w->ctx->report;
@@ -116,13 +139,15 @@ void save_slow_apply(struct save_slow *w, struct xpc_decision *d)
         save_slow_lift(w);
         return;
     }
-    if (set_percent(w, XPC_ALL_PERCENT - d->slow_down_percent)) {
+    if (d->slow_down_percent && is_nearly_idle(w)) {
+        save_log(w->ctx, "the guest uses %.0f%% of a CPU: a cap does not slow "
+                 "it down", w->free_cpu_ns / w->free_ns * 100);
+        end_slowing(w, d);
+    } else if (set_percent(w, XPC_ALL_PERCENT - d->slow_down_percent)) {
         save_log(w->ctx, "can't change the guest's cap: %s: it is not slowed "
                  "down any more", errno == EBUSY ? "somebody else has set its "
                  "cap" : strerror(errno));
-        xpc_engine_end_slowing(&w->ctx->engine);
-        save_slow_lift(w);
-        d->slow_down_percent = d->slow_down_ns = 0;
+        end_slowing(w, d);
     } else if (d->slow_down_percent && !r->predicted_slowed_ns) {
         r->predicted_slowed_ns = d->slow_down_ns;
         r->predicted_cpu_taken_ns = d->slow_down_ns * w->use *

@@ -25,6 +25,7 @@ struct save_slow {
     uint64_t since_ns, cpu_ns;  /* when the iteration began; the CPU time that
                                  * the guest had used then; 0: unknown */
     double use;                 /* CPU time in a ns, when not slowed down */
+    double free_cpu_ns, free_ns;    /* all of that CPU time, and the time */
     bool noted;                 /* the leaf "cap" may be there */
 };
 
