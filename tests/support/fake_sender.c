@@ -71,6 +71,7 @@ void sending_setup(int (*save)(struct sender *),
         .report = &sending.report,
         .domid = 7,
         .lock_fd = -1,
+        .turn_fd = -1,
         .guard = GUARD_INIT,
     };
     assert_true(sending.s.interrupt_fd >= 0);

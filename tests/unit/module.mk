@@ -53,7 +53,7 @@ $(call fakes,xl_control xl_control_set xl_control_status,\
 SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \
 	toolstack_watch.o),$(SAVE_PLUGIN_OBJS)) $(CHANNEL_OUT_OBJS) \
 	$(call objs,$(addprefix $(guest)/xen/,cap.c domain.c guest.c \
-	notify.c preflight.c settings.c store.c)) $(CONF_OBJS)
+	notify.c preflight.c settings.c store.c turn.c)) $(CONF_OBJS)
 $(foreach t,chain claim conf control notify policy session skip slow strict \
 		write channels,\
 	$(eval TEST_OBJS_torture_save_$(t) := $(SAVE_TESTED)) \
@@ -62,7 +62,8 @@ $(foreach t,chain claim conf control notify policy session skip slow strict \
 	$(call fakes,save_$(t),conf_fixture fake_clock fake_save fake_xenctrl \
 		fake_xenstore))
 $(call needs,save_channels,channels/in.c)
-TEST_OBJS_torture_save_turn := $(call objs,$(guest)/save/turn.c)
+TEST_OBJS_torture_save_turn := $(call objs,$(guest)/save/turn.c \
+	$(guest)/xen/turn.c)
 TEST_OBJS_torture_save_helper := $(ADDON)
 TEST_LIBS_torture_save_helper := -lxenguest $(LIBXL_LIBS)
 $(BUILD)/tests/torture_save_helper: | $(SAVE_HELPER) $(SAVE_PLUGIN)

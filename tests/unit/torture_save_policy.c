@@ -15,7 +15,7 @@
 #include "save/suspend_time.h"
 #include "support/fake_save.h"
 #include "support/torture.h"
-#include "xen/run.h"
+#include "xen/turn.h"
 
 #define RECORD (8 + 8 + 4104)
 

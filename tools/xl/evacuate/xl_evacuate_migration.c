@@ -14,7 +14,7 @@
 #include "common/xl_input.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "json/migration.h"
-#include "xen/run.h"
+#include "xen/turn.h"
 
 #define LINE_MAX_BYTES 8192
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)

@@ -34,6 +34,7 @@
 #include "xen/cap.h"
 #include "xen/lock.h"
 #include "xen/stock.h"
+#include "xen/turn.h"
 
 /* The state of the command; close_all() frees it. */
 struct migration {
@@ -271,6 +272,7 @@ static struct sender new_sender(struct migration *m, int interrupt_fd)
         .domid = m->domid,
         .uuid = m->uuid,
         .lock_fd = m->lock_fd,
+        .turn_fd = xen_turn_open(),
         .suspend_flags = m->o.debug ? LIBXL_SUSPEND_DEBUG : 0,
         .logger = m->logger,
     };

@@ -157,7 +157,8 @@ int save_guard_run(struct save_guard_job *job)
     struct sender s = {
         .ctx = job->ctx, .domid = job->domid, .uuid = job->uuid,
         .progress = &progress, .report = &report, .interrupt_fd = -1,
-        .lock_fd = job->lock_fd, .orphaned = true, .guard = GUARD_INIT,
+        .lock_fd = job->lock_fd, .turn_fd = -1, .orphaned = true,
+        .guard = GUARD_INIT,
     };
     struct heard h = { 0 };
     bool left = false;

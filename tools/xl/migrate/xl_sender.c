@@ -30,6 +30,7 @@
 #include "migrate/xl_sender.h"
 #include "migrate/xl_sender_report.h"
 #include "xen/lock.h"
+#include "xen/turn.h"
 
 /* Messages on the wire include the NUL. */
 static const char ready[] = "domain received, ready to unpause";
@@ -244,6 +245,7 @@ static int wait_for_result(struct sender *s)
     if (code)
         return handle_target_failure(s, code);
     s->started_ns = started_ns;
+    xen_turn_end(s->turn_fd);
     guard_tell(&s->guard, GUARD_THERE);
     fprintf(stderr, SENDER "Target reports successful startup.\n");
     send_stood(s);
@@ -322,11 +324,13 @@ static int run_save(struct sender *s)
 
     guard_set_inherit(&s->guard, true);
     xen_lock_pass_on(s->lock_fd, true);
+    xen_turn_pass_on(s->turn_fd, true);
     if (s->channels)
         channels_set_inherit(s, true);
     rc = s->ops->save(s);
     if (s->channels)
         channels_set_inherit(s, false);
+    xen_turn_pass_on(s->turn_fd, false);
     xen_lock_pass_on(s->lock_fd, false);
     guard_set_inherit(&s->guard, false);
     return rc;
@@ -438,6 +442,7 @@ static int finish_migration(struct sender *s, int status)
 {
     bool here = status != MIGRATE_OK && status != MIGRATE_UNKNOWN;
 
+    xen_turn_end(s->turn_fd);
     sender_complete_report(s, status);
     channels_close(s);
     transport_end(&s->t, here, here && s->saved_ns, s->interrupt_fd);

@@ -93,6 +93,7 @@ struct sender {
     uint32_t domid;
     libxl_uuid uuid;                /* nil: unknown */
     int lock_fd;                    /* the domain's lock; -1: not held */
+    int turn_fd;                    /* xen/turn.h; -1: none */
     int suspend_flags;
     struct migrate_logger *logger;
 };

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/file.h>
 
 #include "save/turn.h"
-#include "xen/run.h"
+#include "xen/turn.h"
 
 bool save_turn_take(struct save_turn *t, uint64_t now_ns)
 {
-    const char *path = getenv(XEN_TURN_ENV);
-
-    if (!path || !*path)
-        return true;
     if (t->fd < 0)
-        t->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        t->fd = xen_turn_open();
     if (t->fd < 0 || !flock(t->fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
         return true;
     if (!t->since_ns)

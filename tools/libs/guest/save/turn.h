@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Several saves that share a link take turns: only one at a time sends the last
- * pages of its guest. A toolstack that wants this names a file in the
- * environment (XEN_TURN_ENV). The turn is a flock() on it, held until the save
- * helper exits.
+ * Several saves that share a link take turns (xen/turn.h): only one at a time
+ * suspends its guest. The turn is held until the save helper exits, or longer
+ * by a toolstack that has passed on its descriptor.
  */
 #ifndef SAVE_TURN_H
 #define SAVE_TURN_H

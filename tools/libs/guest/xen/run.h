@@ -17,7 +17,4 @@ const char *xen_run_path(void);
  */
 int xen_run_open(char err[XPC_ERR_LEN]);
 
-/* Names the file by which saves that share a link take turns (save/turn.h). */
-#define XEN_TURN_ENV "XEN_PRECOPY_TURN"
-
 #endif
