@@ -30,20 +30,26 @@ static bool has_command_line(pid_t pid)
     return !strcmp(args, "libxl-save-helper");
 }
 
-pid_t fake_helper_start(const char *domid)
+pid_t fake_helper_start_as(uid_t uid, const char *domid)
 {
     char *argv[] = { "libxl-save-helper", "--save-domain", "11", "-1",
                      (char *)domid, "1", "0", NULL };
     pid_t pid = fork();
 
     if (!pid) {
-        execv("/proc/self/exe", argv);
+        if (uid == getuid() || !setuid(uid))
+            execv("/proc/self/exe", argv);
         _exit(127);
     }
     assert_true(pid > 0);
     while (!has_command_line(pid))
         usleep(1000);
     return pid;
+}
+
+pid_t fake_helper_start(const char *domid)
+{
+    return fake_helper_start_as(getuid(), domid);
 }
 
 void fake_helper_kill(pid_t pid)

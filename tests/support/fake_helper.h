@@ -16,6 +16,8 @@ void fake_helper_main(int argc, char **argv);
  * fake_helper_kill() kills and reaps it.
  */
 pid_t fake_helper_start(const char *domid);
+/* As another user, which root only can. */
+pid_t fake_helper_start_as(uid_t uid, const char *domid);
 void fake_helper_kill(pid_t pid);
 
 /* Publishes that pid migrates domain 7 with these parameters (JSON). */

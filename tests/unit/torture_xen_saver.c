@@ -36,6 +36,20 @@ static void torture_xen_saver_is_found_by_its_domain(void **state)
     fake_helper_kill(pid);
 }
 
+/* Or anybody could keep a domain from being migrated. */
+static void torture_xen_saver_is_no_other_users(void **state)
+{
+    pid_t pid;
+
+    (void)state;
+    if (getuid())
+        skip();
+    pid = fake_helper_start_as(65534, "32007");
+    assert_int_equal(xen_saver_find(32007), 0);
+    assert_false(xen_saver_is(pid, 32007));
+    fake_helper_kill(pid);
+}
+
 /* Such a helper takes the lock, and is refused. */
 static void torture_xen_saver_knows_those_with_the_plugin(void **state)
 {
@@ -95,6 +109,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xen_saver_is_found_by_its_domain),
+        cmocka_unit_test(torture_xen_saver_is_no_other_users),
         cmocka_unit_test(torture_xen_saver_knows_those_with_the_plugin),
         cmocka_unit_test(torture_xen_saver_ignores_a_dead_process),
         cmocka_unit_test(torture_xen_saver_does_not_find_itself),

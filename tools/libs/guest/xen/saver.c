@@ -33,6 +33,23 @@ static size_t read_cmdline(pid_t pid, char buf[CMDLINE_LEN])
     return n;
 }
 
+/* Any user may give a process these arguments, but only root can save. */
+static bool can_save(pid_t pid)
+{
+    unsigned int uid = -1;
+    char path[64], line[256];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f) &&
+           sscanf(line, "Uid: %u", &uid) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return !uid || uid == getuid();
+}
+
 /* helper --save-domain <stream fd> <back channel fd> <domid> ... */
 bool xen_saver_is(pid_t pid, uint32_t domid)
 {
@@ -45,7 +62,7 @@ bool xen_saver_is(pid_t pid, uint32_t domid)
         if (i == 1 && strcmp(arg, "--save-domain"))
             return false;
         if (i == 4)
-            return !strcmp(arg, want);
+            return !strcmp(arg, want) && can_save(pid);
     }
     return false;
 }
