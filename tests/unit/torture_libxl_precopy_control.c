@@ -205,8 +205,10 @@ static void torture_libxl_precopy_control_report_and_progress(void **state)
     store_set(PRECOPY "progress", "{\"iteration\":2,\"pages\":5}");
     store_set(PRECOPY "iteration/2", "{\"iteration\":2,\"pages\":5}");
     store_set(PRECOPY "report", "{\"version\":1,\"outcome\":\"aborted\"}");
+    it.skipped_pages = 9;
     assert_int_equal(libxl_domain_precopy_progress(NULL, 7, &it), 0);
     assert_int_equal(it.pages, 5);
+    assert_int_equal(it.skipped_pages, 0);
     assert_int_equal(libxl_domain_precopy_report(NULL, 7, &r), 0);
     assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
     assert_int_equal(r.nr_iterations, 1);

@@ -34,12 +34,15 @@ static int read_report(struct xs_handle *xs, uint32_t domid, void *report)
     return xen_store_read_report(xs, domid, report, err);
 }
 
-static int read_progress(struct xs_handle *xs, uint32_t domid, void *it)
+static int read_progress(struct xs_handle *xs, uint32_t domid, void *it_r)
 {
+    struct xpc_iteration it = { 0 };
     char err[XPC_ERR_LEN];
 
-    return xen_store_read(xs, domid, "progress", &xpc_iteration_type, it,
-                          err);
+    if (xen_store_read(xs, domid, "progress", &xpc_iteration_type, &it, err))
+        return -1;
+    *(struct xpc_iteration *)it_r = it;
+    return 0;
 }
 
 static int read_guest(struct xs_handle *xs, uint32_t domid, void *guest)
