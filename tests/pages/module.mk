@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What other programs make of our output: Prometheus of the metrics, a browser
-# of the reports. Not part of make check, as a browser takes 300 MB.
+# What other programs make of our output: Prometheus of the metrics and of the
+# dashboard's queries, a browser of the reports. Not part of make check, as a browser takes 300 MB.
 
 DEPS_PAGES := chromium jq python3-prometheus-client
 PAGES := $(BUILD)/pages
@@ -29,6 +29,7 @@ deps-pages: $(PROMETHEUS)
 .PHONY: check-pages
 check-pages: deps-pages $(XL)
 	@PATH="$(abspath $(PAGES)/usr/bin):$$PATH" tests/pages/metrics $(XL)
+	@PATH="$(abspath $(PAGES)/usr/bin):$$PATH" tests/pages/dashboard
 	@tests/pages/report $(XL) $(PAGES)/report
 
 ## make report-picture     the report of the last demo as docs/report.png
