@@ -153,7 +153,7 @@ check:
 ## make check-all          check, all scenarios and all matrices; for a night
 CHECKS_ALL := check-tsan check-pages check-pacemaker check-lab-slow lab-faults lab-ways lab-strict \
 	lab-soak lab-predict lab-compare lab-downtime lab-downtime-felt \
-	lab-two-hosts lab-releases lab-libvirt lab-pacemaker lab-field \
+	lab-two-hosts lab-releases lab-libvirt lab-apparmor lab-pacemaker lab-field \
 	check-deb-releases
 .PHONY: check-all
 check-all: check

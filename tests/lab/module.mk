@@ -196,6 +196,22 @@ else
 	  --two-hosts --json $(BUILD)/lab/libvirt-hosts.json tests/lab/libvirt/hosts
 endif
 
+# The packages' files, since the profile knows their paths.
+## make lab-apparmor       libvirtd confined by AppArmor's profile; XEN=4.20
+.PHONY: lab-apparmor
+lab-apparmor:
+ifneq ($(filter-out $(XEN_VERSION),$(XEN)),)
+	@tests/lab/release $(XEN) $(LAB)/roots lab-apparmor
+else
+	@DEB_BUILD_OPTIONS=nocheck $(MAKE) --no-print-directory deb >&2
+	@$(MAKE) --no-print-directory lab-build >&2
+	@rm -rf $(LAB)/stage-deb
+	@for p in $(DEB)/$(codename)/*.deb; do \
+	  dpkg-deb -x "$$p" $(LAB)/stage-deb || exit; done
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/run --lines \
+	  --json $(BUILD)/lab/apparmor.json tests/lab/apparmor/libvirt
+endif
+
 ## make lab-pacemaker      guests leave a host in standby; XEN=4.20
 .PHONY: lab-pacemaker
 lab-pacemaker:
