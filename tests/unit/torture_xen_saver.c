@@ -12,26 +12,41 @@
 #include "support/torture.h"
 #include "xen/saver.h"
 
+/*
+ * A domain of this process's own, and another one: the test may run twice on a
+ * machine.
+ */
+static uint32_t domid, other_domid;
+static char domain[12], other_domain[12];
+
+static void choose_domains(void)
+{
+    domid = 10000 + 2 * (getpid() % 10000);
+    other_domid = domid + 1;
+    snprintf(domain, sizeof(domain), "%u", domid);
+    snprintf(other_domain, sizeof(other_domain), "%u", other_domid);
+}
+
 static void torture_xen_saver_is_found_by_its_domain(void **state)
 {
-    pid_t pid = fake_helper_start("32007"), other;
+    pid_t pid = fake_helper_start(domain), other;
     char err[XPC_ERR_LEN], who[32];
 
     (void)state;
-    assert_int_equal(xen_saver_check(32007, err), -1);
+    assert_int_equal(xen_saver_check(domid, err), -1);
     assert_int_equal(errno, EBUSY);
     snprintf(who, sizeof(who), "process %d (", (int)pid);
     assert_non_null(strstr(err, who));
-    assert_int_equal(xen_saver_check(32008, err), 0);
-    assert_true(xen_saver_is(pid, 32007));
-    assert_int_equal(xen_saver_find(32007), pid);
+    assert_int_equal(xen_saver_check(other_domid, err), 0);
+    assert_true(xen_saver_is(pid, domid));
+    assert_int_equal(xen_saver_find(domid), pid);
     /* Neither a prefix nor the number of a descriptor matches. */
-    assert_false(xen_saver_is(pid, 3200));
-    assert_int_equal(xen_saver_find(3200), 0);
+    assert_false(xen_saver_is(pid, domid / 10));
+    assert_int_equal(xen_saver_find(domid / 10), 0);
     assert_false(xen_saver_is(pid, 11));
-    assert_false(xen_saver_is(getpid(), 32007));
-    other = fake_helper_start("32008");
-    assert_int_equal(xen_saver_find(32008), other);
+    assert_false(xen_saver_is(getpid(), domid));
+    other = fake_helper_start(other_domain);
+    assert_int_equal(xen_saver_find(other_domid), other);
     fake_helper_kill(other);
     fake_helper_kill(pid);
 }
@@ -44,31 +59,31 @@ static void torture_xen_saver_is_no_other_users(void **state)
     (void)state;
     if (getuid())
         skip();
-    pid = fake_helper_start_as(65534, "32007");
-    assert_int_equal(xen_saver_find(32007), 0);
-    assert_false(xen_saver_is(pid, 32007));
+    pid = fake_helper_start_as(65534, domain);
+    assert_int_equal(xen_saver_find(domid), 0);
+    assert_false(xen_saver_is(pid, domid));
     fake_helper_kill(pid);
 }
 
 /* Such a helper takes the lock, and is refused. */
 static void torture_xen_saver_knows_those_with_the_plugin(void **state)
 {
-    pid_t stock = fake_helper_start("32007"), ours;
+    pid_t stock = fake_helper_start(domain), ours;
 
     (void)state;
-    assert_int_equal(xen_saver_find_stock(32007), stock);
+    assert_int_equal(xen_saver_find_stock(domid), stock);
     fake_helper_kill(stock);
     setenv(XEN_SAVER_ENV, "1", 1);
-    ours = fake_helper_start("32007");
+    ours = fake_helper_start(domain);
     unsetenv(XEN_SAVER_ENV);
-    assert_int_equal(xen_saver_find(32007), ours);
-    assert_int_equal(xen_saver_find_stock(32007), 0);
+    assert_int_equal(xen_saver_find(domid), ours);
+    assert_int_equal(xen_saver_find_stock(domid), 0);
     fake_helper_kill(ours);
 }
 
 static void torture_xen_saver_ignores_a_dead_process(void **state)
 {
-    pid_t pid = fake_helper_start("32007");
+    pid_t pid = fake_helper_start(domain);
     siginfo_t info;
 
     (void)state;
@@ -76,16 +91,16 @@ static void torture_xen_saver_ignores_a_dead_process(void **state)
     /* It is a zombie at first, then gone. */
     assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOWAIT), 0);
     assert_int_equal(info.si_status, SIGTERM);
-    assert_false(xen_saver_is(pid, 32007));
+    assert_false(xen_saver_is(pid, domid));
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_int_equal(xen_saver_find(32007), 0);
+    assert_int_equal(xen_saver_find(domid), 0);
 }
 
 /* The plug-in runs in such a process, and looks for others. */
 static void torture_xen_saver_does_not_find_itself(void **state)
 {
     char *argv[] = { "libxl-save-helper", "--save-domain", "11", "-1",
-                     "32009", "looks", NULL };
+                     domain, "looks", NULL };
     pid_t pid = fork();
     int status;
 
@@ -101,8 +116,12 @@ static void torture_xen_saver_does_not_find_itself(void **state)
 /* Such a process looks for others, and exits. */
 static void looking_main(int argc, char **argv)
 {
-    if (argc == 6 && !strcmp(argv[5], "looks"))
-        exit(!xen_saver_is(getpid(), 32009) || xen_saver_find(32009));
+    uint32_t own;
+
+    if (argc < 6 || strcmp(argv[5], "looks"))
+        return;
+    own = atoi(argv[4]);
+    exit(!xen_saver_is(getpid(), own) || xen_saver_find(own));
 }
 
 int main(int argc, char **argv)
@@ -116,6 +135,7 @@ int main(int argc, char **argv)
     };
 
     looking_main(argc, argv);
+    choose_domains();
     fake_helper_main(argc, argv);
     return torture_run(argc, argv, tests);
 }
