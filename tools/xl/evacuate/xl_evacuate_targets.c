@@ -35,7 +35,7 @@ static void exec_question(const char *command, int out)
     if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
     /* It ends whatever the command has started, too. */
-    execlp("timeout", "timeout", "--signal=KILL", PATIENCE, "sh", "-c",
+    execlp("timeout", "timeout", "-s", "KILL", PATIENCE, "sh", "-c",
            command, (char *)NULL);
     _exit(127);
 }
