@@ -121,6 +121,24 @@ settled() {
     crm_resource --wait --timeout="$1s"
 }
 
+# ------------------------------------------------------------ the transport
+
+# In place of ssh, which would need all of the emulated processor.
+to=/tmp/to
+
+# to HOST COMMAND...
+make_transport() {
+    cat >$to <<END
+#!/bin/sh
+shift
+case "\$*" in
+    *migrate-receive*) exec socat -b 65536 - TCP:10.9.0.2:4444 ;;
+    *) echo "\$*" | socat -t 600 - TCP:10.9.0.2:5555 | sed '\$d' ;;
+esac
+END
+    chmod 755 $to
+}
+
 # ------------------------------------------------------------ guests
 
 # put_guest NAME WORKLOAD: its configuration, on both hosts.
@@ -137,6 +155,7 @@ primitive() {
 <instance_attributes id="$1-p">
 <nvpair id="$1-c" name="config" value="/tmp/$1.cfg"/>
 <nvpair id="$1-o" name="options" value="$(options_for "$1" "$2")"/>
+<nvpair id="$1-r" name="reserve" value="$reserve"/>
 </instance_attributes>
 <meta_attributes id="$1-m">
 <nvpair id="$1-a" name="allow-migrate" value="true"/></meta_attributes>
@@ -151,7 +170,7 @@ END
 }
 
 options_for() {
-    echo "--precopy-downtime=$2 --report=/tmp/$1.json"
+    echo "--precopy-downtime=$2 --report=/tmp/$1.json -s $to"
 }
 
 # location NAME: at first on a.
