@@ -74,6 +74,18 @@ static void torture_xen_store_clear_beside_one_that_waits(void **state)
     assert_null(store_get(PRECOPY "active"));
 }
 
+static void torture_xen_store_remove_tidily_leaves_no_empty_folder(void **state)
+{
+    (void)state;
+    write_node(PRECOPY "waiting", "1");
+    write_node(PRECOPY "params", "{}");
+    assert_int_equal(xen_store_remove_tidily(xs, 7, "waiting"), 0);
+    assert_null(store_get(PRECOPY "waiting"));
+    assert_string_equal(store_get(PRECOPY "params"), "{}");
+    assert_int_equal(xen_store_remove_tidily(xs, 7, "params"), 0);
+    assert_null(store_get("/libxl/7"));
+}
+
 static void write_iteration(uint64_t number, uint64_t skipped)
 {
     struct xpc_iteration it = {
@@ -120,6 +132,7 @@ int main(int argc, char **argv)
         T(clear_removes_everything),
         T(clear_keeps_what_others_wrote),
         T(clear_beside_one_that_waits),
+        T(remove_tidily_leaves_no_empty_folder),
         T(iterations_are_read_apart),
     };
 

@@ -185,6 +185,7 @@ static void torture_xl_within_one_waits(void **state)
     store_set(NODE, "99999999");
     assert_false(waiting_cancel(5));
     assert_null(store_get(NODE));
+    assert_null(store_get("/libxl/5"));
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(torture_xl_within_##name, \

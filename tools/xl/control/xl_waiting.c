@@ -65,13 +65,6 @@ int waiting_goes_on(uint32_t domid)
     return pid < 0 ? -1 : pid == getpid();
 }
 
-static void remove_node(struct xs_handle *xs, uint32_t domid)
-{
-    char path[XEN_STORE_PATH_LEN];
-
-    xs_rm(xs, XBT_NULL, xen_store_path(path, domid, LEAF));
-}
-
 void waiting_end(uint32_t domid)
 {
     struct xs_handle *xs = xs_open(0);
@@ -79,7 +72,7 @@ void waiting_end(uint32_t domid)
     if (!xs)
         return;
     if (read_pid(xs, domid) == getpid())
-        remove_node(xs, domid);
+        xen_store_remove_tidily(xs, domid, LEAF);
     xs_close(xs);
 }
 
@@ -92,7 +85,7 @@ bool waiting_cancel(uint32_t domid)
         return false;
     waits = read_waiter(xs, domid) > 0;
     if (read_pid(xs, domid) > 0)
-        remove_node(xs, domid);
+        xen_store_remove_tidily(xs, domid, LEAF);
     xs_close(xs);
     return waits;
 }

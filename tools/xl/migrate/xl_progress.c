@@ -237,7 +237,8 @@ void progress_show_until(struct progress *p, const char *domain,
 {
     uint64_t now = clock_now_ns();
     time_t until = until_s;
-    char clock[16] = "?", line[LINE_LEN];
+    char clock[16] = "?", left[XPC_UNIT_LEN] = "less than a minute";
+    char line[LINE_LEN];
     struct tm tm;
 
     if (p->mode == PROGRESS_NONE ||
@@ -253,9 +254,12 @@ void progress_show_until(struct progress *p, const char *domain,
     }
     if (localtime_r(&until, &tm))
         strftime(clock, sizeof(clock), "%H:%M", &tm);
-    snprintf(line, sizeof(line), "%s runs on here until %s, %"PRIu64" h %02"
-             PRIu64" min from now: Ctrl-C or xl migrate-cancel %s ends that",
-             domain, clock, left_s / 3600, left_s % 3600 / 60, domain);
+    if (left_s >= 60)
+        snprintf(left, sizeof(left), "%"PRIu64" h %02"PRIu64" min",
+                 left_s / 3600, left_s % 3600 / 60);
+    snprintf(line, sizeof(line), "%s runs on here until %s, %s from now: "
+             "Ctrl-C or xl migrate-cancel %s ends that", domain, clock, left,
+             domain);
     show_line(p, line, false);
 }
 

@@ -159,6 +159,23 @@ int xen_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf)
     return 0;
 }
 
+static void remove_empty_folders(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XEN_STORE_PATH_LEN];
+
+    remove_if_empty(xs, xen_store_path(path, domid, NULL));
+    remove_empty_domain(xs, domid);
+}
+
+int xen_store_remove_tidily(struct xs_handle *xs, uint32_t domid,
+                            const char *leaf)
+{
+    int rc = xen_store_remove(xs, domid, leaf);
+
+    remove_empty_folders(xs, domid);
+    return rc;
+}
+
 static int remove_leaves(struct xs_handle *xs, uint32_t domid,
                          const char *const *leaf)
 {
@@ -184,14 +201,12 @@ int xen_store_forget(struct xs_handle *xs, uint32_t domid)
 int xen_store_clear(struct xs_handle *xs, uint32_t domid)
 {
     static const char *const rest[] = { "active", "current", "cancel", NULL };
-    char path[XEN_STORE_PATH_LEN];
     int rc = 0;
 
     if (xen_store_forget(xs, domid) || remove_leaves(xs, domid, rest) ||
         xen_store_forget_once(xs, domid))
         rc = -1;
-    remove_if_empty(xs, xen_store_path(path, domid, NULL));
-    remove_empty_domain(xs, domid);
+    remove_empty_folders(xs, domid);
     return rc;
 }
 

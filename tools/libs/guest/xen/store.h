@@ -100,6 +100,9 @@ bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid);
  * or -1 with errno.
  */
 int xen_store_remove(struct xs_handle *xs, uint32_t domid, const char *leaf);
+/* The same for a leaf, and then for what is empty without it. */
+int xen_store_remove_tidily(struct xs_handle *xs, uint32_t domid,
+                            const char *leaf);
 
 /*
  * Removes what the plug-in has published about a migration: everything except
