@@ -119,6 +119,8 @@ static void torture_xl_evacuate_bad_options(void **state)
         { "evacuate --to=a,root@A:2", "--to: root@A is there twice" },
         { "evacuate --to=,", "--to: \"\" is no host" },
         { "evacuate --to=-x", "--to: \"-x\" is no host" },
+        { "evacuate --to=a;b", "--to: \"a;b\" is no host" },
+        { "evacuate --to=a,$(b)", "--to: \"$(b)\" is no host" },
         { "evacuate --to=a --first=b,", "--first: a name is empty" },
         { "evacuate --to=a --deadline=24:00", "--deadline=24:00: a time such" },
         { "evacuate --to=a --concurrency=33", "--concurrency=33:" },

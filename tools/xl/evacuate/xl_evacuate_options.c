@@ -16,6 +16,9 @@
 #define COMMAND "evacuate"
 #define DEFAULT_RESERVE (UINT64_C(256) << 20)
 
+/* In no name or address of a host, nor in a user's before it. */
+#define NO_HOST " \t\r\n;&|<>$`\\\"'(){}*?!#~="
+
 enum {
     OPT_TO = 0x100, OPT_DEADLINE, OPT_FIRST, OPT_LAST, OPT_LEAVE,
     OPT_CONCURRENCY, OPT_DRY_RUN, OPT_RESUME, OPT_YES, OPT_JSON, OPT_REPORT,
@@ -116,7 +119,8 @@ static int split_target(char *host, const char *item, double *weight_r,
                           item);
         *colon = 0;
     }
-    if (!*host || *host == '-')
+    /* A shell gets it, as with xl migrate. */
+    if (!*host || *host == '-' || host[strcspn(host, NO_HOST)])
         return xl_bad(err, "--to: \"%.80s\" is no host", item);
     *weight_r = weight;
     return 0;
