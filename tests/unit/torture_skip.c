@@ -198,6 +198,19 @@ static void torture_skip_a_slow_peek_is_not_the_last(void **state)
     assert_true(count_in_iterations(&s, 7 * XPC_S, 10, 60000) > some * 0.8);
 }
 
+/* A clean at the time 0 is the first one, too. */
+static void torture_skip_the_share_counts_from_the_first_clean(void **state)
+{
+    struct xpc_skip s;
+
+    (void)state;
+    xpc_skip_init(&s, 262144);
+    xpc_skip_clean(&s, 0);
+    count_peeks(&s, 0.5, 60000);
+    xpc_skip_clean(&s, 10 * XPC_S);
+    assert_true(xpc_skip_due(&s, 10 * XPC_S + 50 * XPC_MS));
+}
+
 /* Also if each takes much longer than was assumed. */
 static void torture_skip_slow_peeks_keep_their_share(void **state)
 {
@@ -206,7 +219,7 @@ static void torture_skip_slow_peeks_keep_their_share(void **state)
     (void)state;
     xpc_skip_init(&s, 262144);
     for (int i = 1; i <= 20; i++) {
-        count_in_iterations(&s, XPC_S + (i - 1) * 600 * XPC_MS, 1, 2 * XPC_MS);
+        count_in_iterations(&s, (i - 1) * 600 * XPC_MS, 1, 2 * XPC_MS);
         assert_true(s.total_ns <= XPC_PEEK_SHARE * i * 600 * XPC_MS +
                                   2 * XPC_MS);
     }
@@ -301,6 +314,7 @@ int main(int argc, char **argv)
         T(period_weighs_cost_and_age),
         T(keeps_its_share_of_the_time),
         T(a_slow_peek_is_not_the_last),
+        T(the_share_counts_from_the_first_clean),
         T(slow_peeks_keep_their_share),
         T(seldom_reads_what_gains_nothing),
         T(converges_where_plain_copying_does_not),

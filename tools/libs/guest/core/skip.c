@@ -135,8 +135,9 @@ void xpc_skip_init(struct xpc_skip *s, uint64_t pfns)
 
 void xpc_skip_clean(struct xpc_skip *s, uint64_t now_ns)
 {
-    if (!s->clean_ns)
+    if (!s->begun)
         s->start_ns = now_ns;
+    s->begun = true;
     s->clean_ns = s->last_ns = now_ns;
     s->pages = s->dropped = 0;
 }

@@ -107,7 +107,8 @@ struct xpc_skip {
      * most twice as long as before: one that was interrupted is no measure.
      */
     uint64_t peek_ns;
-    uint64_t start_ns;          /* time of the first clean */
+    bool begun;                 /* there was a clean, ... */
+    uint64_t start_ns;          /* ... the first one at that time */
     uint64_t clean_ns, last_ns; /* time of the clean; of the last PEEK or the
                                  * clean */
     uint64_t pages, dropped;    /* looked up since the last PEEK */
