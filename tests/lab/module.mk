@@ -135,10 +135,16 @@ lab-faults-matrix:
 lab-predict: lab-build
 	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/predict/run $(CASES)
 
-## make lab-compare        our policy beside stock's on real migrations
+## make lab-compare        our policy beside stock's on real migrations; OPTIONS=".."
 .PHONY: lab-compare
 lab-compare: lab-build
-	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/compare/run $(CASES)
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) OPTIONS="$(OPTIONS)" \
+	  tests/lab/compare/run $(CASES)
+
+## make lab-slowdown       what log-dirty and precopy slow a guest by, and D(t) during it
+.PHONY: lab-slowdown
+lab-slowdown: lab-build
+	@BUILD=$(BUILD) XEN_VERSION=$(XEN_VERSION) tests/lab/slowdown/run
 
 ## make lab-downtime       reported downtimes beside those of Xen's trace
 .PHONY: lab-downtime

@@ -12,6 +12,10 @@
  *                      the same, then asks it to check all its memory and waits
  *                      as long again until it has; prints its state
  *
+ *   await rate DOMID SECONDS BEATS
+ *                      prints how many pages the guest's writer has written
+ *                      within so many of its beats, and microseconds
+ *
  * Exit status 1 if that has not happened after so many seconds.
  */
 #include <signal.h>
@@ -20,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenstore.h>
@@ -119,6 +124,31 @@ static void await_check(int argc, char **argv)
     puts(n.value);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+static void await_rate(int argc, char **argv)
+{
+    struct node n = await_writer(argv[0]);
+    uint64_t beat = number_after(&n, "beats=") + 1, written, us;
+
+    while (number_after(&n, "beats=") < beat)
+        read_node(&n);
+    us = now_us();
+    beat = number_after(&n, "beats=") + (argc > 2 ? atoi(argv[2]) : 1);
+    written = number_after(&n, " written=");
+    while (number_after(&n, "beats=") < beat)
+        read_node(&n);
+    printf("%llu %llu\n",
+           (unsigned long long)(number_after(&n, " written=") - written),
+           (unsigned long long)(now_us() - us));
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -126,19 +156,19 @@ int main(int argc, char **argv)
         void (*run)(int argc, char **argv);
     } commands[] = {
         { "node", await_node }, { "beat", await_beat },
-        { "check", await_check },
+        { "check", await_check }, { "rate", await_rate },
     };
 
     /* The shell is killed when nobody is interested any more. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGALRM, give_up);
-    for (int i = 0; argc > 3 && i < 3; i++) {
+    for (int i = 0; argc > 3 && i < 4; i++) {
         if (strcmp(argv[1], commands[i].name))
             continue;
         alarm(atoi(argv[3]));
         commands[i].run(argc - 2, argv + 2);
         return 0;
     }
-    fprintf(stderr, "usage: await node|beat|check WHAT SECONDS ...\n");
+    fprintf(stderr, "usage: await node|beat|check|rate WHAT SECONDS ...\n");
     return 2;
 }
