@@ -294,7 +294,8 @@ remove_half_built() {
 check_left_behind() {
     remove_half_built "$1"
     check "log-dirty is off" no_log_dirty
-    check "no lock is held" no_lock_is_held
+    # A guest that reboots is created anew, under xl's lock.
+    check "no lock is held" wait_for 60 no_lock_is_held
     check "no half-written report" no_half_written_report
     check "no node without a domain" wait_for 5 nodes_have_domains
     case $1 in
@@ -379,6 +380,9 @@ check_report() {
 fresh_guest() {
     local workload=$workload guest_memory=$guest_memory
     destroy_guests
+    # A new guest begins to number its writes anew.
+    devices_down
+    rm -f /var/log/xen/console/guest-*
     watched=yes
     case $phase in
         asked) workload=$workload$late ;;
@@ -390,8 +394,12 @@ fresh_guest() {
     start_guest
 }
 
-# Does the phase need a guest of its own?
+# Does the phase need a guest of its own? So does one that may boot again, with
+# a disk that its earlier life has written to.
 own_guest() {
+    case $fault in
+        guest-*) [ -z "$guest_disk" ] || return 0 ;;
+    esac
     [ $phase = asked ] || [ $phase = slowed ]
 }
 
