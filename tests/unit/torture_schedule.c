@@ -309,7 +309,13 @@ static void torture_schedule_forecasts_from_the_middle(void **state)
     assert_int_equal(f.moved, 2);
     assert_true(f.end_ns > 14 * XPC_S && f.end_ns < 15 * XPC_S);
     assert_int_equal(moves[1].left_ns, 4 * XPC_S);
+    /* It is slow for now, because another one is being suspended. */
+    moves[1].left_ns = 80 * XPC_S;
+    moves[1].left_bytes = 4 * LINK;
+    assert_int_equal(xpc_schedule_forecast(&s, &f, 0), 0);
+    assert_true(f.end_ns > 14 * XPC_S && f.end_ns < 15 * XPC_S);
     /* It has only just been started. */
+    moves[1].left_bytes = 0;
     moves[1].left_ns = UINT64_MAX;
     moves[1].setup_left_ns = XPC_S / 2;
     assert_int_equal(xpc_schedule_forecast(&s, &f, 0), 0);

@@ -349,6 +349,26 @@ static void torture_xl_evacuate_link_from_a_report(void **state)
     xpc_report_dispose(&r);
 }
 
+/* One that hardly sends anything, as another one is about to be suspended. */
+static void torture_xl_evacuate_left_does_not_depend_on_a_cap(void **state)
+{
+    struct xpc_move *m = &two_moves[0];
+
+    (void)state;
+    begin_two();
+    m->curve = &two[0].curve;
+    xpc_predict_params_init(&m->params, 0, XPC_S);
+    two[0].curve.total_pages = 100000;
+    xpc_curve_add(&two[0].curve, XPC_S, 10, 10, 10);
+    xpc_curve_add(&two[0].curve, 2 * XPC_S, 20, 20, 20);
+    two[0].m.bytes_per_s = 0.05 * LINK;
+    two[0].m.elapsed_ns = XPC_S;
+    evacuate_update_left(&both, 0, 2 * XPC_S);
+    assert_true(m->left_ns > 60 * XPC_S);
+    assert_true(m->left_bytes > UINT64_C(400000000) &&
+                m->left_bytes < UINT64_C(430000000));
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -363,6 +383,7 @@ int main(int argc, char **argv)
         T(keeps_the_lower_cap),
         T(link_is_faster_than_stated),
         T(link_from_a_report),
+        T(left_does_not_depend_on_a_cap),
     };
 
     return torture_run(argc, argv, tests);

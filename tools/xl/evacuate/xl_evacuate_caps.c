@@ -90,6 +90,23 @@ bool evacuate_set_caps(struct evacuation *e)
     return changes;
 }
 
+/*
+ * Whatever it sends at now: it may be capped, because another guest is about to
+ * be suspended.
+ */
+static void set_left(struct evacuation *e, size_t i, double pages,
+                     uint64_t since_ns)
+{
+    struct xpc_move *m = &e->s.moves[i];
+    double now = e->guests[i].m.bytes_per_s, best = e->s.link_bytes_per_s;
+
+    if (e->s.stream_bytes_per_s)
+        best = fmin(best, e->s.stream_bytes_per_s);
+    m->left_ns = xpc_schedule_left(m, fmax(pages, 0), since_ns, now);
+    m->left_bytes = best * xpc_schedule_left(m, fmax(pages, 0), since_ns,
+                                             fmax(now, best)) / 1e9;
+}
+
 void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
 {
     struct evacuate_guest *g = &e->guests[i];
@@ -97,6 +114,7 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
     double pages, since_ns;
 
     m->left_ns = UINT64_MAX;
+    m->left_bytes = 0;
     m->setup_left_ns = g->started_ns + e->setup_ns > now_ns ?
                        g->started_ns + e->setup_ns - now_ns : 0;
     if (g->m.suspended) {
@@ -105,14 +123,12 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
         since_ns = now_ns - g->m.iteration_ns;
         pages = g->m.dirty_pages - since_ns / 1e9 * g->m.bytes_per_s /
                                    PAGE_BYTES;
-        m->left_ns = xpc_schedule_left(m, fmax(pages, 0), since_ns,
-                                       g->m.bytes_per_s);
+        set_left(e, i, pages, since_ns);
     } else if (g->m.bytes_per_s > 0) {
         pages = g->curve.total_pages - g->curve.zero_pages +
                 (g->curve.zero_pages * (double)m->params.zero_page_bytes -
                  g->m.sent_bytes) / PAGE_BYTES;
-        m->left_ns = xpc_schedule_left(m, fmax(pages, 0), g->m.elapsed_ns,
-                                       g->m.bytes_per_s);
+        set_left(e, i, pages, g->m.elapsed_ns);
     }
     if (m->left_ns > DUE_NS && !g->m.suspended)
         g->m.due_ns = 0;

@@ -143,8 +143,8 @@ static const struct fluid_ops forecast_ops = {
 };
 
 /*
- * Those that run are in their last iteration, of left_ns at their best, or are
- * being set up.
+ * Those that run are in their last iteration, of left_bytes, or are being set
+ * up.
  */
 static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
 {
@@ -159,7 +159,7 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
         return;
     w->phase = FLUID_COPIES;
     w->until = 0;
-    w->bytes = w->left = m->left_ns / 1e9 *
+    w->bytes = w->left = m->left_bytes ? m->left_bytes : m->left_ns / 1e9 *
                          schedule_best_rate(fc->s, m->target);
     fc->resumed[i] = true;
 }

@@ -81,6 +81,8 @@ struct xpc_move {
     uint64_t left_ns;               /* while it runs: until its suspend;
                                      * UINT64_MAX: it has not sent anything */
     uint64_t setup_left_ns;         /* then: until it does */
+    uint64_t left_bytes;            /* until its suspend; 0: what left_ns is at
+                                     * the best rate */
     uint64_t turn;                  /* while it runs: when it was started, as
                                      * a number that increases */
     bool sent;                      /* all of it: it is being started */
