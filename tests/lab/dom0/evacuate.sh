@@ -137,7 +137,7 @@ evacuation_begin() {
     link_up
     make_transport
     note_places
-    rm -f $evacuations/*.report $evacuations/*.progress
+    rm -f $evacuations/*.report $evacuations/*.progress $journal
 }
 
 # evacuation NAME OPTIONS...: of all guests, with what the variables say. What
