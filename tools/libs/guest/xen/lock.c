@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "xen/lock.h"
+#include "xen/pass_on.h"
 #include "xen/run.h"
 
 #define SUFFIX ".lock"
@@ -206,15 +206,9 @@ static bool is_lock_of(int fd, uint32_t domid)
 
 int xen_lock_inherited(uint32_t domid)
 {
-    const char *env = getenv(XEN_LOCK_ENV);
-    char *end;
-    long fd;
+    int fd = xen_inherited_fd(XEN_LOCK_ENV);
 
-    if (!env || !*env)
-        return -1;
-    errno = 0;
-    fd = strtol(env, &end, 10);
-    if (errno || *end || fd < 0 || fd > INT_MAX || !is_lock_of(fd, domid))
+    if (fd < 0 || !is_lock_of(fd, domid))
         return -1;
     /* If the descriptor holds the lock already, this changes nothing. */
     if (flock(fd, LOCK_EX | LOCK_NB))
@@ -224,16 +218,7 @@ int xen_lock_inherited(uint32_t domid)
 
 void xen_lock_pass_on(int fd, bool on)
 {
-    char number[16];
-
-    if (fd < 0)
-        return;
-    snprintf(number, sizeof(number), "%d", fd);
-    fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC);
-    if (on)
-        setenv(XEN_LOCK_ENV, number, 1);
-    else
-        unsetenv(XEN_LOCK_ENV);
+    xen_pass_fd_on(XEN_LOCK_ENV, fd, on);
 }
 
 void xen_lock_release(int fd)
