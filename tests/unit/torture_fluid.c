@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "core/fluid.h"
 #include "support/torture.h"
 
@@ -20,6 +22,8 @@ static int rounds[MAX];             /* iterations until it is suspended */
 static double share_after;          /* of the link, after 5 s */
 static size_t asked;
 static bool aborts;
+static double start_s;              /* on the target */
+static const struct xpc_predict_params *limits;
 
 static double share(struct fluid *fl, double *until)
 {
@@ -58,10 +62,10 @@ static double dirty(struct fluid *fl, size_t i)
 static enum xpc_action decide(struct fluid *fl, size_t i, double pages,
                               double rate)
 {
-    (void)fl;
-    (void)pages;
     assert_true(rate > 0);
     asked++;
+    if (limits)
+        return fluid_decide(&fl->flows[i], fl->now, limits, pages, rate);
     if (aborts)
         return XPC_ABORT;
     if (rounds[i] > 1) {
@@ -78,7 +82,7 @@ static void switchover(struct fluid *fl, size_t i, double *bytes,
     (void)i;
     *bytes = 50;
     *before = 0.02;
-    *after = 0.3;
+    *after = start_s;
 }
 
 static const struct fluid_ops ops = {
@@ -94,6 +98,8 @@ static int setup(void **state)
     share_after = 1;
     asked = 0;
     aborts = false;
+    start_s = 0.3;
+    limits = NULL;
     for (size_t i = 0; i < MAX; i++) {
         begins[i] = 0;
         first[i] = 2000;
@@ -192,9 +198,42 @@ static void torture_fluid_one_switchover_at_a_time(void **state)
     f.exclusive = true;
     fluid_run(&f);
     assert_true(flows[0].moved && flows[1].moved);
-    /* The last pages of one have left before the other is suspended. */
-    assert_true(flows[1].suspended >= flows[0].end - 0.3 - 1e-6 ||
-                flows[0].suspended >= flows[1].end - 0.3 - 1e-6);
+    /* One has been started before the other is suspended. */
+    assert_true(flows[1].suspended >= flows[0].end - 1e-6 ||
+                flows[0].suspended >= flows[1].end - 1e-6);
+}
+
+/* As a save that waits for its turn (save/turn.h). */
+static void torture_fluid_waits_ten_seconds_at_most(void **state)
+{
+    (void)state;
+    f.nr = 2;
+    f.exclusive = true;
+    start_s = 30;
+    fluid_run(&f);
+    assert_true(flows[0].moved && flows[1].moved);
+    assert_true(fabs(fabs(flows[1].suspended - flows[0].suspended) - 10) <
+                0.2);
+}
+
+static void torture_fluid_does_not_wait_past_its_duration(void **state)
+{
+    struct xpc_predict_params p;
+
+    (void)state;
+    xpc_predict_params_init(&p, 0, XPC_S);
+    p.page_bytes = ops.page_bytes;
+    p.header_bytes = 0;
+    p.rule.duration_ns = 12 * XPC_S;
+    f.nr = 2;
+    f.exclusive = true;
+    start_s = 30;
+    limits = &p;
+    fluid_run(&f);
+    assert_true(flows[0].moved && flows[1].moved);
+    /* A second before. */
+    assert_true(fabs(fmax(flows[1].suspended, flows[0].suspended) - 11) <
+                0.2);
 }
 
 static void torture_fluid_one_begins_later(void **state)
@@ -219,6 +258,8 @@ int main(int argc, char **argv)
         T(a_cap_and_a_stream),
         T(the_link_changes),
         T(one_switchover_at_a_time),
+        T(waits_ten_seconds_at_most),
+        T(does_not_wait_past_its_duration),
         T(one_begins_later),
     };
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <math.h>
 
+#include <xenprecopy/units.h>
+
 #include "core/fluid.h"
 
-/* An iteration that only waits for another switchover takes this long. */
-#define HOLD_S 0.05
+/* While another guest has its turn, as in save/policy.c and save/turn.h. */
+#define HOLD_S 0.02
+#define HOLDS_MAX_S 10
+#define RESERVE_S 1
 /* Fewer bytes than this are none. */
 #define NO_BYTES 0.5
 #define NO_TIME 1e-9
@@ -126,13 +130,25 @@ void fluid_break(struct fluid *f, size_t i)
     end_flow(f, i, false);
 }
 
+/* A guest's turn ends when the target has started it. */
 static bool switchover_elsewhere(const struct fluid *f)
 {
     for (size_t i = 0; f->exclusive && i < f->nr_active; i++) {
-        if (f->flows[f->active[i]].phase == FLUID_SUSPENDED)
+        enum fluid_phase phase = f->flows[f->active[i]].phase;
+
+        if (phase == FLUID_SUSPENDED || phase == FLUID_STARTS)
             return true;
     }
     return false;
+}
+
+static bool holds(const struct fluid *f, struct fluid_flow *w)
+{
+    if (w->hurries || !switchover_elsewhere(f))
+        return false;
+    if (!w->held)
+        w->held = f->now;
+    return f->now - w->held < HOLDS_MAX_S;
 }
 
 static void copy(struct fluid *f, struct fluid_flow *w, double bytes,
@@ -160,7 +176,7 @@ static void end_iteration(struct fluid *f, size_t i)
     case XPC_STOP_AND_COPY:
         break;
     }
-    if (switchover_elsewhere(f)) {
+    if (holds(f, w)) {
         copy(f, w, bytes, HOLD_S);
         return;
     }
@@ -252,6 +268,8 @@ enum xpc_action fluid_decide(struct fluid_flow *w, double now,
 
     p.bandwidth_bytes_per_s = rate < 1 ? 1 : rate;
     w->rule.elapsed_ns = (now - w->start) * 1e9;
+    w->hurries = p.rule.duration_ns &&
+                 w->rule.elapsed_ns + RESERVE_S * XPC_S >= p.rule.duration_ns;
     w->rule.iterations++;
     w->rule.dirty_pages = dirty;
     w->rule.downtime_ns = xpc_predict_cautious(&p, dirty, 0);

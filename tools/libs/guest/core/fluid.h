@@ -37,6 +37,9 @@ struct fluid_flow {
     double bytes;                   /* of this phase */
     double sent;                    /* in all */
     double after;                   /* how long the target takes to start it */
+    double held;                    /* since when it waits for its turn; 0: it
+                                     * does not */
+    bool hurries;                   /* its duration is nearly over */
     struct xpc_rule_state rule;
     double predicted, suspended, end;   /* predicted: the downtime */
     bool moved;                     /* when ended; else aborted */
@@ -77,7 +80,8 @@ struct fluid {
     const double *links;            /* of the targets */
     size_t nr_links;
     double link, stream;            /* stream 0: no limit */
-    bool exclusive;                 /* one switchover at a time */
+    bool exclusive;                 /* one switchover at a time, until the
+                                     * target has started the guest */
     double now;
     unsigned int most;              /* active at once */
 };
