@@ -135,6 +135,13 @@ static double dirty(struct fluid *f, size_t i)
                                  g->offset_s + f->now));
 }
 
+static double bytes_of(struct fluid *f, size_t i, double pages)
+{
+    (void)f;
+    (void)i;
+    return pages * PAGE_BYTES;
+}
+
 /* Stock Xen: five rounds, or fewer than 50 pages. */
 static enum xpc_action decide_stock(struct fluid_flow *flow, double pages)
 {
@@ -343,10 +350,10 @@ static const struct fluid_ops ops = {
     .dispatch = dispatch,
     .setup = setup,
     .dirty = dirty,
+    .bytes = bytes_of,
     .decide = decide,
     .switchover = switchover,
     .ended = ended,
-    .page_bytes = PAGE_BYTES,
 };
 
 static void judge(struct evac_result *r, const struct world *w)

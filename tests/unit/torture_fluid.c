@@ -10,6 +10,7 @@
 
 #define MAX 4
 #define LINK 1000.0
+#define PAGE 10
 
 static struct fluid_flow flows[MAX];
 static size_t active[MAX];
@@ -22,6 +23,7 @@ static int rounds[MAX];             /* iterations until it is suspended */
 static double share_after;          /* of the link, after 5 s */
 static size_t asked;
 static bool aborts;
+static double limit;                /* of dirty pages */
 static double start_s;              /* on the target */
 static const struct xpc_predict_params *limits;
 
@@ -59,6 +61,12 @@ static double dirty(struct fluid *fl, size_t i)
     return later[i];
 }
 
+static double bytes_of(struct fluid *fl, size_t i, double pages)
+{
+    fl->flows[i].limit = limit;
+    return pages * PAGE;
+}
+
 static enum xpc_action decide(struct fluid *fl, size_t i, double pages,
                               double rate)
 {
@@ -87,7 +95,7 @@ static void switchover(struct fluid *fl, size_t i, double *bytes,
 
 static const struct fluid_ops ops = {
     .share = share, .dispatch = dispatch, .setup = begin, .dirty = dirty,
-    .decide = decide, .switchover = switchover, .page_bytes = 10,
+    .bytes = bytes_of, .decide = decide, .switchover = switchover,
 };
 
 static int setup(void **state)
@@ -100,6 +108,7 @@ static int setup(void **state)
     aborts = false;
     start_s = 0.3;
     limits = NULL;
+    limit = 0;
     for (size_t i = 0; i < MAX; i++) {
         begins[i] = 0;
         first[i] = 2000;
@@ -181,6 +190,16 @@ static void torture_fluid_a_cap_and_a_stream(void **state)
     assert_end(0, 1 + 2000 / 200.0 + 100 / 700.0 + 0.3);
 }
 
+static void torture_fluid_a_limit_of_its_own(void **state)
+{
+    (void)state;
+    limit = LINK / 10;
+    rounds[0] = 2;
+    fluid_run(&f);
+    /* Also of the last pages. */
+    assert_end(0, 1 + 2 + 0.5 + 1 + 0.3);
+}
+
 static void torture_fluid_the_link_changes(void **state)
 {
     (void)state;
@@ -222,7 +241,7 @@ static void torture_fluid_does_not_wait_past_its_duration(void **state)
 
     (void)state;
     xpc_predict_params_init(&p, 0, XPC_S);
-    p.page_bytes = ops.page_bytes;
+    p.page_bytes = PAGE;
     p.header_bytes = 0;
     p.rule.duration_ns = 12 * XPC_S;
     f.nr = 2;
@@ -256,6 +275,7 @@ int main(int argc, char **argv)
         T(shares_evenly),
         T(a_slow_target_leaves_more_for_the_other),
         T(a_cap_and_a_stream),
+        T(a_limit_of_its_own),
         T(the_link_changes),
         T(one_switchover_at_a_time),
         T(waits_ten_seconds_at_most),

@@ -283,6 +283,37 @@ static void torture_schedule_overlaps_setup_and_switchover(void **state)
         assert_true(moves[i].downtime_ns <= 300 * XPC_MS);
 }
 
+/* Half of it is sent, and as much can be compressed in a second. */
+static void torture_schedule_compressed_guests(void **state)
+{
+    uint64_t wake_ns;
+    struct xpc_move *m;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        m = guest(1000000, 10);
+        m->params.first_page = (struct xpc_compress_page){ .share = 0.5 };
+        m->params.later_page = m->params.first_page;
+        m->params.processors = 1;
+    }
+    plan();
+    assert_int_equal(f.moved, 10);
+    assert_true(f.end_ns > 51 * XPC_S && f.end_ns < 52 * XPC_S);
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 0);
+    moves[0].state = XPC_MOVE_RUNS;
+    moves[0].left_ns = 4 * XPC_S;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
+    moves[0].state = XPC_MOVE_WAITS;
+    /* One processor makes half of what the link carries. */
+    for (int i = 0; i < 10; i++)
+        moves[i].params.first_page.ns = XPC_S / 100000;
+    plan();
+    assert_true(f.end_ns > 51 * XPC_S && f.end_ns < 55 * XPC_S);
+    assert_true(f.at_once >= 2);
+    moves[0].state = XPC_MOVE_RUNS;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
+}
+
 static void torture_schedule_leaves_what_can_not_be_moved(void **state)
 {
     (void)state;
@@ -403,6 +434,7 @@ int main(int argc, char **argv)
         T(keeps_what_the_others_need),
         T(two_that_need_all_run_in_turn),
         T(overlaps_setup_and_switchover),
+        T(compressed_guests),
         T(leaves_what_can_not_be_moved),
         T(forecasts_from_the_middle),
         T(targets_of_their_own_run_at_once),

@@ -13,6 +13,7 @@
 
 #include "evacuate/xl_evacuate_caps.h"
 #include "evacuate/xl_evacuate_link.h"
+#include "evacuate/xl_evacuate_measure.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_options.h"
 #include "evacuate/xl_evacuate_result.h"
@@ -369,6 +370,69 @@ static void torture_xl_evacuate_left_does_not_depend_on_a_cap(void **state)
                 m->left_bytes < UINT64_C(430000000));
 }
 
+/* What it prints of the first iteration is compressed, later it is not. */
+static void torture_xl_evacuate_left_of_what_is_compressed(void **state)
+{
+    struct xpc_move *m = &two_moves[0];
+
+    (void)state;
+    begin_two();
+    m->curve = &two[0].curve;
+    xpc_predict_params_init(&m->params, 0, XPC_S);
+    m->params.first_page.share = 0.5;
+    m->params.later_page.share = 0.25;
+    m->params.processors = 1;
+    two[0].curve.total_pages = LINK / 4104;
+    xpc_curve_add(&two[0].curve, XPC_S, 10, 10, 10);
+    xpc_curve_add(&two[0].curve, 2 * XPC_S, 20, 20, 20);
+    two[0].m.bytes_per_s = 0.1 * LINK;
+    two[0].m.sent_bytes = 0.2 * LINK;
+    two[0].m.elapsed_ns = 2 * XPC_S;
+    evacuate_update_left(&both, 0, 2 * XPC_S);
+    assert_true(m->left_ns > 2.9 * XPC_S && m->left_ns < 3.1 * XPC_S);
+    /* A second later, there is another one to go. */
+    two[0].m.iteration = 2;
+    two[0].m.dirty_pages = LINK / 4104 / 5;
+    two[0].m.iteration_ns = 5 * XPC_S;
+    evacuate_update_left(&both, 0, 6 * XPC_S);
+    assert_true(m->left_ns > 0.9 * XPC_S && m->left_ns < 1.1 * XPC_S);
+}
+
+/* ---- measurements ------------------------------------------------------ */
+
+#define FIT(share) \
+    "{\"pages\":9,\"blocks\":3,\"share\":" share ",\"share-low\":" share \
+    ",\"share-high\":" share ",\"page-ns\":1000,\"page-ns-low\":1000," \
+    "\"page-ns-high\":1000}"
+
+static void torture_xl_evacuate_takes_a_measurement(void **state)
+{
+    static const char json[] =
+        "{\"status\":\"measured\",\"mode\":\"page-sampling\","
+        "\"page-size\":4096,\"periods\":[500,1000],"
+        "\"n-dirty-pages\":[10,20],\"n-sampled-pages\":1024,"
+        "\"n-zero-pages\":0,\"n-total-pages\":65536,\"compression\":["
+        "{\"compress\":\"lz4\",\"kept\":" FIT("0.5") "}]}";
+    struct evacuate_options o = { 0 };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    begin_two();
+    both.o = &o;
+    assert_string_equal(evacuate_methods(&both), "off");
+    two[0].name = (char *)"g1";
+    two[0].params.compress = XPC_COMPRESS_LZ4;
+    two[1].params.compress = XPC_COMPRESS_ZSTD;
+    two[1].params.compress_level = 7;
+    /* Of one of them, nothing is known. */
+    if (evacuate_take_measurement(&both, 0, json, strlen(json), err))
+        fail_msg("%s", err);
+    assert_int_equal(two[0].curve.total_pages, 65536);
+    assert_int_equal(two[0].nr_costs, 1);
+    assert_true(two[0].costs[0].first.share == 0.5);
+    assert_int_equal(two[0].costs[0].method.compress, XPC_COMPRESS_LZ4);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -384,6 +448,8 @@ int main(int argc, char **argv)
         T(link_is_faster_than_stated),
         T(link_from_a_report),
         T(left_does_not_depend_on_a_cap),
+        T(left_of_what_is_compressed),
+        T(takes_a_measurement),
     };
 
     return torture_run(argc, argv, tests);

@@ -281,6 +281,46 @@ static void torture_xl_evacuate_run_predicts_zero_pages(void **state)
     assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_ELIDE, true, true), 0);
 }
 
+/* If the receiver can't take it, nothing is compressed. */
+static void torture_xl_evacuate_run_predicts_compression(void **state)
+{
+    struct evacuate_guest *g = &guests[0];
+    const struct xpc_predict_params *p = &moves[0].params;
+    uint64_t plain_ns = moves[0].alone_ns;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    g->costs[0] = (struct xpc_compress_cost){
+        .method = { XPC_COMPRESS_LZ4, 1 },
+        .first = { .share = 0.5, .ns = 1000 },
+        .later = { .share = 0.25, .ns = 2000 },
+    };
+    g->nr_costs = 1;
+    g->params.compress = XPC_COMPRESS_LZ4;
+    g->params.channels = 4;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(p->first_page.share == 0.5 && p->later_page.share == 0.25);
+    assert_true(p->processors == 4);
+    assert_true(moves[0].alone_ns < 0.6 * plain_ns);
+    assert_true(moves[1].alone_ns == plain_ns);
+    /* The fastest over this link. */
+    g->params.compress = XPC_COMPRESS_AUTO;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(p->first_page.share == 0.5);
+    e.s.link_bytes_per_s = UINT64_C(100000000000);
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(p->first_page.share == 1);
+    e.s.link_bytes_per_s = 125000000;
+    targets[0].stock = true;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(moves[0].alone_ns == plain_ns);
+    /* Nothing is known of this method. */
+    targets[0].stock = false;
+    g->params.compress = XPC_COMPRESS_ZSTD;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(moves[0].alone_ns == plain_ns);
+}
+
 static void torture_xl_evacuate_run_moves_all(void **state)
 {
     (void)state;
@@ -444,6 +484,7 @@ int main(int argc, char **argv)
                                     teardown)
     const struct CMUnitTest tests[] = {
         T(predicts_zero_pages),
+        T(predicts_compression),
         T(moves_all),
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),

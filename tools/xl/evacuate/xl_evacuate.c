@@ -18,6 +18,7 @@
 #include "common/xl_output.h"
 #include "conf/load.h"
 #include "evacuate/xl_evacuate.h"
+#include "evacuate/xl_evacuate_measure.h"
 #include "evacuate/xl_evacuate_options.h"
 #include "evacuate/xl_evacuate_resume.h"
 #include "evacuate/xl_evacuate_run.h"

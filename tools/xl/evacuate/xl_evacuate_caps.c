@@ -11,7 +11,6 @@
 
 #include "evacuate/xl_evacuate_caps.h"
 
-#define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
 /* So little is left when a suspend is due, and so late it can be. */
 #define DUE_NS (100 * XPC_MS)
 #define LATE_NS (500 * XPC_MS)
@@ -94,11 +93,13 @@ bool evacuate_set_caps(struct evacuation *e)
  * Whatever it sends at now: it may be capped, because another guest is about to
  * be suspended.
  */
-static void set_left(struct evacuation *e, size_t i, double pages,
-                     uint64_t since_ns)
+static void set_left(struct evacuation *e, size_t i, double bytes,
+                     uint64_t since_ns, double now)
 {
     struct xpc_move *m = &e->s.moves[i];
-    double now = e->guests[i].m.bytes_per_s, best = e->s.link_bytes_per_s;
+    double pages = bytes / xpc_predict_page_bytes(&m->params,
+                                                  &m->params.later_page);
+    double best = e->s.link_bytes_per_s;
 
     if (e->s.stream_bytes_per_s)
         best = fmin(best, e->s.stream_bytes_per_s);
@@ -111,7 +112,8 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
 {
     struct evacuate_guest *g = &e->guests[i];
     struct xpc_move *m = &e->s.moves[i];
-    double pages, since_ns;
+    const struct xpc_predict_params *p = &m->params;
+    double bytes, since_ns, rate;
 
     m->left_ns = UINT64_MAX;
     m->left_bytes = 0;
@@ -121,14 +123,16 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
         m->left_ns = 0;
     } else if (g->m.iteration > 1) {
         since_ns = now_ns - g->m.iteration_ns;
-        pages = g->m.dirty_pages - since_ns / 1e9 * g->m.bytes_per_s /
-                                   PAGE_BYTES;
-        set_left(e, i, pages, since_ns);
+        rate = g->m.bytes_per_s * (p->later_page.share > 0 ?
+                                   p->later_page.share : 1);
+        bytes = g->m.dirty_pages * xpc_predict_page_bytes(p, &p->later_page);
+        set_left(e, i, bytes - since_ns / 1e9 * rate, since_ns, rate);
     } else if (g->m.bytes_per_s > 0) {
-        pages = g->curve.total_pages - g->curve.zero_pages +
-                (g->curve.zero_pages * (double)m->params.zero_page_bytes -
-                 g->m.sent_bytes) / PAGE_BYTES;
-        set_left(e, i, pages, g->m.elapsed_ns);
+        bytes = (g->curve.total_pages - g->curve.zero_pages) *
+                xpc_predict_page_bytes(p, &p->first_page) +
+                g->curve.zero_pages * (double)p->zero_page_bytes;
+        set_left(e, i, bytes - g->m.sent_bytes, g->m.elapsed_ns,
+                 g->m.bytes_per_s);
     }
     if (m->left_ns > DUE_NS && !g->m.suspended)
         g->m.due_ns = 0;

@@ -4,7 +4,7 @@
 
 #include <libxl_utils.h>
 
-#include <xenprecopy/forms.h>
+#include <xenprecopy/cells.h>
 #include <xenprecopy/placement.h>
 #include <xenprecopy/units.h>
 
@@ -18,7 +18,6 @@
 #include "migrate/xl_migrate_leftover.h"
 #include "migrate/xl_migrate_options.h"
 #include "migrate/xl_migrate_settings.h"
-#include "predict/xl_predict_measure.h"
 
 /*
  * From the start of xl migrate to the first page: it checks again what is
@@ -286,6 +285,36 @@ int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN])
 
 /* ---- predictions ---------------------------------------------------- */
 
+/* The highest rate of a migration to its target. */
+static uint64_t best_rate(const struct evacuation *e, int target)
+{
+    uint64_t link = e->s.link_bytes_per_s, stream = e->s.stream_bytes_per_s;
+    uint64_t there = target < 0 ? 0 : e->s.targets[target].link_bytes_per_s;
+
+    if (there && there < link)
+        link = there;
+    return stream && stream < link ? stream : link;
+}
+
+/* A stock receiver gets pages as they are. */
+static void fill_compression(const struct evacuation *e, size_t i)
+{
+    const struct evacuate_guest *g = &e->guests[i];
+    const struct xpc_compress_method m = { g->params.compress,
+                                           g->params.compress_level };
+    const struct xpc_domain d = { .costs = g->costs, .nr_costs = g->nr_costs };
+    struct xpc_predict_params *p = &e->s.moves[i].params;
+    int target = e->s.moves[i].target;
+
+    if (m.compress == XPC_COMPRESS_OFF ||
+        (target >= 0 && e->targets[target].stock))
+        return;
+    p->processors = g->params.channels ? g->params.channels : 1;
+    /* Which method is best depends on it. */
+    p->bandwidth_bytes_per_s = best_rate(e, target);
+    xpc_cell_compress(p, &d, &m);
+}
+
 /* How much of a page of zeros is sent. */
 static uint64_t zero_page_bytes(const struct evacuation *e, size_t i)
 {
@@ -324,6 +353,7 @@ static void fill_params(struct evacuation *e, size_t i)
     p->setup_ns = e->setup_ns;
     p->zero_page_bytes = zero_page_bytes(e, i);
     p->skip_dirty = g->params.skip_dirty == XPC_SKIP_DIRTY_ON;
+    fill_compression(e, i);
     if (!g->limited) {
         p->rule.downtime_ns = 0;
         p->rule.max_downtime_ns = XPC_NO_LIMIT;
@@ -353,53 +383,6 @@ int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN])
         m->possible = e->guests[i].fits;
     }
     return 0;
-}
-
-int evacuate_set_curve(struct evacuation *e, size_t i, const char *json,
-                       size_t len, char err[XPC_ERR_LEN])
-{
-    struct xpc_measurement *list;
-    struct xpc_curve curve;
-    size_t nr;
-    int rc;
-
-    if (xpc_measurements_read(&list, &nr, json, len, 0, err))
-        return -1;
-    rc = nr ? xpc_measurement_curve(&list[0], &curve, err) : -1;
-    xpc_measurements_free(list, nr);
-    if (!rc)
-        e->guests[i].curve = curve;
-    return rc;
-}
-
-int evacuate_measure(struct evacuation *e, char err[XPC_ERR_LEN])
-{
-    struct predict_options o = { .calc_time = e->o->calc_time };
-    struct predict_source *sources;
-    int rc;
-
-    if (!e->s.nr_moves)
-        return 0;
-    sources = calloc(e->s.nr_moves, sizeof(*sources));
-    o.domains = calloc(e->s.nr_moves, sizeof(*o.domains));
-    if (!sources || !o.domains)
-        return xl_bad(err, "out of memory");
-    for (size_t i = 0; i < e->s.nr_moves; i++) {
-        if (e->s.moves[i].state == XPC_MOVE_WAITS)
-            o.domains[o.nr_domains++] = xl_asprintf("%u", e->guests[i].domid);
-    }
-    rc = o.nr_domains ? predict_measure(sources, &o, err) : 0;
-    for (size_t i = 0, k = 0; !rc && i < e->s.nr_moves; i++) {
-        if (e->s.moves[i].state == XPC_MOVE_WAITS) {
-            e->guests[i].curve = sources[k].curve;
-            predict_source_dispose(&sources[k++]);
-        }
-    }
-    for (size_t i = 0; i < o.nr_domains; i++)
-        free(o.domains[i]);
-    free(o.domains);
-    free(sources);
-    return rc;
 }
 
 void evacuate_free_domains(struct evacuate_target *t)

@@ -20,6 +20,8 @@ struct evacuate_guest {
     struct xpc_params params;       /* what is in force */
     struct xpc_guest kind;
     struct xpc_curve curve;
+    struct xpc_compress_cost costs[XPC_COMPRESS_METHODS_MAX];
+    size_t nr_costs;                /* of the methods that were measured */
     bool limited;                   /* else as stock Xen decides */
     bool asks;                      /* the receiver whether it knows marks for
                                      * zero pages */
@@ -47,7 +49,8 @@ struct evacuate_target {
     struct evacuate_domain *domains;
     size_t nr_domains;
     char *text;                     /* why it is out, or NULL */
-    bool stock;                     /* zero pages are sent there in full */
+    bool stock;                     /* zero pages are sent there in full, and
+                                     * nothing is compressed */
 };
 
 /* When all were predicted to be there, at some time; since it began. */
@@ -79,11 +82,6 @@ int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN]);
 /* Reads what is in force for each, and checks that it can be migrated. The
  * same. */
 int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN]);
-/* Measures all that wait. The same; err is empty if it was printed. */
-int evacuate_measure(struct evacuation *e, char err[XPC_ERR_LEN]);
-/* Takes the curve of the text that xl dirty-rate has printed. The same. */
-int evacuate_set_curve(struct evacuation *e, size_t i, const char *json,
-                       size_t len, char err[XPC_ERR_LEN]);
 /* The rank of those that are tried again. */
 #define EVACUATE_AGAIN 2
 

@@ -8,6 +8,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "evacuate/xl_evacuate_measure.h"
 #include "evacuate/xl_evacuate_meter.h"
 
 /* A curve is as good as new for this long. */
@@ -35,13 +36,14 @@ static ssize_t choose(const struct evacuation *e, uint64_t last_end_ns)
 
 static void exec_dirty_rate(const struct evacuation *e, size_t i, int out)
 {
-    const char *args[8] = { "xl", "dirty-rate", "--json" };
+    const char *args[9] = { "xl", "dirty-rate", "--json" };
     int n = 3, none = open("/dev/null", O_RDWR);
 
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     if (e->o->calc_time)
         args[n++] = xl_asprintf("--calc-time=%s", e->o->calc_time);
+    args[n++] = xl_asprintf("--compress=%s", evacuate_methods(e));
     args[n++] = "--";
     args[n++] = xl_asprintf("%u", e->guests[i].domid);
     if (none < 0 || dup2(none, STDIN_FILENO) < 0 ||
@@ -107,7 +109,7 @@ bool evacuate_meter_step(struct evacuate_meter *m, struct evacuation *e,
     close(m->fd);
     m->pid = 0;
     good = !status && e->s.moves[m->guest].state == XPC_MOVE_WAITS &&
-           !evacuate_set_curve(e, m->guest, m->text, m->len, err);
+           !evacuate_take_measurement(e, m->guest, m->text, m->len, err);
     /* One that can't be measured is not tried for ever. */
     e->guests[m->guest].measured_ns = now_ns;
     return good;

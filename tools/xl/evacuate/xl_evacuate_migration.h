@@ -27,7 +27,8 @@ struct migration {
     /* What it has printed. */
     uint64_t iteration, percent, dirty_pages, predicted_ns;
     uint64_t iteration_ns;          /* when this one began */
-    double bytes_per_s;
+    double bytes_per_s;             /* after the first iteration, before
+                                     * compression */
     uint64_t sent_bytes, elapsed_ns;    /* in the first iteration */
     uint64_t told_bytes, told_ns;   /* sent in all, and how long that took */
     double rate_bytes_per_s;        /* between the last two times, */

@@ -163,6 +163,15 @@ static void set_state(struct evacuation *e, size_t i, int status,
     g->not_before_ns = now_ns + LATER_NS;
 }
 
+/* It did not do what a receiver of ours does. */
+static bool is_stock(const struct evacuate_guest *g,
+                     const struct xpc_report *r)
+{
+    return r->zero_pages_in_full ||
+           (g->params.compress != XPC_COMPRESS_OFF && r->total_bytes &&
+            !r->channels);
+}
+
 int evacuate_take_result(struct evacuation *e, size_t i, int status,
                          uint64_t now_ns)
 {
@@ -183,7 +192,7 @@ int evacuate_take_result(struct evacuation *e, size_t i, int status,
     else
         set_text(g, reason(g, status, &r));
     set_state(e, i, status, now_ns);
-    if (reported && r.zero_pages_in_full)
+    if (reported && is_stock(g, &r))
         e->targets[e->s.moves[i].target].stock = true;
     if (reported)
         evacuate_learn_from_report(e, i, &r);

@@ -63,11 +63,15 @@ static int set_costs(struct predict_source *s,
     const struct xpc_compress_result *r;
     char text[XPC_UNIT_LEN];
 
-    for (; s->nr_costs < o->nr_measured; s->nr_costs++) {
-        method = &o->measured[s->nr_costs];
+    for (size_t i = 0; i < o->nr_measured; i++) {
+        method = &o->measured[i];
         r = find_result(m, method);
         if (r && xpc_compress_cost(&s->costs[s->nr_costs], r,
-                                   changed_share(m)))
+                                   changed_share(m))) {
+            s->nr_costs++;
+            continue;
+        }
+        if (o->costs_optional)
             continue;
         snprintf(err, XPC_ERR_LEN, "how well %s compresses its pages was not "
                  "measured: use xl dirty-rate --compress=%s, not on a trace",
@@ -117,6 +121,20 @@ static int parse_all(struct predict_source *s, size_t max, size_t *nr_r,
     return rc ? prefix_error(err, what) : 0;
 }
 
+int predict_parse(struct predict_source *s, const char *name,
+                  const char *json, size_t len,
+                  const struct predict_options *o, char err[XPC_ERR_LEN])
+{
+    size_t nr = 0;
+    int rc;
+
+    *s = (struct predict_source){ 0 };
+    rc = parse_all(s, 1, &nr, name, name, json, len, o, err);
+    if (rc)
+        predict_source_dispose(s);
+    return rc;
+}
+
 /* ---- xl dirty-rate ---------------------------------------------------- */
 
 struct child {
@@ -124,8 +142,7 @@ struct child {
     int out;
 };
 
-/* What xl dirty-rate has to compress with. */
-static const char *methods_text(const struct predict_options *o)
+const char *predict_methods_text(const struct predict_options *o)
 {
     char *list = NULL, buf[XPC_UNIT_LEN];
 
@@ -144,7 +161,7 @@ static void exec_dirty_rate(const char *domain, const char *trace,
 
     if (o->calc_time && domain)
         args[n++] = xl_asprintf("--calc-time=%s", o->calc_time);
-    args[n++] = xl_asprintf("--compress=%s", methods_text(o));
+    args[n++] = xl_asprintf("--compress=%s", predict_methods_text(o));
     if (trace)
         args[n++] = xl_asprintf("--trace=%s", trace);
     args[n++] = "--";
@@ -181,7 +198,7 @@ static int finish_child(struct predict_source *s, struct child *c,
                         const char *domain, const struct predict_options *o,
                         char err[XPC_ERR_LEN])
 {
-    size_t len = 0, nr = 0;
+    size_t len = 0;
     char *json = xl_read_to_end(c->out, &len);
     int status = -1, rc = -1;
 
@@ -196,7 +213,7 @@ static int finish_child(struct predict_source *s, struct child *c,
         snprintf(err, XPC_ERR_LEN, "xl dirty-rate could not measure it");
         prefix_error(err, domain);
     } else {
-        rc = parse_all(s, 1, &nr, domain, domain, json, len, o, err);
+        rc = predict_parse(s, domain, json, len, o, err);
     }
     free(json);
     return rc;

@@ -35,6 +35,17 @@ int predict_read(struct predict_source *s, size_t max, size_t *nr_r,
                  char err[XPC_ERR_LEN]);
 
 /*
+ * What xl dirty-rate has printed for one domain. Returns 0 with *s to be
+ * disposed of, or -1 with one line in err.
+ */
+int predict_parse(struct predict_source *s, const char *name,
+                  const char *json, size_t len,
+                  const struct predict_options *o, char err[XPC_ERR_LEN]);
+
+/* What xl dirty-rate has to compress with, malloc()ed unless it is "off". */
+const char *predict_methods_text(const struct predict_options *o);
+
+/*
  * Measures o->domains at the same time with xl dirty-rate. Returns 0, or -1
  * with err as for predict_read(); then there is nothing to dispose of.
  */

@@ -22,6 +22,7 @@ struct predict_options {
     size_t nr_methods;              /* --compress; 0: not given */
     struct xpc_compress_method measured[XPC_COMPRESS_METHODS_MAX];
     size_t nr_measured;             /* methods that must have been measured */
+    bool costs_optional;            /* of them, some need not have been */
     uint64_t channels;
     const char *calc_time;          /* NULL: the default of dirty-rate */
     uint64_t memory_pages;          /* of guests whose measurement lacks it;

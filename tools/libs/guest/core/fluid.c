@@ -20,6 +20,8 @@ static double limit_of(const struct fluid *f, const struct fluid_flow *w)
 {
     double limit = f->stream > 0 ? f->stream : INFINITY;
 
+    if (w->limit > 0)
+        limit = fmin(limit, w->limit);
     return w->phase == FLUID_COPIES && w->cap > 0 ? fmin(limit, w->cap) :
                                                     limit;
 }
@@ -162,7 +164,7 @@ static void end_iteration(struct fluid *f, size_t i)
 {
     struct fluid_flow *w = &f->flows[i];
     double dirty = f->ops->dirty(f, i), rate = w->rate;
-    double bytes = dirty * f->ops->page_bytes, extra, before, after;
+    double bytes = f->ops->bytes(f, i, dirty), extra, before, after;
 
     if (f->now > w->began && w->bytes > 0)
         rate = w->bytes / (f->now - w->began);

@@ -31,6 +31,7 @@ struct fluid_flow {
     enum fluid_phase phase;
     size_t target;
     double cap;                     /* of precopy; 0: none */
+    double limit;                   /* its own, of these pages; 0: none */
     double rate, left;              /* now; bytes of this phase */
     double until;                   /* the phase ends at the earliest */
     double start, began, clean;     /* of all, of the phase; last clean */
@@ -52,10 +53,15 @@ struct fluid_ops {
     double (*share)(struct fluid *f, double *until_r);
     /* Starts flows with fluid_start(). Returns when to ask again. */
     double (*dispatch)(struct fluid *f);
-    /* The time of the setup, and the bytes of the first iteration. */
+    /*
+     * The time of the setup, and the bytes of the first iteration. May set the
+     * flow's limit.
+     */
     double (*setup)(struct fluid *f, size_t i, double *bytes_r);
     /* Pages dirtied since the clean. */
     double (*dirty)(struct fluid *f, size_t i);
+    /* The bytes of dirty pages. May set the flow's limit. */
+    double (*bytes)(struct fluid *f, size_t i, double pages);
     /* At the end of an iteration. Sets predicted if it stops. */
     enum xpc_action (*decide)(struct fluid *f, size_t i, double dirty,
                               double rate);
@@ -67,7 +73,6 @@ struct fluid_ops {
                        double *before_r, double *after_r);
     /* NULL: nothing is to be done. */
     void (*ended)(struct fluid *f, size_t i);
-    double page_bytes;
 };
 
 struct fluid {

@@ -82,14 +82,26 @@ struct load {
     double pages, zero;
 };
 
+double xpc_predict_page_bytes(const struct xpc_predict_params *p,
+                              const struct xpc_compress_page *kind)
+{
+    double bytes = p->page_bytes + p->header_bytes;
+
+    return kind->share > 0 ? bytes * kind->share : bytes;
+}
+
+double xpc_predict_page_limit(const struct xpc_predict_params *p,
+                              const struct xpc_compress_page *kind)
+{
+    return kind->ns > 0 ? xpc_predict_page_bytes(p, kind) * p->processors *
+                          1e9 / kind->ns : 0;
+}
+
 static double bytes_of(const struct xpc_predict_params *p,
                        const struct load *l)
 {
-    double bytes = l->pages * (p->page_bytes + p->header_bytes);
-
-    if (l->kind->share > 0)
-        bytes *= l->kind->share;
-    return bytes + l->zero * p->zero_page_bytes;
+    return l->pages * xpc_predict_page_bytes(p, l->kind) +
+           l->zero * p->zero_page_bytes;
 }
 
 /* The time to send it, at this bandwidth. */

@@ -33,6 +33,15 @@ double schedule_best_rate(const struct xpc_schedule *s, int target)
     return s->stream_bytes_per_s ? fmin(rate, s->stream_bytes_per_s) : rate;
 }
 
+/* The same of this guest, whose pages may have to be compressed. */
+static double rate_of(const struct xpc_schedule *s, const struct xpc_move *m)
+{
+    double best = schedule_best_rate(s, m->target);
+    double limit = xpc_predict_page_limit(&m->params, &m->params.first_page);
+
+    return limit > 0 ? fmin(best, limit) : best;
+}
+
 /* ---- predictions ----------------------------------------------------- */
 
 static void predict_at(struct xpc_prediction *r, const struct xpc_move *m,
@@ -113,6 +122,7 @@ struct running {
     size_t nr, nr_on[XPC_SCHEDULE_TARGETS_MAX];
     /* Of these, those that will still be copying when a new one begins. */
     size_t copying, copying_on[XPC_SCHEDULE_TARGETS_MAX];
+    double sends_on[XPC_SCHEDULE_TARGETS_MAX];  /* at most */
     double need, need_on[XPC_SCHEDULE_TARGETS_MAX];
     uint64_t wake_ns;
 };
@@ -134,6 +144,7 @@ static void count_running(const struct xpc_schedule *s,
             r->wake_ns = m->left_ns - setup_ns;
         r->copying++;
         r->copying_on[m->target]++;
+        r->sends_on[m->target] += rate_of(s, m);
         r->need += m->need_bytes_per_s;
         r->need_on[m->target] += m->need_bytes_per_s;
     }
@@ -144,11 +155,8 @@ static double sending(const struct xpc_schedule *s, const struct running *r)
 {
     double sum = 0;
 
-    for (int t = 0; t < (int)s->nr_targets; t++) {
-        if (r->copying_on[t])
-            sum += fmin(schedule_link(s, t),
-                        r->copying_on[t] * schedule_best_rate(s, t));
-    }
+    for (int t = 0; t < (int)s->nr_targets; t++)
+        sum += fmin(schedule_link(s, t), r->sends_on[t]);
     return sum;
 }
 
@@ -160,7 +168,7 @@ static bool may_start(const struct xpc_schedule *s, const struct xpc_move *m,
 
     if (r->nr_on[m->target] - there >= TAILS)
         return false;
-    if (there && there * schedule_best_rate(s, m->target) >= FULL * target)
+    if (there && r->sends_on[m->target] >= FULL * target)
         return false;
     /* Its share is the fair one; the others' needs are kept by its cap. */
     return (!r->copying ||
@@ -295,8 +303,7 @@ static double share_of(const struct xpc_schedule *s,
 
         if (o->turn < m->turn && !o->sent &&
             (target == XPC_NO_TARGET || o->target == target))
-            needs += tail ? schedule_best_rate(s, o->target) :
-                            o->need_bytes_per_s;
+            needs += tail ? rate_of(s, o) : o->need_bytes_per_s;
     }
     return fmax(link - needs, LEAST_SHARE * link);
 }

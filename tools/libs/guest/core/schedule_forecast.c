@@ -40,7 +40,8 @@ static void update_left(struct fluid *f, struct forecast *fc, size_t i)
         return;
     }
     if (fabs(w->rate / fc->rate[i] - 1) > 0.05 || !fc->estimate[i]) {
-        left = xpc_schedule_left(m, w->left / f->ops->page_bytes,
+        left = xpc_schedule_left(m, w->left / xpc_predict_page_bytes(
+                                 &m->params, &m->params.later_page),
                                  (f->now - w->clean) * 1e9, w->rate);
         fc->rate[i] = w->rate;
         fc->estimate[i] = f->now + left / 1e9;
@@ -80,8 +81,10 @@ static double forecast_setup(struct fluid *f, size_t i, double *bytes)
     const struct xpc_move *m = &fc->s->moves[i];
 
     *bytes = (m->curve->total_pages - m->curve->zero_pages) *
-             f->ops->page_bytes +
+             xpc_predict_page_bytes(&m->params, &m->params.first_page) +
              m->curve->zero_pages * (double)m->params.zero_page_bytes;
+    f->flows[i].limit = xpc_predict_page_limit(&m->params,
+                                               &m->params.first_page);
     return m->params.setup_ns / 1e9;
 }
 
@@ -93,6 +96,15 @@ static double forecast_dirty(struct fluid *f, size_t i)
     fc->estimate[i] = 0;
     return xpc_curve_pages(m->curve, &m->params.model,
                            (f->now - f->flows[i].clean) * 1e9, fc->side);
+}
+
+static double forecast_bytes(struct fluid *f, size_t i, double pages)
+{
+    const struct forecast *fc = f->opaque;
+    const struct xpc_predict_params *p = &fc->s->moves[i].params;
+
+    f->flows[i].limit = xpc_predict_page_limit(p, &p->later_page);
+    return pages * xpc_predict_page_bytes(p, &p->later_page);
 }
 
 static enum xpc_action forecast_decide(struct fluid *f, size_t i, double dirty,
@@ -112,7 +124,7 @@ static void forecast_switchover(struct fluid *f, size_t i, double *bytes,
     struct forecast *fc = f->opaque;
     const struct xpc_predict_params *p = &fc->s->moves[i].params;
 
-    *bytes = p->suspend_pages * f->ops->page_bytes;
+    *bytes = p->suspend_pages * xpc_predict_page_bytes(p, &p->later_page);
     *before = p->bitmap_ns / 1e9;
     *after = p->overhead_ns / 1e9;
 }
@@ -136,10 +148,10 @@ static const struct fluid_ops forecast_ops = {
     .dispatch = forecast_dispatch,
     .setup = forecast_setup,
     .dirty = forecast_dirty,
+    .bytes = forecast_bytes,
     .decide = forecast_decide,
     .switchover = forecast_switchover,
     .ended = forecast_ended,
-    .page_bytes = XPC_PAGE_SIZE + XPC_PAGE_HEADER,
 };
 
 /*
@@ -159,6 +171,7 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
         return;
     w->phase = FLUID_COPIES;
     w->until = 0;
+    w->limit = 0;                   /* left_bytes has it */
     w->bytes = w->left = m->left_bytes ? m->left_bytes : m->left_ns / 1e9 *
                          schedule_best_rate(fc->s, m->target);
     fc->resumed[i] = true;

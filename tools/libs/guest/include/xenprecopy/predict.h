@@ -214,6 +214,15 @@ uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
 uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
                               double pages, double zero_pages);
 
+/*
+ * What is sent for a page with data of a kind, first_page or later_page, and
+ * the highest rate at which the processors can make it; 0: no limit.
+ */
+double xpc_predict_page_bytes(const struct xpc_predict_params *p,
+                              const struct xpc_compress_page *kind);
+double xpc_predict_page_limit(const struct xpc_predict_params *p,
+                              const struct xpc_compress_page *kind);
+
 /* How long an iteration takes that sends this many pages with data. */
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p,
                              double pages);
