@@ -191,6 +191,38 @@ static void torture_libxl_precopy_control_cancel_is_written(void **state)
     assert_non_null(store_get(PRECOPY "cancel"));
 }
 
+static void end_migration(void)
+{
+    store_set(PRECOPY "active", NULL);
+    store_set(PRECOPY "current", NULL);
+}
+
+/* The save ends between the look at it and the write, which then fails. */
+static void end_within_the_transaction(void)
+{
+    store.conflicts = 1;
+    store.on_transaction = end_migration;
+}
+
+/* What is left would be for the next migration. */
+static void torture_libxl_precopy_control_nothing_is_written_after_the_end(
+    void **state)
+{
+    libxl_precopy_params p;
+
+    (void)state;
+    store.on_transaction = end_within_the_transaction;
+    assert_int_equal(libxl_domain_precopy_cancel(NULL, 7), ERROR_NOTFOUND);
+    assert_null(store_get(PRECOPY "cancel"));
+
+    fake_helper_publish(helper, "{\"downtime-ms\":300}");
+    libxl_precopy_params_init(&p);
+    p.downtime_ns = 2 * XPC_S;
+    store.on_transaction = end_within_the_transaction;
+    assert_int_equal(libxl_domain_precopy_set(NULL, 7, &p), ERROR_NOTFOUND);
+    assert_null(store_get(PRECOPY "current"));
+}
+
 static void torture_libxl_precopy_control_report_and_progress(void **state)
 {
     libxl_precopy_iteration it = { 0 };
@@ -443,6 +475,7 @@ int main(int argc, char **argv)
         TEST(torture_libxl_precopy_control_set_refuses_invalid_params),
         TEST(torture_libxl_precopy_control_refused_change_is_reported),
         TEST(torture_libxl_precopy_control_cancel_is_written),
+        TEST(torture_libxl_precopy_control_nothing_is_written_after_the_end),
         TEST(torture_libxl_precopy_control_report_and_progress),
         BEGIN(torture_libxl_precopy_control_begin_removes_old_nodes),
         BEGIN(torture_libxl_precopy_control_standing_parameters_are_kept),

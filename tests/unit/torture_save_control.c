@@ -313,6 +313,27 @@ static void torture_save_control_cancel_before_the_first_iteration(
     xpc_report_dispose(&r);
 }
 
+static int script_goes_on(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    return loop_fail(EIO);
+}
+
+/* The helper of an earlier migration was killed after its cancel. */
+static void torture_save_control_an_earlier_cancel_does_not_count(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    store_set(PRECOPY "active", "{\"pid\":1}");
+    store_set(PRECOPY "cancel", "");
+    assert_int_equal(fake_save_to_null(PARAMS("\"downtime-ms\":300"),
+                                       script_goes_on, &r), -1);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    xpc_report_dispose(&r);
+}
+
 static int script_cancel_within(void)
 {
     struct precopy_stats s = { .dirty_count = DIRTY };
@@ -429,6 +450,7 @@ int main(int argc, char **argv)
         TEST(torture_save_control_a_change_moves_the_deadline),
         TEST(torture_save_control_cancel_at_an_iterations_end),
         TEST(torture_save_control_cancel_before_the_first_iteration),
+        TEST(torture_save_control_an_earlier_cancel_does_not_count),
         TEST(torture_save_control_cancel_within_an_iteration),
         TEST(torture_save_control_cancel_at_the_last_moment),
         TEST(torture_save_control_cancel_while_the_guest_suspends),

@@ -12,6 +12,15 @@
 
 /* ---- whether there is one -------------------------------------------- */
 
+/* A helper that was killed leaves the node behind; its pid is reused. */
+static int check_helper(const libxl_precopy_active *a, uint32_t domid)
+{
+    if (xen_saver_is(a->pid, domid))
+        return 0;
+    errno = ENOENT;
+    return -1;
+}
+
 static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
 {
     libxl_precopy_active *a = obj;
@@ -21,11 +30,7 @@ static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
     xpc_params_init(&a->params);
     if (xen_store_read(xs, domid, "active", &xpc_active_type, a, err))
         return -1;
-    /* A helper that was killed leaves the node behind; its pid is reused. */
-    if (xen_saver_is(a->pid, domid))
-        return 0;
-    errno = ENOENT;
-    return -1;
+    return check_helper(a, domid);
 }
 
 int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
@@ -39,6 +44,49 @@ int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
     if (!rc)
         *active_r = a;
     return rc;
+}
+
+/* Within a transaction, which fails if the migration ends meanwhile. */
+static int check_active(struct xs_handle *xs, xs_transaction_t t,
+                        uint32_t domid)
+{
+    libxl_precopy_active a = { 0 };
+    char path[XEN_STORE_PATH_LEN], err[XPC_ERR_LEN];
+    char *json = xs_read(xs, t, xen_store_path(path, domid, "active"), NULL);
+    int rc;
+
+    if (!json)
+        return -1;
+    rc = xpc_from_json(&xpc_active_type, &a, json, strlen(json), err);
+    free(json);
+    return rc ? -1 : check_helper(&a, domid);
+}
+
+/*
+ * Writes to a migration under way. One that ends just then removes its nodes:
+ * what was written after that would be for the next migration.
+ */
+static int write_to_active(struct xs_handle *xs, uint32_t domid,
+                           const char *leaf, const char *value)
+{
+    char path[XEN_STORE_PATH_LEN];
+    int tries = XEN_STORE_TRIES, rc, saved;
+    xs_transaction_t t;
+
+    xen_store_path(path, domid, leaf);
+    do {
+        t = xs_transaction_start(xs);
+        if (t == XBT_NULL)
+            return -1;
+        rc = check_active(xs, t, domid) ||
+             !xs_write(xs, t, path, value, strlen(value)) ? -1 : 0;
+        saved = errno;
+        if (xs_transaction_end(xs, t, rc) || rc) {
+            errno = saved;
+            return rc;
+        }
+    } while (errno == EAGAIN && --tries);
+    return -1;
 }
 
 /* ---- its parameters -------------------------------------------------- */
@@ -67,7 +115,16 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
 
 static int write_params(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    return xen_store_write(xs, domid, "current", &xpc_params_type, obj);
+    char *json = xpc_to_json(&xpc_params_type, obj, false);
+    int rc, saved;
+
+    if (!json)
+        return -1;
+    rc = write_to_active(xs, domid, "current", json);
+    saved = errno;
+    free(json);
+    errno = saved;
+    return rc;
 }
 
 int libxl_domain_precopy_get(libxl_ctx *ctx, uint32_t domid,
@@ -132,14 +189,8 @@ int libxl_domain_precopy_refused(libxl_ctx *ctx, uint32_t domid,
 
 static int write_cancel(struct xs_handle *xs, uint32_t domid, void *obj)
 {
-    char path[XEN_STORE_PATH_LEN];
-    libxl_precopy_active a;
-
     (void)obj;
-    if (read_active(xs, domid, &a))
-        return -1;
-    return xs_write(xs, XBT_NULL, xen_store_path(path, domid, "cancel"), "",
-                    0) ? 0 : -1;
+    return write_to_active(xs, domid, "cancel", "");
 }
 
 int libxl_domain_precopy_cancel(libxl_ctx *ctx, uint32_t domid)

@@ -39,14 +39,30 @@ static char *read_asked(struct save_control *c, xs_transaction_t t)
                    NULL);
 }
 
+/* Was an earlier migration killed, so that its leaves are still there? */
+static bool was_killed(struct save_control *c)
+{
+    struct save_context *ctx = c->ctx;
+    char path[XEN_STORE_PATH_LEN];
+    void *value = xs_read(ctx->xs, XBT_NULL,
+                          xen_store_path(path, ctx->domid, "active"), NULL);
+    bool killed = value;
+
+    free(value);
+    return killed;
+}
+
 void save_control_begin(struct save_control *c)
 {
     struct save_context *ctx = c->ctx;
 
     /*
      * Removes the leaves of an earlier migration, by whatever toolstack. A
-     * cancel stays: it may have been written since this one began.
+     * cancel stays, as it may have been written since this one began, unless
+     * the earlier one could not remove its own.
      */
+    if (was_killed(c))
+        xen_store_remove(ctx->xs, ctx->domid, "cancel");
     xen_store_forget(ctx->xs, ctx->domid);
     if (xen_store_write(ctx->xs, ctx->domid, "current", &xpc_params_type,
                         &ctx->params))
