@@ -51,6 +51,17 @@ static void torture_xl_sender_abort_strict_allows_a_go_in_time(void **state)
     expect_run(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
 }
 
+/* Stock's policy has no limit, and so nothing that strict could keep to. */
+static void torture_xl_sender_abort_strict_without_a_limit(void **state)
+{
+    (void)state;
+    receiver.strict_ns = 400000000;
+    sending.report.params.policy = XPC_POLICY_STOCK;
+    receiver_says_ready();
+    receiver_says_result(0);
+    expect_run(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
+}
+
 static void torture_xl_sender_abort_guest_that_does_not_suspend(void **state)
 {
     (void)state;
@@ -251,6 +262,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_abort_strict_takes_the_guest_back),
         TEST(torture_xl_sender_abort_strict_gives_no_late_go),
         TEST(torture_xl_sender_abort_strict_allows_a_go_in_time),
+        TEST(torture_xl_sender_abort_strict_without_a_limit),
         TEST(torture_xl_sender_abort_guest_that_does_not_suspend),
         TEST(torture_xl_sender_abort_guest_that_was_paused),
         TEST(torture_xl_sender_abort_by_policy),

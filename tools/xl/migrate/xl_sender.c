@@ -291,7 +291,8 @@ static void set_deadline(struct sender *s)
     struct xpc_prior prior;
     uint64_t max;
 
-    if (s->ops->read_report(s) || !r->params.strict || !r->suspended_ns)
+    if (s->ops->read_report(s) || !r->params.strict ||
+        r->params.policy != XPC_POLICY_LIMIT || !r->suspended_ns)
         return;
     xpc_params_prior(&r->params, &prior);
     max = xpc_params_max_downtime(&r->params);
