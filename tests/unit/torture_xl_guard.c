@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +102,32 @@ static void leave_the_rest(struct guard *g)
     guard_tell(g, GUARD_LATE);
     guard_end(g);
     pause();
+}
+
+/*
+ * With two descriptors left there is a pipe, but nothing more. No guard may act
+ * then while xl runs.
+ */
+static void torture_xl_guard_none_without_descriptors(void **state)
+{
+    struct rlimit few, before;
+    struct guard g;
+    int word = 0, r;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = dup(STDERR_FILENO) + 2;
+    close(few.rlim_cur - 2);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    r = guard_start(&g, NULL, &word);
+    setrlimit(RLIMIT_NOFILE, &before);
+    if (!r)
+        _exit(1);           /* this is the guard */
+    assert_int_equal(r, -1);
+    assert_int_equal(g.pid, 0);
+    assert_int_equal(waitpid(-1, NULL, 0), -1);
+    assert_int_equal(errno, ECHILD);
 }
 
 static void torture_xl_guard_acts_when_xl_is_killed(void **state)
@@ -206,6 +233,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_guard_acts_when_xl_is_killed),
+        cmocka_unit_test(torture_xl_guard_none_without_descriptors),
         cmocka_unit_test(torture_xl_guard_knows_the_last_state),
         cmocka_unit_test(torture_xl_guard_does_nothing_if_xl_ends_well),
         cmocka_unit_test(torture_xl_guard_survives_its_process_group),

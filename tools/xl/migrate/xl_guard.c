@@ -42,12 +42,29 @@ static int wait_for_end(int fd)
     return message;
 }
 
+/* The writing end avoids numbers that are a child's standard descriptors. */
+static int open_pipe(int fds[2])
+{
+    int low;
+
+    if (pipe2(fds, O_CLOEXEC))
+        return -1;
+    low = fds[1];
+    fds[1] = fcntl(low, F_DUPFD_CLOEXEC, 3);
+    close(low);
+    if (fds[1] >= 0)
+        return 0;
+    close(fds[0]);
+    return -1;
+}
+
 int guard_start(struct guard *g, struct transport *t, int *message_r)
 {
     int fds[2];
 
     *g = (struct guard)GUARD_INIT;
-    if (pipe2(fds, O_CLOEXEC))
+    /* Before the fork: a guard without xl's end would act at once. */
+    if (open_pipe(fds))
         return -1;
     fflush(NULL);
     g->pid = fork();
@@ -61,9 +78,7 @@ int guard_start(struct guard *g, struct transport *t, int *message_r)
         /* A signal to xl's process group must not reach the guard. */
         setpgid(g->pid, g->pid);
         close(fds[0]);
-        /* Avoid numbers that are a child's standard descriptors. */
-        g->fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
-        close(fds[1]);
+        g->fd = fds[1];
         /* Writing to a guard that was killed is no error. */
         signal(SIGPIPE, SIG_IGN);
         return 1;

@@ -289,7 +289,7 @@ static int run_check(struct migration *m, int interrupt_fd)
 static int run_migration(struct migration *m, int interrupt_fd)
 {
     struct sender s = new_sender(m, interrupt_fd);
-    int message, status, r = 0;
+    int message, status, guard, r = 0;
     char *why;
 
     if (m->name)
@@ -310,9 +310,15 @@ static int run_migration(struct migration *m, int interrupt_fd)
     why = check_target(&s, m->o.host, !m->o.no_check);
     if (why)
         return sender_refuse(&s, why);
-    if (!r && !guard_start(&m->guard, &s.t, &message))
+    guard = r ? 1 : guard_start(&m->guard, &s.t, &message);
+    if (!guard)
         return stand_in(m, &s, message);
     s.guard = m->guard;
+    if (guard < 0) {
+        xl_message(COMMAND, "can't start the process that would take the guest "
+                   "back if xl were killed: %s", strerror(errno));
+        return sender_give_up(&s);
+    }
     if (r || (!s.t.pid && transport_run(&s.t))) {
         xl_message(COMMAND, "can't start the transport: %s",
                    strerror(errno));
