@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/xl_startup.h"
 #include "common/xl_stock.h"
 #include "xl_cmdtable.h"
 
@@ -40,8 +41,10 @@ static int parse_globals(int argc, char **argv)
 /* "xl", "xl help": what the stock xl prints, and our commands. */
 static int list_commands(char **argv)
 {
-    int status = xl_run_stock(argv);
+    int status;
 
+    xl_startup();
+    status = xl_run_stock(argv);
     xl_list_commands(stdout);
     return status;
 }
@@ -67,6 +70,7 @@ int main(int argc, char **argv)
     cmd = xl_find_command(args[0]);
     if (!cmd)
         return xl_exec_stock(argv);
+    xl_startup();
     argc -= optind;
     optind = 0;     /* restart getopt for the command's own options */
     return cmd->run(argc, args);

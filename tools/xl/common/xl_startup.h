@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a program inherits from the one that starts it, and xl relies on.
+ */
+#ifndef XL_COMMON_XL_STARTUP_H
+#define XL_COMMON_XL_STARTUP_H
+
+/*
+ * Before a command runs. Standard descriptors that are closed stay unusable,
+ * but their numbers are taken: what xl prints must not get into a file or
+ * connection that it opens later. Processes that xl starts can be waited for.
+ */
+void xl_startup(void);
+
+#endif
