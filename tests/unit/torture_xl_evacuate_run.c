@@ -140,6 +140,8 @@ static int fake_migrate(int argc, char **argv)
     if (status == MIGRATE_REFUSED && !strcmp(argv[argc - 1], "host3"))
         status = 0;             /* only host2 refuses */
     write_file(in_dir("log"), "a", line);
+    if (signal(SIGPIPE, SIG_DFL) != SIG_DFL)
+        write_file(in_dir("ignoring"), "w", "");
     if (status == MIGRATE_INTERRUPTED)
         wait_for_term();
     if (!strcmp(argv[argc - 1], "dying")) {
@@ -477,6 +479,31 @@ static void torture_xl_evacuate_run_waits_for_what_it_did_not_start(
     waitpid(-1, NULL, 0);
 }
 
+/* "| tee log", and Ctrl-C has ended tee. Each migration can be ended by it. */
+static void torture_xl_evacuate_run_outlives_who_reads(void **state)
+{
+    int out = dup(STDOUT_FILENO), fds[2], status;
+    char *ignoring = in_dir("ignoring");
+
+    (void)state;
+    signal(SIGPIPE, SIG_DFL);
+    assert_int_equal(pipe(fds), 0);
+    fflush(stdout);
+    dup2(fds[1], STDOUT_FILENO);
+    close(fds[0]);
+    close(fds[1]);
+    status = evacuate_run(&run);
+    fflush(stdout);
+    clearerr(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    assert_int_equal(status, EVACUATE_OK);
+    for (int i = 0; i < NR; i++)
+        assert_int_equal(started(i + 1, "host2"), 1);
+    assert_int_equal(access(ignoring, F_OK), -1);
+    free(ignoring);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -495,6 +522,7 @@ int main(int argc, char **argv)
         T(tells_of_a_deadline),
         T(tells_of_a_deadline_that_is_over),
         T(waits_for_what_it_did_not_start),
+        T(outlives_who_reads),
     };
 
     if (argc > 1 && !strcmp(argv[1], "migrate"))

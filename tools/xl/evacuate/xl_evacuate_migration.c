@@ -60,6 +60,7 @@ static void exec_migrate(const struct migration *m, const char *const *args,
     setenv(XEN_TURN_ENV, turn, 1);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_DFL);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     sigprocmask(SIG_SETMASK, &blocked, NULL);

@@ -350,6 +350,8 @@ int evacuate_run(struct evacuate_run *r)
     struct evacuation *e = r->e;
     struct pollfd p = { .fd = r->interrupt_fd, .events = POLLIN };
 
+    /* Ctrl-C ends a pager or tee, but not the evacuation. */
+    signal(SIGPIPE, SIG_IGN);
     for (;;) {
         bool stops;
 
