@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xenprecopy/units.h>
+
 #include "migrate/xl_downtime.h"
 #include "migrate/xl_report.h"
 #include "support/report_fixture.h"
@@ -32,6 +34,46 @@ static void torture_xl_report_shows_predicted_and_actual_downtime(void **state)
     assert_non_null(strstr(buf, "predicted 250 ms, actual 225 ms"));
     assert_non_null(strstr(buf, "32784"));
     assert_non_null(strstr(buf, "stop-and-copy"));
+    xpc_report_dispose(&r);
+}
+
+/* The report says 225 ms. */
+static void torture_xl_report_says_if_a_limit_was_exceeded(void **state)
+{
+    static const struct {
+        uint64_t limit_ms, maximum_ms;
+        enum xpc_policy policy;
+        const char *text;
+    } t[] = {
+        { 225, 0, XPC_POLICY_LIMIT, "actual 225 ms\n" },
+        { 200, 0, XPC_POLICY_LIMIT,
+          "actual 225 ms, over the downtime limit of 200 ms\n" },
+        { 100, 225, XPC_POLICY_LIMIT,
+          "actual 225 ms, over the downtime limit of 100 ms\n" },
+        { 100, 200, XPC_POLICY_LIMIT,
+          "actual 225 ms, over the maximum downtime of 200 ms\n" },
+        { 200, 0, XPC_POLICY_STOCK, "actual 225 ms\n" },
+    };
+    struct xpc_report r;
+    char buf[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        report_fill(&r);
+        r.params.policy = t[i].policy;
+        r.params.downtime_ns = t[i].limit_ms * XPC_MS;
+        r.params.max_downtime_ns = t[i].maximum_ms * XPC_MS;
+        text_of_report(buf, sizeof(buf), &r);
+        if (!strstr(buf, t[i].text))
+            fail_msg("lacks \"%s\": %s", t[i].text, buf);
+        xpc_report_dispose(&r);
+    }
+    report_fill(&r);
+    r.params.downtime_ns = 200 * XPC_MS;
+    r.resumed_ns = 1300000000;
+    text_of_report(buf, sizeof(buf), &r);
+    assert_non_null(strstr(buf, "for 225 ms, over the downtime limit of 200 "
+                           "ms, and runs here again\n"));
     xpc_report_dispose(&r);
 }
 
@@ -189,6 +231,7 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(name, report_setup, report_teardown)
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_report_shows_predicted_and_actual_downtime),
+        TEST(torture_xl_report_says_if_a_limit_was_exceeded),
         TEST(torture_xl_report_says_that_the_guest_stays_paused),
         TEST(torture_xl_report_counts_zero_pages),
         TEST(torture_xl_report_shows_the_parts_of_the_downtime),

@@ -102,6 +102,42 @@ static void print_slow_down(FILE *out, const struct xpc_report *r)
                 xpc_format_time(d, r->slowed_ns));
 }
 
+#define OVER_LEN (XPC_UNIT_LEN + 32)
+
+/* ", over the downtime limit of 300 ms", or "". */
+static const char *over_text(char buf[OVER_LEN], const struct xpc_report *r)
+{
+    const struct xpc_params *p = &r->params;
+    bool over_max = r->actual_downtime_ns > xpc_params_max_downtime(p);
+    bool max = over_max && p->max_downtime_ns;
+    char limit[XPC_UNIT_LEN];
+
+    *buf = 0;
+    if (p->policy == XPC_POLICY_LIMIT &&
+        (over_max || r->actual_downtime_ns > p->downtime_ns))
+        snprintf(buf, OVER_LEN, ", over the %s of %s", max ?
+                 "maximum downtime" : "downtime limit",
+                 xpc_format_time(limit, max ? p->max_downtime_ns :
+                                              p->downtime_ns));
+    return buf;
+}
+
+static void print_downtime(FILE *out, const struct xpc_report *r)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], over[OVER_LEN];
+
+    if (!r->actual_downtime_ns)
+        return;
+    over_text(over, r);
+    fprintf(out, r->resumed_ns ?
+            "  downtime: predicted %s; the guest stood still for %s%s and "
+            "runs here again\n" :
+            "  downtime: predicted %s, actual %s%s\n",
+            xpc_format_time(a, r->predicted_downtime_ns),
+            xpc_format_time(b, r->actual_downtime_ns),
+            r->resumed_ns && *over ? strcat(over, ",") : over);
+}
+
 void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], clause[XPC_COMPRESS_CLAUSE_LEN];
@@ -111,13 +147,7 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
         fprintf(out, "  %s\n", r->text);
     if (r->nr_iterations)
         print_iterations(out, r);
-    if (r->actual_downtime_ns)
-        fprintf(out, r->resumed_ns ?
-                "  downtime: predicted %s; the guest stood still for %s and "
-                "runs here again\n" :
-                "  downtime: predicted %s, actual %s\n",
-                xpc_format_time(a, r->predicted_downtime_ns),
-                xpc_format_time(b, r->actual_downtime_ns));
+    print_downtime(out, r);
     if (r->verified && r->actual_downtime_ns)
         fputs("  while it stood still all pages were sent once more, to be "
               "verified\n", out);
