@@ -2,10 +2,12 @@
 /*
  * Recording of a source, and the recording as a source.
  */
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xenprecopy/meter.h>
@@ -136,6 +138,7 @@ static void torture_source_trace_failed_recording_leaves_no_file(void **state)
     char err[XPC_ERR_LEN];
 
     (void)state;
+    unlink(path);
     f->busy = true;
     assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
     assert_non_null(strstr(err, "somebody else"));
@@ -145,6 +148,47 @@ static void torture_source_trace_failed_recording_leaves_no_file(void **state)
     assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
     assert_non_null(strstr(err, "died"));
     assert_int_equal(access(path, F_OK), -1);
+    fake_source_close(&f->src);
+}
+
+/* A device or a pipe is not removed, and what was recorded before is kept. */
+static void torture_source_trace_failed_recording_keeps_what_is_there(
+    void **state)
+{
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = XPC_S,
+    };
+    struct fake_source *f = guest();
+    char err[XPC_ERR_LEN], beside[80];
+    struct xpc_source *src;
+    struct stat st;
+    int fd;
+
+    (void)state;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    f->busy = true;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    src = xpc_source_trace(path, 0, err);
+    assert_non_null(src);
+    src->ops->close(src);
+    snprintf(beside, sizeof(beside), "%s~", path);
+    assert_int_equal(access(beside, F_OK), -1);
+
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fd = open(path, O_RDWR);
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    close(fd);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+
+    unlink(path);
+    assert_int_equal(symlink("/dev/full", path), 0);
+    f->busy = false;
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_non_null(strstr(err, "No space"));
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
     fake_source_close(&f->src);
 }
 
@@ -171,6 +215,7 @@ int main(int argc, char **argv)
         TEST(torture_source_trace_record_and_replay),
         TEST(torture_source_trace_page_sampling_is_refused),
         TEST(torture_source_trace_failed_recording_leaves_no_file),
+        TEST(torture_source_trace_failed_recording_keeps_what_is_there),
         TEST(torture_source_trace_damaged_is_refused),
     };
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <xenprecopy/xenprecopy.h>
 
@@ -21,6 +24,8 @@ struct recorder {
     struct xpc_source *src;
     struct xpc_trace_writer *w;
     FILE *f;
+    char *tmp;                  /* what f is, beside the file that it is to
+                                 * replace; NULL: that file itself */
     struct xpc_trace_run *run;  /* of the current interval */
     size_t nr, room;
     uint32_t *piece;            /* new number of a piece, or NO_PIECE */
@@ -154,6 +159,37 @@ static int record_intervals(struct recorder *r,
     return -1;
 }
 
+static int fail_file(const char *path, char err[XPC_ERR_LEN])
+{
+    int code = errno;
+
+    snprintf(err, XPC_ERR_LEN, "%.150s: %s", path, strerror(code));
+    errno = code;
+    return -1;
+}
+
+/* Devices, pipes and links are written to, not replaced. */
+static int open_file(struct recorder *r, const char *path)
+{
+    bool there;
+    struct stat st;
+    int fd;
+
+    there = !lstat(path, &st);
+    if (!there || S_ISREG(st.st_mode)) {
+        if (asprintf(&r->tmp, "%s~", path) < 0) {
+            r->tmp = NULL;
+            return -1;
+        }
+    }
+    fd = open(r->tmp ? r->tmp : path, O_WRONLY | O_CREAT | O_TRUNC |
+              O_CLOEXEC | (r->tmp ? O_NOFOLLOW : 0), 0666);
+    r->f = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!r->f && fd >= 0)
+        close(fd);
+    return r->f ? 0 : -1;
+}
+
 static int create_trace(struct recorder *r, const struct trace_recording *how,
                         const char *path, char err[XPC_ERR_LEN])
 {
@@ -164,14 +200,11 @@ static int create_trace(struct recorder *r, const struct trace_recording *how,
     };
 
     snprintf(info.source, sizeof(info.source), "%s", r->src->name);
-    r->f = fopen(path, "wbe");
-    sink.ctx = r->f;
-    if (r->f)
+    if (!open_file(r, path)) {
+        sink.ctx = r->f;
         r->w = xpc_trace_writer_open(&sink, &info);
-    if (r->w)
-        return 0;
-    snprintf(err, XPC_ERR_LEN, "%.150s: %s", path, strerror(errno));
-    return -1;
+    }
+    return r->w ? 0 : fail_file(path, err);
 }
 
 static int finish_trace(struct recorder *r, uint64_t populated,
@@ -182,8 +215,24 @@ static int finish_trace(struct recorder *r, uint64_t populated,
     if (!xpc_trace_finish(r->w, written > populated ? written : populated) &&
         !fflush(r->f))
         return 0;
-    snprintf(err, XPC_ERR_LEN, "%.150s: %s", path, strerror(errno));
-    return -1;
+    return fail_file(path, err);
+}
+
+/* What could not be written whole leaves what was there before. */
+static int close_file(struct recorder *r, bool ok, const char *path,
+                      char err[XPC_ERR_LEN])
+{
+    bool opened = r->f;
+    int rc = 0;
+
+    if (opened && fclose(r->f) && ok)
+        rc = fail_file(path, err);
+    if (ok && !rc && r->tmp && rename(r->tmp, path))
+        rc = fail_file(path, err);
+    if ((!ok || rc) && opened && r->tmp)
+        unlink(r->tmp);
+    free(r->tmp);
+    return rc;
 }
 
 int xpc_source_record(struct xpc_source *src,
@@ -211,10 +260,10 @@ int xpc_source_record(struct xpc_source *src,
         code = errno;
     }
     xpc_trace_writer_close(r.w);
-    if (r.f)
-        fclose(r.f);
-    if (rc && r.f)
-        remove(path);
+    if (close_file(&r, !rc, path, err)) {
+        rc = -1;
+        code = errno;
+    }
     free(r.run);
     free(r.piece);
     errno = code;

@@ -21,8 +21,9 @@ struct trace_recording {
 
 /*
  * Records a source to a file. Returns 0, also when it was stopped early, or -1
- * with errno and one line in err; then the file is removed. In both cases the
- * source is no longer tracked.
+ * with errno and one line in err; then a file that was there before still is as
+ * it was, and no new one is left. In both cases the source is no longer
+ * tracked.
  */
 int xpc_source_record(struct xpc_source *src,
                       const struct trace_recording *how, const char *path,

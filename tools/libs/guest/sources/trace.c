@@ -209,16 +209,18 @@ static int open_trace(struct source_trace *s, const char *path)
 
     s->f = fopen(path, "rbe");
     if (!s->f || fstat(fileno(s->f), &st))
-        return xpc_source_fail(&s->src, errno, "%s: %s", path,
+        return xpc_source_fail(&s->src, errno, "%.150s: %s", path,
                                strerror(errno));
     if (!S_ISREG(st.st_mode))
-        return xpc_source_fail(&s->src, EINVAL, "%s: is no regular file",
+        return xpc_source_fail(&s->src, EINVAL, "%.150s: is no regular "
+                               "file",
                                path);
     in.ctx = s->f;
     in.size = st.st_size;
     s->trace = xpc_trace_open(&in, err);
     if (!s->trace)
-        return xpc_source_fail(&s->src, EBADMSG, "%s: %s", path, err);
+        return xpc_source_fail(&s->src, EBADMSG, "%.150s: %s", path,
+                               err);
     return 0;
 }
 
