@@ -61,7 +61,10 @@ int libxl_domain_qualifier_to_domid(libxl_ctx *ctx, const char *what,
 {
     (void)ctx;
     *domid = 7;
-    return domain.gone || (strcmp(what, name()) && strcmp(what, "7")) ?
+    /* As libxl does it: of a larger number, its last 32 bits count. */
+    return domain.gone || (strcmp(what, name()) &&
+                           (what[strspn(what, "0123456789")] ||
+                            (uint32_t)strtoul(what, NULL, 10) != 7)) ?
            ERROR_DOMAIN_NOTFOUND : 0;
 }
 

@@ -50,6 +50,24 @@ static void torture_xl_config_shows_values_and_their_places(void **state)
     assert_string_equal(captured_err, "");
 }
 
+static void torture_xl_config_a_name_is_one_and_plain(void **state)
+{
+    (void)state;
+    conf_fixture_use(example);
+    assert_int_equal(capture(cmd_precopy_config, "precopy-config",
+                             "--target=a\nb", "x\33[31my", NULL), 0);
+    assert_said(captured_out, "x?[31my to a?b:\n");
+    assert_said(captured_out, "No domain x?[31my was found");
+    assert_int_equal(capture(cmd_precopy_config, "precopy-config", "", NULL),
+                     2);
+    assert_string_equal(captured_err, "xl precopy-config: the name of the "
+                        "domain is empty\n");
+    assert_int_equal(capture(cmd_precopy_config, "precopy-config",
+                             "--target=", NULL), 2);
+    assert_string_equal(captured_err, "xl precopy-config: --target=: the name "
+                        "of a host is needed\n");
+}
+
 static void torture_xl_config_says_that_no_limit_is_set(void **state)
 {
     (void)state;
@@ -163,6 +181,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_config_shows_values_and_their_places),
+        cmocka_unit_test(torture_xl_config_a_name_is_one_and_plain),
         cmocka_unit_test(torture_xl_config_says_that_no_limit_is_set),
         cmocka_unit_test(torture_xl_config_json),
         cmocka_unit_test(torture_xl_config_bad_file_is_status_2),

@@ -41,6 +41,17 @@ static void torture_xl_control_cancel_without_a_migration(void **state)
     assert_int_equal(run_xl("migrate-cancel --timeout=5 g1"), CONTROL_USAGE);
 }
 
+static void torture_xl_control_a_number_is_not_cut_off(void **state)
+{
+    (void)state;
+    assert_int_equal(run_xl("migrate-cancel 4294967303"), CONTROL_FAILED);
+    assert_out("there is no domain 4294967303");
+    assert_int_equal(run_xl("migrate-status 18446744073709551623"),
+                     CONTROL_FAILED);
+    assert_null(store_get(PRECOPY "cancel"));
+    assert_int_equal(run_xl("migrate-status 7"), CONTROL_OK);
+}
+
 static void torture_xl_control_cancel_comes_too_late(void **state)
 {
     (void)state;
@@ -152,6 +163,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_cancel_waits_for_the_end),
         TEST(torture_xl_control_cancel_without_a_migration),
         TEST(torture_xl_control_cancel_comes_too_late),
+        TEST(torture_xl_control_a_number_is_not_cut_off),
         TEST(torture_xl_control_cancel_during_a_handover_that_fails),
         TEST(torture_xl_control_cancel_waits_for_a_late_guest),
         TEST(torture_xl_control_cancel_reports_a_guest_that_does_not_run),

@@ -74,7 +74,7 @@ static void torture_xl_dirty_rate_options(void **state)
 static void torture_xl_dirty_rate_refuses_invalid_options(void **state)
 {
     static const struct { const char *line, *says; } t[] = {
-        { "", "which domain" },
+        { "", "a domain, --pid or --trace is needed" },
         { "--calc-time=5 g1", "a unit is needed" },
         { "--calc-time=20ms g1", "50ms to 60s" },
         { "--calc-time=2m g1", "50ms to 60s" },

@@ -137,6 +137,22 @@ static void assert_bad(const char *line, const char *part)
 }
 
 /* An option of ours that would have no effect is an error. */
+static void torture_xl_options_names_are_not_empty(void **state)
+{
+    char *domain[] = { "migrate", "", "host", NULL };
+    char *host[] = { "migrate", "g1", "", NULL };
+    struct migrate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(migrate_parse_options(3, domain, &o, err), -1);
+    assert_string_equal(err, "the name of the domain is empty");
+    assert_int_equal(migrate_parse_options(3, host, &o, err), -1);
+    assert_string_equal(err, "the name of the host is empty");
+    assert_int_equal(parse("--within=0 g1 host", &o, err), -1);
+    assert_non_null(strstr(err, "more than 0 is needed"));
+}
+
 static void torture_xl_options_of_ours_behind_the_host_are_refused(
     void **state)
 {
@@ -461,8 +477,8 @@ static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
         { "--precopy-bandwidth=10 a b",
           "--precopy-bandwidth=10: a unit is needed, for example 10Mbit" },
         { "--precopy-bandwidth=10Gb a b", "not a bandwidth" },
-        { "--precopy-bandwidth=0 a b", "not a bandwidth" },
-        { "--precopy-bandwidth=0Mbit a b", "not a bandwidth" },
+        { "--precopy-bandwidth=0 a b", "out of range" },
+        { "--precopy-bandwidth=0Mbit a b", "out of range" },
         { "--precopy-bandwidth=0.000001kbit a b", "out of range" },
         { "--precopy-bandwidth=99999999999999999999GB a b", "out of range" },
         { "--precopy-bandwidth=Auto a b", "10Gbit; or auto" },
@@ -484,7 +500,7 @@ static void torture_xl_options_bad_ones_are_reported_in_one_line(void **state)
           "--precopy-skip-dirty=yes: off or on is accepted" },
         { "--precopy-lulls=no a b",
           "--precopy-lulls=no: on or off is accepted" },
-        { "--precopy-max-bandwidth=0 a b", "not a bandwidth" },
+        { "--precopy-max-bandwidth=0 a b", "out of range" },
         { "--precopy-max-bandwidth=5 a b", "a unit is needed" },
         { "--precopy-switchover-bandwidth=rate a b",
           "--precopy-switchover-bandwidth=rate: lifted, kept or a bandwid" },
@@ -602,6 +618,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_options_behind_the_host_are_ignored),
         cmocka_unit_test(
             torture_xl_options_may_be_between_the_domain_and_the_host),
+        cmocka_unit_test(torture_xl_options_names_are_not_empty),
         cmocka_unit_test(
             torture_xl_options_of_ours_behind_the_host_are_refused),
         cmocka_unit_test(torture_xl_options_of_another_xl_suggest_ours),

@@ -108,10 +108,20 @@ libxl_ctx *xl_open_ctx(xentoollog_logger *lg)
     return ctx;
 }
 
+/* libxl would take the last 32 bits of the number. */
+static bool is_no_domid(const char *what)
+{
+    size_t digits = strspn(what, "0123456789");
+
+    return digits && !what[digits] &&
+           (digits > 10 || strtoull(what, NULL, 10) > UINT32_MAX);
+}
+
 int xl_find_domain(libxl_ctx *ctx, const char *what, uint32_t *domid_r,
                    char **name_r)
 {
-    if (libxl_domain_qualifier_to_domid(ctx, what, domid_r))
+    if (is_no_domid(what) ||
+        libxl_domain_qualifier_to_domid(ctx, what, domid_r))
         return -1;
     *name_r = libxl_domid_to_name(ctx, *domid_r);
     return 0;

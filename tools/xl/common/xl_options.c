@@ -131,6 +131,24 @@ int xl_parse_file(const char *name, const char *s, const char **file_r,
     return 0;
 }
 
+int xl_check_names(const char *of, char *const *names, int nr, char *err)
+{
+    for (int i = 0; i < nr; i++) {
+        if (!*names[i])
+            return xl_bad(err, "the name of %s is empty", of);
+    }
+    return 0;
+}
+
+int xl_parse_host(const char *name, const char *s, const char **host_r,
+                  char *err)
+{
+    if (!*s)
+        return xl_bad(err, "--%s=: the name of a host is needed", name);
+    *host_r = s;
+    return 0;
+}
+
 int xl_parse_plot(const char *s, const char **file_r, char *err)
 {
     const char *dot = s ? strrchr(s, '.') : NULL;

@@ -64,6 +64,12 @@ int xl_parse_count(const char *name, const char *s, uint64_t least,
 int xl_parse_word(const char *name, const char *s, const char *const *names,
                   unsigned int *value_r, char *err);
 
+/* Names on the command line, none of which may be empty. of: "a host". */
+int xl_check_names(const char *of, char *const *names, int nr, char *err);
+/* The host of an option. */
+int xl_parse_host(const char *name, const char *s, const char **host_r,
+                  char *err);
+
 /*
  * The value of --plot, s NULL if there is none. *file_r is set to the file, or
  * to NULL for the terminal.

@@ -101,6 +101,15 @@ static const char *policy_text(const struct config_view *v)
            "No limit is set: the guest is suspended when stock Xen would.";
 }
 
+/* A name as it was given may contain anything. */
+static void print_name(FILE *out, const char *name)
+{
+    char *plain = xl_plain(xl_asprintf("%s", name));
+
+    fputs(plain, out);
+    free(plain);
+}
+
 static void print_notes(FILE *out, const struct config_view *v)
 {
     const unsigned int over = XPC_OPTION_BIT(XPC_OPT_CHANNELS) |
@@ -108,9 +117,12 @@ static void print_notes(FILE *out, const struct config_view *v)
 
     if (v->file->missing)
         fprintf(out, "There is no file %s.\n", v->file->path);
-    if (v->guest && !v->here)
-        fprintf(out, "No domain %s was found on this host: only the file was "
-                "read, for this name or UUID.\n", v->guest);
+    if (v->guest && !v->here) {
+        fputs("No domain ", out);
+        print_name(out, v->guest);
+        fputs(" was found on this host: only the file was read, for this name "
+              "or UUID.\n", out);
+    }
     if (is_from_target(v->settings))
         fprintf(out, "[target] is for this package's xl: no other toolstack "
                 "tells the host.\n");
@@ -123,9 +135,14 @@ void config_print_text(FILE *out, const struct config_view *v)
     struct rows r;
 
     list_rows(v, &r);
-    if (v->guest || v->target)
-        fprintf(out, "%s%s%s:\n", v->guest ? v->guest : "any guest",
-                v->target ? " to " : "", v->target ? v->target : "");
+    if (v->guest || v->target) {
+        print_name(out, v->guest ? v->guest : "any guest");
+        if (v->target) {
+            fputs(" to ", out);
+            print_name(out, v->target);
+        }
+        fputs(":\n", out);
+    }
     for (size_t i = 0; i < r.nr; i++)
         fprintf(out, "  %-20s  %-12s  %s%s%s%s\n", r.rows[i].option,
                 r.rows[i].value, r.rows[i].source,

@@ -82,14 +82,16 @@ static int parse_options(int argc, char **argv, struct config_options *o,
             o->check = true;
         else if (opt == OPT_JSON)
             o->json = true;
-        else if (opt == OPT_TARGET)
-            o->target = optarg;
-        else if (xl_parse_file("file", optarg, &o->file, err))
+        else if (opt == OPT_TARGET ?
+                 xl_parse_host("target", optarg, &o->target, err) :
+                 xl_parse_file("file", optarg, &o->file, err))
             return -1;
     }
     if (argc - optind > 1)
         return xl_bad(err, "one domain, or none: xl " COMMAND " %s",
                       precopy_config_usage.arguments);
+    if (xl_check_names("the domain", argv + optind, argc - optind, err))
+        return -1;
     o->guest = argv[optind];
     if (o->check && o->json)
         return xl_bad(err, "--check prints no JSON: leave one of them out");

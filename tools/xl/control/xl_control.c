@@ -90,6 +90,8 @@ int control_take_domain(const struct xl_usage *usage, int argc, char **argv,
     if (argc - optind != 1)
         return xl_bad(err, "a domain is needed: xl %s %s", usage->name,
                       usage->arguments);
+    if (xl_check_names("the domain", argv + optind, 1, err))
+        return -1;
     *domain_r = argv[optind];
     return 0;
 }

@@ -85,6 +85,8 @@ static int parse_options(int argc, char **argv, void *options_r,
     if (o->metrics && (o->watch || o->json))
         return xl_bad(err, "--openmetrics can't be combined with --%s",
                       o->watch ? "watch" : "json");
+    if (xl_check_names("the domain", argv + optind, argc - optind, err))
+        return -1;
     *domain_r = argv[optind];
     return 0;
 }

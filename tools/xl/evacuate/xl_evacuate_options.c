@@ -315,6 +315,8 @@ int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    if (xl_check_names("a domain", argv + optind, argc - optind, err))
+        return -1;
     return check_options(o, err) || check_text(argc, argv, err) ? -1 : 0;
 }
 

@@ -85,6 +85,8 @@ static int parse_options(int argc, char **argv, struct history_options *o,
     }
     o->hosts = argv + optind;
     o->nr_hosts = argc - optind;
+    if (xl_check_names("a host", argv + optind, argc - optind, err))
+        return -1;
     if (o->metrics && (o->json || o->plot))
         return xl_bad(err, "--openmetrics can't be combined with --%s",
                       o->json ? "json" : "plot");

@@ -196,7 +196,8 @@ static int check_options(struct dirty_rate_options *o, bool calc, bool periods,
         return xl_bad(err, "--calc-time and --periods: the longest period is "
                       "the calc-time, give one of them");
     if (!sources)
-        return xl_bad(err, "which domain?");
+        return xl_bad(err, "a domain, --pid or --trace is needed: xl "
+                      "dirty-rate %s", dirty_rate_usage.arguments);
     if (sources > 1)
         return xl_bad(err, "give a domain, or --pid, or --trace");
     if (o->nr_domains > DIRTY_RATE_DOMAINS_MAX)
@@ -240,6 +241,8 @@ int dirty_rate_parse_options(int argc, char **argv,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    if (xl_check_names("a domain", argv + optind, argc - optind, err))
+        return -1;
     o->calc_given = calc || periods;
     return check_options(o, calc, periods, err);
 }

@@ -129,7 +129,7 @@ static int parse_option(int opt, struct migrate_options *o, char *err)
         o->json = true;
         return 0;
     case OPT_WITHIN:
-        return xl_parse_time("within", optarg, &o->within_ns, err);
+        return xl_parse_limit("within", optarg, &o->within_ns, err);
     case OPT_NO_CHECK:
         o->no_check = true;
         return 0;
@@ -209,6 +209,9 @@ static int parse_arguments(char *const *argv, struct migrate_options *o,
 {
     o->host = argv[0];
     o->ignored = argv[1];
+    if (!*o->domain || !*o->host)
+        return xl_bad(err, "the name of the %s is empty", *o->domain ?
+                      "host" : "domain");
     if (*o->host == '-')
         return xl_bad(err, "the host can't be %.80s", o->host);
     for (argv++; *argv; argv++) {

@@ -330,8 +330,7 @@ static int parse_option(int opt, struct predict_options *o, char *err)
         o->no_evacuation = true;
         return 0;
     case OPT_TARGET:
-        o->target = optarg;
-        return 0;
+        return xl_parse_host("target", optarg, &o->target, err);
     case OPT_DEVICE_MODEL:
         o->guest.device_model = XPC_DEVICE_MODEL_YES;
         return 0;
@@ -453,6 +452,8 @@ int predict_parse_options(int argc, char **argv, struct predict_options *o,
     }
     o->domains = argv + optind;
     o->nr_domains = argc - optind;
+    if (xl_check_names("a domain", argv + optind, argc - optind, err))
+        return -1;
     if (!(o->given & XPC_OPTION_BIT(XPC_OPT_OVERHEAD)))
         o->params.overhead_ns = xpc_guest_overhead(&o->guest);
     if (o->confidence_percent)

@@ -104,6 +104,9 @@ static int parse_options(int argc, char **argv, struct report_options *o,
     }
     o->args = argv + optind;
     o->nr_args = argc - optind;
+    if (xl_check_names(o->last ? "the domain" : o->history ? "a host" :
+                       "the file", argv + optind, argc - optind, err))
+        return -1;
     return check_arguments(o, err);
 }
 

@@ -104,7 +104,7 @@ int xpc_parse_bandwidth(const char *s, uint64_t *bytes_per_s_r)
     len = strlen(s);
     if (len > 2 && (!strcmp(s + len - 2, "/s") || !strcmp(s + len - 2, "ps")))
         len -= 2;
-    if (len >= sizeof(name) || value <= 0) {
+    if (len >= sizeof(name)) {
         errno = EINVAL;
         return -1;
     }

@@ -58,10 +58,10 @@ int xpc_value_bandwidth(const char *s, uint64_t *bytes_per_s_r, char *why)
 {
     if (!xpc_parse_bandwidth(s, bytes_per_s_r))
         return 0;
-    if (errno == ERANGE)
+    if (errno == ERANGE || (is_bare_number(s) && strspn(s, "0.") == strlen(s)))
         return xpc_value_bad(why, "out of range: from 1 byte to 8 EiB per "
                              "second are possible");
-    if (is_bare_number(s) && strspn(s, "0.") != strlen(s))
+    if (is_bare_number(s))
         return xpc_value_bad(why, "a unit is needed, for example %.80sMbit",
                              s);
     return xpc_value_bad(why, "not a bandwidth: a number with " XPC_BIT_UNITS

@@ -522,10 +522,14 @@ int xpc_from_json(const struct xpc_type *type, void *obj, const char *json,
     text = strndup(json, len);
     if (!text)
         goto out;
+    if (!text[strspn(text, " \t\r\n")]) {
+        rc = fail(&r, NULL, "not JSON: empty");
+        goto out;
+    }
     tree = yajl_tree_parse(text, yajl_err, sizeof(yajl_err));
     if (!tree) {
         yajl_err[strcspn(yajl_err, "\n")] = 0;
-        rc = fail(&r, NULL, "not JSON: %s", *yajl_err ? yajl_err : "empty");
+        rc = fail(&r, NULL, "not JSON: %s", yajl_err);
         goto out;
     }
     rc = read_tree(type, obj, tree, err);
