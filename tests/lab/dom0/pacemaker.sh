@@ -132,7 +132,7 @@ make_transport() {
 #!/bin/sh
 shift
 case "\$*" in
-    *migrate-receive*) exec socat -b 65536 - TCP:10.9.0.2:4444 ;;
+    *migrate-receive*) exec socat -b 65536 -t 60 - TCP:10.9.0.2:4444 ;;
     *) echo "\$*" | socat -t 600 - TCP:10.9.0.2:5555 | sed '\$d' ;;
 esac
 END

@@ -41,12 +41,14 @@ forget() {
     rm -f /tmp/trace /var/log/xen/console/*
 } >/dev/null 2>&1
 
-# On the other host: a socat that starts a receiver, or sshd.
+# On the other host: a socat that starts a receiver, or sshd. After the sender's
+# end, socat's own patience of half a second is too short for a receiver that has
+# to destroy its half-built domain.
 receive() {
     printf '#!/bin/sh\nexec %s migrate-receive -e 2>%s\n' $stock_xl \
         /tmp/receiver.log >/job/receive
     chmod 755 /job/receive
-    socat -b 65536 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
+    socat -b 65536 -t 60 TCP-LISTEN:4444,reuseaddr,fork,$keepalive \
         EXEC:/job/receive >/dev/null 2>&1 &
 }
 
@@ -115,7 +117,7 @@ link_down() {
 migrate_to() {
     case $over in
         ssh) echo "-e $1 b" ;;
-        *) echo "-s '' $1 'socat -b 65536 - TCP:10.9.0.2:4444'" ;;
+        *) echo "-s '' $1 'socat -b 65536 -t 60 - TCP:10.9.0.2:4444'" ;;
     esac
 }
 
