@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -303,6 +304,25 @@ static void torture_process_blocked_call_is_not_interrupted(void **state)
     stop(&c);
 }
 
+static void torture_process_name_is_plain(void **state)
+{
+    char err[XPC_ERR_LEN], before[16];
+    pid_t self = getpid();
+    struct xpc_source *src;
+
+    (void)state;
+    assert_int_equal(prctl(PR_GET_NAME, before), 0);
+    assert_int_equal(prctl(PR_SET_NAME, "\33[31mred"), 0);
+    src = xpc_source_process(&self, 1, err);
+    prctl(PR_SET_NAME, before);
+    if (!src) {
+        print_message("skipped: %s\n", err);
+        skip();
+    }
+    assert_string_equal(src->name, "?[31mred");
+    src->ops->close(src);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +330,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_process_counts_shared_memory_once),
         cmocka_unit_test(torture_process_tracking_is_exclusive),
         cmocka_unit_test(torture_process_samples),
+        cmocka_unit_test(torture_process_name_is_plain),
         cmocka_unit_test(torture_process_that_ends_is_an_error),
         cmocka_unit_test(torture_process_blocked_call_is_not_interrupted),
     };

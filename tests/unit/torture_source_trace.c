@@ -192,6 +192,25 @@ static void torture_source_trace_failed_recording_keeps_what_is_there(
     fake_source_close(&f->src);
 }
 
+static void torture_source_trace_name_is_plain(void **state)
+{
+    struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = 100 * XPC_MS,
+    };
+    struct fake_source *f = guest();
+    struct xpc_source *src;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    strcpy(f->src.name, "\33[31mred");
+    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    fake_source_close(&f->src);
+    src = xpc_source_trace(path, 0, err);
+    assert_non_null(src);
+    assert_string_equal(src->name, "?[31mred");
+    src->ops->close(src);
+}
+
 static void torture_source_trace_damaged_is_refused(void **state)
 {
     char err[XPC_ERR_LEN];
@@ -216,6 +235,7 @@ int main(int argc, char **argv)
         TEST(torture_source_trace_page_sampling_is_refused),
         TEST(torture_source_trace_failed_recording_leaves_no_file),
         TEST(torture_source_trace_failed_recording_keeps_what_is_there),
+        TEST(torture_source_trace_name_is_plain),
         TEST(torture_source_trace_damaged_is_refused),
     };
 

@@ -9,6 +9,7 @@
 
 #include <xxhash.h>
 
+#include <xenprecopy/error.h>
 #include <xenprecopy/measure.h>
 
 #include "sources/trace.h"
@@ -230,6 +231,7 @@ static int start_at(struct source_trace *s, uint64_t start_ns)
     char err[XPC_TRACE_ERR_LEN];
 
     snprintf(s->src.name, sizeof(s->src.name), "%.63s", info->source);
+    xpc_plain_line(s->src.name);
     if (info->total_pages > REPLAY_PFNS_MAX || info->page_size != 4096)
         return xpc_source_fail(&s->src, EFBIG, "%s: %"PRIu64" pages of %u "
                                "bytes can't be replayed", s->src.name,

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <xenprecopy/error.h>
 #include <xenprecopy/measure.h>
 #include <xenprecopy/sample.h>
 #include <xenprecopy/xenprecopy.h>
@@ -241,6 +242,8 @@ static void name_source(struct source_process *s, pid_t pid)
     comm[strcspn(comm, "\n")] = 0;
     s->src.id = pid;
     snprintf(s->src.name, sizeof(s->src.name), "%s", comm);
+    /* Any process may call itself anything. */
+    xpc_plain_line(s->src.name);
 }
 
 struct xpc_source *xpc_source_process(const pid_t *pid, size_t nr,
