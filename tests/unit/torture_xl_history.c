@@ -210,6 +210,19 @@ static void torture_xl_history_prints_text(void **state)
         strstr(captured_out, "100 ms   80.0 ms    300 ms   80.0 ms"));
 }
 
+static void torture_xl_history_prints_names_plainly(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    a_report(&r);
+    keep_domain("ho\33[1mst", "a\33[31mb\nc", &r);
+    assert_int_equal(run(NULL), 0);
+    assert_null(strchr(captured_out, '\33'));
+    assert_non_null(strstr(captured_out, "ho?[1mst: 1 migration\n"));
+    assert_non_null(strstr(captured_out, " a?[31mb?c "));
+}
+
 /* A guest with a slow script, and another one. */
 static void two_guests(void)
 {
@@ -485,6 +498,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_errors_are_one_line),
         TEST(torture_xl_history_remembers_a_stock_receiver),
         TEST(torture_xl_history_prints_text),
+        TEST(torture_xl_history_prints_names_plainly),
         TEST(torture_xl_history_tells_guests_apart),
         TEST(torture_xl_history_shows_a_broken_off_switchover),
         TEST(torture_xl_history_prints_guests_without_names),

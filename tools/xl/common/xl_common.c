@@ -82,6 +82,12 @@ char *xl_plain(char *s)
     return s;
 }
 
+const char *xl_plain_name(char buf[XL_NAME_LEN], const char *s)
+{
+    snprintf(buf, XL_NAME_LEN, "%s", s ? s : "");
+    return xl_plain(buf);
+}
+
 void xl_message(const char *command, const char *fmt, ...)
 {
     char *s;

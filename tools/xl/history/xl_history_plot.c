@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/xl_common.h"
 #include "common/xl_gnuplot.h"
 #include "common/xl_options.h"
 #include "history/xl_history_plot.h"
@@ -90,7 +91,7 @@ static void fill_cells(char (*cell)[WIDTH], const struct plot *p)
 
 static void draw_plot(FILE *out, const struct plot *p)
 {
-    char cell[HEIGHT][WIDTH];
+    char cell[HEIGHT][WIDTH], name[XL_NAME_LEN];
 
     fill_cells(cell, p);
     fputs("\nActual downtime over predicted; . as predicted\n        ms\n",
@@ -109,7 +110,7 @@ static void draw_plot(FILE *out, const struct plot *p)
             p->range.high);
     for (size_t i = 0; i < p->t->nr; i++)
         fprintf(out, "%12s%c %s\n", "", mark_of(i),
-                p->t->list[i].history.target);
+                xl_plain_name(name, p->t->list[i].history.target));
 }
 
 /* ---- by gnuplot ------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/units.h>
 
+#include "common/xl_common.h"
 #include "history/xl_history_print.h"
 #include "json/migration.h"
 
@@ -91,7 +92,7 @@ static void print_costs(FILE *out, const struct history_target *t)
  */
 static void print_guests(FILE *out, const struct xpc_history_summary *s)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], name[XL_NAME_LEN];
 
     for (size_t i = 0; i < s->nr_guests; i++) {
         const struct xpc_history_guest *g = &s->guests[i];
@@ -99,7 +100,8 @@ static void print_guests(FILE *out, const struct xpc_history_summary *s)
         if (s->nr_guests < 2 && !g->prior.at_least_ns)
             continue;
         fprintf(out, "  %s, from %"PRIu64": %s +- %s",
-                g->domain ? g->domain : "?", g->migrations,
+                g->domain ? xl_plain_name(name, g->domain) : "?",
+                g->migrations,
                 xpc_format_time(a, g->prior.overhead_ns),
                 xpc_format_time(b, g->prior.overhead_sd_ns));
         print_bound(out, &g->prior);
@@ -129,7 +131,7 @@ static void print_entry(FILE *out, const struct xpc_history_entry *e)
 {
     char start[32], predicted[XPC_UNIT_LEN], actual[XPC_UNIT_LEN],
          limit[XPC_UNIT_LEN], overhead[XPC_UNIT_LEN + 1],
-         total[XPC_UNIT_LEN];
+         total[XPC_UNIT_LEN], name[XL_NAME_LEN];
 
     time_text(overhead, e->overhead_ns);
     if (e->overhead_at_least_ns) {
@@ -139,7 +141,7 @@ static void print_entry(FILE *out, const struct xpc_history_entry *e)
 
     fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n",
             date_text(start, sizeof(start), e->start_s),
-            e->domain ? e->domain : "", xpc_outcome_names[e->outcome],
+            xl_plain_name(name, e->domain), xpc_outcome_names[e->outcome],
             time_text(predicted, e->predicted_downtime_ns),
             time_text(actual, e->actual_downtime_ns),
             time_text(limit, e->limit_ns),
@@ -152,11 +154,11 @@ void history_print(FILE *out, const struct history_targets *t)
     if (!t->nr)
         fputs("No migrations are known.\n", out);
     for (size_t i = 0; i < t->nr; i++) {
-        char start[32];
+        char start[32], name[XL_NAME_LEN];
         const libxl_precopy_history *h = &t->list[i].history;
 
-        fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "", h->target,
-                h->nr_entries, h->nr_entries == 1 ? "" : "s");
+        fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "",
+                xl_plain_name(name, h->target), h->nr_entries, h->nr_entries == 1 ? "" : "s");
         print_learned(out, &t->list[i]);
         if (h->stock_s)
             fprintf(out, "  its receiver was a stock one on %s\n",

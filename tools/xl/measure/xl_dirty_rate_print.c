@@ -5,6 +5,7 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "common/xl_common.h"
 #include "measure/xl_dirty_rate_print.h"
 
 #define BAR 40
@@ -16,11 +17,12 @@ static const char *pages_text(char buf[XPC_UNIT_LEN], double pages)
 
 static void print_head(FILE *out, const struct xpc_measurement *m)
 {
-    char size[XPC_UNIT_LEN], zero[XPC_UNIT_LEN];
+    char size[XPC_UNIT_LEN], zero[XPC_UNIT_LEN], name[XL_NAME_LEN];
 
-    fprintf(out, "%s: %s of memory, %s of it zero; %s", m->name ? m->name :
-            "guest", pages_text(size, m->n_total),
-            pages_text(zero, m->zero_pages), xpc_measure_mode_names[m->mode]);
+    fprintf(out, "%s: %s of memory, %s of it zero; %s",
+            xl_plain_name(name, m->name ? m->name : "guest"),
+            pages_text(size, m->n_total), pages_text(zero, m->zero_pages),
+            xpc_measure_mode_names[m->mode]);
     if (m->mode == XPC_MODE_PAGE_SAMPLING)
         fprintf(out, ", %"PRIu64" pages", m->n_sampled);
     fputc('\n', out);

@@ -5,6 +5,7 @@
 #include <xenprecopy/compress.h>
 #include <xenprecopy/units.h>
 
+#include "common/xl_common.h"
 #include "json/migration.h"
 #include "migrate/xl_downtime.h"
 #include "migrate/xl_report.h"
@@ -140,9 +141,11 @@ static void print_downtime(FILE *out, const struct xpc_report *r)
 
 void report_print(FILE *out, const char *name, const struct xpc_report *r)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], clause[XPC_COMPRESS_CLAUSE_LEN];
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], clause[XPC_COMPRESS_CLAUSE_LEN],
+         plain[XL_NAME_LEN];
 
-    fprintf(out, "Migration of %s: %s\n", name, report_outcome(r));
+    fprintf(out, "Migration of %s: %s\n", xl_plain_name(plain, name),
+            report_outcome(r));
     if (r->text)
         fprintf(out, "  %s\n", r->text);
     if (r->nr_iterations)
