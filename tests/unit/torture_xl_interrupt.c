@@ -73,6 +73,30 @@ static void torture_xl_interrupt_ignored_signals_stay_ignored(void **state)
     in_child(but_not_ignored);
 }
 
+static void stopped_by_the_terminal(void)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (!pid) {
+        interrupt_refuse_stops();
+        /* Ctrl-Z, and output in the background with "stty tostop". */
+        raise(SIGTSTP);
+        raise(SIGTTOU);
+        _exit(7);
+    }
+    expect(waitpid(pid, &status, WUNTRACED) == pid);
+    if (WIFSTOPPED(status))
+        kill(pid, SIGKILL);
+    expect(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+static void torture_xl_interrupt_a_terminal_stops_nothing(void **state)
+{
+    (void)state;
+    in_child(stopped_by_the_terminal);
+}
+
 /* A shell runs this program again, as a user would. */
 static void torture_xl_interrupt_respects_nohup_and_background(void **state)
 {
@@ -101,6 +125,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_xl_interrupt_by_three_signals),
         cmocka_unit_test(torture_xl_interrupt_ignored_signals_stay_ignored),
+        cmocka_unit_test(torture_xl_interrupt_a_terminal_stops_nothing),
         cmocka_unit_test(torture_xl_interrupt_respects_nohup_and_background),
     };
 

@@ -29,6 +29,12 @@ int interrupt_open(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void interrupt_refuse_stops(void)
+{
+    signal(SIGTSTP, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN);
+}
+
 int interrupt_take(int fd)
 {
     struct signalfd_siginfo si;

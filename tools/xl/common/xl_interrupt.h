@@ -19,6 +19,14 @@ bool interrupt_ignored(int sig);
 int interrupt_open(void);
 
 /*
+ * Ignores what would stop the process: Ctrl-Z, and output to a terminal in the
+ * background. It also would stop the children, such as the save helper and the
+ * transport, and a guest that is suspended just then would stay so, beyond any
+ * limit, until the user continues the job.
+ */
+void interrupt_refuse_stops(void);
+
+/*
  * Takes one pending signal and returns its number, or 0 when there is none or
  * fd is -1. Never blocks.
  */

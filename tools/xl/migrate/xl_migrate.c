@@ -292,6 +292,7 @@ static int run_migration(struct migration *m, int interrupt_fd)
     int message, status, guard, r = 0;
     char *why;
 
+    interrupt_refuse_stops();
     if (m->name)
         migrate_warn_leftover(m->ctx, m->name);
     tell_settings(m);

@@ -39,7 +39,8 @@ char *transport_command(const struct migrate_options *o)
  * Ctrl-C xl aborts in order, which needs the transport. A process group of its
  * own would keep them away too, but also ssh from asking for a password.
  * SIGHUP must not stay blocked: a receiver on this host would pass that on to
- * the device model of the guest, which libxl ends by SIGHUP.
+ * the device model of the guest, which libxl ends by SIGHUP. ssh must stop in
+ * the background rather than ask for a password there, but not at Ctrl-Z.
  */
 static void run_child(const char *command, int in, int out)
 {
@@ -48,6 +49,7 @@ static void run_child(const char *command, int in, int out)
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGTTOU, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
