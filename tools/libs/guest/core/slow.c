@@ -10,6 +10,8 @@
  * the guest's time in all than the best one. Tuned with make eval.
  */
 #define MORE_LOST 1.25
+/* More than rounding makes of a time. */
+#define SLACK_NS 1000
 /* A guest that may have a lull is slowed down when this much is left. */
 #define TIME_SPARE 2
 
@@ -18,9 +20,12 @@ struct result {
     double ns;                  /* until the suspend */
 };
 
-/* What happens with this share, for a curve of the band. */
+/*
+ * What happens with this share, for a curve of the band. Whether it keeps the
+ * limit after more than most_ns does not matter.
+ */
 static struct result simulate(const struct xpc_slow *w, unsigned int percent,
-                              double side)
+                              double side, double most_ns)
 {
     struct xpc_predict_params p = *w->p;
     struct xpc_predict_state s = w->s;
@@ -32,6 +37,10 @@ static struct result simulate(const struct xpc_slow *w, unsigned int percent,
     p.rule.max_downtime_ns = p.rule.downtime_ns;
     p.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
     s.since_clean_ns = s.since_clean_ns / p.cpu_share;
+    most_ns += s.elapsed_ns;
+    if (most_ns < 0x1p62 &&
+        (!p.rule.duration_ns || most_ns < p.rule.duration_ns))
+        p.rule.duration_ns = most_ns;
     xpc_predict_run(&r, w->c, &p, &s, side, NULL);
     return (struct result){
         .fits = r.converges,
@@ -48,9 +57,11 @@ static unsigned int best_share(const struct xpc_slow *w, double *ns_r)
     unsigned int most = XPC_ALL_PERCENT - w->least_percent;
     double lost[STEPS + 1], ns[STEPS + 1], least = INFINITY;
 
-    for (unsigned int i = 1; i <= STEPS; i++) {
+    /* What takes too much more than one that is known is not chosen. */
+    for (unsigned int i = STEPS; i >= 1; i--) {
         unsigned int taken = (most * i + STEPS - 1) / STEPS;
-        struct result r = simulate(w, XPC_ALL_PERCENT - taken, 1);
+        struct result r = simulate(w, XPC_ALL_PERCENT - taken, 1,
+                                   MORE_LOST * least / taken + SLACK_NS);
 
         ns[i] = r.ns;
         lost[i] = r.fits ? taken * r.ns : INFINITY;
@@ -73,7 +84,7 @@ static unsigned int enough_share(const struct xpc_slow *w, double *ns_r)
 
     if (percent < XPC_ALL_PERCENT || w->failed)
         return percent;
-    r = simulate(w, w->least_percent, 0);
+    r = simulate(w, w->least_percent, 0, INFINITY);
     *ns_r = r.ns;
     return r.fits ? w->least_percent : XPC_ALL_PERCENT;
 }
@@ -83,13 +94,13 @@ unsigned int xpc_slow_choose(struct xpc_slow *w)
     bool slowed = w->now_percent < XPC_ALL_PERCENT;
     unsigned int percent;
 
-    if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0).fits)
+    if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0, INFINITY).fits)
         return XPC_ALL_PERCENT;
     percent = enough_share(w, &w->ns);
     if (percent == XPC_ALL_PERCENT)
         w->failed |= slowed;
     else if (!slowed && w->time_left_ns > TIME_SPARE * w->ns &&
-             simulate(w, XPC_ALL_PERCENT, -1).fits)
+             simulate(w, XPC_ALL_PERCENT, -1, INFINITY).fits)
         return XPC_ALL_PERCENT;
     return percent;
 }
