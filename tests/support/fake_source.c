@@ -18,9 +18,16 @@ static double gap(struct fake_source *f, uint64_t pfn)
            INFINITY;
 }
 
+static double busy_ns(const struct fake_source *f)
+{
+    return xpc_cycle_active_ns(&f->cycle, 0, f->now_ns);
+}
+
 static void catch_up(struct fake_source *f, uint64_t pfn)
 {
-    while (f->next_s[pfn] * 1e9 <= f->now_ns) {
+    double now = busy_ns(f);
+
+    while (f->next_s[pfn] * 1e9 <= now) {
         f->version[pfn]++;
         f->nr_dirty += !f->dirty[pfn];
         f->dirty[pfn] = true;
@@ -88,6 +95,7 @@ int fake_source_count(struct xpc_source *src, uint64_t *pages_r)
     for (uint64_t i = 0; i < src->nr_pfns; i++)
         catch_up(f, i);
     *pages_r = f->nr_dirty;
+    f->now_ns += f->count_ns;
     return 0;
 }
 
@@ -103,8 +111,11 @@ static int read_dirty(struct xpc_source *src, bool clean, xpc_run_fn *fn,
         if (clean)
             f->dirty[i] = false;
     }
-    if (clean)
+    if (clean) {
+        f->cleaned += f->nr_dirty;
+        f->cleans++;
         f->nr_dirty = 0;
+    }
     return 0;
 }
 
@@ -190,7 +201,7 @@ struct fake_source *fake_source(uint64_t nr, uint64_t seed)
 void fake_source_begin(struct fake_source *f)
 {
     for (uint64_t i = 0; i < f->src.nr_pfns; i++)
-        f->next_s[i] = f->now_ns / 1e9 + gap(f, i);
+        f->next_s[i] = busy_ns(f) / 1e9 + gap(f, i);
 }
 
 double fake_source_truth(const struct fake_source *f, uint64_t t_ns)

@@ -62,6 +62,17 @@ static void print_workset(FILE *out, const struct xpc_workset_result *w)
     fprintf(out, "; successive ones overlap by %.0f%%\n", w->jaccard * 100);
 }
 
+static void print_phases(FILE *out, const struct xpc_measured_phases *p)
+{
+    const struct xpc_cycle *c = &p->cycle;
+    char busy[XPC_UNIT_LEN], period[XPC_UNIT_LEN];
+
+    if (p->version)
+        fprintf(out, "regular phases: busy for %s of every %s; in a lull it "
+                "writes %.0f%% as much\n", xpc_format_time(busy, c->busy_ns),
+                xpc_format_time(period, c->period_ns), c->quiet * 100);
+}
+
 static void print_fit(FILE *out, const struct xpc_compress_fit *f)
 {
     char interval[32];
@@ -124,6 +135,7 @@ void dirty_rate_print(FILE *out, const struct xpc_measurement *m)
     print_head(out, m);
     print_periods(out, m);
     print_workset(out, &m->workset);
+    print_phases(out, &m->phases);
     print_compress(out, m);
     print_warnings(out, m);
     print_cost(out, m);

@@ -13,6 +13,8 @@
 
 /* The 97.5% quantile of the normal distribution. */
 #define Z95 1.959963984540054
+/* The points of D(t) of a busy guest are at least this far apart. */
+#define BUSY_STEP_NS 1e6
 
 const char *const xpc_measure_status_names[] = {
     [XPC_MEASURE_UNSTARTED] = "unstarted",
@@ -273,10 +275,32 @@ static int check_rest(const struct xpc_measurement *m, char err[XPC_ERR_LEN])
     return 0;
 }
 
+static int check_phases(const struct xpc_measurement *m, char err[XPC_ERR_LEN])
+{
+    const struct xpc_cycle *c = &m->phases.cycle;
+
+    if (!m->phases.version)
+        return 0;
+    if (m->phases.version != XPC_PHASES_VERSION)
+        return fail(err, "phases: version %"PRIu64" is not known, %u is: "
+                    "measure again with this xl", m->phases.version,
+                    XPC_PHASES_VERSION);
+    if (c->period_ns < XPC_PHASES_MIN_NS || c->period_ns > XPC_PERIOD_MAX_NS)
+        return fail(err, "phases: period-ms: from %g to %g are possible",
+                    XPC_PHASES_MIN_NS / 1e6, XPC_PERIOD_MAX_NS / 1e6);
+    if (!c->busy_ns || c->busy_ns >= c->period_ns)
+        return fail(err, "phases: busy-ms is not within the period");
+    if (c->busy_from_ns > c->period_ns)
+        return fail(err, "phases: busy-from-ms is after the first period");
+    if (!(c->quiet >= 0 && c->quiet < 1))
+        return fail(err, "phases: quiet is not a share below 1");
+    return 0;
+}
+
 int xpc_measurement_check(const struct xpc_measurement *m,
                           char err[XPC_ERR_LEN])
 {
-    if (check_rest(m, err) || check_lengths(m, err) ||
+    if (check_rest(m, err) || check_phases(m, err) || check_lengths(m, err) ||
         check_totals(m, err) || check_periods(m, err))
         return -1;
     return check_estimates(m, err);
@@ -406,6 +430,33 @@ int xpc_measurement_curve(const struct xpc_measurement *m,
         prev = *p;
     }
     return 0;
+}
+
+bool xpc_measurement_phased(const struct xpc_measurement *m,
+                            const struct xpc_curve *c,
+                            struct xpc_phased *phased_r)
+{
+    struct xpc_curve *busy = &phased_r->busy;
+    double last = 0;
+
+    *phased_r = (struct xpc_phased){
+        .cycle = m->phases.cycle,
+        .busy = { .total_pages = c->total_pages,
+                  .zero_pages = c->zero_pages },
+    };
+    if (!m->phases.version)
+        return false;
+    for (size_t i = 0; i < c->nr; i++) {
+        const struct xpc_curve_point *p = &c->pt[i];
+        double t = xpc_cycle_active_ns(&phased_r->cycle, 0, p->t_ns);
+
+        /* Points within a lull have about the same busy time. */
+        if (t < last + BUSY_STEP_NS)
+            continue;
+        xpc_curve_add(busy, t, p->pages, p->low, p->high);
+        last = t;
+    }
+    return busy->nr > 1;
 }
 
 uint64_t xpc_measurement_calc_ns(const struct xpc_measurement *m)

@@ -10,147 +10,19 @@
 #include <xenprecopy/xenprecopy.h>
 
 #include "core/compress_sample.h"
+#include "core/phase_watch.h"
+#include "core/take.h"
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-/* pfns passed to the source at once. */
-#define TAKE_BATCH 1024u
 /*
  * Pages that are due within a 100th of their period of each other are looked at
  * together, because waking up costs more than looking. Their own intervals
  * account for the delay.
  */
 #define COALESCE 100
-/*
- * How many pfns may be drawn in vain, besides some for every page wanted. An
- * address space may be thousands of times as large as the memory in it.
- */
-#define HOLES_MAX 1000000u
-#define HOLES_PER_PAGE 8u
 /* The sample from which zero pages are estimated in dirty-bitmap mode. */
 #define ZERO_PAGES_PER_GIB 512u
 
-/* ---- requests -------------------------------------------------------- */
-
-void xpc_meter_request_periods(struct xpc_meter_request *r, uint64_t calc_ns)
-{
-    static const uint16_t ms[] = {
-        125, 250, 375, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000,
-        10000, 15000, 20000, 25000, 30000, 35000, 40000, 45000, 50000, 60000,
-    };
-
-    r->calc_ns = calc_ns;
-    r->nr_periods = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(ms) && ms[i] * XPC_MS < calc_ns; i++)
-        r->period_ns[r->nr_periods++] = ms[i] * XPC_MS;
-    r->period_ns[r->nr_periods++] = calc_ns;
-}
-
-void xpc_meter_request_init(struct xpc_meter_request *r)
-{
-    *r = (struct xpc_meter_request){
-        .mode = XPC_MODE_PAGE_SAMPLING,
-        .sample_pages = XPC_SAMPLE_PAGES_DEFAULT,
-        .workset_intervals = XPC_WORKSET_INTERVALS,
-        .seed = 1,
-        .nr_methods = xpc_nr_compress_defaults,
-    };
-    memcpy(r->methods, xpc_compress_defaults,
-           r->nr_methods * sizeof(r->methods[0]));
-    xpc_meter_request_periods(r, XPC_CALC_TIME_DEFAULT_NS);
-}
-
-int xpc_meter_request_check(const struct xpc_meter_request *r,
-                            char err[XPC_ERR_LEN])
-{
-    errno = EINVAL;
-    if (!r->nr_periods || r->nr_periods > XPC_PERIODS_MAX) {
-        snprintf(err, XPC_ERR_LEN, "%zu periods: from 1 to %u are possible",
-                 r->nr_periods, XPC_PERIODS_MAX);
-        return -1;
-    }
-    for (size_t i = 0; i < r->nr_periods; i++) {
-        if (r->period_ns[i] < XPC_PERIOD_MIN_NS ||
-            r->period_ns[i] > XPC_PERIOD_MAX_NS) {
-            snprintf(err, XPC_ERR_LEN, "a period of %g ms: from 50 ms to "
-                     "60 s are possible", r->period_ns[i] / 1e6);
-            return -1;
-        }
-        if (i && r->period_ns[i] <= r->period_ns[i - 1]) {
-            snprintf(err, XPC_ERR_LEN, "the period of %g ms must be longer "
-                     "than the one before it", r->period_ns[i] / 1e6);
-            return -1;
-        }
-    }
-    if (r->sample_pages < XPC_SAMPLE_PAGES_MIN ||
-        r->sample_pages > XPC_SAMPLE_PAGES_MAX) {
-        snprintf(err, XPC_ERR_LEN, "%u sample pages a GiB: from %u to %u are "
-                 "possible", (unsigned int)r->sample_pages,
-                 XPC_SAMPLE_PAGES_MIN, XPC_SAMPLE_PAGES_MAX);
-        return -1;
-    }
-    for (size_t i = 0; i < r->nr_methods; i++) {
-        if (i == XPC_COMPRESS_METHODS_MAX ||
-            !xpc_compress_level_max(r->methods[i].compress)) {
-            snprintf(err, XPC_ERR_LEN, "at most %u methods of compression "
-                     "are possible, and off is none",
-                     XPC_COMPRESS_METHODS_MAX);
-            return -1;
-        }
-    }
-    errno = 0;
-    return 0;
-}
-
 /* ---- taking the sample ----------------------------------------------- */
-
-static int by_pfn(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/*
- * Draws pfns until `want` pages are taken, the source has no more, or too many
- * were holes: the sample is smaller then, and still uniform. A batch is never
- * larger than what is missing, as dropping the rest of a sorted batch would
- * favour low pfns.
- */
-static int take_pages(struct xpc_meter *meter, uint64_t want, size_t *nr_r)
-{
-    struct xpc_source *src = meter->src;
-    uint64_t pfn[TAKE_BATCH];
-    uint64_t holes = 0, holes_max = HOLES_MAX + HOLES_PER_PAGE * want;
-    bool hole[TAKE_BATCH], more = true;
-    struct xpc_draw draw;
-    size_t got = 0;
-
-    if (xpc_draw_init(&draw, src->nr_pfns, want, meter->req.seed))
-        return xpc_source_fail(src, ENOMEM, "out of memory");
-    while (got < want && more && holes < holes_max) {
-        size_t nr = 0, room = want - got;
-
-        while (nr < room && nr < TAKE_BATCH && more) {
-            more = xpc_draw_next(&draw, &pfn[nr]);
-            nr += more;
-        }
-        qsort(pfn, nr, sizeof(pfn[0]), by_pfn);
-        if (nr && src->ops->take(src, pfn, nr, hole)) {
-            xpc_draw_dispose(&draw);
-            return -1;
-        }
-        for (size_t i = 0; i < nr; i++) {
-            got += !hole[i];
-            holes += hole[i];
-            if (!hole[i] && meter->compress)
-                xpc_compress_sample_offer(meter->compress, pfn[i]);
-        }
-    }
-    xpc_draw_dispose(&draw);
-    meter->m.n_holes += holes;
-    *nr_r = got;
-    return 0;
-}
 
 /* Looks at all taken pages for the first time. */
 static int first_looks(struct xpc_meter *meter)
@@ -178,14 +50,19 @@ static int first_looks(struct xpc_meter *meter)
 static int take_sample(struct xpc_meter *meter, uint64_t per_gib)
 {
     struct xpc_source *src = meter->src;
+    struct xpc_take take = {
+        .want = xpc_sample_want(src->total_pages, per_gib),
+        .seed = meter->req.seed, .compress = meter->compress,
+    };
     size_t nr;
 
     if (!src->ops->take)
         return xpc_source_fail(src, EOPNOTSUPP, "%s: its pages can't be "
                                "looked at: page-sampling is not possible",
                                src->name);
-    if (take_pages(meter, xpc_sample_want(src->total_pages, per_gib), &nr))
+    if (xpc_take_pages(src, &take, &nr))
         return -1;
+    meter->m.n_holes += take.holes;
     if (!nr)
         return xpc_source_fail(src, ENODATA, "%s: no page could be looked "
                                "at", src->name);
@@ -371,29 +248,6 @@ static int finish_period(struct xpc_meter *meter)
     return 0;
 }
 
-static int finish_round(struct xpc_meter *meter)
-{
-    struct xpc_measurement *m = &meter->m;
-    struct xpc_sample_round round;
-    size_t i = meter->period;
-
-    xpc_sample_round(&meter->sample, meter->req.period_ns[i], m->n_total,
-                     &round);
-    m->period_ns[i] = round.period_ns;
-    m->n_dirty[i] = round.n_dirty;
-    m->dirty_pages[i] = round.share * m->n_total;
-    m->dirty_low[i] = round.low * m->n_total;
-    m->dirty_high[i] = round.high * m->n_total;
-    if (finish_period(meter))
-        return -1;
-    if (meter->period < meter->req.nr_periods)
-        return 0;
-    /* Compressing takes a while: not before what is due for others. */
-    meter->finished = !meter->compress;
-    meter->next_ns = meter->src->ops->now(meter->src);
-    return 0;
-}
-
 /* ---- compression ------------------------------------------------------ */
 
 static int measure_compress(struct xpc_meter *meter)
@@ -416,6 +270,29 @@ static int measure_compress(struct xpc_meter *meter)
 }
 
 /* ---- page-sampling --------------------------------------------------- */
+
+static int finish_round(struct xpc_meter *meter)
+{
+    struct xpc_measurement *m = &meter->m;
+    struct xpc_sample_round round;
+    size_t i = meter->period;
+
+    xpc_sample_round(&meter->sample, meter->req.period_ns[i], m->n_total,
+                     &round);
+    m->period_ns[i] = round.period_ns;
+    m->n_dirty[i] = round.n_dirty;
+    m->dirty_pages[i] = round.share * m->n_total;
+    m->dirty_low[i] = round.low * m->n_total;
+    m->dirty_high[i] = round.high * m->n_total;
+    if (finish_period(meter))
+        return -1;
+    if (meter->period < meter->req.nr_periods)
+        return 0;
+    /* Compressing takes a while: not before what is due for others. */
+    meter->finished = !meter->compress;
+    meter->next_ns = meter->src->ops->now(meter->src);
+    return 0;
+}
 
 /*
  * Finds up to XPC_LOOK_MAX clean pages that are due, starting at the cursor.
@@ -470,29 +347,77 @@ static int step_sampling(struct xpc_meter *meter)
 
 /* ---- dirty-bitmap ---------------------------------------------------- */
 
-static int count_period(struct xpc_meter *meter)
-{
-    struct xpc_source *src = meter->src;
-    struct xpc_measurement *m = &meter->m;
-    size_t i = meter->period;
-    uint64_t before = src->ops->now(src), after, pages;
+/* A count, in the middle of the time that it took. */
+struct counted {
+    uint64_t pages, at_ns, now_ns, took_ns;
+};
 
-    if (src->ops->count(src, &pages))
+static int count(struct xpc_meter *meter, struct counted *c)
+{
+    struct xpc_measure_cost *cost = &meter->m.cost;
+    struct xpc_source *src = meter->src;
+    uint64_t before = src->ops->now(src);
+
+    if (src->ops->count(src, &c->pages))
         return -1;
-    after = src->ops->now(src);
-    m->cost.peeks++;
-    if (after - before > m->cost.peek_max_ns)
-        m->cost.peek_max_ns = after - before;
+    c->now_ns = src->ops->now(src);
+    c->took_ns = c->now_ns - before;
+    c->at_ns = before + c->took_ns / 2;
+    cost->peeks++;
+    if (c->took_ns > cost->peek_max_ns)
+        cost->peek_max_ns = c->took_ns;
     /* Xen's count includes pages that are not the guest's own, such as
      * shared info. */
-    if (pages > m->n_total)
-        pages = m->n_total;
-    m->period_ns[i] = (before + after) / 2 - meter->start_ns;
+    if (c->pages > meter->m.n_total)
+        c->pages = meter->m.n_total;
+    return 0;
+}
+
+static int count_period(struct xpc_meter *meter)
+{
+    struct xpc_measurement *m = &meter->m;
+    size_t i = meter->period;
+    struct counted c;
+
+    if (count(meter, &c))
+        return -1;
+    m->period_ns[i] = c.at_ns - meter->start_ns;
     if (i && m->period_ns[i] <= m->period_ns[i - 1])
         m->period_ns[i] = m->period_ns[i - 1] + 1;
-    m->n_dirty[i] = pages;
-    m->dirty_pages[i] = m->dirty_low[i] = m->dirty_high[i] = pages;
+    m->n_dirty[i] = c.pages;
+    m->dirty_pages[i] = m->dirty_low[i] = m->dirty_high[i] = c.pages;
     return finish_period(meter);
+}
+
+/* ---- dirty-bitmap: the working set and phases ------------------------ */
+
+static uint64_t interval_ns(const struct xpc_meter *meter)
+{
+    return meter->req.calc_ns / XPC_WORKSET_INTERVALS;
+}
+
+static uint64_t interval_end(const struct xpc_meter *meter)
+{
+    return meter->workset.start_ns + interval_ns(meter);
+}
+
+static int start_watch(struct xpc_meter *meter)
+{
+    meter->phases = calloc(1, sizeof(*meter->phases));
+    if (!meter->phases)
+        return xpc_source_fail(meter->src, ENOMEM, "out of memory");
+    meter->phases->longest_ns = interval_ns(meter);
+    return 0;
+}
+
+static int watch_count(struct xpc_meter *meter)
+{
+    struct counted c;
+
+    if (count(meter, &c))
+        return -1;
+    xpc_phase_watch_count(meter->phases, c.now_ns, c.took_ns, c.pages);
+    return 0;
 }
 
 static void mark_run(void *opaque, uint64_t pfn, uint64_t nr)
@@ -500,41 +425,96 @@ static void mark_run(void *opaque, uint64_t pfn, uint64_t nr)
     xpc_workset_run(opaque, pfn, nr);
 }
 
-/* Reads the bitmap of an interval and starts the next one, clean. */
-static int end_interval(struct xpc_meter *meter)
+/* Reads the bitmap, and cleans it. */
+static int clean(struct xpc_meter *meter)
 {
     struct xpc_source *src = meter->src;
+    struct counted c;
+    uint64_t now;
 
-    if (src->ops->read(src, true, mark_run, &meter->workset))
+    if (count(meter, &c) ||
+        src->ops->read(src, true, mark_run, &meter->workset))
         return -1;
-    xpc_workset_end(&meter->workset, src->ops->now(src));
+    now = src->ops->now(src);
+    xpc_phase_watch_clean(meter->phases, now, now - c.now_ns, c.pages);
+    return 0;
+}
+
+static void plan_next(struct xpc_meter *meter)
+{
+    const struct xpc_phase_watch *w = meter->phases;
+    uint64_t next = w->count_due_ns < w->clean_due_ns ? w->count_due_ns :
+                                                        w->clean_due_ns;
+
+    meter->next_ns = interval_end(meter);
+    if (next + XPC_PERIOD_BIN_NS < meter->next_ns)
+        meter->next_ns = next;
+}
+
+/* Ends an interval of the working set. */
+static int end_interval(struct xpc_meter *meter)
+{
+    if (clean(meter))
+        return -1;
+    xpc_workset_end(&meter->workset, meter->src->ops->now(meter->src));
     if (check_source(meter))
         return -1;
-    meter->next_ns = meter->workset.start_ns +
-                     meter->req.calc_ns / XPC_WORKSET_INTERVALS;
     /* The first interval is the time of the curve. */
     meter->finished = meter->workset.intervals >
                       meter->req.workset_intervals;
+    plan_next(meter);
     return 0;
+}
+
+static int step_watch(struct xpc_meter *meter, uint64_t now_ns)
+{
+    if (now_ns >= interval_end(meter))
+        return end_interval(meter);
+    if (now_ns >= meter->phases->clean_due_ns ? clean(meter) :
+                                                watch_count(meter))
+        return -1;
+    plan_next(meter);
+    return 0;
+}
+
+/* The curve is complete. */
+static int end_curve(struct xpc_meter *meter)
+{
+    if (meter->compress && measure_compress(meter))
+        return -1;
+    if (!meter->workset.nr_pfns) {
+        meter->finished = true;
+        return 0;
+    }
+    return start_watch(meter) ? -1 : end_interval(meter);
 }
 
 static int step_tracking(struct xpc_meter *meter)
 {
-    if (meter->src->ops->now(meter->src) < meter->next_ns)
+    uint64_t now = meter->src->ops->now(meter->src);
+
+    if (now < meter->next_ns)
         return 0;
-    if (meter->period < meter->req.nr_periods) {
-        if (count_period(meter))
-            return -1;
-        if (meter->period < meter->req.nr_periods)
-            return 0;
-        if (meter->compress && measure_compress(meter))
-            return -1;
-        if (!meter->workset.nr_pfns) {
-            meter->finished = true;
-            return 0;
-        }
-    }
-    return end_interval(meter);
+    if (meter->period == meter->req.nr_periods)
+        return step_watch(meter, now);
+    if (count_period(meter))
+        return -1;
+    return meter->period < meter->req.nr_periods ? 0 : end_curve(meter);
+}
+
+/* Keeps what was found, and frees what was needed for it. */
+static void end_tracking(struct xpc_meter *meter)
+{
+    struct xpc_measured_phases *found = &meter->m.phases;
+
+    if (meter->workset.intervals)
+        xpc_workset_result(&meter->workset, &meter->m.workset);
+    if (meter->phases && xpc_phase_watch_find(meter->phases, meter->start_ns,
+                                              &found->cycle))
+        found->version = XPC_PHASES_VERSION;
+    xpc_workset_dispose(&meter->workset);
+    free(meter->phases);
+    meter->phases = NULL;
 }
 
 /* ---- stepping and ending --------------------------------------------- */
@@ -573,11 +553,9 @@ void xpc_meter_end(struct xpc_meter *meter, bool failed,
     if (meter->tracking)
         src->ops->untrack(src);
     src->ops->drop(src);
-    if (meter->workset.intervals)
-        xpc_workset_result(&meter->workset, &m->workset);
+    end_tracking(meter);
     m->cost.wall_ns = src->ops->now(src) - meter->start_ns;
     m->cost.hashed_bytes += meter->sample.hashed_bytes;
-    xpc_workset_dispose(&meter->workset);
     xpc_sample_dispose(&meter->sample);
     xpc_compress_sample_free(meter->compress);
     meter->compress = NULL;

@@ -34,6 +34,8 @@ static size_t elem_size(const struct xpc_field *f)
     return f->elem ? f->elem->size : sizeof(uint64_t);
 }
 
+static bool all_zero(const void *obj, const struct xpc_type *type);
+
 static bool is_zero(const void *obj, const struct xpc_field *f)
 {
     const void *m = member(obj, f);
@@ -45,8 +47,18 @@ static bool is_zero(const void *obj, const struct xpc_field *f)
     case XPC_FIELD_STRING: return !*(char *const *)m;
     case XPC_FIELD_ENUM:   return !*(const int *)m;
     case XPC_FIELD_ARRAY:  return !*count_of(obj, f);
-    default:               return false;
+    case XPC_FIELD_OBJECT: return all_zero(m, f->elem);
     }
+    return false;
+}
+
+static bool all_zero(const void *obj, const struct xpc_type *type)
+{
+    for (size_t i = 0; i < type->nr_fields; i++) {
+        if (!is_zero(obj, &type->fields[i]))
+            return false;
+    }
+    return true;
 }
 
 /* ---- writing -------------------------------------------------------- */

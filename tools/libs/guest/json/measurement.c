@@ -43,6 +43,24 @@ static const struct xpc_type workset_type = {
     .fields = workset_fields, .nr_fields = ARRAY_SIZE(workset_fields),
 };
 
+#define P struct xpc_measured_phases
+static const struct xpc_field phases_fields[] = {
+    FIELD(P, "version", U64, version, .min = 1, .required = true),
+    FIELD(P, "period-ms", U64, cycle.period_ns, .scale = XPC_MS,
+          .required = true),
+    FIELD(P, "busy-ms", U64, cycle.busy_ns, .scale = XPC_MS,
+          .required = true),
+    FIELD(P, "busy-from-ms", U64, cycle.busy_from_ns, .scale = XPC_MS,
+          .required = true),
+    FIELD(P, "quiet", DOUBLE, cycle.quiet, .required = true),
+};
+#undef P
+
+static const struct xpc_type phases_type = {
+    .name = "phases", .size = sizeof(struct xpc_measured_phases),
+    .fields = phases_fields, .nr_fields = ARRAY_SIZE(phases_fields),
+};
+
 #define C struct xpc_measure_cost
 static const struct xpc_field cost_fields[] = {
     FIELD(C, "cpu-us", U64, cpu_ns, .scale = US),
@@ -132,6 +150,8 @@ static const struct xpc_field measurement_fields[] = {
       .count_offset = offsetof(M, nr_compress), .elem = &compress_type,
       .max_count = XPC_COMPRESS_METHODS_MAX, .omit_zero = true },
     FIELD(M, "working-set", OBJECT, workset, .elem = &workset_type),
+    FIELD(M, "phases", OBJECT, phases, .elem = &phases_type,
+          .omit_zero = true),
     FIELD(M, "cost", OBJECT, cost, .elem = &cost_type),
 };
 #undef M

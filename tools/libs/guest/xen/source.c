@@ -23,6 +23,7 @@
 #include <xenforeignmemory.h>
 
 #include <xenprecopy/measure.h>
+#include <xenprecopy/units.h>
 
 #include "base/clock.h"
 #include "xen/domain.h"
@@ -33,6 +34,8 @@
 
 /* The highest number of pfns to map in one call. */
 #define MAP_BATCH 1024
+/* Between counts, a save is looked for at most this often. */
+#define LOOK_NS (100 * XPC_MS)
 
 struct mapping {
     void *addr;
@@ -54,6 +57,7 @@ struct xen_source {
     bool tracking, taken_over;
     int lock;                       /* held while tracking, else -1 */
     uint64_t last_count;
+    uint64_t looked_ns;             /* for a save, before counting */
 };
 
 static struct xen_source *to_xen_source(struct xpc_source *src)
@@ -234,6 +238,7 @@ static int xen_track(struct xpc_source *src)
     s->tracking = true;
     s->taken_over = false;
     s->last_count = 0;
+    s->looked_ns = 0;
     return 0;
 
  fail:
@@ -248,6 +253,17 @@ static int report_taken_over(struct xen_source *s)
     return xpc_source_fail(&s->src, EBUSY, "a migration of domain %"PRIu32
                            " has taken the log of its writes over: measure "
                            "it afterwards", s->domid);
+}
+
+/* Looking for a save takes longer than a count. */
+static bool find_save_rarely(struct xen_source *s)
+{
+    uint64_t now = clock_now_ns();
+
+    if (s->looked_ns && now - s->looked_ns < LOOK_NS)
+        return false;
+    s->looked_ns = now;
+    return xen_saver_find_stock(s->domid);
 }
 
 /*
@@ -269,7 +285,7 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
                                "%"PRIu32": %s", s->domid, strerror(errno));
     }
     /* The count only decreases if somebody else cleans the log. */
-    if (stats.dirty_count < s->last_count || xen_saver_find_stock(s->domid))
+    if (stats.dirty_count < s->last_count || find_save_rarely(s))
         return report_taken_over(s);
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;

@@ -49,7 +49,8 @@ struct xpc_field {
     size_t count_offset;            /* ARRAY: offset of its size_t length */
     size_t max_count;               /* ARRAY: 0 means 65,536 */
     bool required;                  /* reading: must be present */
-    bool omit_zero;                 /* writing: left out when 0, NULL, empty */
+    bool omit_zero;                 /* writing: left out when 0, NULL, empty,
+                                     * or an object of such members */
     bool null_zero;                 /* U64: 0 in C is null in JSON */
 };
 

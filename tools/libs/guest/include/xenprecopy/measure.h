@@ -19,6 +19,7 @@
 #include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
 #include <xenprecopy/error.h>
+#include <xenprecopy/period.h>
 
 /* Bounds and defaults of a request. */
 #define XPC_PERIODS_MAX XPC_CURVE_MAX
@@ -68,6 +69,18 @@ struct xpc_workset_result {
     double growth_pages_per_s;  /* of the union, in the last intervals */
     double jaccard;             /* overlap of successive intervals, 0 to 1 */
     bool converged;             /* the union has stopped growing */
+};
+
+#define XPC_PHASES_VERSION 1
+#define XPC_PHASES_MIN_NS XPC_PERIOD_BIN_NS
+
+/*
+ * Regular phases of the guest (xenprecopy/period.h). Times of the cycle are
+ * since the clean state of the curve.
+ */
+struct xpc_measured_phases {
+    uint64_t version;           /* of this format; 0: none were found */
+    struct xpc_cycle cycle;
 };
 
 /* The cost of measuring. */
@@ -131,6 +144,7 @@ struct xpc_measurement {
     size_t nr_compress;                     /* 0: it was not measured */
 
     struct xpc_workset_result workset;
+    struct xpc_measured_phases phases;
     struct xpc_measure_cost cost;
 };
 
@@ -181,6 +195,14 @@ int xpc_measurement_complete(struct xpc_measurement *m,
  */
 int xpc_measurement_curve(const struct xpc_measurement *m,
                           struct xpc_curve *curve_r, char err[XPC_ERR_LEN]);
+
+/*
+ * Returns whether the guest has regular phases. c is the curve of m. D(t) of
+ * the busy guest has the points of c, at the busy time of their windows.
+ */
+bool xpc_measurement_phased(const struct xpc_measurement *m,
+                            const struct xpc_curve *c,
+                            struct xpc_phased *phased_r);
 
 /* The calc-time in ns. */
 uint64_t xpc_measurement_calc_ns(const struct xpc_measurement *m);

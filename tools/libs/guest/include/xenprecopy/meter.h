@@ -10,35 +10,13 @@
 #ifndef XENPRECOPY_METER_H
 #define XENPRECOPY_METER_H
 
-#include <xenprecopy/compress.h>
 #include <xenprecopy/measure.h>
+#include <xenprecopy/meter_request.h>
 #include <xenprecopy/sample.h>
 #include <xenprecopy/source.h>
 #include <xenprecopy/workset.h>
 
-#define XPC_WORKSET_INTERVALS 4u
-
-/* What to measure. */
-struct xpc_meter_request {
-    enum xpc_measure_mode mode;
-    uint64_t calc_ns;
-    uint64_t sample_pages;          /* per GiB */
-    uint64_t period_ns[XPC_PERIODS_MAX];
-    size_t nr_periods;
-    /*
-     * dirty-bitmap: after the curve, watch the working set for this many
-     * intervals of calc_ns / XPC_WORKSET_INTERVALS, or until the source ends.
-     */
-    uint64_t workset_intervals;
-    uint64_t seed;                  /* for choosing pages */
-    /*
-     * How well pages compress with each of these methods. NULL, or a source
-     * without contents: this is not measured.
-     */
-    const struct xpc_compressor *compressor;
-    struct xpc_compress_method methods[XPC_COMPRESS_METHODS_MAX];
-    size_t nr_methods;
-};
+struct xpc_phase_watch;
 
 /* The state of a measurement. Owns all but src. */
 struct xpc_meter {
@@ -47,6 +25,7 @@ struct xpc_meter {
     struct xpc_measurement m;       /* the periods so far */
     struct xpc_sample sample;
     struct xpc_workset workset;
+    struct xpc_phase_watch *phases; /* NULL: not watched */
     struct xpc_compress_sample *compress;   /* NULL: not measured */
     size_t period;                  /* index of the next one to finish */
     size_t cursor;                  /* page-sampling: index of the next page */
@@ -56,26 +35,6 @@ struct xpc_meter {
     uint64_t total_pages;           /* at the last check */
     bool finished;
 };
-
-/*
- * Sets the defaults: page-sampling for 10 s with the default periods, and
- * xpc_compress_defaults without a compressor. If the mode is changed to
- * dirty-bitmap, the working set is included.
- */
-void xpc_meter_request_init(struct xpc_meter_request *r);
-
-/*
- * Sets calc_ns and the default periods up to it: 125, 250, 375, 500, 750 ms
- * ..., the last one being calc_ns.
- */
-void xpc_meter_request_periods(struct xpc_meter_request *r, uint64_t calc_ns);
-
-/*
- * Checks a request: periods in order and within their bounds, pages per GiB
- * within theirs. Returns 0, or -1 with errno EINVAL and one line in err.
- */
-int xpc_meter_request_check(const struct xpc_meter_request *r,
-                            char err[XPC_ERR_LEN]);
 
 /*
  * Starts a measurement. src must outlive the meter. Returns 0, or -1 with errno

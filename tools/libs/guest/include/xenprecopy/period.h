@@ -43,6 +43,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <xenprecopy/curve.h>
 #include <xenprecopy/xenprecopy.h>
 
 /* ---- a guest with regular phases ------------------------------------- */
@@ -59,6 +60,12 @@ struct xpc_cycle {
     uint64_t busy_ns;           /* > 0, < period_ns */
     uint64_t busy_from_ns;
     double quiet;               /* [0, 1) */
+};
+
+/* What is known of such a guest, and D(t) when it is busy. */
+struct xpc_phased {
+    struct xpc_cycle cycle;
+    struct xpc_curve busy;
 };
 
 /* The busy time from `from` to `to`, ns; `to` - `from` without a period. */
