@@ -43,7 +43,8 @@ CHECKS += check-eval
 .PHONY: check-eval
 check-eval: $(EVAL)/record-trace $(EVAL)/trace_preload.so $(EVAL_TESTS)
 	@BUILD=$(BUILD) tests/eval/check-recorder
-	@$(MAKE) --no-print-directory eval eval-fleet eval-evacuate
+	@$(MAKE) --no-print-directory eval eval-fleet eval-predict \
+	  eval-evacuate
 
 EVAL_SIM := $(call objs,$(addprefix tests/eval/,sim_trace.c sim_path.c \
 	sim_guest.c sim_synth.c sim_policy.c sim_run.c sim_ours.c sim_score.c \
@@ -75,6 +76,16 @@ $(EVAL)/evaluate-fleet: $(call objs,$(addprefix tests/eval/,evaluate_fleet.c \
 .PHONY: eval-fleet
 eval-fleet: $(EVAL)/evaluate-fleet
 	@$(EVAL)/evaluate-fleet
+
+$(EVAL)/evaluate-predict: $(call objs,$(addprefix tests/eval/,\
+	evaluate_predict.c sim_report.c)) $(EVAL_SIM) $(ENGINE)
+	@mkdir -p $(@D)
+	$(EVAL_LINK)
+
+## make eval-predict       predictions for guests with regular phases
+.PHONY: eval-predict
+eval-predict: $(EVAL)/evaluate-predict
+	@$(EVAL)/evaluate-predict tests/eval/split
 
 $(EVAL)/evaluate-evacuate: $(call objs,$(addprefix tests/eval/,\
 	evaluate_evacuate.c evac_case.c evac_run.c)) $(EVAL_SIM) $(ENGINE)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <xenprecopy/predict.h>
+#include <xenprecopy/predict_any.h>
 #include <xenprecopy/units.h>
 
 #include "support/published.h"

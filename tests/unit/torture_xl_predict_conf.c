@@ -231,6 +231,46 @@ static void torture_xl_predict_conf_parameters(void **state)
 }
 
 /* Each domain has its own; a plan is made with the same for all. */
+/* As write_measurement(), with these regular phases. */
+static void write_phases(char option[64], const char *phases)
+{
+    char more[256];
+
+    snprintf(more, sizeof(more), "web\", \"phases\": %s, \"error\": \"",
+             phases);
+    write_measurement(option, more);
+}
+
+static void torture_xl_predict_conf_lulls(void **state)
+{
+    static const char phases[] = "{ \"version\": 1, \"period-ms\": 40000, "
+        "\"busy-ms\": 20000, \"busy-from-ms\": 10, \"quiet\": 0.001 }";
+    static const char said[] = "regular phases: busy for 20.0 s of every 40.0 "
+                               "s; the predictions are for";
+    char option[64];
+
+    (void)state;
+    write_phases(option, phases);
+    conf_fixture_use("[default]\nlulls = on\n");
+    assert_int_equal(run(option, "--bandwidth=2Gbit", "--downtime=125ms",
+                         NULL), 0);
+    assert_non_null(strstr(captured_out, said));
+    assert_non_null(strstr(captured_out, "it fits"));
+    assert_string_equal(captured_err, "");
+    conf_fixture_use("[default]\nlulls = off\n");
+    assert_int_equal(run(option, "--bandwidth=2Gbit", "--downtime=125ms",
+                         NULL), 0);
+    assert_null(strstr(captured_out, said));
+    assert_non_null(strstr(captured_out, "can't be met"));
+    assert_said("web: lulls off from ");
+    unlink(option + strlen("--from="));
+    write_phases(option, "{ \"version\": 2, \"period-ms\": 4000, "
+                 "\"busy-ms\": 2000, \"busy-from-ms\": 0, \"quiet\": 0 }");
+    assert_int_equal(run(option, "--bandwidth=2Gbit", NULL), 1);
+    assert_said("phases: version 2 is not known, 1 is: measure again with ");
+    unlink(option + strlen("--from="));
+}
+
 static void torture_xl_predict_conf_domains_differ(void **state)
 {
     static const char text[] = "[default]\ndowntime = 1s\nbandwidth = 10Gbit\n"
@@ -310,6 +350,7 @@ int main(int argc, char **argv)
         T(cap_is_the_last_row),
         T(cap_is_lifted),
         T(parameters),
+        T(lulls),
         T(domains_differ),
         T(compression_needs_the_option),
         T(bad_file_is_status_2),

@@ -111,6 +111,7 @@ int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
 {
     char line[LIBXL_PREDICT_ERR_LEN];
     struct xpc_measurement m;
+    struct xpc_phased phased;
     struct xpc_curve curve;
     struct xpc_domain domain = { .curve = &curve };
     struct xpc_cells_request request = {
@@ -130,6 +131,8 @@ int libxl_domain_migrate_predict(libxl_ctx *ctx, const char *measurement_json,
     rc = read_curve(measurement_json, &m, &curve, err ? err : line);
     if (!rc) {
         domain.name = m.name ? m.name : "";
+        if (xpc_measurement_phased(&m, &curve, &phased))
+            domain.phased = &phased;
         rc = compute_cells(&request, p_r, err ? err : line);
     }
     xpc_measurement_dispose(&m);

@@ -99,6 +99,7 @@ static int compute(struct xpc_cells *cells, const struct predict_options *o,
     for (size_t i = 0; i < nr; i++)
         domains[i] = (struct xpc_domain){
             .name = s[i].name, .curve = &s[i].curve,
+            .phased = predict_phased(&s[i], o),
             .costs = s[i].costs, .nr_costs = s[i].nr_costs,
         };
     return xpc_cells_compute(cells, &request);

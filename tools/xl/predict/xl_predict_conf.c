@@ -12,7 +12,8 @@
 #define USED (BIT(DOWNTIME) | BIT(MAX_DOWNTIME) | BIT(BANDWIDTH) | \
               BIT(MAX_BANDWIDTH) | BIT(SWITCHOVER_BANDWIDTH) | \
               BIT(DURATION) | BIT(ITERATIONS) | BIT(OVERHEAD) | \
-              BIT(CONFIDENCE) | BIT(SKIP_DIRTY) | BIT(ZERO_PAGES))
+              BIT(CONFIDENCE) | BIT(SKIP_DIRTY) | BIT(ZERO_PAGES) | \
+              BIT(LULLS))
 
 /*
  * The values that the administrator has set. What xl migrate leaves out without
@@ -99,6 +100,8 @@ static void set_rest(struct predict_options *o, const struct xpc_params *p,
         to->rule.iterations = p->iterations;
     if (used & BIT(SKIP_DIRTY))
         to->skip_dirty = p->skip_dirty == XPC_SKIP_DIRTY_ON;
+    if (used & BIT(LULLS))
+        o->no_lulls = p->lulls == XPC_LULLS_OFF;
     if (used & BIT(OVERHEAD)) {
         to->overhead_ns = p->overhead_ns;
         to->overhead_sd_ns = 0;
@@ -156,6 +159,8 @@ int predict_conf_apply(struct predict_options *o, const struct conf_file *f,
     set_rest(o, &s.params, used);
     if (s.params.zero_pages != XPC_ZERO_PAGES_SEND)
         used &= ~BIT(ZERO_PAGES);
+    if (!o->no_lulls)
+        used &= ~BIT(LULLS);
     tell_compress(&s, o, name);
     tell(&s, name, used);
     return 0;

@@ -18,6 +18,12 @@ void predict_source_dispose(struct predict_source *s)
     *s = (struct predict_source){ 0 };
 }
 
+const struct xpc_phased *predict_phased(const struct predict_source *s,
+                                        const struct predict_options *o)
+{
+    return s->phased.cycle.period_ns && !o->no_lulls ? &s->phased : NULL;
+}
+
 /* Prefixes the line in err. Returns -1. */
 static int prefix_error(char err[XPC_ERR_LEN], const char *what)
 {
@@ -95,6 +101,8 @@ static int set_source(struct predict_source *s,
     if (xpc_measurement_curve(m, &s->curve, err) ||
         xpc_curve_check(&s->curve, err, XPC_ERR_LEN))
         return -1;
+    if (!xpc_measurement_phased(m, &s->curve, &s->phased))
+        s->phased.cycle.period_ns = 0;
     s->longest_ns = m->period_ns[m->nr_periods - 1];
     return set_costs(s, m, o, err);
 }

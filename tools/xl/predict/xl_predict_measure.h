@@ -8,6 +8,7 @@
 
 #include <xenprecopy/compress.h>
 #include <xenprecopy/curve.h>
+#include <xenprecopy/period.h>
 
 #include "predict/xl_predict_options.h"
 
@@ -15,6 +16,7 @@
 struct predict_source {
     char *name;
     struct xpc_curve curve;
+    struct xpc_phased phased;       /* period 0: no regular phases */
     uint64_t longest_ns;            /* the longest period measured */
     /* What --compress gives. */
     struct xpc_compress_cost costs[XPC_COMPRESS_METHODS_MAX];
@@ -24,6 +26,10 @@ struct predict_source {
 };
 
 void predict_source_dispose(struct predict_source *s);
+
+/* The regular phases to predict with, or NULL. */
+const struct xpc_phased *predict_phased(const struct predict_source *s,
+                                        const struct predict_options *o);
 
 /*
  * Reads the measurements of a file ("-": standard input), at most max. Returns

@@ -34,6 +34,7 @@ struct predict_options {
     uint64_t stream_bytes_per_s;    /* 0: one migration fills the link */
     unsigned int concurrency;       /* 0: as many as help */
     bool json, plot, no_evacuation, when;
+    bool no_lulls;                      /* regular phases are not used */
     const char *when_file;              /* NULL: that of the domain */
     const char *plot_file;          /* NULL: on the terminal */
     const char *target;             /* NULL: none */

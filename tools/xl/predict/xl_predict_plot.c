@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include <xenprecopy/predict_any.h>
 #include <xenprecopy/units.h>
 
 #include "common/xl_gnuplot.h"
@@ -45,7 +46,7 @@ static void add_compression(struct xpc_predict_params *p,
 
 /*
  * The least downtime in ms, from half the lowest bandwidth to twice the
- * highest. side: as for xpc_predict_run().
+ * highest. side: as for xpc_predict_any().
  */
 static void compute_downtimes(struct series *out,
                               const struct predict_options *o,
@@ -70,7 +71,8 @@ static void compute_downtimes(struct series *out,
         xpc_cell_params(&p, &o->params, c, rate, 1);
         add_compression(&p, o, source);
         xpc_predict_start(&s, c, &p);
-        xpc_predict_run(&r, c, &p, &s, side, NULL);
+        p.phased = predict_phased(source, o);
+        xpc_predict_any(&r, c, &p, &s, side);
         if (r.least_downtime_ns >= UINT64_MAX / 2)
             continue;
         out->x[out->nr] = rate * 8 / 1e6;

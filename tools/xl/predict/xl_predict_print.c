@@ -10,8 +10,10 @@
 
 #define COLUMN 9
 
-static void print_source(FILE *out, const struct predict_source *s)
+static void print_source(FILE *out, const struct predict_source *s,
+                         const struct predict_options *o)
 {
+    const struct xpc_phased *phased = predict_phased(s, o);
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN];
     uint64_t bytes = s->curve.total_pages * XPC_PAGE_SIZE;
 
@@ -19,6 +21,11 @@ static void print_source(FILE *out, const struct predict_source *s)
             s->name, xpc_format_bytes(a, bytes),
             100.0 * s->curve.zero_pages / s->curve.total_pages, s->rate_mib,
             xpc_format_time(b, s->longest_ns));
+    if (phased)
+        fprintf(out, "regular phases: busy for %s of every %s; the predictions "
+                "are for a migration that begins at any time\n",
+                xpc_format_time(a, phased->cycle.busy_ns),
+                xpc_format_time(b, phased->cycle.period_ns));
 }
 
 static void print_page(FILE *out, const struct xpc_compress_page *p,
@@ -260,7 +267,7 @@ void predict_print(FILE *out, const struct xpc_cells *c,
     for (size_t i = 0; i < nr; i++) {
         if (i)
             fputc('\n', out);
-        print_source(out, &sources[i]);
+        print_source(out, &sources[i], o);
         for (size_t k = 0; k < tables_of(o); k++) {
             if (o->nr_methods)
                 print_method(out, &sources[i], o, &o->methods[k]);

@@ -23,7 +23,7 @@ struct question {
 
 static void simulate(const struct question *q, struct xpc_prediction *r)
 {
-    xpc_predict_run(r, q->c, &q->p, &q->s, 0, NULL);
+    xpc_predict_any(r, q->c, &q->p, &q->s, 0);
 }
 
 static bool fits_with_bandwidth(const struct question *q, double bytes_per_s)
@@ -42,10 +42,16 @@ static bool fits_with_share(const struct question *q, double share)
 {
     struct question try = *q;
     struct xpc_prediction r;
+    struct xpc_phased phased;
     struct xpc_curve slow;
 
     xpc_curve_throttle(&slow, q->c, share);
     try.c = &slow;
+    if (q->p.phased) {
+        phased = *q->p.phased;
+        xpc_curve_throttle(&phased.busy, &phased.busy, share);
+        try.p.phased = &phased;
+    }
     simulate(&try, &r);
     return r.converges;
 }
@@ -107,7 +113,7 @@ static uint64_t least_downtime(const struct question *q, double side)
 
     try.p.rule.downtime_ns = try.p.rule.max_downtime_ns = 0;
     try.p.rule.threshold_pages = 0;
-    xpc_predict_run(&r, try.c, &try.p, &try.s, side, NULL);
+    xpc_predict_any(&r, try.c, &try.p, &try.s, side);
     return r.converges ? r.downtime_ns : r.least_downtime_ns;
 }
 

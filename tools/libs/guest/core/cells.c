@@ -186,6 +186,7 @@ static struct xpc_predict_params params_of(const struct question *q)
 {
     struct xpc_predict_params p = q->r->params;
 
+    p.phased = q->d->phased;
     if (!q->method)
         return p;
     p.bandwidth_bytes_per_s = q->bandwidth;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <xenprecopy/evacuate.h>
+#include <xenprecopy/predict_any.h>
 
 #define LANES XPC_EVACUATE_LANES_MAX
 /* The highest number of nodes that branch and bound visits per phase. */
@@ -57,7 +58,7 @@ static void predict(struct xpc_prediction *r, const struct xpc_evacuee *d,
 
     p.bandwidth_bytes_per_s = bytes_per_s;
     xpc_predict_start(&s, d->curve, &p);
-    xpc_predict_run(r, d->curve, &p, &s, 0, NULL);
+    xpc_predict_any(r, d->curve, &p, &s, 0);
 }
 
 /* ---- assigning jobs to lanes ----------------------------------------- */

@@ -585,14 +585,3 @@ uint64_t xpc_predict_lull(const struct xpc_curve *c,
 {
     return find_least(c, p, s, side, true, at_ns_r);
 }
-
-void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,
-                      const struct xpc_predict_params *p,
-                      const struct xpc_predict_state *s)
-{
-    xpc_predict_run(&f->expected, c, p, s, 0, NULL);
-    xpc_predict_run(&f->low, c, p, s, -1, NULL);
-    xpc_predict_run(&f->high, c, p, s, 1, NULL);
-    f->marginal = f->low.converges != f->expected.converges ||
-                  f->high.converges != f->expected.converges;
-}

@@ -7,7 +7,7 @@
 #ifndef XENPRECOPY_ADVICE_H
 #define XENPRECOPY_ADVICE_H
 
-#include <xenprecopy/predict.h>
+#include <xenprecopy/predict_any.h>
 
 /* "Slightly less" of a bandwidth or a CPU share is this share less. */
 #define XPC_ADVICE_STEP 0.001

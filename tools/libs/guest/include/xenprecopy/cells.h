@@ -86,6 +86,7 @@ struct xpc_cells {
 struct xpc_domain {
     const char *name;
     const struct xpc_curve *curve;
+    const struct xpc_phased *phased;    /* NULL: no regular phases */
     /* What the methods give, if compression is asked for. */
     const struct xpc_compress_cost *costs;
     size_t nr_costs;
@@ -99,7 +100,10 @@ struct xpc_cells_request {
     size_t nr_bandwidths;
     const uint64_t *downtimes;      /* ns */
     size_t nr_downtimes;
-    /* The bandwidth and the limits in it are replaced by those of the cell. */
+    /*
+     * The bandwidth, the limits and the phases in it are replaced by those of
+     * the cell and of the domain.
+     */
     struct xpc_predict_params params;
     /*
      * Methods of compression, of which all domains have the costs, but for

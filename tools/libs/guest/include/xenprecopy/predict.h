@@ -83,6 +83,8 @@ struct xpc_predict_params {
                                      * until it is suspended: over 0, up to
                                      * 1 */
     struct xpc_cycle cycle;         /* of the guest; 0: no regular phases */
+    const struct xpc_phased *phased;    /* only for xpc_predict_any(); NULL: no
+                                     * regular phases */
     struct xpc_rule rule;
     struct xpc_curve_model model;
     /*
@@ -172,17 +174,6 @@ struct xpc_prediction {
 };
 
 /*
- * The same for the low, expected and high curve. marginal: the uncertainty of
- * the measurement could change the verdict. The interval is ordered: low is
- * that of the low curve if its verdict is that of the expected one, else it is
- * the expected one.
- */
-struct xpc_forecast {
-    struct xpc_prediction expected, low, high;
-    bool marginal;
-};
-
-/*
  * Defaults: Xen's page and header, 100 ms overhead, a header per zero page, and
  * all of its CPU time for the guest.
  */
@@ -262,10 +253,5 @@ uint64_t xpc_predict_lull(const struct xpc_curve *c,
                           const struct xpc_predict_params *p,
                           const struct xpc_predict_state *s, double side,
                           uint64_t *at_ns_r);
-
-/* Simulates with the low, the expected and the high curve. */
-void xpc_predict_band(struct xpc_forecast *f, const struct xpc_curve *c,
-                      const struct xpc_predict_params *p,
-                      const struct xpc_predict_state *s);
 
 #endif
