@@ -327,6 +327,18 @@ static void torture_schedule_leaves_what_can_not_be_moved(void **state)
     assert_int_equal(moves[1].state, XPC_MOVE_WAITS);
 }
 
+/* What is dirty when it is suspended does not grow with what is left. */
+static void torture_schedule_forecasts_the_downtime_of_one_that_runs(
+    void **state)
+{
+    (void)state;
+    guest(10000000, 5000)->state = XPC_MOVE_RUNS;
+    moves[0].left_ns = 90 * XPC_S;
+    plan();
+    assert_true(moves[0].moved);
+    assert_true(moves[0].downtime_ns <= 300 * XPC_MS);
+}
+
 static void torture_schedule_forecasts_from_the_middle(void **state)
 {
     (void)state;
@@ -436,6 +448,7 @@ int main(int argc, char **argv)
         T(overlaps_setup_and_switchover),
         T(compressed_guests),
         T(leaves_what_can_not_be_moved),
+        T(forecasts_the_downtime_of_one_that_runs),
         T(forecasts_from_the_middle),
         T(targets_of_their_own_run_at_once),
         T(fits_a_deadline),

@@ -93,26 +93,35 @@ void xpc_schedule_predict(struct xpc_schedule *s)
     }
 }
 
+double schedule_copy_on(const struct xpc_move *m, double window_ns,
+                        double bytes_per_s, double *dirty_r)
+{
+    struct xpc_predict_params p = m->params;
+    double left = 0;
+
+    p.bandwidth_bytes_per_s = bytes_per_s;
+    for (int i = 0;; i++) {
+        *dirty_r = xpc_curve_pages(m->curve, &p.model, window_ns, 0);
+        if (xpc_predict_cautious(&p, *dirty_r, 0) <= p.rule.downtime_ns ||
+            i == AHEAD)
+            return left;
+        window_ns = xpc_predict_send_ns(&p, *dirty_r);
+        left += window_ns;
+    }
+}
+
 uint64_t xpc_schedule_left(const struct xpc_move *m, double pages,
                            uint64_t since_clean_ns, double bytes_per_s)
 {
     struct xpc_predict_params p = m->params;
-    double left, window;
+    double left, dirty;
 
     if (bytes_per_s < 1)
         return UINT64_MAX;
     p.bandwidth_bytes_per_s = bytes_per_s;
     left = xpc_predict_send_ns(&p, pages);
-    window = since_clean_ns + left;
-    for (int i = 0; i < AHEAD; i++) {
-        double dirty = xpc_curve_pages(m->curve, &p.model, window, 0);
-
-        if (xpc_predict_cautious(&p, dirty, 0) <= p.rule.downtime_ns)
-            break;
-        window = xpc_predict_send_ns(&p, dirty);
-        left += window;
-    }
-    return left;
+    return left + schedule_copy_on(m, since_clean_ns + left, bytes_per_s,
+                                   &dirty);
 }
 
 /* ---- what to start next ---------------------------------------------- */

@@ -22,6 +22,12 @@ ssize_t schedule_queue_next(const struct xpc_schedule *s,
 void schedule_queue_caps(struct xpc_schedule *s,
                          const struct schedule_queue *q);
 
+/*
+ * How long a migration copies after an iteration that took window_ns, until it
+ * can be suspended, and how many pages are dirty then.
+ */
+double schedule_copy_on(const struct xpc_move *m, double window_ns,
+                        double bytes_per_s, double *dirty_r);
 bool schedule_is_waiting(const struct xpc_schedule *s,
                          const struct xpc_move *m);
 /* The rate of the path to a target, and the highest of one migration. */

@@ -92,10 +92,18 @@ static double forecast_dirty(struct fluid *f, size_t i)
 {
     struct forecast *fc = f->opaque;
     const struct xpc_move *m = &fc->s->moves[i];
+    const struct fluid_flow *w = &f->flows[i];
+    double dirty, rate = schedule_best_rate(fc->s, fc->s->moves[i].target);
 
     fc->estimate[i] = 0;
-    return xpc_curve_pages(m->curve, &m->params.model,
-                           (f->now - f->flows[i].clean) * 1e9, fc->side);
+    if (!fc->resumed[i])
+        return xpc_curve_pages(m->curve, &m->params.model,
+                               (f->now - w->clean) * 1e9, fc->side);
+    /* What was left were several iterations. */
+    if (w->bytes > 0 && f->now > w->began)
+        rate = w->bytes / (f->now - w->began);
+    schedule_copy_on(m, (f->now - w->clean) * 1e9, rate, &dirty);
+    return dirty;
 }
 
 static double forecast_bytes(struct fluid *f, size_t i, double pages)
