@@ -55,6 +55,8 @@ struct evac_case {
     double noise;                   /* of the link, each second */
     double fails_s;                 /* when a target fails; INFINITY: never */
     size_t fails;                   /* which */
+    double drag;                    /* all data takes so much longer than is
+                                     * known; 1: not */
 };
 
 void evac_case_init(struct evac_case *c, uint64_t seed,
@@ -71,10 +73,19 @@ double evac_bound(const struct evac_case *c, const bool *moved);
 
 enum { EVAC_OURS, EVAC_ONE, EVAC_TEN, EVAC_ALL, EVAC_POLICIES };
 
+/* A forecast of the end, with and without what was learned of the pace. */
+struct evac_forecast {
+    double at_s, plain_s, paced_s;
+};
+
+/* Before the first, after one, a quarter and a half of the guests. */
+enum { EVAC_BEFORE, EVAC_FIRST, EVAC_QUARTER, EVAC_HALF, EVAC_FORECASTS };
+
 struct evac_result {
     double makespan_s;
     size_t moved, over, left, aborts;
     bool is_moved[EVAC_GUESTS_MAX];
+    struct evac_forecast forecasts[EVAC_FORECASTS];     /* of ours */
 };
 
 /* Returns 0, or -1: out of memory. */

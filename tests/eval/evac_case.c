@@ -127,6 +127,7 @@ void evac_case_init(struct evac_case *c, uint64_t seed,
         .nr_targets = hosts[sim_random(&r) % 4],
         .link = links[sim_random(&r) % 4],
         .noise = 0.05 * sim_uniform(&r), .fails_s = INFINITY,
+        .drag = 1,
     };
     if (c->link > 1e9)
         c->stream = log_between(&r, 0.4e9, 1.25e9);

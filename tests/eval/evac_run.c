@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xenprecopy/schedule_forecast.h>
 #include <xenprecopy/units.h>
 
 #include "evac.h"
@@ -34,6 +35,12 @@ struct world {
     double observed[EVAC_GUESTS_MAX];   /* dirty pages, of those expected */
     struct sim_rng rng;
     bool failed;                    /* the target that fails */
+    size_t nr_ended;
+    bool changed;                   /* since the last forecast */
+    double forecast_at_s;           /* the last one, ... */
+    uint64_t next_ns;               /* ... of the next end */
+    struct xpc_pace pace;
+    struct evac_forecast forecasts[EVAC_FORECASTS];
     size_t aborts;
     uint64_t turn;
 };
@@ -121,6 +128,7 @@ static double setup(struct fluid *f, size_t i, double *bytes)
 
     *bytes = (g->pages - g->zero_pages) * (double)PAGE_BYTES +
              g->zero_pages * (double)XPC_PAGE_HEADER;
+    *bytes *= w->c->drag;
     return sim_lognormal(&w->rng, g->setup_s, 0.1);
 }
 
@@ -137,9 +145,10 @@ static double dirty(struct fluid *f, size_t i)
 
 static double bytes_of(struct fluid *f, size_t i, double pages)
 {
-    (void)f;
+    const struct world *w = f->opaque;
+
     (void)i;
-    return pages * PAGE_BYTES;
+    return pages * PAGE_BYTES * w->c->drag;
 }
 
 /* Stock Xen: five rounds, or fewer than 50 pages. */
@@ -207,7 +216,12 @@ static void ended(struct fluid *f, size_t i)
     struct world *w = f->opaque;
     struct xpc_move *m = &w->moves[i];
 
+    w->nr_ended++;
+    w->changed = true;
     if (f->flows[i].moved) {
+        xpc_pace_learn(&w->pace, w->next_ns,
+                       (f->now - w->forecast_at_s) * XPC_S);
+        w->next_ns = 0;
         m->state = XPC_MOVE_MOVED;
         return;
     }
@@ -245,6 +259,13 @@ static void fail_target(struct world *w)
 
 /* ---- policies ------------------------------------------------------------ */
 
+static double best_rate(const struct world *w, int target)
+{
+    double rate = fmin(w->c->link, w->targets[target].link_bytes_per_s);
+
+    return w->c->stream ? fmin(rate, w->c->stream) : rate;
+}
+
 /* As far as the front end can tell: from the last iteration, and the rate. */
 static void update_left(struct world *w)
 {
@@ -253,13 +274,40 @@ static void update_left(struct world *w)
     for (size_t k = 0; k < f->nr_active; k++) {
         size_t i = f->active[k];
         const struct fluid_flow *flow = &f->flows[i];
+        struct xpc_move *m = &w->moves[i];
+        double pages = flow->left / w->c->drag / PAGE_BYTES;
+        double best = best_rate(w, m->target), rate = flow->rate / w->c->drag;
+        uint64_t since_ns = (f->now - flow->clean) * XPC_S;
 
-        w->moves[i].sent = flow->phase == FLUID_STARTS;
-        w->moves[i].left_ns = flow->phase == FLUID_SETUP ? UINT64_MAX :
-            flow->phase != FLUID_COPIES ? 0 :
-            xpc_schedule_left(&w->moves[i], flow->left / PAGE_BYTES,
-                              (f->now - flow->clean) * 1e9, flow->rate);
+        m->sent = flow->phase == FLUID_STARTS;
+        m->left_ns = flow->phase == FLUID_SETUP ? UINT64_MAX : 0;
+        m->setup_left_ns = fmax(0, flow->until - f->now) * XPC_S;
+        m->left_bytes = 0;
+        if (flow->phase != FLUID_COPIES)
+            continue;
+        m->left_ns = xpc_schedule_left(m, pages, since_ns, rate);
+        m->left_bytes = best * xpc_schedule_left(m, pages, since_ns,
+                                                 fmax(best, rate)) / 1e9;
     }
+}
+
+/* As the front end after each migration. */
+static void forecast(struct world *w)
+{
+    struct xpc_schedule_forecast f;
+    double now = w->f->now, pace = xpc_pace(&w->pace);
+    size_t nr = w->c->nr, points[EVAC_FORECASTS] = { 0, 1, nr / 4, nr / 2 };
+
+    if (xpc_schedule_forecast(&w->s, &f, 0))
+        return;
+    for (int k = 0; k < EVAC_FORECASTS; k++) {
+        if (w->nr_ended >= points[k] && !w->forecasts[k].plain_s)
+            w->forecasts[k] = (struct evac_forecast){
+                now, now + f.end_ns / 1e9, now + pace * f.end_ns / 1e9,
+            };
+    }
+    w->next_ns = xpc_schedule_next_end(&w->s);
+    w->forecast_at_s = now;
 }
 
 /*
@@ -300,6 +348,9 @@ static double dispatch_ours(struct fluid *f)
     ssize_t i;
 
     update_left(w);
+    if (w->changed)
+        forecast(w);
+    w->changed = false;
     while ((i = xpc_schedule_next(&w->s, &wake_ns)) >= 0) {
         w->moves[i].state = XPC_MOVE_RUNS;
         w->moves[i].left_ns = UINT64_MAX;
@@ -361,6 +412,7 @@ static void judge(struct evac_result *r, const struct world *w)
     const struct evac_case *c = w->c;
 
     *r = (struct evac_result){ .aborts = w->aborts };
+    memcpy(r->forecasts, w->forecasts, sizeof(r->forecasts));
     for (size_t i = 0; i < c->nr; i++) {
         const struct fluid_flow *flow = &w->f->flows[i];
 
@@ -390,6 +442,7 @@ int evac_run(struct evac_result *r, const struct evac_case *c, int policy)
         return -1;
     w->c = c;
     w->policy = policy;
+    w->changed = policy == EVAC_OURS;
     w->f = &f;
     w->rng = sim_rng(c->seed + 1);
     for (size_t i = 0; i < c->nr_targets; i++)

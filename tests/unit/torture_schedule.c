@@ -327,6 +327,23 @@ static void torture_schedule_leaves_what_can_not_be_moved(void **state)
     assert_int_equal(moves[1].state, XPC_MOVE_WAITS);
 }
 
+static void torture_schedule_forecasts_with_a_pace(void **state)
+{
+    uint64_t end_ns, downtime_ns;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        guest(1000000, 10);
+    plan();
+    end_ns = f.end_ns;
+    downtime_ns = moves[2].downtime_ns;
+    s.pace = 1.5;
+    plan();
+    assert_in_range(f.end_ns, 1.499 * end_ns, 1.501 * end_ns);
+    assert_int_equal(moves[2].end_ns, f.end_ns);
+    assert_int_equal(moves[2].downtime_ns, downtime_ns);
+}
+
 /* What is dirty when it is suspended does not grow with what is left. */
 static void torture_schedule_forecasts_the_downtime_of_one_that_runs(
     void **state)
@@ -448,6 +465,7 @@ int main(int argc, char **argv)
         T(overlaps_setup_and_switchover),
         T(compressed_guests),
         T(leaves_what_can_not_be_moved),
+        T(forecasts_with_a_pace),
         T(forecasts_the_downtime_of_one_that_runs),
         T(forecasts_from_the_middle),
         T(targets_of_their_own_run_at_once),

@@ -40,6 +40,7 @@ static int interrupts[2];
 static int interrupt_after;         /* so many calls of poll(); 0: never */
 static int signals[4];              /* then, one for each call */
 static uint64_t clock_ns;
+static uint64_t tick_ns;            /* of a call of poll() */
 static unsigned int here;           /* domains that are here, as bits */
 
 /* ---- the world ---------------------------------------------------------- */
@@ -74,7 +75,7 @@ int poll(struct pollfd *fds, nfds_t nr, int timeout)
     (void)fds;
     (void)nr;
     (void)timeout;
-    clock_ns += XPC_S;
+    clock_ns += tick_ns;
     if (interrupt_after > 1 || !signals[0]) {
         interrupt_after -= interrupt_after > 1;
         waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
@@ -203,6 +204,7 @@ static int setup(void **state)
     options = (struct evacuate_options){ .ssh_command = path };
     here = 0;
     interrupt_after = 0;
+    tick_ns = XPC_S;
     memset(signals, 0, sizeof(signals));
     for (int i = 0; i < NR; i++)
         make_guest(i);
@@ -336,6 +338,18 @@ static void torture_xl_evacuate_run_moves_all(void **state)
     assert_int_equal(e.nr_ends, NR);
     assert_int_equal(e.ends[NR - 1].at_ns, e.ends[NR - 1].end_ns);
     assert_true(e.ends[0].end_ns > e.ends[0].at_ns);
+}
+
+/* The first ones took much longer than forecast: so will the others. */
+static void torture_xl_evacuate_run_learns_the_pace(void **state)
+{
+    (void)state;
+    options.concurrency = e.s.concurrency = 1;
+    tick_ns = 6 * XPC_S;
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_true(e.s.pace > 1.3 && e.s.pace < 2);
+    /* The last two take 3.3 s each by the rate of the link. */
+    assert_true(e.ends[0].end_ns - e.ends[0].at_ns > 8 * XPC_S);
 }
 
 static void torture_xl_evacuate_run_tries_again_and_leaves(void **state)
@@ -513,6 +527,7 @@ int main(int argc, char **argv)
         T(predicts_zero_pages),
         T(predicts_compression),
         T(moves_all),
+        T(learns_the_pace),
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),
         T(takes_a_dead_target_out),

@@ -79,15 +79,21 @@ static void keep_end(struct evacuate_run *r, uint64_t now)
     grown[e->nr_ends++] = (struct evacuate_end){ now, r->end_ns };
 }
 
-/* After something has changed: places, predicts and forecasts again. */
-static void plan_again(struct evacuate_run *r)
+/*
+ * After something has changed: places, predicts and forecasts again. disturbed:
+ * the last forecast was about something else.
+ */
+static void plan_again(struct evacuate_run *r, bool disturbed)
 {
     struct evacuation *e = r->e;
     struct xpc_schedule_forecast f;
     char err[XPC_ERR_LEN];
 
+    e->s.pace = xpc_pace(&r->pace);
     if (evacuate_plan(e, err) || xpc_schedule_forecast(&e->s, &f, 0))
         return;
+    if (disturbed || r->pace.link_bytes_per_s != e->s.link_bytes_per_s)
+        xpc_pace_follow(&r->pace, &e->s, now_ns(r));
     r->end_ns = now_ns(r) + f.end_ns;
     evacuate_check_deadline(r);
 }
@@ -252,7 +258,9 @@ static void end(struct evacuate_run *r, size_t i, int status)
         evacuate_retry(e, i);
     else if (status == MIGRATE_REFUSED)
         evacuate_try_elsewhere(e, i);
-    plan_again(r);
+    if (status == MIGRATE_OK)
+        xpc_pace_moved(&r->pace, &e->s, now);
+    plan_again(r, status != MIGRATE_OK);
     keep_end(r, now);
 }
 
@@ -276,7 +284,7 @@ static void watch_migrations(struct evacuate_run *r)
         }
     }
     if (evacuate_learn_from_progress(e, r->steady_ns))
-        plan_again(r);
+        plan_again(r, true);
 }
 
 /* ---- all of it ------------------------------------------------------ */
@@ -349,16 +357,19 @@ int evacuate_run(struct evacuate_run *r)
 {
     struct evacuation *e = r->e;
     struct pollfd p = { .fd = r->interrupt_fd, .events = POLLIN };
+    struct xpc_schedule_forecast f;
 
     /* Ctrl-C ends a pager or tee, but not the evacuation. */
     signal(SIGPIPE, SIG_IGN);
+    if (!xpc_schedule_forecast(&e->s, &f, 0))
+        xpc_pace_follow(&r->pace, &e->s, now_ns(r));
     for (;;) {
         bool stops;
 
         take_interrupts(r);
         watch_migrations(r);
         if (evacuate_meter_step(&r->meter, e, now_ns(r)))
-            plan_again(r);
+            plan_again(r, false);
         stops = r->interrupts || r->failed;
         if (!stops)
             start_next(r);
@@ -374,6 +385,7 @@ int evacuate_run(struct evacuate_run *r)
         poll(&p, 1, TICK_MS);
     }
     evacuate_meter_stop(&r->meter);
+    xpc_pace_dispose(&r->pace);
     if (!r->interrupts && !r->failed)
         evacuate_leave_rest(e);
     return status_of(r);

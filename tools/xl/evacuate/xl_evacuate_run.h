@@ -23,6 +23,7 @@ struct evacuate_run {
     uint64_t steady_ns;             /* since when nothing was started, ended or
                                      * capped otherwise */
     uint64_t end_ns;                /* predicted, since then */
+    struct xpc_pace pace;
     struct evacuate_meter meter;
     bool failed;                    /* the journal can't be written */
 };

@@ -203,9 +203,13 @@ static void run_forecast(struct fluid *f, struct forecast *fc,
     fluid_run(f);
     *r = (struct xpc_schedule_forecast){ .at_once = f->most };
     for (size_t i = 0; i < s->nr_moves; i++) {
-        const struct xpc_move *m = &s->moves[i];
+        struct xpc_move *m = &s->moves[i];
         enum xpc_move_state before = fc->before[i].state;
 
+        if (s->pace > 0) {
+            m->start_ns *= s->pace;
+            m->end_ns *= s->pace;
+        }
         if (before == XPC_MOVE_WAITS || before == XPC_MOVE_RUNS) {
             r->moved += m->moved;
             r->left += !m->moved;

@@ -117,6 +117,8 @@ struct xpc_schedule {
                                      * it can fill the link */
     unsigned int concurrency;       /* at most so many at once; 0:
                                      * XPC_SCHEDULE_CONCURRENCY_MAX */
+    double pace;                    /* the times of the forecast are multiplied
+                                     * by it; 0: as 1 */
 };
 
 /* Predicts each move that waits or runs. */
