@@ -8,6 +8,7 @@
 ip=/usr/bin/ip
 tc=/usr/sbin/tc
 stock_xl=/usr/sbin/xl
+stock_helper=$(echo /usr/lib/xen-*/bin/libxl-save-helper)
 our_xl=/usr/local/bin/xl
 domtool=/job/domtool
 await=/job/await
