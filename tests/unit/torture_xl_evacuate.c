@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,7 +169,7 @@ static void torture_xl_evacuate_asks_a_target(void **state)
            "a b                  3  1100     1     -b----       1.0\n"
            "web1--incoming      14    96     1     --p---       0.0\n"
            "END\n");
-    assert_int_equal(evacuate_ask_target(&e, 0, err), 0);
+    assert_int_equal(evacuate_ask_target(&e, 0, -1, err), 0);
     assert_int_equal(schedule_target.free_bytes, 100 << 20);
     assert_int_equal(target.nr_domains, 3);
     assert_string_equal(target.domains[1].name, "a b");
@@ -177,6 +178,79 @@ static void torture_xl_evacuate_asks_a_target(void **state)
     assert_int_equal(target.domains[2].memory_bytes, 96 << 20);
     evacuate_free_domains(&target);
     free(ssh);
+}
+
+/* Asks a target whose ssh is this script. */
+static int ask_with(const char *script, int interrupt_fd, char *err)
+{
+    struct evacuate_target target = { .host = "host2" };
+    struct xpc_schedule_target schedule_target = { 0 };
+    char *ssh = xl_asprintf("sh %s/ssh", dir);
+    struct evacuate_options o = { .ssh_command = ssh };
+    struct evacuation e = {
+        .o = &o, .targets = &target,
+        .s = { .targets = &schedule_target, .nr_targets = 1 },
+    };
+    int rc;
+
+    unlink(ssh + strlen("sh "));
+    append(ssh + strlen("sh "), script);
+    rc = evacuate_ask_target(&e, 0, interrupt_fd, err);
+    evacuate_free_domains(&target);
+    free(ssh);
+    return rc;
+}
+
+static void torture_xl_evacuate_says_why_a_target_does_not_answer(
+    void **state)
+{
+    static const char info[] =
+        "[ $3 != info ] || { printf 'x\\nfree_memory : 124\\n'; exit; }\n";
+    static const char *const answers[][2] = {
+        { "echo Warning: added >&2; echo Permission denied >&2; exit 255",
+          "xl info\" failed: Permission denied" },
+        { "echo 'xl: \033[1mno' >&2; echo >&2; exit 1", "failed: xl: ?[1mno" },
+        { "exit 3", "xl list\" failed: exit status 3" },
+        { "kill -KILL $$", "xl list\" failed: no answer within 60 s" },
+    };
+    char err[XPC_ERR_LEN], *script;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        script = xl_asprintf("%s%s\n", i < 2 ? "" : info, answers[i][0]);
+        assert_int_equal(ask_with(script, -1, err), -1);
+        if (strncmp(err, "host2 can't be asked: \"sh /tmp/", 31) ||
+            !strstr(err, answers[i][1]))
+            fail_msg("%s", err);
+        free(script);
+    }
+    /* What a good answer is accompanied by does not matter. */
+    assert_int_equal(ask_with("echo Warning: added >&2; echo;"
+                              "echo 'free_memory : 7'", -1, err), 0);
+}
+
+static void torture_xl_evacuate_asks_until_interrupted(void **state)
+{
+    char err[XPC_ERR_LEN], *path = xl_asprintf("%s/fifo", dir), *script;
+    int fds[2], fifo;
+    char c;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fifo = open(path, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    script = xl_asprintf("exec 9>%s; trap '' TERM; sleep 100; echo", path);
+    assert_int_equal(ask_with(script, fds[0], err), -1);
+    assert_int_equal(errno, EINTR);
+    /* Nothing of it is left. */
+    assert_int_equal(fcntl(fifo, F_SETFL, 0), 0);
+    assert_int_equal(read(fifo, &c, 1), 0);
+    close(fifo);
+    close(fds[0]);
+    close(fds[1]);
+    free(script);
+    free(path);
 }
 
 /* ---- migrations -------------------------------------------------------- */
@@ -441,6 +515,8 @@ int main(int argc, char **argv)
         T(options),
         T(bad_options),
         T(asks_a_target),
+        T(says_why_a_target_does_not_answer),
+        T(asks_until_interrupted),
         T(reads_progress),
         T(tells_processes_apart),
         T(finds_the_message),

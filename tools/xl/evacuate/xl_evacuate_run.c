@@ -219,11 +219,11 @@ static void check_target(struct evacuate_run *r, int target)
     uint64_t free_bytes = e->s.targets[target].free_bytes;
     char err[XPC_ERR_LEN];
     int rc = e->s.targets[target].out ? 0 :
-                evacuate_ask_target(e, target, err);
+                evacuate_ask_target(e, target, r->interrupt_fd, err);
 
     /* What has moved there since the first time is counted as used. */
     e->s.targets[target].free_bytes = free_bytes;
-    if (!rc)
+    if (!rc || errno == EINTR)
         return;
     e->s.targets[target].out = true;
     line.text = t->text = xl_asprintf("%s", err);

@@ -1,78 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
-#include "common/xl_input.h"
 #include "common/xl_options.h"
 #include "conf/file.h"
+#include "evacuate/xl_evacuate_ask.h"
 #include "evacuate/xl_evacuate_targets.h"
 #include "history/xl_history.h"
 #include "libxl_precopy_history.h"
 
-/* A target that does not answer within this many seconds is not there. */
-#define PATIENCE "30"
 #define DEFAULT_LINK UINT64_C(125000000)
 
 /* Ends of the names of domains that are being migrated. */
 static const char *const suffixes[] = { "--incoming", "--migratedaway" };
 
 /* ---- asking --------------------------------------------------------- */
-
-static void exec_question(const char *command, int out)
-{
-    int in = open("/dev/null", O_RDONLY);
-
-    if (in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
-        _exit(127);
-    /* It ends whatever the command has started, too. */
-    execlp("timeout", "timeout", "-s", "KILL", PATIENCE, "sh", "-c",
-           command, (char *)NULL);
-    _exit(127);
-}
-
-/* What xl prints on the target, malloc()ed and terminated, or NULL. */
-static char *ask(const struct evacuation *e, const char *host,
-                 const char *question)
-{
-    char *command = xl_asprintf("exec %s %s xl %s", e->o->ssh_command ?
-                                e->o->ssh_command : "ssh", host, question);
-    char *text = NULL, *grown;
-    int fds[2], status = -1;
-    size_t len = 0;
-    pid_t pid;
-
-    if (pipe2(fds, O_CLOEXEC)) {
-        free(command);
-        return NULL;
-    }
-    pid = fork();
-    if (!pid)
-        exec_question(command, fds[1]);
-    close(fds[1]);
-    if (pid > 0)
-        text = xl_read_to_end(fds[0], &len);
-    close(fds[0]);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    free(command);
-    grown = status || !text ? NULL : realloc(text, len + 1);
-    if (!grown) {
-        free(text);
-        return NULL;
-    }
-    grown[len] = 0;
-    return grown;
-}
 
 /* "free_memory            : 1234", in MiB. */
 static bool parse_free(const char *info, uint64_t *bytes_r)
@@ -140,28 +89,28 @@ static void parse_domains(struct evacuate_target *t, const char *list)
     }
 }
 
-int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN])
+int evacuate_ask_target(struct evacuation *e, size_t t, int interrupt_fd,
+                        char err[XPC_ERR_LEN])
 {
     struct evacuate_target *target = &e->targets[t];
-    char *info = ask(e, target->host, "info"), *list;
+    char *info = evacuate_ask(e, target->host, "info", interrupt_fd, err);
+    char *list;
     uint64_t free_bytes;
 
     if (!info)
-        return xl_bad(err, "%.80s can't be asked: \"%.40s %.80s xl info\" fails "
-                      "or takes over " PATIENCE " s", target->host,
-                      e->o->ssh_command ? e->o->ssh_command : "ssh",
-                      target->host);
+        return -1;
     if (!parse_free(info, &free_bytes)) {
         free(info);
+        errno = EPROTO;
         return xl_bad(err, "%.80s does not say how much memory is free: what "
                       "does xl info print there?", target->host);
     }
     free(info);
     e->s.targets[t].free_bytes = free_bytes > e->o->reserve_bytes ?
                                  free_bytes - e->o->reserve_bytes : 0;
-    list = ask(e, target->host, "list");
+    list = evacuate_ask(e, target->host, "list", interrupt_fd, err);
     if (!list)
-        return xl_bad(err, "%.80s does not list its domains", target->host);
+        return -1;
     parse_domains(target, list);
     free(list);
     return 0;
@@ -312,7 +261,7 @@ int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN])
         e->targets[t].stock = history_receiver(e->o->to.name[t],
                                                time(NULL)) == RECEIVER_STOCK;
         e->s.targets[t].weight = e->o->weights[t];
-        if (!evacuate_ask_target(e, t, err)) {
+        if (!evacuate_ask_target(e, t, -1, err)) {
             if (is_this_host(e, &e->targets[t]))
                 return xl_bad(err, "%.80s has the same domains with the same "
                               "numbers: is it this host? Name another",

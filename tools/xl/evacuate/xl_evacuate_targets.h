@@ -10,8 +10,12 @@
  * for the guests. Returns 0, or -1 with one line in err.
  */
 int evacuate_ask_targets(struct evacuation *e, char err[XPC_ERR_LEN]);
-/* Asks one again, after a failure. The same: it does not answer. */
-int evacuate_ask_target(struct evacuation *e, size_t t, char err[XPC_ERR_LEN]);
+/*
+ * Asks one, at first or after a failure. The same; errno EINTR: interrupt_fd
+ * (-1: none) became readable before there was an answer.
+ */
+int evacuate_ask_target(struct evacuation *e, size_t t, int interrupt_fd,
+                        char err[XPC_ERR_LEN]);
 /*
  * For a guest that is on its way since before the target was asked: what its
  * copy has there already is part of what the guest needs, and so is its name.
