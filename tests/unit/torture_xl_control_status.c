@@ -2,7 +2,10 @@
 /*
  * xl migrate-status.
  */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <xenprecopy/units.h>
 
@@ -12,6 +15,11 @@
 #include "support/fake_helper.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"
+
+static void stop_waiting(void)
+{
+    store_set(PRECOPY "waiting", NULL);
+}
 
 static void torture_xl_control_status_prints_everything(void **state)
 {
@@ -66,6 +74,37 @@ static void torture_xl_control_status_json_is_one_object(void **state)
                                    strlen(part), err), 0);
     assert_int_equal(it.number, 2);
     assert_int_equal(it.decision.predicted_downtime_ns, 312 * XPC_MS);
+}
+
+static void torture_xl_control_status_one_that_waits(void **state)
+{
+    char node[80];
+
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    store_set(PRECOPY "active", NULL);
+    control_end("aborted", "aborted: an earlier one");
+    snprintf(node, sizeof(node), "%ld %"PRIu64" 1767225600", (long)getpid(),
+             xl_pid_start(getpid()));
+    store_set(PRECOPY "waiting", node);
+    assert_int_equal(run_xl("migrate-status g1"), CONTROL_OK);
+    assert_out("g1: waits until 2026-01-01 00:00 to be migrated");
+    assert_null(strstr(xl_out, "aborted"));
+    assert_int_equal(run_xl("migrate-status"), CONTROL_OK);
+    assert_out("g1: waits until");
+    assert_int_equal(run_xl("migrate-status --json g1"), CONTROL_OK);
+    assert_out("\"state\":\"waiting\",\"until-s\":1767225600");
+    assert_int_equal(run_xl("migrate-status --openmetrics"), CONTROL_OK);
+    assert_out("xen_precopy_running_migrations 0\n");
+    assert_int_equal(run_xl("migrate-set --precopy-downtime=1s g1"),
+                     CONTROL_NONE);
+    /* Then it is cancelled. */
+    domain.looks = 0;
+    domain.on_look[1] = stop_waiting;
+    assert_int_equal(run_xl("migrate-status --watch g1"), CONTROL_OK);
+    assert_out("g1: waits until");
+    assert_out("g1 runs here and does not wait any more");
+    assert_int_equal(run_xl("migrate-status g1"), CONTROL_NONE);
 }
 
 static void torture_xl_control_status_without_a_migration(void **state)
@@ -194,6 +233,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_status_prints_everything),
         TEST(torture_xl_control_status_before_the_first_iteration),
         TEST(torture_xl_control_status_json_is_one_object),
+        TEST(torture_xl_control_status_one_that_waits),
         TEST(torture_xl_control_status_without_a_migration),
         TEST(torture_xl_control_status_of_all_domains),
         TEST(torture_xl_control_status_after_the_stream),

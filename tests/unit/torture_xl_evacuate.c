@@ -301,10 +301,10 @@ static void torture_xl_evacuate_tells_processes_apart(void **state)
         for (;;)
             pause();
     }
-    assert_true(migration_pid_start(pid) >= migration_pid_start(getpid()));
+    assert_true(xl_pid_start(pid) >= xl_pid_start(getpid()));
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_int_equal(migration_pid_start(pid), 0);
+    assert_int_equal(xl_pid_start(pid), 0);
 }
 
 static void torture_xl_evacuate_finds_the_message(void **state)

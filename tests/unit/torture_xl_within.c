@@ -2,6 +2,7 @@
 /*
  * xl migrate --within: which hour is chosen, and how the wait ends.
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,7 +163,8 @@ static void torture_xl_within_ends_by_a_signal(void **state)
 
 static void torture_xl_within_one_waits(void **state)
 {
-    char pid[24];
+    struct waiting w;
+    char node[80];
 
     (void)state;
     /* Another one that lives: init. */
@@ -175,13 +177,21 @@ static void torture_xl_within_one_waits(void **state)
     assert_null(store_get(NODE));
     /* One that was killed does not count. */
     store_set(NODE, "99999999");
-    assert_int_equal(waiting_begin(5), 0);
-    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    assert_string_equal(store_get(NODE), pid);
+    assert_int_equal(waiting_begin(5, NEVER), 0);
+    snprintf(node, sizeof(node), "%ld %"PRIu64" %lld", (long)getpid(),
+             xl_pid_start(getpid()), NEVER);
+    assert_string_equal(store_get(NODE), node);
+    assert_true(waiting_find(5, &w));
+    assert_int_equal(w.pid, getpid());
+    assert_true(w.until_s == NEVER);
     assert_int_equal(waiting_goes_on(5), 1);
     assert_true(waiting_cancel(5));
     assert_int_equal(waiting_goes_on(5), 0);
     assert_false(waiting_cancel(5));
+    /* Nor does a later process with its number. */
+    store_set(NODE, "1 99999999 1");
+    assert_false(waiting_find(5, &w));
+    assert_int_equal(waiting_begin(5, NEVER), 0);
     store_set(NODE, "99999999");
     assert_false(waiting_cancel(5));
     assert_null(store_get(NODE));

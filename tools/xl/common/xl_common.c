@@ -37,6 +37,31 @@ uint64_t xl_bytes_written(pid_t pid)
     return bytes;
 }
 
+uint64_t xl_pid_start(pid_t pid)
+{
+    char path[64], text[1024] = "", *p;
+    uint64_t start = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (!fgets(text, sizeof(text), f))
+        *text = 0;
+    fclose(f);
+    /* The name, in brackets, may contain anything. */
+    p = strrchr(text, ')');
+    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+        return 0;
+    /* Field 22; the state is field 3. */
+    for (int field = 3; p && field < 22; field++)
+        p = strchr(p + (field == 3 ? 2 : 1), ' ');
+    if (p)
+        sscanf(p, " %"SCNu64, &start);
+    return start;
+}
+
 __attribute__((format(printf, 1, 0)))
 static char *format(const char *fmt, va_list al)
 {

@@ -200,12 +200,15 @@ void control_read_state(struct control *c, struct control_state *st)
         st->phase = PHASE_HANDOVER;
     else if (is_taken_back(c))
         st->phase = PHASE_TAKING_BACK;
+    else if (waiting_find(c->domid, &st->waiting))
+        st->phase = PHASE_WAITS;
 }
 
 const char *const control_phase_names[] = {
     [PHASE_NONE] = "none", [PHASE_PRECOPY] = "precopy",
     [PHASE_SUSPENDED] = "suspended", [PHASE_HANDOVER] = "handover",
-    [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone", NULL
+    [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone",
+    [PHASE_WAITS] = "waiting", NULL
 };
 
 bool control_is_active(const struct control_state *st)
@@ -266,6 +269,9 @@ const char *control_end_text(const struct control *c,
     else if (!end->runs)
         snprintf(buf, len, "the migration of %s has ended, and the guest does "
                  "not run here: see xl list", c->name);
+    else if (last->phase == PHASE_WAITS)
+        snprintf(buf, len, "%s runs here and does not wait any more: its "
+                 "migration begins, or was cancelled", c->name);
     else if (sent)
         snprintf(buf, len, "the target did not take %s over: it runs here",
                  c->name);

@@ -11,6 +11,7 @@
 #include <xenprecopy/json.h>
 
 #include "common/xl_common.h"
+#include "control/xl_waiting.h"
 #include "libxl_precopy.h"
 
 /*
@@ -34,6 +35,7 @@ enum control_phase {
     PHASE_TAKING_BACK,              /* failed; a process waits for the guest to
                                      * suspend, to resume it */
     PHASE_GONE,                     /* the domain is not on this host */
+    PHASE_WAITS,                    /* for its hour (xl_waiting.h) */
 };
 
 /* By enum control_phase, ended by NULL. */
@@ -51,6 +53,7 @@ struct control_state {
     uint64_t total_bytes;           /* sent so far */
     uint64_t elapsed_ns;
     struct xpc_iteration last;      /* last finished one; number 0: none */
+    struct waiting waiting;         /* with PHASE_WAITS */
     bool reported;
     struct xpc_report report;       /* of the last migration that has ended */
 };

@@ -87,7 +87,7 @@ static int report_timeout(const struct control *c,
 /* Whether the guest runs, has shut down, or is not on this host. */
 static bool has_ended(const struct control_state *st)
 {
-    return st->phase == PHASE_GONE ||
+    return st->phase == PHASE_GONE || st->phase == PHASE_WAITS ||
            (st->phase == PHASE_NONE && !st->suspended);
 }
 
@@ -126,6 +126,11 @@ static int wait_for_end(struct control *c, struct control_state *last,
     return CONTROL_OK;
 }
 
+static bool has_not_begun(const struct control_state *st)
+{
+    return st->phase == PHASE_NONE || st->phase == PHASE_WAITS;
+}
+
 static int cancel_migration(struct control *c, const void *timeout_ns)
 {
     struct control_state last = { 0 }, st = { 0 };
@@ -136,11 +141,10 @@ static int cancel_migration(struct control *c, const void *timeout_ns)
     if (rc && rc != ERROR_NOTFOUND) {
         status = control_fail(COMMAND, CONTROL_FAILED, "can't write to "
                               "xenstore: is this run as root in domain 0?");
-    } else if (rc && last.phase == PHASE_NONE &&
-               waiting_cancel(c->domid)) {
+    } else if (rc && has_not_begun(&last) && waiting_cancel(c->domid)) {
         printf("%s runs here; its migration will not begin\n", c->name);
         status = CONTROL_OK;
-    } else if (rc && last.phase == PHASE_NONE) {
+    } else if (rc && has_not_begun(&last)) {
         status = control_fail_none(COMMAND, c);
     } else {
         status = wait_for_end(c, &last, &st, *(const uint64_t *)timeout_ns);

@@ -36,7 +36,8 @@ static const char help[] =
 "            Print metrics for Prometheus, or write them to FILE as a whole,\n"
 "            for the textfile folder of node_exporter.\n"
 "\n"
-"Without a domain: all migrations under way.\n"
+"Without a domain: all migrations under way. One that waits for its hour (xl\n"
+"migrate --within) is shown, too, but is not in the metrics.\n"
 "\n"
 "Exit status: 0 a migration is under way, or was when --watch began, or the\n"
 "metrics were written; 1 failed, or there is no such domain; 2 the options\n"
@@ -231,7 +232,7 @@ static size_t add_migrating(struct control *c, struct migrating *to)
     struct control_state st = { 0 };
 
     control_read_state(c, &st);
-    if (!is_under_way(&st)) {
+    if (!is_under_way(&st) || st.phase == PHASE_WAITS) {
         control_state_dispose(&st);
         return 0;
     }

@@ -20,12 +20,28 @@ static bool is_changing(const struct control_state *st,
 
 /* ---- text -------------------------------------------------------------- */
 
+/* Local time, as that of the profile. */
+static void format_waiting(const struct waiting *w, char *buf, size_t len)
+{
+    char until[40] = "";
+    struct tm tm;
+
+    if (w->until_s && localtime_r(&w->until_s, &tm))
+        strftime(until, sizeof(until), "until %F %R ", &tm);
+    snprintf(buf, len, "waits %sto be migrated (xl migrate --within, pid %ld)",
+             until, w->pid);
+}
+
 /* "iteration 3, 12.3 s, 156 MiB sent, 47.7 s left" */
 static void format_state(const struct control_state *st, char *buf, size_t len)
 {
     char t[XPC_UNIT_LEN], b[XPC_UNIT_LEN], left[XPC_UNIT_LEN];
     size_t n;
 
+    if (st->phase == PHASE_WAITS) {
+        format_waiting(&st->waiting, buf, len);
+        return;
+    }
     if (st->phase == PHASE_HANDOVER) {
         snprintf(buf, len, "suspended, all is sent: the target is taking it "
                  "over");
@@ -128,6 +144,7 @@ void status_print(FILE *out, const struct control *c,
 
 struct head {
     uint64_t domid, iteration, total_bytes, elapsed_ns, time_left_ns;
+    uint64_t until_s;
     int phase;
     char *name, *refused;
 };
@@ -145,6 +162,7 @@ static const struct xpc_field head_fields[] = {
     U64("total-bytes", total_bytes, .omit_zero = true),
     U64("elapsed-us", elapsed_ns, .scale = 1000, .omit_zero = true),
     U64("time-left-us", time_left_ns, .scale = 1000, .omit_zero = true),
+    U64("until-s", until_s, .omit_zero = true),
     { .name = "refused", .kind = XPC_FIELD_STRING,
       .offset = offsetof(H, refused), .omit_zero = true },
 };
@@ -181,7 +199,7 @@ void status_print_json(FILE *out, const struct control *c,
     char text[XL_PRECOPY_TEXT_LEN], *json;
     struct head h = {
         .domid = c->domid, .name = c->name, .phase = st->phase,
-        .refused = st->refused,
+        .refused = st->refused, .until_s = st->waiting.until_s,
     };
 
     if (control_is_active(st)) {
@@ -198,7 +216,7 @@ void status_print_json(FILE *out, const struct control *c,
         json = add_params(json, "parameters", &st->active.params);
     if (control_is_active(st) && is_changing(st, text))
         json = add_params(json, "asked-parameters", &st->asked);
-    if (!control_is_active(st) && st->reported)
+    if (!control_is_active(st) && st->phase != PHASE_WAITS && st->reported)
         json = add_member(json, "report",
                           xpc_to_json(&xpc_report_head_type, &st->report,
                                       false));

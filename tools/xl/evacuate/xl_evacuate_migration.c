@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,31 +17,6 @@
 
 #define LINE_MAX_BYTES 8192
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
-
-uint64_t migration_pid_start(pid_t pid)
-{
-    char path[64], text[1024] = "", *p;
-    uint64_t start = 0;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (!fgets(text, sizeof(text), f))
-        *text = 0;
-    fclose(f);
-    /* The name, in brackets, may contain anything. */
-    p = strrchr(text, ')');
-    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
-        return 0;
-    /* Field 22; the state is field 3. */
-    for (int field = 3; p && field < 22; field++)
-        p = strchr(p + (field == 3 ? 2 : 1), ' ');
-    if (p)
-        sscanf(p, " %"SCNu64, &start);
-    return start;
-}
 
 /*
  * Ctrl-C is for the evacuation, which says what is to be broken off. A
@@ -86,7 +60,7 @@ int migration_start(struct migration *m, const char *const *args,
     if (pid < 0)
         return -1;
     m->pid = pid;
-    m->pid_start = migration_pid_start(pid);
+    m->pid_start = xl_pid_start(pid);
     m->ours = true;
     m->offset = 0;
     m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
@@ -228,7 +202,7 @@ bool migration_ended(struct migration *m, int *status_r)
         *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     } else {
         /* 0: it had ended when its number was noted. */
-        if (m->pid_start && migration_pid_start(m->pid) == m->pid_start)
+        if (m->pid_start && xl_pid_start(m->pid) == m->pid_start)
             return false;
         *status_r = -1;
     }
@@ -274,7 +248,7 @@ char *migration_message(const struct migration *m)
 
 void migration_break(const struct migration *m)
 {
-    if (m->pid && migration_pid_start(m->pid) == m->pid_start)
+    if (m->pid && xl_pid_start(m->pid) == m->pid_start)
         kill(m->pid, SIGTERM);
 }
 

@@ -38,12 +38,6 @@ struct migration {
 };
 
 /*
- * When a process was started, which tells it from a later one with its number;
- * 0: there is none.
- */
-uint64_t migration_pid_start(pid_t pid);
-
-/*
  * Starts it, with these arguments. turn: the file by which migrations take
  * turns, see save/turn.h. Returns 0, or -1 with errno.
  */

@@ -141,10 +141,10 @@ int within_wait(uint32_t domid, const char *name, time_t at_s,
 
     if (time(NULL) >= at_s)
         return MIGRATE_OK;
-    other = waiting_begin(domid);
+    other = waiting_begin(domid, at_s);
     if (other > 0) {
         xl_message(COMMAND, "xl (pid %ld) waits already to migrate %s: see "
-                   "xl migrate-cancel", other, name);
+                   "xl migrate-status and migrate-cancel", other, name);
         return MIGRATE_REFUSED;
     }
     if (other)

@@ -35,9 +35,9 @@
  *                         /cap            the guest is slowed down, see
  *                                         xen/cap.h
  *                         /waiting        written by xl: the process with
- *                                         this pid will migrate the domain
- *                                         later (--within). Removed by a user:
- *                                         not to
+ *                                         this pid, started then, will migrate
+ *                                         the domain at that time (--within).
+ *                                         Removed by a user: not to
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process with this
  *                                         pid waits for the guest to suspend,
