@@ -10,6 +10,7 @@
 
 #include "evacuate/xl_evacuate_targets.h"
 #include "libxl_precopy_history.h"
+#include "support/capture.h"
 #include "support/torture.h"
 
 #define MANY 300
@@ -135,19 +136,31 @@ static void target_lists(const char *lines)
 
 /* ---- tests ------------------------------------------------------------ */
 
-static void torture_xl_evacuate_guests_of_the_dead(void **state)
+static int run_find(int argc, char **argv)
 {
     char err[XPC_ERR_LEN];
 
+    (void)argc;
+    (void)argv;
+    return find(err);
+}
+
+static void torture_xl_evacuate_guests_of_the_dead(void **state)
+{
     (void)state;
     domains[0] = (struct domain){ .name = "g1" };
     domains[1] = (struct domain){ .dying = true };
     domains[2] = (struct domain){ .name = "g3", .shutdown = true };
-    nr_domains = 3;
-    if (find(err))
-        fail_msg("%s", err);
+    domains[3] = (struct domain){ .name = "g4", .shutdown = true };
+    nr_domains = 4;
+    options.leave.name[0] = "g4";
+    options.leave.nr = 1;
+    assert_int_equal(capture(run_find, "evacuate", NULL), 0);
     assert_int_equal(e.s.nr_moves, 1);
     assert_string_equal(e.guests[0].name, "g1");
+    /* It is not passed over in silence, unless it is to stay. */
+    assert_string_equal(captured_err, "xl evacuate: domain 3 (g3) is shut "
+                        "down, and stays here: see xl list\n");
 }
 
 /* The advice must help. */

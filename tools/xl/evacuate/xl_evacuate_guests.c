@@ -205,6 +205,24 @@ static int read_affinities(struct evacuation *e, char *err)
     return 0;
 }
 
+/* One that does not run can't be migrated. */
+static void tell_shut_down(const struct evacuation *e,
+                           const libxl_dominfo *info)
+{
+    struct evacuate_guest g = {
+        .domid = info->domid, .name = libxl_domid_to_name(e->ctx, info->domid),
+    };
+
+    snprintf(g.uuid, sizeof(g.uuid), LIBXL_UUID_FMT,
+             LIBXL_UUID_BYTES(info->uuid));
+    if (!is_in(&e->o->leave, &g))
+        xl_message("evacuate", "domain %u (%s) is %s, and stays here: see xl "
+                   "list", g.domid, g.name ? g.name : "without a name",
+                   info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ?
+                   "suspended" : "shut down");
+    free(g.name);
+}
+
 int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
 {
     int nr = 0, rc = 0;
@@ -221,9 +239,13 @@ int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
         rc = check_names(e, err);
     for (int i = 0; !rc && i < nr; i++) {
         /* A device model's domain goes with its guest. */
-        if (list[i].domid && !list[i].never_stop && !list[i].shutdown &&
-            !list[i].dying && is_wanted(e, &list[i]) &&
-            !libxl_is_stubdom(e->ctx, list[i].domid, NULL))
+        if (!list[i].domid || list[i].never_stop || list[i].dying ||
+            !is_wanted(e, &list[i]) ||
+            libxl_is_stubdom(e->ctx, list[i].domid, NULL))
+            continue;
+        if (list[i].shutdown)
+            tell_shut_down(e, &list[i]);
+        else
             rc = add_guest(e, &list[i], err);
     }
     libxl_dominfo_list_free(list, nr);
