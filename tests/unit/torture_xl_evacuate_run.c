@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -352,6 +353,31 @@ static void torture_xl_evacuate_run_learns_the_pace(void **state)
     assert_true(e.ends[0].end_ns - e.ends[0].at_ns > 8 * XPC_S);
 }
 
+/* If the process that runs is not noted, --resume can't find it. */
+static void torture_xl_evacuate_run_begins_nothing_that_is_not_noted(
+    void **state)
+{
+    struct rlimit before, full;
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(fstat(journal.fd, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    full = before;
+    /* Room for "start", not for "pid", too. */
+    full.rlim_cur = st.st_size + 250;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    assert_int_equal(evacuate_run(&run), EVACUATE_FAILED);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(fstat(journal.fd, &st), 0);
+    assert_true(st.st_size > 0);
+    for (int i = 0; i < NR; i++) {
+        assert_int_equal(started(i + 1, NULL), 0);
+        assert_int_equal(moves[i].state, XPC_MOVE_WAITS);
+    }
+}
+
 static void torture_xl_evacuate_run_tries_again_and_leaves(void **state)
 {
     (void)state;
@@ -528,6 +554,7 @@ int main(int argc, char **argv)
         T(predicts_compression),
         T(moves_all),
         T(learns_the_pace),
+        T(begins_nothing_that_is_not_noted),
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),
         T(takes_a_dead_target_out),

@@ -20,8 +20,9 @@ struct journal_arg {
 struct journal_line {
     char *event;                    /* begin: args, deadline_s
                                      * start: domain, uuid, target, tries,
-                                     *   before a migration is started
-                                     * pid: the same, with pid, pid_start
+                                     *   before one is prepared
+                                     * pid: the same, with pid, pid_start,
+                                     *   before it begins
                                      * end: domain, status, text
                                      * out: target, text
                                      * finish */

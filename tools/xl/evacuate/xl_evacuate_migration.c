@@ -24,13 +24,16 @@
  * too.
  */
 static void exec_migrate(const struct migration *m, const char *const *args,
-                         const char *turn)
+                         const char *turn, int go_fd)
 {
+    char go;
     int in = open("/dev/null", O_RDONLY);
     int out = open(m->progress, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     int err = open(m->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
     sigset_t blocked;
 
+    if (read(go_fd, &go, 1) != 1)
+        _exit(127);
     setenv(XEN_TURN_ENV, turn, 1);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -50,15 +53,24 @@ static void exec_migrate(const struct migration *m, const char *const *args,
 int migration_start(struct migration *m, const char *const *args,
                     const char *turn)
 {
+    int go[2];
     pid_t pid;
 
+    if (pipe2(go, O_CLOEXEC))
+        return -1;
     unlink(m->report);
     fflush(NULL);
     pid = fork();
-    if (!pid)
-        exec_migrate(m, args, turn);
-    if (pid < 0)
+    if (!pid) {
+        close(go[1]);
+        exec_migrate(m, args, turn, go[0]);
+    }
+    close(go[0]);
+    if (pid < 0) {
+        close(go[1]);
         return -1;
+    }
+    m->go_fd = go[1];
     m->pid = pid;
     m->pid_start = xl_pid_start(pid);
     m->ours = true;
@@ -71,6 +83,14 @@ int migration_start(struct migration *m, const char *const *args,
     m->suspended = m->sent = false;
     m->due_ns = 0;
     return 0;
+}
+
+void migration_go(struct migration *m, bool go)
+{
+    /* If it has been killed, its status tells. */
+    if (go && write(m->go_fd, "g", 1) < 0)
+        errno = 0;
+    close(m->go_fd);
 }
 
 /* ---- what it prints ------------------------------------------------- */

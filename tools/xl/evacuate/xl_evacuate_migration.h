@@ -19,6 +19,7 @@ struct migration {
     pid_t pid;                      /* 0: none */
     uint64_t pid_start;
     bool ours;                      /* started by this process */
+    int go_fd;                      /* until it may begin */
     char *progress, *report, *log;  /* files */
     long offset;                    /* in progress */
     uint64_t cap_bytes_per_s;       /* as last set; 0: none */
@@ -38,11 +39,16 @@ struct migration {
 };
 
 /*
- * Starts it, with these arguments. turn: the file by which migrations take
+ * Prepares it, with these arguments. turn: the file by which migrations take
  * turns, see save/turn.h. Returns 0, or -1 with errno.
  */
 int migration_start(struct migration *m, const char *const *args,
                     const char *turn);
+/*
+ * Lets it begin, or not; then it ends. It does not begin either if this process
+ * is killed before.
+ */
+void migration_go(struct migration *m, bool go);
 /* Reads what it has printed since. */
 void migration_read(struct migration *m, uint64_t now_ns);
 /*

@@ -162,6 +162,7 @@ static void start(struct evacuate_run *r, size_t i)
     struct evacuate_guest *g = &e->guests[i];
     struct xpc_move *m = &e->s.moves[i];
     struct journal_line line = line_of(r, i, "start");
+    bool noted;
 
     if (!g->m.report) {
         g->m.progress = journal_path(r->j, g->uuid, "progress");
@@ -191,10 +192,12 @@ static void start(struct evacuate_run *r, size_t i)
     line = line_of(r, i, "pid");
     line.pid = g->m.pid;
     line.pid_start = g->m.pid_start;
-    note(r, &line);
-    show_event(r->show, "start", g->name, e->targets[m->target].host,
-               "to %s%s", e->targets[m->target].host, g->tries ? ", again" :
-               "");
+    noted = !note(r, &line);
+    migration_go(&g->m, noted);
+    if (noted)
+        show_event(r->show, "start", g->name, e->targets[m->target].host,
+                   "to %s%s", e->targets[m->target].host, g->tries ?
+                   ", again" : "");
 }
 
 static void start_next(struct evacuate_run *r)
