@@ -234,6 +234,8 @@ static void torture_xl_evacuate_resume_finds_what_runs(void **state)
     assert_int_equal(move.target, 0);
     assert_int_equal(guest.m.pid, getpid());
     assert_false(guest.m.ours);
+    /* It is told again how much it may send. */
+    assert_true(guest.m.cap_bytes_per_s == MIGRATION_CAP_UNKNOWN);
     /* What its copy has already is not needed once more. */
     assert_int_equal(schedule_target.free_bytes, 1000);
     assert_int_equal(move.not_on, 2);

@@ -23,6 +23,7 @@ struct migration {
     char *progress, *report, *log;  /* files */
     long offset;                    /* in progress */
     uint64_t cap_bytes_per_s;       /* as last set; 0: none */
+#define MIGRATION_CAP_UNKNOWN UINT64_MAX
     pid_t setter;                   /* xl migrate-set, which sets */
     uint64_t setting_bytes_per_s;
     /* What it has printed. */

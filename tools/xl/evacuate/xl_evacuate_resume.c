@@ -124,12 +124,13 @@ static void take_over(struct evacuation *e, const struct journal *j, size_t i,
     }
     m->target = find_target(e, line->target);
     if (m->target < 0 || !is(line, "pid"))
-        return;                 /* it was not started; a lock would tell */
+        return;                 /* it was not started */
     g->m.progress = journal_path(j, g->uuid, "progress");
     g->m.report = journal_path(j, g->uuid, "report");
     g->m.log = journal_path(j, g->uuid, "log");
     g->m.pid = line->pid;
     g->m.pid_start = line->pid_start;
+    g->m.cap_bytes_per_s = MIGRATION_CAP_UNKNOWN;
     m->state = XPC_MOVE_RUNS;
     m->left_ns = UINT64_MAX;
     evacuate_count_once(e, i);
