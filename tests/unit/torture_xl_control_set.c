@@ -43,6 +43,21 @@ static void torture_xl_control_set_changes_only_the_named_parameters(
     assert_out("so already");
 }
 
+/* The plug-in takes no more decision in which it could count. */
+static void torture_xl_control_set_comes_too_late(void **state)
+{
+    char *before = strdup(store_get(PRECOPY "current"));
+
+    (void)state;
+    domain.suspended = true;
+    assert_int_equal(run_xl("migrate-set --precopy-downtime=2s g1"),
+                     CONTROL_USAGE);
+    assert_out("xl migrate-set: g1 is suspended already");
+    assert_int_equal(out_lines(), 1);
+    assert_string_equal(store_get(PRECOPY "current"), before);
+    free(before);
+}
+
 /* The value of the option is optional. */
 static void torture_xl_control_set_switches_strict(void **state)
 {
@@ -128,6 +143,7 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(name, control_setup, control_teardown)
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_control_set_changes_only_the_named_parameters),
+        TEST(torture_xl_control_set_comes_too_late),
         TEST(torture_xl_control_set_switches_strict),
         TEST(torture_xl_control_set_limits_the_bandwidth),
         TEST(torture_xl_control_set_refuses_bad_changes),

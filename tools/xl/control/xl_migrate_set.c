@@ -98,6 +98,18 @@ static int parse_options(int argc, char **argv, void *options_r,
     return apply_options(o, &p, err);
 }
 
+/* Decisions are taken while the guest runs. */
+static bool is_suspended(struct control *c)
+{
+    struct control_state st = { 0 };
+    bool suspended;
+
+    control_read_state(c, &st);
+    suspended = st.suspended;
+    control_state_dispose(&st);
+    return suspended;
+}
+
 static int set_params(struct control *c, const void *asked)
 {
     const struct set_options *o = asked;
@@ -111,6 +123,11 @@ static int set_params(struct control *c, const void *asked)
     if (rc)
         return control_fail(COMMAND, CONTROL_FAILED, "can't read xenstore: is "
                             "xenstored running, and is this run as root?");
+    if (is_suspended(c)) {
+        snprintf(err, sizeof(err), "%.80s is suspended already, and its "
+                 "migration decides nothing more", c->name);
+        return control_fail(COMMAND, CONTROL_USAGE, err);
+    }
     new = old;
     if (apply_options(o, &new, err))
         return control_fail(COMMAND, CONTROL_USAGE, err);
