@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xenprecopy/forms.h>
@@ -236,6 +237,33 @@ static void torture_xl_dirty_rate_draws_pictures(void **state)
     assert_int_equal(run("--plot=/nowhere/at.svg"), 1);
 }
 
+/* On a full disk, gnuplot leaves half a picture and says nothing. */
+static void torture_xl_dirty_rate_notices_half_a_picture(void **state)
+{
+    char dir[] = "/tmp/torture_xl_dirty_rate.XXXXXX", path[300], file[64];
+    char *before = strdup(getenv("PATH"));
+    FILE *f;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof(file), "%s/half.svg", dir);
+    snprintf(path, sizeof(path), "%s/gnuplot", dir);
+    f = fopen(path, "w");
+    fprintf(f, "#!/bin/sh\ncat >/dev/null\nprintf '<?xml' >'%s'\n", file);
+    fclose(f);
+    assert_int_equal(chmod(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s:%.200s", dir, before);
+    setenv("PATH", path, 1);
+    snprintf(path, sizeof(path), "--plot=%s", file);
+    assert_int_equal(run(path), 1);
+    setenv("PATH", before, 1);
+    free(before);
+    unlink(file);
+    snprintf(path, sizeof(path), "%s/gnuplot", dir);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void torture_xl_dirty_rate_refuses_a_short_trace(void **state)
 {
     (void)state;
@@ -279,6 +307,7 @@ int main(int argc, char **argv)
         TRACE(torture_xl_dirty_rate_prints_json),
         TRACE(torture_xl_dirty_rate_prints_text),
         TRACE(torture_xl_dirty_rate_draws_pictures),
+        TRACE(torture_xl_dirty_rate_notices_half_a_picture),
         TRACE(torture_xl_dirty_rate_measures_all_of_a_trace),
         TRACE(torture_xl_dirty_rate_refuses_a_short_trace),
     };

@@ -69,12 +69,34 @@ FILE *gnuplot_open(const char *file, int width, int height,
     return g;
 }
 
+/* gnuplot does not notice that it can't write. A device can't be checked. */
+static bool is_whole(const char *file)
+{
+    FILE *f = fopen(file, "re");
+    char end[16] = "";
+    struct stat st;
+    bool whole;
+
+    whole = f && !fstat(fileno(f), &st) &&
+            (!S_ISREG(st.st_mode) ||
+             (!fseek(f, -(long)sizeof(end), SEEK_END) &&
+              fread(end, 1, sizeof(end), f) == sizeof(end) &&
+              (memmem(end, sizeof(end), "</svg>", 6) ||
+               memmem(end, sizeof(end), "IEND", 4))));
+    if (f)
+        fclose(f);
+    return whole;
+}
+
 int gnuplot_close(FILE *g, const char *file, char err[XPC_ERR_LEN])
 {
     int status = pclose(g);
 
-    if (!status)
+    if (!status && is_whole(file))
         return 0;
+    if (!status)
+        return xl_bad(err, "%.150s: gnuplot has not written all of it: is the "
+                      "disk full?", file);
     remove_empty(file);
     return xl_bad(err, "%.150s: %s", file,
                   WIFEXITED(status) && WEXITSTATUS(status) == 127 ?
