@@ -158,7 +158,8 @@ void history_print(FILE *out, const struct history_targets *t)
         const libxl_precopy_history *h = &t->list[i].history;
 
         fprintf(out, "%s%s: %zu migration%s\n", i ? "\n" : "",
-                xl_plain_name(name, h->target), h->nr_entries, h->nr_entries == 1 ? "" : "s");
+                xl_plain_name(name, h->target), h->nr_entries,
+                h->nr_entries == 1 ? "" : "s");
         print_learned(out, &t->list[i]);
         if (h->stock_s)
             fprintf(out, "  its receiver was a stock one on %s\n",

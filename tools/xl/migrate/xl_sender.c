@@ -50,6 +50,14 @@ _Static_assert(sizeof(struct save_header) == MIGRATE_HEADER_SIZE, "no gaps");
 #define HEADER_JSON 1u
 #define HEADER_STREAM_V2 2u
 
+/* A name in a message, which may contain anything. */
+static const char *shown(const char *name)
+{
+    static char buf[XL_NAME_LEN];
+
+    return xl_plain_name(buf, name);
+}
+
 /* ---- the steps -------------------------------------------------------- */
 
 static int send_header(struct sender *s)
@@ -76,7 +84,7 @@ static void rename_back(struct sender *s)
 {
     if (s->away_name && s->ops->rename(s, s->away_name, s->name))
         fprintf(stderr, SENDER "can't rename the domain back: it is %s here\n",
-                s->away_name);
+                shown(s->away_name));
     free(s->away_name);
     s->away_name = NULL;
 }
@@ -92,7 +100,8 @@ static int rename_away(struct sender *s)
     s->away_name = xl_asprintf("%s" MIGRATE_AWAY, s->name);
     if (!s->ops->rename(s, s->name, s->away_name))
         return 0;
-    fprintf(stderr, SENDER "can't rename the domain to %s\n", s->away_name);
+    fprintf(stderr, SENDER "can't rename the domain to %s\n",
+            shown(s->away_name));
     free(s->away_name);
     s->away_name = NULL;
     return -1;
@@ -181,7 +190,7 @@ static int report_unknown(struct sender *s)
             "resuming one of them, and no more than one: two instances of\n"
             "the domain running at once would most likely DESTROY ITS DATA.\n"
             "Here it is %s, suspended.\n",
-            s->away_name ? s->away_name : "nameless");
+            s->away_name ? shown(s->away_name) : "nameless");
     return MIGRATE_UNKNOWN;
 }
 
@@ -212,7 +221,7 @@ static void destroy_source(struct sender *s)
     if (s->ops->destroy(s))
         fprintf(stderr, SENDER "can't destroy the domain here: destroy %s by "
                 "hand, and never resume it.\n",
-                s->away_name ? s->away_name : "it");
+                s->away_name ? shown(s->away_name) : "it");
 }
 
 /* The guest runs on the target, which may tell it how long it stood still. */
@@ -274,7 +283,7 @@ static int handle_save_failure(struct sender *s, int rc)
             fprintf(stderr, SENDER "the target may hold a half-built %s"
                     MIGRATE_INCOMING ", of this try or an\nearlier one: if "
                     "it stays, destroy it there before the next.\n",
-                    s->name);
+                    shown(s->name));
     }
     return take_back(s, status);
 }
@@ -390,7 +399,7 @@ static void warn_of_copy(struct sender *s)
     if (s->copy_left && s->name)
         fprintf(stderr, SENDER "the target has not said that it destroyed its "
                 "copy: if there is a\n%s" MIGRATE_INCOMING ", paused, destroy "
-                "it there.\n", s->name);
+                "it there.\n", shown(s->name));
 }
 
 /* Time for each message of a receiver that is ending. */
