@@ -129,6 +129,20 @@ static void torture_phase_watch_keeps_the_working_set(void **state)
     fake_source_close(&f->src);
 }
 
+/* With shadow page tables, the log is not cleaned more often than before. */
+static void torture_phase_watch_spares_costly_cleans(void **state)
+{
+    struct fake_source *f = guest(0.5, 500, 250, 3);
+    struct xpc_measurement m;
+
+    (void)state;
+    f->src.clean_is_costly = true;
+    measure(f, 6000, &m);
+    assert_int_equal(f->cleans, 5);
+    xpc_measurement_dispose(&m);
+    fake_source_close(&f->src);
+}
+
 /* Counting may take long, on a busy host or for a process. */
 static void torture_phase_watch_bounds_counting(void **state)
 {
@@ -318,6 +332,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_phase_watch_finds_regular_phases),
         cmocka_unit_test(torture_phase_watch_finds_none_in_a_steady_guest),
         cmocka_unit_test(torture_phase_watch_keeps_the_working_set),
+        cmocka_unit_test(torture_phase_watch_spares_costly_cleans),
         cmocka_unit_test(torture_phase_watch_bounds_counting),
         cmocka_unit_test(torture_phase_watch_bounds_faults),
         cmocka_unit_test(torture_phase_watch_json_is_read_and_written),

@@ -407,6 +407,7 @@ static int start_watch(struct xpc_meter *meter)
     if (!meter->phases)
         return xpc_source_fail(meter->src, ENOMEM, "out of memory");
     meter->phases->longest_ns = interval_ns(meter);
+    meter->phases->rarely = meter->src->clean_is_costly;
     return 0;
 }
 

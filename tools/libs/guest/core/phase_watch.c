@@ -61,7 +61,8 @@ static void plan_clean(struct xpc_phase_watch *w, uint64_t now_ns,
     next *= 1 - JITTER + 2 * JITTER * (turn - floor(turn));
     next = fmax(next, took_ns / XPC_WATCH_COUNT_SHARE);
     /* Otherwise the caller cleans it as often as that. */
-    w->clean_due_ns = next < w->longest_ns ? now_ns + next : UINT64_MAX;
+    w->clean_due_ns = next < w->longest_ns && !w->rarely ? now_ns + next :
+                                                           UINT64_MAX;
 }
 
 static void add_counts(struct xpc_phase_watch *w, uint64_t now_ns,

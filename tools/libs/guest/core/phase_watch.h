@@ -31,9 +31,10 @@
  */
 #define XPC_WATCH_SCALES 3
 
-/* All 0 initially, but longest_ns. Owns no memory. */
+/* All 0 initially, but longest_ns and rarely. Owns no memory. */
 struct xpc_phase_watch {
     uint64_t longest_ns;        /* from clean to clean: the caller's own */
+    bool rarely;                /* no others are due */
     /* With bins of XPC_PERIOD_BIN_NS, twice as long, and so on. */
     struct xpc_period period[XPC_WATCH_SCALES];
     uint64_t start_ns;          /* of all, the first clean */

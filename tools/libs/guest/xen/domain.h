@@ -36,6 +36,12 @@ static inline bool xen_domain_is_dying(const xc_domaininfo_t *info)
     return info->flags & XEN_DOMINF_dying;
 }
 
+/* Nested page tables, not shadow ones. */
+static inline bool xen_domain_has_hap(const xc_domaininfo_t *info)
+{
+    return info->flags & XEN_DOMINF_hap;
+}
+
 /* HVM or PVH, which Xen does not tell apart. */
 static inline bool xen_domain_is_hvm(const xc_domaininfo_t *info)
 {

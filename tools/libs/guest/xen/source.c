@@ -472,6 +472,8 @@ static int read_domain_info(struct xen_source *s)
     memcpy(s->handle, info.handle, sizeof(s->handle));
     s->src.nr_pfns = (uint64_t)max + 1;
     s->src.total_pages = info.tot_pages;
+    /* Cleaning the log throws all shadow page tables away. */
+    s->src.clean_is_costly = !xen_domain_has_hap(&info);
     return 0;
 }
 

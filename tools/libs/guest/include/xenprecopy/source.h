@@ -91,6 +91,8 @@ struct xpc_source {
     uint64_t total_pages;   /* populated when opened */
     uint64_t zero_pages;    /* of them, if take and look are NULL */
     uint64_t id;            /* domid or pid */
+    bool clean_is_costly;   /* for the guest: more than a fault for each page
+                             * that it writes */
     uint64_t end_ns;        /* when it ends, by its clock; 0: unknown */
     char name[64];
     char err[XPC_ERR_LEN];
