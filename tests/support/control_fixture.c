@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libxl_event.h>
 #include <libxl_utils.h>
 
 #include "support/control_fixture.h"
@@ -26,30 +25,6 @@ pid_t control_helper(void)
 }
 
 /* ---- libxl --------------------------------------------------------------- */
-
-int libxl_ctx_alloc(libxl_ctx **ctx, int version, unsigned flags,
-                    xentoollog_logger *lg)
-{
-    (void)version;
-    (void)flags;
-    (void)lg;
-    *ctx = (libxl_ctx *)&domain;
-    return 0;
-}
-
-int libxl_ctx_free(libxl_ctx *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
-void libxl_childproc_setmode(libxl_ctx *ctx,
-                             const libxl_childproc_hooks *hooks, void *user)
-{
-    (void)ctx;
-    (void)hooks;
-    (void)user;
-}
 
 static const char *name(void)
 {

@@ -34,7 +34,8 @@ $(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
 
 # Fixtures that define functions which the code under test calls, or that such
 # a fixture uses. The others are in the archive below.
-REPLACING := conf_fixture control_fixture fake_clock fake_save fake_xenctrl fake_xenstore
+REPLACING := conf_fixture control_fixture fake_clock fake_ctx fake_domains \
+	fake_save fake_xenctrl fake_xenstore
 fakes = $(foreach t,$(1),$(eval TEST_OBJS_torture_$(t) := \
 	$(call objs,$(patsubst %,tests/support/%.c,$(2))) \
 	$(TEST_OBJS_torture_$(t))))
@@ -47,7 +48,9 @@ $(call fakes,xl_check,fake_clock)
 $(call fakes,xl_config xl_predict xl_predict_conf,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\
-	control_fixture fake_xenstore)
+	control_fixture fake_ctx fake_xenstore)
+$(call fakes,xl_evacuate_guests,fake_domains)
+$(call fakes,xl_receive_host,fake_ctx fake_domains)
 
 # The plug-in, without what fake_save.c has in its place.
 SAVE_TESTED := $(filter-out $(addprefix %/,guard.o probe.o sampler.o \

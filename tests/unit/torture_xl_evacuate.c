@@ -19,47 +19,8 @@
 #include "evacuate/xl_evacuate_options.h"
 #include "evacuate/xl_evacuate_result.h"
 #include "evacuate/xl_evacuate_targets.h"
-#include "libxl_precopy_history.h"
+#include "support/temp_dir.h"
 #include "support/torture.h"
-
-static char dir[] = "/tmp/torture_xl_evacuate.XXXXXX";
-
-static void append(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "a");
-    int rc;
-
-    assert_non_null(f);
-    fputs(text, f);
-    rc = fclose(f);
-    assert_int_equal(rc, 0);
-}
-
-static int setup(void **state)
-{
-    char run[sizeof(dir) + 8];
-
-    (void)state;
-    strcpy(strrchr(dir, '.'), ".XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(run, sizeof(run), "%s/run", dir);
-    setenv("XEN_PRECOPY_RUN", run, 1);
-    setenv(LIBXL_PRECOPY_HISTORY_ENV, dir, 1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char *command;
-    int r;
-
-    (void)state;
-    command = xl_asprintf("rm -r %s", dir);
-    r = system(command);
-    free(command);
-    return r;
-}
 
 /* ---- options ----------------------------------------------------------- */
 
@@ -160,8 +121,8 @@ static void torture_xl_evacuate_asks_a_target(void **state)
     char err[XPC_ERR_LEN], *ssh;
 
     (void)state;
-    o.ssh_command = ssh = xl_asprintf("sh %s/ssh", dir);
-    append(ssh + strlen("sh "),
+    o.ssh_command = ssh = xl_asprintf("sh %s/ssh", temp_dir);
+    append_file(ssh + strlen("sh "),
            "if [ $3 = info ]; then printf 'x\\nfree_memory    : 124\\n'; exit; fi\n"
            "cat <<END\n"
            "Name                ID   Mem VCPUs      State   Time(s)\n"
@@ -185,7 +146,7 @@ static int ask_with(const char *script, int interrupt_fd, char *err)
 {
     struct evacuate_target target = { .host = "host2" };
     struct xpc_schedule_target schedule_target = { 0 };
-    char *ssh = xl_asprintf("sh %s/ssh", dir);
+    char *ssh = xl_asprintf("sh %s/ssh", temp_dir);
     struct evacuate_options o = { .ssh_command = ssh };
     struct evacuation e = {
         .o = &o, .targets = &target,
@@ -194,7 +155,7 @@ static int ask_with(const char *script, int interrupt_fd, char *err)
     int rc;
 
     unlink(ssh + strlen("sh "));
-    append(ssh + strlen("sh "), script);
+    append_file(ssh + strlen("sh "), script);
     rc = evacuate_ask_target(&e, 0, interrupt_fd, err);
     evacuate_free_domains(&target);
     free(ssh);
@@ -231,7 +192,7 @@ static void torture_xl_evacuate_says_why_a_target_does_not_answer(
 
 static void torture_xl_evacuate_asks_until_interrupted(void **state)
 {
-    char err[XPC_ERR_LEN], *path = xl_asprintf("%s/fifo", dir), *script;
+    char err[XPC_ERR_LEN], *path = xl_asprintf("%s/fifo", temp_dir), *script;
     int fds[2], fifo;
     char c;
 
@@ -257,11 +218,11 @@ static void torture_xl_evacuate_asks_until_interrupted(void **state)
 
 static void torture_xl_evacuate_reads_progress(void **state)
 {
-    struct migration m = { .progress = xl_asprintf("%s/progress", dir) };
+    struct migration m = { .progress = xl_asprintf("%s/progress", temp_dir) };
 
     (void)state;
     migration_read(&m, 1);          /* there is no file yet */
-    append(m.progress, "{\"event\":\"sending\",\"iteration\":1,\"percent\":25,"
+    append_file(m.progress, "{\"event\":\"sending\",\"iteration\":1,\"percent\":25,"
            "\"total-bytes\":5000000,\"elapsed-us\":1000000,"
            "\"suspended\":false}\n{\"event\":\"iter");
     migration_read(&m, 1);
@@ -269,7 +230,7 @@ static void torture_xl_evacuate_reads_progress(void **state)
     assert_true(m.bytes_per_s == 5e6);
     assert_int_equal(m.iteration, 0);
     assert_true(m.rate_bytes_per_s == 0);
-    append(m.progress, "ation\",\"iteration\":1,\"pages\":1000,"
+    append_file(m.progress, "ation\",\"iteration\":1,\"pages\":1000,"
            "\"bytes\":4000000,\"duration-us\":500000,\"dirty-pages\":77,"
            "\"decision\":{\"predicted-downtime-us\":250000}}\n");
     migration_read(&m, 2);
@@ -278,13 +239,13 @@ static void torture_xl_evacuate_reads_progress(void **state)
     assert_int_equal(m.predicted_ns, 250 * XPC_MS);
     assert_true(m.bytes_per_s == 8e6);
     assert_int_equal(m.iteration_ns, 2);
-    append(m.progress, "{\"event\":\"sending\",\"iteration\":2,\"percent\":9,"
+    append_file(m.progress, "{\"event\":\"sending\",\"iteration\":2,\"percent\":9,"
            "\"total-bytes\":19000000,\"elapsed-us\":3000000,"
            "\"suspended\":false}\n");
     migration_read(&m, 5 * XPC_S);
     assert_true(m.rate_bytes_per_s == 7e6);
     assert_int_equal(m.rate_from_ns, 3 * XPC_S);
-    append(m.progress, "nonsense\n{\"event\":\"sending\",\"iteration\":2,"
+    append_file(m.progress, "nonsense\n{\"event\":\"sending\",\"iteration\":2,"
            "\"percent\":100,\"total-bytes\":1,\"elapsed-us\":1,"
            "\"suspended\":true}\n");
     migration_read(&m, 3);
@@ -309,11 +270,11 @@ static void torture_xl_evacuate_tells_processes_apart(void **state)
 
 static void torture_xl_evacuate_finds_the_message(void **state)
 {
-    struct migration m = { .log = xl_asprintf("%s/log", dir) };
+    struct migration m = { .log = xl_asprintf("%s/log", temp_dir) };
     char *text;
 
     (void)state;
-    append(m.log, "xl migrate: switchover overhead learned\n"
+    append_file(m.log, "xl migrate: switchover overhead learned\n"
            "xl migrate: can't be reached\nMigration of g1: failed\n");
     text = migration_message(&m);
     assert_string_equal(text, "can't be reached");
@@ -510,7 +471,8 @@ static void torture_xl_evacuate_takes_a_measurement(void **state)
 int main(int argc, char **argv)
 {
 #define T(name) \
-    cmocka_unit_test_setup_teardown(torture_xl_evacuate_##name, setup, teardown)
+    cmocka_unit_test_setup_teardown(torture_xl_evacuate_##name, \
+                                    temp_dir_setup, temp_dir_teardown)
     const struct CMUnitTest tests[] = {
         T(options),
         T(bad_options),

@@ -18,50 +18,11 @@
 #include "evacuate/xl_evacuate_journal.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_resume.h"
-#include "libxl_precopy_history.h"
 #include "migrate/xl_migrate_options.h"
+#include "support/temp_dir.h"
 #include "support/torture.h"
 
 #define UUID "6a1f0c5e-3c1b-4f0e-9d52-0f6a2b1c7d3e"
-
-static char dir[] = "/tmp/torture_xl_evacuate_resume.XXXXXX";
-
-static void append(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "a");
-    int rc;
-
-    assert_non_null(f);
-    fputs(text, f);
-    rc = fclose(f);
-    assert_int_equal(rc, 0);
-}
-
-static int setup(void **state)
-{
-    char run[sizeof(dir) + 8];
-
-    (void)state;
-    strcpy(strrchr(dir, '.'), ".XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(run, sizeof(run), "%s/run", dir);
-    setenv("XEN_PRECOPY_RUN", run, 1);
-    setenv(LIBXL_PRECOPY_HISTORY_ENV, dir, 1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char *command;
-    int r;
-
-    (void)state;
-    command = xl_asprintf("rm -r %s", dir);
-    r = system(command);
-    free(command);
-    return r;
-}
 
 /* ---- the journal ------------------------------------------------------- */
 
@@ -305,7 +266,7 @@ static void torture_xl_evacuate_resume_settles_what_is_not_here(void **state)
             add_of(&j, "pid", i, 99999999, 0);
     }
     report = xl_asprintf("%s/%.35s1.report", j.dir, UUID);
-    append(report, "{\"version\":1,\"outcome\":\"migrated\"}");
+    append_file(report, "{\"version\":1,\"outcome\":\"migrated\"}");
     add_of(&j, "end", 3, 0, MIGRATE_UNKNOWN);
     add_of(&j, "end", 4, 0, MIGRATE_ABORTED);
     close(j.fd);
@@ -393,8 +354,8 @@ static void torture_xl_evacuate_resume_waits_for_a_switchover(void **state)
 int main(int argc, char **argv)
 {
 #define T(name) \
-    cmocka_unit_test_setup_teardown(torture_xl_evacuate_resume_##name, setup, \
-                                    teardown)
+    cmocka_unit_test_setup_teardown(torture_xl_evacuate_resume_##name, \
+                                    temp_dir_setup, temp_dir_teardown)
     const struct CMUnitTest tests[] = {
         T(survives_a_torn_line),
         T(journal_on_a_full_disk),

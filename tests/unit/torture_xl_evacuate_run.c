@@ -21,13 +21,12 @@
 
 #include "base/clock.h"
 #include "evacuate/xl_evacuate_run.h"
-#include "libxl_precopy_history.h"
 #include "migrate/xl_migrate_options.h"
+#include "support/temp_dir.h"
 #include "support/torture.h"
 
 #define NR 3
 
-static char dir[] = "/tmp/torture_xl_evacuate_run.XXXXXX";
 static struct evacuate_guest guests[NR];
 static struct evacuate_target targets[2];
 static struct xpc_schedule_target schedule_targets[2];
@@ -188,20 +187,14 @@ static int setup(void **state)
 {
     char err[XPC_ERR_LEN], *path;
 
-    (void)state;
-    strcpy(strrchr(dir, '.'), ".XXXXXX");
-    if (!mkdtemp(dir) || pipe2(interrupts, O_NONBLOCK | O_CLOEXEC))
+    if (temp_dir_setup(state) || pipe2(interrupts, O_NONBLOCK | O_CLOEXEC))
         return -1;
-    setenv("TORTURE_DIR", dir, 1);
-    path = in_dir("run");
-    setenv("XEN_PRECOPY_RUN", path, 1);
-    setenv(LIBXL_PRECOPY_HISTORY_ENV, dir, 1);
-    free(path);
-    path = in_dir("ssh");
-    write_file(path, "w", "#!/bin/sh\n"
-               "[ \"$1\" != dying ] || [ -e \"$TORTURE_DIR/dying\" ] || exit 1\n"
-               "[ \"$3\" = list ] || printf 'a\\nfree_memory : 1000\\n'\n");
-    chmod(path, 0700);
+    setenv("TORTURE_DIR", temp_dir, 1);
+    path = temp_path("ssh");
+    append_file(path, "#!/bin/sh\n"
+                "[ \"$1\" != dying ] || [ -e \"$TORTURE_DIR/dying\" ] || "
+                "exit 1\n"
+                "[ \"$3\" = list ] || printf 'a\\nfree_memory : 1000\\n'\n");
     options = (struct evacuate_options){ .ssh_command = path };
     here = 0;
     interrupt_after = 0;
@@ -230,11 +223,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    char *command = xl_asprintf("rm -r %s", dir);
-    int r = system(command);
-
-    (void)state;
-    free(command);
     free((char *)options.ssh_command);
     free(targets[1].text);
     free(e.ends);
@@ -246,7 +234,7 @@ static int teardown(void **state)
         free(guests[i].text);
         migration_dispose(&guests[i].m);
     }
-    return r;
+    return temp_dir_teardown(state);
 }
 
 /* How often migrations of a domain to a host (NULL: any) were started. */

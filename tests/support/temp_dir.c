@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libxl_precopy_history.h"
+#include "support/temp_dir.h"
+#include "support/torture.h"
+
+char temp_dir[32];
+
+char *temp_path(const char *name)
+{
+    char *path;
+
+    assert_true(asprintf(&path, "%s/%s", temp_dir, name) > 0);
+    return path;
+}
+
+int temp_dir_setup(void **state)
+{
+    char *run;
+
+    (void)state;
+    strcpy(temp_dir, "/tmp/torture.XXXXXX");
+    if (!mkdtemp(temp_dir))
+        return -1;
+    run = temp_path("run");
+    setenv("XEN_PRECOPY_RUN", run, 1);
+    setenv(LIBXL_PRECOPY_HISTORY_ENV, temp_dir, 1);
+    free(run);
+    return 0;
+}
+
+int temp_dir_teardown(void **state)
+{
+    char command[64];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -r %s", temp_dir);
+    return system(command);
+}
+
+void append_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0700);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    assert_int_equal(close(fd), 0);
+}
