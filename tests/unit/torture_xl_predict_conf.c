@@ -8,6 +8,7 @@
 #include <xenprecopy/forms.h>
 #include <xenprecopy/units.h>
 
+#include "common/xl_common.h"
 #include "predict/xl_migrate_predict.h"
 #include "support/capture.h"
 #include "support/conf_fixture.h"
@@ -300,6 +301,34 @@ static void torture_xl_predict_conf_domains_differ(void **state)
     assert_null(strstr(captured_err, "no plan"));
 }
 
+/* Each setting of one of them that a prediction depends on. */
+static void torture_xl_predict_conf_any_difference(void **state)
+{
+    static const char *const settings[] = {
+        "downtime = 2s", "max-downtime = 3s", "bandwidth = 5Gbit",
+        "max-bandwidth = 1Gbit", "duration = 1min", "iterations = 7",
+        "switchover-overhead = 200ms", "confidence = 80", "skip-dirty = on",
+        "zero-pages = send", "lulls = off",
+        "max-bandwidth = 1Gbit\nswitchover-bandwidth = 2Gbit",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        char *text = xl_asprintf("[default]\ndowntime = 1s\n"
+                                 "bandwidth = 10Gbit\n[guest db]\n%s\n",
+                                 settings[i]);
+
+        conf_fixture_use(text);
+        if (run(from, from_db, NULL) || !strstr(captured_err, "no plan"))
+            fail_msg("%s: %s", settings[i], captured_err);
+        free(text);
+    }
+    conf_fixture_use("[default]\ndowntime = 1s\nbandwidth = 10Gbit\n"
+                     "[guest db]\nearly-abort = off\n");
+    assert_int_equal(run(from, from_db, NULL), 0);
+    assert_null(strstr(captured_err, "no plan"));
+}
+
 static void torture_xl_predict_conf_compression_needs_the_option(void **state)
 {
     (void)state;
@@ -352,6 +381,7 @@ int main(int argc, char **argv)
         T(parameters),
         T(lulls),
         T(domains_differ),
+        T(any_difference),
         T(compression_needs_the_option),
         T(bad_file_is_status_2),
         T(gives_when_its_limit),

@@ -194,12 +194,10 @@ static int configure(struct predict_options *each,
     return 0;
 }
 
-/* They began as copies of one, padding included. */
 static bool are_same(const struct predict_options *each, size_t nr)
 {
     for (size_t i = 1; i < nr; i++) {
-        // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison)
-        if (memcmp(&each[0], &each[i], sizeof(each[0])))
+        if (!predict_conf_same(&each[0], &each[i]))
             return false;
     }
     return true;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
 #include "common/xl_options.h"
 #include "conf/settings.h"
 #include "core/params.h"
@@ -112,6 +114,33 @@ static void set_rest(struct predict_options *o, const struct xpc_params *p,
     }
     if (used & BIT(ZERO_PAGES) && p->zero_pages == XPC_ZERO_PAGES_SEND)
         to->zero_page_bytes = XPC_PAGE_SIZE + XPC_PAGE_HEADER;
+}
+
+static bool same_list(const uint64_t *a, size_t nr_a, const uint64_t *b,
+                      size_t nr_b)
+{
+    return nr_a == nr_b && !memcmp(a, b, nr_a * sizeof(*a));
+}
+
+/* What set_limits(), set_bandwidths() and set_rest() set. */
+bool predict_conf_same(const struct predict_options *a,
+                       const struct predict_options *b)
+{
+    const struct xpc_predict_params *p = &a->params, *q = &b->params;
+
+    return same_list(a->downtimes, a->nr_downtimes, b->downtimes,
+                     b->nr_downtimes) &&
+           same_list(a->bandwidths, a->nr_bandwidths, b->bandwidths,
+                     b->nr_bandwidths) &&
+           p->switchover_bytes_per_s == q->switchover_bytes_per_s &&
+           p->rule.duration_ns == q->rule.duration_ns &&
+           p->rule.iterations == q->rule.iterations &&
+           p->skip_dirty == q->skip_dirty &&
+           p->overhead_ns == q->overhead_ns &&
+           p->overhead_sd_ns == q->overhead_sd_ns &&
+           p->zero_page_bytes == q->zero_page_bytes &&
+           a->confidence_percent == b->confidence_percent &&
+           a->no_lulls == b->no_lulls;
 }
 
 static void tell(struct conf_settings *s, const char *name, unsigned int used)

@@ -16,4 +16,8 @@ int predict_conf_apply(struct predict_options *o, const struct conf_file *f,
                        const char *name, const char *here,
                        char err[XPC_ERR_LEN]);
 
+/* Are two that were the same before the same with what was added? */
+bool predict_conf_same(const struct predict_options *a,
+                       const struct predict_options *b);
+
 #endif
