@@ -314,6 +314,33 @@ static void torture_schedule_compressed_guests(void **state)
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
 }
 
+/* Four that may send a quarter each are sent at once, and suspended fast. */
+static void torture_schedule_guests_with_caps_of_their_own(void **state)
+{
+    struct xpc_move *m;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        m = guest(1000000, 2000);
+        m->own_bytes_per_s = LINK / 4;
+        m->params.switchover_bytes_per_s = LINK;
+    }
+    plan();
+    assert_int_equal(f.moved, 8);
+    assert_true(moves[0].alone_ns > 41 * XPC_S);
+    assert_true(moves[0].alone_downtime_ns < 250 * XPC_MS);
+    assert_true(f.end_ns > 81 * XPC_S && f.end_ns < 92 * XPC_S);
+    assert_true(f.at_once >= 4);
+    /* One that runs, from the middle: its caps are none of the schedule's. */
+    for (int i = 1; i < 8; i++)
+        moves[i].state = XPC_MOVE_MOVED;
+    moves[0].state = XPC_MOVE_RUNS;
+    moves[0].left_ns = 20 * XPC_S;
+    moves[0].left_bytes = 5 * LINK;
+    plan();
+    assert_true(f.end_ns > 20 * XPC_S && f.end_ns < 21 * XPC_S);
+}
+
 static void torture_schedule_leaves_what_can_not_be_moved(void **state)
 {
     (void)state;
@@ -464,6 +491,7 @@ int main(int argc, char **argv)
         T(two_that_need_all_run_in_turn),
         T(overlaps_setup_and_switchover),
         T(compressed_guests),
+        T(guests_with_caps_of_their_own),
         T(leaves_what_can_not_be_moved),
         T(forecasts_with_a_pace),
         T(forecasts_the_downtime_of_one_that_runs),

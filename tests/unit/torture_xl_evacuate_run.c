@@ -314,6 +314,26 @@ static void torture_xl_evacuate_run_predicts_compression(void **state)
     assert_true(moves[0].alone_ns == plain_ns);
 }
 
+static void torture_xl_evacuate_run_predicts_with_a_cap(void **state)
+{
+    const struct xpc_predict_params *p = &moves[0].params;
+    uint64_t plain_ns = moves[0].alone_ns;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    guests[0].params.max_bytes_per_s = 12500000;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(moves[0].alone_ns > 8 * plain_ns);
+    assert_int_equal(p->switchover_bytes_per_s, 125000000);
+    guests[0].params.switchover = XPC_SWITCHOVER_KEPT;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_int_equal(p->switchover_bytes_per_s, 12500000);
+    /* One that the link does not reach. */
+    guests[0].params.max_bytes_per_s = 125000000;
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_int_equal(moves[0].alone_ns, plain_ns);
+}
+
 static void torture_xl_evacuate_run_moves_all(void **state)
 {
     (void)state;
@@ -540,6 +560,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(predicts_zero_pages),
         T(predicts_compression),
+        T(predicts_with_a_cap),
         T(moves_all),
         T(learns_the_pace),
         T(begins_nothing_that_is_not_noted),

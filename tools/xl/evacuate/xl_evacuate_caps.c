@@ -103,6 +103,8 @@ static void set_left(struct evacuation *e, size_t i, double bytes,
 
     if (e->s.stream_bytes_per_s)
         best = fmin(best, e->s.stream_bytes_per_s);
+    if (m->own_bytes_per_s)
+        best = fmin(best, m->own_bytes_per_s);
     m->left_ns = xpc_schedule_left(m, fmax(pages, 0), since_ns, now);
     m->left_bytes = best * xpc_schedule_left(m, fmax(pages, 0), since_ns,
                                              fmax(now, best)) / 1e9;

@@ -337,6 +337,19 @@ static void fill_compression(const struct evacuation *e, size_t i)
     xpc_cell_compress(p, &d, &m);
 }
 
+/* With a cap of its own, what it sends while it is suspended has another. */
+static void fill_caps(const struct evacuation *e, size_t i)
+{
+    const struct xpc_params *given = &e->guests[i].params;
+    struct xpc_move *m = &e->s.moves[i];
+    uint64_t best = best_rate(e, m->target);
+    uint64_t kept = xpc_params_switchover_cap(given);
+
+    m->own_bytes_per_s = given->max_bytes_per_s;
+    if (m->own_bytes_per_s && m->own_bytes_per_s < best)
+        m->params.switchover_bytes_per_s = kept && kept < best ? kept : best;
+}
+
 /* How much of a page of zeros is sent. */
 static uint64_t zero_page_bytes(const struct evacuation *e, size_t i)
 {
@@ -375,6 +388,7 @@ static void fill_params(struct evacuation *e, size_t i)
     p->setup_ns = e->setup_ns;
     p->zero_page_bytes = zero_page_bytes(e, i);
     p->skip_dirty = g->params.skip_dirty == XPC_SKIP_DIRTY_ON;
+    fill_caps(e, i);
     fill_compression(e, i);
     if (!g->limited) {
         p->rule.downtime_ns = 0;

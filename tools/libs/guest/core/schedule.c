@@ -33,12 +33,15 @@ double schedule_best_rate(const struct xpc_schedule *s, int target)
     return s->stream_bytes_per_s ? fmin(rate, s->stream_bytes_per_s) : rate;
 }
 
-/* The same of this guest, whose pages may have to be compressed. */
-static double rate_of(const struct xpc_schedule *s, const struct xpc_move *m)
+/* The same of this guest, with its own limits. */
+double schedule_rate_of(const struct xpc_schedule *s,
+                        const struct xpc_move *m)
 {
     double best = schedule_best_rate(s, m->target);
     double limit = xpc_predict_page_limit(&m->params, &m->params.first_page);
 
+    if (m->own_bytes_per_s)
+        best = fmin(best, m->own_bytes_per_s);
     return limit > 0 ? fmin(best, limit) : best;
 }
 
@@ -51,6 +54,8 @@ static void predict_at(struct xpc_prediction *r, const struct xpc_move *m,
     struct xpc_predict_state state;
 
     p.bandwidth_bytes_per_s = bytes_per_s;
+    if (m->own_bytes_per_s && m->own_bytes_per_s < bytes_per_s)
+        p.bandwidth_bytes_per_s = m->own_bytes_per_s;
     xpc_predict_start(&state, m->curve, &p);
     xpc_predict_run(r, m->curve, &p, &state, side, NULL);
 }
@@ -153,7 +158,7 @@ static void count_running(const struct xpc_schedule *s,
             r->wake_ns = m->left_ns - setup_ns;
         r->copying++;
         r->copying_on[m->target]++;
-        r->sends_on[m->target] += rate_of(s, m);
+        r->sends_on[m->target] += schedule_rate_of(s, m);
         r->need += m->need_bytes_per_s;
         r->need_on[m->target] += m->need_bytes_per_s;
     }
@@ -312,7 +317,7 @@ static double share_of(const struct xpc_schedule *s,
 
         if (o->turn < m->turn && !o->sent &&
             (target == XPC_NO_TARGET || o->target == target))
-            needs += tail ? rate_of(s, o) : o->need_bytes_per_s;
+            needs += tail ? schedule_rate_of(s, o) : o->need_bytes_per_s;
     }
     return fmax(link - needs, LEAST_SHARE * link);
 }

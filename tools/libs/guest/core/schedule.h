@@ -33,5 +33,7 @@ bool schedule_is_waiting(const struct xpc_schedule *s,
 /* The rate of the path to a target, and the highest of one migration. */
 double schedule_link(const struct xpc_schedule *s, int target);
 double schedule_best_rate(const struct xpc_schedule *s, int target);
+double schedule_rate_of(const struct xpc_schedule *s,
+                        const struct xpc_move *m);
 
 #endif

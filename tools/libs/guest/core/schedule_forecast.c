@@ -49,6 +49,13 @@ static void update_left(struct fluid *f, struct forecast *fc, size_t i)
     m->left_ns = fmax(0, fc->estimate[i] - f->now) * 1e9;
 }
 
+static double cap_of(const struct xpc_move *m)
+{
+    return m->own_bytes_per_s && (!m->cap_bytes_per_s ||
+                                  m->own_bytes_per_s < m->cap_bytes_per_s) ?
+           m->own_bytes_per_s : m->cap_bytes_per_s;
+}
+
 static double forecast_dispatch(struct fluid *f)
 {
     struct forecast *fc = f->opaque;
@@ -69,7 +76,7 @@ static double forecast_dispatch(struct fluid *f)
     }
     schedule_queue_caps(s, &fc->q);
     for (size_t k = 0; k < f->nr_active; k++)
-        f->flows[f->active[k]].cap = s->moves[f->active[k]].cap_bytes_per_s;
+        f->flows[f->active[k]].cap = cap_of(&s->moves[f->active[k]]);
     /* A new one has no rate yet, and the others' are about to change. */
     return wake_ns == UINT64_MAX ? INFINITY :
                                    f->now + fmax(wake_ns / 1e9, 0.01);
@@ -180,8 +187,8 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
     w->phase = FLUID_COPIES;
     w->until = 0;
     w->limit = 0;                   /* left_bytes has it */
-    w->bytes = w->left = m->left_bytes ? m->left_bytes : m->left_ns / 1e9 *
-                         schedule_best_rate(fc->s, m->target);
+    w->bytes = w->left = m->left_bytes ? m->left_bytes :
+                         m->left_ns / 1e9 * schedule_rate_of(fc->s, m);
     fc->resumed[i] = true;
 }
 

@@ -75,6 +75,9 @@ struct xpc_move {
     struct xpc_predict_params params;   /* its bandwidth is not used */
     uint64_t memory_bytes;          /* that the target needs for it */
     int rank;                       /* lower ones are started first */
+    uint64_t own_bytes_per_s;       /* its precopy must not send more; 0: no
+                                     * limit. What it sends suspended is in
+                                     * params */
     uint64_t not_on;                /* targets that it must not go to, as
                                      * bits */
     enum xpc_move_state state;
