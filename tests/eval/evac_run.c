@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <xenprecopy/schedule_forecast.h>
+#include <xenprecopy/schedule_pace.h>
 #include <xenprecopy/units.h>
 
 #include "evac.h"
@@ -37,8 +38,7 @@ struct world {
     bool failed;                    /* the target that fails */
     size_t nr_ended;
     bool changed;                   /* since the last forecast */
-    double forecast_at_s;           /* the last one, ... */
-    uint64_t next_ns;               /* ... of the next end */
+    bool disturbed;                 /* as by one that was aborted */
     struct xpc_pace pace;
     struct evac_forecast forecasts[EVAC_FORECASTS];
     size_t aborts;
@@ -219,13 +219,12 @@ static void ended(struct fluid *f, size_t i)
     w->nr_ended++;
     w->changed = true;
     if (f->flows[i].moved) {
-        xpc_pace_learn(&w->pace, w->next_ns,
-                       (f->now - w->forecast_at_s) * XPC_S);
-        w->next_ns = 0;
+        xpc_pace_moved(&w->pace, &w->s, f->now * XPC_S);
         m->state = XPC_MOVE_MOVED;
         return;
     }
     m->state = XPC_MOVE_WAITS;
+    w->disturbed = true;
     if (w->targets[m->target].out)
         return;
     w->aborts++;
@@ -306,8 +305,9 @@ static void forecast(struct world *w)
                 now, now + f.end_ns / 1e9, now + pace * f.end_ns / 1e9,
             };
     }
-    w->next_ns = xpc_schedule_next_end(&w->s);
-    w->forecast_at_s = now;
+    if (!w->pace.nr_ends || w->disturbed)
+        xpc_pace_follow(&w->pace, &w->s, now * XPC_S);
+    w->disturbed = false;
 }
 
 /*
@@ -455,6 +455,7 @@ int evac_run(struct evac_result *r, const struct evac_case *c, int policy)
     xpc_schedule_predict(&w->s);
     fluid_run(&f);
     judge(r, w);
+    xpc_pace_dispose(&w->pace);
     free(w);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <math.h>
 
-#include <xenprecopy/schedule_forecast.h>
+#include <xenprecopy/schedule_pace.h>
 #include <xenprecopy/units.h>
 
 #include "support/torture.h"

@@ -3,6 +3,8 @@
 #ifndef XL_EVACUATE_XL_EVACUATE_RUN_H
 #define XL_EVACUATE_XL_EVACUATE_RUN_H
 
+#include <xenprecopy/schedule_pace.h>
+
 #include "evacuate/xl_evacuate_guests.h"
 #include "evacuate/xl_evacuate_journal.h"
 #include "evacuate/xl_evacuate_meter.h"

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include <xenprecopy/schedule_forecast.h>
+#include <xenprecopy/schedule_pace.h>
 
 /* As much of a forecast, as it was right, is assumed to have been seen. */
 #define PRIOR 0.1
