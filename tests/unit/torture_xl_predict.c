@@ -269,6 +269,9 @@ static void torture_xl_predict_refuses_bad_options(void **state)
     assert_refused(run(MEASUREMENT, "--plot=x.pdf", NULL), ".svg or .png");
     assert_refused(run(MEASUREMENT, "--calc-time=1s", NULL), "--calc-time");
     assert_refused(run("--calc-time=99h", "g1", NULL), "50ms to 60s");
+    assert_refused(run(MEASUREMENT, "--mode=dirty-bitmap", NULL),
+                   "--mode: nothing is measured");
+    assert_refused(run("--mode=bitmap", "g1", NULL), "dirty-bitmap");
     assert_refused(run(MEASUREMENT, "--concurrency=0", NULL), "1 to 16");
     assert_refused(run(MEASUREMENT, "--iterations=0", NULL), "from 1");
     assert_refused(run("--from=", NULL), "the name of a file");

@@ -169,6 +169,8 @@ static void exec_dirty_rate(const char *domain, const char *trace,
 
     if (o->calc_time && domain)
         args[n++] = xl_asprintf("--calc-time=%s", o->calc_time);
+    if (o->mode && domain)
+        args[n++] = xl_asprintf("--mode=%s", o->mode);
     args[n++] = xl_asprintf("--compress=%s", predict_methods_text(o));
     if (trace)
         args[n++] = xl_asprintf("--trace=%s", trace);

@@ -8,8 +8,9 @@
 #include "predict/xl_predict_options.h"
 
 enum {
-    OPT_FROM = 0x100, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_CALC_TIME, OPT_JSON,
-    OPT_PLOT, OPT_DURATION, OPT_ITERATIONS, OPT_OVERHEAD, OPT_SUSPEND_PAGES,
+    OPT_FROM = 0x100, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_CALC_TIME, OPT_MODE,
+    OPT_JSON, OPT_PLOT, OPT_DURATION, OPT_ITERATIONS, OPT_OVERHEAD,
+    OPT_SUSPEND_PAGES,
     OPT_SETUP, OPT_ITERATION_TIME, OPT_HEADER, OPT_ZERO, OPT_INTERPOLATION,
     OPT_BELOW, OPT_BEYOND, OPT_SATURATION, OPT_VARIATION, OPT_STREAM,
     OPT_CONCURRENCY, OPT_NO_EVACUATION, OPT_CONFIDENCE, OPT_TARGET,
@@ -25,6 +26,7 @@ static const struct option options[] = {
     { "downtime", required_argument, NULL, OPT_DOWNTIME },
     { "when", optional_argument, NULL, OPT_WHEN },
     { "calc-time", required_argument, NULL, OPT_CALC_TIME },
+    { "mode", required_argument, NULL, OPT_MODE },
     { "json", no_argument, NULL, OPT_JSON },
     { "plot", optional_argument, NULL, OPT_PLOT },
     { "duration", required_argument, NULL, OPT_DURATION },
@@ -66,6 +68,9 @@ static const char help[] =
 "                     dirty-rate --watch --history keeps of the domain. With\n"
 "                     one bandwidth and one downtime.\n"
 "--calc-time=TIME     How long to measure (as xl dirty-rate).\n"
+"--mode=page-sampling|dirty-bitmap\n"
+"                     How to measure. Only dirty-bitmap, which slows the guest,\n"
+"                     finds regular phases (page-sampling).\n"
 "--json               Print JSON.\n"
 "--plot[=ascii|FILE.svg|FILE.png]\n"
 "                     Plot it, on the terminal or to a file.\n"
@@ -281,6 +286,9 @@ static int set_measured(struct predict_options *o, char *err)
 
 static int parse_option(int opt, struct predict_options *o, char *err)
 {
+    static const char *const modes[] = { "page-sampling", "dirty-bitmap",
+                                         NULL };
+    unsigned int word;
     uint64_t n;
 
     switch (opt) {
@@ -297,6 +305,9 @@ static int parse_option(int opt, struct predict_options *o, char *err)
     case OPT_CALC_TIME:
         o->calc_time = optarg;
         return xl_parse_calc_time(optarg, &n, err);
+    case OPT_MODE:
+        o->mode = optarg;
+        return parse_word(opt, modes, &word, err);
     case OPT_COMPRESS:
         return xl_parse_methods(optarg, o->methods, &o->nr_methods, err) ||
                set_measured(o, err);
@@ -386,9 +397,9 @@ int predict_check_when(const struct predict_options *o, char err[XPC_ERR_LEN])
 
 static int check_when(const struct predict_options *o, char *err)
 {
-    if (o->nr_files || o->calc_time || o->nr_methods || o->plot)
+    if (o->nr_files || o->calc_time || o->mode || o->nr_methods || o->plot)
         return xl_bad(err, "--when reads a profile: not with --from, "
-                      "--calc-time, --compress or --plot");
+                      "--calc-time, --mode, --compress or --plot");
     if (o->nr_domains > 1 || (!o->nr_domains && !o->when_file))
         return xl_bad(err, "--when: one domain, or --when=FILE, is needed");
     return 0;
@@ -403,6 +414,8 @@ static int check_options(const struct predict_options *o, char *err)
         return xl_bad(err, "a domain, or --from=FILE, is needed");
     if (o->nr_files + o->nr_domains > XPC_EVACUATE_MAX)
         return xl_bad(err, "at most %d domains", XPC_EVACUATE_MAX);
+    if (o->mode && !o->nr_domains)
+        return xl_bad(err, "--mode: nothing is measured with --from alone");
     if (o->calc_time && !o->nr_domains)
         return xl_bad(err, "--calc-time: nothing is measured with --from alone");
     if (predict_check_methods(o, o->nr_domains + o->nr_files, err))

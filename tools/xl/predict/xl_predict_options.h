@@ -24,7 +24,8 @@ struct predict_options {
     size_t nr_measured;             /* methods that must have been measured */
     bool costs_optional;            /* of them, some need not have been */
     uint64_t channels;
-    const char *calc_time;          /* NULL: the default of dirty-rate */
+    /* NULL: the defaults of dirty-rate. */
+    const char *calc_time, *mode;
     uint64_t memory_pages;          /* of guests whose measurement lacks it;
                                      * 0: not given */
     const char *files[XPC_EVACUATE_MAX];    /* --from; "-": stdin */
