@@ -168,6 +168,7 @@ int main(void)
     double skipping = decision_us(XPC_S, DAY, XPC_SKIP_DIRTY_ON, 0);
     double hoping = decision_us(XPC_S, 0, XPC_SKIP_DIRTY_ON, 0);
     double slowing = decision_us(XPC_S, DAY, XPC_SKIP_DIRTY_ON, 40);
+    double hurried = decision_us(XPC_S, 6000 * XPC_S, XPC_SKIP_DIRTY_ON, 40);
 
     fake_gpfns = TIB_PAGES;
     figure("policy: a decision at 32 points, above the limit", above, "us",
@@ -175,6 +176,8 @@ int main(void)
     figure("policy: the same, dirty pages left out", skipping, "us", 50);
     figure("policy: and without a duration", hoping, "us", 50);
     figure("policy: with a guest that may be slowed down", slowing, "us",
+           50);
+    figure("policy: the same when there is little time left", hurried, "us",
            50);
     figure("policy: a decision at 32 points, within the limit", within, "us",
            50);

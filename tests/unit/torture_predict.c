@@ -7,6 +7,7 @@
 #include <xenprecopy/units.h>
 
 #include "support/published.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 #define PAGE_BYTES (XPC_PAGE_SIZE + XPC_PAGE_HEADER)
@@ -272,6 +273,33 @@ static void torture_predict_keeps_what_was_evaluated(void **state)
     }
 }
 
+static void torture_predict_reaches_what_is_the_least(void **state)
+{
+    uint64_t seed = 11;
+    int reached = 0;
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        uint64_t least, limit;
+
+        random_curve(&curve, &seed);
+        params.bandwidth_bytes_per_s = random_log(&seed, 1e6, 1e10);
+        params.skip_dirty = i % 2;
+        params.suspend_pages = random_in(&seed, 0, 300);
+        params.rule.duration_ns = random_log(&seed, 1e9, 1e12);
+        xpc_predict_start(&start, &curve, &params);
+        least = xpc_predict_least(&curve, &params, &start, i % 3 - 1);
+        limit = least * random_in(&seed, 0.8, 1.2);
+        reached += least <= limit;
+        assert_int_equal(xpc_predict_reaches(&curve, &params, &start,
+                                             i % 3 - 1, limit),
+                         least <= limit);
+        assert_true(xpc_predict_reaches(&curve, &params, &start, i % 3 - 1,
+                                        least));
+    }
+    assert_in_range(reached, 500, 1500);
+}
+
 static void torture_predict_survives_extremes(void **state)
 {
     const uint64_t bandwidths[] = { 0, 1, UINT64_MAX };
@@ -432,6 +460,7 @@ int main(int argc, char **argv)
         T(continues_if_small_gains_add_up),
         T(gives_the_guest_a_share),
         T(keeps_what_was_evaluated),
+        T(reaches_what_is_the_least),
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),

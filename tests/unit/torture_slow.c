@@ -8,6 +8,7 @@
 #include "core/policy.h"
 #include "core/slow.h"
 #include "support/policy_fixture.h"
+#include "support/random.h"
 #include "support/torture.h"
 
 static struct {
@@ -102,6 +103,91 @@ static void torture_slow_waits_for_a_lull_while_there_is_time(void **state)
     assert_in_range(xpc_slow_choose(&f.w), 60, 99);
 }
 
+/* ---- without leaving anything out ------------------------------------- */
+
+#define SHARES 8
+
+/* The time until the limit is kept; INFINITY: it never is. */
+static double reach(unsigned int percent, double side)
+{
+    struct xpc_predict_params p = f.p;
+    struct xpc_predict_state s = f.w.s;
+    struct xpc_prediction r;
+
+    p.cpu_share = percent / 100.0;
+    p.rule.on_timeout = XPC_ON_TIMEOUT_ABORT;
+    s.since_clean_ns = s.since_clean_ns / p.cpu_share;
+    xpc_predict_run(&r, &f.c, &p, &s, side, NULL);
+    return r.converges ? (double)r.total_time_ns - r.downtime_ns -
+                         s.elapsed_ns : INFINITY;
+}
+
+/* 100 if there is time for a lull, and there may be one. */
+static unsigned int unless_lull(unsigned int percent, double ns)
+{
+    return f.w.now_percent == 100 && f.w.time_left_ns > 2 * ns &&
+           isfinite(reach(100, -1)) ? 100 : percent;
+}
+
+/* What is chosen if every share is simulated to its end. */
+static unsigned int choose(void)
+{
+    double ns[SHARES], least = INFINITY, last;
+    unsigned int taken[SHARES];
+
+    if (isfinite(reach(100, f.w.now_percent < 100 ? 1 : 0)))
+        return 100;
+    for (int i = 0; i < SHARES; i++) {
+        taken[i] = ((100 - f.w.least_percent) * (i + 1) + SHARES - 1) / SHARES;
+        ns[i] = reach(100 - taken[i], 1);
+        least = fmin(least, taken[i] * ns[i]);
+    }
+    for (int i = 0; i < SHARES && isfinite(least); i++) {
+        if (taken[i] * ns[i] <= 1.25 * least)
+            return unless_lull(100 - taken[i], ns[i]);
+    }
+    last = f.w.failed ? INFINITY : reach(f.w.least_percent, 0);
+    return isfinite(last) ? unless_lull(f.w.least_percent, last) : 100;
+}
+
+static void torture_slow_leaves_nothing_out_that_matters(void **state)
+{
+    int shares = 0, lulls = 0;
+    uint64_t seed = 5;
+
+    for (int i = 0; i < 8000; i++) {
+        unsigned int percent;
+        double spread;
+
+        setup(state);
+        random_curve(&f.c, &seed);
+        spread = random_in(&seed, 0, 0.9);
+        for (size_t k = 0; k < f.c.nr; k++)
+            f.c.pt[k].low *= 1 - spread;
+        xpc_predict_params_init(&f.p, f.c.total_pages * PAGE_BYTES /
+                                random_log(&seed, 1, 100),
+                                random_log(&seed, 5e7, 2e9));
+        f.p.overhead_ns = 0;
+        f.p.skip_dirty = i % 2;
+        f.w.least_percent = random_in(&seed, 1, 70);
+        f.w.now_percent = i % 3 ? 100 : f.w.least_percent;
+        f.w.failed = i % 7 == 0;
+        f.w.time_left_ns = random_log(&seed, 1e9, 1e13);
+        f.p.rule.duration_ns = f.w.s.elapsed_ns + f.w.time_left_ns;
+        f.w.s.dirty_pages = random_in(&seed, 0, 1) * f.c.total_pages;
+        f.w.s.since_clean_ns = random_log(&seed, 1e7, 1e10);
+        if (xpc_predict_cautious(&f.p, f.w.s.dirty_pages, 0) <=
+            f.p.rule.downtime_ns)
+            continue;
+        percent = choose();
+        shares += percent < 100;
+        lulls += percent == 100 && !isfinite(reach(100, 0)) &&
+                 isfinite(reach(f.w.least_percent, 1));
+        assert_int_equal(xpc_slow_choose(&f.w), percent);
+    }
+    assert_true(shares > 100 && lulls > 10);
+}
+
 /* ---- the policy ------------------------------------------------------- */
 
 static void torture_slow_policy_does_not_use_it_unasked(void **state)
@@ -172,6 +258,7 @@ int main(int argc, char **argv)
         T(gives_up_if_no_share_is_enough),
         T(risks_it_once_for_the_expected_curve),
         T(waits_for_a_lull_while_there_is_time),
+        T(leaves_nothing_out_that_matters),
         P(does_not_use_it_unasked),
         P(slows_and_lifts),
         P(learns_the_guests_time),

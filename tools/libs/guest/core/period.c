@@ -93,6 +93,9 @@ static void merge_pairs(float v[XPC_PERIOD_BINS])
 static void merge_bins(struct xpc_period *p)
 {
     for (int g = 0; g < XPC_PERIOD_AGES; g++) {
+        /* No iteration reached it. */
+        if (!p->age[g].nr)
+            continue;
         merge_pairs(p->pages[g]);
         merge_pairs(p->ns[g]);
     }

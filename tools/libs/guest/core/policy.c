@@ -278,11 +278,11 @@ static bool may_leave_limit(const struct xpc_engine *e,
 
 /* The lowest downtime that copying can reach in the remaining time. */
 static uint64_t best_downtime(const struct xpc_engine *e,
-                              const struct xpc_curve *c, double side)
+                              const struct xpc_curve *c)
 {
     struct xpc_predict_state s = current_state(e);
 
-    return xpc_predict_least(c, &e->predict, &s, side);
+    return xpc_predict_least(c, &e->predict, &s, 0);
 }
 
 static double patience(const struct xpc_engine *e)
@@ -304,12 +304,14 @@ static double patience(const struct xpc_engine *e)
  */
 static bool has_hope(struct xpc_engine *e, const struct xpc_curve *c)
 {
-    uint64_t ns;
+    struct xpc_predict_state s;
+    bool hope;
 
     e->predict.cpu_share = 1 - e->params.slow_down_percent / 100.0;
-    ns = best_downtime(e, c, -1);
+    s = current_state(e);
+    hope = xpc_predict_reaches(c, &e->predict, &s, -1, e->params.downtime_ns);
     e->predict.cpu_share = 1;
-    return ns <= e->params.downtime_ns;
+    return hope;
 }
 
 /* Was the guest not yet observed for long enough to have shown a lull? */
@@ -411,7 +413,7 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
         judge_stall(e, c, s);
     now = current_state(e);
     s->next_ns = xpc_predict_next_ns(c, &e->predict, &now);
-    d->best_downtime_ns = best_downtime(e, c, 0);
+    d->best_downtime_ns = best_downtime(e, c);
     /* Within the limit, it is not slowed down for a lower downtime. */
     if (e->cpu_percent == XPC_ALL_PERCENT &&
         !may_leave_limit(e, c, s->next_ns))

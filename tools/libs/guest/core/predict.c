@@ -548,19 +548,19 @@ void xpc_predict_run(struct xpc_prediction *r, const struct xpc_curve *c,
 }
 
 /*
- * The lowest downtime. With a limit of 0, the simulation continues for as long
- * as copying helps. The threshold ends it when few pages are left, compared
- * with those that suspending dirties.
+ * The lowest downtime, or the first one that is within enough_ns. With 0, the
+ * simulation continues for as long as copying helps. The threshold ends it when
+ * few pages are left, compared with those that suspending dirties.
  */
 static uint64_t find_least(const struct xpc_curve *c,
                            const struct xpc_predict_params *p,
                            const struct xpc_predict_state *s, double side,
-                           bool waits, uint64_t *at_ns_r)
+                           bool waits, uint64_t enough_ns, uint64_t *at_ns_r)
 {
     struct xpc_predict_params pp = *p;
     struct xpc_prediction r;
 
-    pp.rule.downtime_ns = 0;
+    pp.rule.downtime_ns = enough_ns;
     pp.rule.max_downtime_ns = XPC_NO_LIMIT;
     pp.rule.gain = 0;
     pp.rule.threshold_pages = pp.suspend_pages / 16;
@@ -575,7 +575,15 @@ uint64_t xpc_predict_least(const struct xpc_curve *c,
                            const struct xpc_predict_params *p,
                            const struct xpc_predict_state *s, double side)
 {
-    return find_least(c, p, s, side, false, NULL);
+    return find_least(c, p, s, side, false, 0, NULL);
+}
+
+bool xpc_predict_reaches(const struct xpc_curve *c,
+                         const struct xpc_predict_params *p,
+                         const struct xpc_predict_state *s, double side,
+                         uint64_t downtime_ns)
+{
+    return find_least(c, p, s, side, false, downtime_ns, NULL) <= downtime_ns;
 }
 
 uint64_t xpc_predict_lull(const struct xpc_curve *c,
@@ -583,5 +591,5 @@ uint64_t xpc_predict_lull(const struct xpc_curve *c,
                           const struct xpc_predict_state *s, double side,
                           uint64_t *at_ns_r)
 {
-    return find_least(c, p, s, side, true, at_ns_r);
+    return find_least(c, p, s, side, true, 0, at_ns_r);
 }

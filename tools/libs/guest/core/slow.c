@@ -50,9 +50,10 @@ static struct result simulate(const struct xpc_slow *w, unsigned int percent,
 
 /*
  * The share for the guest at its busiest, or XPC_ALL_PERCENT: there is none.
- * Sets *ns_r, how long it will be slowed down.
+ * Sets *ns_r, how long it will be slowed down. last: with the least share.
  */
-static unsigned int best_share(const struct xpc_slow *w, double *ns_r)
+static unsigned int best_share(const struct xpc_slow *w, struct result last,
+                               double *ns_r)
 {
     unsigned int most = XPC_ALL_PERCENT - w->least_percent;
     double lost[STEPS + 1], ns[STEPS + 1], least = INFINITY;
@@ -60,7 +61,8 @@ static unsigned int best_share(const struct xpc_slow *w, double *ns_r)
     /* What takes too much more than one that is known is not chosen. */
     for (unsigned int i = STEPS; i >= 1; i--) {
         unsigned int taken = (most * i + STEPS - 1) / STEPS;
-        struct result r = simulate(w, XPC_ALL_PERCENT - taken, 1,
+        struct result r = i == STEPS ? last :
+                          simulate(w, XPC_ALL_PERCENT - taken, 1,
                                    MORE_LOST * least / taken + SLACK_NS);
 
         ns[i] = r.ns;
@@ -77,9 +79,10 @@ static unsigned int best_share(const struct xpc_slow *w, double *ns_r)
 }
 
 /* The same, or the least share, for the expected curve. */
-static unsigned int enough_share(const struct xpc_slow *w, double *ns_r)
+static unsigned int enough_share(const struct xpc_slow *w, struct result last,
+                                 double *ns_r)
 {
-    unsigned int percent = best_share(w, ns_r);
+    unsigned int percent = best_share(w, last, ns_r);
     struct result r;
 
     if (percent < XPC_ALL_PERCENT || w->failed)
@@ -89,18 +92,35 @@ static unsigned int enough_share(const struct xpc_slow *w, double *ns_r)
     return r.fits ? w->least_percent : XPC_ALL_PERCENT;
 }
 
+/* Is there time to be slowed down for so long after waiting for a lull? */
+static bool has_time(const struct xpc_slow *w, double ns)
+{
+    return w->now_percent == XPC_ALL_PERCENT &&
+           w->time_left_ns > TIME_SPARE * ns;
+}
+
+static bool may_have_lull(const struct xpc_slow *w)
+{
+    return simulate(w, XPC_ALL_PERCENT, -1, INFINITY).fits;
+}
+
 unsigned int xpc_slow_choose(struct xpc_slow *w)
 {
-    bool slowed = w->now_percent < XPC_ALL_PERCENT;
+    bool slowed = w->now_percent < XPC_ALL_PERCENT, waits;
+    struct result last;
     unsigned int percent;
 
     if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0, INFINITY).fits)
         return XPC_ALL_PERCENT;
-    percent = enough_share(w, &w->ns);
+    last = simulate(w, w->least_percent, 1, INFINITY);
+    /* Of the shares that may be chosen, none takes longer than this. */
+    waits = last.fits && has_time(w, MORE_LOST * STEPS * last.ns + SLACK_NS);
+    if (waits && may_have_lull(w))
+        return XPC_ALL_PERCENT;
+    percent = enough_share(w, last, &w->ns);
     if (percent == XPC_ALL_PERCENT)
         w->failed |= slowed;
-    else if (!slowed && w->time_left_ns > TIME_SPARE * w->ns &&
-             simulate(w, XPC_ALL_PERCENT, -1, INFINITY).fits)
+    else if (!waits && has_time(w, w->ns) && may_have_lull(w))
         return XPC_ALL_PERCENT;
     return percent;
 }

@@ -245,9 +245,15 @@ uint64_t xpc_predict_least(const struct xpc_curve *c,
                            const struct xpc_predict_params *p,
                            const struct xpc_predict_state *s, double side);
 
+/* Is the lowest downtime at or under this one? Ends when it is known. */
+bool xpc_predict_reaches(const struct xpc_curve *c,
+                         const struct xpc_predict_params *p,
+                         const struct xpc_predict_state *s, double side,
+                         uint64_t downtime_ns);
+
 /*
- * The same if a guest with regular phases is waited for: within a period from
- * now. *at_ns_r, which may be NULL, is when, since the start.
+ * xpc_predict_least() if a guest with regular phases is waited for: within a
+ * period from now. *at_ns_r, which may be NULL, is when, since the start.
  */
 uint64_t xpc_predict_lull(const struct xpc_curve *c,
                           const struct xpc_predict_params *p,
