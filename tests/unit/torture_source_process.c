@@ -3,13 +3,16 @@
  * A process as a source: a child that writes to memory as it is told. Tracking
  * needs Linux 6.7 and permission to ptrace; otherwise its tests are skipped.
  */
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -304,6 +307,71 @@ static void torture_process_blocked_call_is_not_interrupted(void **state)
     stop(&c);
 }
 
+/* Starts an i386 program that waits. Returns -1 if the kernel runs none. */
+static pid_t start_i386(const char *file)
+{
+    static const unsigned char code[] = {
+        0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7,  /* for (;;) pause(); */
+    };
+    const uint32_t base = 0x08048000, size = sizeof(Elf32_Ehdr) +
+                          sizeof(Elf32_Phdr) + sizeof(code);
+    const Elf32_Ehdr head = {
+        .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB,
+                     EV_CURRENT },
+        .e_type = ET_EXEC, .e_machine = EM_386, .e_version = EV_CURRENT,
+        .e_entry = base + size - sizeof(code), .e_phoff = sizeof(head),
+        .e_ehsize = sizeof(head), .e_phentsize = sizeof(Elf32_Phdr),
+        .e_phnum = 1,
+    };
+    const Elf32_Phdr load = {
+        .p_type = PT_LOAD, .p_vaddr = base, .p_filesz = size,
+        .p_memsz = size + 16 * XPC_PAGE_SIZE, .p_flags = PF_R | PF_W | PF_X,
+        .p_align = XPC_PAGE_SIZE,
+    };
+    char *argv[] = { (char *)file, NULL };
+    FILE *f = fopen(file, "w");
+    pid_t pid;
+
+    fwrite(&head, sizeof(head), 1, f);
+    fwrite(&load, sizeof(load), 1, f);
+    fwrite(code, sizeof(code), 1, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(file, 0700), 0);
+    return posix_spawn(&pid, file, NULL, NULL, argv, argv + 1) ? -1 : pid;
+}
+
+/* Its system calls are others. */
+static void torture_process_another_architecture_is_left_alone(void **state)
+{
+    char file[] = "/tmp/torture_process.XXXXXX", err[XPC_ERR_LEN];
+    struct xpc_source *src;
+    siginfo_t info = { 0 };
+    int rc = 0;
+    pid_t pid;
+
+    (void)state;
+    close(mkstemp(file));
+    pid = start_i386(file);
+    unlink(file);
+    if (pid < 0)
+        skip();
+    src = xpc_source_process(&pid, 1, err);
+    if (src) {
+        rc = src->ops->track(src);
+        snprintf(err, sizeof(err), "%s", src->err);
+        src->ops->close(src);
+    }
+    waitid(P_PID, pid, &info, WEXITED | WNOHANG);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    if (!src)
+        skip();
+    assert_int_equal(info.si_pid, 0);
+    assert_int_equal(rc, -1);
+    if (!strstr(err, "64-bit"))
+        fail_msg("%s", err);
+}
+
 static void torture_process_name_is_plain(void **state)
 {
     char err[XPC_ERR_LEN], before[16];
@@ -330,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_process_counts_shared_memory_once),
         cmocka_unit_test(torture_process_tracking_is_exclusive),
         cmocka_unit_test(torture_process_samples),
+        cmocka_unit_test(torture_process_another_architecture_is_left_alone),
         cmocka_unit_test(torture_process_name_is_plain),
         cmocka_unit_test(torture_process_that_ends_is_an_error),
         cmocka_unit_test(torture_process_blocked_call_is_not_interrupted),

@@ -43,7 +43,8 @@ static uint64_t find_syscall(pid_t pid)
         if (!strstr(line, "[vdso]") ||
             sscanf(line, "%"SCNx64"-%"SCNx64, &start, &end) != 2)
             continue;
-        len = pread(mem, code, sizeof(code), start);
+        len = end - start < sizeof(code) ? end - start : sizeof(code);
+        len = pread(mem, code, len, start);
         for (ssize_t i = 0; i + 1 < len && !at; i++) {
             if (!memcmp(code + i, "\x0f\x05", 2))
                 at = start + i;
@@ -55,8 +56,19 @@ static uint64_t find_syscall(pid_t pid)
     return at;
 }
 
-/* Waits for a stop. A signal for the process is kept in *signal_r. */
-static int wait_stop(pid_t pid, int *signal_r)
+/* The code segment of 64-bit programs. Others make other system calls. */
+#define CS_64 0x33
+
+static bool is_fault(int sig)
+{
+    return sig == SIGILL || sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE;
+}
+
+/*
+ * Waits for a stop. A signal for the process is kept in *signal_r. calling: it
+ * makes our call, so that a fault is that of the call, and would come again.
+ */
+static int wait_stop(pid_t pid, bool calling, int *signal_r)
 {
     int status;
 
@@ -72,6 +84,10 @@ static int wait_stop(pid_t pid, int *signal_r)
         }
         if (WSTOPSIG(status) == SIGTRAP)
             return 0;
+        if (calling && is_fault(WSTOPSIG(status))) {
+            errno = EFAULT;
+            return -1;
+        }
         *signal_r = WSTOPSIG(status);
         if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0))
             return -1;
@@ -90,7 +106,8 @@ static long call_in(pid_t pid, const struct user_regs_struct *saved,
     /* Keep the kernel from restarting a system call that was interrupted. */
     regs.orig_rax = -1;
     if (ptrace(PTRACE_SETREGS, pid, 0, &regs) ||
-        ptrace(PTRACE_SINGLESTEP, pid, 0, 0) || wait_stop(pid, signal_r) ||
+        ptrace(PTRACE_SINGLESTEP, pid, 0, 0) ||
+        wait_stop(pid, true, signal_r) ||
         ptrace(PTRACE_GETREGS, pid, 0, &regs))
         return -1;
     if ((long)regs.rax < 0 && (long)regs.rax > -4096) {
@@ -100,15 +117,26 @@ static long call_in(pid_t pid, const struct user_regs_struct *saved,
     return regs.rax;
 }
 
-static int inject_calls(pid_t pid, int pidfd, uint64_t at, int *signal_r)
+static int inject_calls(pid_t pid, int pidfd, int *signal_r)
 {
     struct user_regs_struct saved;
+    uint64_t at;
     int fd = -1, err;
     long theirs;
 
-    if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) || wait_stop(pid, signal_r) ||
+    if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) ||
+        wait_stop(pid, false, signal_r) ||
         ptrace(PTRACE_GETREGS, pid, 0, &saved))
         return -1;
+    if (saved.cs != CS_64) {
+        errno = ENOEXEC;
+        return -1;
+    }
+    at = find_syscall(pid);
+    if (!at) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
     theirs = call_in(pid, &saved, at, SYS_userfaultfd,
                      O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY, signal_r);
     err = errno;
@@ -124,16 +152,11 @@ static int inject_calls(pid_t pid, int pidfd, uint64_t at, int *signal_r)
 
 int process_inject_uffd(pid_t pid, int pidfd)
 {
-    uint64_t at = find_syscall(pid);
     int fd, sig = 0, err;
 
-    if (!at) {
-        errno = EOPNOTSUPP;
-        return -1;
-    }
     if (ptrace(PTRACE_SEIZE, pid, 0, 0))
         return -1;
-    fd = inject_calls(pid, pidfd, at, &sig);
+    fd = inject_calls(pid, pidfd, &sig);
     err = errno;
     ptrace(PTRACE_DETACH, pid, 0, (void *)(uintptr_t)sig);
     errno = err;

@@ -8,7 +8,7 @@
 /*
  * Has the process create a userfaultfd, and takes it over. x86-64 only; the
  * process is stopped for a moment. Returns a descriptor of ours, or -1 with
- * errno.
+ * errno (ENOEXEC: it is no 64-bit program).
  */
 int process_inject_uffd(pid_t pid, int pidfd);
 

@@ -45,6 +45,10 @@ static int open_uffd(struct source_process *s, struct process *p)
     };
 
     p->uffd = process_inject_uffd(p->pid, p->pidfd);
+    if (p->uffd < 0 && errno == ENOEXEC)
+        return xpc_source_fail(&s->src, EOPNOTSUPP, "process %d is no 64-bit "
+                               "program, and its writes can't be tracked: use "
+                               "--mode=page-sampling", p->pid);
     if (p->uffd < 0)
         return xpc_source_fail(&s->src, errno, "process %d: userfaultfd: %s",
                                p->pid, strerror(errno));
