@@ -65,7 +65,8 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
     info->shutdown = domain.suspended || domain.shut;
     info->shutdown_reason = domain.shut ? LIBXL_SHUTDOWN_REASON_POWEROFF :
                                           LIBXL_SHUTDOWN_REASON_SUSPEND;
-    return domain.gone ? ERROR_DOMAIN_NOTFOUND : 0;
+    return domain.broken ? ERROR_FAIL :
+           domain.gone ? ERROR_DOMAIN_NOTFOUND : 0;
 }
 
 libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nr)

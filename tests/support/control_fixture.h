@@ -18,6 +18,7 @@
 /* The domain as libxl reports it. */
 extern struct control_domain {
     bool gone, suspended, shut, renamed;
+    bool broken;                /* Xen can't be asked */
     int looks;                      /* calls of libxl_domain_info() */
     void (*on_look[8])(void);       /* called before the nth answer */
 } domain;

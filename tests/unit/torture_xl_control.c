@@ -103,6 +103,26 @@ static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_NONE);
 }
 
+static void xen_breaks(void)
+{
+    domain.broken = true;
+}
+
+static void xen_answers_again(void)
+{
+    domain.broken = false;
+    helper_obeys_cancel();
+}
+
+static void torture_xl_control_cancel_while_xen_cannot_be_asked(void **state)
+{
+    (void)state;
+    domain.on_look[1] = xen_breaks;
+    domain.on_look[3] = xen_answers_again;
+    assert_int_equal(run_xl("migrate-cancel g1"), CONTROL_OK);
+    assert_out("g1 runs here");
+}
+
 static void guest_shuts_down(void)
 {
     domain.shut = true;
@@ -167,6 +187,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_cancel_during_a_handover_that_fails),
         TEST(torture_xl_control_cancel_waits_for_a_late_guest),
         TEST(torture_xl_control_cancel_reports_a_guest_that_does_not_run),
+        TEST(torture_xl_control_cancel_while_xen_cannot_be_asked),
         TEST(torture_xl_control_cancel_has_a_timeout),
         TEST(torture_xl_control_help_and_no_dry_run),
         TEST(torture_xl_control_output_cannot_be_written),

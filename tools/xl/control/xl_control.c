@@ -137,13 +137,16 @@ void control_state_dispose(struct control_state *st)
 static void read_domain(struct control *c, struct control_state *st)
 {
     libxl_dominfo info;
+    int rc;
 
     libxl_dominfo_init(&info);
-    if (libxl_domain_info(c->ctx, &info, c->domid) || info.dying) {
+    rc = libxl_domain_info(c->ctx, &info, c->domid);
+    /* If Xen can't be asked, nothing says that it has gone. */
+    if (rc == ERROR_DOMAIN_NOTFOUND || (!rc && info.dying)) {
         st->phase = PHASE_GONE;
     } else {
-        st->runs = !info.shutdown;
-        st->suspended = info.shutdown && info.shutdown_reason ==
+        st->runs = rc || !info.shutdown;
+        st->suspended = !rc && info.shutdown && info.shutdown_reason ==
                         LIBXL_SHUTDOWN_REASON_SUSPEND;
     }
     libxl_dominfo_dispose(&info);
