@@ -315,6 +315,23 @@ static void torture_schedule_compressed_guests(void **state)
 }
 
 /* Four that may send a quarter each are sent at once, and suspended fast. */
+/* xl migrate refuses to begin if the first copy can't be made in time. */
+static void torture_schedule_caps_leave_time_for_the_first_copy(void **state)
+{
+    (void)state;
+    guest(1000000, 100);
+    guest(500000, 100)->params.rule.duration_ns = 60 * XPC_S;
+    plan();
+    moves[0].state = moves[1].state = XPC_MOVE_RUNS;
+    moves[0].target = moves[1].target = 0;
+    moves[0].left_ns = XPC_S / 2;
+    moves[1].left_ns = UINT64_MAX;
+    moves[1].turn = 1;
+    xpc_schedule_caps(&s);
+    assert_true(moves[1].cap_bytes_per_s * 60 > 500000 * PAGE_BYTES);
+    assert_true(moves[1].cap_bytes_per_s * 50 < 500000 * PAGE_BYTES);
+}
+
 static void torture_schedule_guests_with_caps_of_their_own(void **state)
 {
     struct xpc_move *m;
@@ -491,6 +508,7 @@ int main(int argc, char **argv)
         T(two_that_need_all_run_in_turn),
         T(overlaps_setup_and_switchover),
         T(compressed_guests),
+        T(caps_leave_time_for_the_first_copy),
         T(guests_with_caps_of_their_own),
         T(leaves_what_can_not_be_moved),
         T(forecasts_with_a_pace),

@@ -275,8 +275,9 @@ static void torture_xl_evacuate_finds_the_message(void **state)
 
     (void)state;
     append_file(m.log, "xl migrate: switchover overhead learned\n"
-           "xl migrate: can't be reached\nMigration of g1: failed\n");
-    text = migration_message(&m);
+           "xl migrate: can't be reached\nMigration of g1: failed\n"
+           "xl migrate: downtime 1 s from /etc/xen/precopy.conf:4\n");
+    text = migration_message(&m, "downtime 1 s from /etc/xen/precopy.conf:4");
     assert_string_equal(text, "can't be reached");
     free(text);
     migration_dispose(&m);

@@ -245,7 +245,7 @@ int migration_report(const struct migration *m, struct xpc_report *r)
     return rc;
 }
 
-char *migration_message(const struct migration *m)
+char *migration_message(const struct migration *m, const char *sources)
 {
     char line[512], last[512] = "";
     FILE *f = fopen(m->log, "re");
@@ -254,7 +254,8 @@ char *migration_message(const struct migration *m)
     while (f && fgets(line, sizeof(line), f)) {
         /* What was learned and set is told too, but is no reason. */
         if (strncmp(line, "xl migrate: ", 12) || strstr(line, " learned ") ||
-            strstr(line, " from the command line"))
+            strstr(line, " from the command line") ||
+            (sources && strstr(line, sources)))
             continue;
         strcpy(last, line);
     }

@@ -59,8 +59,11 @@ void migration_read(struct migration *m, uint64_t now_ns);
 bool migration_ended(struct migration *m, int *status_r);
 /* The report, which must be initialised. Returns 0 or -1. */
 int migration_report(const struct migration *m, struct xpc_report *r);
-/* The last line of its messages. malloc()ed. */
-char *migration_message(const struct migration *m);
+/*
+ * The last line of its messages that can be a reason. The one that says where
+ * its limits are set (a report's sources, or NULL) can't. malloc()ed.
+ */
+char *migration_message(const struct migration *m, const char *sources);
 /* Breaks it off; the guest stays here. */
 void migration_break(const struct migration *m);
 void migration_dispose(struct migration *m);

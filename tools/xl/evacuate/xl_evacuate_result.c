@@ -137,7 +137,7 @@ static char *reason(const struct evacuate_guest *g, int status,
     default:
         break;
     }
-    message = migration_message(&g->m);
+    message = migration_message(&g->m, r->sources);
     if (*message && (status == MIGRATE_REFUSED || !r->text))
         return message;
     free(message);

@@ -12,6 +12,8 @@
 #define FULL 0.97
 /* A migration with less than this would not make any progress. */
 #define LEAST_SHARE 0.05
+/* Of the least rate for the first copy: its pages may be a few more. */
+#define FIRST_COPY 1.1
 /* The lookahead for the end of precopy. */
 #define AHEAD 12
 #define TAILS 2
@@ -322,6 +324,21 @@ static double share_of(const struct xpc_schedule *s,
     return fmax(link - needs, LEAST_SHARE * link);
 }
 
+/*
+ * With less, the first copy of all pages would take longer than precopy may.
+ * xl migrate would refuse to begin (xpc_engine_preflight()), although the cap
+ * is lifted soon.
+ */
+static double least_cap(const struct xpc_move *m)
+{
+    const struct xpc_predict_params *p = &m->params;
+    double bytes = m->curve->total_pages *
+                   xpc_predict_page_bytes(p, &p->first_page);
+
+    return p->rule.duration_ns ? FIRST_COPY * bytes * 1e9 /
+                                 p->rule.duration_ns : 0;
+}
+
 void schedule_queue_caps(struct xpc_schedule *s,
                          const struct schedule_queue *q)
 {
@@ -334,6 +351,7 @@ void schedule_queue_caps(struct xpc_schedule *s,
             continue;
         cap = fmin(share_of(s, q, m, s->link_bytes_per_s, XPC_NO_TARGET),
                    share_of(s, q, m, schedule_link(s, m->target), m->target));
+        cap = fmax(cap, least_cap(m));
         if (cap < schedule_best_rate(s, m->target))
             m->cap_bytes_per_s = cap;
     }
