@@ -260,8 +260,8 @@ static void begin_result(struct check_result *r,
                          const struct migrate_options *o, const char *name)
 {
     *r = (struct check_result){
-        .domain = xl_plain(xl_asprintf("%s", name)),
-        .target = xl_plain(xl_asprintf("%s", o->host)),
+        .domain = xl_plain_copy(name),
+        .target = xl_plain_copy(o->host),
     };
     xpc_cells_init(&r->prediction);
 }

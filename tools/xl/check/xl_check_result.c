@@ -94,9 +94,9 @@ void check_result_add(struct check_result *r, const char *what,
     r->items = grown;
     grown[r->nr_items++] = (struct check_item){
         .what = xl_asprintf("%s", what),
-        .of = of && *of ? xl_plain(xl_asprintf("%s", of)) : NULL,
+        .of = of && *of ? xl_plain_copy(of) : NULL,
         .status = status,
-        .text = text && *text ? xl_plain(xl_asprintf("%s", text)) : NULL,
+        .text = text && *text ? xl_plain_copy(text) : NULL,
     };
 }
 

@@ -107,6 +107,11 @@ char *xl_plain(char *s)
     return s;
 }
 
+char *xl_plain_copy(const char *s)
+{
+    return xl_plain(xl_asprintf("%s", s));
+}
+
 const char *xl_plain_name(char buf[XL_NAME_LEN], const char *s)
 {
     snprintf(buf, XL_NAME_LEN, "%s", s ? s : "");

@@ -56,8 +56,10 @@ const char *xl_span_text(char buf[XPC_UNIT_LEN], uint64_t ns);
 
 /* Replaces control characters in place. Returns s. */
 char *xl_plain(char *s);
+/* The same of a copy, to be freed. */
+char *xl_plain_copy(const char *s);
 
-/* The same of a copy, which may be cut off. s may be NULL. Returns buf. */
+/* In a buffer, where it may be cut off. s may be NULL. Returns buf. */
 #define XL_NAME_LEN 256
 const char *xl_plain_name(char buf[XL_NAME_LEN], const char *s);
 

@@ -104,7 +104,7 @@ static const char *policy_text(const struct config_view *v)
 /* A name as it was given may contain anything. */
 static void print_name(FILE *out, const char *name)
 {
-    char *plain = xl_plain(xl_asprintf("%s", name));
+    char *plain = xl_plain_copy(name);
 
     fputs(plain, out);
     free(plain);

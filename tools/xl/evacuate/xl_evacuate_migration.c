@@ -264,7 +264,7 @@ char *migration_message(const struct migration *m, const char *sources)
     last[strcspn(last, "\n")] = 0;
     if (!strncmp(text, "xl migrate: ", 12))
         text += 12;
-    return xl_plain(xl_asprintf("%s", text));
+    return xl_plain_copy(text);
 }
 
 void migration_break(const struct migration *m)

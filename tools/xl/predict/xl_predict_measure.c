@@ -93,8 +93,7 @@ static int set_source(struct predict_source *s,
                       const struct predict_options *o, char err[XPC_ERR_LEN])
 {
     *s = (struct predict_source){
-        .name = xl_plain(xl_asprintf("%s", m->name && *m->name ? m->name :
-                                     name)),
+        .name = xl_plain_copy(m->name && *m->name ? m->name : name),
         .rate_mib = m->dirty_rate,
         .paused = m->paused, .late = m->late, .ballooned = m->ballooned,
     };
