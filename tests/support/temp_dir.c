@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libxl_precopy_history.h"
@@ -50,4 +53,24 @@ void append_file(const char *path, const char *text)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
     assert_int_equal(close(fd), 0);
+}
+
+static struct rlimit before;
+
+void fill_disk(int fd, size_t room)
+{
+    struct rlimit full;
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    full = before;
+    full.rlim_cur = st.st_size + room;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+}
+
+void empty_disk(void)
+{
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 }

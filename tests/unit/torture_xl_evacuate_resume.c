@@ -2,12 +2,9 @@
 /* xl evacuate --resume: the journal, and what it says of the guests. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <libxl_utils.h>
@@ -90,24 +87,17 @@ static void torture_xl_evacuate_resume_survives_a_torn_line(void **state)
 /* Half a line must not spoil the next one. */
 static void torture_xl_evacuate_resume_journal_on_a_full_disk(void **state)
 {
-    struct rlimit before, full;
     struct journal j = JOURNAL_INIT;
     struct journal_line line = { .event = (char *)"start", .uuid = UUID };
     struct journal_line *lines;
     char err[XPC_ERR_LEN];
-    struct stat st;
     size_t nr;
 
     (void)state;
     begin(&j);
-    assert_int_equal(fstat(j.fd, &st), 0);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    full = before;
-    full.rlim_cur = st.st_size + 20;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    fill_disk(j.fd, 20);
     assert_int_equal(journal_add(&j, &line, err), -1);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    empty_disk();
     add(&j, "end", 0, 0, MIGRATE_OK);
     close(j.fd);
     if (journal_resume(&j, &lines, &nr, err))
