@@ -406,6 +406,36 @@ static void torture_history_guests_bounds_count_before_anyone_arrived(
     assert_int_equal(p.overhead_ns, 0);
 }
 
+/*
+ * A bound supports no more than its factor: what a guest of another kind took
+ * besides is not the target's because of it.
+ */
+static void torture_history_guests_bounds_support_no_other_kind(void **state)
+{
+    struct xpc_guest next = make_guest(9, false, 0, 0);
+    struct xpc_history *h = *state;
+    struct xpc_prior p;
+
+    add_migrated_guest(h, make_guest(1, true, 0, 1), 2300 * XPC_MS);
+    add_bound_of(h, make_guest(2, false, 1, 0), 480 * XPC_MS);
+    /* One that was slow is slow itself. */
+    p = prior_of(h, next);
+    assert_near(p.overhead_ns, XPC_DEFAULT_OVERHEAD_NS, 0.15);
+    assert_int_equal(p.at_least_ns, 0);
+    /* Two of them are the target's doing, as far as is known. */
+    add_bound_of(h, make_guest(3, false, 0, 0), 500 * XPC_MS);
+    add_bound_of(h, make_guest(4, false, 0, 0), 520 * XPC_MS);
+    p = prior_of(h, next);
+    assert_true(p.overhead_ns > 500 * XPC_MS);
+    assert_true(p.overhead_ns <= 1.1 * XPC_HISTORY_BEYOND * 520 * XPC_MS);
+    /* The other kind's own takes what it took. */
+    assert_near(prior_of(h, make_guest(1, true, 0, 1)).overhead_ns,
+                2.3 * XPC_S, 0.02);
+    /* A low bound, of a guest with a low limit, does not limit a higher one. */
+    add_bound_of(h, make_guest(5, false, 0, 0), 100 * XPC_MS);
+    assert_near(prior_of(h, next).overhead_ns, p.overhead_ns, 0.1);
+}
+
 /* ---- what is kept, and what is read ------------------------------------- */
 
 static void torture_history_guests_a_frequent_one_displaces_no_other(
@@ -598,6 +628,7 @@ int main(int argc, char **argv)
         TEST(a_bound_is_its_guests),
         TEST(bounds_of_several_count),
         TEST(bounds_count_before_anyone_arrived),
+        TEST(bounds_support_no_other_kind),
         TEST(a_frequent_one_displaces_no_other),
         TEST(expired_bounds_displace_nothing),
         TEST(old_entries_may_be_anybodys),

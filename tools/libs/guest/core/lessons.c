@@ -281,6 +281,28 @@ static void collect_lessons(struct lessons *l, const struct xpc_history *h,
 
 /* ---- the prediction ----------------------------------------------------- */
 
+/*
+ * How much a bound of this kind of guest can be evidence of. Until one has
+ * arrived, not of what guests of another kind took besides: all of that would
+ * be the target's, as nothing says how far such a bound would be exceeded.
+ */
+static double most_of_kind(const struct lessons *l,
+                           enum xpc_device_model kind)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < l->nr_series; i++) {
+        const struct series *s = &l->series[i];
+
+        if (s->guest.device_model != kind)
+            continue;
+        if (s->nr)
+            return INFINITY;
+        most = fmax(most, XPC_HISTORY_BEYOND * s->bound_ns / MS);
+    }
+    return most;
+}
+
 /* Fills in the points of the regression. Returns their number. */
 static size_t make_points(const struct lessons *l,
                           struct overhead_point points[XPC_HISTORY_MAX])
@@ -302,6 +324,7 @@ static size_t make_points(const struct lessons *l,
             p.var = pow(XPC_UNKNOWN_CV *
                         fmax(bound, xpc_guest_overhead(&s->guest) / MS), 2);
             p.at_least = true;
+            p.most = most_of_kind(l, s->guest.device_model);
         }
         if (p.var > 0)
             points[nr++] = p;

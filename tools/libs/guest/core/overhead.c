@@ -164,28 +164,42 @@ static double dot(const double a[N], const double b[N])
     return sum;
 }
 
-/* A point's value minus what the costs' priors give. */
-static double target_of(const struct overhead_point *p)
+/* What the solution gives for a point. */
+static double solution_of(const struct overhead_model *m,
+                          const struct overhead_point *p)
 {
-    double y = p->ms;
+    double y = dot(p->x, m->dev) + m->offset[p->guest];
+
+    for (int i = 0; i < N; i++)
+        y += p->x[i] * prior[i].mean;
+    return y;
+}
+
+/* A lower bound says nothing when it is met, unless by too much. */
+static bool counts(const struct overhead_model *m,
+                   const struct overhead_point *p)
+{
+    double y = p->at_least ? solution_of(m, p) : 0;
+
+    return !p->at_least || y < p->ms || y > p->most;
+}
+
+/* What a point that counts says. */
+static double value_of(const struct overhead_model *m,
+                       const struct overhead_point *p)
+{
+    return p->at_least && solution_of(m, p) > p->most ? p->most : p->ms;
+}
+
+/* The same minus what the costs' priors give. */
+static double target_of(const struct overhead_model *m,
+                        const struct overhead_point *p)
+{
+    double y = value_of(m, p);
 
     for (int i = 0; i < N; i++)
         y -= p->x[i] * prior[i].mean;
     return y;
-}
-
-/* By how much a point is above the solution. */
-static double residual_of(const struct overhead_model *m,
-                          const struct overhead_point *p)
-{
-    return target_of(p) - dot(p->x, m->dev) - m->offset[p->guest];
-}
-
-/* A lower bound says nothing when it is met. */
-static bool counts(const struct overhead_model *m,
-                   const struct overhead_point *p)
-{
-    return !p->at_least || residual_of(m, p) > 0;
 }
 
 /* What a guest's points say, without the costs. */
@@ -204,7 +218,7 @@ static void sum_guests(const struct overhead_model *m,
         if (!counts(m, p))
             continue;
         s->prec += 1 / p->var;
-        s->y += target_of(p) / p->var;
+        s->y += target_of(m, p) / p->var;
         for (int k = 0; k < N; k++)
             s->x[k] += p->x[k] / p->var;
     }
@@ -221,7 +235,7 @@ static void add_points(const struct overhead_model *m,
         if (!counts(m, p))
             continue;
         for (int j = 0; j < N; j++) {
-            b[j] += p->x[j] * target_of(p) / p->var;
+            b[j] += p->x[j] * target_of(m, p) / p->var;
             for (int k = 0; k < N; k++)
                 a[j][k] += p->x[j] * p->x[k] / p->var;
         }
@@ -306,10 +320,11 @@ static double surprise_of_all(const struct overhead_model *m)
                  OFFSET_PSEUDO / 2 * ratio * ratio;
 
     for (size_t i = 0; i < m->nr; i++) {
-        double r = residual_of(m, &m->points[i]);
+        const struct overhead_point *p = &m->points[i];
+        double off = value_of(m, p) - solution_of(m, p);
 
-        if (counts(m, &m->points[i]))
-            sum += r * r / m->points[i].var / 2;
+        if (counts(m, p))
+            sum += off * off / p->var / 2;
     }
     for (int k = 0; k < N; k++)
         sum += surprise(NU_COST, prior[k].scale, m->dev[k]);

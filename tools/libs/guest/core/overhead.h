@@ -37,7 +37,13 @@ struct overhead_point {
     double ms;                      /* mean */
     double var;                     /* of this mean; > 0 */
     size_t guest;                   /* < XPC_HISTORY_MAX */
-    bool at_least;                  /* it would have taken longer than ms */
+    /*
+     * It would have taken longer than ms. Above `most`, this is no evidence any
+     * more: more than that is as unlikely as it is for a value of `most`.
+     * INFINITY: it always is.
+     */
+    bool at_least;
+    double most;
 };
 
 /* The solution. Points must stay valid while it is used. */

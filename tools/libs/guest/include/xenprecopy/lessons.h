@@ -64,10 +64,12 @@
  * other guests, XPC_HISTORY_BEYOND * b is that guest's y if it has none,
  * unless the model expects more of it anyway. Before any guest of their kind
  * has reached the target, such bounds can only raise the mean above the
- * default, and the deviation is XPC_UNKNOWN_CV of it. A bound is in effect for
- * XPC_HISTORY_BOUND_S from the migration's start, so that one slow evening
- * does not prevent migrations for good, and only until a migration of that
- * guest reaches the target, which tells more.
+ * default, and the deviation is XPC_UNKNOWN_CV of it. To expect more than the
+ * largest such y is then as unlikely as if that had been seen: otherwise one
+ * bound would make all that a guest of another kind took the target's. A bound
+ * is in effect for XPC_HISTORY_BOUND_S from the migration's start, so that one
+ * slow evening does not prevent migrations for good, and only until a migration
+ * of that guest reaches the target, which tells more.
  */
 #ifndef XENPRECOPY_LESSONS_H
 #define XENPRECOPY_LESSONS_H
