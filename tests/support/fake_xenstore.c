@@ -118,6 +118,10 @@ void *xs_read(struct xs_handle *xs, xs_transaction_t t, const char *path,
     store.reads++;
     if (store.on_read)
         store.on_read(path);
+    if (store.unreadable && !strcmp(store.unreadable, path)) {
+        errno = EIO;
+        return NULL;
+    }
     value = store_get(path);
     errno = ENOENT;
     if (value && len)

@@ -19,6 +19,7 @@
 /* What the test sets and looks at. */
 extern struct fake_store {
     bool gone;                      /* xs_open() fails */
+    const char *unreadable;         /* xs_read() of this path fails: EIO */
     int conflicts;                  /* that many transactions fail */
     unsigned int reads, writes;     /* calls of xs_read() and xs_write() */
     void (*on_read)(const char *path);  /* called before each xs_read() */

@@ -4,6 +4,7 @@
  * the plug-in has told it is in the socket, and the socket closed, before it
  * reads. The time advances only when it waits for the toolstack.
  */
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,8 @@
 static struct {
     bool gone, another, suspended;
     bool other_saves;           /* another helper saves the domain */
+    int unanswered;             /* that many questions, from now on */
+    uint64_t unanswered_at_ns;  /* three from then on; 0: never */
     int resume_rc;
     uint64_t resumes_at_ns;     /* the toolstack resumes it; 0: never */
     uint64_t suspends_at_ns;    /* late; 0: never */
@@ -56,6 +59,10 @@ int poll(struct pollfd *fds, nfds_t nr, int timeout_ms)
     now_ns += timeout_ms * XPC_MS;
     if (is_due(world.resumes_at_ns))
         world.suspended = false;
+    if (is_due(world.unanswered_at_ns)) {
+        world.unanswered = 3;
+        world.unanswered_at_ns = 0;
+    }
     if (is_due(world.suspends_at_ns) && !world.resumed)
         world.suspended = true;
     return 0;
@@ -79,6 +86,10 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
     info->uuid.uuid[0] = world.another ? 2 : 1;
     info->shutdown = world.suspended;
     info->shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    if (world.unanswered) {
+        world.unanswered--;
+        return ERROR_FAIL;
+    }
     return world.gone ? ERROR_DOMAIN_NOTFOUND : 0;
 }
 
@@ -342,6 +353,37 @@ static void torture_xl_save_guard_says_when_it_can_not_resume(void **state)
     assert_int_equal(world.resumed, 1);
 }
 
+/* It is asked again, before and while the toolstack is waited for. */
+static void torture_xl_save_guard_asks_again_if_xen_does_not_answer(
+    void **state)
+{
+    (void)state;
+    world.suspended = true;
+    world.unanswered = 5;
+    assert_int_equal(guard("asf", "libvirtd"), 0);
+    assert_int_equal(world.resumed, 1);
+    world.suspended = true;
+    world.unanswered = 5;
+    world.ends_at_ns = 1;
+    assert_int_equal(guard("asf", "xl"), 0);
+    assert_int_equal(world.resumed, 2);
+    world.suspended = true;
+    world.unanswered = INT_MAX;
+    assert_int_equal(guard("asf", "libvirtd"), 1);
+    assert_int_equal(guard("asc", "libvirtd"), 1);
+    assert_int_equal(world.resumed, 2);
+}
+
+/* Nor is it taken for resumed if the answer is missing later. */
+static void torture_xl_save_guard_asks_again_while_it_waits(void **state)
+{
+    (void)state;
+    world.suspended = true;
+    world.unanswered_at_ns = 2 * XPC_S;
+    assert_int_equal(guard("asf", "python3"), 0);
+    assert_int_equal(world.resumed, 1);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -358,6 +400,8 @@ int main(int argc, char **argv)
         TEST(torture_xl_save_guard_does_not_wait_for_a_second_suspend),
         TEST(torture_xl_save_guard_knows_the_guest),
         TEST(torture_xl_save_guard_says_when_it_can_not_resume),
+        TEST(torture_xl_save_guard_asks_again_if_xen_does_not_answer),
+        TEST(torture_xl_save_guard_asks_again_while_it_waits),
     };
 
     return torture_run(argc, argv, tests);

@@ -32,6 +32,7 @@ static struct {
     bool paused;
     int shutdown_reason;        /* 0: the guest has not shut down by itself */
     int looks, resumed, log_off;
+    int unanswered;             /* the first so many looks fail */
     step_fn *step[16];          /* called before the nth look */
     char out[32768];
 } domain;
@@ -68,6 +69,8 @@ int libxl_domain_info(libxl_ctx *ctx, libxl_dominfo *info, uint32_t domid)
     domain.looks++;
     if (step)
         step();
+    if (domain.looks <= domain.unanswered)
+        return ERROR_FAIL;
     info->domain_type = domain.no_irq ? LIBXL_DOMAIN_TYPE_HVM :
                                         LIBXL_DOMAIN_TYPE_PVH;
     info->uuid.uuid[0] = domain.another ? 2 : 1;
@@ -156,6 +159,11 @@ static void suspends_for_others(void)
 static void is_migrated_by_others(void)
 {
     domain.renamed = domain.suspended = true;
+}
+
+static void xenstore_answers(void)
+{
+    store.unreadable = NULL;
 }
 
 static void ctrl_c(void)
@@ -311,6 +319,47 @@ static void torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn(
     domain.step[FIRST + 1] = suspends;
     take_back_expect(0, LATE_RESUMED);
     assert_int_equal(domain.resumed, 1);
+}
+
+/* Our request is not taken for another program's. */
+static void torture_xl_take_back_knows_its_request_without_an_answer(
+    void **state)
+{
+    (void)state;
+    store_set(REQUEST, "suspend");
+    store.unreadable = REQUEST;
+    domain.step[FIRST] = xenstore_answers;
+    domain.step[FIRST + 2] = suspends_for_others;
+    take_back_expect(0, LATE_RESUMED);
+    assert_int_equal(domain.resumed, 1);
+}
+
+/* Xen is asked again. If it never answers, nothing is said of the guest. */
+static void torture_xl_take_back_asks_xen_again(void **state)
+{
+    (void)state;
+    domain.suspended = true;
+    domain.unanswered = 3;
+    take_back_expect(0, LATE_NO);
+    assert_int_equal(domain.resumed, 1);
+    domain.unanswered = INT_MAX;
+    take_back_expect(ERROR_FAIL, LATE_NO);
+    assert_int_equal(domain.resumed, 1);
+    assert_string_equal(domain.out, "");
+}
+
+static void stops_answering(void)
+{
+    domain.unanswered = INT_MAX;
+}
+
+static void torture_xl_take_back_does_not_say_what_it_does_not_know(
+    void **state)
+{
+    (void)state;
+    domain.step[FIRST + 4] = stops_answering;
+    take_back_expect(ERROR_FAIL, LATE_NO);
+    assert_null(strstr(domain.out, "it runs here"));
 }
 
 /* It makes every transaction fail. */
@@ -507,6 +556,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_take_back_prints_that_it_waits),
         TEST(torture_xl_take_back_withdraws_the_request),
         TEST(torture_xl_take_back_waits_if_the_request_cannot_be_withdrawn),
+        TEST(torture_xl_take_back_knows_its_request_without_an_answer),
+        TEST(torture_xl_take_back_asks_xen_again),
+        TEST(torture_xl_take_back_does_not_say_what_it_does_not_know),
         TEST(torture_xl_take_back_guest_that_keeps_the_request),
         TEST(torture_xl_take_back_waits_for_a_limited_time),
         TEST(torture_xl_take_back_works_without_xenstore),

@@ -83,20 +83,30 @@ static bool toolstack_has_ended(struct save_guard_job *job)
 
 /*
  * Waits for the toolstack to resume or destroy the suspended guest, at most for
- * bound_ns. Returns true if it does not, and the guest is still suspended.
+ * bound_ns. Returns 1 if it does not, and the guest is still suspended, 0 if it
+ * does, or a libxl error if that is not known.
  */
-static bool is_left_suspended(struct save_guard_job *job, struct sender *s,
+static int wait_for_toolstack(struct save_guard_job *job, struct sender *s,
                               uint64_t bound_ns)
 {
     uint64_t begun_ns = clock_now_ns();
     bool ended = false;
+    int suspended;
 
-    while (sender_is_suspended(s) == 1) {
+    while ((suspended = sender_ask_suspended(s)) == 1) {
         if (ended || clock_now_ns() - begun_ns >= bound_ns)
-            return true;
+            break;
         ended = toolstack_has_ended(job);
     }
-    return false;
+    return suspended;
+}
+
+/* Returns true. */
+static bool report_unknown(int rc)
+{
+    fprintf(stderr, "Xen does not say whether the guest is suspended (rc=%d): "
+            "it may be suspended on this host: see xl list\n", rc);
+    return true;
 }
 
 /* A killed save's log-dirty must not stay on, nor another's be switched off. */
@@ -105,7 +115,7 @@ static void clean_up(struct save_guard_job *job, struct sender *s,
 {
     char err[XPC_ERR_LEN];
 
-    if (!h->failed && sender_is_suspended(s) >= 0 && !s->ended &&
+    if (!h->failed && sender_ask_suspended(s) >= 0 && !s->ended &&
         !xen_saver_check(job->domid, err))
         sender_clean_up_for_helper(s);
 }
@@ -114,14 +124,14 @@ static void clean_up(struct save_guard_job *job, struct sender *s,
 static bool take_back(struct save_guard_job *job, struct sender *s,
                       const struct heard *h)
 {
-    int suspended = sender_is_suspended(s), rc;
+    int suspended = sender_ask_suspended(s), left = suspended, rc;
 
-    if (suspended < 0 || s->ended)
-        return suspended < 0;
+    if (suspended > 0)
+        left = wait_for_toolstack(job, s, toolstack_patience_ns(job));
+    if (left < 0)
+        return report_unknown(left);
     /* Whoever has resumed it may also have asked it to suspend again. */
-    if (!suspended && h->suspended)
-        return false;
-    if (suspended && !is_left_suspended(job, s, toolstack_patience_ns(job)))
+    if (s->ended || (!left && (suspended || h->suspended)))
         return false;
     rc = sender_take_back(s);
     if (rc)
@@ -140,8 +150,13 @@ static bool take_back(struct save_guard_job *job, struct sender *s,
  */
 static bool watch_handover(struct save_guard_job *job, struct sender *s)
 {
+    int left;
+
     close(job->lock_fd);
-    if (!is_left_suspended(job, s, HANDOVER_NS))
+    left = wait_for_toolstack(job, s, HANDOVER_NS);
+    if (left < 0)
+        return report_unknown(left);
+    if (!left)
         return false;
     fprintf(stderr, "the guest was sent completely, but %s has neither "
             "destroyed nor resumed it here, where it is suspended: look on "

@@ -46,11 +46,14 @@
 #define SILENT_NS XPC_S
 /* Interval between checks without a xenstore event. */
 #define CHECK_MS 500
+/* How long Xen is asked again if it does not say what state the guest is in. */
+#define ANSWER_NS (30 * XPC_S)
 
 struct wait {
     struct sender *s;
     struct xs_handle *xs;           /* NULL: xenstore can't be reached */
     uint64_t begun_ns, bound_ns;
+    int suspended;                  /* as sender_is_suspended() said last */
     bool announced;                 /* the user knows that we wait */
     bool ours_pending;              /* our request could not be withdrawn */
     bool asked_again;               /* by another program */
@@ -99,6 +102,17 @@ int sender_is_suspended(struct sender *s)
     }
     libxl_dominfo_dispose(&info);
     return rc ? rc : suspended;
+}
+
+int sender_ask_suspended(struct sender *s)
+{
+    uint64_t begun_ns = clock_now_ns();
+    int suspended;
+
+    while ((suspended = sender_is_suspended(s)) < 0 &&
+           clock_now_ns() - begun_ns < ANSWER_NS)
+        poll(NULL, 0, CHECK_MS);
+    return suspended;
 }
 
 bool sender_is_paused(struct sender *s)
@@ -259,14 +273,14 @@ static bool wait_for_event(struct wait *w)
  */
 static bool is_suspended_by_others(struct wait *w)
 {
-    bool pending = w->xs && !w->ours_pending &&
-                   xen_suspend_pending(w->xs, w->s->domid);
+    int pending = w->xs && !w->ours_pending ?
+                  xen_suspend_pending(w->xs, w->s->domid) : 0;
     char *name = libxl_domid_to_name(w->s->ctx, w->s->domid);
     bool away = name && strstr(name, MIGRATE_AWAY) &&
                 (!w->s->name || strcmp(name, w->s->name));
 
     free(name);
-    if (pending)
+    if (pending > 0)
         w->asked_again = true;
     return away || (w->asked_again && !pending);
 }
@@ -274,18 +288,20 @@ static bool is_suspended_by_others(struct wait *w)
 static enum late_suspend wait_for_result(struct wait *w)
 {
     struct sender *s = w->s;
-    int suspended;
+    bool over;
 
     for (;;) {
-        suspended = sender_is_suspended(s);
+        over = waited_ns(w) >= w->bound_ns;
+        w->suspended = over ? sender_ask_suspended(s) :
+                              sender_is_suspended(s);
         if (s->ended)
             return LATE_ENDED;
         if (is_suspended_by_others(w))
             return LATE_OTHERS;
-        if (suspended == 1)
+        if (w->suspended == 1)
             return LATE_RESUMED;
-        if (waited_ns(w) >= w->bound_ns)
-            return LATE_NEVER;
+        if (over)
+            return w->suspended < 0 ? LATE_NO : LATE_NEVER;
         show_progress(w);
         if (wait_for_event(w))
             return LATE_LEFT;
@@ -319,7 +335,10 @@ static void report_end(struct wait *w)
     }
 }
 
-/* Returns 1 if the guest is suspended and to be resumed here, else 0. */
+/*
+ * Returns 1 if the guest is suspended and to be resumed here, 0 if not, or a
+ * libxl error if that is not known.
+ */
 static int wait_for_suspend(struct sender *s)
 {
     struct wait w = { .s = s, .xs = xs_open(0), .begun_ns = clock_now_ns() };
@@ -338,7 +357,7 @@ static int wait_for_suspend(struct sender *s)
     }
     if (w.xs)
         xs_close(w.xs);
-    return s->late == LATE_RESUMED;
+    return w.suspended < 0 ? w.suspended : s->late == LATE_RESUMED;
 }
 
 /* ---- taking back ------------------------------------------------------- */
@@ -379,7 +398,7 @@ void sender_clean_up_for_helper(struct sender *s)
 
 int sender_take_back(struct sender *s)
 {
-    int rc = sender_is_suspended(s);
+    int rc = sender_ask_suspended(s);
 
     if (s->ended || rc < 0)
         return rc;

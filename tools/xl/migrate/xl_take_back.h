@@ -11,6 +11,12 @@
  */
 int sender_is_suspended(struct sender *s);
 
+/*
+ * The same, but asks again for some time if that is not known, and returns an
+ * error only then. An error does not mean that the guest runs.
+ */
+int sender_ask_suspended(struct sender *s);
+
 /* Whether a toolstack has paused the guest. */
 bool sender_is_paused(struct sender *s);
 

@@ -18,17 +18,19 @@ const char *xen_suspend_path(char buf[XEN_SUSPEND_PATH_LEN], uint32_t domid)
     return buf;
 }
 
-static bool is_pending(struct xs_handle *xs, xs_transaction_t t,
-                       const char *path)
+static int is_pending(struct xs_handle *xs, xs_transaction_t t,
+                      const char *path)
 {
     char *value = xs_read(xs, t, path, NULL);
     bool pending = value && !strcmp(value, "suspend");
 
+    if (!value && errno != ENOENT)
+        return -1;
     free(value);
     return pending;
 }
 
-bool xen_suspend_pending(struct xs_handle *xs, uint32_t domid)
+int xen_suspend_pending(struct xs_handle *xs, uint32_t domid)
 {
     char path[XEN_SUSPEND_PATH_LEN];
 
@@ -40,7 +42,7 @@ int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
     char path[XEN_SUSPEND_PATH_LEN];
     int tries = XEN_STORE_TRIES;
     xs_transaction_t t;
-    bool pending;
+    int pending;
 
     xen_suspend_path(path, domid);
     do {
@@ -48,9 +50,9 @@ int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
         if (t == XBT_NULL)
             return -1;
         pending = is_pending(xs, t, path);
-        if (!pending) {
+        if (pending <= 0) {
             xs_transaction_end(xs, t, true);
-            return 0;
+            return pending;
         }
         if (!xs_write(xs, t, path, "", 0)) {
             xs_transaction_end(xs, t, true);

@@ -11,8 +11,11 @@
 #define XEN_SUSPEND_PATH_LEN 64
 const char *xen_suspend_path(char buf[XEN_SUSPEND_PATH_LEN], uint32_t domid);
 
-/* Is there a request that the guest has not acknowledged? */
-bool xen_suspend_pending(struct xs_handle *xs, uint32_t domid);
+/*
+ * Is there a request that the guest has not acknowledged? Returns 1, 0, or -1
+ * with errno if xenstore can't be read.
+ */
+int xen_suspend_pending(struct xs_handle *xs, uint32_t domid);
 
 /*
  * Withdraws a request to suspend, in a transaction. Linux also reads and clears
