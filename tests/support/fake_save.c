@@ -80,7 +80,7 @@ static int real_shadow(xc_interface *xch, uint32_t domid, unsigned int sop,
     (void)mode;
     assert_int_equal(domid, 7);
     env.switches += sop == XEN_DOMCTL_SHADOW_OP_OFF || env.log_is_off;
-    errno = EINVAL;
+    errno = env.log_is_unknown ? ENOMEM : EINVAL;
     return sop == XEN_DOMCTL_SHADOW_OP_OFF || env.log_is_off ? 0 : -1;
 }
 
@@ -143,6 +143,10 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max,
 {
     (void)xch;
     (void)max;
+    if (env.unanswered) {
+        errno = ENOMEM;
+        return -1;
+    }
     *info = (xc_domaininfo_t){
         .domain = first, .tot_pages = DIRTY + env.grown_pages,
         .nr_online_vcpus = 2, .max_vcpu_id = 3, .handle = { 1, 2, 3 },
@@ -301,6 +305,7 @@ void xen_lock_release(int fd)
 pid_t xen_saver_find(uint32_t domid)
 {
     assert_int_equal(domid, 7);
+    errno = EMFILE;
     return env.other;
 }
 

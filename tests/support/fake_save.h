@@ -43,6 +43,7 @@ extern struct fake_env {
     /* The domain. The plug-in also looks at it from a thread. */
     atomic_bool asked_to_suspend, suspended;
     atomic_uint paused;                 /* is paused for that many looks */
+    atomic_bool unanswered;             /* Xen does not tell of it */
     bool dying;
     unsigned int grown_pages;
     uint64_t cpu_time_ns;               /* that the guest has used */
@@ -54,11 +55,12 @@ extern struct fake_env {
     bool slow_when_asked;               /* it was when asked to suspend */
     /* Other processes, and what the plug-in has done to them. */
     bool locked;                        /* another one has the domain's lock */
-    pid_t other;                        /* a helper that saves the domain */
+    pid_t other;                        /* a helper that saves the domain;
+                                         * -1: that can't be told */
     pid_t stopped;                      /* the helper that was stopped */
     int locks;                          /* locks held by the plug-in */
     /* Log-dirty. */
-    bool log_is_off;
+    bool log_is_off, log_is_unknown;
     bool log_dirty_off;                 /* xen_logdirty_off() was called */
     bool dm_log;                        /* the device model's log is on */
     int cleans, switches;               /* calls of libxenctrl */

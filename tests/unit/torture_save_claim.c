@@ -380,6 +380,57 @@ static void torture_save_claim_a_falling_count_aborts(void **state)
     aborted("cleared");
 }
 
+static int clean_in_vain(void)
+{
+    env.cleans = 0;
+    assert_int_equal(clean(), -1);
+    return fail_and_clean_up(errno);
+}
+
+static int script_no_proc(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.other = -1;
+    return clean_in_vain();
+}
+
+static int script_log_unknown(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.log_is_unknown = true;
+    return clean_in_vain();
+}
+
+/* Nor can Xen say that the domain is dying. */
+static int script_off_without_an_answer(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.log_is_off = env.unanswered = true;
+    return clean_in_vain();
+}
+
+/* What can't be told is not taken for the best. */
+static void torture_save_claim_aborts_if_it_can_not_tell(void **state)
+{
+    static const struct {
+        int (*script)(void);
+        const char *why;
+    } c[] = {
+        { script_no_proc, "can't tell if another program saves the domain" },
+        { script_log_unknown, "can't tell if the log of its writes is on" },
+        { script_off_without_an_answer, "switched off" },
+    };
+
+    for (size_t i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+        setup(state);
+        store_set(PRECOPY "params", PARAMS);
+        assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, c[i].script), -1);
+        aborted(c[i].why);
+        assert_int_equal(env.cleans, 0);
+        assert_int_equal(env.stopped, 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -395,6 +446,7 @@ int main(int argc, char **argv)
         TEST(torture_save_claim_log_dirty_switched_off_aborts),
         TEST(torture_save_claim_a_dying_domain_is_a_failure),
         TEST(torture_save_claim_a_falling_count_aborts),
+        TEST(torture_save_claim_aborts_if_it_can_not_tell),
     };
 
     return torture_run(argc, argv, tests);

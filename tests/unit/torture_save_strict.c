@@ -132,6 +132,25 @@ static void torture_save_strict_a_stalled_stream_is_broken_off(void **state)
     xpc_report_dispose(&r);
 }
 
+/* libxl says that the guest is suspended, and Xen does not say otherwise. */
+static int script_stalls_without_an_answer(void)
+{
+    env.unanswered = true;
+    return script_stalls();
+}
+
+static void torture_save_strict_holds_if_xen_does_not_answer(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(save_strict("on", script_stalls_without_an_answer, &r),
+                     -1);
+    assert_string_equal(r.reason, "overrun");
+    assert_true(r.suspended_ns > 0);
+    xpc_report_dispose(&r);
+}
+
 /* A record with more pages than the pipe holds. */
 static int script_stalls_in_a_record(void)
 {
@@ -284,6 +303,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_save_strict_a_stalled_stream_is_broken_off),
+        cmocka_unit_test(torture_save_strict_holds_if_xen_does_not_answer),
         cmocka_unit_test(torture_save_strict_reports_the_pages_that_were_sent),
         cmocka_unit_test(torture_save_strict_too_many_pages_are_not_sent),
         cmocka_unit_test(torture_save_strict_counts_the_time_for_the_bitmap),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +97,38 @@ static void torture_xen_saver_ignores_a_dead_process(void **state)
     assert_int_equal(xen_saver_find(domid), 0);
 }
 
+/*
+ * Without a descriptor for /proc, or for one of its files, it is not known that
+ * there is none.
+ */
+static void torture_xen_saver_does_not_know_without_proc(void **state)
+{
+    pid_t pid = fake_helper_start(domain);
+    struct rlimit old, few;
+    char err[XPC_ERR_LEN];
+    int next = dup(0);
+
+    (void)state;
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    for (int more = 0; more < 2; more++) {
+        few = (struct rlimit){ .rlim_cur = next + more,
+                               .rlim_max = old.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        assert_int_equal(xen_saver_find(other_domid), -1);
+        assert_int_equal(errno, EMFILE);
+        assert_int_equal(xen_saver_find_stock(domid), -1);
+        assert_int_equal(xen_saver_check(other_domid, err), -1);
+        assert_int_equal(errno, EMFILE);
+        assert_non_null(strstr(err, "can't tell"));
+        if (!more)
+            assert_int_equal(xen_saver_is(pid, domid), -1);
+    }
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_int_equal(xen_saver_is(pid, domid), 1);
+    fake_helper_kill(pid);
+}
+
 /* The plug-in runs in such a process, and looks for others. */
 static void torture_xen_saver_does_not_find_itself(void **state)
 {
@@ -131,6 +164,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xen_saver_is_no_other_users),
         cmocka_unit_test(torture_xen_saver_knows_those_with_the_plugin),
         cmocka_unit_test(torture_xen_saver_ignores_a_dead_process),
+        cmocka_unit_test(torture_xen_saver_does_not_know_without_proc),
         cmocka_unit_test(torture_xen_saver_does_not_find_itself),
     };
 

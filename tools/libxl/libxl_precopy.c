@@ -51,8 +51,8 @@ static int lock_and_prepare(struct xs_handle *xs, uint32_t domid,
         lock = xen_lock_take(domid, "libxl_domain_live_migrate", err);
     if (lock < 0)
         return errno == EBUSY ? ERROR_LOCK_FAIL : ERROR_FAIL;
-    rc = xen_saver_check(domid, err) ? ERROR_LOCK_FAIL :
-         store_prepare(xs, domid, params);
+    rc = !xen_saver_check(domid, err) ? store_prepare(xs, domid, params) :
+         errno == EBUSY ? ERROR_LOCK_FAIL : ERROR_FAIL;
     xen_lock_release(lock);
     return rc;
 }

@@ -15,10 +15,11 @@
 /* A helper that was killed leaves the node behind; its pid is reused. */
 static int check_helper(const libxl_precopy_active *a, uint32_t domid)
 {
-    if (xen_saver_is(a->pid, domid))
-        return 0;
-    errno = ENOENT;
-    return -1;
+    int is = xen_saver_is(a->pid, domid);
+
+    if (!is)
+        errno = ENOENT;
+    return is > 0 ? 0 : -1;
 }
 
 static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)

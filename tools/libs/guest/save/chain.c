@@ -70,7 +70,7 @@ int save_chain_end(struct save_context *ctx, const struct precopy_stats *stats,
     answer = save_chain_ask(ctx, &told);
     told.dirty_count = -1;
     while (answer == XGS_POLICY_CONTINUE_PRECOPY && clock_now_ns() < until) {
-        if (domain_is_suspended(ctx->xch, ctx->domid))
+        if (domain_is_suspended(ctx->xch, ctx->domid) > 0)
             return XGS_POLICY_STOP_AND_COPY;
         poll(NULL, 0, ASK_AGAIN_MS);
         answer = save_chain_ask(ctx, &told);

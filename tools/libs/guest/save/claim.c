@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "save/claim.h"
@@ -61,11 +62,15 @@ static void set_lost(struct save_claim *c, const char *fmt, ...)
     va_end(al);
 }
 
+/* Returns the pid of another helper, 0, or -1 if that can't be told. */
 static pid_t find_other(struct save_claim *c)
 {
     pid_t pid = xen_saver_find_stock(c->ctx->domid);
 
-    if (pid)
+    if (pid < 0)
+        set_lost(c, "can't tell if another program saves the domain as well: "
+                 "/proc: %s", strerror(errno));
+    else if (pid)
         set_lost(c, "process %ld (libxl-save-helper) saves the domain as well",
              (long)pid);
     return pid;
@@ -81,7 +86,7 @@ static bool is_dying(const struct save_context *ctx)
 {
     xc_domaininfo_t info;
 
-    return xen_domain_info(ctx->xch, ctx->domid, &info) ||
+    return xen_domain_info(ctx->xch, ctx->domid, &info) ? errno == ESRCH :
            xen_domain_is_dying(&info);
 }
 
@@ -91,11 +96,15 @@ bool save_claim_may_clean(struct save_claim *c)
 
     if (*c->log_lost || find_other(c))
         return false;
-    /* While the log is on, Xen refuses this and changes nothing. */
-    if (!interpose_real_shadow(ctx->xch, ctx->domid,
-                               XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY) &&
-        !is_dying(ctx))
+    /* While the log is on, Xen refuses this with EINVAL, changing nothing. */
+    if (interpose_real_shadow(ctx->xch, ctx->domid,
+                              XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY)) {
+        if (errno != EINVAL && errno != ESRCH)
+            set_lost(c, "can't tell if the log of its writes is on: %s",
+                     strerror(errno));
+    } else if (!is_dying(ctx)) {
         set_lost(c, "another program has switched off the log of its writes");
+    }
     return !*c->log_lost;
 }
 
@@ -111,7 +120,7 @@ bool save_claim_cleaned(struct save_claim *c, uint64_t pages)
 {
     pid_t other = find_other(c);
 
-    if (other)
+    if (other > 0)
         xen_saver_stop(other);
     save_claim_counted(c, pages);
     c->counted = 0;

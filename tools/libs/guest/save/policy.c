@@ -435,7 +435,10 @@ static int suspend(void *data)
     answered_ns = clock_now_ns();
     suspended_ns = suspend_time_end(s->suspend_time);
     s->suspend_time = NULL;
-    /* libxl reports success for a guest that did not answer: ask Xen. */
+    /*
+     * libxl reports success for a guest that did not answer: ask Xen. If that
+     * does not tell, the limit is kept to as if it were suspended.
+     */
     if (ok && domain_is_suspended(s->ctx.xch, s->ctx.domid)) {
         r->suspended_ns = (suspended_ns ? suspended_ns : answered_ns) -
                           r->start_monotonic_ns;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,13 @@ struct suspend_time {
     bool told;                  /* the toolstack knows that it is paused */
 };
 
-bool domain_is_suspended(xc_interface *xch, uint32_t domid)
+int domain_is_suspended(xc_interface *xch, uint32_t domid)
 {
     xc_domaininfo_t info;
 
-    return !xen_domain_info(xch, domid, &info) &&
-           xen_domain_is_suspended(&info);
+    if (xen_domain_info(xch, domid, &info))
+        return errno == ESRCH ? 0 : -1;
+    return xen_domain_is_suspended(&info);
 }
 
 bool domain_stays_paused(xc_interface *xch, uint32_t domid)

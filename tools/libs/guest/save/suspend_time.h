@@ -19,8 +19,8 @@
 
 struct suspend_time;
 
-/* Has the guest suspended itself? */
-bool domain_is_suspended(xc_interface *xch, uint32_t domid);
+/* Has the guest suspended itself? Returns 1, 0, or -1 if Xen does not tell. */
+int domain_is_suspended(xc_interface *xch, uint32_t domid);
 
 /*
  * A paused guest can't answer a suspend request. But toolstacks also pause a

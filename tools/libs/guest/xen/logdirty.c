@@ -9,10 +9,11 @@
 int xen_logdirty_off(uint32_t domid)
 {
     xc_interface *xch;
+    pid_t other = xen_saver_find(domid);
     int r, saved;
 
-    if (xen_saver_find(domid))
-        return 0;
+    if (other)
+        return other > 0 ? 0 : -1;
     xch = xc_interface_open(NULL, NULL, 0);
     if (!xch)
         return -1;

@@ -15,26 +15,45 @@
 /* Enough for the arguments that matter; longer lines are truncated. */
 #define CMDLINE_LEN 4096
 
-/* Reads the NUL-terminated arguments of a process. Returns their length. */
-static size_t read_cmdline(pid_t pid, char buf[CMDLINE_LEN])
+/*
+ * After a file of a process could not be read: returns 0 if the process has
+ * ended, or can't be looked at because it is of another kind than ours; or -1.
+ */
+static int check_gone(void)
+{
+    return errno == ENOENT || errno == ESRCH || errno == EACCES ||
+           errno == EPERM ? 0 : -1;
+}
+
+/*
+ * Reads the NUL-terminated arguments of a process. Returns their length, or -1.
+ */
+static ssize_t read_cmdline(pid_t pid, char buf[CMDLINE_LEN])
 {
     char path[64];
     ssize_t n;
-    int fd;
+    int fd, saved;
 
+    *buf = 0;
     snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return check_gone();
     n = read(fd, buf, CMDLINE_LEN - 1);
+    saved = errno;
     close(fd);
-    n = n > 0 ? n : 0;
+    errno = saved;
+    if (n < 0)
+        return check_gone();
     buf[n] = 0;
     return n;
 }
 
-/* Any user may give a process these arguments, but only root can save. */
-static bool can_save(pid_t pid)
+/*
+ * Any user may give a process these arguments, but only root can save. Returns
+ * 1, 0 or -1.
+ */
+static int can_save(pid_t pid)
 {
     unsigned int uid = -1;
     char path[64], line[256];
@@ -42,29 +61,31 @@ static bool can_save(pid_t pid)
 
     snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
     f = fopen(path, "re");
-    while (f && fgets(line, sizeof(line), f) &&
-           sscanf(line, "Uid: %u", &uid) != 1)
+    if (!f)
+        return check_gone();
+    while (fgets(line, sizeof(line), f) && sscanf(line, "Uid: %u", &uid) != 1)
         ;
-    if (f)
-        fclose(f);
+    fclose(f);
     return !uid || uid == getuid();
 }
 
 /* helper --save-domain <stream fd> <back channel fd> <domid> ... */
-bool xen_saver_is(pid_t pid, uint32_t domid)
+int xen_saver_is(pid_t pid, uint32_t domid)
 {
     char cmdline[CMDLINE_LEN], want[16];
-    size_t len = read_cmdline(pid, cmdline);
+    ssize_t len = read_cmdline(pid, cmdline);
     const char *arg = cmdline;
 
+    if (len < 0)
+        return -1;
     snprintf(want, sizeof(want), "%"PRIu32, domid);
     for (int i = 0; arg < cmdline + len; i++, arg += strlen(arg) + 1) {
         if (i == 1 && strcmp(arg, "--save-domain"))
-            return false;
+            return 0;
         if (i == 4)
-            return !strcmp(arg, want) && can_save(pid);
+            return strcmp(arg, want) ? 0 : can_save(pid);
     }
-    return false;
+    return 0;
 }
 
 /* Is it our helper, which has not yet become the stock one? */
@@ -107,17 +128,24 @@ static pid_t find(uint32_t domid, bool stock)
 {
     DIR *proc = opendir("/proc");
     struct dirent *e;
-    pid_t found = 0;
+    pid_t found = 0, pid;
+    int saved, is;
 
-    while (proc && !found && (e = readdir(proc))) {
-        pid_t pid = strtol(e->d_name, NULL, 10);
-
-        if (pid > 0 && pid != getpid() && xen_saver_is(pid, domid) &&
-            !(stock && (is_our_helper(pid) || has_env(pid))))
+    if (!proc)
+        return -1;
+    while (!found && (errno = 0, e = readdir(proc))) {
+        pid = strtol(e->d_name, NULL, 10);
+        is = pid > 0 && pid != getpid() ? xen_saver_is(pid, domid) : 0;
+        if (is < 0)
+            found = -1;
+        else if (is && !(stock && (is_our_helper(pid) || has_env(pid))))
             found = pid;
     }
-    if (proc)
-        closedir(proc);
+    if (!found && errno)
+        found = -1;
+    saved = errno;
+    closedir(proc);
+    errno = saved;
     return found;
 }
 
@@ -137,6 +165,15 @@ int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN])
 
     if (!pid)
         return 0;
+    if (pid < 0) {
+        int saved = errno;
+
+        snprintf(err, XPC_ERR_LEN, "domain %"PRIu32": can't tell if another "
+                 "program is migrating or saving it: /proc: %s", domid,
+                 strerror(saved));
+        errno = saved;
+        return -1;
+    }
     snprintf(err, XPC_ERR_LEN, "domain %"PRIu32" is being migrated or saved "
              "by process %ld (libxl-save-helper): try again when it has "
              "ended", domid, (long)pid);

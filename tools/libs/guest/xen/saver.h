@@ -18,13 +18,16 @@
  * loaded there. */
 #define XEN_SAVER_ENV "XEN_PRECOPY_TAKES_LOCK"
 
-/* Is this process a save helper that is saving the domain? */
-bool xen_saver_is(pid_t pid, uint32_t domid);
+/*
+ * Is this process a save helper that is saving the domain? Returns 1, 0, or -1
+ * with errno if that can't be told.
+ */
+int xen_saver_is(pid_t pid, uint32_t domid);
 
 /*
  * Returns the pid of a save helper that is saving the domain, other than this
- * process, or 0. Reads the command lines of all processes, which takes some
- * microseconds each.
+ * process, 0 if there is none, or -1 with errno if that can't be told. Reads
+ * the command lines of all processes, which takes some microseconds each.
  */
 pid_t xen_saver_find(uint32_t domid);
 
@@ -34,7 +37,10 @@ pid_t xen_saver_find(uint32_t domid);
  */
 pid_t xen_saver_find_stock(uint32_t domid);
 
-/* Returns 0 if there is none, or -1 with errno EBUSY and one line in err. */
+/*
+ * Returns 0 if there is none, or -1 with one line in err and errno: EBUSY, or
+ * another if that can't be told.
+ */
 int xen_saver_check(uint32_t domid, char err[XPC_ERR_LEN]);
 
 /*

@@ -255,15 +255,30 @@ static int report_taken_over(struct xen_source *s)
                            "it afterwards", s->domid);
 }
 
+static int report_unknown(struct xen_source *s)
+{
+    return xpc_source_fail(&s->src, errno, "can't tell if domain %"PRIu32
+                           " is being migrated or saved: /proc: %s", s->domid,
+                           strerror(errno));
+}
+
+/* Returns 0 if no save has begun, or -1 with the error set. */
+static int check_save(struct xen_source *s)
+{
+    pid_t pid = xen_saver_find_stock(s->domid);
+
+    return !pid ? 0 : pid < 0 ? report_unknown(s) : report_taken_over(s);
+}
+
 /* Looking for a save takes longer than a count. */
-static bool find_save_rarely(struct xen_source *s)
+static int check_save_rarely(struct xen_source *s)
 {
     uint64_t now = clock_now_ns();
 
     if (s->looked_ns && now - s->looked_ns < LOOK_NS)
-        return false;
+        return 0;
     s->looked_ns = now;
-    return xen_saver_find_stock(s->domid);
+    return check_save(s);
 }
 
 /*
@@ -285,8 +300,10 @@ static int xen_count(struct xpc_source *src, uint64_t *pages_r)
                                "%"PRIu32": %s", s->domid, strerror(errno));
     }
     /* The count only decreases if somebody else cleans the log. */
-    if (stats.dirty_count < s->last_count || find_save_rarely(s))
+    if (stats.dirty_count < s->last_count)
         return report_taken_over(s);
+    if (check_save_rarely(s))
+        return -1;
     s->last_count = stats.dirty_count;
     *pages_r = stats.dirty_count;
     return 0;
@@ -321,15 +338,18 @@ static void report_runs(const unsigned long *bitmap, uint64_t nr,
 
 /*
  * After cleaning or switching: ends a save that may have begun meanwhile.
- * Returns whether there was one.
+ * Returns 0 if there was none, or -1 with the error set.
  */
-static bool stop_save(struct xen_source *s)
+static int stop_save(struct xen_source *s)
 {
     pid_t pid = xen_saver_find_stock(s->domid);
 
-    if (pid)
-        xen_saver_stop(pid);
-    return pid;
+    if (!pid)
+        return 0;
+    if (pid < 0)
+        return report_unknown(s);
+    xen_saver_stop(pid);
+    return report_taken_over(s);
 }
 
 static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
@@ -342,8 +362,8 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     xc_shadow_op_stats_t stats = { 0 };
     long long r;
 
-    if (xen_saver_find_stock(s->domid))
-        return report_taken_over(s);
+    if (check_save(s))
+        return -1;
     bitmap = xc_hypercall_buffer_alloc_pages(s->xch, bitmap, pages);
     if (!bitmap)
         return xpc_source_fail(src, ENOMEM, "out of memory for the bitmap of "
@@ -362,20 +382,24 @@ static int xen_read(struct xpc_source *src, bool clean, xpc_run_fn *fn,
     }
     xc_hypercall_buffer_free_pages(s->xch, bitmap, pages);
     if (clean && stop_save(s))
-        return report_taken_over(s);
+        return -1;
     return r < 0 ? -1 : 0;
 }
 
 static int disable_log(struct xen_source *s)
 {
     int r, saved;
+    pid_t pid = s->taken_over ? 0 : xen_saver_find_stock(s->domid);
 
-    if (s->taken_over || xen_saver_find_stock(s->domid))
+    if (s->taken_over || pid > 0)
         return 0;
+    if (pid < 0)
+        return report_unknown(s);
     r = xc_shadow_control(s->xch, s->domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL,
                           0);
     saved = errno;
-    stop_save(s);
+    if (stop_save(s) && !s->taken_over)
+        return -1;
     if (!r || saved == ESRCH)
         return 0;
     return xpc_source_fail(&s->src, saved, "can't stop logging the writes of "
