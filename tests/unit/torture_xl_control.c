@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "control/xl_control.h"
 #include "support/control_fixture.h"
 #include "support/fake_helper.h"
@@ -86,12 +87,11 @@ static void torture_xl_control_cancel_during_a_handover_that_fails(void **state)
 /* The migration has ended, and xl waits for a guest that suspends late. */
 static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
 {
-    char pid[16];
+    char self[PROCESS_TEXT_LEN];
 
     (void)state;
-    snprintf(pid, sizeof(pid), "%d", (int)getpid());
     store_set(PRECOPY "active", NULL);
-    store_set(PRECOPY "taking-back", pid);
+    store_set(PRECOPY "taking-back", process_text(self));
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_OK);
     assert_out("may still suspend");
     assert_int_equal(run_xl("migrate-status --json g1"), CONTROL_OK);
@@ -101,6 +101,30 @@ static void torture_xl_control_cancel_waits_for_a_late_guest(void **state)
     /* That xl was killed. */
     store_set(PRECOPY "taking-back", "2147483647");
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_NONE);
+    /* A later process has its number. */
+    store_set(PRECOPY "taking-back", "1 99999999");
+    assert_int_equal(run_xl("migrate-status g1"), CONTROL_NONE);
+}
+
+static void xenstore_breaks(void)
+{
+    store.unreadable = PRECOPY "active";
+}
+
+/* It is not said that the migration has ended. */
+static void torture_xl_control_cancel_while_xenstore_cannot_be_read(
+    void **state)
+{
+    (void)state;
+    domain.on_look[1] = xenstore_breaks;
+    assert_int_equal(run_xl("migrate-cancel --timeout=1ms g1"),
+                     CONTROL_FAILED);
+    assert_out("not known: xenstore can't be read");
+    store.unreadable = PRECOPY "waiting";
+    store_set(PRECOPY "active", NULL);
+    assert_int_equal(run_xl("migrate-cancel --timeout=1ms g1"),
+                     CONTROL_FAILED);
+    assert_null(strstr(xl_out, "no migration"));
 }
 
 static void xen_breaks(void)
@@ -187,6 +211,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_cancel_during_a_handover_that_fails),
         TEST(torture_xl_control_cancel_waits_for_a_late_guest),
         TEST(torture_xl_control_cancel_reports_a_guest_that_does_not_run),
+        TEST(torture_xl_control_cancel_while_xenstore_cannot_be_read),
         TEST(torture_xl_control_cancel_while_xen_cannot_be_asked),
         TEST(torture_xl_control_cancel_has_a_timeout),
         TEST(torture_xl_control_help_and_no_dry_run),

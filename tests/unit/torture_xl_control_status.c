@@ -9,6 +9,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/process.h"
 #include "control/xl_control.h"
 #include "json/migration.h"
 #include "support/control_fixture.h"
@@ -85,7 +86,7 @@ static void torture_xl_control_status_one_that_waits(void **state)
     store_set(PRECOPY "active", NULL);
     control_end("aborted", "aborted: an earlier one");
     snprintf(node, sizeof(node), "%ld %"PRIu64" 1767225600", (long)getpid(),
-             xl_pid_start(getpid()));
+             process_start(getpid()));
     store_set(PRECOPY "waiting", node);
     assert_int_equal(run_xl("migrate-status g1"), CONTROL_OK);
     assert_out("g1: waits until 2026-01-01 00:00 to be migrated");
@@ -125,6 +126,27 @@ static void torture_xl_control_status_without_a_migration(void **state)
     assert_out("No migration");
     assert_int_equal(run_xl("migrate-status nobody"), CONTROL_FAILED);
     assert_out("there is no domain nobody");
+}
+
+static void torture_xl_control_status_without_xenstore(void **state)
+{
+    static const char *const leaves[] = {
+        PRECOPY "active", PRECOPY "taking-back", PRECOPY "waiting",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        store.unreadable = leaves[i];
+        assert_int_equal(run_xl("migrate-status g1"), CONTROL_FAILED);
+        assert_out("g1: xenstore can't be read");
+        assert_int_equal(run_xl("migrate-status"), CONTROL_FAILED);
+        assert_int_equal(run_xl("migrate-status --json g1"), CONTROL_FAILED);
+        assert_out("\"state\":\"unknown\"");
+        assert_int_equal(run_xl("migrate-status --openmetrics"),
+                         CONTROL_FAILED);
+        assert_null(strstr(xl_out, "migrations 0"));
+        store_set(PRECOPY "active", NULL);
+    }
 }
 
 static void torture_xl_control_status_of_all_domains(void **state)
@@ -235,6 +257,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_control_status_json_is_one_object),
         TEST(torture_xl_control_status_one_that_waits),
         TEST(torture_xl_control_status_without_a_migration),
+        TEST(torture_xl_control_status_without_xenstore),
         TEST(torture_xl_control_status_of_all_domains),
         TEST(torture_xl_control_status_after_the_stream),
         TEST(torture_xl_control_status_while_suspended),

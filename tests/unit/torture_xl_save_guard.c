@@ -17,6 +17,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/process.h"
 #include "migrate/xl_save_guard.h"
 #include "support/fake_xenstore.h"
 #include "support/torture.h"
@@ -30,6 +31,8 @@ static struct {
     bool other_saves;           /* another helper saves the domain */
     int unanswered;             /* that many questions, from now on */
     uint64_t unanswered_at_ns;  /* three from then on; 0: never */
+    pid_t pid;                  /* the toolstack's, without a pidfd; or 0 */
+    uint64_t start;             /* when that was started */
     int resume_rc;
     uint64_t resumes_at_ns;     /* the toolstack resumes it; 0: never */
     uint64_t suspends_at_ns;    /* late; 0: never */
@@ -175,6 +178,10 @@ static int guard(const char *messages, const char *toolstack)
     };
     int fds[2], rc;
 
+    if (world.pid)
+        job.toolstack_fd = -1;
+    job.toolstack_pid = world.pid;
+    job.toolstack_start = world.start;
     snprintf(job.toolstack, sizeof(job.toolstack), "%s", toolstack);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(write(fds[0], messages, strlen(messages)),
@@ -353,6 +360,25 @@ static void torture_xl_save_guard_says_when_it_can_not_resume(void **state)
     assert_int_equal(world.resumed, 1);
 }
 
+/* Linux before 5.3. The time advances with each look. */
+static void torture_xl_save_guard_waits_for_xl_without_pidfd(void **state)
+{
+    (void)state;
+    world.suspended = true;
+    world.resumes_at_ns = 100 * XPC_S;
+    world.pid = getpid();
+    world.start = process_start(getpid());
+    assert_int_equal(guard("asf", "xl"), 0);
+    assert_int_equal(world.resumed, 0);
+    assert_true(is_due(world.resumes_at_ns));
+    /* It has ended, and another process has its number. */
+    world.suspended = true;
+    world.resumes_at_ns = 0;
+    world.start++;
+    assert_int_equal(guard("asf", "xl"), 0);
+    assert_int_equal(world.resumed, 1);
+}
+
 /* It is asked again, before and while the toolstack is waited for. */
 static void torture_xl_save_guard_asks_again_if_xen_does_not_answer(
     void **state)
@@ -400,6 +426,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_save_guard_does_not_wait_for_a_second_suspend),
         TEST(torture_xl_save_guard_knows_the_guest),
         TEST(torture_xl_save_guard_says_when_it_can_not_resume),
+        TEST(torture_xl_save_guard_waits_for_xl_without_pidfd),
         TEST(torture_xl_save_guard_asks_again_if_xen_does_not_answer),
         TEST(torture_xl_save_guard_asks_again_while_it_waits),
     };

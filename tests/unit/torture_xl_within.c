@@ -11,6 +11,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/process.h"
 #include "common/xl_interrupt.h"
 #include "control/xl_waiting.h"
 #include "migrate/xl_within.h"
@@ -179,7 +180,7 @@ static void torture_xl_within_one_waits(void **state)
     store_set(NODE, "99999999");
     assert_int_equal(waiting_begin(5, NEVER), 0);
     snprintf(node, sizeof(node), "%ld %"PRIu64" %lld", (long)getpid(),
-             xl_pid_start(getpid()), NEVER);
+             process_start(getpid()), NEVER);
     assert_string_equal(store_get(NODE), node);
     assert_true(waiting_find(5, &w));
     assert_int_equal(w.pid, getpid());
@@ -193,9 +194,13 @@ static void torture_xl_within_one_waits(void **state)
     assert_false(waiting_find(5, &w));
     assert_int_equal(waiting_begin(5, NEVER), 0);
     store_set(NODE, "99999999");
-    assert_false(waiting_cancel(5));
+    assert_int_equal(waiting_cancel(5), 0);
     assert_null(store_get(NODE));
     assert_null(store_get("/libxl/5"));
+    store.unreadable = NODE;
+    assert_int_equal(waiting_find(5, &w), -1);
+    assert_int_equal(waiting_cancel(5), -1);
+    assert_int_equal(waiting_begin(5, NEVER), -1);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(torture_xl_within_##name, \

@@ -13,6 +13,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "common/xl_common.h"
 #include "migrate/xl_save_guard.h"
 #include "xen/save_guard.h"
@@ -55,9 +56,12 @@ static void find_toolstack(struct save_guard_job *job, const char *pid)
     char path[64];
     FILE *f;
 
-    job->toolstack_fd = syscall(SYS_pidfd_open, atoi(pid), 0);
+    job->toolstack_pid = atoi(pid);
+    job->toolstack_start = process_start(job->toolstack_pid);
+    /* Linux before 5.3 has no such call: it fails, and -1 is returned. */
+    job->toolstack_fd = syscall(SYS_pidfd_open, job->toolstack_pid, 0);
     strcpy(job->toolstack, "its toolstack");
-    snprintf(path, sizeof(path), "/proc/%d/comm", atoi(pid));
+    snprintf(path, sizeof(path), "/proc/%d/comm", job->toolstack_pid);
     f = fopen(path, "re");
     if (!f)
         return;

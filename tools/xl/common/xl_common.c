@@ -10,6 +10,7 @@
 
 #include <xenprecopy/json.h>
 
+#include "base/process.h"
 #include "common/xl_common.h"
 
 struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
@@ -39,27 +40,7 @@ uint64_t xl_bytes_written(pid_t pid)
 
 uint64_t xl_pid_start(pid_t pid)
 {
-    char path[64], text[1024] = "", *p;
-    uint64_t start = 0;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (!fgets(text, sizeof(text), f))
-        *text = 0;
-    fclose(f);
-    /* The name, in brackets, may contain anything. */
-    p = strrchr(text, ')');
-    if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
-        return 0;
-    /* Field 22; the state is field 3. */
-    for (int field = 3; p && field < 22; field++)
-        p = strchr(p + (field == 3 ? 2 : 1), ' ');
-    if (p)
-        sscanf(p, " %"SCNu64, &start);
-    return start;
+    return process_start(pid);
 }
 
 __attribute__((format(printf, 1, 0)))

@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "common/xl_options.h"
 #include "control/xl_control.h"
 #include "migrate/xl_protocol.h"
@@ -152,11 +152,13 @@ static void read_domain(struct control *c, struct control_state *st)
     libxl_dominfo_dispose(&info);
 }
 
-/* Returns false when no migration is under way. */
-static bool read_migration(struct control *c, struct control_state *st)
+/* Returns 1, 0 if no migration is under way, or -1 if that is not known. */
+static int read_migration(struct control *c, struct control_state *st)
 {
-    if (libxl_domain_precopy_active(c->ctx, c->domid, &st->active))
-        return false;
+    int rc = libxl_domain_precopy_active(c->ctx, c->domid, &st->active);
+
+    if (rc)
+        return rc == ERROR_NOTFOUND ? 0 : -1;
     st->phase = st->suspended ? PHASE_SUSPENDED : PHASE_PRECOPY;
     st->elapsed_ns = clock_now_ns() - st->active.start_monotonic_ns;
     st->total_bytes = xl_bytes_written(st->active.pid);
@@ -166,28 +168,33 @@ static bool read_migration(struct control *c, struct control_state *st)
         st->refused = NULL;
     if (st->refused)
         xl_plain(st->refused);
-    return true;
+    return 1;
 }
 
-/* Whether the process that waits for the guest to suspend is alive. */
-static bool is_taken_back(const struct control *c)
+/*
+ * Whether the process that waits for the guest to suspend is alive. Returns 1,
+ * 0, or -1 if that is not known.
+ */
+static int is_taken_back(const struct control *c)
 {
     struct xs_handle *xs = xs_open(0);
-    char path[XEN_STORE_PATH_LEN], *value = NULL;
-    long pid;
+    char path[XEN_STORE_PATH_LEN], *value;
+    int r;
 
-    if (xs) {
-        value = xs_read(xs, XBT_NULL, xen_store_path(path, c->domid,
-                                                     "taking-back"), NULL);
-        xs_close(xs);
-    }
-    pid = value ? strtol(value, NULL, 10) : 0;
+    if (!xs)
+        return -1;
+    value = xs_read(xs, XBT_NULL, xen_store_path(path, c->domid,
+                                                 "taking-back"), NULL);
+    r = value ? process_alive(value) > 0 : errno == ENOENT ? 0 : -1;
     free(value);
-    return pid > 0 && (!kill(pid, 0) || errno == EPERM);
+    xs_close(xs);
+    return r;
 }
 
 void control_read_state(struct control *c, struct control_state *st)
 {
+    int found, late = 0, waits = 0;
+
     control_state_dispose(st);
     read_domain(c, st);
     libxl_precopy_report_init(&st->report);
@@ -196,22 +203,25 @@ void control_read_state(struct control *c, struct control_state *st)
     st->reported = !libxl_domain_precopy_report(c->ctx, c->domid,
                                                 &st->report);
     libxl_domain_precopy_progress(c->ctx, c->domid, &st->last);
-    if (read_migration(c, st))
+    found = read_migration(c, st);
+    if (found > 0)
         return;
     if (st->reported && st->suspended &&
         st->report.outcome == XPC_OUTCOME_SENT)
         st->phase = PHASE_HANDOVER;
-    else if (is_taken_back(c))
+    else if ((late = is_taken_back(c)) > 0)
         st->phase = PHASE_TAKING_BACK;
-    else if (waiting_find(c->domid, &st->waiting))
+    else if ((waits = waiting_find(c->domid, &st->waiting)) > 0)
         st->phase = PHASE_WAITS;
+    else if (found < 0 || late < 0 || waits < 0)
+        st->phase = PHASE_UNKNOWN;
 }
 
 const char *const control_phase_names[] = {
     [PHASE_NONE] = "none", [PHASE_PRECOPY] = "precopy",
     [PHASE_SUSPENDED] = "suspended", [PHASE_HANDOVER] = "handover",
     [PHASE_TAKING_BACK] = "taking-back", [PHASE_GONE] = "gone",
-    [PHASE_WAITS] = "waiting", NULL
+    [PHASE_WAITS] = "waiting", [PHASE_UNKNOWN] = "unknown", NULL
 };
 
 bool control_is_active(const struct control_state *st)

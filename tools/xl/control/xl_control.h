@@ -36,7 +36,10 @@ enum control_phase {
                                      * suspend, to resume it */
     PHASE_GONE,                     /* the domain is not on this host */
     PHASE_WAITS,                    /* for its hour (xl_waiting.h) */
+    PHASE_UNKNOWN,                  /* xenstore can't be read */
 };
+
+#define CONTROL_UNKNOWN_TEXT "xenstore can't be read: is xenstored running?"
 
 /* By enum control_phase, ended by NULL. */
 extern const char *const control_phase_names[];

@@ -73,6 +73,9 @@ static int report_timeout(const struct control *c,
         snprintf(why, sizeof(why), "the migration of %.80s has not ended yet: "
                  "it will as soon as the link takes anything; or interrupt "
                  "its xl migrate with Ctrl-C", c->name);
+    else if (st->phase == PHASE_UNKNOWN)
+        snprintf(why, sizeof(why), "%.80s: whether its migration has ended is "
+                 "not known: " CONTROL_UNKNOWN_TEXT, c->name);
     else if (st->phase == PHASE_TAKING_BACK)
         snprintf(why, sizeof(why), "the migration of %.80s has ended, but the "
                  "guest may still suspend: it is waited for, to be resumed "
@@ -134,14 +137,16 @@ static bool has_not_begun(const struct control_state *st)
 static int cancel_migration(struct control *c, const void *timeout_ns)
 {
     struct control_state last = { 0 }, st = { 0 };
-    int status, rc;
+    int status, rc, waits = 0;
 
     control_read_state(c, &last);
     rc = libxl_domain_precopy_cancel(c->ctx, c->domid);
-    if (rc && rc != ERROR_NOTFOUND) {
+    if (rc == ERROR_NOTFOUND && has_not_begun(&last))
+        waits = waiting_cancel(c->domid);
+    if ((rc && rc != ERROR_NOTFOUND) || waits < 0) {
         status = control_fail(COMMAND, CONTROL_FAILED, "can't write to "
                               "xenstore: is this run as root in domain 0?");
-    } else if (rc && has_not_begun(&last) && waiting_cancel(c->domid)) {
+    } else if (waits) {
         printf("%s runs here; its migration will not begin\n", c->name);
         status = CONTROL_OK;
     } else if (rc && has_not_begun(&last)) {

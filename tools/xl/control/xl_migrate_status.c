@@ -165,7 +165,8 @@ static int show_once(struct control *c, struct control_state *st,
         status_print_json(stdout, c, st);
     else
         status_print(stdout, c, st);
-    return is_under_way(st) ? CONTROL_OK : CONTROL_NONE;
+    return st->phase == PHASE_UNKNOWN ? CONTROL_FAILED :
+           is_under_way(st) ? CONTROL_OK : CONTROL_NONE;
 }
 
 static int show_domain(struct control *c, const struct status_options *o)
@@ -207,7 +208,7 @@ static int show_all(struct control *c, const struct status_options *o)
 {
     uint32_t domids[DOMAINS_MAX];
     size_t nr = find_migrating(c, domids, DOMAINS_MAX);
-    int status = CONTROL_NONE;
+    int status = CONTROL_NONE, rc;
     char err[XPC_ERR_LEN], number[16];
 
     if (o->watch && nr > 1)
@@ -218,21 +219,30 @@ static int show_all(struct control *c, const struct status_options *o)
     for (size_t i = 0; i < nr; i++) {
         snprintf(number, sizeof(number), "%u", domids[i]);
         /* It may have gone meanwhile. */
-        if (!control_find_domain(c, number, err) && !show_domain(c, o))
-            status = CONTROL_OK;
+        if (control_find_domain(c, number, err))
+            continue;
+        rc = show_domain(c, o);
+        if (rc == CONTROL_FAILED || (!rc && status == CONTROL_NONE))
+            status = rc;
     }
     return status;
 }
 
 /* ---- metrics --------------------------------------------------------- */
 
-/* Moves the state of c's domain to the list if it is being migrated. */
-static size_t add_migrating(struct control *c, struct migrating *to)
+/*
+ * Moves the state of c's domain to the list if it is being migrated. Sets
+ * *unknown_r if that is not known.
+ */
+static size_t add_migrating(struct control *c, struct migrating *to,
+                            bool *unknown_r)
 {
     struct control_state st = { 0 };
 
     control_read_state(c, &st);
-    if (!is_under_way(&st) || st.phase == PHASE_WAITS) {
+    *unknown_r |= st.phase == PHASE_UNKNOWN;
+    if (!is_under_way(&st) || st.phase == PHASE_WAITS ||
+        *unknown_r) {
         control_state_dispose(&st);
         return 0;
     }
@@ -248,18 +258,20 @@ static int write_metrics(struct control *c, const struct status_options *o)
     uint32_t domids[DOMAINS_MAX];
     char err[XPC_ERR_LEN], number[16];
     size_t nr = 0, found = 0;
+    bool unknown = false;
     int rc;
 
     if (c->name)
-        nr = add_migrating(c, list);
+        nr = add_migrating(c, list, &unknown);
     else
         found = find_migrating(c, domids, DOMAINS_MAX);
     for (size_t i = 0; i < found; i++) {
         snprintf(number, sizeof(number), "%u", domids[i]);
         if (!control_find_domain(c, number, err))
-            nr += add_migrating(c, &list[nr]);
+            nr += add_migrating(c, &list[nr], &unknown);
     }
-    rc = status_metrics(list, nr, o->metrics_file, err);
+    rc = unknown ? xl_bad(err, CONTROL_UNKNOWN_TEXT) :
+         status_metrics(list, nr, o->metrics_file, err);
     for (size_t i = 0; i < nr; i++) {
         free(list[i].name);
         control_state_dispose(&list[i].state);

@@ -52,6 +52,10 @@ static void format_state(const struct control_state *st, char *buf, size_t len)
                  "for, to be resumed then");
         return;
     }
+    if (st->phase == PHASE_UNKNOWN) {
+        snprintf(buf, len, CONTROL_UNKNOWN_TEXT);
+        return;
+    }
     if (st->phase == PHASE_PRECOPY)
         n = snprintf(buf, len, "iteration %"PRIu64, control_iteration(st));
     else

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,66 +7,61 @@
 
 #include <xenstore.h>
 
-#include "common/xl_common.h"
+#include "base/process.h"
 #include "control/xl_waiting.h"
 #include "xen/store.h"
 
 #define LEAF "waiting"
 
-/* The pid in the node; 0: there is none; -1 with errno: an error. */
-static long read_node(struct xs_handle *xs, uint32_t domid,
-                      struct waiting *w_r, uint64_t *start_r)
+/* The node, malloc()ed; NULL with errno. */
+static char *read_node(struct xs_handle *xs, uint32_t domid)
 {
-    char path[XEN_STORE_PATH_LEN], *value;
-    unsigned int len;
-    long long until_s = 0;
+    char path[XEN_STORE_PATH_LEN];
 
-    *w_r = (struct waiting){ 0 };
-    *start_r = 0;
-    value = xs_read(xs, XBT_NULL, xen_store_path(path, domid, LEAF), &len);
-    if (!value)
-        return errno == ENOENT ? 0 : -1;
-    sscanf(value, "%ld %"SCNu64" %lld", &w_r->pid, start_r, &until_s);
-    w_r->until_s = until_s;
-    free(value);
-    return w_r->pid > 0 ? w_r->pid : 0;
+    return xs_read(xs, XBT_NULL, xen_store_path(path, domid, LEAF), NULL);
 }
 
+/* The pid in the node, also of a process that has ended; 0; -1 with errno. */
 static long read_pid(struct xs_handle *xs, uint32_t domid)
 {
-    struct waiting w;
-    uint64_t start;
+    char *value = read_node(xs, domid);
+    long pid = value ? strtol(value, NULL, 10) : errno == ENOENT ? 0 : -1;
 
-    return read_node(xs, domid, &w, &start);
-}
-
-/* The same of a process that lives, and is the one that wrote it. */
-static long read_waiter(struct xs_handle *xs, uint32_t domid,
-                        struct waiting *w_r)
-{
-    uint64_t start;
-    long pid = read_node(xs, domid, w_r, &start);
-
-    if (pid > 0 && (start ? xl_pid_start(pid) != start :
-                            kill(pid, 0) && errno == ESRCH))
-        return 0;
+    free(value);
     return pid;
 }
 
-bool waiting_find(uint32_t domid, struct waiting *w_r)
+/* The pid of the process that waits; 0: none does; -1 with errno. */
+static long read_waiter(struct xs_handle *xs, uint32_t domid,
+                        struct waiting *w_r)
+{
+    char *value = read_node(xs, domid);
+    long long until_s = 0;
+
+    *w_r = (struct waiting){ 0 };
+    if (!value)
+        return errno == ENOENT ? 0 : -1;
+    sscanf(value, "%*d %*d %lld", &until_s);
+    w_r->pid = process_alive(value);
+    w_r->until_s = until_s;
+    free(value);
+    return w_r->pid;
+}
+
+int waiting_find(uint32_t domid, struct waiting *w_r)
 {
     struct xs_handle *xs = xs_open(0);
-    bool waits = xs && read_waiter(xs, domid, w_r) > 0;
+    long pid = xs ? read_waiter(xs, domid, w_r) : -1;
 
     if (xs)
         xs_close(xs);
-    return waits;
+    return pid < 0 ? -1 : pid > 0;
 }
 
 long waiting_begin(uint32_t domid, time_t until_s)
 {
     struct xs_handle *xs = xs_open(0);
-    char path[XEN_STORE_PATH_LEN], value[80];
+    char path[XEN_STORE_PATH_LEN], self[PROCESS_TEXT_LEN], value[80];
     struct waiting other;
     long rc;
 
@@ -76,8 +69,8 @@ long waiting_begin(uint32_t domid, time_t until_s)
         return -1;
     rc = read_waiter(xs, domid, &other);
     if (!rc) {
-        snprintf(value, sizeof(value), "%ld %"PRIu64" %lld", (long)getpid(),
-                 xl_pid_start(getpid()), (long long)until_s);
+        snprintf(value, sizeof(value), "%s %lld", process_text(self),
+                 (long long)until_s);
         if (!xs_write(xs, XBT_NULL, xen_store_path(path, domid, LEAF), value,
                       strlen(value)))
             rc = -1;
@@ -107,17 +100,18 @@ void waiting_end(uint32_t domid)
     xs_close(xs);
 }
 
-bool waiting_cancel(uint32_t domid)
+int waiting_cancel(uint32_t domid)
 {
     struct xs_handle *xs = xs_open(0);
     struct waiting w;
-    bool waits;
+    long pid;
 
     if (!xs)
-        return false;
-    waits = read_waiter(xs, domid, &w) > 0;
-    if (read_pid(xs, domid) > 0)
-        xen_store_remove_tidily(xs, domid, LEAF);
+        return -1;
+    pid = read_waiter(xs, domid, &w);
+    /* That of a process that has ended is removed, too. */
+    if (read_pid(xs, domid) > 0 && xen_store_remove_tidily(xs, domid, LEAF))
+        pid = -1;
     xs_close(xs);
-    return waits;
+    return pid < 0 ? -1 : pid > 0;
 }

@@ -2,7 +2,7 @@
 /*
  * A migration that waits for an hour (xl migrate --within): a node in xenstore
  * for as long as it waits, with the pid of its xl, when that was started
- * (xl_pid_start()), and until when it waits. Whoever removes the node cancels
+ * (process_start()), and until when it waits. Whoever removes the node cancels
  * it.
  */
 #ifndef XL_CONTROL_XL_WAITING_H
@@ -17,8 +17,11 @@ struct waiting {
     time_t until_s;                 /* 0: unknown */
 };
 
-/* Does an xl wait to migrate the domain? */
-bool waiting_find(uint32_t domid, struct waiting *w_r);
+/*
+ * Does an xl wait to migrate the domain? Returns 1, 0, or -1 with errno if
+ * xenstore can't be read.
+ */
+int waiting_find(uint32_t domid, struct waiting *w_r);
 
 /*
  * Writes the node. Returns 0; the pid of another xl that waits already; or -1
@@ -29,7 +32,10 @@ long waiting_begin(uint32_t domid, time_t until_s);
 int waiting_goes_on(uint32_t domid);
 void waiting_end(uint32_t domid);
 
-/* Cancels it. Returns false if no xl waits. */
-bool waiting_cancel(uint32_t domid);
+/*
+ * Cancels it. Returns 1, 0 if no xl waits, or -1 with errno if xenstore can't
+ * be read or written.
+ */
+int waiting_cancel(uint32_t domid);
 
 #endif

@@ -17,6 +17,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "migrate/xl_migrate_notify.h"
 #include "migrate/xl_save_guard.h"
 #include "migrate/xl_take_back.h"
@@ -78,7 +79,10 @@ static bool toolstack_has_ended(struct save_guard_job *job)
 {
     struct pollfd p = { .fd = job->toolstack_fd, .events = POLLIN };
 
-    return poll(&p, 1, CHECK_MS) == 1 || job->toolstack_fd < 0;
+    if (p.fd >= 0)
+        return poll(&p, 1, CHECK_MS) == 1;
+    poll(NULL, 0, CHECK_MS);
+    return !process_lives(job->toolstack_pid, job->toolstack_start);
 }
 
 /*

@@ -17,7 +17,9 @@ struct save_guard_job {
     libxl_uuid uuid;
     int fd;                     /* the plug-in */
     int lock_fd;                /* the domain's lock */
-    int toolstack_fd;           /* of pidfd_open(); -1: it has ended */
+    int toolstack_fd;           /* of pidfd_open(); -1: there is none */
+    pid_t toolstack_pid;
+    uint64_t toolstack_start;   /* process_start() */
     char toolstack[16];         /* its name, as in /proc/PID/comm */
 };
 

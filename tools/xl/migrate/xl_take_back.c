@@ -21,6 +21,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "common/xl_interrupt.h"
 #include "migrate/xl_protocol.h"
 #include "migrate/xl_take_back.h"
@@ -178,14 +179,14 @@ static void open_watches(struct wait *w)
 /* Sets or removes the node that migrate-status and migrate-cancel read. */
 static void publish_wait(struct wait *w, bool waiting)
 {
-    char path[XEN_STORE_PATH_LEN], pid[16];
+    char path[XEN_STORE_PATH_LEN], self[PROCESS_TEXT_LEN];
 
     if (!w->xs)
         return;
     xen_store_path(path, w->s->domid, "taking-back");
-    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    process_text(self);
     if (waiting)
-        xs_write(w->xs, XBT_NULL, path, pid, strlen(pid));
+        xs_write(w->xs, XBT_NULL, path, self, strlen(self));
     else
         xs_rm(w->xs, XBT_NULL, path);
 }

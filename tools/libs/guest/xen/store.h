@@ -40,8 +40,8 @@
  *                                         Removed by a user: not to
  *                         /taking-back    written by xl: the migration has
  *                                         failed, and the process with this
- *                                         pid waits for the guest to suspend,
- *                                         to resume it
+ *                                         pid, started then, waits for the
+ *                                         guest to suspend, to resume it
  *
  * A value in xenstore is at most 4 KiB.
  */
