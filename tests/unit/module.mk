@@ -24,7 +24,7 @@ $(foreach t,conf conf_settings,\
 $(call needs,xen_dm_log,xen/dm_log.c)
 $(call needs,xen_lock,xen/lock.c xen/run.c)
 $(call needs,xen_saver,xen/saver.c)
-$(call needs,xen_notify,xen/notify.c)
+$(call needs,xen_notify,xen/notify.c xen/store.c)
 $(call needs,xen_preflight,xen/preflight.c)
 $(call needs,xen_stock,xen/stock.c)
 $(call needs,xen_store,xen/store.c)

@@ -298,7 +298,7 @@ int libxl_domain_suspend(libxl_ctx *ctx, uint32_t domid, int fd, int flags,
 
         if (path && !strncmp(path, PRECOPY, strlen(PRECOPY)) &&
             strcmp(path, PRECOPY "params") && strcmp(path, PRECOPY "once") &&
-            strcmp(path, once))
+            strncmp(path, once, strlen(once)))
             fail_msg("%s is left", path);
     }
     snprintf(found, sizeof(found), "%s", store_get(once));

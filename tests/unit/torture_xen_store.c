@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the end of a migration removes from xenstore, and what it leaves. */
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json/migration.h"
 #include "support/fake_xenstore.h"
@@ -123,6 +126,91 @@ static void torture_xen_store_iterations_are_read_apart(void **state)
     xpc_report_dispose(&r);
 }
 
+static int take(struct xpc_params *p)
+{
+    char err[XPC_ERR_LEN];
+
+    xpc_params_init(p);
+    return xen_store_take_once(xs, 7, getpid(), p, err);
+}
+
+/* Not what an earlier process with the number of this one has left. */
+static void torture_xen_store_once_is_for_one_process(void **state)
+{
+    struct xpc_params p;
+    char path[64];
+
+    (void)state;
+    xpc_params_init(&p);
+    p.downtime_ns = 77000000;
+    assert_int_equal(xen_store_write_once(xs, 7, &p), 0);
+    assert_int_equal(take(&p), 1);
+    assert_int_equal(p.downtime_ns, 77000000);
+    assert_int_equal(xen_store_write_once(xs, 7, NULL), 0);
+    assert_int_equal(take(&p), 0);
+    assert_int_equal(xen_store_write_once(xs, 7, &p), 0);
+    snprintf(path, sizeof(path), PRECOPY "once/%d/started", (int)getpid());
+    assert_non_null(store_get(path));
+    store_set(path, "99999999999");
+    assert_int_equal(take(&p), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_null(store_get(path));
+    /* A toolstack may have written it without saying when it was started. */
+    snprintf(path, sizeof(path), PRECOPY "once/%d", (int)getpid());
+    write_node(path, "");
+    assert_int_equal(take(&p), 0);
+}
+
+/* Nor is it kept for a later one. init lives. */
+static void torture_xen_store_once_of_an_ended_process_goes(void **state)
+{
+    (void)state;
+    write_node(PRECOPY "once/1", "");
+    assert_int_equal(xen_store_forget_once(xs, 7), 0);
+    assert_non_null(store_get(PRECOPY "once/1"));
+    write_node(PRECOPY "once/1/started", "99999999999");
+    assert_int_equal(xen_store_forget_once(xs, 7), 0);
+    assert_null(store_get(PRECOPY "once/1"));
+}
+
+/* Somebody else interferes all the time, or once. */
+static int write_x(struct xs_handle *h, xs_transaction_t t, uint32_t domid,
+                   void *calls)
+{
+    assert_int_equal(domid, 7);
+    ++*(int *)calls;
+    return xs_write(h, t, PRECOPY "x", "1", 1);
+}
+
+static int write_and_drop(struct xs_handle *h, xs_transaction_t t,
+                          uint32_t domid, void *rc)
+{
+    (void)domid;
+    xs_write(h, t, PRECOPY "x", "2", 1);
+    errno = EDOM;
+    return *(int *)rc;
+}
+
+static void torture_xen_store_transacts(void **state)
+{
+    int calls = 0;
+
+    (void)state;
+    store.conflicts = 1;
+    assert_int_equal(xen_store_transact(xs, 7, write_x, &calls), 1);
+    assert_int_equal(calls, 2);
+    store.conflicts = INT_MAX;
+    calls = 0;
+    assert_int_equal(xen_store_transact(xs, 7, write_x, &calls), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(calls, XEN_STORE_TRIES);
+    for (int rc = -1; rc <= 0; rc++) {
+        assert_int_equal(xen_store_transact(xs, 7, write_and_drop, &rc), rc);
+        assert_int_equal(errno, EDOM);
+    }
+    assert_string_equal(store_get(PRECOPY "x"), "1");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(torture_xen_store_##name, \
                                                 setup, teardown)
 
@@ -134,6 +222,9 @@ int main(int argc, char **argv)
         T(clear_beside_one_that_waits),
         T(remove_tidily_leaves_no_empty_folder),
         T(iterations_are_read_apart),
+        T(once_is_for_one_process),
+        T(once_of_an_ended_process_goes),
+        T(transacts),
     };
 
     return torture_run(argc, argv, tests);

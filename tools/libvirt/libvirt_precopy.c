@@ -72,7 +72,7 @@ static bool read_report(uint32_t domid, uint64_t begun_ns,
 {
     struct xs_handle *xs = xs_open(0);
     char err[XPC_ERR_LEN];
-    bool ok = xs && !xen_store_read(xs, domid, "report",
+    bool ok = xs && !xen_store_read(xs, XBT_NULL, domid, "report",
                                     &xpc_report_head_type, r, err);
 
     if (xs)

@@ -22,16 +22,21 @@ static int check_helper(const libxl_precopy_active *a, uint32_t domid)
     return is > 0 ? 0 : -1;
 }
 
-static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
+static int read_active_in(struct xs_handle *xs, xs_transaction_t t,
+                          uint32_t domid, libxl_precopy_active *a)
 {
-    libxl_precopy_active *a = obj;
     char err[XPC_ERR_LEN];
 
     *a = (libxl_precopy_active){ 0 };
     xpc_params_init(&a->params);
-    if (xen_store_read(xs, domid, "active", &xpc_active_type, a, err))
+    if (xen_store_read(xs, t, domid, "active", &xpc_active_type, a, err))
         return -1;
     return check_helper(a, domid);
+}
+
+static int read_active(struct xs_handle *xs, uint32_t domid, void *obj)
+{
+    return read_active_in(xs, XBT_NULL, domid, obj);
 }
 
 int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
@@ -47,20 +52,22 @@ int libxl_domain_precopy_active(libxl_ctx *ctx, uint32_t domid,
     return rc;
 }
 
-/* Within a transaction, which fails if the migration ends meanwhile. */
-static int check_active(struct xs_handle *xs, xs_transaction_t t,
-                        uint32_t domid)
-{
-    libxl_precopy_active a = { 0 };
-    char path[XEN_STORE_PATH_LEN], err[XPC_ERR_LEN];
-    char *json = xs_read(xs, t, xen_store_path(path, domid, "active"), NULL);
-    int rc;
+struct write {
+    const char *leaf, *value;
+};
 
-    if (!json)
+/* The transaction fails if the migration ends meanwhile. */
+static int write_leaf(struct xs_handle *xs, xs_transaction_t t,
+                      uint32_t domid, void *opaque)
+{
+    const struct write *w = opaque;
+    char path[XEN_STORE_PATH_LEN];
+    libxl_precopy_active a;
+
+    if (read_active_in(xs, t, domid, &a))
         return -1;
-    rc = xpc_from_json(&xpc_active_type, &a, json, strlen(json), err);
-    free(json);
-    return rc ? -1 : check_helper(&a, domid);
+    xen_store_path(path, domid, w->leaf);
+    return xs_write(xs, t, path, w->value, strlen(w->value)) ? 1 : -1;
 }
 
 /*
@@ -70,24 +77,9 @@ static int check_active(struct xs_handle *xs, xs_transaction_t t,
 static int write_to_active(struct xs_handle *xs, uint32_t domid,
                            const char *leaf, const char *value)
 {
-    char path[XEN_STORE_PATH_LEN];
-    int tries = XEN_STORE_TRIES, rc, saved;
-    xs_transaction_t t;
+    struct write w = { leaf, value };
 
-    xen_store_path(path, domid, leaf);
-    do {
-        t = xs_transaction_start(xs);
-        if (t == XBT_NULL)
-            return -1;
-        rc = check_active(xs, t, domid) ||
-             !xs_write(xs, t, path, value, strlen(value)) ? -1 : 0;
-        saved = errno;
-        if (xs_transaction_end(xs, t, rc) || rc) {
-            errno = saved;
-            return rc;
-        }
-    } while (errno == EAGAIN && --tries);
-    return -1;
+    return xen_store_transact(xs, domid, write_leaf, &w) > 0 ? 0 : -1;
 }
 
 /* ---- its parameters -------------------------------------------------- */
@@ -106,7 +98,7 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
         return -1;
     xpc_params_init(&asked);
     *params_r = a.params;
-    if (xen_store_read(xs, domid, "current", &xpc_params_type, &asked, err))
+    if (xen_store_read(xs, XBT_NULL, domid, "current", &xpc_params_type, &asked, err))
         return 0;
     xpc_engine_settled(&asked, &a.params);
     if (!xpc_engine_check_change(&a.params, &asked, err, sizeof(err)))

@@ -76,8 +76,8 @@ static void show_iterations(struct save *v)
     char leaf[64], err[XPC_ERR_LEN];
     uint64_t last, n;
 
-    if (xen_store_read(v->xs, v->s->domid, "progress", &xpc_iteration_type,
-                       &latest, err))
+    if (xen_store_read(v->xs, XBT_NULL, v->s->domid, "progress",
+                       &xpc_iteration_type, &latest, err))
         return;
     last = latest.number;
     n = last > XEN_STORE_ITERATIONS ? last - XEN_STORE_ITERATIONS : 0;
@@ -86,8 +86,8 @@ static void show_iterations(struct save *v)
         struct xpc_iteration it = { 0 };
 
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
-        if (!xen_store_read(v->xs, v->s->domid, leaf, &xpc_iteration_type,
-                            &it, err))
+        if (!xen_store_read(v->xs, XBT_NULL, v->s->domid, leaf,
+                            &xpc_iteration_type, &it, err))
             progress_show_iteration(p, &it);
     }
 }

@@ -140,6 +140,25 @@ static bool write_leaf(struct save_control *c, xs_transaction_t t,
                     strlen(value));
 }
 
+struct write_back {
+    struct save_control *c;
+    const char *json, *why;
+};
+
+static int try_write_back(struct xs_handle *xs, xs_transaction_t t,
+                          uint32_t domid, void *opaque)
+{
+    const struct write_back *w = opaque;
+    char *now = read_asked(w->c, t);
+    bool same = now && !strcmp(now, w->c->asked);
+
+    (void)xs;
+    (void)domid;
+    free(now);
+    return same && write_leaf(w->c, t, "current", w->json) &&
+           write_leaf(w->c, t, "refused", w->why);
+}
+
 /*
  * Writes back the parameters in force and the reason for the refusal, unless
  * other parameters have been written meanwhile: they are for the next decision.
@@ -148,24 +167,11 @@ static bool write_leaf(struct save_control *c, xs_transaction_t t,
 static char *write_back(struct save_control *c, const char *why)
 {
     struct save_context *ctx = c->ctx;
-    char *json = xpc_to_json(&xpc_params_type, &ctx->params, false), *now;
-    xs_transaction_t t;
-    bool same, done = false;
+    char *json = xpc_to_json(&xpc_params_type, &ctx->params, false);
+    struct write_back w = { c, json, why };
 
-    while (json && !done) {
-        t = xs_transaction_start(ctx->xs);
-        if (t == XBT_NULL)
-            break;
-        now = read_asked(c, t);
-        same = now && !strcmp(now, c->asked);
-        free(now);
-        same = same && write_leaf(c, t, "current", json) &&
-               write_leaf(c, t, "refused", why);
-        done = xs_transaction_end(ctx->xs, t, !same) && same;
-        if (!done && (!same || errno != EAGAIN))
-            break;
-    }
-    if (done)
+    if (json && xen_store_transact(ctx->xs, ctx->domid, try_write_back,
+                                   &w) > 0)
         return json;
     free(json);
     return NULL;

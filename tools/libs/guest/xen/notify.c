@@ -67,45 +67,46 @@ static bool exists(struct xs_handle *xs, xs_transaction_t t, const char *path)
     return there;
 }
 
+struct over {
+    const char *only_if;            /* a path */
+    uint64_t stood_still_ns;
+};
+
 /*
- * Only if `only_if` exists: a domain that has gone must not get nodes. All or
+ * Only if that path exists: a domain that has gone must not get nodes. All or
  * nothing.
  */
-static void write_over(struct xs_handle *xs, uint32_t domid,
-                       const char *only_if, uint64_t stood_still_ns)
+static int write_over(struct xs_handle *xs, xs_transaction_t t,
+                      uint32_t domid, void *opaque)
 {
-    int tries = XEN_STORE_TRIES;
-    xs_transaction_t t;
+    const struct over *o = opaque;
     char ms[24];
-    bool ok;
 
-    snprintf(ms, sizeof(ms), "%"PRIu64, (stood_still_ns + XPC_MS / 2) /
+    snprintf(ms, sizeof(ms), "%"PRIu64, (o->stood_still_ns + XPC_MS / 2) /
                                         XPC_MS);
-    do {
-        t = xs_transaction_start(xs);
-        if (t == XBT_NULL)
-            return;
-        ok = exists(xs, t, only_if) &&
-             write_leaf(xs, t, domid, "stood-still-ms", ms) &&
-             write_leaf(xs, t, domid, "event", XEN_NOTIFY_OVER);
-    } while (!xs_transaction_end(xs, t, !ok) && ok && errno == EAGAIN &&
-             --tries);
+    return exists(xs, t, o->only_if) &&
+           write_leaf(xs, t, domid, "stood-still-ms", ms) &&
+           write_leaf(xs, t, domid, "event", XEN_NOTIFY_OVER);
 }
 
 void xen_notify_over(struct xs_handle *xs, uint32_t domid,
                      uint64_t stood_still_ns)
 {
     char path[XEN_NOTIFY_PATH_LEN];
+    struct over o = {
+        .only_if = xen_notify_path(path, domid, "event"),
+        .stood_still_ns = stood_still_ns,
+    };
 
-    write_over(xs, domid, xen_notify_path(path, domid, "event"),
-               stood_still_ns);
+    xen_store_transact(xs, domid, write_over, &o);
 }
 
 void xen_notify_arrived(struct xs_handle *xs, uint32_t domid,
                         uint64_t stood_still_ns)
 {
     char path[XEN_NOTIFY_PATH_LEN];
+    struct over o = { .only_if = path, .stood_still_ns = stood_still_ns };
 
     snprintf(path, sizeof(path), "/local/domain/%"PRIu32"/name", domid);
-    write_over(xs, domid, path, stood_still_ns);
+    xen_store_transact(xs, domid, write_over, &o);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "json/migration.h"
 #include "xen/store.h"
 
@@ -39,8 +39,28 @@ int xen_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
     return rc;
 }
 
-int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
-                   const struct xpc_type *type, void *obj,
+int xen_store_transact(struct xs_handle *xs, uint32_t domid,
+                       xen_store_step_fn *step, void *opaque)
+{
+    int tries = XEN_STORE_TRIES, rc, saved;
+    xs_transaction_t t;
+
+    do {
+        t = xs_transaction_start(xs);
+        if (t == XBT_NULL)
+            return -1;
+        rc = step(xs, t, domid, opaque);
+        saved = errno;
+        if (xs_transaction_end(xs, t, rc <= 0) || rc <= 0) {
+            errno = saved;
+            return rc;
+        }
+    } while (errno == EAGAIN && --tries);
+    return -1;
+}
+
+int xen_store_read(struct xs_handle *xs, xs_transaction_t t, uint32_t domid,
+                   const char *leaf, const struct xpc_type *type, void *obj,
                    char err[XPC_ERR_LEN])
 {
     char path[XEN_STORE_PATH_LEN];
@@ -48,7 +68,7 @@ int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
     char *json;
     int rc, saved;
 
-    json = xs_read(xs, XBT_NULL, xen_store_path(path, domid, leaf), &len);
+    json = xs_read(xs, t, xen_store_path(path, domid, leaf), &len);
     if (!json) {
         saved = errno;
         snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path,
@@ -71,7 +91,7 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
     uint64_t last = 0;
     struct xpc_iteration latest = { 0 };
 
-    if (!xen_store_read(xs, domid, "progress", &xpc_iteration_type, &latest,
+    if (!xen_store_read(xs, XBT_NULL, domid, "progress", &xpc_iteration_type, &latest,
                         err))
         last = latest.number;
     report->iterations = calloc(XEN_STORE_ITERATIONS,
@@ -84,7 +104,7 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
         struct xpc_iteration it = { 0 };
 
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
-        if (!xen_store_read(xs, domid, leaf, &xpc_iteration_type, &it, err))
+        if (!xen_store_read(xs, XBT_NULL, domid, leaf, &xpc_iteration_type, &it, err))
             report->iterations[report->nr_iterations++] = it;
         else if (errno != ENOENT)
             return -1;
@@ -95,7 +115,7 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
 int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN])
 {
-    if (xen_store_read(xs, domid, "report", &xpc_report_head_type, report,
+    if (xen_store_read(xs, XBT_NULL, domid, "report", &xpc_report_head_type, report,
                        err))
         return -1;
     return read_iterations(xs, domid, report, err);
@@ -114,25 +134,22 @@ bool xen_store_has_pci(struct xs_handle *xs, uint32_t domid)
     return names && nr;
 }
 
-/* As one step: somebody may be about to write there. */
-static void remove_if_empty(struct xs_handle *xs, const char *path)
+static int remove_empty(struct xs_handle *xs, xs_transaction_t t,
+                        uint32_t domid, void *path)
 {
-    bool empty, retry;
+    unsigned int nr = 1;
+    char **names = xs_directory(xs, t, path, &nr);
+    bool empty = names && !nr;
 
-    do {
-        xs_transaction_t t = xs_transaction_start(xs);
-        unsigned int nr = 1;
-        char **names;
+    (void)domid;
+    free(names);
+    return empty && xs_rm(xs, t, path);
+}
 
-        if (t == XBT_NULL)
-            return;
-        names = xs_directory(xs, t, path, &nr);
-        empty = names && !nr;
-        free(names);
-        if (empty)
-            xs_rm(xs, t, path);
-        retry = !xs_transaction_end(xs, t, !empty) && errno == EAGAIN;
-    } while (retry);
+/* As one step: somebody may be about to write there. */
+static void remove_if_empty(struct xs_handle *xs, char *path)
+{
+    xen_store_transact(xs, 0, remove_empty, path);
 }
 
 /*
@@ -163,7 +180,8 @@ static void remove_empty_folders(struct xs_handle *xs, uint32_t domid)
 {
     char path[XEN_STORE_PATH_LEN];
 
-    remove_if_empty(xs, xen_store_path(path, domid, NULL));
+    xen_store_path(path, domid, NULL);
+    remove_if_empty(xs, path);
     remove_empty_domain(xs, domid);
 }
 
@@ -212,12 +230,37 @@ int xen_store_clear(struct xs_handle *xs, uint32_t domid)
 
 /* ---- parameters for one save ------------------------------------------ */
 
-#define ONCE_LEN 32
+#define ONCE_LEN 48
+#define STARTED "/started"
 
-static const char *once_leaf(char buf[ONCE_LEN], pid_t pid)
+static char *once_leaf(char buf[ONCE_LEN], pid_t pid)
 {
     snprintf(buf, ONCE_LEN, "once/%ld", (long)pid);
     return buf;
+}
+
+/* When the process that has written the node was started; 0: unknown. */
+static uint64_t read_started(struct xs_handle *xs, uint32_t domid, pid_t pid)
+{
+    char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN], *value;
+    uint64_t start = 0;
+
+    strcat(once_leaf(leaf, pid), STARTED);
+    value = xs_read(xs, XBT_NULL, xen_store_path(path, domid, leaf), NULL);
+    if (value)
+        sscanf(value, "%"SCNu64, &start);
+    free(value);
+    return start;
+}
+
+static bool write_started(struct xs_handle *xs, uint32_t domid)
+{
+    char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN], value[24];
+
+    strcat(once_leaf(leaf, getpid()), STARTED);
+    snprintf(value, sizeof(value), "%"PRIu64, process_start(getpid()));
+    return xs_write(xs, XBT_NULL, xen_store_path(path, domid, leaf), value,
+                    strlen(value));
 }
 
 int xen_store_write_once(struct xs_handle *xs, uint32_t domid,
@@ -226,10 +269,10 @@ int xen_store_write_once(struct xs_handle *xs, uint32_t domid,
     char path[XEN_STORE_PATH_LEN], leaf[ONCE_LEN];
 
     once_leaf(leaf, getpid());
-    if (params)
-        return xen_store_write(xs, domid, leaf, &xpc_params_type, params);
-    return xs_write(xs, XBT_NULL, xen_store_path(path, domid, leaf), "", 0) ?
-           0 : -1;
+    if (params ? xen_store_write(xs, domid, leaf, &xpc_params_type, params) :
+        !xs_write(xs, XBT_NULL, xen_store_path(path, domid, leaf), "", 0))
+        return -1;
+    return write_started(xs, domid) ? 0 : -1;
 }
 
 int xen_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
@@ -242,6 +285,13 @@ int xen_store_take_once(struct xs_handle *xs, uint32_t domid, pid_t pid,
 
     json = xs_read(xs, XBT_NULL,
                    xen_store_path(path, domid, once_leaf(leaf, pid)), &len);
+    /* Those of an earlier process with its number are left over. */
+    if (json && !process_lives(pid, read_started(xs, domid, pid))) {
+        free(json);
+        json = NULL;
+        xen_store_remove(xs, domid, leaf);
+        errno = ENOENT;
+    }
     if (!json) {
         rc = errno;
         snprintf(err, XPC_ERR_LEN, "can't read %s: %s", path, strerror(rc));
@@ -273,7 +323,8 @@ int xen_store_forget_once(struct xs_handle *xs, uint32_t domid)
     for (unsigned int i = 0; names && i < nr; i++) {
         pid_t pid = strtol(names[i], NULL, 10);
 
-        if (pid > 0 && pid != getpid() && (!kill(pid, 0) || errno != ESRCH))
+        if (pid != getpid() &&
+            process_lives(pid, read_started(xs, domid, pid)))
             continue;
         if (xen_store_remove(xs, domid, once_leaf(leaf, pid)))
             rc = -1;

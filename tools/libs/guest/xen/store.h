@@ -12,6 +12,8 @@
  *                                         that the toolstack with this pid is
  *                                         about to start; "": none. The save
  *                                         helper removes it after reading it
+ *                         /once/<pid>/started  when that toolstack was started
+ *                                         (process_start())
  *                         /current        the parameters of the running
  *                                         migration. A change takes effect at
  *                                         the next decision
@@ -78,11 +80,25 @@ int xen_store_write(struct xs_handle *xs, uint32_t domid, const char *leaf,
                     const struct xpc_type *type, const void *obj);
 
 /*
- * Reads a leaf into obj. Returns 0, or -1 with errno (ENOENT: there is no such
+ * One try of a transaction. Returns 1 to commit it, or 0, or -1 with errno, to
+ * drop it.
+ */
+typedef int xen_store_step_fn(struct xs_handle *xs, xs_transaction_t t,
+                              uint32_t domid, void *opaque);
+/*
+ * Calls step() in a transaction, again if somebody else has interfered, at most
+ * XEN_STORE_TRIES times. Returns what it has returned last, or -1 with errno if
+ * the transaction could not be committed.
+ */
+int xen_store_transact(struct xs_handle *xs, uint32_t domid,
+                       xen_store_step_fn *step, void *opaque);
+
+/*
+ * Reads a leaf into obj, in a transaction or with XBT_NULL. Returns 0, or -1 with errno (ENOENT: there is no such
  * leaf) and one line in err.
  */
-int xen_store_read(struct xs_handle *xs, uint32_t domid, const char *leaf,
-                   const struct xpc_type *type, void *obj,
+int xen_store_read(struct xs_handle *xs, xs_transaction_t t, uint32_t domid,
+                   const char *leaf, const struct xpc_type *type, void *obj,
                    char err[XPC_ERR_LEN]);
 
 /* Reads the report with its iterations. Returns like xen_store_read(). */

@@ -37,31 +37,19 @@ int xen_suspend_pending(struct xs_handle *xs, uint32_t domid)
     return is_pending(xs, XBT_NULL, xen_suspend_path(path, domid));
 }
 
-int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
+static int withdraw(struct xs_handle *xs, xs_transaction_t t, uint32_t domid,
+                    void *unused)
 {
     char path[XEN_SUSPEND_PATH_LEN];
-    int tries = XEN_STORE_TRIES;
-    xs_transaction_t t;
-    int pending;
+    int pending = is_pending(xs, t, xen_suspend_path(path, domid));
 
-    xen_suspend_path(path, domid);
-    do {
-        t = xs_transaction_start(xs);
-        if (t == XBT_NULL)
-            return -1;
-        pending = is_pending(xs, t, path);
-        if (pending <= 0) {
-            xs_transaction_end(xs, t, true);
-            return pending;
-        }
-        if (!xs_write(xs, t, path, "", 0)) {
-            xs_transaction_end(xs, t, true);
-            return -1;
-        }
-        if (xs_transaction_end(xs, t, false))
-            return 1;
-    } while (errno == EAGAIN && --tries);
-    return -1;
+    (void)unused;
+    return pending <= 0 ? pending : xs_write(xs, t, path, "", 0) ? 1 : -1;
+}
+
+int xen_suspend_withdraw(struct xs_handle *xs, uint32_t domid)
+{
+    return xen_store_transact(xs, domid, withdraw, NULL);
 }
 
 bool xen_has_callback(uint32_t domid)
