@@ -235,9 +235,14 @@ xs_transaction_t xs_transaction_start(struct xs_handle *xs)
 bool xs_transaction_end(struct xs_handle *xs, xs_transaction_t t, bool drop)
 {
     bool conflict = !drop && store.conflicts > 0;
+    void (*hook)(void) = drop ? NULL : store.on_commit;
 
     (void)xs;
     (void)t;
+    if (hook) {
+        store.on_commit = NULL;
+        hook();
+    }
     for (size_t i = 0; i < nr_pending; i++) {
         if (!drop && !conflict)
             store_set(pending[i].path, pending[i].value);

@@ -24,6 +24,7 @@ extern struct fake_store {
     unsigned int reads, writes;     /* calls of xs_read() and xs_write() */
     void (*on_read)(const char *path);  /* called before each xs_read() */
     void (*on_transaction)(void);   /* called once, as one begins */
+    void (*on_commit)(void);        /* called once, before one is committed */
     void (*on_directory)(const char *path); /* after each xs_directory() */
 } store;
 

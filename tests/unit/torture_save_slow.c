@@ -311,6 +311,18 @@ static void torture_save_slow_restores_an_earlier_saves(void **state)
     store_set(PRECOPY "cap", NULL);
 }
 
+static void torture_save_slow_tells_if_the_note_is_unreadable(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    store.unreadable = PRECOPY "cap";
+    fake_save_to_null("{"LIMIT"}", untouched, &r);
+    store.unreadable = NULL;
+    assert_non_null(strstr(env.log, "can't give the guest back the cap"));
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_save_slow_##name, setup)
@@ -325,6 +337,7 @@ int main(int argc, char **argv)
         T(refuses_other_schedulers),
         T(goes_on_without_if_xen_refuses),
         T(restores_an_earlier_saves),
+        T(tells_if_the_note_is_unreadable),
     };
 
     return torture_run(argc, argv, tests);

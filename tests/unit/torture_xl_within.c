@@ -203,6 +203,20 @@ static void torture_xl_within_one_waits(void **state)
     assert_int_equal(waiting_begin(5, NEVER), -1);
 }
 
+static void another_begins(void)
+{
+    store_set(NODE, "1");
+}
+
+static void torture_xl_within_two_begin_at_once(void **state)
+{
+    (void)state;
+    store.conflicts = 1;
+    store.on_commit = another_begins;
+    assert_int_equal(waiting_begin(5, NEVER), 1);
+    assert_string_equal(store_get(NODE), "1");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(torture_xl_within_##name, \
                                                 setup, teardown)
 
@@ -217,6 +231,7 @@ int main(int argc, char **argv)
         T(a_clock_that_is_set_back),
         T(ends_by_a_signal),
         T(one_waits),
+        T(two_begin_at_once),
     };
 
     return torture_run(argc, argv, tests);

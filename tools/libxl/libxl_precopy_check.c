@@ -167,7 +167,9 @@ static int check_paused(libxl_ctx *ctx, uint32_t domid, char *err)
     libxl_dominfo_init(&info);
     rc = libxl_domain_info(ctx, &info, domid);
     if (rc)
-        refuse(err, rc, "there is no domain %"PRIu32" any more", domid);
+        refuse(err, rc, rc == ERROR_DOMAIN_NOTFOUND ? "there is no domain "
+               "%"PRIu32" any more" : "can't ask Xen about domain %"PRIu32,
+               domid);
     else if (info.paused)
         rc = refuse(err, ERROR_INVAL, "domain %"PRIu32" is paused and can't "
                     "suspend itself: unpause it first", domid);

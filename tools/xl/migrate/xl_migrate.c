@@ -4,6 +4,7 @@
  * and reports what happened.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,16 +101,18 @@ static int open_libxl(struct migration *m, char *err)
                   cause ? cause : "no reason given");
 }
 
-static void read_domain_info(struct migration *m)
+static int read_domain_info(struct migration *m, char err[XPC_ERR_LEN])
 {
     libxl_dominfo info;
+    int r;
 
     libxl_dominfo_init(&info);
-    if (!libxl_domain_info(m->ctx, &info, m->domid))
-        m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
-                                  (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
-    m->uuid = info.uuid;            /* nil if the call has failed */
+    r = libxl_domain_info(m->ctx, &info, m->domid);
+    m->progress.total_bytes = info.current_memkb * 1024 / XPC_PAGE_SIZE *
+                              (XPC_PAGE_SIZE + XPC_PAGE_HEADER);
+    m->uuid = info.uuid;
     libxl_dominfo_dispose(&info);
+    return r ? xl_bad(err, "can't ask Xen about domain %"PRIu32, m->domid) : 0;
 }
 
 /* Reads what the history knows about the host. */
@@ -220,9 +223,8 @@ static int prepare_migration(struct migration *m, char *err)
         xen_cap_restore(m->domid);
     }
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
-    if (!m->config)
+    if (!m->config || read_domain_info(m, err))
         return -1;
-    read_domain_info(m);
     return report_file_open(&m->file, m->o.report_file, err);
 }
 

@@ -236,12 +236,15 @@ static void check_in_force(struct save *v)
 {
     struct sender *s = v->s;
     libxl_precopy_active active;
+    int rc;
 
     if (v->in_force || (v->done ? v->rc : !s->progress->iteration))
         return;
+    rc = libxl_domain_precopy_active(s->ctx, s->domid, &active);
+    if (rc && rc != ERROR_NOTFOUND && !v->done)
+        return;                     /* look again */
     v->in_force = true;
-    if (!libxl_domain_precopy_active(s->ctx, s->domid, &active) ||
-        !read_report(s))
+    if (!rc || !read_report(s))
         return;
     progress_break(s->progress);
     fprintf(stderr, SENDER "the save helper does not keep to the policy: "

@@ -25,8 +25,10 @@ int migrate_read_settings(libxl_ctx *ctx, uint32_t domid, const char *host,
         return xl_bad(err, "can't reach xenstore: %s: is xenstored running, "
                       "and is this run as root?", strerror(errno));
     libxl_dominfo_init(&info);
-    if (libxl_domain_info(ctx, &info, domid))
-        r = xl_bad(err, "there is no domain %u any more", domid);
+    r = libxl_domain_info(ctx, &info, domid);
+    if (r)
+        r = xl_bad(err, r == ERROR_DOMAIN_NOTFOUND ? "there is no domain %u "
+                   "any more" : "can't ask Xen about domain %u", domid);
     else
         r = xen_settings_read(xs, domid, libxl_uuid_bytearray(&info.uuid),
                               host, f, s, err);

@@ -120,7 +120,7 @@ static int check_guest(struct save_session *s)
         save_slow_check(&s->slow, &ctx->params, err, sizeof(err)))
         return refuse(ctx, err);
     if (xen_domain_info(ctx->xch, ctx->domid, &info))
-        return refuse(ctx, "there is no such domain");
+        return refuse(ctx, xen_domain_failure());
     ctx->report.total_pages = info.tot_pages;
     /* Zero pages of a PV guest are not elided: one may become a page table. */
     ctx->hvm = xen_domain_is_hvm(&info);

@@ -78,7 +78,7 @@ static int read_settings(struct save_session *s, char *err)
     /* A section for its UUID may be in the file. */
     rc = f.nr ? xen_domain_info(ctx->xch, ctx->domid, &info) : 0;
     if (rc) {
-        snprintf(err, XPC_ERR_LEN, "there is no such domain");
+        snprintf(err, XPC_ERR_LEN, "%s", xen_domain_failure());
         goto out;
     }
     rc = xen_settings_read(ctx->xs, ctx->domid, info.handle, NULL, &f, &cs,

@@ -24,7 +24,7 @@ void save_slow_start(struct save_slow *w)
     };
     w->percent = XPC_ALL_PERCENT;
     if (xen_domain_info(ctx->xch, ctx->domid, &info)) {
-        snprintf(w->why_not, sizeof(w->why_not), "there is no such domain");
+        snprintf(w->why_not, sizeof(w->why_not), "%s", xen_domain_failure());
         return;
     }
     if (xen_cap_get(ctx->xch, ctx->domid, &w->cap.original, w->why_not))

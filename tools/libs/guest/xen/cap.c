@@ -120,15 +120,18 @@ int xen_cap_set(struct xen_cap *c, uint16_t cap)
     return 0;
 }
 
-/* Returns 1 with the three caps, or 0: none are noted. */
+/* Returns 1 with the three caps, 0: none are noted, or -1 with errno. */
 static int read_note(struct xs_handle *xs, uint32_t domid, uint16_t cap[3])
 {
     char path[XEN_STORE_PATH_LEN];
     char *value = xs_read(xs, XBT_NULL, xen_store_path(path, domid, "cap"),
                           NULL);
-    int n = value ? sscanf(value, "%"SCNu16" %"SCNu16" %"SCNu16, &cap[0],
-                           &cap[1], &cap[2]) : 0;
+    int n;
 
+    if (!value)
+        return errno == ENOENT ? 0 : -1;
+    n = sscanf(value, "%"SCNu16" %"SCNu16" %"SCNu16, &cap[0], &cap[1],
+               &cap[2]);
     free(value);
     return n == 3;
 }
@@ -149,15 +152,14 @@ int xen_cap_restore(uint32_t domid)
 {
     struct xs_handle *xs = xs_open(0);
     xc_interface *xch = NULL;
-    int rc = -1, saved;
+    int rc, saved;
     uint16_t cap[3];
 
     if (!xs)
         return -1;
-    if (!read_note(xs, domid, cap)) {
-        rc = 0;
-        goto out;
-    }
+    rc = read_note(xs, domid, cap);
+    if (rc <= 0) goto out;
+    rc = -1;
     xch = xc_interface_open(NULL, NULL, 0);
     if (xch && !give_back(xch, domid, cap))
         rc = xen_store_remove(xs, domid, "cap");

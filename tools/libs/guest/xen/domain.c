@@ -17,6 +17,12 @@ int xen_domain_info(xc_interface *xch, uint32_t domid, xc_domaininfo_t *info)
     return 0;
 }
 
+const char *xen_domain_failure(void)
+{
+    return errno == ESRCH ? "there is no such domain" :
+                            "Xen can't be asked about the domain";
+}
+
 bool xen_domain_is_suspended(const xc_domaininfo_t *info)
 {
     unsigned int reason = (info->flags >> XEN_DOMINF_shutdownshift) &

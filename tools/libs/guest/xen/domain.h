@@ -16,6 +16,9 @@
  */
 int xen_domain_info(xc_interface *xch, uint32_t domid, xc_domaininfo_t *info);
 
+/* Why it has failed, by errno. */
+const char *xen_domain_failure(void);
+
 /* It has shut down, for whatever reason: to reboot or to suspend, too. */
 static inline bool xen_domain_has_shut_down(const xc_domaininfo_t *info)
 {

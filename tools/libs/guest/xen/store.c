@@ -104,7 +104,8 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
         struct xpc_iteration it = { 0 };
 
         snprintf(leaf, sizeof(leaf), "iteration/%"PRIu64, n);
-        if (!xen_store_read(xs, XBT_NULL, domid, leaf, &xpc_iteration_type, &it, err))
+        if (!xen_store_read(xs, XBT_NULL, domid, leaf, &xpc_iteration_type,
+                            &it, err))
             report->iterations[report->nr_iterations++] = it;
         else if (errno != ENOENT)
             return -1;

@@ -94,8 +94,8 @@ int xen_store_transact(struct xs_handle *xs, uint32_t domid,
                        xen_store_step_fn *step, void *opaque);
 
 /*
- * Reads a leaf into obj, in a transaction or with XBT_NULL. Returns 0, or -1 with errno (ENOENT: there is no such
- * leaf) and one line in err.
+ * Reads a leaf into obj, in a transaction or with XBT_NULL. Returns 0, or -1
+ * with errno (ENOENT: there is no such leaf) and one line in err.
  */
 int xen_store_read(struct xs_handle *xs, xs_transaction_t t, uint32_t domid,
                    const char *leaf, const struct xpc_type *type, void *obj,
