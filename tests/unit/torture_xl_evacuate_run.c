@@ -14,12 +14,14 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
 #include "evacuate/xl_evacuate_run.h"
+#include "history/xl_history.h"
 #include "migrate/xl_migrate_options.h"
 #include "support/temp_dir.h"
 #include "support/torture.h"
@@ -433,6 +435,39 @@ static void torture_xl_evacuate_run_goes_where_it_is_not_refused(void **state)
     assert_int_equal(started(1, "host3"), 1);
 }
 
+/* It would take 5 s on host2, as it did before; and 2 s are its limit. */
+static void torture_xl_evacuate_run_goes_where_it_keeps_its_limit(void **state)
+{
+    struct xpc_report r;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    guests[0].kind = (struct xpc_guest){
+        .device_model = XPC_DEVICE_MODEL_NO, .id = 1,
+    };
+    xpc_report_init(&r);
+    r.outcome = XPC_OUTCOME_MIGRATED;
+    r.params.guest = guests[0].kind;
+    r.decision.bandwidth_bytes_per_s = 125000000;
+    r.total_bytes = 1 << 27;
+    r.suspended_ns = r.total_bytes;
+    r.actual_downtime_ns = 5 * XPC_S;
+    r.stream_end_ns = r.target_ready_ns = r.go_ns = 6 * XPC_S;
+    r.target_started_ns = 7 * XPC_S;
+    history_keep(stderr, "host2", "g1", time(NULL), &r);
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_false(guests[0].fits);
+    e.s.nr_targets = 2;
+    targets[1].host = "host3";
+    assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_true(guests[0].fits);
+    /* No refusal: that may change. */
+    assert_int_equal(moves[0].not_on, 0);
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_int_equal(started(1, "host2"), 0);
+    assert_int_equal(started(1, "host3"), 1);
+}
+
 static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
 {
     int moved = 0, n = 0;
@@ -561,6 +596,7 @@ int main(int argc, char **argv)
         T(never_repeats_an_unknown_one),
         T(takes_a_dead_target_out),
         T(goes_where_it_is_not_refused),
+        T(goes_where_it_keeps_its_limit),
         T(stops_when_interrupted),
         T(breaks_off_at_the_second),
         T(tells_of_a_deadline),

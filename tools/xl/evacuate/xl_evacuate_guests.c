@@ -369,8 +369,10 @@ static uint64_t zero_page_bytes(const struct evacuation *e, size_t i)
     return XPC_PAGE_SIZE + XPC_PAGE_HEADER;
 }
 
-static void fill_params(struct evacuation *e, size_t i)
+/* Of a guest on the target that it has now. */
+static void fill_params(void *opaque, size_t i)
 {
+    struct evacuation *e = opaque;
     struct evacuate_guest *g = &e->guests[i];
     struct xpc_predict_params *p = &e->s.moves[i].params;
     int target = e->s.moves[i].target;
@@ -405,19 +407,14 @@ static void fill_params(struct evacuation *e, size_t i)
 
 int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN])
 {
-    if (xpc_schedule_place(&e->s) < 0)
+    for (size_t i = 0; i < e->s.nr_moves; i++)
+        /* One that has failed must not be tried by chance. */
+        e->s.moves[i].must_be_sure = e->guests[i].limited &&
+                                     e->s.moves[i].rank >= EVACUATE_AGAIN;
+    if (xpc_schedule_plan(&e->s, fill_params, e) < 0)
         return xl_bad(err, "out of memory");
     for (size_t i = 0; i < e->s.nr_moves; i++)
-        fill_params(e, i);
-    xpc_schedule_predict(&e->s);
-    for (size_t i = 0; i < e->s.nr_moves; i++) {
-        struct xpc_move *m = &e->s.moves[i];
-
-        /* One that has failed must not be tried by chance. */
-        e->guests[i].fits = m->possible && (m->rank < EVACUATE_AGAIN ||
-                                            m->sure || !e->guests[i].limited);
-        m->possible = e->guests[i].fits;
-    }
+        e->guests[i].fits = e->s.moves[i].possible;
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct group {
 struct ranked {
     size_t root;
     bool fixed;
+    int choices;                    /* targets where it may be */
     uint64_t bytes;
 };
 
@@ -197,16 +198,27 @@ static int choose(const struct placement *p, size_t root, bool tightly,
     return best;
 }
 
-/* Those with a target first, then the largest. */
+/* Those with a target first, then those with fewer choices, the largest. */
 static int by_size(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
 
     if (x->fixed != y->fixed)
         return x->fixed ? -1 : 1;
+    if (x->choices != y->choices)
+        return x->choices < y->choices ? -1 : 1;
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
     return (x->root > y->root) - (x->root < y->root);
+}
+
+static int count_choices(const struct placement *p, const struct group *g)
+{
+    int nr = 0;
+
+    for (size_t t = 0; t < p->s->nr_targets; t++)
+        nr += !p->s->targets[t].out && !(g->not_on & (UINT64_C(1) << t));
+    return nr;
 }
 
 static void sort_groups(struct placement *p)
@@ -215,6 +227,7 @@ static void sort_groups(struct placement *p)
         const struct group *g = &p->groups[p->order[i].root];
 
         p->order[i].fixed = g->target >= 0;
+        p->order[i].choices = count_choices(p, g);
         p->order[i].bytes = g->bytes;
     }
     qsort(p->order, p->nr_groups, sizeof(*p->order), by_size);

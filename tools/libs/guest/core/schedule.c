@@ -79,24 +79,42 @@ static double least_rate(const struct xpc_move *m, double best)
     return least;
 }
 
+bool schedule_fits(const struct xpc_schedule *s, const struct xpc_move *m,
+                   int target)
+{
+    double best = schedule_best_rate(s, target);
+    struct xpc_prediction r;
+
+    predict_at(&r, m, best, 0);
+    if (r.converges && m->must_be_sure)
+        predict_at(&r, m, best, 1);
+    return r.converges;
+}
+
+void schedule_predict_move(const struct xpc_schedule *s, struct xpc_move *m)
+{
+    double best = schedule_best_rate(s, m->target);
+    struct xpc_prediction r;
+
+    predict_at(&r, m, best, 0);
+    m->possible = r.converges;
+    m->alone_ns = r.total_time_ns;
+    m->alone_bytes = r.bytes;
+    m->alone_downtime_ns = r.converges ? r.downtime_ns : r.least_downtime_ns;
+    m->need_bytes_per_s = r.converges ? least_rate(m, best) : best;
+    predict_at(&r, m, best, 1);
+    m->sure = m->possible && r.converges;
+    if (m->must_be_sure)
+        m->possible = m->sure;
+}
+
 void xpc_schedule_predict(struct xpc_schedule *s)
 {
     for (size_t i = 0; i < s->nr_moves; i++) {
         struct xpc_move *m = &s->moves[i];
-        double best = schedule_best_rate(s, m->target);
-        struct xpc_prediction r;
 
-        if (m->state != XPC_MOVE_WAITS && m->state != XPC_MOVE_RUNS)
-            continue;
-        predict_at(&r, m, best, 0);
-        m->possible = r.converges;
-        m->alone_ns = r.total_time_ns;
-        m->alone_bytes = r.bytes;
-        m->alone_downtime_ns = r.converges ? r.downtime_ns :
-                                             r.least_downtime_ns;
-        m->need_bytes_per_s = r.converges ? least_rate(m, best) : best;
-        predict_at(&r, m, best, 1);
-        m->sure = m->possible && r.converges;
+        if (m->state == XPC_MOVE_WAITS || m->state == XPC_MOVE_RUNS)
+            schedule_predict_move(s, m);
     }
 }
 

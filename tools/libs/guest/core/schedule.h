@@ -22,6 +22,11 @@ ssize_t schedule_queue_next(const struct xpc_schedule *s,
 void schedule_queue_caps(struct xpc_schedule *s,
                          const struct schedule_queue *q);
 
+void schedule_predict_move(const struct xpc_schedule *s, struct xpc_move *m);
+/* Would it be possible on this target, with these params? */
+bool schedule_fits(const struct xpc_schedule *s, const struct xpc_move *m,
+                   int target);
+
 /*
  * How long a migration copies after an iteration that took window_ns, until it
  * can be suspended, and how many pages are dirty then.

@@ -18,8 +18,7 @@
  * The caller tells what happened (state, left_ns), and asks again. The forecast
  * uses the same rule. All functions are pure.
  *
- *   xpc_schedule_place(&s, err);         sets target
- *   xpc_schedule_predict(&s);            sets need_bytes_per_s and so on
+ *   xpc_schedule_plan(&s, fn, opaque);   sets target, need_bytes_per_s etc.
  *   xpc_schedule_forecast(&s, &f, 0);    sets start_ns and so on
  *   while ((i = xpc_schedule_next(&s, &wake_ns)) >= 0)
  *       ... start moves[i], state = XPC_MOVE_RUNS, turn
@@ -75,6 +74,7 @@ struct xpc_move {
     struct xpc_predict_params params;   /* its bandwidth is not used */
     uint64_t memory_bytes;          /* that the target needs for it */
     int rank;                       /* lower ones are started first */
+    bool must_be_sure;              /* it is not possible unless it is sure */
     uint64_t own_bytes_per_s;       /* its precopy must not send more; 0: no
                                      * limit. What it sends suspended is in
                                      * params */
