@@ -285,11 +285,48 @@ void xpc_curve_fit_init(struct xpc_curve_fit *f, const struct xpc_curve *c,
     }
 }
 
+/*
+ * view_pages() for most times of a simulation, which are between two points, on
+ * one of the three curves. Returns false if this one is not, or if the segment
+ * was not evaluated before.
+ */
+static bool between_points(struct xpc_curve_fit *f, double t, double side,
+                           double *pages_r)
+{
+    enum xpc_band band = side == 0 ? XPC_BAND_EXPECTED :
+                         side < 0 ? XPC_BAND_LOW : XPC_BAND_HIGH;
+    size_t i = f->segment, nr = f->c->nr;
+    double t1, v1, a;
+
+    if (nr < 2 || !(t >= f->t_ns[0] && t <= f->t_ns[nr - 1]) ||
+        (side != 0 && side != 1 && side != -1))
+        return false;
+    while (t < f->t_ns[i])
+        i--;
+    while (i + 2 < nr && f->t_ns[i + 1] <= t)
+        i++;
+    f->segment = i;
+    a = f->band[band][i].exponent;
+    if (isnan(a))
+        return false;
+    t1 = f->t_ns[i];
+    v1 = f->band[band][i].pages;
+    if (f->m->interpolation == XPC_INTERPOLATE_LOGLOG && a <= 1)
+        v1 *= pow(t / t1, a);
+    else
+        v1 += (f->band[band][i + 1].pages - v1) * (t - t1) /
+              (f->t_ns[i + 1] - t1);
+    *pages_r = at_most(v1, saturation(f->c, f->m));
+    return true;
+}
+
 double xpc_curve_fit_pages(struct xpc_curve_fit *f, double t_ns, double side)
 {
     struct view w = { f->c, f->m, f };
+    double pages;
 
-    return view_pages(&w, t_ns, side);
+    return between_points(f, t_ns, side, &pages) ? pages :
+                                                   view_pages(&w, t_ns, side);
 }
 
 /* ---- making curves -------------------------------------------------- */

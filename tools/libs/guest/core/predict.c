@@ -7,6 +7,7 @@
 #include <xenprecopy/predict.h>
 
 #include "core/bounds.h"
+#include "core/cost.h"
 
 /* Fewer expected pages than this count as none. */
 #define NO_PAGES 0.5
@@ -17,27 +18,6 @@
 struct kept {
     struct xpc_curve_fit fit;
     struct xpc_skip_curve skip;
-};
-
-/* The state of a simulation. Times in ns, as doubles. */
-struct run {
-    const struct xpc_curve *c;
-    const struct xpc_predict_params *p;
-    struct xpc_curve_fit *fit;
-    double suspend_sd;
-    double side;
-    struct xpc_prediction *r;
-    struct xpc_predict_trace *trace;
-    double elapsed, bytes;          /* bytes: since the initial state */
-    double pages, zero;             /* to send in this iteration */
-    double dirty, since_clean;      /* dirty now; time since the clean */
-    struct xpc_skip_window window;  /* in which the pages to send got dirty */
-    struct xpc_skip_curve *skip;    /* NULL: all are sent */
-    double next_ns, next_sent;      /* of the next iteration, if known */
-    bool next_known;
-    bool waits;                     /* for a lull of the guest, ... */
-    double wait_until;              /* ... until then; 0: not yet known */
-    struct xpc_rule_state rule;
 };
 
 void xpc_predict_params_init(struct xpc_predict_params *p,
@@ -76,12 +56,6 @@ static uint64_t to_u64(double v)
     return (uint64_t)whole + (v - whole >= 0.5);
 }
 
-/* Pages of one kind (first_page, later_page), and zero pages. */
-struct load {
-    const struct xpc_compress_page *kind;
-    double pages, zero;
-};
-
 double xpc_predict_page_bytes(const struct xpc_predict_params *p,
                               const struct xpc_compress_page *kind)
 {
@@ -97,36 +71,35 @@ double xpc_predict_page_limit(const struct xpc_predict_params *p,
                           1e9 / kind->ns : 0;
 }
 
-static double bytes_of(const struct xpc_predict_params *p,
-                       const struct load *l)
+static struct kind kind_of(const struct xpc_predict_params *p,
+                           const struct xpc_compress_page *page)
 {
-    return l->pages * xpc_predict_page_bytes(p, l->kind) +
-           l->zero * p->zero_page_bytes;
+    return (struct kind){ xpc_predict_page_bytes(p, page), page->ns };
 }
 
-/* The time to send it, at this bandwidth. */
-static double load_ns(const struct xpc_predict_params *p,
-                      const struct load *l, uint64_t bytes_per_s)
+static struct cost cost_from(const struct xpc_predict_params *p)
 {
-    double bytes = bytes_of(p, l);
-    double ns = bytes > 0 ? bytes * 1e9 / bytes_per_s : 0;
+    struct cost c = {
+        .first = kind_of(p, &p->first_page),
+        .later = kind_of(p, &p->later_page),
+        .zero_bytes = p->zero_page_bytes,
+        .processors = p->processors,
+        .bytes_per_s = p->bandwidth_bytes_per_s,
+        .final_bytes_per_s = p->switchover_bytes_per_s ?
+                             p->switchover_bytes_per_s :
+                             p->bandwidth_bytes_per_s,
+        .iteration_ns = p->iteration_ns,
+        .bitmap_ns = p->bitmap_ns,
+        .overhead_ns = p->overhead_ns,
+        .suspend_pages = p->suspend_pages,
+        .z = p->confidence_z,
+        .bandwidth_cv = p->bandwidth_cv,
+        .overhead_sd_ns = p->overhead_sd_ns,
+    };
 
-    return l->kind->ns > 0 ?
-           at_least(l->pages * l->kind->ns / p->processors, ns) : ns;
-}
-
-static double send_ns(const struct xpc_predict_params *p,
-                      const struct load *l)
-{
-    return load_ns(p, l, p->bandwidth_bytes_per_s);
-}
-
-/* The same while the guest is suspended. */
-static double final_ns(const struct xpc_predict_params *p,
-                       const struct load *l)
-{
-    return p->switchover_bytes_per_s ?
-           load_ns(p, l, p->switchover_bytes_per_s) : send_ns(p, l);
+    c.suspend_sd_ns = cost_ns(&c, &c.later, p->suspend_pages_sd, 0,
+                              c.final_bytes_per_s);
+    return c;
 }
 
 uint64_t xpc_predict_bitmap_ns(uint64_t pfns)
@@ -141,40 +114,39 @@ uint64_t xpc_predict_bitmap_part(uint64_t measured_ns, uint64_t pfns)
     return measured_ns < most ? measured_ns : most;
 }
 
+static uint64_t switchover(const struct cost *c, double pages, double zero)
+{
+    return to_u64(cost_ns(c, &c->later, pages + c->suspend_pages, zero,
+                          c->final_bytes_per_s) +
+                  c->bitmap_ns + c->overhead_ns);
+}
+
 uint64_t xpc_predict_switchover(const struct xpc_predict_params *p,
                                 double pages, double zero)
 {
-    struct load l = { &p->later_page, pages + p->suspend_pages, zero };
+    struct cost c = cost_from(p);
 
-    return to_u64(final_ns(p, &l) + p->bitmap_ns + p->overhead_ns);
+    return switchover(&c, pages, zero);
 }
 
-/* The standard deviation of the downtime that is due to suspend_pages. */
-static double suspend_sd_ns(const struct xpc_predict_params *p)
+static uint64_t cautious(const struct cost *c, double pages, double zero)
 {
-    struct load more = { &p->later_page, p->suspend_pages_sd, 0 };
+    double expected = switchover(c, pages, zero), data;
 
-    return final_ns(p, &more);
-}
-
-static uint64_t cautious(const struct xpc_predict_params *p, double suspend_sd,
-                         double pages, double zero)
-{
-    double expected = xpc_predict_switchover(p, pages, zero);
-    double data, overhead = p->overhead_sd_ns;
-
-    if (p->confidence_z <= 0)
+    if (c->z <= 0)
         return to_u64(expected);
-    data = (expected - p->bitmap_ns - p->overhead_ns) * p->bandwidth_cv;
-    return to_u64(expected + p->confidence_z *
-                  sqrt(data * data + suspend_sd * suspend_sd +
-                       overhead * overhead));
+    data = (expected - c->bitmap_ns - c->overhead_ns) * c->bandwidth_cv;
+    return to_u64(expected + c->z *
+                  sqrt(data * data + c->suspend_sd_ns * c->suspend_sd_ns +
+                       c->overhead_sd_ns * c->overhead_sd_ns));
 }
 
 uint64_t xpc_predict_cautious(const struct xpc_predict_params *p,
                               double pages, double zero)
 {
-    return cautious(p, suspend_sd_ns(p), pages, zero);
+    struct cost c = cost_from(p);
+
+    return cautious(&c, pages, zero);
 }
 
 double xpc_confidence_z(uint64_t percent)
@@ -197,41 +169,59 @@ void xpc_predict_params_live(struct xpc_predict_params *p, uint64_t percent)
 
 uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
 {
-    struct load l = { &p->later_page, pages, 0 };
+    struct cost c = cost_from(p);
 
-    return to_u64(send_ns(p, &l) + p->iteration_ns);
+    return to_u64(cost_ns(&c, &c.later, pages, 0, c.bytes_per_s) +
+                  c.iteration_ns);
 }
 
-static uint64_t peek_ns(const struct run *run)
+/* The state of a simulation. Times in ns, as doubles. */
+struct run {
+    const struct xpc_curve *c;
+    const struct xpc_predict_params *p;
+    struct cost cost;               /* of p */
+    struct xpc_curve_fit *fit;
+    double side, total, peek_ns;
+    struct xpc_prediction *r;
+    struct xpc_predict_trace *trace;
+    double elapsed, bytes;          /* bytes: since the initial state */
+    double pages, zero;             /* to send in this iteration */
+    double dirty, since_clean;      /* dirty now; time since the clean */
+    struct xpc_skip_window window;  /* in which the pages to send got dirty */
+    struct xpc_skip_curve *skip;    /* NULL: all are sent */
+    double next_ns, next_sent;      /* of the next iteration, if known */
+    bool next_known;
+    bool waits;                     /* for a lull of the guest, ... */
+    double wait_until;              /* ... until then; 0: not yet known */
+    struct xpc_rule_state rule;
+};
+
+/* The kind of the pages that this iteration sends. */
+static const struct kind *kind_to_send(const struct run *run)
 {
-    return run->p->peek_ns ? run->p->peek_ns :
-                             xpc_skip_peek_ns(run->c->total_pages);
+    return run->window.first ? &run->cost.first : &run->cost.later;
 }
 
-/* What this iteration has to send. */
-static struct load load_of(const struct run *run)
+static double bytes_to_send(const struct run *run)
 {
-    return (struct load){
-        run->window.first ? &run->p->first_page : &run->p->later_page,
-        run->pages, run->zero
-    };
+    return cost_bytes(&run->cost, kind_to_send(run), run->pages, run->zero);
 }
 
 static double compute_iteration(const struct run *run, double *sent_r)
 {
-    const struct xpc_predict_params *p = run->p;
-    struct load l = load_of(run);
-    double ns = send_ns(p, &l);
+    const struct cost *c = &run->cost;
+    double ns = cost_ns(c, kind_to_send(run), run->pages, run->zero,
+                        c->bytes_per_s);
 
     *sent_r = 1;
     if (run->skip) {
         run->skip->clean_ns = run->elapsed - run->since_clean;
         ns = xpc_skip_sending_ns(run->skip, &run->window,
                                  run->pages + run->zero,
-                                 run->since_clean + p->iteration_ns, ns,
-                                 peek_ns(run), sent_r);
+                                 run->since_clean + c->iteration_ns, ns,
+                                 run->peek_ns, sent_r);
     }
-    return ns + p->iteration_ns;
+    return ns + c->iteration_ns;
 }
 
 /*
@@ -266,11 +256,11 @@ static double curve_pages(const struct run *run, double t)
 /* The pages that will be dirty after another ns of this iteration. */
 static double dirty_after(const struct run *run, double ns)
 {
-    double then, now, dirty, total = run->c->total_pages;
+    double then = curve_pages(run, window_ns(run, ns)), now = 0, dirty;
 
-    then = curve_pages(run, window_ns(run, ns));
-    now = curve_pages(run, window_ns(run, 0));
-    dirty = at_most(run->dirty + at_least(then - now, 0), total);
+    if (run->since_clean > 0)
+        now = curve_pages(run, window_ns(run, 0));
+    dirty = at_most(run->dirty + at_least(then - now, 0), run->total);
     return dirty < NO_PAGES ? 0 : dirty;
 }
 
@@ -285,7 +275,7 @@ static void record_downtime(struct run *run, double pages, double zero)
 
     s->elapsed_ns = to_u64(run->elapsed);
     s->dirty_pages = pages + zero;
-    s->downtime_ns = cautious(run->p, run->suspend_sd, pages, zero);
+    s->downtime_ns = cautious(&run->cost, pages, zero);
     s->later_downtime_ns = UINT64_MAX;
     if (s->iterations < run->p->rule.min_iterations ||
         s->downtime_ns >= r->least_downtime_ns)
@@ -316,12 +306,12 @@ static void send_iteration(struct run *run)
 {
     double share, ns = iteration_ns(run, &share);
     double pages = (run->pages + run->zero) * share;
-    struct load l = load_of(run);
+    double bytes = bytes_to_send(run);
 
     run->dirty = dirty_after(run, ns);
     run->since_clean += ns;
     run->elapsed += ns;
-    run->bytes += bytes_of(run->p, &l) * share;
+    run->bytes += bytes * share;
     run->pages = run->zero = 0;
     run->next_known = false;
     run->rule.iterations++;
@@ -383,7 +373,6 @@ static bool wait_for_lull(struct run *run)
 {
     const struct xpc_predict_params *p = run->p;
     struct xpc_rule_state *s = &run->rule;
-    struct load l = load_of(run);
     double lull, next, share, waited, n;
 
     if (!run->waits || !p->cycle.period_ns ||
@@ -400,7 +389,7 @@ static bool wait_for_lull(struct run *run)
     waited = fmax(lull - next / 2 - run->elapsed, 0);
     n = floor(waited / next);
     s->iterations += n;
-    run->bytes += n * bytes_of(p, &l) * share;
+    run->bytes += n * bytes_to_send(run) * share;
     run->elapsed += waited;
     run->next_known = false;
     s->stalled = 0;
@@ -425,17 +414,16 @@ static bool stop_before_copying(struct run *run)
 
 static void finish(struct run *run, double pages, double zero)
 {
+    const struct cost *c = &run->cost;
     struct xpc_prediction *r = run->r;
-    struct load last = { &run->p->later_page, pages + run->p->suspend_pages,
-                         zero };
 
     r->converges = r->action == XPC_STOP_AND_COPY;
     r->iterations = run->rule.iterations;
     r->downtime_ns = r->least_downtime_ns;
     if (r->converges) {
-        r->downtime_ns = xpc_predict_switchover(run->p, pages, zero);
+        r->downtime_ns = switchover(c, pages, zero);
         run->elapsed += r->downtime_ns;
-        run->bytes += bytes_of(run->p, &last);
+        run->bytes += cost_bytes(c, &c->later, pages + c->suspend_pages, zero);
     }
     r->total_time_ns = to_u64(run->elapsed);
     r->bytes = to_u64(run->bytes);
@@ -461,7 +449,8 @@ static struct run start_run(const struct xpc_curve *c,
     }
     return (struct run){
         .c = c, .p = p, .side = side, .fit = fit, .skip = skip,
-        .suspend_sd = suspend_sd_ns(p),
+        .cost = cost_from(p), .total = c->total_pages,
+        .peek_ns = p->peek_ns ? p->peek_ns : xpc_skip_peek_ns(c->total_pages),
         .elapsed = s->elapsed_ns,
         .pages = s->pages, .zero = s->zero_pages,
         .dirty = s->dirty_pages, .since_clean = s->since_clean_ns,
@@ -521,13 +510,13 @@ static void simulate(struct xpc_prediction *r, const struct xpc_curve *c,
         first = of_side;
         first.later_page = of_side.first_page;
         run.p = &first;
-        run.suspend_sd = suspend_sd_ns(&first);
+        run.cost = cost_from(&first);
         if (stop_before_copying(&run)) {
             finish(&run, run.pages + run.dirty, run.zero);
             return;
         }
         run.p = &of_side;
-        run.suspend_sd = suspend_sd_ns(&of_side);
+        run.cost = cost_from(&of_side);
         run.next_known = false;
     }
     if (run.pages + run.zero > 0)

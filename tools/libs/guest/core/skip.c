@@ -105,14 +105,16 @@ double xpc_skip_sending_ns(struct xpc_skip_curve *s,
                            double *sent_r)
 {
     double d = window_pages(s, w), sent = 0, peeks = 0, half, q;
-    double batch = plain * at_most(XPC_BATCH_PAGES / pages, 1), period, age;
-    int steps = at_least(at_most(pages / XPC_BATCH_PAGES, STEPS), 1);
+    double batch, period, age;
+    int steps;
 
     *sent_r = 1;
     half = start + plain / 2;
     q = chance(s, w, d, half);
     if (!(plain > 0) || !isfinite(half) || q <= 0)
         return plain;
+    batch = plain * at_most(XPC_BATCH_PAGES / pages, 1);
+    steps = at_least(at_most(pages / XPC_BATCH_PAGES, STEPS), 1);
     period = xpc_skip_period_ns(peek_ns, q / half);
     age = at_least(period, batch) / 2;
     for (int i = 0; i < steps; i++) {

@@ -48,41 +48,63 @@ static struct result simulate(const struct xpc_slow *w, unsigned int percent,
     };
 }
 
+/* How much is taken with each share, from the largest, step 1, to STEPS. */
+static unsigned int taken_percent(const struct xpc_slow *w, unsigned int step)
+{
+    return ((XPC_ALL_PERCENT - w->least_percent) * step + STEPS - 1) / STEPS;
+}
+
+/* For the guest at its busiest. */
+struct shares {
+    struct result r[STEPS + 1];
+    bool known[STEPS + 1];
+};
+
+/*
+ * The result of a share, which is not chosen if it takes more than this in all:
+ * percent times time.
+ */
+static struct result simulate_share(const struct xpc_slow *w, struct shares *s,
+                                    unsigned int step, double most)
+{
+    unsigned int taken = taken_percent(w, step);
+
+    if (!s->known[step])
+        s->r[step] = simulate(w, XPC_ALL_PERCENT - taken, 1,
+                              most / taken + SLACK_NS);
+    s->known[step] = true;
+    return s->r[step];
+}
+
 /*
  * The share for the guest at its busiest, or XPC_ALL_PERCENT: there is none.
- * Sets *ns_r, how long it will be slowed down. last: with the least share.
+ * Sets *ns_r, how long it will be slowed down.
  */
-static unsigned int best_share(const struct xpc_slow *w, struct result last,
+static unsigned int best_share(const struct xpc_slow *w, struct shares *s,
                                double *ns_r)
 {
-    unsigned int most = XPC_ALL_PERCENT - w->least_percent;
-    double lost[STEPS + 1], ns[STEPS + 1], least = INFINITY;
+    double lost[STEPS + 1], least = INFINITY;
 
-    /* What takes too much more than one that is known is not chosen. */
     for (unsigned int i = STEPS; i >= 1; i--) {
-        unsigned int taken = (most * i + STEPS - 1) / STEPS;
-        struct result r = i == STEPS ? last :
-                          simulate(w, XPC_ALL_PERCENT - taken, 1,
-                                   MORE_LOST * least / taken + SLACK_NS);
+        struct result r = simulate_share(w, s, i, MORE_LOST * least);
 
-        ns[i] = r.ns;
-        lost[i] = r.fits ? taken * r.ns : INFINITY;
+        lost[i] = r.fits ? taken_percent(w, i) * r.ns : INFINITY;
         least = fmin(least, lost[i]);
     }
     for (unsigned int i = 1; i <= STEPS && isfinite(least); i++) {
         if (lost[i] <= MORE_LOST * least) {
-            *ns_r = ns[i];
-            return XPC_ALL_PERCENT - (most * i + STEPS - 1) / STEPS;
+            *ns_r = s->r[i].ns;
+            return XPC_ALL_PERCENT - taken_percent(w, i);
         }
     }
     return XPC_ALL_PERCENT;
 }
 
 /* The same, or the least share, for the expected curve. */
-static unsigned int enough_share(const struct xpc_slow *w, struct result last,
+static unsigned int enough_share(const struct xpc_slow *w, struct shares *s,
                                  double *ns_r)
 {
-    unsigned int percent = best_share(w, last, ns_r);
+    unsigned int percent = best_share(w, s, ns_r);
     struct result r;
 
     if (percent < XPC_ALL_PERCENT || w->failed)
@@ -99,6 +121,27 @@ static bool has_time(const struct xpc_slow *w, double ns)
            w->time_left_ns > TIME_SPARE * ns;
 }
 
+/*
+ * The same for every share that may be chosen. None of them takes much more in
+ * all than the least share does, so that most need not be simulated.
+ */
+static bool always_has_time(const struct xpc_slow *w, struct shares *s)
+{
+    struct result last = s->r[STEPS], r;
+    double most = MORE_LOST * taken_percent(w, STEPS) * last.ns;
+
+    if (!last.fits || !has_time(w, last.ns))
+        return false;
+    for (unsigned int i = 1; i < STEPS; i++) {
+        if (has_time(w, most / taken_percent(w, i) + SLACK_NS))
+            return true;
+        r = simulate_share(w, s, i, most);
+        if (r.fits && !has_time(w, r.ns))
+            return false;
+    }
+    return true;
+}
+
 static bool may_have_lull(const struct xpc_slow *w)
 {
     return simulate(w, XPC_ALL_PERCENT, -1, INFINITY).fits;
@@ -107,17 +150,16 @@ static bool may_have_lull(const struct xpc_slow *w)
 unsigned int xpc_slow_choose(struct xpc_slow *w)
 {
     bool slowed = w->now_percent < XPC_ALL_PERCENT, waits;
-    struct result last;
+    struct shares s = { 0 };
     unsigned int percent;
 
     if (simulate(w, XPC_ALL_PERCENT, slowed ? 1 : 0, INFINITY).fits)
         return XPC_ALL_PERCENT;
-    last = simulate(w, w->least_percent, 1, INFINITY);
-    /* Of the shares that may be chosen, none takes longer than this. */
-    waits = last.fits && has_time(w, MORE_LOST * STEPS * last.ns + SLACK_NS);
+    simulate_share(w, &s, STEPS, INFINITY);
+    waits = always_has_time(w, &s);
     if (waits && may_have_lull(w))
         return XPC_ALL_PERCENT;
-    percent = enough_share(w, last, &w->ns);
+    percent = enough_share(w, &s, &w->ns);
     if (percent == XPC_ALL_PERCENT)
         w->failed |= slowed;
     else if (!waits && has_time(w, w->ns) && may_have_lull(w))
