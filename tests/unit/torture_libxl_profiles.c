@@ -43,7 +43,8 @@ static int add(const char *to, const char *domain, unsigned int hour)
 
     xpc_curve_add(&c, 125 * XPC_MS, 10, 9, 11);
     xpc_curve_add(&c, XPC_S, 50, 40, 60);
-    return libxl_precopy_profile_add(dir, to, domain, hour, 7, &c, err);
+    return libxl_precopy_profile_add(dir, to, domain, hour, 7, &c, NULL,
+                                     err);
 }
 
 static void torture_libxl_profiles_are_kept(void **state)

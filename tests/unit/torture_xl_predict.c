@@ -539,7 +539,7 @@ static void write_profile(const char *path)
                 xpc_curve_add(&c, ns, pages * (0.9 + 0.05 * i) * ns / XPC_S,
                               0, 262144);
             assert_int_equal(libxl_precopy_profile_add(NULL, path, "g1", hour,
-                                                       5, &c, err), 0);
+                                                       5, &c, NULL, err), 0);
         }
     }
 }

@@ -57,7 +57,7 @@ static void add(unsigned int hour, double pages_per_s)
 
     for (uint64_t ns = 125 * XPC_MS; ns <= 8 * XPC_S; ns *= 2)
         xpc_curve_add(&c, ns, pages_per_s * ns / XPC_S, 0, 262144);
-    assert_int_equal(xpc_profile_add(&profile, hour, 1, &c), 0);
+    assert_int_equal(xpc_profile_add(&profile, hour, 1, &c, NULL), 0);
 }
 
 /* Busy all day, but for these two hours. */

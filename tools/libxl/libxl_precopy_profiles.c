@@ -84,6 +84,7 @@ static int load_or_create(const char *path, const char *domain,
 int libxl_precopy_profile_add(const char *dir, const char *file,
                               const char *domain, unsigned int hour,
                               uint64_t now_s, const struct xpc_curve *curve,
+                              const struct xpc_phased *phased,
                               char err[LIBXL_PRECOPY_ERR_LEN])
 {
     char *folder = NULL, *path = NULL, *json = NULL;
@@ -104,7 +105,7 @@ int libxl_precopy_profile_add(const char *dir, const char *file,
     }
     rc = load_or_create(path, domain, &p, err);
     if (rc) goto out;
-    if (!xpc_profile_add(&p, hour, now_s, curve))
+    if (!xpc_profile_add(&p, hour, now_s, curve, phased))
         json = xpc_to_json(&xpc_profile_type, &p, true);
     rc = json ? libxl__files_replace(folder, path, json, err) :
                 libxl__files_no_memory(err);

@@ -16,12 +16,14 @@
 
 /*
  * Adds a measurement that was made in this hour of the day (0 to 23) to the
- * profile of a domain. file: NULL, or instead of the domain's own.
- * ERROR_INVAL: the file is damaged, or another domain's; it is not changed.
+ * profile of a domain. phased: as for xpc_profile_add(). file: NULL, or instead
+ * of the domain's own. ERROR_INVAL: the file is damaged, or another domain's;
+ * it is not changed.
  */
 int libxl_precopy_profile_add(const char *dir, const char *file,
                               const char *domain, unsigned int hour,
                               uint64_t now_s, const struct xpc_curve *curve,
+                              const struct xpc_phased *phased,
                               char err[LIBXL_PRECOPY_ERR_LEN]);
 /*
  * Reads a profile into *profile_r, which must be initialised and is unchanged

@@ -204,6 +204,7 @@ static int keep_measurement(const struct dirty_rate_options *o,
 {
     time_t start = m->start_ns / XPC_S;
     char err[LIBXL_PRECOPY_ERR_LEN], line[XPC_ERR_LEN];
+    struct xpc_phased phased;
     struct xpc_curve curve;
     struct tm tm;
 
@@ -213,8 +214,13 @@ static int keep_measurement(const struct dirty_rate_options *o,
         return fail(line);
     if (!localtime_r(&start, &tm))
         return fail("the local time is not known");
+    if (!xpc_measurement_phased(m, &curve, &phased))
+        phased.cycle.period_ns = 0;
     if (libxl_precopy_profile_add(NULL, o->history_file, m->name, tm.tm_hour,
-                                  start, &curve, err))
+                                  start, &curve,
+                                  m->mode == XPC_MODE_DIRTY_BITMAP ? &phased :
+                                                                     NULL,
+                                  err))
         return fail(err);
     return 0;
 }

@@ -66,8 +66,8 @@ int within_choose(const struct xpc_profile *p, const struct xpc_params *params,
     if (!localtime_r(&now_s, &tm))
         return xl_bad(err, "the local time is not known");
     predict_params(&pp, params);
-    if (xpc_when_compute(&w, p, &pp, params->bandwidth_bytes_per_s,
-                         params->downtime_ns))
+    if (xpc_when_compute(&w, p, &pp, params->lulls,
+                         params->bandwidth_bytes_per_s, params->downtime_ns))
         return xl_bad(err, "out of memory");
     /* The hours that begin within that time, and the one under way. */
     into = tm.tm_min * 60 + tm.tm_sec;

@@ -24,11 +24,12 @@ static void print_hour(const struct xpc_when_hour *h)
     printf("%02"PRIu64":00  %9"PRIu64"  %-4s", h->hour, h->measurements,
            c->converges ? c->marginal ? "yes~" : "yes" :
            c->marginal ? "no~" : "no");
-    printf("  %9s  %8s (%s..%s)\n", c->converges ?
+    printf("  %9s  %8s (%s..%s)%s\n", c->converges ?
            xpc_format_time(a, c->total_ns) : "-",
            xpc_format_time(b, c->predicted_ns),
            xpc_format_time(l, c->predicted_low_ns),
-           xpc_format_time(d, c->predicted_high_ns));
+           xpc_format_time(d, c->predicted_high_ns),
+           h->period_ns ? ", with regular phases" : "");
 }
 
 static const struct xpc_cell *best_cell(const struct xpc_when *w)
@@ -116,8 +117,9 @@ int predict_when(const struct predict_options *o)
 
     if (rc)
         return fail(rc, err);
-    rc = xpc_when_compute(&w, &p, &o->params, o->bandwidths[0],
-                          o->downtimes[0]);
+    rc = xpc_when_compute(&w, &p, &o->params, o->no_lulls ? XPC_LULLS_OFF :
+                                                            XPC_LULLS_ON,
+                          o->bandwidths[0], o->downtimes[0]);
     xpc_profile_dispose(&p);
     if (rc)
         return fail(1, "out of memory");

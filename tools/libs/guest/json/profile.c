@@ -34,6 +34,25 @@ static const struct xpc_type point_type = {
     .fields = point_fields, .nr_fields = ARRAY_SIZE(point_fields),
 };
 
+#define T struct xpc_profile_phases
+static const struct xpc_field phases_fields[] = {
+    FIELD(T, "looked", U64, looked, .min = 1, .max = XPC_PROFILE_LOOKS,
+          .required = true),
+    FIELD(T, "found", DOUBLE, found),
+    FIELD(T, "measurements", U64, measurements, .max = XPC_PROFILE_MEMORY),
+    FIELD(T, "period-ms", U64, period_ns, .scale = XPC_MS,
+          .max = 3600 * XPC_S),
+    FIELD(T, "busy-ms", U64, busy_ns, .scale = XPC_MS, .max = 3600 * XPC_S),
+    FIELD(T, "quiet", DOUBLE, quiet),
+    LIST(T, "periods", points, nr_points, point_type, XPC_PROFILE_POINTS),
+};
+#undef T
+
+static const struct xpc_type phases_type = {
+    .name = "phases", .size = sizeof(struct xpc_profile_phases),
+    .fields = phases_fields, .nr_fields = ARRAY_SIZE(phases_fields),
+};
+
 #define T struct xpc_profile_hour
 static const struct xpc_field hour_fields[] = {
     FIELD(T, "hour", U64, hour, .max = XPC_PROFILE_HOURS - 1,
@@ -43,6 +62,8 @@ static const struct xpc_field hour_fields[] = {
     FIELD(T, "total-pages", U64, total_pages, .max = PAGES_MAX),
     FIELD(T, "zero-pages", U64, zero_pages, .max = PAGES_MAX),
     LIST(T, "periods", points, nr_points, point_type, XPC_PROFILE_POINTS),
+    FIELD(T, "phases", OBJECT, phases, .elem = &phases_type,
+          .omit_zero = true),
 };
 #undef T
 
@@ -65,26 +86,46 @@ const struct xpc_type xpc_profile_type = {
     .fields = profile_fields, .nr_fields = ARRAY_SIZE(profile_fields),
 };
 
-/* What the table can't say. Returns the fault of an hour, or NULL. */
-static const char *hour_fault(const struct xpc_profile_hour *h,
-                              const struct xpc_profile_hour *before)
+static const char *points_fault(const struct xpc_profile_point *points,
+                                size_t nr)
 {
-    if (before && h->hour <= before->hour)
-        return "the hours are not in order";
-    if (h->nr_points != XPC_PROFILE_POINTS)
+    if (nr != XPC_PROFILE_POINTS)
         return "an hour does not have all periods";
-    if (h->zero_pages > h->total_pages || !h->total_pages)
-        return "an hour has no pages, or more of zeros than in all";
-    for (size_t i = 0; i < h->nr_points; i++) {
-        const struct xpc_profile_point *p = &h->points[i];
+    for (size_t i = 0; i < nr; i++) {
+        const struct xpc_profile_point *p = &points[i];
 
-        if (i && p->t_ns <= h->points[i - 1].t_ns)
+        if (i && p->t_ns <= points[i - 1].t_ns)
             return "the periods are not in order";
         if (!(p->pages >= 0 && p->pages <= PAGES_MAX && p->deviation >= 0 &&
               p->deviation <= PAGES_MAX))
             return "a period has an impossible number of pages";
     }
     return NULL;
+}
+
+static const char *phases_fault(const struct xpc_profile_phases *p)
+{
+    if (!(p->found >= 0 && p->found <= 1))
+        return "an impossible share of measurements found regular phases";
+    if (!p->nr_points)
+        return p->measurements ? "regular phases without periods" : NULL;
+    if (!(p->busy_ns > 0 && p->busy_ns < p->period_ns && p->quiet >= 0 &&
+          p->quiet < 1))
+        return "regular phases that are impossible";
+    return points_fault(p->points, p->nr_points);
+}
+
+/* What the table can't say. Returns the fault of an hour, or NULL. */
+static const char *hour_fault(const struct xpc_profile_hour *h,
+                              const struct xpc_profile_hour *before)
+{
+    const char *fault = points_fault(h->points, h->nr_points);
+
+    if (before && h->hour <= before->hour)
+        return "the hours are not in order";
+    if (h->zero_pages > h->total_pages || !h->total_pages)
+        return "an hour has no pages, or more of zeros than in all";
+    return fault ? fault : phases_fault(&h->phases);
 }
 
 int xpc_profile_from_json(struct xpc_profile *p, const char *json, size_t len,
@@ -115,6 +156,7 @@ int xpc_profile_from_json(struct xpc_profile *p, const char *json, size_t len,
 static const struct xpc_field when_hour_fields[] = {
     FIELD(T, "hour", U64, hour),
     FIELD(T, "measurements", U64, measurements),
+    TIME(T, "period-ms", period_ns),
     FIELD(T, "converges", BOOL, cell.converges),
     FIELD(T, "marginal", BOOL, cell.marginal),
     TIME(T, "total-time-ms", cell.total_ns),
