@@ -114,7 +114,8 @@ static int run_to(int fd, const char *line)
         saved[i] = dup(i + 1);
         dup2(fd, i + 1);
     }
-    return xl_find_command(argv[0])->run(argc, argv);
+    optind = 0;
+    return xl_run_command(xl_find_command(argv[0]), argc, argv);
 }
 
 int run_xl(const char *line)
@@ -172,7 +173,7 @@ int control_teardown(void **state)
     fake_helper_kill(helper);
     store_reset();
     memset(&domain, 0, sizeof(domain));
-    xl_globals.dryrun = false;
+    xl_globals.dryrun = xl_globals.acted = false;
     return 0;
 }
 

@@ -191,7 +191,21 @@ static void torture_xl_control_help_and_no_dry_run(void **state)
 /* A cancel succeeds even if it cannot print anything. */
 static void torture_xl_control_output_cannot_be_written(void **state)
 {
+    static const char *const names[] = {
+        "migrate", "dirty-rate", "migrate-predict", "migrate-status",
+        "migrate-set", "migrate-cancel", "migrate-history", "migrate-report",
+        "evacuate", "precopy-config",
+    };
+    char line[64];
+
     (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(line, sizeof(line), "%s --help", names[i]);
+        if (run_xl_full(line) != 1)
+            fail_msg("%s", line);
+    }
+    assert_int_equal(run_xl_full("migrate-status --watch g1"),
+                     CONTROL_FAILED);
     assert_int_equal(run_xl_full("migrate-status g1"), CONTROL_FAILED);
     assert_int_equal(run_xl_full("migrate-set --precopy-downtime=2s g1"),
                      CONTROL_FAILED);

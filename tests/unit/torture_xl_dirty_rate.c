@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include "sources/record.h"
 #include "support/fake_source.h"
 #include "support/torture.h"
+#include "xl_cmdtable.h"
 
 static char trace[64], out[65536];
 
@@ -298,6 +300,28 @@ static void torture_xl_dirty_rate_measures_all_of_a_trace(void **state)
     assert_int_equal(run_for("--calc-time=5s", "--plot"), 1);
 }
 
+/* It does not go on for ever. */
+static void torture_xl_dirty_rate_watch_ends_if_nobody_can_read(void **state)
+{
+    char arg[128];
+    char *argv[] = { "dirty-rate", arg, "--watch", NULL };
+    int fd = open("/dev/full", O_WRONLY), saved = dup(STDOUT_FILENO);
+    int status;
+
+    (void)state;
+    snprintf(arg, sizeof(arg), "--trace=%s", trace);
+    fflush(stdout);
+    dup2(fd, STDOUT_FILENO);
+    optind = 0;
+    status = xl_run_command(xl_find_command("dirty-rate"), 3, argv);
+    __fpurge(stdout);
+    clearerr(stdout);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    close(fd);
+    assert_int_equal(status, 1);
+}
+
 int main(int argc, char **argv)
 {
 #define TRACE(t) cmocka_unit_test_setup_teardown(t, make_trace, remove_trace)
@@ -310,6 +334,7 @@ int main(int argc, char **argv)
         TRACE(torture_xl_dirty_rate_notices_half_a_picture),
         TRACE(torture_xl_dirty_rate_measures_all_of_a_trace),
         TRACE(torture_xl_dirty_rate_refuses_a_short_trace),
+        TRACE(torture_xl_dirty_rate_watch_ends_if_nobody_can_read),
     };
 
     return torture_run(argc, argv, tests);

@@ -46,7 +46,7 @@ static int list_commands(char **argv)
     xl_startup();
     status = xl_run_stock(argv);
     xl_list_commands(stdout);
-    return status;
+    return xl_finish("help", status);
 }
 
 int main(int argc, char **argv)
@@ -63,8 +63,9 @@ int main(int argc, char **argv)
     if (!strcmp(args[0], "help") && args[1]) {
         cmd = xl_find_command(args[1]);
         if (cmd) {
+            xl_startup();
             xl_help(cmd->usage, stdout);
-            return 0;
+            return xl_finish("help", 0);
         }
     }
     cmd = xl_find_command(args[0]);
@@ -73,5 +74,5 @@ int main(int argc, char **argv)
     xl_startup();
     argc -= optind;
     optind = 0;     /* restart getopt for the command's own options */
-    return cmd->run(argc, args);
+    return xl_run_command(cmd, argc, args);
 }

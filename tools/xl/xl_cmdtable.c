@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
+#include "common/xl_startup.h"
 #include "config/xl_precopy_config.h"
 #include "control/xl_migrate_cancel.h"
 #include "control/xl_migrate_set.h"
@@ -48,6 +49,11 @@ void xl_list_commands(FILE *out)
         if (!is_stock(usage))
             fprintf(out, " %-19s %s\n", usage->name, usage->summary);
     }
+}
+
+int xl_run_command(const struct xl_command *cmd, int argc, char **argv)
+{
+    return xl_finish(cmd->usage->name, cmd->run(argc, argv));
 }
 
 const struct xl_command *xl_find_command(const char *name)

@@ -11,6 +11,9 @@ struct xl_command {
     int (*run)(int argc, char **argv);
 };
 
+/* Runs a command, and checks that standard output was written. */
+int xl_run_command(const struct xl_command *cmd, int argc, char **argv);
+
 /* NULL: not one of ours. */
 const struct xl_command *xl_find_command(const char *name);
 

@@ -249,10 +249,6 @@ static int report_check(const struct migrate_options *o,
     } else {
         check_result_print(stdout, r);
     }
-    if (fflush(stdout) || ferror(stdout)) {
-        xl_message("migrate", "standard output can't be written");
-        return MIGRATE_FAILED;
-    }
     return r->right ? MIGRATE_OK : MIGRATE_REFUSED;
 }
 

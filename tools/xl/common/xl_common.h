@@ -32,6 +32,9 @@ struct xl_globals {
     bool timestamps;                /* -T */
     bool force;                     /* -f */
     bool dryrun;                    /* -N */
+    bool acted;                     /* a guest was touched: the exit status
+                                     * says what became of it, and not if that
+                                     * could be printed */
     char **argv;                    /* xl's complete command line */
 };
 #define XL_LEVEL_DEFAULT XTL_PROGRESS

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "common/xl_common.h"
 #include "common/xl_startup.h"
 
 /* With the wrong mode: to read or write fails with EBADF, as if closed. */
@@ -31,4 +34,17 @@ void xl_startup(void)
 {
     take_descriptors();
     reset_signal();
+}
+
+int xl_finish(const char *command, int status)
+{
+    int r;
+
+    errno = 0;
+    r = fflush(stdout);
+    if (!r && !ferror(stdout))
+        return status;
+    xl_message(command, "standard output can't be written%s%s",
+               r && errno ? ": " : "", r && errno ? strerror(errno) : "");
+    return status || xl_globals.acted ? status : 1;
 }

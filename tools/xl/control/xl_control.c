@@ -119,9 +119,6 @@ int control_run(const struct control_command *cmd, int argc, char **argv,
     else
         rc = cmd->run(&c, options);
     close_libxl(&c);
-    if (cmd->must_print && (fflush(stdout) || ferror(stdout)))
-        rc = control_fail(cmd->usage->name, CONTROL_FAILED,
-                          "standard output can't be written");
     return rc;
 }
 

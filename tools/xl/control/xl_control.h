@@ -73,8 +73,6 @@ struct control {
 struct control_command {
     const struct xl_usage *usage;
     bool no_dry_run;                /* -N is refused */
-    bool must_print;                /* failing to write standard output is an
-                                     * error */
     /*
      * Sets options, and *domain_r if a domain was named. Returns 0, 1 when
      * help is wanted, or -1 with one line in err.

@@ -139,6 +139,8 @@ static int cancel_migration(struct control *c, const void *timeout_ns)
     struct control_state last = { 0 }, st = { 0 };
     int status, rc, waits = 0;
 
+    /* What it does matters, not what it prints. */
+    xl_globals.acted = true;
     control_read_state(c, &last);
     rc = libxl_domain_precopy_cancel(c->ctx, c->domid);
     if (rc == ERROR_NOTFOUND && has_not_begun(&last))
@@ -159,7 +161,6 @@ static int cancel_migration(struct control *c, const void *timeout_ns)
     return status;
 }
 
-/* Without must_print: what it does matters, not what it prints. */
 static const struct control_command command = {
     .usage      = &migrate_cancel_usage,
     .no_dry_run = true,

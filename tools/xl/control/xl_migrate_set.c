@@ -157,7 +157,6 @@ static int set_params(struct control *c, const void *asked)
 static const struct control_command command = {
     .usage      = &migrate_set_usage,
     .no_dry_run = true,
-    .must_print = true,
     .parse      = parse_options,
     .run        = set_params,
 };

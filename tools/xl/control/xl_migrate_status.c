@@ -136,7 +136,7 @@ static int watch_migration(struct control *c, struct control_state *st,
     struct control_state last = { 0 };
     char text[512];
 
-    while (is_under_way(st)) {
+    while (is_under_way(st) && !ferror(stdout)) {
         show_state(&w, c, st);
         control_state_dispose(&last);
         last = *st;
@@ -147,7 +147,9 @@ static int watch_migration(struct control *c, struct control_state *st,
     if (w.open)
         putchar('\n');
     control_keep_report(&last, st);
-    if (o->json)
+    if (is_under_way(st))
+        ;                           /* it could not be shown */
+    else if (o->json)
         status_print_json(stdout, c, st);
     else
         puts(control_end_text(c, &last, st, text, sizeof(text)));
@@ -290,7 +292,6 @@ static int run_status(struct control *c, const void *options_given)
 
 static const struct control_command command = {
     .usage      = &migrate_status_usage,
-    .must_print = true,
     .parse      = parse_options,
     .run        = run_status,
 };

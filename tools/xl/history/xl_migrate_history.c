@@ -106,8 +106,6 @@ static int show_targets(const struct history_targets *t,
         history_print(stdout, t);
     if (o->plot && history_plot(stdout, o->plot_file, t, err))
         return fail(err);
-    if (fflush(stdout) || ferror(stdout))
-        return fail("standard output can't be written");
     return 0;
 }
 

@@ -334,8 +334,6 @@ int cmd_dirty_rate(int argc, char **argv)
                  !o.trace;
     do {
         rc = measure_once(&s);
-    } while (o.watch && !rc && !s.interrupted);
-    if (!rc && (fflush(stdout) || ferror(stdout)))
-        rc = fail("standard output can't be written");
+    } while (o.watch && !rc && !s.interrupted && !ferror(stdout));
     return s.interrupted && !rc ? STATUS_INTERRUPTED : rc;
 }

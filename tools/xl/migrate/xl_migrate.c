@@ -294,6 +294,7 @@ static int run_migration(struct migration *m, int interrupt_fd)
     int message, status, guard, r = 0;
     char *why;
 
+    xl_globals.acted = true;
     interrupt_refuse_stops();
     if (m->name)
         migrate_warn_leftover(m->ctx, m->name);

@@ -274,8 +274,6 @@ static int run_command(struct predict_options *o, const struct conf_file *f)
     for (size_t i = 0; i < nr; i++)
         predict_source_dispose(&sources[i]);
     free(sources);
-    if (!rc && (fflush(stdout) || ferror(stdout)))
-        rc = fail("standard output can't be written");
     return rc;
 }
 

@@ -241,7 +241,7 @@ int cmd_migrate_report(int argc, char **argv)
 {
     struct report_options o;
     char err[XPC_ERR_LEN];
-    int rc, status;
+    int rc;
 
     rc = parse_options(argc, argv, &o, err);
     if (rc > 0) {
@@ -250,8 +250,5 @@ int cmd_migrate_report(int argc, char **argv)
     }
     if (rc)
         return fail(2, err);
-    status = o.history ? show_history(&o) : show_report(&o);
-    if (fflush(stdout) || ferror(stdout))
-        status = fail(1, "standard output can't be written");
-    return status;
+    return o.history ? show_history(&o) : show_report(&o);
 }
