@@ -5,6 +5,8 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 #include <xenprecopy/units.h>
 #include <xenprecopy/xenprecopy.h>
 
+#include "sources/process/inject.h"
 #include "sources/process/open.h"
 #include "sources/record.h"
 #include "sources/trace.h"
@@ -307,6 +310,74 @@ static void torture_process_blocked_call_is_not_interrupted(void **state)
     stop(&c);
 }
 
+/* The first character of a line of /proc/PID/status. */
+static char read_status(pid_t pid, const char *name)
+{
+    char path[64], line[256], value = 0;
+    size_t len = strlen(name);
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    f = fopen(path, "re");
+    assert_non_null(f);
+    while (!value && fgets(line, sizeof(line), f)) {
+        if (!strncmp(line, name, len))
+            sscanf(line + len, " %c", &value);
+    }
+    fclose(f);
+    return value;
+}
+
+/*
+ * Starts a process that is in state D until somebody writes the FIFO: so it
+ * waits for what it spawns to run another program.
+ */
+static pid_t start_in_state_d(const char *fifo)
+{
+    char *argv[] = { "true", NULL };
+    posix_spawn_file_actions_t files;
+    pid_t pid = fork(), other;
+
+    if (!pid) {
+        posix_spawn_file_actions_init(&files);
+        posix_spawn_file_actions_addopen(&files, 0, fifo, O_RDONLY, 0);
+        posix_spawn(&other, "/bin/true", &files, NULL, argv, argv + 1);
+        _exit(7);
+    }
+    while (read_status(pid, "State:") != 'D')
+        sched_yield();
+    return pid;
+}
+
+/* It is given up, and goes on as if nothing had been. */
+static void torture_process_in_state_d_is_not_waited_for(void **state)
+{
+    char dir[] = "/tmp/torture_process.XXXXXX", fifo[64];
+    const uint64_t stop_ns = process_stop_ns;
+    int status, fd, saved;
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    pid = start_in_state_d(fifo);
+    process_stop_ns = 20 * XPC_MS;
+    fd = process_inject_uffd(pid, -1);
+    saved = errno;
+    process_stop_ns = stop_ns;
+    assert_int_equal(read_status(pid, "TracerPid:"), '0');
+    close(open(fifo, O_WRONLY));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    unlink(fifo);
+    rmdir(dir);
+    assert_int_equal(fd, -1);
+    if (saved == EPERM || saved == EOPNOTSUPP)
+        skip();
+    assert_int_equal(saved, ETIMEDOUT);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 /* Starts an i386 program that waits. Returns -1 if the kernel runs none. */
 static pid_t start_i386(const char *file)
 {
@@ -402,6 +473,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_process_name_is_plain),
         cmocka_unit_test(torture_process_that_ends_is_an_error),
         cmocka_unit_test(torture_process_blocked_call_is_not_interrupted),
+        cmocka_unit_test(torture_process_in_state_d_is_not_waited_for),
     };
 
     return torture_run(argc, argv, tests);

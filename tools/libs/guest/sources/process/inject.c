@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,7 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
 #include "sources/process/inject.h"
+
+uint64_t process_stop_ns = 2 * XPC_S;
 
 #ifdef __x86_64__
 
@@ -65,19 +73,37 @@ static bool is_fault(int sig)
 }
 
 /*
- * Waits for a stop. A signal for the process is kept in *signal_r. calling: it
- * makes our call, so that a fault is that of the call, and would come again.
+ * waitpid() until a time. A process in an uninterruptible wait (state D) does
+ * not stop before that has ended, for example when a server of NFS answers.
  */
-static int wait_stop(pid_t pid, bool calling, int *signal_r)
+static int wait_until(pid_t pid, int *status_r, uint64_t until_ns)
+{
+    pid_t r;
+
+    while ((r = waitpid(pid, status_r, __WALL | WNOHANG)) != pid) {
+        if (r < 0 && errno != EINTR)
+            return -1;
+        if (clock_now_ns() >= until_ns) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        poll(NULL, 0, 1);
+    }
+    return 0;
+}
+
+/*
+ * Waits for a stop, until a time. A signal for the process is kept in
+ * *signal_r. calling: it makes our call, so that a fault is that of the call,
+ * and would come again.
+ */
+static int wait_stop(pid_t pid, bool calling, uint64_t until_ns, int *signal_r)
 {
     int status;
 
     for (;;) {
-        if (waitpid(pid, &status, __WALL) < 0) {
-            if (errno == EINTR)
-                continue;
+        if (wait_until(pid, &status, until_ns))
             return -1;
-        }
         if (!WIFSTOPPED(status)) {
             errno = ESRCH;
             return -1;
@@ -107,7 +133,7 @@ static long call_in(pid_t pid, const struct user_regs_struct *saved,
     regs.orig_rax = -1;
     if (ptrace(PTRACE_SETREGS, pid, 0, &regs) ||
         ptrace(PTRACE_SINGLESTEP, pid, 0, 0) ||
-        wait_stop(pid, true, signal_r) ||
+        wait_stop(pid, true, UINT64_MAX, signal_r) ||
         ptrace(PTRACE_GETREGS, pid, 0, &regs))
         return -1;
     if ((long)regs.rax < 0 && (long)regs.rax > -4096) {
@@ -125,7 +151,7 @@ static int inject_calls(pid_t pid, int pidfd, int *signal_r)
     long theirs;
 
     if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) ||
-        wait_stop(pid, false, signal_r) ||
+        wait_stop(pid, false, clock_now_ns() + process_stop_ns, signal_r) ||
         ptrace(PTRACE_GETREGS, pid, 0, &saved))
         return -1;
     if (saved.cs != CS_64) {
@@ -150,17 +176,44 @@ static int inject_calls(pid_t pid, int pidfd, int *signal_r)
     return fd;
 }
 
+struct injection {
+    pid_t pid;
+    int pidfd, fd, err;
+};
+
+static void *inject(void *arg)
+{
+    struct injection *i = arg;
+    int sig = 0;
+
+    i->fd = -1;
+    if (!ptrace(PTRACE_SEIZE, i->pid, 0, 0)) {
+        i->fd = inject_calls(i->pid, i->pidfd, &sig);
+        i->err = errno;
+        ptrace(PTRACE_DETACH, i->pid, 0, (void *)(uintptr_t)sig);
+    } else {
+        i->err = errno;
+    }
+    return NULL;
+}
+
+/*
+ * A process that has not stopped can't be detached from. Only the end of the
+ * thread that is attached detaches it.
+ */
 int process_inject_uffd(pid_t pid, int pidfd)
 {
-    int fd, sig = 0, err;
+    struct injection i = { .pid = pid, .pidfd = pidfd };
+    pthread_t thread;
+    int r = thread_start(&thread, inject, &i);
 
-    if (ptrace(PTRACE_SEIZE, pid, 0, 0))
+    if (r) {
+        errno = r;
         return -1;
-    fd = inject_calls(pid, pidfd, &sig);
-    err = errno;
-    ptrace(PTRACE_DETACH, pid, 0, (void *)(uintptr_t)sig);
-    errno = err;
-    return fd;
+    }
+    pthread_join(thread, NULL);
+    errno = i.err;
+    return i.fd;
 }
 
 #else

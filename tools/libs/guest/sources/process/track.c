@@ -49,6 +49,11 @@ static int open_uffd(struct source_process *s, struct process *p)
         return xpc_source_fail(&s->src, EOPNOTSUPP, "process %d is no 64-bit "
                                "program, and its writes can't be tracked: use "
                                "--mode=page-sampling", p->pid);
+    if (p->uffd < 0 && errno == ETIMEDOUT)
+        return xpc_source_fail(&s->src, ETIMEDOUT, "process %d can't be "
+                               "stopped, as it waits for a device (state D): "
+                               "try again, or use --mode=page-sampling",
+                               p->pid);
     if (p->uffd < 0)
         return xpc_source_fail(&s->src, errno, "process %d: userfaultfd: %s",
                                p->pid, strerror(errno));
