@@ -4,8 +4,11 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <xenprecopy/compress.h>
 
 #include "json/migration.h"
 #include "support/fake_xenstore.h"
@@ -211,6 +214,104 @@ static void torture_xen_store_transacts(void **state)
     assert_string_equal(store_get(PRECOPY "x"), "1");
 }
 
+/* ---- the largest values -------------------------------------------------- */
+
+static int longest(const struct xpc_field *f)
+{
+    int best = 0;
+
+    for (int k = 0; f->names[k]; k++) {
+        if (strlen(f->names[k]) > strlen(f->names[best]) ||
+            (f->omit_zero && !best))
+            best = k;
+    }
+    return best;
+}
+
+/* Sets all fields but strings and arrays. */
+static void fill(const struct xpc_type *type, void *obj)
+{
+    for (size_t i = 0; i < type->nr_fields; i++) {
+        const struct xpc_field *f = &type->fields[i];
+        void *m = (char *)obj + f->offset;
+
+        if (f->kind == XPC_FIELD_U64)
+            *(uint64_t *)m = f->max ? f->max : UINT64_MAX;
+        else if (f->kind == XPC_FIELD_BOOL)
+            *(bool *)m = true;
+        else if (f->kind == XPC_FIELD_ENUM)
+            *(int *)m = longest(f);
+        else if (f->kind == XPC_FIELD_OBJECT)
+            fill(f->elem, m);
+    }
+}
+
+/* xenstored would refuse a longer value. */
+static void torture_xen_store_largest_values_fit(void **state)
+{
+    struct xpc_params p;
+    struct xpc_iteration it;
+    struct xpc_active a;
+
+    (void)state;
+    fill(&xpc_params_type, &p);
+    fill(&xpc_iteration_type, &it);
+    fill(&xpc_active_type, &a);
+    assert_int_equal(xen_store_write(xs, 7, "current", &xpc_params_type, &p),
+                     0);
+    assert_int_equal(xen_store_write(xs, 7, "progress", &xpc_iteration_type,
+                                     &it), 0);
+    assert_int_equal(xen_store_write(xs, 7, "active", &xpc_active_type, &a),
+                     0);
+}
+
+static struct xpc_report largest_report(void)
+{
+    struct xpc_report r;
+
+    xpc_report_init(&r);
+    fill(&xpc_report_head_type, &r);
+    r.compress = calloc(XPC_COMPRESS_METHODS_MAX, sizeof(*r.compress));
+    r.nr_compress = XPC_COMPRESS_METHODS_MAX;
+    r.reason = strdup("log-lost-and-a-longer-one");
+    /* What is no UTF-8 gets three bytes of JSON. */
+    r.text = malloc(1001);
+    memset(r.text, 0xff, 1000);
+    r.text[1000] = 0;
+    r.sources = strdup(r.text);
+    return r;
+}
+
+/* The deadline of strict depends on it. */
+static void torture_xen_store_largest_report_fits(void **state)
+{
+    struct xpc_report r = largest_report(), read;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(xen_store_write_report(xs, 7, &r), 0);
+    assert_true(strlen(store_get(PRECOPY "report")) <= XEN_STORE_VALUE_MAX);
+    xpc_report_init(&read);
+    assert_int_equal(xen_store_read_report(xs, 7, &read, err), 0);
+    assert_int_equal(read.params.strict, r.params.strict);
+    assert_true(read.suspended_ns > UINT64_MAX / 8);
+    assert_true(strlen(read.text) >= 100);
+    assert_null(read.sources);
+    assert_int_equal(read.nr_compress, 0);
+    xpc_report_dispose(&read);
+    /* If there is room, all is kept. */
+    xpc_report_dispose(&r);
+    xpc_report_init(&r);
+    r.text = strdup("a text");
+    r.sources = strdup("from a file");
+    assert_int_equal(xen_store_write_report(xs, 7, &r), 0);
+    xpc_report_init(&read);
+    assert_int_equal(xen_store_read_report(xs, 7, &read, err), 0);
+    assert_string_equal(read.sources, r.sources);
+    xpc_report_dispose(&read);
+    xpc_report_dispose(&r);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(torture_xen_store_##name, \
                                                 setup, teardown)
 
@@ -225,6 +326,8 @@ int main(int argc, char **argv)
         T(once_is_for_one_process),
         T(once_of_an_ended_process_goes),
         T(transacts),
+        T(largest_values_fit),
+        T(largest_report_fits),
     };
 
     return torture_run(argc, argv, tests);

@@ -62,6 +62,51 @@ static void torture_xl_sender_abort_strict_without_a_limit(void **state)
     expect_run(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
 }
 
+/*
+ * The plug-in's report can't be read. The limit is that of xl's own parameters,
+ * and the time counts from the request that it has seen.
+ */
+static void be_strict_without_a_report(uint64_t asked_ns)
+{
+    receiver.outcome = -1;
+    sending.progress.params.strict = XPC_STRICT_ON;
+    sending.progress.params.downtime_ns = 600 * XPC_MS;
+    sending.progress.params.guest.device_model = XPC_DEVICE_MODEL_NO;
+    sending.progress.asked_ns = asked_ns;
+}
+
+static void torture_xl_sender_abort_strict_without_a_report(void **state)
+{
+    (void)state;
+    be_strict_without_a_report(clock_now_ns() - 599 * XPC_MS);
+    receiver_says_ready();
+    expect_run(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
+    assert_false(receiver_got_go());
+    assert_string_equal(sending.report.reason, "overrun");
+}
+
+static void torture_xl_sender_abort_strict_in_time_without_a_report(
+    void **state)
+{
+    (void)state;
+    be_strict_without_a_report(clock_now_ns());
+    sending.progress.params.downtime_ns = 3600 * XPC_S;
+    receiver_says_ready();
+    receiver_says_result(0);
+    assert_int_equal(sender_run(&sending.s), MIGRATE_OK);
+    assert_string_equal(sending.did, "save away destroy");
+}
+
+/* Nobody knows when the guest was suspended. */
+static void torture_xl_sender_abort_strict_without_a_time(void **state)
+{
+    (void)state;
+    be_strict_without_a_report(0);
+    receiver_says_ready();
+    expect_run(MIGRATE_ABORTED, XPC_OUTCOME_ABORTED, "save away back resume");
+    assert_false(receiver_got_go());
+}
+
 static void torture_xl_sender_abort_guest_that_does_not_suspend(void **state)
 {
     (void)state;
@@ -263,6 +308,9 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_abort_strict_gives_no_late_go),
         TEST(torture_xl_sender_abort_strict_allows_a_go_in_time),
         TEST(torture_xl_sender_abort_strict_without_a_limit),
+        TEST(torture_xl_sender_abort_strict_without_a_report),
+        TEST(torture_xl_sender_abort_strict_in_time_without_a_report),
+        TEST(torture_xl_sender_abort_strict_without_a_time),
         TEST(torture_xl_sender_abort_guest_that_does_not_suspend),
         TEST(torture_xl_sender_abort_guest_that_was_paused),
         TEST(torture_xl_sender_abort_by_policy),

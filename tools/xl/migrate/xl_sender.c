@@ -290,23 +290,32 @@ static int handle_save_failure(struct sender *s, int rc)
 
 /*
  * With strict: sets the time by which "go" must be sent for the guest to start
- * within its maximum downtime. The suspend time is in the plug-in's report;
- * without it there is no limit. The target is still restoring, so reading it
- * here does not add to the downtime.
+ * within its maximum downtime. The suspend time is in the plug-in's report.
+ * Without that, the time counts from the request to suspend, and if that was
+ * not seen either, the migration is broken off. The target is still restoring,
+ * so reading it here does not add to the downtime.
  */
 static void set_deadline(struct sender *s)
 {
     const struct xpc_report *r = s->report;
+    const struct xpc_params *p = s->ops->read_report(s) ?
+                                 &s->progress->params : &r->params;
+    uint64_t max, since_ns = r->start_monotonic_ns + r->suspended_ns;
     struct xpc_prior prior;
-    uint64_t max;
 
-    if (s->ops->read_report(s) || !r->params.strict ||
-        r->params.policy != XPC_POLICY_LIMIT || !r->suspended_ns)
+    if (!p->strict || p->policy != XPC_POLICY_LIMIT)
         return;
-    xpc_params_prior(&r->params, &prior);
-    max = xpc_params_max_downtime(&r->params);
-    s->deadline_ns = r->start_monotonic_ns + r->suspended_ns +
-                     (max > prior.start_ns ? max - prior.start_ns : 0);
+    xpc_params_prior(p, &prior);
+    max = xpc_params_max_downtime(p);
+    if (!r->suspended_ns) {
+        since_ns = s->progress->asked_ns;
+        fprintf(stderr, SENDER "when the guest was suspended is not known: %s"
+                ".\n", since_ns ? "its downtime counts from the request" :
+                "its maximum downtime can't be kept to");
+    }
+    s->deadline_ns = !since_ns ? s->saved_ns :
+                     since_ns + (max > prior.start_ns ? max - prior.start_ns :
+                                                        0);
 }
 
 /* From the banner to the configuration. */

@@ -428,28 +428,28 @@ static const struct xpc_field *find_field(const struct xpc_type *type,
 static int read_object(struct reader *r, const struct xpc_type *type,
                        void *obj, yajl_val v)
 {
-    uint64_t seen = 0;
+    bool seen[XPC_TYPE_FIELDS_MAX] = { false };
 
+    if (type->nr_fields > XPC_TYPE_FIELDS_MAX)
+        return fail(r, NULL, "a %s has too many fields", type->name);
     if (!YAJL_IS_OBJECT(v))
         return fail(r, NULL, "expected an object, got %s", kind_of(v));
     for (size_t i = 0; i < v->u.object.len; i++) {
         const char *key = v->u.object.keys[i];
         const struct xpc_field *f = find_field(type, key);
-        uint64_t bit;
 
         if (!f && type->strict)
             return fail(r, NULL, "unknown key \"%.60s\"", key);
         if (!f)
             continue;
-        bit = UINT64_C(1) << (f - type->fields);
-        if (seen & bit)
+        if (seen[f - type->fields])
             return fail(r, f->name, "given twice");
-        seen |= bit;
+        seen[f - type->fields] = true;
         if (read_field(r, f, obj, v->u.object.values[i]))
             return -1;
     }
     for (size_t i = 0; i < type->nr_fields; i++) {
-        if (type->fields[i].required && !(seen & (UINT64_C(1) << i)))
+        if (type->fields[i].required && !seen[i])
             return fail(r, NULL, "\"%s\" is missing", type->fields[i].name);
     }
     return 0;

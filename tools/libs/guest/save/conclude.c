@@ -169,8 +169,7 @@ void save_finish(struct save_session *s)
                  "keeps running");
     if (!ctx->xs)
         return;
-    if (xen_store_write(ctx->xs, ctx->domid, "report", &xpc_report_head_type,
-                        r))
+    if (xen_store_write_report(ctx->xs, ctx->domid, r))
         save_log(ctx, "can't write the report: %s", strerror(errno));
     save_notify_end(&s->notify);
     if (ctx->params.once && s->standing)

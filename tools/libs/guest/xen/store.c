@@ -113,6 +113,31 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
     return 0;
 }
 
+/* The longest text that leaves room for the rest, whatever that is. */
+#define SHORT_TEXT_LEN 150
+
+int xen_store_write_report(struct xs_handle *xs, uint32_t domid,
+                           const struct xpc_report *report)
+{
+    struct xpc_report small = *report;
+    char text[SHORT_TEXT_LEN];
+    int rc = xen_store_write(xs, domid, "report", &xpc_report_head_type,
+                             report);
+
+    if (!rc || errno != E2BIG)
+        return rc;
+    if (report->text) {
+        snprintf(text, sizeof(text), "%s", report->text);
+        xpc_plain_line(text);
+        small.text = text;
+    }
+    small.sources = NULL;
+    small.compress = NULL;
+    small.nr_compress = 0;
+    return xen_store_write(xs, domid, "report", &xpc_report_head_type,
+                           &small);
+}
+
 int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN])
 {

@@ -101,6 +101,13 @@ int xen_store_read(struct xs_handle *xs, xs_transaction_t t, uint32_t domid,
                    const char *leaf, const struct xpc_type *type, void *obj,
                    char err[XPC_ERR_LEN]);
 
+/*
+ * Writes the report without its iterations. What would not fit is shortened or
+ * left out: texts, and how it was compressed. Returns like xen_store_write().
+ */
+int xen_store_write_report(struct xs_handle *xs, uint32_t domid,
+                           const struct xpc_report *report);
+
 /* Reads the report with its iterations. Returns like xen_store_read(). */
 int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN]);

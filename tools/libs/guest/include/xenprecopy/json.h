@@ -54,11 +54,13 @@ struct xpc_field {
     bool null_zero;                 /* U64: 0 in C is null in JSON */
 };
 
+#define XPC_TYPE_FIELDS_MAX 128
+
 struct xpc_type {
     const char *name;               /* for error lines, "parameters" */
     size_t size;
     const struct xpc_field *fields;
-    size_t nr_fields;
+    size_t nr_fields;               /* at most XPC_TYPE_FIELDS_MAX */
     bool strict;                    /* an unknown key is an error */
 };
 
