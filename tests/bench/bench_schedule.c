@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenprecopy/placement.h>
+#include <xenprecopy/schedule_plan.h>
 #include <xenprecopy/schedule_forecast.h>
 
 #include "bench.h"
@@ -61,7 +61,7 @@ static double plan_ms(size_t nr, size_t hosts, bool *good)
         .moves = moves, .nr_moves = nr, .targets = targets,
         .nr_targets = hosts, .link_bytes_per_s = LINK,
         .stream_bytes_per_s = LINK / 4, .affinities = pairs + 1,
-        .nr_affinities = nr / 4,
+        .nr_affinities = nr / 4, .prepare = prepare,
     };
     struct xpc_schedule_forecast f;
     static bool leave[GUESTS];
@@ -75,7 +75,7 @@ static double plan_ms(size_t nr, size_t hosts, bool *good)
             .link_bytes_per_s = UINT64_C(1250000000),
         };
     start = cpu_ns();
-    *good &= xpc_schedule_plan(&s, prepare, NULL) >= 0;
+    *good &= xpc_schedule_plan(&s) >= 0;
     for (int side = -1; side <= 1; side++)
         *good &= !xpc_schedule_forecast(&s, &f, side);
     *good &= xpc_schedule_fit(&s, f.end_ns / 2, leave, &f) > 0;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include <xenprecopy/placement.h>
+#include <xenprecopy/schedule_plan.h>
 #include <xenprecopy/units.h>
 
 #include "support/random.h"
@@ -24,6 +24,14 @@ static struct xpc_schedule s;
 static uint64_t overhead_ns[MAX][TARGETS];
 static unsigned int nr_prepared;
 
+static void prepare(void *opaque, size_t i)
+{
+    assert_ptr_equal(opaque, &s);
+    nr_prepared++;
+    moves[i].params.overhead_ns = moves[i].target < 0 ? 50 * XPC_MS :
+                                  overhead_ns[i][moves[i].target];
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -34,6 +42,7 @@ static int setup(void **state)
     s = (struct xpc_schedule){
         .moves = moves, .targets = targets, .nr_targets = 2,
         .affinities = affinities, .link_bytes_per_s = LINK,
+        .prepare = prepare, .opaque = &s,
     };
     return 0;
 }
@@ -68,17 +77,9 @@ static void affine(size_t a, size_t b, bool together)
     affinities[s.nr_affinities++] = (struct xpc_affinity){ a, b, together };
 }
 
-static void prepare(void *opaque, size_t i)
-{
-    assert_ptr_equal(opaque, &s);
-    nr_prepared++;
-    moves[i].params.overhead_ns = moves[i].target < 0 ? 50 * XPC_MS :
-                                  overhead_ns[i][moves[i].target];
-}
-
 static ssize_t plan(void)
 {
-    return xpc_schedule_plan(&s, prepare, &s);
+    return xpc_schedule_plan(&s);
 }
 
 /* What was predicted of it is of its target. */

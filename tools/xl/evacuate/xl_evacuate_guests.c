@@ -5,7 +5,7 @@
 #include <libxl_utils.h>
 
 #include <xenprecopy/cells.h>
-#include <xenprecopy/placement.h>
+#include <xenprecopy/schedule_plan.h>
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
@@ -411,7 +411,9 @@ int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN])
         /* One that has failed must not be tried by chance. */
         e->s.moves[i].must_be_sure = e->guests[i].limited &&
                                      e->s.moves[i].rank >= EVACUATE_AGAIN;
-    if (xpc_schedule_plan(&e->s, fill_params, e) < 0)
+    e->s.prepare = fill_params;
+    e->s.opaque = e;
+    if (xpc_schedule_plan(&e->s) < 0)
         return xl_bad(err, "out of memory");
     for (size_t i = 0; i < e->s.nr_moves; i++)
         e->guests[i].fits = e->s.moves[i].possible;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xenprecopy/placement.h>
+#include <xenprecopy/schedule_plan.h>
 
 #include "core/schedule.h"
 
@@ -16,8 +16,6 @@
 
 struct plan {
     struct xpc_schedule *s;
-    xpc_schedule_prepare *prepare;
-    void *opaque;
     size_t *root;                   /* of each move: those that belong together
                                      * have the same */
     size_t *next;                   /* another of them, or NOBODY */
@@ -91,7 +89,8 @@ static int target_of(const struct plan *p, size_t root)
 
 static void prepare(struct plan *p, size_t i)
 {
-    p->prepare(p->opaque, i);
+    if (p->s->prepare)
+        p->s->prepare(p->s->opaque, i);
     p->prepared[i] = p->s->moves[i].target;
 }
 
@@ -344,10 +343,9 @@ static void free_plan(struct plan *p)
     free(p->best);
 }
 
-ssize_t xpc_schedule_plan(struct xpc_schedule *s, xpc_schedule_prepare *fn,
-                          void *opaque)
+ssize_t xpc_schedule_plan(struct xpc_schedule *s)
 {
-    struct plan p = { .s = s, .prepare = fn, .opaque = opaque };
+    struct plan p = { .s = s };
     ssize_t unplaced = xpc_schedule_place(s);
 
     if (unplaced < 0)

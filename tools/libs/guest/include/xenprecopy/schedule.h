@@ -18,7 +18,7 @@
  * The caller tells what happened (state, left_ns), and asks again. The forecast
  * uses the same rule. All functions are pure.
  *
- *   xpc_schedule_plan(&s, fn, opaque);   sets target, need_bytes_per_s etc.
+ *   xpc_schedule_plan(&s);               sets target, need_bytes_per_s etc.
  *   xpc_schedule_forecast(&s, &f, 0);    sets start_ns and so on
  *   while ((i = xpc_schedule_next(&s, &wake_ns)) >= 0)
  *       ... start moves[i], state = XPC_MOVE_RUNS, turn
@@ -122,6 +122,12 @@ struct xpc_schedule {
                                      * XPC_SCHEDULE_CONCURRENCY_MAX */
     double pace;                    /* the times of the forecast are multiplied
                                      * by it; 0: as 1 */
+    /*
+     * For xpc_schedule_plan(): sets what of moves[i] depends on its target, of
+     * which it may have none. NULL: nothing does.
+     */
+    void (*prepare)(void *opaque, size_t i);
+    void *opaque;
 };
 
 /* Predicts each move that waits or runs. */
