@@ -22,6 +22,8 @@
 #define LAST_RANK 2
 /* How often guests that can't be moved are measured again. */
 #define AGAIN_S 30.0
+/* How often the front end looks, at most. */
+#define TICK_S 0.05
 
 struct world {
     const struct evac_case *c;
@@ -32,6 +34,7 @@ struct world {
     struct xpc_schedule_target targets[EVAC_TARGETS_MAX];
     struct xpc_curve curves[EVAC_GUESTS_MAX];
     unsigned int tries[EVAC_GUESTS_MAX];
+    double near_s[EVAC_GUESTS_MAX]; /* since when its suspend is near */
     double measured_s;              /* when those that wait were, again */
     double observed[EVAC_GUESTS_MAX];   /* dirty pages, of those expected */
     struct sim_rng rng;
@@ -266,27 +269,38 @@ static double best_rate(const struct world *w, int target)
 }
 
 /* As far as the front end can tell: from the last iteration, and the rate. */
-static void update_left(struct world *w)
+static void update_left(struct world *w, size_t i)
+{
+    const struct fluid *f = w->f;
+    const struct fluid_flow *flow = &f->flows[i];
+    struct xpc_move *m = &w->moves[i];
+    double pages = flow->left / w->c->drag / PAGE_BYTES;
+    double best = best_rate(w, m->target), rate = flow->rate / w->c->drag;
+    uint64_t since_ns = (f->now - flow->clean) * XPC_S;
+
+    m->sent = flow->phase == FLUID_STARTS;
+    m->left_ns = flow->phase == FLUID_SETUP ? UINT64_MAX : 0;
+    m->setup_left_ns = fmax(0, flow->until - f->now) * XPC_S;
+    m->left_bytes = 0;
+    if (flow->phase != FLUID_COPIES)
+        return;
+    m->left_ns = xpc_schedule_left(m, pages, since_ns, rate);
+    m->left_bytes = best * xpc_schedule_left(m, pages, since_ns,
+                                             fmax(best, rate)) / 1e9;
+}
+
+static void update_running(struct world *w)
 {
     struct fluid *f = w->f;
 
     for (size_t k = 0; k < f->nr_active; k++) {
         size_t i = f->active[k];
-        const struct fluid_flow *flow = &f->flows[i];
         struct xpc_move *m = &w->moves[i];
-        double pages = flow->left / w->c->drag / PAGE_BYTES;
-        double best = best_rate(w, m->target), rate = flow->rate / w->c->drag;
-        uint64_t since_ns = (f->now - flow->clean) * XPC_S;
 
-        m->sent = flow->phase == FLUID_STARTS;
-        m->left_ns = flow->phase == FLUID_SETUP ? UINT64_MAX : 0;
-        m->setup_left_ns = fmax(0, flow->until - f->now) * XPC_S;
-        m->left_bytes = 0;
-        if (flow->phase != FLUID_COPIES)
-            continue;
-        m->left_ns = xpc_schedule_left(m, pages, since_ns, rate);
-        m->left_bytes = best * xpc_schedule_left(m, pages, since_ns,
-                                                 fmax(best, rate)) / 1e9;
+        update_left(w, i);
+        if (!xpc_schedule_is_near(m))
+            w->near_s[i] = f->now;
+        m->near_ns = (f->now - w->near_s[i]) * XPC_S;
     }
 }
 
@@ -340,6 +354,22 @@ static double measure_again(struct world *w)
     return w->f->nr_active ? w->f->now + AGAIN_S : INFINITY;
 }
 
+/* Returns whether any is another than before. */
+static bool set_caps(struct world *w)
+{
+    struct fluid *f = w->f;
+    bool changes = false;
+
+    for (size_t k = 0; k < f->nr_active; k++) {
+        struct fluid_flow *flow = &f->flows[f->active[k]];
+        double cap = w->moves[f->active[k]].cap_bytes_per_s;
+
+        changes |= flow->cap != cap;
+        flow->cap = cap;
+    }
+    return changes;
+}
+
 static double dispatch_ours(struct fluid *f)
 {
     struct world *w = f->opaque;
@@ -347,7 +377,7 @@ static double dispatch_ours(struct fluid *f)
     uint64_t wake_ns;
     ssize_t i;
 
-    update_left(w);
+    update_running(w);
     if (w->changed)
         forecast(w);
     w->changed = false;
@@ -358,12 +388,12 @@ static double dispatch_ours(struct fluid *f)
         fluid_start(f, i, w->moves[i].target);
     }
     xpc_schedule_caps(&w->s);
-    for (size_t k = 0; k < f->nr_active; k++)
-        f->flows[f->active[k]].cap = w->moves[f->active[k]].cap_bytes_per_s;
+    if (set_caps(w))
+        return f->now + TICK_S;
     if (!f->nr_active)
         return INFINITY;
     return wake_ns == UINT64_MAX ? again :
-           fmin(again, f->now + fmax(wake_ns / 1e9, 0.05));
+           fmin(again, f->now + fmax(wake_ns / 1e9, TICK_S));
 }
 
 static double dispatch_others(struct fluid *f, size_t at_once)

@@ -186,9 +186,9 @@ static void torture_schedule_one_that_fills_the_link_runs_alone(void **state)
     moves[2].state = XPC_MOVE_RUNS;
     moves[2].left_ns = 5 * XPC_S;
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
-    /* Its setup takes a second: it is started when a second is left. */
-    assert_int_equal(wake_ns, 4 * XPC_S);
-    moves[2].left_ns = XPC_S;
+    /* Its setup takes a second, and ends half a second before. */
+    assert_int_equal(wake_ns, 3500 * XPC_MS);
+    moves[2].left_ns = 1500 * XPC_MS;
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
     moves[1].state = XPC_MOVE_RUNS;
     moves[1].left_ns = UINT64_MAX;
@@ -245,8 +245,16 @@ static void torture_schedule_keeps_what_the_others_need(void **state)
     xpc_schedule_caps(&s);
     assert_int_equal(moves[0].cap_bytes_per_s, 0);
     assert_true(moves[1].cap_bytes_per_s <= LINK / 3);
-    /* The link is free while the target starts it. */
+    /* The target starts it: nothing may delay that, */
     moves[0].sent = true;
+    xpc_schedule_caps(&s);
+    assert_true(moves[1].cap_bytes_per_s <= LINK / 3);
+    /* for ever; and if there is time to spare, the link is free. */
+    moves[0].near_ns = XPC_SCHEDULE_HOLD_NS;
+    xpc_schedule_caps(&s);
+    assert_int_equal(moves[1].cap_bytes_per_s, 0);
+    moves[0].near_ns = 0;
+    moves[0].params.rule.max_downtime_ns = 3 * XPC_S;
     xpc_schedule_caps(&s);
     assert_int_equal(moves[1].cap_bytes_per_s, 0);
 }
@@ -265,7 +273,72 @@ static void torture_schedule_two_that_need_all_run_in_turn(void **state)
     moves[0].state = XPC_MOVE_RUNS;
     moves[0].left_ns = 20 * XPC_S;
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
-    assert_int_equal(wake_ns, 19 * XPC_S);
+    assert_int_equal(wake_ns, 18500 * XPC_MS);
+}
+
+/* A setup would take longer than its switchover has to spare. */
+static void torture_schedule_holds_a_start_back_for_a_switchover(void **state)
+{
+    struct xpc_move *m = &moves[0];
+    uint64_t wake_ns;
+
+    (void)state;
+    s.nr_targets = 2;
+    guest(1000000, 10);
+    guest(500000, 10);
+    plan();
+    m->state = XPC_MOVE_RUNS;
+    /* Now it would end just before the suspend; later, it would not. */
+    m->left_ns = XPC_S + 1;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
+    assert_false(xpc_schedule_is_near(m));
+    m->left_ns = XPC_S;
+    assert_true(xpc_schedule_is_near(m));
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
+    assert_int_equal(wake_ns, XPC_SCHEDULE_HOLD_NS);
+    /* It is suspended, and then started on the other host. */
+    m->left_ns = 0;
+    m->near_ns = XPC_S;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
+    m->sent = true;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
+    assert_int_equal(wake_ns, XPC_SCHEDULE_HOLD_NS - XPC_S);
+    /* Nothing waits for ever. */
+    m->near_ns = XPC_SCHEDULE_HOLD_NS;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
+    /* Nor if there is time to spare. */
+    m->near_ns = XPC_S;
+    m->params.rule.max_downtime_ns = 2 * XPC_S;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
+    m->params.rule.max_downtime_ns = 300 * XPC_MS;
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), -1);
+    m->state = XPC_MOVE_LEFT;       /* it was taken back */
+    assert_int_equal(xpc_schedule_next(&s, &wake_ns), 1);
+}
+
+/* As it is carried out: the second begins when the first is there. */
+static void torture_schedule_forecasts_what_is_held_back(void **state)
+{
+    uint64_t free_ns;
+
+    (void)state;
+    guest(1000000, 10)->state = XPC_MOVE_RUNS;
+    guest(500000, 10);
+    moves[0].target = 0;
+    moves[0].left_ns = XPC_S / 2;
+    moves[0].near_ns = XPC_S / 2;
+    plan();
+    assert_true(moves[1].start_ns >= moves[0].end_ns);
+    free_ns = f.end_ns;
+    assert_int_equal(moves[0].near_ns, XPC_S / 2);
+    /* Its switchover has not come for so long that nothing waits for it. */
+    moves[0].near_ns = XPC_SCHEDULE_HOLD_NS;
+    plan();
+    assert_int_equal(moves[1].start_ns, 0);
+    assert_true(f.end_ns < free_ns);
+    moves[0].near_ns = XPC_SCHEDULE_HOLD_NS - XPC_S / 4;
+    plan();
+    assert_in_range(moves[1].start_ns, XPC_S / 4, XPC_S / 2);
 }
 
 /* ---- forecast ---------------------------------------------------------- */
@@ -278,7 +351,7 @@ static void torture_schedule_overlaps_setup_and_switchover(void **state)
         guest(1000000, 10);
     plan();
     assert_int_equal(f.moved, 10);
-    assert_true(f.end_ns > 101 * XPC_S && f.end_ns < 102 * XPC_S);
+    assert_true(f.end_ns > 101 * XPC_S && f.end_ns < 103 * XPC_S);
     for (int i = 0; i < 10; i++)
         assert_true(moves[i].downtime_ns <= 300 * XPC_MS);
 }
@@ -298,7 +371,7 @@ static void torture_schedule_compressed_guests(void **state)
     }
     plan();
     assert_int_equal(f.moved, 10);
-    assert_true(f.end_ns > 51 * XPC_S && f.end_ns < 52 * XPC_S);
+    assert_true(f.end_ns > 51 * XPC_S && f.end_ns < 53 * XPC_S);
     assert_int_equal(xpc_schedule_next(&s, &wake_ns), 0);
     moves[0].state = XPC_MOVE_RUNS;
     moves[0].left_ns = 4 * XPC_S;
@@ -507,6 +580,8 @@ int main(int argc, char **argv)
         T(slow_streams_run_in_parallel),
         T(keeps_what_the_others_need),
         T(two_that_need_all_run_in_turn),
+        T(holds_a_start_back_for_a_switchover),
+        T(forecasts_what_is_held_back),
         T(overlaps_setup_and_switchover),
         T(compressed_guests),
         T(caps_leave_time_for_the_first_copy),

@@ -434,6 +434,34 @@ static void torture_xl_evacuate_left_of_what_is_compressed(void **state)
     assert_true(m->left_ns > 0.9 * XPC_S && m->left_ns < 1.1 * XPC_S);
 }
 
+/* Since when its suspend has been near: a start is held back for it. */
+static void torture_xl_evacuate_suspend_is_near(void **state)
+{
+    struct xpc_move *m = &two_moves[0];
+
+    (void)state;
+    begin_two();
+    m->curve = &two[0].curve;
+    xpc_predict_params_init(&m->params, 0, XPC_S);
+    m->params.setup_ns = 2 * XPC_S;
+    two[0].curve.total_pages = 10 * LINK / 4104;
+    xpc_curve_add(&two[0].curve, XPC_S, 10, 10, 10);
+    xpc_curve_add(&two[0].curve, 2 * XPC_S, 20, 20, 20);
+    evacuate_update_left(&both, 0, 5 * XPC_S);
+    assert_int_equal(m->near_ns, 0);
+    two[0].m.bytes_per_s = LINK;
+    two[0].m.sent_bytes = 7 * (double)LINK;
+    evacuate_update_left(&both, 0, 12 * XPC_S);
+    assert_int_equal(m->near_ns, 0);
+    two[0].m.sent_bytes = 9 * (double)LINK;
+    evacuate_update_left(&both, 0, 14 * XPC_S);
+    assert_int_equal(m->near_ns, 2 * XPC_S);
+    two[0].m.suspended = two[0].m.sent = true;
+    evacuate_update_left(&both, 0, 15 * XPC_S);
+    assert_true(m->sent);
+    assert_int_equal(m->near_ns, 3 * XPC_S);
+}
+
 /* ---- measurements ------------------------------------------------------ */
 
 #define FIT(share) \
@@ -488,6 +516,7 @@ int main(int argc, char **argv)
         T(link_from_a_report),
         T(left_does_not_depend_on_a_cap),
         T(left_of_what_is_compressed),
+        T(suspend_is_near),
         T(takes_a_measurement),
     };
 

@@ -144,4 +144,7 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
     m->sent = g->m.sent ||
               (g->m.due_ns && now_ns - g->m.due_ns > m->alone_downtime_ns +
                                                      LATE_NS);
+    if (!xpc_schedule_is_near(m))
+        g->far_ns = now_ns;
+    m->near_ns = now_ns - g->far_ns;
 }

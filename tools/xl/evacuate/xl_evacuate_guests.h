@@ -34,6 +34,7 @@ struct evacuate_guest {
     uint64_t measured_ns;           /* when its curve was measured */
     bool alone;                     /* nothing else has run since it began */
     uint64_t started_ns, ended_ns;  /* since the evacuation began */
+    uint64_t far_ns;                /* when its suspend was not near last */
     uint64_t predicted_ns, actual_ns;   /* downtime; 0: none */
 };
 

@@ -181,6 +181,7 @@ static void start(struct evacuate_run *r, size_t i)
     m->left_ns = UINT64_MAX;
     m->setup_left_ns = e->setup_ns;
     m->sent = false;
+    m->near_ns = 0;
     xpc_schedule_caps(&e->s);
     if (spawn(r, i)) {
         m->state = XPC_MOVE_LEFT;
@@ -188,7 +189,7 @@ static void start(struct evacuate_run *r, size_t i)
                               strerror(errno));
         return;
     }
-    g->started_ns = r->steady_ns = now_ns(r);
+    g->started_ns = g->far_ns = r->steady_ns = now_ns(r);
     line = line_of(r, i, "pid");
     line.pid = g->m.pid;
     line.pid_start = g->m.pid_start;

@@ -17,6 +17,8 @@
 /* The lookahead for the end of precopy. */
 #define AHEAD 12
 #define TAILS 2
+/* A setup ends so long before the switchover that it could disturb. */
+#define EARLY_NS UINT64_C(500000000)
 
 /* ---- rates ----------------------------------------------------------- */
 
@@ -151,8 +153,36 @@ uint64_t xpc_schedule_left(const struct xpc_move *m, double pages,
 
 /* ---- what to start next ---------------------------------------------- */
 
+bool xpc_schedule_is_near(const struct xpc_move *m)
+{
+    return m->sent || m->left_ns <= m->params.setup_ns;
+}
+
+/* Could a setup that takes so long make its switchover too long? */
+static bool is_tight(const struct xpc_move *m, uint64_t setup_ns)
+{
+    uint64_t most = m->params.rule.max_downtime_ns;
+
+    return most <= m->alone_downtime_ns ||
+           most - m->alone_downtime_ns < setup_ns;
+}
+
+/* Whether a setup has to wait until it has been suspended and started. */
+static bool holds_back(const struct xpc_move *m, uint64_t setup_ns)
+{
+    return (m->sent || m->left_ns <= setup_ns) && is_tight(m, setup_ns) &&
+           m->near_ns < XPC_SCHEDULE_HOLD_NS;
+}
+
+/* How long before the suspend of m the setup of another begins. */
+static uint64_t lead_of(const struct xpc_move *m, uint64_t setup_ns)
+{
+    return setup_ns + (is_tight(m, setup_ns) ? EARLY_NS : 0);
+}
+
 /* What runs, for all targets. */
 struct running {
+    bool hold;                      /* nothing may be started */
     size_t nr, nr_on[XPC_SCHEDULE_TARGETS_MAX];
     /* Of these, those that will still be copying when a new one begins. */
     size_t copying, copying_on[XPC_SCHEDULE_TARGETS_MAX];
@@ -161,6 +191,12 @@ struct running {
     uint64_t wake_ns;
 };
 
+static void wake_within(struct running *r, uint64_t ns)
+{
+    if (ns < r->wake_ns)
+        r->wake_ns = ns;
+}
+
 static void count_running(const struct xpc_schedule *s,
                           const struct schedule_queue *q, uint64_t setup_ns,
                           struct running *r)
@@ -168,14 +204,19 @@ static void count_running(const struct xpc_schedule *s,
     *r = (struct running){ .nr = q->nr_running, .wake_ns = UINT64_MAX };
     for (size_t i = 0; i < q->nr_running; i++) {
         const struct xpc_move *m = &s->moves[q->running[i]];
+        uint64_t lead_ns = lead_of(m, setup_ns);
 
+        if (holds_back(m, setup_ns)) {
+            r->hold = true;
+            wake_within(r, XPC_SCHEDULE_HOLD_NS - m->near_ns);
+        }
         if (m->sent)
             continue;
         r->nr_on[m->target]++;
-        if (m->left_ns <= setup_ns)
+        if (m->left_ns <= lead_ns)
             continue;
-        if (m->left_ns != UINT64_MAX && m->left_ns - setup_ns < r->wake_ns)
-            r->wake_ns = m->left_ns - setup_ns;
+        if (m->left_ns != UINT64_MAX)
+            wake_within(r, m->left_ns - lead_ns);
         r->copying++;
         r->copying_on[m->target]++;
         r->sends_on[m->target] += schedule_rate_of(s, m);
@@ -278,7 +319,8 @@ ssize_t schedule_queue_next(const struct xpc_schedule *s,
         return -1;
     setup_ns = s->moves[q->waiting[0]].params.setup_ns;
     count_running(s, q, setup_ns, &r);
-    if (r.copying && sending(s, &r) >= FULL * s->link_bytes_per_s) {
+    if (r.hold ||
+        (r.copying && sending(s, &r) >= FULL * s->link_bytes_per_s)) {
         *wake_ns = r.wake_ns;
         return -1;
     }
@@ -308,6 +350,17 @@ ssize_t xpc_schedule_next(struct xpc_schedule *s, uint64_t *wake_ns)
     return move;
 }
 
+/*
+ * Does what was started after it leave the links to it? While the target starts
+ * it, they are free; but to receive at full speed takes processor time there,
+ * too.
+ */
+static bool goes_first(const struct xpc_move *o, const struct xpc_move *m)
+{
+    return o->turn < m->turn &&
+           (!o->sent || holds_back(o, m->params.setup_ns));
+}
+
 /* Is one that was started before m about to be suspended? */
 static bool has_tail_before(const struct xpc_schedule *s,
                             const struct schedule_queue *q,
@@ -316,8 +369,8 @@ static bool has_tail_before(const struct xpc_schedule *s,
     for (size_t i = 0; i < q->nr_running; i++) {
         const struct xpc_move *o = &s->moves[q->running[i]];
 
-        if (o->turn < m->turn && !o->sent &&
-            o->left_ns <= m->params.setup_ns &&
+        if (goes_first(o, m) &&
+            o->left_ns <= lead_of(o, m->params.setup_ns) &&
             (target == XPC_NO_TARGET || o->target == target))
             return true;
     }
@@ -335,7 +388,7 @@ static double share_of(const struct xpc_schedule *s,
     for (size_t i = 0; i < q->nr_running; i++) {
         const struct xpc_move *o = &s->moves[q->running[i]];
 
-        if (o->turn < m->turn && !o->sent &&
+        if (goes_first(o, m) &&
             (target == XPC_NO_TARGET || o->target == target))
             needs += tail ? schedule_rate_of(s, o) : o->need_bytes_per_s;
     }

@@ -10,6 +10,9 @@
 #include "core/fluid.h"
 #include "core/schedule.h"
 
+/* When to look at it again after a change. */
+#define SOON_S 0.01
+
 struct forecast {
     struct xpc_schedule *s;
     struct schedule_queue q;
@@ -17,13 +20,14 @@ struct forecast {
     uint64_t turn;
     double *estimate;               /* of each flow: when precopy ends */
     double *rate;                   /* with this rate */
+    double *near;                   /* since when its suspend is near, or
+                                     * INFINITY */
     bool *resumed;                  /* it ran when the forecast began */
     double links[XPC_SCHEDULE_TARGETS_MAX];
     struct xpc_move *before;        /* as they were then */
 };
 
-/* Updates left_ns of those that run. */
-static void update_left(struct fluid *f, struct forecast *fc, size_t i)
+static void set_left(struct fluid *f, struct forecast *fc, size_t i)
 {
     struct xpc_move *m = &fc->s->moves[i];
     const struct fluid_flow *w = &f->flows[i];
@@ -49,11 +53,38 @@ static void update_left(struct fluid *f, struct forecast *fc, size_t i)
     m->left_ns = fmax(0, fc->estimate[i] - f->now) * 1e9;
 }
 
+/* Updates what those that run have left. */
+static void update_left(struct fluid *f, struct forecast *fc, size_t i)
+{
+    struct xpc_move *m = &fc->s->moves[i];
+
+    set_left(f, fc, i);
+    if (!xpc_schedule_is_near(m))
+        fc->near[i] = INFINITY;
+    else
+        fc->near[i] = fmin(fc->near[i], f->now);
+    m->near_ns = fc->near[i] == INFINITY ? 0 : (f->now - fc->near[i]) * 1e9;
+}
+
 static double cap_of(const struct xpc_move *m)
 {
     return m->own_bytes_per_s && (!m->cap_bytes_per_s ||
                                   m->own_bytes_per_s < m->cap_bytes_per_s) ?
            m->own_bytes_per_s : m->cap_bytes_per_s;
+}
+
+/* Returns whether any is another than before. */
+static bool set_caps(struct fluid *f, const struct xpc_schedule *s)
+{
+    bool changes = false;
+
+    for (size_t k = 0; k < f->nr_active; k++) {
+        double cap = cap_of(&s->moves[f->active[k]]);
+
+        changes |= f->flows[f->active[k]].cap != cap;
+        f->flows[f->active[k]].cap = cap;
+    }
+    return changes;
 }
 
 static double forecast_dispatch(struct fluid *f)
@@ -72,14 +103,17 @@ static double forecast_dispatch(struct fluid *f)
         s->moves[i].state = XPC_MOVE_RUNS;
         s->moves[i].left_ns = UINT64_MAX;
         s->moves[i].turn = ++fc->turn;
+        s->moves[i].near_ns = 0;
+        fc->near[i] = INFINITY;
         fluid_start(f, i, s->moves[i].target);
     }
     schedule_queue_caps(s, &fc->q);
-    for (size_t k = 0; k < f->nr_active; k++)
-        f->flows[f->active[k]].cap = cap_of(&s->moves[f->active[k]]);
+    /* What is left is known when the links have been shared accordingly. */
+    if (set_caps(f, s))
+        return f->now + SOON_S;
     /* A new one has no rate yet, and the others' are about to change. */
     return wake_ns == UINT64_MAX ? INFINITY :
-                                   f->now + fmax(wake_ns / 1e9, 0.01);
+                                   f->now + fmax(wake_ns / 1e9, SOON_S);
 }
 
 static double forecast_setup(struct fluid *f, size_t i, double *bytes)
@@ -180,6 +214,7 @@ static void resume_flow(struct fluid *f, struct forecast *fc, size_t i)
 
     if (m->turn > fc->turn)
         fc->turn = m->turn;
+    fc->near[i] = m->near_ns ? -(m->near_ns / 1e9) : INFINITY;
     fluid_start(f, i, m->target);
     w->until = m->setup_left_ns / 1e9;
     if (m->left_ns == UINT64_MAX)
@@ -253,10 +288,11 @@ int xpc_schedule_forecast(struct xpc_schedule *s,
     f.active = calloc(s->nr_moves, sizeof(*f.active));
     fc.estimate = calloc(s->nr_moves, sizeof(*fc.estimate));
     fc.rate = calloc(s->nr_moves, sizeof(*fc.rate));
+    fc.near = calloc(s->nr_moves, sizeof(*fc.near));
     fc.resumed = calloc(s->nr_moves, sizeof(*fc.resumed));
     fc.before = calloc(s->nr_moves, sizeof(*fc.before));
     if (!schedule_queue_init(&fc.q, s) && f.flows && f.active &&
-        fc.estimate && fc.rate && fc.resumed && fc.before) {
+        fc.estimate && fc.rate && fc.near && fc.resumed && fc.before) {
         memcpy(fc.before, s->moves, s->nr_moves * sizeof(*fc.before));
         run_forecast(&f, &fc, r);
         restore(s, fc.before);
@@ -269,6 +305,7 @@ int xpc_schedule_forecast(struct xpc_schedule *s,
     free(f.active);
     free(fc.estimate);
     free(fc.rate);
+    free(fc.near);
     free(fc.resumed);
     free(fc.q.waiting);
     return errno ? -1 : 0;

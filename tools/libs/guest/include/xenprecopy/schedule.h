@@ -15,6 +15,13 @@
  * accordingly. One that is about to be suspended keeps all that it has, because
  * its downtime was predicted with it.
  *
+ * On a host with one processor, a setup delays a switchover by as much as it
+ * takes. If a switchover has less than that to spare until its maximum, no
+ * setup goes on meanwhile: it ends half a second before, or begins when the
+ * guest has been started on the target, or taken back. Until then, what was
+ * started later keeps its cap, too. Nothing waits longer than
+ * XPC_SCHEDULE_HOLD_NS for a suspend that is near and does not come.
+ *
  * The caller tells what happened (state, left_ns), and asks again. The forecast
  * uses the same rule. All functions are pure.
  *
@@ -34,6 +41,9 @@
 #define XPC_SCHEDULE_MOVES_MAX 4096
 #define XPC_SCHEDULE_TARGETS_MAX 64
 #define XPC_SCHEDULE_CONCURRENCY_MAX 32
+
+/* How long the start of a migration is held back for a switchover. */
+#define XPC_SCHEDULE_HOLD_NS UINT64_C(10000000000)
 
 #define XPC_NO_TARGET (-1)
 
@@ -89,6 +99,8 @@ struct xpc_move {
     uint64_t turn;                  /* while it runs: when it was started, as
                                      * a number that increases */
     bool sent;                      /* all of it: it is being started */
+    uint64_t near_ns;               /* while it runs: for how long its suspend
+                                     * has been near */
     /* Given unless it waits, or if it has to be this one; else placed. */
     int target;
     enum xpc_unplaced unplaced;
@@ -139,6 +151,11 @@ void xpc_schedule_predict(struct xpc_schedule *s);
  * has ended.
  */
 ssize_t xpc_schedule_next(struct xpc_schedule *s, uint64_t *wake_ns_r);
+/*
+ * Whether the suspend of one that runs is near: a setup that begins now would
+ * not be over before.
+ */
+bool xpc_schedule_is_near(const struct xpc_move *m);
 /* Sets the caps of those that run. */
 void xpc_schedule_caps(struct xpc_schedule *s);
 
