@@ -4,14 +4,42 @@
 # Everything comes from what xl prints, so that it does not have to be repeated
 # here, and so that the stock xl's commands are completed, too.
 
-# Adds the lines of standard input that begin with $cur. They are never
-# expanded by the shell: names of guests may contain anything.
+# Sets $quote to the quote that the word to be completed begins with, if any,
+# and $cur to what the word stands for.
+_xen_precopy_unquote() {
+    local word=${COMP_WORDS[COMP_CWORD]} rest
+
+    if [[ $word == [\'\"]* ]]; then
+        quote=${word:0:1}
+        cur=${word:1}
+    fi
+    [[ $quote != \' ]] || return 0
+    rest=$cur
+    cur=
+    while [[ $rest == *\\* ]]; do
+        cur+=${rest%%\\*}
+        rest=${rest#*\\}
+        cur+=${rest:0:1}
+        rest=${rest:1}
+    done
+    cur+=$rest
+}
+
+# Adds the lines of standard input that begin with $cur, quoted as the user has
+# begun. They are never expanded by the shell: names of guests may contain
+# anything.
 _xen_precopy_reply() {
     local word
 
     while IFS= read -r word; do
         [[ -n $word && $word == "$cur"* ]] || continue
-        [[ $word == -* ]] || printf -v word %q "$word"
+        case $quote$word in
+            -*) ;;
+            \'*\'*) continue ;;
+            \'*) ;;
+            \"*) word=$(sed 's/[\\"$`]/\\&/g' <<<"$word") ;;
+            *) printf -v word %q "$word" ;;
+        esac
         COMPREPLY+=("$word")
     done
 }
@@ -21,7 +49,9 @@ _xen_precopy_commands() {
 }
 
 _xen_precopy_domains() {
-    "$xl" list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }'
+    # A name may have blanks: the last five columns have none.
+    "$xl" list 2>/dev/null | awk 'NR > 1 && NF > 5 && $(NF - 4) != 0' |
+        sed 's/\( \{1,\}[^ ]\{1,\}\)\{5\} *$//'
 }
 
 # Hosts to which something was migrated, and those that ssh knows.
@@ -110,8 +140,10 @@ _xen_precopy_argument() {
 
 _xen_precopy_xl() {
     local xl=$1 cur=$2 command='' words=' ' nr=1 option='' value='' i word
+    local quote=''
 
     COMPREPLY=()
+    _xen_precopy_unquote
     # bash splits --option=value at the "=".
     if [[ $cur == = ]]; then
         cur=''
