@@ -131,9 +131,7 @@ say_times() {
 
 evacuation_begin() {
     step_begin "$1"
-    printf '#!/bin/sh\nexec %s migrate-receive -e 2>>%s/receiver.log\n' \
-        "$(receiver_namespace)$stock_xl" "$step" >/job/receive
-    chmod 755 /job/receive
+    write_receiver
     link_up
     make_transport
     note_places
@@ -145,23 +143,16 @@ evacuation_begin() {
 evacuation() {
     evacuation_begin "$1"
     shift
-    (during) &
-    during_pid=$!
     # shellcheck disable=SC2086
     set -- "$our_xl" evacuate -s /tmp/to --link="${link%mbit}Mbit" $options \
         --report="$step/report.json" "$@" $names
-    echo "$*" >"$step/command"
-    $domtool run "$step" env "$@"
-    kill $during_pid 2>/dev/null
-    wait $during_pid 2>/dev/null
+    run_during "$@"
     after
     link_down
     check_all
     check_sanitizers
     join_reports
-    step_wants
-    last_step=$step
-    step=
+    step_end
 }
 
 # ---- moments, for during() ----------------------------------------------

@@ -293,6 +293,22 @@ write_receiver() {
     chmod 755 /job/receive
 }
 
+# run_during COMMAND...: the command of the step, with during() beside it.
+run_during() {
+    (during) &
+    during_pid=$!
+    echo "$*" >"$step/command"
+    $domtool run "$step" env "$@"
+    kill $during_pid 2>/dev/null
+    wait $during_pid 2>/dev/null
+}
+
+step_end() {
+    step_wants
+    last_step=$step
+    step=
+}
+
 # migrate [NAME [GUEST]]: one migration as the variables say.
 migrate() {
     local options="$xl_options"
@@ -306,14 +322,9 @@ migrate() {
     before
     probe_start
     trace_start
-    (during) &
-    during_pid=$!
     eval "set -- $env $(xl_path "$xl") migrate $options \
         $(migrate_to "${2:-$guest}")"
-    echo "$*" >"$step/command"
-    $domtool run "$step" env "$@"
-    kill $during_pid 2>/dev/null
-    wait $during_pid 2>/dev/null
+    run_during "$@"
     trace_end
     probe_end
     before_checks
@@ -322,9 +333,7 @@ migrate() {
     check_sanitizers
     after
     verified
-    step_wants
-    last_step=$step
-    step=
+    step_end
 }
 
 # run_command NAME COMMAND...: any command as a step.
@@ -336,7 +345,5 @@ run_command() {
     check_guest
     check_sanitizers
     after
-    step_wants
-    last_step=$step
-    step=
+    step_end
 }

@@ -219,9 +219,7 @@ virsh_migrate() {
         check_target
     fi
     after
-    step_wants
-    last_step=$step
-    step=
+    step_end
 }
 
 # The guest runs on, here alone.
