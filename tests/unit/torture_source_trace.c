@@ -18,7 +18,7 @@
 #include "support/fake_source.h"
 #include "support/torture.h"
 
-static char path[64];
+static char path[64], err[XPC_ERR_LEN];
 
 static int name_trace(void **state)
 {
@@ -47,6 +47,24 @@ static struct fake_source *guest(void)
     return f;
 }
 
+/* Records to path. Returns 0, or -1 with err. */
+static int record(struct fake_source *f, uint64_t duration_ns)
+{
+    const struct trace_recording how = {
+        .interval_ns = 50 * XPC_MS, .duration_ns = duration_ns,
+    };
+
+    return xpc_source_record(&f->src, &how, path, err);
+}
+
+static struct xpc_source *open_trace(void)
+{
+    struct xpc_source *src = xpc_source_trace(path, 0, err);
+
+    assert_non_null(src);
+    return src;
+}
+
 static bool stop_at_three(void *opaque, uint64_t done_ns)
 {
     (void)opaque;
@@ -64,7 +82,6 @@ static void torture_source_trace_record_and_replay(void **state)
     struct xpc_measurement m;
     struct xpc_meter meter;
     struct xpc_source *src;
-    char err[XPC_ERR_LEN];
     int rc;
 
     (void)state;
@@ -96,7 +113,7 @@ static void torture_source_trace_record_and_replay(void **state)
     src->ops->close(src);
     how.stop = stop_at_three;
     assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
-    src = xpc_source_trace(path, 0, err);
+    src = open_trace();
     src->ops->wait(src, 4 * XPC_S);
     assert_int_equal(src->ops->track(src), -1);
     assert_non_null(strstr(src->err, "ends after 3.000 s"));
@@ -109,17 +126,13 @@ static void torture_source_trace_page_sampling_is_refused(void **state)
     struct xpc_meter_request req;
     struct xpc_measurement m;
     struct xpc_meter meter;
-    struct trace_recording how = {
-        .interval_ns = 50 * XPC_MS, .duration_ns = 100 * XPC_MS,
-    };
     struct fake_source *f = guest();
     struct xpc_source *src;
-    char err[XPC_ERR_LEN];
 
     (void)state;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    assert_int_equal(record(f, 100 * XPC_MS), 0);
     fake_source_close(&f->src);
-    src = xpc_source_trace(path, 0, err);
+    src = open_trace();
     xpc_meter_request_init(&req);
     assert_int_equal(xpc_meter_start(&meter, src, &req), -1);
     assert_non_null(strstr(src->err, "page-sampling is not possible"));
@@ -131,21 +144,17 @@ static void torture_source_trace_page_sampling_is_refused(void **state)
 
 static void torture_source_trace_failed_recording_leaves_no_file(void **state)
 {
-    struct trace_recording how = {
-        .interval_ns = 50 * XPC_MS, .duration_ns = XPC_S,
-    };
     struct fake_source *f = guest();
-    char err[XPC_ERR_LEN];
 
     (void)state;
     unlink(path);
     f->busy = true;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_int_equal(record(f, XPC_S), -1);
     assert_non_null(strstr(err, "somebody else"));
     assert_int_equal(access(path, F_OK), -1);
     f->busy = false;
     f->gone = true;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_int_equal(record(f, XPC_S), -1);
     assert_non_null(strstr(err, "died"));
     assert_int_equal(access(path, F_OK), -1);
     fake_source_close(&f->src);
@@ -155,21 +164,17 @@ static void torture_source_trace_failed_recording_leaves_no_file(void **state)
 static void torture_source_trace_failed_recording_keeps_what_is_there(
     void **state)
 {
-    struct trace_recording how = {
-        .interval_ns = 50 * XPC_MS, .duration_ns = XPC_S,
-    };
     struct fake_source *f = guest();
-    char err[XPC_ERR_LEN], beside[80];
     struct xpc_source *src;
+    char beside[80];
     struct stat st;
     int fd;
 
     (void)state;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    assert_int_equal(record(f, XPC_S), 0);
     f->busy = true;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
-    src = xpc_source_trace(path, 0, err);
-    assert_non_null(src);
+    assert_int_equal(record(f, XPC_S), -1);
+    src = open_trace();
     src->ops->close(src);
     snprintf(beside, sizeof(beside), "%s~", path);
     assert_int_equal(access(beside, F_OK), -1);
@@ -177,7 +182,7 @@ static void torture_source_trace_failed_recording_keeps_what_is_there(
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
     fd = open(path, O_RDWR);
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_int_equal(record(f, XPC_S), -1);
     close(fd);
     assert_int_equal(lstat(path, &st), 0);
     assert_true(S_ISFIFO(st.st_mode));
@@ -185,7 +190,7 @@ static void torture_source_trace_failed_recording_keeps_what_is_there(
     unlink(path);
     assert_int_equal(symlink("/dev/full", path), 0);
     f->busy = false;
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), -1);
+    assert_int_equal(record(f, XPC_S), -1);
     assert_non_null(strstr(err, "No space"));
     assert_int_equal(lstat(path, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
@@ -194,26 +199,20 @@ static void torture_source_trace_failed_recording_keeps_what_is_there(
 
 static void torture_source_trace_name_is_plain(void **state)
 {
-    struct trace_recording how = {
-        .interval_ns = 50 * XPC_MS, .duration_ns = 100 * XPC_MS,
-    };
     struct fake_source *f = guest();
     struct xpc_source *src;
-    char err[XPC_ERR_LEN];
 
     (void)state;
     strcpy(f->src.name, "\33[31mred");
-    assert_int_equal(xpc_source_record(&f->src, &how, path, err), 0);
+    assert_int_equal(record(f, 100 * XPC_MS), 0);
     fake_source_close(&f->src);
-    src = xpc_source_trace(path, 0, err);
-    assert_non_null(src);
+    src = open_trace();
     assert_string_equal(src->name, "?[31mred");
     src->ops->close(src);
 }
 
 static void torture_source_trace_damaged_is_refused(void **state)
 {
-    char err[XPC_ERR_LEN];
     FILE *f = fopen(path, "w");
 
     (void)state;
