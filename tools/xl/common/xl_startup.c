@@ -8,6 +8,7 @@
 
 #include "common/xl_common.h"
 #include "common/xl_startup.h"
+#include "common/xl_stdio.h"
 
 /* With the wrong mode: to read or write fails with EBADF, as if closed. */
 static void take_descriptors(void)
@@ -41,7 +42,7 @@ int xl_finish(const char *command, int status)
     int r;
 
     errno = 0;
-    r = fflush(stdout);
+    r = xl_stdio_release() || fflush(stdout);
     if (!r && !ferror(stdout))
         return status;
     xl_message(command, "standard output can't be written%s%s",

@@ -15,6 +15,7 @@
 #include "check/xl_check_ask.h"
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
+#include "common/xl_stdio.h"
 #include "common/xl_stock.h"
 #include "conf/load.h"
 #include "history/xl_history.h"
@@ -238,6 +239,7 @@ static int stand_in(struct migration *m, struct sender *s, int message)
     static libxl_ctx *invalid __attribute__((used));
     char *now, *doing = describe_holder(m, "the guard of xl migrate");
 
+    xl_stdio_forget();
     xen_lock_sign(m->lock_fd, doing);
     free(doing);
     libxl_postfork_child_noexec(m->ctx);
@@ -444,6 +446,8 @@ int cmd_migrate(int argc, char **argv)
     if (xl_globals.dryrun)
         return refuse("the command has no dry run (-N)");
 
+    /* Before anybody keeps stderr, as libxl's logger does. */
+    xl_stdio_hold();
     if (m.o.ignored)
         xl_message(COMMAND, "what follows the host is ignored, as by the "
                    "stock xl: %s", m.o.ignored);
