@@ -248,11 +248,14 @@ static void torture_save_notify_leaves_a_suspended_guest_to_others(
     xpc_report_dispose(&r);
 }
 
+/* xl migrate-cancel cancels only what is under way. */
 static void cancel_meanwhile(const char *path)
 {
     guest_looks(path);
     if (!guest.told_ns || clock_now_ns() - guest.told_ns < 100 * XPC_MS)
         return;
+    assert_non_null(store_get(PRECOPY "active"));
+    assert_non_null(store_get(PRECOPY "current"));
     store_set(PRECOPY "cancel", "");
     store.on_read = guest_looks;
 }
@@ -267,6 +270,29 @@ static void torture_save_notify_a_cancel_ends_the_wait(void **state)
     assert_int_equal(r.outcome, XPC_OUTCOME_INTERRUPTED);
     assert_true(r.notify_waited_ns < XPC_S);
     assert_string_equal(store_get(DATA "event"), "over");
+    xpc_report_dispose(&r);
+}
+
+/* What migrate-status shows begins after the wait, as the report does. */
+static int script_looks_at_start(void)
+{
+    char start[64], *value;
+
+    snprintf(start, sizeof(start), "\"start-monotonic-us\":%llu",
+             (unsigned long long)session()->ctx.report.start_monotonic_ns /
+             1000);
+    value = strstr(store_get(PRECOPY "active"), "\"start-monotonic-us\":");
+    assert_non_null(value);
+    assert_memory_equal(value, start, strlen(start));
+    return script_fails();
+}
+
+static void torture_save_notify_status_begins_after_the_wait(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    assert_int_equal(fake_save_to_null(NOTIFY, script_looks_at_start, &r), -1);
     xpc_report_dispose(&r);
 }
 
@@ -296,6 +322,7 @@ int main(int argc, char **argv)
         TEST(torture_save_notify_tells_that_it_is_over),
         TEST(torture_save_notify_leaves_a_suspended_guest_to_others),
         TEST(torture_save_notify_a_cancel_ends_the_wait),
+        TEST(torture_save_notify_status_begins_after_the_wait),
         TEST(torture_save_notify_is_at_most_a_minute),
     };
 

@@ -72,6 +72,11 @@ void save_control_begin(struct save_control *c)
     write_active(c);
 }
 
+void save_control_restart(struct save_control *c)
+{
+    write_active(c);
+}
+
 /* "active" goes last: whoever waits for the end waits for its removal. */
 void save_control_end(struct save_control *c)
 {

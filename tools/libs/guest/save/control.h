@@ -29,6 +29,8 @@ struct save_control {
 /* Writes to xenstore that a migration is under way, or that it has ended. */
 void save_control_begin(struct save_control *c);
 void save_control_end(struct save_control *c);
+/* After the report's start has changed. */
+void save_control_restart(struct save_control *c);
 
 /*
  * At the end of an iteration: adopts other parameters, and returns whether the

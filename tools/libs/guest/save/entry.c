@@ -261,8 +261,6 @@ static int save_with_policy(struct save_session *s, uint32_t flags,
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     save_policy_callbacks(&callbacks, stock);
-    save_notify_precopy(&s->notify);
-    save_workset_start(&s->workset, ctx->xch, ctx->domid);
     save_control_begin(&s->control);
     /* With a policy of its own it is no save helper, and ends by itself. */
     if (save_chain_present(ctx))
@@ -270,6 +268,9 @@ static int save_with_policy(struct save_session *s, uint32_t flags,
     else
         save_toolstack_watch(save_abandon);
     interpose_begin(&save_policy_hooks, s, ctx->io_fd);
+    /* The guest may take a minute: a cancel, or the toolstack's end, counts. */
+    save_notify_precopy(&s->notify);
+    save_workset_start(&s->workset, ctx->xch, ctx->domid);
     rc = interpose_real_save(ctx->xch, ctx->io_fd, ctx->domid, flags,
                              &callbacks, XC_STREAM_PLAIN, recv_fd);
     saved = errno;

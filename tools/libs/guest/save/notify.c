@@ -53,7 +53,10 @@ void save_notify_precopy(struct save_notify *n)
         return;
     tell(n, XEN_NOTIFY_PRECOPY);
     wait_for_guest(n, clock_now_ns() + n->ctx->params.notify_ns);
+    if (n->control->cancelled || save_is_stopped(n->ctx))
+        return;
     n->ctx->report.start_monotonic_ns = clock_now_ns();
+    save_control_restart(n->control);
 }
 
 /* No longer than half of what is left of the duration. */
