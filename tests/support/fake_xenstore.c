@@ -96,6 +96,10 @@ struct xs_handle *xs_open(unsigned long flags)
 {
     (void)flags;
     errno = ENOENT;
+    if (store.refusals) {
+        store.refusals--;
+        return NULL;
+    }
     return store.gone ? NULL : malloc(1);
 }
 

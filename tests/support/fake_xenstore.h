@@ -19,6 +19,7 @@
 /* What the test sets and looks at. */
 extern struct fake_store {
     bool gone;                      /* xs_open() fails */
+    int refusals;                   /* that many calls of it fail */
     const char *unreadable;         /* xs_read() of this path fails: EIO */
     int conflicts;                  /* that many transactions fail */
     unsigned int reads, writes;     /* calls of xs_read() and xs_write() */

@@ -21,6 +21,7 @@
 #include "xen/store.h"
 
 static atomic_int told, other;
+static atomic_int refusals;     /* that many calls of xs_open() fail */
 /* If it is set, xenstored does not answer before `answers` is posted. */
 static bool stalls;
 static sem_t asked, answers;
@@ -28,6 +29,10 @@ static sem_t asked, answers;
 struct xs_handle *xs_open(unsigned long flags)
 {
     (void)flags;
+    if (refusals) {
+        refusals--;
+        return NULL;
+    }
     return (struct xs_handle *)&told;
 }
 
@@ -112,6 +117,16 @@ static void torture_save_watchdog_reports_each_deadline_once(void **state)
     assert_int_equal(other, 0);
 }
 
+/* Strict has no other way to end a wait for the guest. */
+static void torture_save_watchdog_tells_again_if_it_could_not(void **state)
+{
+    refusals = 3;
+    save_watchdog_set(*state, 1, true);
+    while (!told)
+        sched_yield();
+    assert_int_equal(refusals, 0);
+}
+
 /* The main thread is not blocked while xenstored does not answer. */
 static void torture_save_watchdog_holds_no_lock_during_xenstore_calls(
     void **state)
@@ -140,6 +155,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(interrupts_a_write),
         T(reports_each_deadline_once),
+        T(tells_again_if_it_could_not),
         T(holds_no_lock_during_xenstore_calls),
     };
 

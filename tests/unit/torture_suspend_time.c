@@ -135,6 +135,8 @@ static void torture_suspend_time_reports_a_paused_guest_once(void **state)
 
     (void)state;
     domain_pause_grace_ns = 0;
+    /* At first xenstore can't be reached. */
+    store.refusals = 3;
     s = start(INT_MAX, 0);
     wait_for_looks(3);
     assert_null(store_get(leaf));

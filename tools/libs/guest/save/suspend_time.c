@@ -91,22 +91,26 @@ static bool stays_paused(const struct suspend_time *s)
 }
 
 /* The main thread's xenstore handle is not for this thread. */
-static void tell_paused(uint32_t domid)
+static bool tell_paused(uint32_t domid)
 {
     const char *name = xpc_reason_names[XPC_REASON_PAUSED];
     struct xs_handle *xs = xs_open(0);
     char path[XEN_STORE_PATH_LEN];
 
+    bool ok;
+
     if (!xs)
-        return;
-    xs_write(xs, XBT_NULL, xen_store_path(path, domid, "overdue"), name,
-             strlen(name));
+        return false;
+    ok = xs_write(xs, XBT_NULL, xen_store_path(path, domid, "overdue"), name,
+                  strlen(name));
     xs_close(xs);
+    return ok;
 }
 
 static void *watch_domain(void *arg)
 {
     struct suspend_time *s = arg;
+    bool told;
 
     pthread_mutex_lock(&s->thread.lock);
     check_domain(s);
@@ -115,11 +119,11 @@ static void *watch_domain(void *arg)
                              clock_now_ns() + INTERVAL_NS);
         check_domain(s);
         if (stays_paused(s)) {
-            s->told = true;
             /* xenstored may be slow: don't make the main thread wait. */
             pthread_mutex_unlock(&s->thread.lock);
-            tell_paused(s->domid);
+            told = tell_paused(s->domid);
             pthread_mutex_lock(&s->thread.lock);
+            s->told = told;
         }
     }
     pthread_mutex_unlock(&s->thread.lock);

@@ -12,7 +12,10 @@
 #include "xen/store.h"
 #include "save/watchdog.h"
 
-/* A signal that arrives just before the write blocks is lost: repeat it. */
+/*
+ * A signal that arrives just before the write blocks is lost: repeat it. So may
+ * be what xenstore is told.
+ */
 #define AGAIN_NS (5 * XPC_MS)
 /* libxl's own children use no real-time signal. */
 #define SIGNAL (SIGRTMIN + 3)
@@ -40,16 +43,21 @@ static void tell(struct save_watchdog *w)
 {
     char path[XEN_STORE_PATH_LEN];
     struct xs_handle *xs;
+    bool ok;
 
     w->told = true;
     pthread_mutex_unlock(&w->thread.lock);
     xs = xs_open(0);
-    if (xs) {
-        xs_write(xs, XBT_NULL, xen_store_path(path, w->domid, "overdue"), "1",
-                 1);
+    ok = xs && xs_write(xs, XBT_NULL, xen_store_path(path, w->domid,
+                                                     "overdue"), "1", 1);
+    if (xs)
         xs_close(xs);
-    }
     pthread_mutex_lock(&w->thread.lock);
+    if (ok)
+        return;
+    w->told = false;
+    cond_wait_until(&w->thread.wake, &w->thread.lock,
+                    clock_now_ns() + AGAIN_NS);
 }
 
 static void *watch(void *arg)
