@@ -475,6 +475,26 @@ static void torture_xl_take_back_cannot_leave_it_without_a_guard(void **state)
     assert_int_equal(domain.resumed, 1);
 }
 
+/* It has been killed. */
+static void torture_xl_take_back_cannot_leave_it_to_a_dead_guard(void **state)
+{
+    int fds[2];
+
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(pipe(fds), 0);
+    close(fds[0]);
+    sending.s.guard = (struct guard){ .pid = 4711, .fd = fds[1] };
+    domain.step[FIRST + 1] = ctrl_c;
+    domain.step[FIRST + 3] = suspends;
+    take_back_expect(0, LATE_RESUMED);
+    expect_printed("Please wait");
+    assert_null(strstr(domain.out, "waits instead"));
+    assert_int_equal(domain.resumed, 1);
+    assert_false(sending.s.guard.late);
+    close(fds[1]);
+}
+
 /* xl was killed. Signals do not interrupt its guard. */
 static void torture_xl_take_back_guard_ignores_signals(void **state)
 {
@@ -568,6 +588,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_take_back_resumes_before_a_later_request),
         TEST(torture_xl_take_back_is_left_to_the_guard),
         TEST(torture_xl_take_back_cannot_leave_it_without_a_guard),
+        TEST(torture_xl_take_back_cannot_leave_it_to_a_dead_guard),
         TEST(torture_xl_take_back_guard_ignores_signals),
         TEST(torture_xl_take_back_without_a_report),
         TEST(torture_xl_take_back_if_the_request_is_unknown),

@@ -92,17 +92,18 @@ int guard_start(struct guard *g, struct transport *t, int *message_r)
     return 0;
 }
 
-void guard_tell(struct guard *g, enum guard_message message)
+int guard_tell(struct guard *g, enum guard_message message)
 {
     char c = message;
     ssize_t n;
 
     if (!g->pid)
-        return;
-    g->late |= message == GUARD_LATE;
+        return -1;
     do {
         n = write(g->fd, &c, 1);
     } while (n < 0 && errno == EINTR);
+    g->late |= message == GUARD_LATE && n == 1;
+    return n == 1 ? 0 : -1;
 }
 
 void guard_set_inherit(struct guard *g, bool children_too)

@@ -48,9 +48,10 @@ int guard_start(struct guard *g, struct transport *t, int *message_r);
 
 /*
  * Sends a message. Call it before the step that it announces, so that it holds
- * even if xl is killed right afterwards.
+ * even if xl is killed right afterwards. Returns 0, or -1 if there is no guard
+ * (any more).
  */
-void guard_tell(struct guard *g, enum guard_message message);
+int guard_tell(struct guard *g, enum guard_message message);
 
 /*
  * Whether children started from now on keep the guard waiting until they have

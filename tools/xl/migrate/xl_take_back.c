@@ -238,12 +238,12 @@ static bool leave_to_guard(struct wait *w)
     if (s->orphaned)
         return false;
     progress_break(s->progress);
-    if (!can_leave(s)) {
+    /* It may have been killed. */
+    if (!can_leave(s) || guard_tell(&s->guard, GUARD_LATE)) {
         fprintf(stderr, SENDER "there is no process that could wait instead. "
                 "Please wait.\n");
         return false;
     }
-    guard_tell(&s->guard, GUARD_LATE);
     fprintf(stderr, SENDER "interrupted: process %ld waits instead, to resume "
             "the guest when it has suspended.\n", (long)s->guard.pid);
     return true;
