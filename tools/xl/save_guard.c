@@ -51,7 +51,11 @@ static void log_messages(void)
 
 /* ---- the job ----------------------------------------------------------- */
 
-static void find_toolstack(struct save_guard_job *job, const char *pid)
+/*
+ * How long it has for its guest depends on its name. Returns 0, also if it has
+ * ended, or -1 if it can't be known.
+ */
+static int find_toolstack(struct save_guard_job *job, const char *pid)
 {
     char path[64];
     FILE *f;
@@ -64,10 +68,11 @@ static void find_toolstack(struct save_guard_job *job, const char *pid)
     snprintf(path, sizeof(path), "/proc/%d/comm", job->toolstack_pid);
     f = fopen(path, "re");
     if (!f)
-        return;
+        return errno == ENOENT || errno == ESRCH ? 0 : -1;
     if (fgets(job->toolstack, sizeof(job->toolstack), f))
         job->toolstack[strcspn(job->toolstack, "\n")] = 0;
     fclose(f);
+    return 0;
 }
 
 static int find_domain(struct save_guard_job *job)
@@ -110,9 +115,8 @@ int main(int argc, char **argv)
     }
     domid = job.domid = strtoul(argv[1], NULL, 10);
     log_messages();
-    if (chdir("/") || find_domain(&job))
+    if (chdir("/") || find_domain(&job) || find_toolstack(&job, argv[2]))
         return 1;
-    find_toolstack(&job, argv[2]);
     if (send(job.fd, &ready, 1, MSG_NOSIGNAL) != 1)
         return 1;
     return save_guard_run(&job);
