@@ -300,6 +300,23 @@ static void torture_predict_reaches_what_is_the_least(void **state)
     assert_in_range(reached, 500, 1500);
 }
 
+/* The preflight and the caps of an evacuation go by it. */
+static void torture_predict_first_rate_fits_the_duration(void **state)
+{
+    (void)state;
+    assert_true(xpc_predict_first_rate(&params, 1000000) == 0);
+    params.rule.duration_ns = 30 * XPC_S;
+    params.bandwidth_bytes_per_s = ceil(xpc_predict_first_rate(&params,
+                                                               1000000));
+    assert_in_range(xpc_predict_send_ns(&params, 1000000), 29 * XPC_S,
+                    30 * XPC_S);
+    params.bandwidth_bytes_per_s -= 2;
+    assert_true(xpc_predict_send_ns(&params, 1000000) > 30 * XPC_S);
+    params.first_page.share = 0.5;
+    assert_true(xpc_predict_first_rate(&params, 1000000) <
+                params.bandwidth_bytes_per_s * 0.51);
+}
+
 static void torture_predict_survives_extremes(void **state)
 {
     const uint64_t bandwidths[] = { 0, 1, UINT64_MAX };
@@ -461,6 +478,7 @@ int main(int argc, char **argv)
         T(gives_the_guest_a_share),
         T(keeps_what_was_evaluated),
         T(reaches_what_is_the_least),
+        T(first_rate_fits_the_duration),
         T(survives_extremes),
         T(band_is_ordered),
         T(gives_the_published_table),

@@ -175,6 +175,13 @@ uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p, double pages)
                   c.iteration_ns);
 }
 
+double xpc_predict_first_rate(const struct xpc_predict_params *p, double pages)
+{
+    double bytes = pages * xpc_predict_page_bytes(p, &p->first_page);
+
+    return p->rule.duration_ns ? bytes * 1e9 / p->rule.duration_ns : 0;
+}
+
 /* The state of a simulation. Times in ns, as doubles. */
 struct run {
     const struct xpc_curve *c;

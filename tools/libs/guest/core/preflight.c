@@ -89,7 +89,6 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     struct xpc_predict_params pp;
-    uint64_t first;
 
     if (p->policy == XPC_POLICY_STOCK)
         return 0;
@@ -98,14 +97,13 @@ int xpc_engine_preflight(const struct xpc_params *p, uint64_t total_pages,
     if (!switchover_fits(p, &pp, err, len))
         return -1;
     /* The compression ratio of the first copy is not known yet. */
-    if (!p->duration_ns || !pp.bandwidth_bytes_per_s ||
-        p->compress != XPC_COMPRESS_OFF)
+    if (!pp.bandwidth_bytes_per_s || p->compress != XPC_COMPRESS_OFF)
         return 0;
-    first = xpc_predict_send_ns(&pp, total_pages);
-    if (first > p->duration_ns) {
+    if (pp.bandwidth_bytes_per_s < xpc_predict_first_rate(&pp, total_pages)) {
         snprintf(err, len, "a precopy duration of %s can't be met: the first "
                  "copy alone takes %s at %s", xpc_format_time(a,
-                 p->duration_ns), xpc_format_time(b, first),
+                 p->duration_ns), xpc_format_time(b,
+                 xpc_predict_send_ns(&pp, total_pages)),
                  xpc_format_bandwidth(c, pp.bandwidth_bytes_per_s));
         return -1;
     }

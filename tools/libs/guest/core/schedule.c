@@ -395,21 +395,6 @@ static double share_of(const struct xpc_schedule *s,
     return fmax(link - needs, LEAST_SHARE * link);
 }
 
-/*
- * With less, the first copy of all pages would take longer than precopy may.
- * xl migrate would refuse to begin (xpc_engine_preflight()), although the cap
- * is lifted soon.
- */
-static double least_cap(const struct xpc_move *m)
-{
-    const struct xpc_predict_params *p = &m->params;
-    double bytes = m->curve->total_pages *
-                   xpc_predict_page_bytes(p, &p->first_page);
-
-    return p->rule.duration_ns ? FIRST_COPY * bytes * 1e9 /
-                                 p->rule.duration_ns : 0;
-}
-
 void schedule_queue_caps(struct xpc_schedule *s,
                          const struct schedule_queue *q)
 {
@@ -422,7 +407,10 @@ void schedule_queue_caps(struct xpc_schedule *s,
             continue;
         cap = fmin(share_of(s, q, m, s->link_bytes_per_s, XPC_NO_TARGET),
                    share_of(s, q, m, schedule_link(s, m->target), m->target));
-        cap = fmax(cap, least_cap(m));
+        /* With less, xl migrate would refuse it, as xpc_engine_preflight(). */
+        cap = fmax(cap, FIRST_COPY *
+                        xpc_predict_first_rate(&m->params,
+                                               m->curve->total_pages));
         if (cap < schedule_best_rate(s, m->target))
             m->cap_bytes_per_s = cap;
     }

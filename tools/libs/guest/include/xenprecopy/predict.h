@@ -219,8 +219,15 @@ uint64_t xpc_predict_send_ns(const struct xpc_predict_params *p,
                              double pages);
 
 /*
- * How long the next iteration takes from a state between iterations: the same,
- * unless pages that are dirty again are not sent.
+ * The least bandwidth with which the first iteration, of so many pages with
+ * data, ends within the duration; 0: there is none.
+ */
+double xpc_predict_first_rate(const struct xpc_predict_params *p,
+                              double pages);
+
+/*
+ * How long the next iteration takes from a state between iterations:
+ * xpc_predict_send_ns(), unless pages that are dirty again are not sent.
  */
 uint64_t xpc_predict_next_ns(const struct xpc_curve *c,
                              const struct xpc_predict_params *p,
