@@ -43,6 +43,7 @@ static void make_guest(size_t i)
     xpc_predict_params_init(&moves[i].params, 0, (100 + i % 10 * 100) *
                                                  XPC_MS);
     moves[i].params.setup_ns = XPC_S / 2;
+    moves[i].params.skip_dirty = true;
     pairs[i] = (struct xpc_affinity){ i, i / 2, i % 8 == 7 };
 }
 

@@ -32,6 +32,12 @@ int evac_truth_init(struct evac_truth *r, const struct sim_trace *t);
 /* Between clean_s and now_s, which are times in a trace that repeats. */
 double evac_truth_pages(const struct evac_truth *r, double clean_s,
                         double now_s);
+/*
+ * The same as a curve, of a guest with so many pages per page of the trace. Its
+ * total_pages are the caller's.
+ */
+void evac_truth_curve(const struct evac_truth *r, double clean_s, double scale,
+                      struct xpc_curve *c);
 /* The lowest of all moments. */
 double evac_truth_least(const struct evac_truth *r, double t_s);
 
@@ -55,6 +61,9 @@ struct evac_case {
     double noise;                   /* of the link, each second */
     double fails_s;                 /* when a target fails; INFINITY: never */
     size_t fails;                   /* which */
+    bool skips;                     /* pages that are dirty again are not
+                                     * sent */
+    bool steady;                    /* the link always has its rate */
     double drag;                    /* all data takes so much longer than is
                                      * known; 1: not */
 };

@@ -51,13 +51,27 @@ static double in_phase(const struct evac_truth *r, int phase, double t)
     return v[k] + (v[k + 1] - v[k]) * (x - k);
 }
 
-double evac_truth_pages(const struct evac_truth *r, double clean_s,
-                        double now_s)
+static int phase_at(const struct evac_truth *r, double clean_s)
 {
     double lap = fmod(clean_s, r->duration_s) / r->duration_s;
 
-    return in_phase(r, (int)(lap * EVAC_PHASES) % EVAC_PHASES,
-                    now_s - clean_s);
+    return (int)(lap * EVAC_PHASES) % EVAC_PHASES;
+}
+
+double evac_truth_pages(const struct evac_truth *r, double clean_s,
+                        double now_s)
+{
+    return in_phase(r, phase_at(r, clean_s), now_s - clean_s);
+}
+
+void evac_truth_curve(const struct evac_truth *r, double clean_s, double scale,
+                      struct xpc_curve *c)
+{
+    const float *v = r->pages[phase_at(r, clean_s)];
+
+    for (int k = 0; k < EVAC_TIMES; k++)
+        xpc_curve_add(c, r->t_s[k] * XPC_S, scale * v[k], scale * v[k],
+                      scale * v[k]);
 }
 
 double evac_truth_least(const struct evac_truth *r, double t)
@@ -152,6 +166,8 @@ double evac_share(const struct evac_case *c, uint64_t second)
     struct sim_rng ten = sim_rng(c->seed ^ (second / 10 * 0xbf58476d1ce4e5b9));
     double share = exp(c->noise * sim_normal(&r));
 
+    if (c->steady)
+        return 1;
     /* Somebody else needs the link now and then. */
     if (sim_random(&ten) % 32 == 0)
         share *= 0.6;

@@ -81,7 +81,7 @@ static void measure(struct world *w, size_t i, double at_s)
 }
 
 static void fill_params(struct xpc_predict_params *p,
-                        const struct evac_guest *g)
+                        const struct evac_guest *g, bool skips)
 {
     xpc_predict_params_init(p, 0, g->limit_ns);
     p->setup_ns = g->setup_s * XPC_S;
@@ -91,6 +91,7 @@ static void fill_params(struct xpc_predict_params *p,
     xpc_predict_params_live(p, 95);
     p->rule.gain = 0;
     p->bandwidth_cv = XPC_UNKNOWN_CV;
+    p->skip_dirty = skips;
 }
 
 static void init_moves(struct world *w)
@@ -102,7 +103,7 @@ static void init_moves(struct world *w)
             .curve = &w->curves[i], .target = XPC_NO_TARGET,
             .memory_bytes = c->guests[i].pages * XPC_PAGE_SIZE,
         };
-        fill_params(&w->moves[i].params, &c->guests[i]);
+        fill_params(&w->moves[i].params, &c->guests[i], c->skips);
         measure(w, i, c->guests[i].offset_s);
     }
     memcpy(w->targets, c->targets, sizeof(w->targets));
@@ -152,6 +153,23 @@ static double bytes_of(struct fluid *f, size_t i, double pages)
 
     (void)i;
     return pages * PAGE_BYTES * w->c->drag;
+}
+
+/* The pages that are dirty again follow from how the guest truly writes. */
+static double sent(struct fluid *f, size_t i, double bytes, double rate)
+{
+    const struct world *w = f->opaque;
+    const struct evac_guest *g = &w->c->guests[i];
+    const struct fluid_flow *flow = &f->flows[i];
+    struct xpc_predict_params p = w->moves[i].params;
+    struct xpc_curve c = { .total_pages = g->pages };
+
+    if (!w->c->skips)
+        return 1;
+    /* As evac_truth_pages(). */
+    p.model.beyond[XPC_BAND_EXPECTED] = XPC_BEYOND_FLAT;
+    evac_truth_curve(g->truth, g->offset_s + flow->clean, g->scale, &c);
+    return fluid_sent(flow, f->now, &c, &p, bytes, rate);
 }
 
 /* Stock Xen: five rounds, or fewer than 50 pages. */
@@ -432,6 +450,7 @@ static const struct fluid_ops ops = {
     .setup = setup,
     .dirty = dirty,
     .bytes = bytes_of,
+    .sent = sent,
     .decide = decide,
     .switchover = switchover,
     .ended = ended,

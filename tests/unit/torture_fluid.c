@@ -265,6 +265,53 @@ static void torture_fluid_one_begins_later(void **state)
     assert_end(1, 3 + 3.4);
 }
 
+/* ---- pages that are dirty again ----------------------------------------- */
+
+static double asked_bytes[MAX];
+
+/* The slower it is sent, the fewer of the pages are sent. */
+static double sent(struct fluid *fl, size_t i, double bytes, double rate)
+{
+    (void)i;
+    (void)fl;
+    asked_bytes[asked++ % MAX] = bytes;
+    return rate < LINK ? 0.5 : 0.8;
+}
+
+static void leave_out(void)
+{
+    static struct fluid_ops skipping;
+
+    skipping = ops;
+    skipping.sent = sent;
+    f.ops = &skipping;
+}
+
+static void torture_fluid_leaves_out_what_is_dirty_again(void **state)
+{
+    (void)state;
+    leave_out();
+    fluid_run(&f);
+    /* 2000 bytes at first; what is dirty at last is sent. */
+    assert_end(0, 1 + 0.8 * 2 + 0.1 + 0.3);
+    assert_true(fabs(flows[0].sent - 1700) < 1);
+    assert_true(fabs(asked_bytes[0] - 2000) < 1e-6);
+}
+
+static void torture_fluid_leaves_out_more_when_it_gets_slower(void **state)
+{
+    (void)state;
+    leave_out();
+    first[0] = 10000;
+    share_after = 0.5;
+    fluid_run(&f);
+    /* From 1 to 5 s, 4000 bytes for 5000; half of the rest at half the rate. */
+    assert_true(fabs(asked_bytes[0] - 10000) < 1e-6);
+    assert_true(fabs(asked_bytes[1] - 5000) < 1e-3);
+    assert_end(0, 5 + 2500 / 500.0 + 0.2 + 0.3);
+    assert_true(fabs(flows[0].sent - 4000 - 2500 - 100) < 1);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_fluid_##name, setup)
@@ -281,6 +328,8 @@ int main(int argc, char **argv)
         T(waits_ten_seconds_at_most),
         T(does_not_wait_past_its_duration),
         T(one_begins_later),
+        T(leaves_out_what_is_dirty_again),
+        T(leaves_out_more_when_it_gets_slower),
     };
 
     return torture_run(argc, argv, tests);

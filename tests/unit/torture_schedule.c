@@ -444,6 +444,32 @@ static void torture_schedule_leaves_what_can_not_be_moved(void **state)
     assert_int_equal(moves[1].state, XPC_MOVE_WAITS);
 }
 
+/* As the prediction of each, one after the other, and shorter than without. */
+static void torture_schedule_forecasts_what_is_left_out(void **state)
+{
+    uint64_t all_ns, alone_ns;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        guest(1000000, 0);
+        curves[i].nr = 0;
+        for (double t = 0.25; t <= 16; t *= 2)
+            xpc_curve_add(&curves[i], t * XPC_S,
+                          400000 * (1 - exp(-t / 8)), 0, 1000000);
+        moves[i].params.rule.max_downtime_ns = XPC_NO_LIMIT;
+        moves[i].params.rule.downtime_ns = XPC_S;
+    }
+    plan();
+    all_ns = f.end_ns;
+    moves[0].params.skip_dirty = moves[1].params.skip_dirty = true;
+    plan();
+    alone_ns = moves[0].alone_ns;
+    assert_true(f.end_ns < 0.95 * all_ns);
+    assert_true(fabs((double)moves[0].end_ns / alone_ns - 1) < 0.02);
+    /* The second is set up meanwhile. */
+    assert_true(fabs((double)f.end_ns / (2 * alone_ns) - 1) < 0.08);
+}
+
 static void torture_schedule_forecasts_with_a_pace(void **state)
 {
     uint64_t end_ns, downtime_ns;
@@ -587,6 +613,7 @@ int main(int argc, char **argv)
         T(caps_leave_time_for_the_first_copy),
         T(guests_with_caps_of_their_own),
         T(leaves_what_can_not_be_moved),
+        T(forecasts_what_is_left_out),
         T(forecasts_with_a_pace),
         T(forecasts_the_downtime_of_one_that_runs),
         T(forecasts_from_the_middle),

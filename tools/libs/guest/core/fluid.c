@@ -13,6 +13,8 @@
 #define NO_BYTES 0.5
 #define NO_TIME 1e-9
 #define LINKS_MAX 64
+/* Rates that differ by a smaller share are the same. */
+#define SAME_RATE 0.05
 
 /* ---- sharing the links ----------------------------------------------- */
 
@@ -157,7 +159,27 @@ static void copy(struct fluid *f, struct fluid_flow *w, double bytes,
                  double time)
 {
     begin(f, w, FLUID_COPIES, bytes, time);
+    w->window = f->now - w->clean;
     w->clean = f->now;
+    w->share = 0;
+}
+
+/* Leaves out what will be dirty again, by what the rate is now. */
+static void leave_out(struct fluid *f)
+{
+    for (size_t k = 0; f->ops->sent && k < f->nr_active; k++) {
+        struct fluid_flow *w = &f->flows[f->active[k]];
+        double before = w->left, all = w->share > 0 ? before / w->share :
+                                                      before;
+
+        if (w->phase != FLUID_COPIES || !(w->rate > 0) ||
+            (w->share > 0 && fabs(w->rate / w->share_rate - 1) <= SAME_RATE))
+            continue;
+        w->share = f->ops->sent(f, f->active[k], all, w->rate);
+        w->share_rate = w->rate;
+        w->left = all * w->share;
+        w->bytes += w->left - before;
+    }
 }
 
 static void end_iteration(struct fluid *f, size_t i)
@@ -248,6 +270,7 @@ void fluid_run(struct fluid *f)
         double share = f->ops->share ? f->ops->share(f, &changes) : 1;
 
         share_links(f, share);
+        leave_out(f);
         next = f->ops->dispatch(f);
         share_links(f, share);
         for (size_t i = 0; i < f->nr_active; i++)
@@ -259,6 +282,32 @@ void fluid_run(struct fluid *f)
         advance(f, fmax(next, f->now + NO_TIME));
         end_phases(f);
     }
+}
+
+double fluid_sent(const struct fluid_flow *w, double now,
+                  const struct xpc_curve *c,
+                  const struct xpc_predict_params *p, double bytes,
+                  double rate)
+{
+    const struct xpc_skip_window window = {
+        .first = !w->rule.iterations, .ns = w->window * XPC_S,
+    };
+    double page = xpc_predict_page_bytes(p, window.first ? &p->first_page :
+                                                           &p->later_page);
+    uint64_t peek_ns = p->peek_ns ? p->peek_ns :
+                                    xpc_skip_peek_ns(c->total_pages);
+    struct xpc_skip_curve skip;
+    struct xpc_curve_fit fit;
+    double share;
+
+    if (!p->skip_dirty)
+        return 1;
+    xpc_curve_fit_init(&fit, c, &p->model);
+    xpc_skip_curve_init(&skip, &fit);
+    xpc_skip_sending_ns(&skip, &window, bytes / page,
+                        (now - w->clean) * XPC_S + p->iteration_ns,
+                        bytes / rate * XPC_S, peek_ns, &share);
+    return share;
 }
 
 enum xpc_action fluid_decide(struct fluid_flow *w, double now,

@@ -35,6 +35,9 @@ struct fluid_flow {
     double rate, left;              /* now; bytes of this phase */
     double until;                   /* the phase ends at the earliest */
     double start, began, clean;     /* of all, of the phase; last clean */
+    double window;                  /* from the clean before to that one */
+    double share, share_rate;       /* of the pages left, that is sent; at
+                                     * this rate. 0: not yet known */
     double bytes;                   /* of this phase */
     double sent;                    /* in all */
     double after;                   /* how long the target takes to start it */
@@ -62,6 +65,11 @@ struct fluid_ops {
     double (*dirty)(struct fluid *f, size_t i);
     /* The bytes of dirty pages. May set the flow's limit. */
     double (*bytes)(struct fluid *f, size_t i, double pages);
+    /*
+     * The share of the pages that this iteration has left, of so many bytes,
+     * that is sent at this rate: the others will be dirty again. NULL: all.
+     */
+    double (*sent)(struct fluid *f, size_t i, double bytes, double rate);
     /* At the end of an iteration. Sets predicted if it stops. */
     enum xpc_action (*decide)(struct fluid *f, size_t i, double dirty,
                               double rate);
@@ -96,6 +104,15 @@ void fluid_start(struct fluid *f, size_t i, size_t target);
 void fluid_break(struct fluid *f, size_t i);
 /* Runs until nothing is active and dispatch starts nothing more. */
 void fluid_run(struct fluid *f);
+
+/*
+ * For `sent`: what follows from D(t), if p->skip_dirty says so
+ * (xenprecopy/skip.h).
+ */
+double fluid_sent(const struct fluid_flow *w, double now,
+                  const struct xpc_curve *c,
+                  const struct xpc_predict_params *p, double bytes,
+                  double rate);
 
 /* The rule of a live migration, with the measured rate, for `decide`. */
 enum xpc_action fluid_decide(struct fluid_flow *w, double now,

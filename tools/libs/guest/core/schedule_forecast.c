@@ -156,6 +156,17 @@ static double forecast_bytes(struct fluid *f, size_t i, double pages)
     return pages * xpc_predict_page_bytes(p, &p->later_page);
 }
 
+/* Of one that ran, left_bytes is all that it sends. */
+static double forecast_sent(struct fluid *f, size_t i, double bytes,
+                            double rate)
+{
+    const struct forecast *fc = f->opaque;
+    const struct xpc_move *m = &fc->s->moves[i];
+
+    return fc->resumed[i] ? 1 : fluid_sent(&f->flows[i], f->now, m->curve,
+                                           &m->params, bytes, rate);
+}
+
 static enum xpc_action forecast_decide(struct fluid *f, size_t i, double dirty,
                                        double rate)
 {
@@ -198,6 +209,7 @@ static const struct fluid_ops forecast_ops = {
     .setup = forecast_setup,
     .dirty = forecast_dirty,
     .bytes = forecast_bytes,
+    .sent = forecast_sent,
     .decide = forecast_decide,
     .switchover = forecast_switchover,
     .ended = forecast_ended,
