@@ -328,7 +328,7 @@ static int run_migration(struct migration *m, int interrupt_fd)
     if (r || (!s.t.pid && transport_run(&s.t))) {
         xl_message(COMMAND, "can't start the transport: %s",
                    strerror(errno));
-        return MIGRATE_FAILED;
+        return sender_give_up(&s);
     }
     status = sender_run(&s);
     m->ctx = s.ctx;
