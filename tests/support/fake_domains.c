@@ -21,9 +21,11 @@ libxl_dominfo *libxl_list_domain(libxl_ctx *ctx, int *nr_r)
 
     (void)ctx;
     for (int i = 0; list && i < nr_fake_domains; i++) {
+        uint8_t *uuid = libxl_uuid_bytearray(&list[i].uuid);
+
         list[i] = fake_domains[i].info;
         list[i].domid = i;
-        libxl_uuid_bytearray(&list[i].uuid)[15] = i;
+        uuid[15] = i;
     }
     *nr_r = nr_fake_domains;
     return list;
