@@ -400,6 +400,7 @@ static void torture_xl_evacuate_left_does_not_depend_on_a_cap(void **state)
     xpc_curve_add(&two[0].curve, 2 * XPC_S, 20, 20, 20);
     two[0].m.bytes_per_s = 0.05 * LINK;
     two[0].m.elapsed_ns = XPC_S;
+    two[0].m.sent_ns = 2 * XPC_S;
     evacuate_update_left(&both, 0, 2 * XPC_S);
     assert_true(m->left_ns > 60 * XPC_S);
     assert_true(m->left_bytes > UINT64_C(400000000) &&
@@ -423,7 +424,7 @@ static void torture_xl_evacuate_left_of_what_is_compressed(void **state)
     xpc_curve_add(&two[0].curve, 2 * XPC_S, 20, 20, 20);
     two[0].m.bytes_per_s = 0.1 * LINK;
     two[0].m.sent_bytes = 0.2 * LINK;
-    two[0].m.elapsed_ns = 2 * XPC_S;
+    two[0].m.elapsed_ns = two[0].m.sent_ns = 2 * XPC_S;
     evacuate_update_left(&both, 0, 2 * XPC_S);
     assert_true(m->left_ns > 2.9 * XPC_S && m->left_ns < 3.1 * XPC_S);
     /* A second later, there is another one to go. */
@@ -451,13 +452,25 @@ static void torture_xl_evacuate_suspend_is_near(void **state)
     assert_int_equal(m->near_ns, 0);
     two[0].m.bytes_per_s = LINK;
     two[0].m.sent_bytes = 7 * (double)LINK;
+    two[0].m.sent_ns = 12 * XPC_S;
     evacuate_update_left(&both, 0, 12 * XPC_S);
     assert_int_equal(m->near_ns, 0);
+    /* It goes on between the times at which it says how much it has sent, */
+    evacuate_update_left(&both, 0, 12900 * XPC_MS);
+    assert_int_equal(m->near_ns, 0);
+    assert_in_range(m->left_ns, 2 * XPC_S, 2200 * XPC_MS);
+    evacuate_update_left(&both, 0, 13100 * XPC_MS);
+    assert_true(m->near_ns > 0);
+    /* unless it does not say anything any more. */
+    two[0].m.sent_bytes = 2 * (double)LINK;
+    evacuate_update_left(&both, 0, 60 * XPC_S);
+    assert_int_equal(m->near_ns, 0);
     two[0].m.sent_bytes = 9 * (double)LINK;
-    evacuate_update_left(&both, 0, 14 * XPC_S);
+    two[0].m.sent_ns = 62 * XPC_S;
+    evacuate_update_left(&both, 0, 62 * XPC_S);
     assert_int_equal(m->near_ns, 2 * XPC_S);
     two[0].m.suspended = two[0].m.sent = true;
-    evacuate_update_left(&both, 0, 15 * XPC_S);
+    evacuate_update_left(&both, 0, 63 * XPC_S);
     assert_true(m->sent);
     assert_int_equal(m->near_ns, 3 * XPC_S);
 }

@@ -14,6 +14,8 @@
 /* So little is left when a suspend is due, and so late it can be. */
 #define DUE_NS (100 * XPC_MS)
 #define LATE_NS (500 * XPC_MS)
+/* xl migrate says every two seconds how much it has sent. */
+#define SAYS_NS (2 * XPC_S)
 /* Smaller changes of a cap are not worth a process. */
 #define CHANGE 0.1
 
@@ -133,8 +135,10 @@ void evacuate_update_left(struct evacuation *e, size_t i, uint64_t now_ns)
         bytes = (g->curve.total_pages - g->curve.zero_pages) *
                 xpc_predict_page_bytes(p, &p->first_page) +
                 g->curve.zero_pages * (double)p->zero_page_bytes;
-        set_left(e, i, bytes - g->m.sent_bytes, g->m.elapsed_ns,
-                 g->m.bytes_per_s);
+        since_ns = fmin(now_ns - g->m.sent_ns, 2 * SAYS_NS);
+        set_left(e, i, bytes - g->m.sent_bytes -
+                       since_ns / 1e9 * g->m.bytes_per_s,
+                 g->m.elapsed_ns + since_ns, g->m.bytes_per_s);
     }
     if (m->left_ns > DUE_NS && !g->m.suspended)
         g->m.due_ns = 0;

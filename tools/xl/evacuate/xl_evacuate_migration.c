@@ -76,7 +76,7 @@ int migration_start(struct migration *m, const char *const *args,
     m->ours = true;
     m->offset = 0;
     m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
-    m->sent_bytes = m->elapsed_ns = 0;
+    m->sent_bytes = m->elapsed_ns = m->sent_ns = 0;
     m->told_bytes = m->told_ns = m->rate_from_ns = 0;
     m->rate_bytes_per_s = 0;
     m->bytes_per_s = 0;
@@ -181,6 +181,7 @@ static void take_line(struct migration *m, const char *line, size_t len,
         if (e.iteration <= 1 && e.elapsed_us && e.total_bytes) {
             m->sent_bytes = e.total_bytes;
             m->elapsed_ns = e.elapsed_us * 1000;
+            m->sent_ns = now_ns;
             m->bytes_per_s = e.total_bytes * 1e6 / e.elapsed_us;
         }
     } else if (!strcmp(e.event, "suspending")) {

@@ -31,7 +31,8 @@ struct migration {
     uint64_t iteration_ns;          /* when this one began */
     double bytes_per_s;             /* after the first iteration, before
                                      * compression */
-    uint64_t sent_bytes, elapsed_ns;    /* in the first iteration */
+    uint64_t sent_bytes, elapsed_ns;    /* in the first iteration, */
+    uint64_t sent_ns;               /* as it said then */
     uint64_t told_bytes, told_ns;   /* sent in all, and how long that took */
     double rate_bytes_per_s;        /* between the last two times, */
     uint64_t rate_from_ns;          /* of which the first was then; 0: none */
