@@ -35,8 +35,8 @@ static struct xpc_active active(void)
     struct xpc_active a = { 0 };
     char err[XPC_ERR_LEN];
 
-    assert_int_equal(xen_store_read((struct xs_handle *)&store, XBT_NULL, 7, "active",
-                                    &xpc_active_type, &a, err), 0);
+    assert_int_equal(xen_store_read((struct xs_handle *)&store, XBT_NULL, 7,
+                                    "active", &xpc_active_type, &a, err), 0);
     return a;
 }
 
@@ -130,8 +130,9 @@ static int script_bad(void)
     assert_null(strchr(store_get(PRECOPY "refused"), '\n'));
     assert_string_not_equal(store_get(PRECOPY "current"), bad_text);
     xpc_params_init(&now);
-    assert_int_equal(xen_store_read((struct xs_handle *)&store, XBT_NULL, 7, "current",
-                                    &xpc_params_type, &now, err), 0);
+    assert_int_equal(xen_store_read((struct xs_handle *)&store, XBT_NULL, 7,
+                                    "current", &xpc_params_type, &now, err),
+                                    0);
     assert_int_equal(now.downtime_ns, 299 * XPC_MS);
     assert_true(now.once);
     assert_int_equal(active().params.downtime_ns, 299 * XPC_MS);

@@ -98,7 +98,8 @@ static int read_params(struct xs_handle *xs, uint32_t domid, void *obj)
         return -1;
     xpc_params_init(&asked);
     *params_r = a.params;
-    if (xen_store_read(xs, XBT_NULL, domid, "current", &xpc_params_type, &asked, err))
+    if (xen_store_read(xs, XBT_NULL, domid, "current", &xpc_params_type,
+                       &asked, err))
         return 0;
     xpc_engine_settled(&asked, &a.params);
     if (!xpc_engine_check_change(&a.params, &asked, err, sizeof(err)))

@@ -39,7 +39,8 @@ static int read_progress(struct xs_handle *xs, uint32_t domid, void *it_r)
     struct xpc_iteration it = { 0 };
     char err[XPC_ERR_LEN];
 
-    if (xen_store_read(xs, XBT_NULL, domid, "progress", &xpc_iteration_type, &it, err))
+    if (xen_store_read(xs, XBT_NULL, domid, "progress", &xpc_iteration_type,
+                       &it, err))
         return -1;
     *(struct xpc_iteration *)it_r = it;
     return 0;

@@ -91,8 +91,8 @@ static int read_iterations(struct xs_handle *xs, uint32_t domid,
     uint64_t last = 0;
     struct xpc_iteration latest = { 0 };
 
-    if (!xen_store_read(xs, XBT_NULL, domid, "progress", &xpc_iteration_type, &latest,
-                        err))
+    if (!xen_store_read(xs, XBT_NULL, domid, "progress", &xpc_iteration_type,
+                        &latest, err))
         last = latest.number;
     report->iterations = calloc(XEN_STORE_ITERATIONS,
                                 sizeof(*report->iterations));
@@ -141,8 +141,8 @@ int xen_store_write_report(struct xs_handle *xs, uint32_t domid,
 int xen_store_read_report(struct xs_handle *xs, uint32_t domid,
                           struct xpc_report *report, char err[XPC_ERR_LEN])
 {
-    if (xen_store_read(xs, XBT_NULL, domid, "report", &xpc_report_head_type, report,
-                       err))
+    if (xen_store_read(xs, XBT_NULL, domid, "report", &xpc_report_head_type,
+                       report, err))
         return -1;
     return read_iterations(xs, domid, report, err);
 }
