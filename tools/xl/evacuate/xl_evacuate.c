@@ -16,6 +16,7 @@
 #include "common/xl_interrupt.h"
 #include "common/xl_options.h"
 #include "common/xl_output.h"
+#include "common/xl_stdio.h"
 #include "conf/load.h"
 #include "evacuate/xl_evacuate.h"
 #include "evacuate/xl_evacuate_measure.h"
@@ -194,6 +195,8 @@ static int carry_out(struct command *c, struct evacuate_run *r)
     r->interrupt_fd = interrupt_open();
     r->begun_ns = clock_now_ns();
     r->end_ns = r->plan.expected.end_ns;
+    xl_globals.acted = true;
+    xl_stdio_hold();
     status = evacuate_run(r);
     total_ns = clock_now_ns() - r->begun_ns;
     /* What is left by an interrupt can go on. */
