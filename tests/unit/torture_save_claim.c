@@ -405,7 +405,8 @@ static int script_log_unknown(void)
 static int script_off_without_an_answer(void)
 {
     assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
-    env.log_is_off = env.unanswered = true;
+    env.unanswered = true;
+    env.log_is_off = true;
     return clean_in_vain();
 }
 
