@@ -6,6 +6,8 @@
 
 #include <xenprecopy/placement.h>
 
+#include "core/schedule.h"
+
 /* Guests that must stay together. */
 struct group {
     size_t first, nr;               /* in members */
@@ -36,13 +38,6 @@ struct placement {
     double load[XPC_SCHEDULE_TARGETS_MAX];
 };
 
-static size_t find_root(const struct placement *p, size_t i)
-{
-    while (p->root[i] != i)
-        i = p->root[i] = p->root[p->root[i]];
-    return i;
-}
-
 /* Whether the move has a target that cannot change. */
 static bool is_fixed(const struct xpc_move *m)
 {
@@ -54,15 +49,9 @@ static void make_groups(struct placement *p)
     struct xpc_schedule *s = p->s;
     size_t nr = 0;
 
-    for (size_t i = 0; i < s->nr_moves; i++)
-        p->root[i] = i;
-    for (size_t i = 0; i < s->nr_affinities; i++) {
-        if (s->affinities[i].together)
-            p->root[find_root(p, s->affinities[i].a)] =
-                find_root(p, s->affinities[i].b);
-    }
+    schedule_unite(s, p->root);
     for (size_t i = 0; i < s->nr_moves; i++) {
-        struct group *g = &p->groups[find_root(p, i)];
+        struct group *g = &p->groups[schedule_find_root(p->root, i)];
         const struct xpc_move *m = &s->moves[i];
 
         g->target = XPC_NO_TARGET;
@@ -79,7 +68,7 @@ static void make_groups(struct placement *p)
         }
     }
     for (size_t i = 0; i < s->nr_moves; i++) {
-        struct group *g = &p->groups[find_root(p, i)];
+        struct group *g = &p->groups[schedule_find_root(p->root, i)];
 
         p->members[g->first + g->nr++] = i;
         if (is_fixed(&s->moves[i]))
@@ -94,16 +83,18 @@ static void list_apart(struct placement *p)
     size_t nr = 0;
 
     for (size_t i = 0; i < s->nr_affinities; i++) {
-        if (!s->affinities[i].together) {
-            p->apart_first[find_root(p, s->affinities[i].a) + 1]++;
-            p->apart_first[find_root(p, s->affinities[i].b) + 1]++;
+        const struct xpc_affinity *a = &s->affinities[i];
+
+        if (!a->together) {
+            p->apart_first[schedule_find_root(p->root, a->a) + 1]++;
+            p->apart_first[schedule_find_root(p->root, a->b) + 1]++;
         }
     }
     for (size_t i = 0; i <= s->nr_moves; i++)
         nr = p->apart_first[i] += nr;
     for (size_t i = s->nr_affinities; i-- > 0;) {
-        size_t a = find_root(p, s->affinities[i].a);
-        size_t b = find_root(p, s->affinities[i].b);
+        size_t a = schedule_find_root(p->root, s->affinities[i].a);
+        size_t b = schedule_find_root(p->root, s->affinities[i].b);
 
         if (s->affinities[i].together)
             continue;

@@ -81,6 +81,26 @@ static double least_rate(const struct xpc_move *m, double best)
     return least;
 }
 
+size_t schedule_find_root(size_t *root, size_t i)
+{
+    while (root[i] != i)
+        i = root[i] = root[root[i]];
+    return i;
+}
+
+void schedule_unite(const struct xpc_schedule *s, size_t *root)
+{
+    for (size_t i = 0; i < s->nr_moves; i++)
+        root[i] = i;
+    for (size_t i = 0; i < s->nr_affinities; i++) {
+        const struct xpc_affinity *a = &s->affinities[i];
+
+        if (a->together)
+            root[schedule_find_root(root, a->a)] =
+                schedule_find_root(root, a->b);
+    }
+}
+
 bool schedule_fits(const struct xpc_schedule *s, const struct xpc_move *m,
                    int target)
 {

@@ -22,6 +22,13 @@ ssize_t schedule_queue_next(const struct xpc_schedule *s,
 void schedule_queue_caps(struct xpc_schedule *s,
                          const struct schedule_queue *q);
 
+/*
+ * Sets root[] so that moves which must be together, directly or by way of
+ * others, have the same schedule_find_root(): one of them.
+ */
+void schedule_unite(const struct xpc_schedule *s, size_t *root);
+size_t schedule_find_root(size_t *root, size_t i);
+
 void schedule_predict_move(const struct xpc_schedule *s, struct xpc_move *m);
 /* Would it be possible on this target, with these params? */
 bool schedule_fits(const struct xpc_schedule *s, const struct xpc_move *m,

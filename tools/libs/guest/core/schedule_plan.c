@@ -30,28 +30,15 @@ struct plan {
 
 /* ---- those that belong together -------------------------------------- */
 
-static size_t find_root(const struct plan *p, size_t i)
-{
-    while (p->root[i] != i)
-        i = p->root[i] = p->root[p->root[i]];
-    return i;
-}
-
 static void make_groups(struct plan *p)
 {
     const struct xpc_schedule *s = p->s;
 
-    for (size_t i = 0; i < s->nr_moves; i++) {
-        p->root[i] = i;
+    schedule_unite(s, p->root);
+    for (size_t i = 0; i < s->nr_moves; i++)
         p->next[i] = NOBODY;
-    }
-    for (size_t i = 0; i < s->nr_affinities; i++) {
-        if (s->affinities[i].together)
-            p->root[find_root(p, s->affinities[i].a)] =
-                find_root(p, s->affinities[i].b);
-    }
     for (size_t i = 0; i < s->nr_moves; i++) {
-        size_t root = find_root(p, i);
+        size_t root = schedule_find_root(p->root, i);
 
         if (root != i) {
             p->next[i] = p->next[root];
