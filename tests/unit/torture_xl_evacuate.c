@@ -12,6 +12,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "base/process.h"
 #include "evacuate/xl_evacuate_caps.h"
 #include "evacuate/xl_evacuate_link.h"
 #include "evacuate/xl_evacuate_measure.h"
@@ -262,10 +263,10 @@ static void torture_xl_evacuate_tells_processes_apart(void **state)
         for (;;)
             pause();
     }
-    assert_true(xl_pid_start(pid) >= xl_pid_start(getpid()));
+    assert_true(process_start(pid) >= process_start(getpid()));
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_int_equal(xl_pid_start(pid), 0);
+    assert_int_equal(process_start(pid), 0);
 }
 
 static void torture_xl_evacuate_finds_the_message(void **state)

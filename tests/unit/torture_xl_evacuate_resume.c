@@ -12,6 +12,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "evacuate/xl_evacuate_journal.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_resume.h"
@@ -153,7 +154,7 @@ static void torture_xl_evacuate_resume_excludes_another(void **state)
 
 static void torture_xl_evacuate_resume_finds_what_runs(void **state)
 {
-    uint64_t start = xl_pid_start(getpid());
+    uint64_t start = process_start(getpid());
     struct evacuate_guest guest = { .name = (char *)"web1", .uuid = UUID };
     struct evacuate_domain there[] = { { (char *)"web1", 1, 7 },
                                        { (char *)"web1--incoming", 300, 8 } };
@@ -225,7 +226,7 @@ static void add_of(struct journal *j, const char *event, int guest,
     struct journal_line line = {
         .event = (char *)event, .domain = (char *)"web1", .uuid = uuid,
         .target = (char *)"host2", .pid = pid,
-        .pid_start = xl_pid_start(pid), .status = status,
+        .pid_start = process_start(pid), .status = status,
     };
     char err[XPC_ERR_LEN];
 
@@ -326,7 +327,7 @@ static void torture_xl_evacuate_resume_waits_for_a_switchover(void **state)
 
     (void)state;
     begin(&j);
-    add(&j, "pid", getpid(), xl_pid_start(getpid()), 0);
+    add(&j, "pid", getpid(), process_start(getpid()), 0);
     close(j.fd);
     assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
     libxl_uuid_from_string(&switching.uuid, UUID);

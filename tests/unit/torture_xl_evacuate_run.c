@@ -20,6 +20,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "history/xl_history.h"
 #include "migrate/xl_migrate_options.h"
@@ -543,7 +544,7 @@ static void torture_xl_evacuate_run_waits_for_what_it_did_not_start(
                    "\"outcome\":\"migrated\",\"actual-downtime-us\":1000}");
         _exit(0);
     }
-    g->m.pid_start = xl_pid_start(g->m.pid);
+    g->m.pid_start = process_start(g->m.pid);
     moves[0].state = XPC_MOVE_RUNS;
     moves[0].left_ns = UINT64_MAX;
     close(release[0]);

@@ -10,7 +10,6 @@
 
 #include <xenprecopy/json.h>
 
-#include "base/process.h"
 #include "common/xl_common.h"
 
 struct xl_globals xl_globals = { .level = XL_LEVEL_DEFAULT };
@@ -36,11 +35,6 @@ uint64_t xl_bytes_written(pid_t pid)
     if (io)
         fclose(io);
     return bytes;
-}
-
-uint64_t xl_pid_start(pid_t pid)
-{
-    return process_start(pid);
 }
 
 __attribute__((format(printf, 1, 0)))

@@ -44,12 +44,6 @@ extern struct xl_globals xl_globals;
 /* Bytes that a process has written since its start, 0 if unknown. */
 uint64_t xl_bytes_written(pid_t pid);
 
-/*
- * When a process was started, which tells it from a later one with its number;
- * 0: there is none.
- */
-uint64_t xl_pid_start(pid_t pid);
-
 /* asprintf() that exits when out of memory. The caller frees the string. */
 __attribute__((format(printf, 1, 2)))
 char *xl_asprintf(const char *fmt, ...);

@@ -9,6 +9,7 @@
 
 #include <xenprecopy/json.h>
 
+#include "base/process.h"
 #include "common/xl_common.h"
 #include "common/xl_input.h"
 #include "evacuate/xl_evacuate_migration.h"
@@ -72,7 +73,7 @@ int migration_start(struct migration *m, const char *const *args,
     }
     m->go_fd = go[1];
     m->pid = pid;
-    m->pid_start = xl_pid_start(pid);
+    m->pid_start = process_start(pid);
     m->ours = true;
     m->offset = 0;
     m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
@@ -223,7 +224,7 @@ bool migration_ended(struct migration *m, int *status_r)
         *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     } else {
         /* 0: it had ended when its number was noted. */
-        if (m->pid_start && xl_pid_start(m->pid) == m->pid_start)
+        if (m->pid_start && process_start(m->pid) == m->pid_start)
             return false;
         *status_r = -1;
     }
@@ -270,7 +271,7 @@ char *migration_message(const struct migration *m, const char *sources)
 
 void migration_break(const struct migration *m)
 {
-    if (m->pid && xl_pid_start(m->pid) == m->pid_start)
+    if (m->pid && process_start(m->pid) == m->pid_start)
         kill(m->pid, SIGTERM);
 }
 

@@ -9,6 +9,7 @@
 #include <xenprecopy/units.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "common/xl_common.h"
 #include "common/xl_options.h"
 #include "evacuate/xl_evacuate_resume.h"
@@ -75,7 +76,7 @@ static const struct journal_line *last(const struct journal_line *lines,
 static bool runs(const struct journal_line *line)
 {
     return line && is(line, "pid") && line->pid_start &&
-           xl_pid_start(line->pid) == line->pid_start;
+           process_start(line->pid) == line->pid_start;
 }
 
 size_t resume_count_running(const struct journal_line *lines, size_t nr)
