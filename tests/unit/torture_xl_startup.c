@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What xl inherits. A child process acts as xl; its exit status is the line. */
+/* What xl inherits. A child process acts as xl. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -7,25 +7,8 @@
 #include <unistd.h>
 
 #include "common/xl_startup.h"
+#include "support/child.h"
 #include "support/torture.h"
-
-/* In the child, where cmocka must not fail the test. */
-#define check(what) ((what) ? (void)0 : _exit(__LINE__ % 256))
-
-typedef void part_fn(void);
-
-static void expect_ok(part_fn *part)
-{
-    pid_t pid = fork();
-    int status;
-
-    if (!pid) {
-        part();
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-}
 
 static void begin_without_descriptors(void)
 {
@@ -46,7 +29,7 @@ static void begin_without_descriptors(void)
 static void torture_xl_startup_numbers_are_taken(void **state)
 {
     (void)state;
-    expect_ok(begin_without_descriptors);
+    expect_in_child(begin_without_descriptors);
 }
 
 static void begin_with_descriptors(void)
@@ -61,7 +44,7 @@ static void begin_with_descriptors(void)
 static void torture_xl_startup_open_ones_stay(void **state)
 {
     (void)state;
-    expect_ok(begin_with_descriptors);
+    expect_in_child(begin_with_descriptors);
 }
 
 static void begin_with_sigchld_ignored(void)
@@ -87,7 +70,7 @@ static void begin_with_sigchld_ignored(void)
 static void torture_xl_startup_children_can_be_waited_for(void **state)
 {
     (void)state;
-    expect_ok(begin_with_sigchld_ignored);
+    expect_in_child(begin_with_sigchld_ignored);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Output that must not block. A child process acts as xl; its exit status is
- * the line. It is ended by a signal if it blocks.
- */
+/* Output that must not block. A child process acts as xl. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,33 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "common/xl_startup.h"
 #include "common/xl_stdio.h"
+#include "support/child.h"
 #include "support/torture.h"
 
-/* In the child, where cmocka must not fail the test. */
-#define check(what) ((what) ? (void)0 : _exit(__LINE__ % 256))
-
-typedef void part_fn(void);
-
-static void expect_ok(part_fn *part)
+/* As in xl; and its messages are not this test's. */
+static void begin(void)
 {
-    pid_t pid = fork();
-    int status;
-
-    if (!pid) {
-        signal(SIGPIPE, SIG_IGN);
-        alarm(60);
-        dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-        part();
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    signal(SIGPIPE, SIG_IGN);
+    dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 }
 
 /* Fills it, and empties it. Returns how much that was. */
@@ -73,6 +56,7 @@ static void write_to_full(int from, int to)
     char buf[64] = "";
     size_t len = fill(to);
 
+    begin();
     dup2(to, STDERR_FILENO);
     xl_stdio_hold();
     fprintf(stderr, "first\n");
@@ -107,8 +91,8 @@ static void socket_is_full(void)
 static void torture_xl_stdio_does_not_block(void **state)
 {
     (void)state;
-    expect_ok(pipe_is_full);
-    expect_ok(socket_is_full);
+    expect_in_child(pipe_is_full);
+    expect_in_child(socket_is_full);
 }
 
 /* Ctrl-S, and Ctrl-Q. */
@@ -118,6 +102,7 @@ static void terminal_is_stopped(void)
     struct termios t;
     char buf[64] = "";
 
+    begin();
     check(master >= 0 && !grantpt(master) && !unlockpt(master));
     slave = open(ptsname(master), O_RDWR | O_NOCTTY);
     check(slave >= 0 && !tcgetattr(slave, &t));
@@ -137,13 +122,14 @@ static void terminal_is_stopped(void)
 static void torture_xl_stdio_goes_on_after_ctrl_s(void **state)
 {
     (void)state;
-    expect_ok(terminal_is_stopped);
+    expect_in_child(terminal_is_stopped);
 }
 
 static void reader_has_gone(void)
 {
     int fds[2];
 
+    begin();
     check(!pipe(fds));
     dup2(fds[1], STDOUT_FILENO);
     close(fds[1]);
@@ -156,7 +142,7 @@ static void reader_has_gone(void)
 static void torture_xl_stdio_tells_of_errors(void **state)
 {
     (void)state;
-    expect_ok(reader_has_gone);
+    expect_in_child(reader_has_gone);
 }
 
 /* The guard does not print what xl will print. */
@@ -166,6 +152,7 @@ static void child_forgets(void)
     char buf[64] = "";
     int fds[2];
 
+    begin();
     check(!pipe(fds));
     len = fill(fds[1]);
     dup2(fds[1], STDERR_FILENO);
@@ -182,7 +169,7 @@ static void child_forgets(void)
 static void torture_xl_stdio_forgets_in_a_child(void **state)
 {
     (void)state;
-    expect_ok(child_forgets);
+    expect_in_child(child_forgets);
 }
 
 /* A file is written as before, and a full disk is an error. */
@@ -192,6 +179,7 @@ static void files_are_as_before(void)
     FILE *before = stdout;
     int fd = mkstemp(path);
 
+    begin();
     check(fd >= 0);
     unlink(path);
     check(write(fd, "old\n", 4) == 4);
@@ -211,7 +199,7 @@ static void files_are_as_before(void)
 static void torture_xl_stdio_leaves_files_alone(void **state)
 {
     (void)state;
-    expect_ok(files_are_as_before);
+    expect_in_child(files_are_as_before);
 }
 
 int main(int argc, char **argv)
