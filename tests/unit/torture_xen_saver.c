@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/fake_helper.h"
 #include "support/fake_xenstore.h"
+#include "support/few_files.h"
 #include "support/torture.h"
 #include "xen/saver.h"
 
@@ -104,17 +104,11 @@ static void torture_xen_saver_ignores_a_dead_process(void **state)
 static void torture_xen_saver_does_not_know_without_proc(void **state)
 {
     pid_t pid = fake_helper_start(domain);
-    struct rlimit old, few;
     char err[XPC_ERR_LEN];
-    int next = dup(0);
 
     (void)state;
-    close(next);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
     for (int more = 0; more < 2; more++) {
-        few = (struct rlimit){ .rlim_cur = next + more,
-                               .rlim_max = old.rlim_max };
-        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        few_files(more);
         assert_int_equal(xen_saver_find(other_domid), -1);
         assert_int_equal(errno, EMFILE);
         assert_int_equal(xen_saver_find_stock(domid), -1);
@@ -123,8 +117,8 @@ static void torture_xen_saver_does_not_know_without_proc(void **state)
         assert_non_null(strstr(err, "can't tell"));
         if (!more)
             assert_int_equal(xen_saver_is(pid, domid), -1);
+        few_files_end();
     }
-    setrlimit(RLIMIT_NOFILE, &old);
     assert_int_equal(xen_saver_is(pid, domid), 1);
     fake_helper_kill(pid);
 }

@@ -17,6 +17,7 @@
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_resume.h"
 #include "migrate/xl_migrate_options.h"
+#include "support/few_files.h"
 #include "support/temp_dir.h"
 #include "support/torture.h"
 
@@ -218,6 +219,36 @@ static void torture_xl_evacuate_resume_finds_what_runs(void **state)
     journal_close(&j);
 }
 
+/* Without a descriptor for /proc, a migration is not known to have ended. */
+static void torture_xl_evacuate_resume_does_not_know_without_proc(void **state)
+{
+    uint64_t start = process_start(getpid());
+    struct migration m = { .pid = getpid(), .pid_start = start };
+    struct journal j = JOURNAL_INIT;
+    struct journal_line *lines;
+    char err[XPC_ERR_LEN];
+    size_t nr, running;
+    int status;
+    bool ended;
+
+    (void)state;
+    begin(&j);
+    add(&j, "pid", getpid(), start, 0);
+    close(j.fd);
+    assert_int_equal(journal_resume(&j, &lines, &nr, err), 0);
+    few_files(0);
+    running = resume_count_running(lines, nr);
+    ended = migration_ended(&m, &status);
+    /* Nor does a signal go to what may be another process. */
+    m.pid_start = 0;
+    migration_break(&m);
+    few_files_end();
+    assert_int_equal(running, 1);
+    assert_false(ended);
+    journal_free(lines, nr);
+    journal_close(&j);
+}
+
 /* A line about one of several guests. */
 static void add_of(struct journal *j, const char *event, int guest,
                    uint64_t pid, uint64_t status)
@@ -353,6 +384,7 @@ int main(int argc, char **argv)
         T(journal_that_is_none),
         T(excludes_another),
         T(finds_what_runs),
+        T(does_not_know_without_proc),
         T(settles_what_is_not_here),
         T(waits_for_a_switchover),
     };

@@ -8,11 +8,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "migrate/xl_guard.h"
+#include "support/few_files.h"
 #include "support/torture.h"
 
 /* Acts as xl. Killed with SIGKILL on return. */
@@ -110,18 +110,13 @@ static void leave_the_rest(struct guard *g)
  */
 static void torture_xl_guard_none_without_descriptors(void **state)
 {
-    struct rlimit few, before;
     struct guard g;
     int word = 0, r;
 
     (void)state;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    few = before;
-    few.rlim_cur = dup(STDERR_FILENO) + 2;
-    close(few.rlim_cur - 2);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    few_files(2);
     r = guard_start(&g, NULL, &word);
-    setrlimit(RLIMIT_NOFILE, &before);
+    few_files_end();
     if (!r)
         _exit(1);           /* this is the guard */
     assert_int_equal(r, -1);

@@ -54,7 +54,7 @@ static void exec_migrate(const struct migration *m, const char *const *args,
 int migration_start(struct migration *m, const char *const *args,
                     const char *turn)
 {
-    int go[2];
+    int go[2], err;
     pid_t pid;
 
     if (pipe2(go, O_CLOEXEC))
@@ -71,9 +71,18 @@ int migration_start(struct migration *m, const char *const *args,
         close(go[1]);
         return -1;
     }
+    errno = ESRCH;
+    m->pid_start = process_start(pid);
+    if (!m->pid_start) {
+        /* --resume would not recognise it. */
+        err = errno;
+        close(go[1]);
+        waitpid(pid, NULL, 0);
+        errno = err;
+        return -1;
+    }
     m->go_fd = go[1];
     m->pid = pid;
-    m->pid_start = process_start(pid);
     m->ours = true;
     m->offset = 0;
     m->iteration = m->percent = m->dirty_pages = m->predicted_ns = 0;
@@ -223,8 +232,7 @@ bool migration_ended(struct migration *m, int *status_r)
             return false;
         *status_r = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     } else {
-        /* 0: it had ended when its number was noted. */
-        if (m->pid_start && process_start(m->pid) == m->pid_start)
+        if (m->pid_start && process_lives(m->pid, m->pid_start))
             return false;
         *status_r = -1;
     }
@@ -271,7 +279,7 @@ char *migration_message(const struct migration *m, const char *sources)
 
 void migration_break(const struct migration *m)
 {
-    if (m->pid && process_start(m->pid) == m->pid_start)
+    if (m->pid && m->pid_start && process_start(m->pid) == m->pid_start)
         kill(m->pid, SIGTERM);
 }
 

@@ -76,7 +76,7 @@ static const struct journal_line *last(const struct journal_line *lines,
 static bool runs(const struct journal_line *line)
 {
     return line && is(line, "pid") && line->pid_start &&
-           process_start(line->pid) == line->pid_start;
+           process_lives(line->pid, line->pid_start);
 }
 
 size_t resume_count_running(const struct journal_line *lines, size_t nr)

@@ -11,7 +11,8 @@
 /* Returns 0 with 0 for a zombie, or -1 with errno. */
 static int read_start(pid_t pid, uint64_t *start_r)
 {
-    char path[64], text[1024] = "", *p;
+    char path[64], text[1024], *p;
+    int err = 0;
     FILE *f;
 
     *start_r = 0;
@@ -20,8 +21,12 @@ static int read_start(pid_t pid, uint64_t *start_r)
     if (!f)
         return -1;
     if (!fgets(text, sizeof(text), f))
-        *text = 0;
+        err = ferror(f) && errno ? errno : EIO;
     fclose(f);
+    if (err) {
+        errno = err;
+        return -1;
+    }
     /* The name, in brackets, may contain anything. */
     p = strrchr(text, ')');
     if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
