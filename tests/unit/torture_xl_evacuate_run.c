@@ -24,6 +24,7 @@
 #include "evacuate/xl_evacuate_run.h"
 #include "history/xl_history.h"
 #include "migrate/xl_migrate_options.h"
+#include "support/opens.h"
 #include "support/temp_dir.h"
 #include "support/torture.h"
 
@@ -227,6 +228,8 @@ static int teardown(void **state)
 {
     free((char *)options.ssh_command);
     free(targets[1].text);
+    for (size_t t = 0; t < 2; t++)
+        libxl_precopy_history_dispose(&targets[t].history);
     free(e.ends);
     journal_close(&journal);
     close(interrupts[0]);
@@ -439,8 +442,9 @@ static void torture_xl_evacuate_run_goes_where_it_is_not_refused(void **state)
 /* It would take 5 s on host2, as it did before; and 2 s are its limit. */
 static void torture_xl_evacuate_run_goes_where_it_keeps_its_limit(void **state)
 {
+    char err[XPC_ERR_LEN], *path = in_dir("host2.json");
     struct xpc_report r;
-    char err[XPC_ERR_LEN];
+    int watch;
 
     (void)state;
     guests[0].kind = (struct xpc_guest){
@@ -456,17 +460,23 @@ static void torture_xl_evacuate_run_goes_where_it_keeps_its_limit(void **state)
     r.stream_end_ns = r.target_ready_ns = r.go_ns = 6 * XPC_S;
     r.target_started_ns = 7 * XPC_S;
     history_keep(stderr, "host2", "g1", time(NULL), &r);
+    watch = opens_watch(path);
     assert_int_equal(evacuate_plan(&e, err), 0);
     assert_false(guests[0].fits);
+    /* Not once for each guest. */
+    assert_int_equal(opens_count(watch), 1);
     e.s.nr_targets = 2;
     targets[1].host = "host3";
     assert_int_equal(evacuate_plan(&e, err), 0);
+    assert_int_equal(opens_count(watch), 1);
     assert_true(guests[0].fits);
     /* No refusal: that may change. */
     assert_int_equal(moves[0].not_on, 0);
     assert_int_equal(evacuate_run(&run), EVACUATE_OK);
     assert_int_equal(started(1, "host2"), 0);
     assert_int_equal(started(1, "host3"), 1);
+    close(watch);
+    free(path);
 }
 
 static void torture_xl_evacuate_run_stops_when_interrupted(void **state)

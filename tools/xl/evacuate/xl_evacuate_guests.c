@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <libxl_utils.h>
 
@@ -12,7 +13,6 @@
 #include "common/xl_options.h"
 #include "conf/settings.h"
 #include "evacuate/xl_evacuate_guests.h"
-#include "history/xl_history.h"
 #include "libxl_precopy.h"
 #include "migrate/xl_channels.h"
 #include "migrate/xl_migrate_leftover.h"
@@ -369,6 +369,27 @@ static uint64_t zero_page_bytes(const struct evacuation *e, size_t i)
     return XPC_PAGE_SIZE + XPC_PAGE_HEADER;
 }
 
+static void forget_histories(struct evacuation *e)
+{
+    for (size_t t = 0; e->targets && t < e->s.nr_targets; t++) {
+        libxl_precopy_history_dispose(&e->targets[t].history);
+        e->targets[t].history_read = false;
+    }
+}
+
+/* A plan asks of each guest and target: each file is read once. */
+static void learn(struct evacuate_target *t, struct evacuate_guest *g)
+{
+    char why[LIBXL_PRECOPY_ERR_LEN];
+
+    if (!t->history_read) {
+        t->history_read = true;
+        libxl_precopy_history_init(&t->history);
+        libxl_precopy_history_read(NULL, t->host, &t->history, why);
+    }
+    xpc_history_prior(&t->history, &g->kind, time(NULL), &g->params.learned);
+}
+
 /* Of a guest on the target that it has now. */
 static void fill_params(void *opaque, size_t i)
 {
@@ -376,12 +397,10 @@ static void fill_params(void *opaque, size_t i)
     struct evacuate_guest *g = &e->guests[i];
     struct xpc_predict_params *p = &e->s.moves[i].params;
     int target = e->s.moves[i].target;
-    char why[LIBXL_PRECOPY_ERR_LEN];
     struct xpc_prior prior;
 
     if (target >= 0)
-        history_learn(e->targets[target].host, &g->kind, &g->params.learned,
-                      why);
+        learn(&e->targets[target], g);
     xpc_params_prior(&g->params, &prior);
     xpc_predict_params_init(p, 0, g->params.downtime_ns);
     p->overhead_ns = prior.overhead_ns;
@@ -411,6 +430,7 @@ int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN])
         /* One that has failed must not be tried by chance. */
         e->s.moves[i].must_be_sure = e->guests[i].limited &&
                                      e->s.moves[i].rank >= EVACUATE_AGAIN;
+    forget_histories(e);
     e->s.prepare = fill_params;
     e->s.opaque = e;
     if (xpc_schedule_plan(&e->s) < 0)
@@ -440,6 +460,7 @@ void evacuate_dispose(struct evacuation *e)
         evacuate_free_domains(&e->targets[t]);
         free(e->targets[t].text);
     }
+    forget_histories(e);
     free(e->guests);
     free(e->targets);
     free(e->affinities);

@@ -10,6 +10,7 @@
 #include "conf/file.h"
 #include "evacuate/xl_evacuate_migration.h"
 #include "evacuate/xl_evacuate_options.h"
+#include "libxl_precopy_history.h"
 
 /* One of these for each schedule.moves[]. */
 struct evacuate_guest {
@@ -52,6 +53,8 @@ struct evacuate_target {
     char *text;                     /* why it is out, or NULL */
     bool stock;                     /* zero pages are sent there in full, and
                                      * nothing is compressed */
+    bool history_read;              /* for the last plan */
+    libxl_precopy_history history;
 };
 
 /* When all were predicted to be there, at some time; since it began. */
