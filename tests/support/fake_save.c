@@ -25,7 +25,7 @@
 
 const char *guest_type = "pvh";
 struct save_callbacks *fake_callbacks;
-bool no_guard;
+bool no_guard, guard_killed;
 uint32_t fake_scheduler;
 uint16_t fake_cap;
 struct fake_env env;
@@ -339,6 +339,11 @@ int save_guard_start(struct save_guard *g, uint32_t domid, int lock_fd,
     g->pid = 1;
     strcat(env.guard, "started");
     return 0;
+}
+
+bool save_guard_stands(const struct save_guard *g)
+{
+    return !g->pid || !guard_killed;
 }
 
 void save_guard_asked(struct save_guard *g)

@@ -21,8 +21,8 @@
 #define DIRTY (1u << 20)
 #define GPFNS 1024
 
-/* The guard can't be started. */
-extern bool no_guard;
+/* The guard can't be started; or it is killed before the suspend. */
+extern bool no_guard, guard_killed;
 
 /* The guest's type in xenstore during the next saves; NULL: none. */
 extern const char *guest_type;

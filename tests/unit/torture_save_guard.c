@@ -157,13 +157,17 @@ static void torture_save_guard_may_be_killed(void **state)
     (void)state;
     make_guard("exec cat");
     assert_int_equal(save_guard_start(&g, 7, lock_fd, err), 0);
+    assert_true(save_guard_stands(&g));
     kill(g.pid, SIGKILL);
     while (waitpid(g.pid, NULL, 0) < 0)
         ;
+    assert_false(save_guard_stands(&g));
     save_guard_asked(&g);
     save_guard_suspended(&g);
     save_guard_end(&g, 0);
     close(g.fd);
+    g = (struct save_guard){ .fd = -1 };
+    assert_true(save_guard_stands(&g));
 }
 
 int main(int argc, char **argv)

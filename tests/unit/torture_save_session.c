@@ -373,6 +373,32 @@ static void torture_save_session_refuses_without_its_guard(void **state)
     no_guard = false;
 }
 
+/* It has not been asked when suspend() fails. */
+static int script_tries_to_suspend(void)
+{
+    env.dirty = 10;
+    assert_int_equal(loop_iterate(0), XGS_POLICY_STOP_AND_COPY);
+    return env.cb->suspend(NULL) ? 0 : loop_fail(ECANCELED);
+}
+
+/* libvirt would leave the guest suspended if the switchover failed. */
+static void torture_save_session_needs_its_guard_to_suspend(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    guard_killed = true;
+    assert_int_equal(fake_save_to_null(GUARDED, script_tries_to_suspend, &r),
+                     -1);
+    guard_killed = false;
+    assert_false(env.asked_to_suspend);
+    assert_string_equal(env.guard, "started failed");
+    assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+    assert_string_equal(r.reason, "no-guard");
+    assert_non_null(strstr(r.text, "was it killed?"));
+    xpc_report_dispose(&r);
+}
+
 /* Toolstacks that are not ours may not show their log. */
 static void torture_save_session_logs_to_the_system(void **state)
 {
@@ -402,6 +428,7 @@ int main(int argc, char **argv)
         TEST(torture_save_session_keeps_track_of_the_device_models_log),
         TEST(torture_save_session_tells_the_guard),
         TEST(torture_save_session_refuses_without_its_guard),
+        TEST(torture_save_session_needs_its_guard_to_suspend),
         TEST(torture_save_session_logs_to_the_system),
     };
 

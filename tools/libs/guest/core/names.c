@@ -94,6 +94,7 @@ const char *const xpc_reason_names[] = {
     [XPC_REASON_TOOLSTACK] = "toolstack",
     [XPC_REASON_LULL] = "lull",
     [XPC_REASON_NOTIFY] = "notify",
+    [XPC_REASON_NO_GUARD] = "no-guard",
     NULL
 };
 

@@ -29,6 +29,7 @@ static const char *reason_clause(int reason)
     case XPC_REASON_PAUSED:       return "the guest is paused";
     case XPC_REASON_LOG_LOST:
         return "another program uses the log of the guest's writes";
+    case XPC_REASON_NO_GUARD:     return "its guard has ended";
     case XPC_REASON_TOOLSTACK:    return "the toolstack decides so";
     case XPC_REASON_NOTIFY:
         return "the guest was told, and has not acknowledged it yet";
@@ -71,6 +72,12 @@ const char *xpc_decision_text(const struct xpc_params *p,
     if (d->reason == XPC_REASON_PAUSED) {
         snprintf(buf, len, "aborted: the guest is paused and can't suspend: "
                  "unpause it and migrate it again");
+        return buf;
+    }
+    if (d->reason == XPC_REASON_NO_GUARD) {
+        snprintf(buf, len, "aborted: its guard has ended, which would resume "
+                 "the guest after a failure: was it killed? See the system's "
+                 "log");
         return buf;
     }
     if (d->reason == XPC_REASON_TOOLSTACK && d->action == XPC_ABORT) {

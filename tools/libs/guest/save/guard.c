@@ -159,7 +159,14 @@ int save_guard_start(struct save_guard *g, uint32_t domid, int lock_fd,
     return -1;
 }
 
-/* A guard that was killed is no error: stock has none. */
+bool save_guard_stands(const struct save_guard *g)
+{
+    char c;
+
+    return !g->pid || recv(g->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+/* If it is killed now, it is too late. */
 static void tell(struct save_guard *g, enum xen_save_guard_message message)
 {
     char c = message;

@@ -37,6 +37,9 @@ extern const char *save_guard_program;
 int save_guard_start(struct save_guard *g, uint32_t domid, int lock_fd,
                      char err[XPC_ERR_LEN]);
 
+/* Does it still run? If there is none, none is needed. */
+bool save_guard_stands(const struct save_guard *g);
+
 /*
  * The guest is about to be asked to suspend; it has suspended. Nothing is done
  * if there is no guard.

@@ -282,10 +282,13 @@ static bool may_suspend(struct save_session *s)
     s->last_pending = true;
     if (s->control.cancelled || !save_claim_may_clean(&s->claim))
         return false;
-    if (!domain_stays_paused(s->ctx.xch, s->ctx.domid))
+    if (!save_guard_stands(&s->guard))
+        s->ctx.report.decision.reason = XPC_REASON_NO_GUARD;
+    else if (domain_stays_paused(s->ctx.xch, s->ctx.domid))
+        s->ctx.report.decision.reason = XPC_REASON_PAUSED;
+    else
         return true;
     s->ctx.report.decision.action = XPC_ABORT;
-    s->ctx.report.decision.reason = XPC_REASON_PAUSED;
     return false;
 }
 

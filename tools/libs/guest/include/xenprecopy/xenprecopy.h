@@ -364,6 +364,7 @@ enum xpc_reason {
                                  * one, the last before the duration is over */
     XPC_REASON_NOTIFY,          /* continue: the guest was told, and is given
                                  * time */
+    XPC_REASON_NO_GUARD,        /* abort: nobody would resume the guest */
 };
 
 /*
