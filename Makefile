@@ -118,7 +118,7 @@ include $(wildcard tests/*/module.mk docs/module.mk debian/module.mk)
 # Tests and benchmarks may include everything.
 ALL_INCLUDES := -Itools/libs/guest -Itools/libxl -Itools/xl -Itests
 INCLUDES = $(ALL_INCLUDES)
-COMPILE = $(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(INCLUDES) $(CFLAGS) $(CPPFLAGS)
+COMPILE = $(CC) $(XP_CFLAGS) $(PUBLIC_INCLUDE) $(INCLUDES) $(DEFINES) $(CFLAGS) $(CPPFLAGS)
 
 $(BUILD)/obj/%.o: %.c $(FLAGS) | $(PART_DIRS)
 	@mkdir -p $(@D)

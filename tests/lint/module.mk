@@ -52,6 +52,9 @@ lint-flags: $(SAVE_HELPER)
 	  $(MAKE) --no-print-directory -q $$v $< || [ $$? != 1 ] || continue; \
 	  echo "$$v does not rebuild $<" >&2; exit 1; \
 	done
+	@$(MAKE) --no-print-directory -n V=1 CPPFLAGS=-Dother \
+	  $(call objs,tools/libs/guest/conf/load.c) | grep -q DSYSCONFDIR || \
+	  { echo "CPPFLAGS takes the place of our own definitions" >&2; exit 1; }
 
 lint-man: $(MAN_PAGES)
 	@tests/lint/man $(wildcard docs/man/*.pod) -- $^

@@ -29,7 +29,7 @@ $(call needs,xen_preflight,xen/preflight.c)
 $(call needs,xen_stock,xen/stock.c)
 $(call needs,xen_store,xen/store.c)
 $(call objs,tests/unit/torture_xen_stock.c): $(PATHS)
-$(call objs,tests/unit/torture_xen_stock.c): CPPFLAGS += \
+$(call objs,tests/unit/torture_xen_stock.c): DEFINES += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 
 # Fixtures that define functions which the code under test calls, or that such

@@ -16,7 +16,7 @@ LIBXL_HEADERS := $(addprefix tools/libxl/,libxl_precopy.h libxl_predict.h \
 
 # make install may be given another PREFIX than make was.
 $(call objs,tools/libxl/libxl_precopy_helper.c): $(PATHS)
-$(call objs,tools/libxl/libxl_precopy_helper.c): CPPFLAGS += \
+$(call objs,tools/libxl/libxl_precopy_helper.c): DEFINES += \
 	-DXPC_LIBEXECDIR='"$(libexecdir)"'
 
 $(LIBXLPRECOPY): $(call objs,$(LIBXL_SRCS)) $(LIBXL_SIDE_OBJS) \

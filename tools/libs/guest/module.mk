@@ -35,7 +35,7 @@ BASE := $(BUILD)/obj/base.a
 CONF_OBJS := $(call objs,$(call guest_srcs,conf))
 CONF_LIBS := -linih
 $(call objs,$(guest)/conf/load.c): $(PATHS)
-$(call objs,$(guest)/conf/load.c): CPPFLAGS += -DSYSCONFDIR='"$(sysconfdir)"'
+$(call objs,$(guest)/conf/load.c): DEFINES += -DSYSCONFDIR='"$(sysconfdir)"'
 
 XEN_SIDE_OBJS := $(call objs,$(call guest_srcs,xen)) $(CONF_OBJS)
 XEN_SIDE_LIBS := $(CONF_LIBS) -lyajl -lxenstore -lxenctrl -lxenforeignmemory -lxentoollog
@@ -82,7 +82,7 @@ $(SAVE_PLUGIN): $(SAVE_PLUGIN_OBJS) $(CHANNEL_OUT_OBJS) $(XEN_SIDE_OBJS) \
 	  $(call rpath,/../../../lib) -lxenprecopy $(XEN_SIDE_LIBS) $(CHANNEL_LIBS)
 
 $(call objs,$(guest)/xen/stock.c): $(PATHS)
-$(call objs,$(guest)/xen/stock.c): CPPFLAGS += \
+$(call objs,$(guest)/xen/stock.c): DEFINES += \
 	-DXEN_VERSION='"$(XEN_VERSION)"'
 $(SAVE_HELPER): $(call objs,$(addprefix $(guest)/,save/helper.c xen/probe.c \
 		xen/stock.c)) $(BASE)
