@@ -70,6 +70,14 @@ static int refuse(const char *why)
     return MIGRATE_REFUSED;
 }
 
+/* An interrupt may be why. */
+static int refuse_or_end(const char *why, int interrupt_fd)
+{
+    refuse(why);
+    return interrupt_take(interrupt_fd) ? MIGRATE_INTERRUPTED :
+                                          MIGRATE_REFUSED;
+}
+
 static void close_all(struct migration *m)
 {
     xen_lock_release(m->lock_fd);
@@ -189,7 +197,7 @@ static int lock_domain(struct migration *m, char *err)
 }
 
 /* All checks before anything is touched. Returns 0, or -1 with one line. */
-static int prepare_migration(struct migration *m, char *err)
+static int prepare_migration(struct migration *m, int interrupt_fd, char *err)
 {
     char text[XPC_ERR_LEN];
 
@@ -223,7 +231,8 @@ static int prepare_migration(struct migration *m, char *err)
         /* The configuration for the target includes the cap. */
         xen_cap_restore(m->domid);
     }
-    m->config = migrate_read_config(m->ctx, m->domid, &m->o, err);
+    m->config = migrate_read_config(m->ctx, m->domid, &m->o, interrupt_fd,
+                                    err);
     if (!m->config || read_domain_info(m, err))
         return -1;
     return report_file_open(&m->file, m->o.report_file, err);
@@ -411,14 +420,14 @@ static int wait_for_hour(const struct migrate_options *o, int interrupt_fd)
     libxl_precopy_report_init(&m.report);
     /* No lock: the guest may be measured, saved or migrated meanwhile. */
     m.o.check = true;
-    r = prepare_migration(&m, err);
+    r = prepare_migration(&m, interrupt_fd, err);
     if (!r)
         r = within_plan(m.name ? m.name : o->domain, &m.o.params,
                         o->within_ns, &at_s, err);
     if (m.logger)
         migrate_logger_release(m.logger, !r);
     if (r)
-        refuse(err);
+        status = refuse_or_end(err, interrupt_fd);
     else
         status = within_wait(m.domid, m.name ? m.name : o->domain, at_s,
                              o->within_ns, interrupt_fd, &m.progress);
@@ -459,12 +468,13 @@ int cmd_migrate(int argc, char **argv)
         if (status)
             goto out;
     }
-    r = prepare_migration(&m, err);
+    r = prepare_migration(&m, interrupt_fd, err);
     if (m.logger)
         migrate_logger_release(m.logger, !r || xl_globals.level <
                                                XL_LEVEL_DEFAULT);
     if (r) {
-        status = m.o.check ? check_refused(&m.o, err) : refuse(err);
+        status = m.o.check ? check_refused(&m.o, err) :
+                             refuse_or_end(err, interrupt_fd);
         goto out;
     }
     if (m.o.check) {

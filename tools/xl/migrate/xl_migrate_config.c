@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -34,14 +36,30 @@ static char *retrieve_config(libxl_ctx *ctx, uint32_t domid,
     return json;
 }
 
-/* Reads to the end of the file. malloc()ed; NULL: out of memory. */
-static char *read_to_end(int fd)
+/* Waits for data or the end of the file. Returns whether it is interrupted. */
+static bool is_interrupted(int fd, int interrupt_fd)
+{
+    struct pollfd p[] = { { .fd = fd, .events = POLLIN },
+                          { .fd = interrupt_fd, .events = POLLIN } };
+
+    return poll(p, 2, -1) > 0 && p[1].revents;
+}
+
+/*
+ * Reads to the end of the file. malloc()ed; NULL: out of memory, or it was
+ * interrupted.
+ */
+static char *read_to_end(int fd, int interrupt_fd)
 {
     size_t len = 0, room = 65536;
     char *buf = malloc(room);
     ssize_t n;
 
     while (buf) {
+        if (is_interrupted(fd, interrupt_fd)) {
+            free(buf);
+            return NULL;
+        }
         n = read(fd, buf + len, room - len - 1);
         if (n < 0 && errno == EINTR)
             continue;
@@ -61,8 +79,11 @@ static char *read_to_end(int fd)
     return buf;
 }
 
-/* The standard output of a program, malloc()ed; NULL if it fails. */
-static char *read_output(char *const *argv)
+/*
+ * The standard output of a program, malloc()ed; NULL if it fails. One that does
+ * not end can be interrupted: then err has a line, too.
+ */
+static char *read_output(char *const *argv, int interrupt_fd, char *err)
 {
     int fds[2], status;
     char *text;
@@ -78,8 +99,12 @@ static char *read_output(char *const *argv)
         _exit(127);
     }
     close(fds[1]);
-    text = pid > 0 ? read_to_end(fds[0]) : NULL;
+    text = pid > 0 ? read_to_end(fds[0], interrupt_fd) : NULL;
     close(fds[0]);
+    if (pid > 0 && !text) {
+        kill(pid, SIGKILL);
+        snprintf(err, XPC_ERR_LEN, "interrupted before anything was done");
+    }
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (pid > 0 && status) {
         free(text);
@@ -92,7 +117,8 @@ static char *read_output(char *const *argv)
  * The stock xl parses the file: its dry run prints the JSON that its migrate
  * would send.
  */
-static char *read_file_config(libxl_ctx *ctx, const char *file, char *err)
+static char *read_file_config(libxl_ctx *ctx, const char *file,
+                              int interrupt_fd, char *err)
 {
     const char *stock = xl_stock_path(err, XPC_ERR_LEN);
     char *const argv[] = {
@@ -103,11 +129,14 @@ static char *read_file_config(libxl_ctx *ctx, const char *file, char *err)
 
     if (!stock)
         return NULL;
+    *err = 0;
     if (access(file, R_OK)) {
         snprintf(err, XPC_ERR_LEN, "-C %.150s: %s", file, strerror(errno));
         return NULL;
     }
-    text = read_output(argv);
+    text = read_output(argv, interrupt_fd, err);
+    if (*err)
+        return NULL;
     libxl_domain_config_init(&config);
     /* Through libxl's type, so that only a valid configuration is sent. */
     if (text && *text && !libxl_domain_config_from_json(ctx, &config, text))
@@ -122,9 +151,10 @@ static char *read_file_config(libxl_ctx *ctx, const char *file, char *err)
 }
 
 char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
-                          const struct migrate_options *o,
+                          const struct migrate_options *o, int interrupt_fd,
                           char err[XPC_ERR_LEN])
 {
-    return o->config_file ? read_file_config(ctx, o->config_file, err) :
+    return o->config_file ? read_file_config(ctx, o->config_file, interrupt_fd,
+                                             err) :
            retrieve_config(ctx, domid, o->preserve_domid, err);
 }

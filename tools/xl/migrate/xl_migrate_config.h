@@ -9,10 +9,11 @@
 
 /*
  * The domain's configuration as JSON, or that of o->config_file. Returns a
- * malloc()ed string, or NULL with one line in err.
+ * malloc()ed string, or NULL with one line in err, also once interrupt_fd is
+ * readable (xl_interrupt.h).
  */
 char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
-                          const struct migrate_options *o,
+                          const struct migrate_options *o, int interrupt_fd,
                           char err[XPC_ERR_LEN]);
 
 #endif
