@@ -305,8 +305,16 @@ static int save_live(struct save_session *s, uint32_t flags,
              save_with_policy(s, flags, stock, recv_fd) : -1;
         saved = errno;
         stop(s);
+        /*
+         * libvirt-precopy.so resumes the guest if the report says that all was
+         * sent, and the guard unless it was told so. Never both of them, also
+         * if this process is killed between the two.
+         */
+        if (!rc)
+            save_guard_end(&s->guard, rc);
         save_finish(s);
-        save_guard_end(&s->guard, rc);
+        if (rc)
+            save_guard_end(&s->guard, rc);
     }
     if (ctx->xs)
         xs_close(ctx->xs);

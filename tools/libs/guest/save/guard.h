@@ -48,8 +48,9 @@ void save_guard_asked(struct save_guard *g);
 void save_guard_suspended(struct save_guard *g);
 
 /*
- * The save has ended with rc, and its report is written. The guard exits before
- * this returns, unless it has to watch over a guest that was asked to suspend.
+ * The save has ended with rc. A report that all was sent must not be written
+ * before. The guard exits before this returns, unless it has to watch over a
+ * guest that was asked to suspend.
  */
 void save_guard_end(struct save_guard *g, int rc);
 
