@@ -338,6 +338,30 @@ static void torture_conf_load_a_named_file_must_exist(void **state)
     conf_dispose(&f);
 }
 
+/* A link to what is not mounted, say, is not a file that nobody has made. */
+static void torture_conf_load_a_link_to_nowhere_is_not_missing(void **state)
+{
+    const char *in_force = conf_path;
+    char err[XPC_ERR_LEN], below[128];
+    struct conf_file f;
+
+    (void)state;
+    conf_path = path;
+    assert_int_equal(conf_load(&f, NULL, err), 0);
+    assert_true(f.missing);
+    conf_dispose(&f);
+    assert_int_equal(symlink("/nonexistent/precopy.conf", path), 0);
+    assert_int_equal(conf_load(&f, NULL, err), -1);
+    assert_non_null(strstr(err, "a link that leads nowhere"));
+    conf_dispose(&f);
+    snprintf(below, sizeof(below), "%s/precopy.conf", path);
+    conf_path = below;
+    assert_int_equal(conf_load(&f, NULL, err), -1);
+    assert_non_null(strstr(err, "a link that leads nowhere"));
+    conf_dispose(&f);
+    conf_path = in_force;
+}
+
 static void torture_conf_load_others_must_not_write_it(void **state)
 {
     (void)state;
@@ -426,6 +450,9 @@ int main(int argc, char **argv)
                                         make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(
             torture_conf_load_a_named_file_must_exist, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(
+            torture_conf_load_a_link_to_nowhere_is_not_missing, make_dir,
+            remove_dir),
         cmocka_unit_test_setup_teardown(
             torture_conf_load_others_must_not_write_it, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(torture_conf_load_special_files,

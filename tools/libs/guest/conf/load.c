@@ -9,7 +9,7 @@
 #include "conf/error.h"
 #include "conf/load.h"
 
-#define CONF_PATH SYSCONFDIR "/xen/precopy.conf"
+const char *conf_path = SYSCONFDIR "/xen/precopy.conf";
 
 static int check_file(int fd, const char *path, char *err)
 {
@@ -53,6 +53,26 @@ static int read_text(int fd, const char *path, char **text_r, size_t *len_r,
     return 0;
 }
 
+/* Returns 0, or -1 if what leads to it is there. */
+static int check_missing(const char *path, char *err)
+{
+    char *part = strdup(path), *slash;
+    struct stat st;
+    int rc = 0;
+
+    if (!part)
+        return conf_bad(err, path, 0, "out of memory");
+    /* What can't be opened, but is there, is a link. */
+    while (!rc && (slash = strrchr(part, '/'))) {
+        if (access(part, F_OK) && !lstat(part, &st))
+            rc = conf_bad(err, part, 0, "a link that leads nowhere: remove "
+                          "it, or see to it that there is what it leads to");
+        *slash = 0;
+    }
+    free(part);
+    return rc;
+}
+
 static int load(struct conf_file *f, const char *path, bool may_miss,
                 char *err)
 {
@@ -65,7 +85,8 @@ static int load(struct conf_file *f, const char *path, bool may_miss,
     if (fd < 0 && errno == ENOENT && may_miss) {
         f->missing = true;
         f->path = strdup(path);
-        return f->path ? 0 : conf_bad(err, path, 0, "out of memory");
+        return f->path ? check_missing(path, err) :
+                         conf_bad(err, path, 0, "out of memory");
     }
     if (fd < 0)
         return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
@@ -88,5 +109,5 @@ int conf_load(struct conf_file *f, const char *path, char err[XPC_ERR_LEN])
         return load(f, path, false, err);
     if (env && *env)
         return load(f, env, false, err);
-    return load(f, CONF_PATH, true, err);
+    return load(f, conf_path, true, err);
 }

@@ -7,6 +7,8 @@
 
 /* Names another file. It must then exist. */
 #define CONF_ENV "XEN_PRECOPY_CONF"
+/* The one that is in force. Others are for tests. */
+extern const char *conf_path;
 /* The largest file. */
 #define CONF_BYTES_MAX (256u << 10)
 
