@@ -245,6 +245,28 @@ static void torture_history_a_stock_receiver_is_known_for_a_week(void **state)
     assert_false(xpc_history_is_stock(h, seen - 1));
 }
 
+static void torture_history_remembers_the_pace_of_evacuations(void **state)
+{
+    const uint64_t end = 1700000000, day = 86400;
+    struct xpc_history *h = *state;
+
+    assert_true(xpc_history_pace(h, end) == 0);
+    xpc_history_evacuated(h, 1.524, end);
+    assert_true(xpc_history_pace(h, end) == 1.52);
+    assert_true(xpc_history_pace(h, end + 179 * day) == 1.52);
+    assert_true(xpc_history_pace(h, end + 181 * day) == 0);
+    assert_true(xpc_history_pace(h, end - 1) == 0);
+    /* It is outweighed, and replaced if it is too old. */
+    xpc_history_evacuated(h, 1, end + 90 * day);
+    assert_true(xpc_history_pace(h, end + 181 * day) == 1.26);
+    xpc_history_evacuated(h, 0.9, end + 300 * day);
+    assert_true(xpc_history_pace(h, end + 300 * day) == 0.9);
+    xpc_history_evacuated(h, 99, end);
+    assert_true(xpc_history_pace(h, end) == 3);
+    xpc_history_evacuated(h, 0, end - 1);
+    assert_true(xpc_history_pace(h, end - 1) == 0.33);
+}
+
 static void torture_history_summarizes_prediction_errors(void **state)
 {
     struct xpc_history *h = *state;
@@ -286,6 +308,7 @@ int main(int argc, char **argv)
         TEST(torture_history_drops_entries_that_teach_nothing_first),
         TEST(torture_history_a_common_kind_does_not_displace_another),
         TEST(torture_history_a_stock_receiver_is_known_for_a_week),
+        TEST(torture_history_remembers_the_pace_of_evacuations),
         TEST(torture_history_summarizes_prediction_errors),
     };
 

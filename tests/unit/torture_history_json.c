@@ -32,6 +32,7 @@ static void torture_history_json_round_trip(void **state)
     r.outcome = XPC_OUTCOME_FAILED;
     assert_int_equal(xpc_history_add(h, &r, 1700000001, "g1"), 0);
     h->stock_s = 1700000002;
+    xpc_history_evacuated(h, 1.5, 1700000003);
     json = xpc_to_json(&xpc_history_type, h, true);
     assert_non_null(json);
     assert_int_equal(xpc_history_from_json(&back, json, strlen(json), err),
@@ -39,6 +40,8 @@ static void torture_history_json_round_trip(void **state)
     free(json);
     assert_string_equal(back.target, "host2");
     assert_int_equal(back.stock_s, 1700000002);
+    assert_int_equal(back.pace_percent, 150);
+    assert_int_equal(back.pace_s, 1700000003);
     assert_int_equal(back.nr_entries, 2);
     assert_string_equal(back.entries[0].domain, "g??\"1");
     assert_int_equal(back.entries[0].overhead_ns,
@@ -167,6 +170,10 @@ static void torture_history_json_damage_is_refused_in_one_line(void **state)
         { "{" ONE ", \"migrations\": [{}]}", "\"outcome\" is missing" },
         { "{" ONE ", \"migrations\": [{\"outcome\": \"fine\"}]}",
           "is not one of" },
+        { "{" ONE ", \"evacuation-pace-percent\": 1e9, \"migrations\": []}",
+          "out of range (33 to 300)" },
+        { "{" ONE ", \"evacuation-pace-percent\": 0, \"migrations\": []}",
+          "out of range (33 to 300)" },
         { "{" ONE ", \"migrations\": [{\"outcome\": \"migrated\", "
           "\"switchover-overhead-us\": 1e12}]}", "out of range" },
     };

@@ -155,6 +155,25 @@ static void torture_libxl_history_keeps_the_kind_of_receiver(void **state)
     assert_int_equal(known("host3"), -1);
 }
 
+static void torture_libxl_history_keeps_the_pace_of_evacuations(void **state)
+{
+    libxl_precopy_history h;
+
+    (void)state;
+    assert_int_equal(libxl_precopy_history_evacuated(dir, "host2", 1.5,
+                                                     1700000000, err), 0);
+    assert_string_equal(err, "");
+    assert_int_equal(add("host2", "g1"), 0);
+    assert_int_equal(libxl_precopy_history_evacuated(dir, "root@Host2", 1.3,
+                                                     1700000060, err), 0);
+    libxl_precopy_history_init(&h);
+    assert_int_equal(libxl_precopy_history_read(dir, "host2", &h, err), 0);
+    assert_int_equal(h.nr_entries, 1);
+    assert_int_equal(h.pace_percent, 140);
+    assert_int_equal(h.pace_s, 1700000060);
+    libxl_precopy_history_dispose(&h);
+}
+
 static void torture_libxl_history_recognises_a_target(void **state)
 {
     (void)state;
@@ -404,6 +423,7 @@ int main(int argc, char **argv)
         TEST(torture_libxl_history_is_empty_at_first),
         TEST(torture_libxl_history_has_one_file_per_target),
         TEST(torture_libxl_history_keeps_the_kind_of_receiver),
+        TEST(torture_libxl_history_keeps_the_pace_of_evacuations),
         TEST(torture_libxl_history_recognises_a_target),
         TEST(torture_libxl_history_names_stay_in_the_directory),
         TEST(torture_libxl_history_names_are_bounded),

@@ -100,6 +100,45 @@ static void torture_schedule_pace_is_kept(void **state)
     assert_true(fabs(pace_after(5, 14) - 1.4) < 0.04);
 }
 
+/* Until it is outweighed by what is seen now. */
+static void torture_schedule_pace_of_an_earlier_evacuation(void **state)
+{
+    double first;
+
+    (void)state;
+    pace.before = 1.5;
+    assert_true(xpc_pace(&pace) == 1.5);
+    first = pace_after(1, 10);
+    assert_true(first > 1.2 && first < 1.3);
+    xpc_pace_follow(&pace, &s, 7 * XPC_S);
+    assert_true(pace_after(NR, 10) == 1);
+    xpc_pace_dispose(&pace);
+    pace.before = 1.05;
+    assert_true(xpc_pace(&pace) == 1);
+    pace.before = 50;
+    assert_true(xpc_pace(&pace) == 3);
+}
+
+static void torture_schedule_pace_to_be_kept(void **state)
+{
+    (void)state;
+    pace.before = 2;
+    assert_true(xpc_pace_seen(&pace) == 0);
+    pace_after(1, 13);
+    assert_true(xpc_pace_seen(&pace) == 0);     /* too few */
+    xpc_pace_moved(&pace, &s, (7 + 2 * 13) * XPC_S);
+    assert_true(fabs(xpc_pace_seen(&pace) - 1.3) < 1e-6);
+    /* A new forecast does not change what was seen. */
+    xpc_pace_follow(&pace, &s, 40 * XPC_S);
+    assert_true(fabs(xpc_pace_seen(&pace) - 1.3) < 1e-6);
+    xpc_pace_dispose(&pace);
+    xpc_pace_follow(&pace, &s, 7 * XPC_S);
+    pace_after(3, 10.2);
+    assert_true(fabs(xpc_pace_seen(&pace) - 1.02) < 1e-6);
+    pace_after(5, 1000);
+    assert_true(xpc_pace_seen(&pace) == 3);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -111,6 +150,8 @@ int main(int argc, char **argv)
         T(has_bounds),
         T(over_a_slower_link),
         T(is_kept),
+        T(of_an_earlier_evacuation),
+        T(to_be_kept),
     };
 
     return torture_run(argc, argv, tests);

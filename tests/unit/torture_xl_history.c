@@ -189,6 +189,24 @@ static void torture_xl_history_remembers_a_stock_receiver(void **state)
     fclose(f);
 }
 
+static void torture_xl_history_tells_the_pace_of_evacuations(void **state)
+{
+    char err[LIBXL_PRECOPY_ERR_LEN];
+
+    (void)state;
+    some_history();
+    assert_int_equal(run("host2", NULL), 0);
+    assert_null(strstr(captured_out, "evacuations"));
+    assert_int_equal(libxl_precopy_history_evacuated(NULL, "host2", 1.5,
+                                                     1700000000, err), 0);
+    assert_int_equal(run("host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "  evacuations took 1.50 times as "
+                           "long as forecast, the last until 2023-11-1"));
+    assert_int_equal(run("--json", "host2", NULL), 0);
+    assert_non_null(strstr(captured_out, "\"evacuation-pace-percent\": 150,"));
+    assert_non_null(strstr(captured_out, "\"evacuation-s\": 1700000000,"));
+}
+
 static void torture_xl_history_prints_text(void **state)
 {
     (void)state;
@@ -497,6 +515,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_history_keeps_only_migrations_that_touched_the_guest),
         TEST(torture_xl_history_errors_are_one_line),
         TEST(torture_xl_history_remembers_a_stock_receiver),
+        TEST(torture_xl_history_tells_the_pace_of_evacuations),
         TEST(torture_xl_history_prints_text),
         TEST(torture_xl_history_prints_names_plainly),
         TEST(torture_xl_history_tells_guests_apart),

@@ -205,6 +205,28 @@ int libxl_precopy_history_receiver(const char *dir, const char *target,
     return change_history(dir, target, set_receiver, &stock, err);
 }
 
+struct evacuation {
+    double pace;
+    time_t end;
+};
+
+static int add_evacuation(libxl_precopy_history *h, const void *arg)
+{
+    const struct evacuation *e = arg;
+
+    xpc_history_evacuated(h, e->pace, e->end);
+    return 0;
+}
+
+int libxl_precopy_history_evacuated(const char *dir, const char *target,
+                                    double pace, time_t now,
+                                    char err[LIBXL_PRECOPY_ERR_LEN])
+{
+    struct evacuation e = { pace, now };
+
+    return change_history(dir, target, add_evacuation, &e, err);
+}
+
 /* ---- all of them ------------------------------------------------------ */
 
 int libxl_precopy_history_list(const char *dir, libxl_precopy_history **list,

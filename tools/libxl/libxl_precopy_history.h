@@ -84,6 +84,14 @@ int libxl_precopy_history_receiver(const char *dir, const char *target,
                                    char err[LIBXL_PRECOPY_ERR_LEN]);
 
 /*
+ * Stores that an evacuation to this target, among others, ended at now and took
+ * `pace` times as long as was forecast. The same.
+ */
+int libxl_precopy_history_evacuated(const char *dir, const char *target,
+                                    double pace, time_t now,
+                                    char err[LIBXL_PRECOPY_ERR_LEN]);
+
+/*
  * Reads the histories of all targets, sorted by name, into an array of *nr_r
  * to be freed by _list_free. Files that can't be read are left out, and err
  * has a line about the first of them.

@@ -164,6 +164,10 @@ void history_print(FILE *out, const struct history_targets *t)
         if (h->stock_s)
             fprintf(out, "  its receiver was a stock one on %s\n",
                     date_text(start, sizeof(start), h->stock_s));
+        if (h->pace_percent)
+            fprintf(out, "  evacuations took %.2f times as long as forecast, "
+                    "the last until %s\n", h->pace_percent / 100.0,
+                    date_text(start, sizeof(start), h->pace_s));
         fprintf(out, "  %-16s %-12s %-11s %9s %9s %9s %9s %9s\n", "when",
                 "domain", "outcome", "predicted", "actual", "limit",
                 "overhead", "total");
@@ -223,6 +227,8 @@ static const struct xpc_field target_fields[] = {
     { .name = "target", .kind = XPC_FIELD_STRING,
       .offset = offsetof(T, history.target) },
     U64("stock-receiver-s", history.stock_s, .omit_zero = true),
+    U64("evacuation-pace-percent", history.pace_percent, .omit_zero = true),
+    U64("evacuation-s", history.pace_s, .omit_zero = true),
     LEARNED("", XPC_DEVICE_MODEL_NO),
     LEARNED("device-model-", XPC_DEVICE_MODEL_YES),
     U64("costs-learned-from-guests", summary.costs_guests),

@@ -320,9 +320,29 @@ double xpc_history_error(const struct xpc_history_entry *e)
     return (double)e->actual_downtime_ns / e->predicted_downtime_ns - 1;
 }
 
+/* ---- what is known of the target besides -------------------------------- */
+
 /* Not if now_s is before stock_s: the clock was set back. */
 bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s)
 {
     return h->stock_s && now_s >= h->stock_s &&
            now_s - h->stock_s < STOCK_HOLDS_S;
+}
+
+/* Likewise. */
+double xpc_history_pace(const struct xpc_history *h, uint64_t now_s)
+{
+    return now_s >= h->pace_s && now_s - h->pace_s < XPC_HISTORY_PACE_S ?
+           h->pace_percent / 100.0 : 0;
+}
+
+void xpc_history_evacuated(struct xpc_history *h, double pace, uint64_t now_s)
+{
+    double before = xpc_history_pace(h, now_s);
+
+    if (before > 0)
+        pace = (before + pace) / 2;
+    h->pace_percent = fmin(fmax(round(pace * 100), XPC_HISTORY_PACE_MIN),
+                           XPC_HISTORY_PACE_MAX);
+    h->pace_s = now_s;
 }

@@ -6,12 +6,10 @@
 
 #include <xenprecopy/schedule_pace.h>
 
-/* As much of a forecast, as it was right, is assumed to have been seen. */
+/* As much of a forecast is assumed to have been seen before. */
 #define PRIOR 0.1
 /* A forecast that is so close is not improved by a pace. */
 #define CLOSE 0.1
-/* Further off, it was disturbed by something else. */
-#define MOST 3.0
 
 static int ascending(const void *a, const void *b)
 {
@@ -65,16 +63,31 @@ void xpc_pace_moved(struct xpc_pace *p, const struct xpc_schedule *s,
     p->forecast_ns = p->ends_ns[p->nr_moved++] * (double)p->link_bytes_per_s /
                      s->link_bytes_per_s;
     p->taken_ns = now_ns - p->begun_ns;
+    p->nr_seen++;
+}
+
+static double within_bounds(double pace)
+{
+    return fmin(fmax(pace, 1 / XPC_PACE_MOST), XPC_PACE_MOST);
 }
 
 double xpc_pace(const struct xpc_pace *p)
 {
     double forecast_ns = p->earlier_forecast_ns + p->forecast_ns;
     double taken_ns = p->earlier_taken_ns + p->taken_ns;
-    double prior_ns = PRIOR * p->total_ns, pace;
+    double prior_ns = PRIOR * p->total_ns;
+    double pace = p->before > 0 ? p->before : 1;
 
-    if (forecast_ns <= 0)
-        return 1;
-    pace = (taken_ns + prior_ns) / (forecast_ns + prior_ns);
-    return fabs(pace - 1) < CLOSE ? 1 : fmin(fmax(pace, 1 / MOST), MOST);
+    if (forecast_ns > 0)
+        pace = (taken_ns + prior_ns * pace) / (forecast_ns + prior_ns);
+    return fabs(pace - 1) < CLOSE ? 1 : within_bounds(pace);
+}
+
+double xpc_pace_seen(const struct xpc_pace *p)
+{
+    double forecast_ns = p->earlier_forecast_ns + p->forecast_ns;
+
+    if (p->nr_seen < XPC_PACE_GUESTS_MIN || forecast_ns <= 0)
+        return 0;
+    return within_bounds((p->earlier_taken_ns + p->taken_ns) / forecast_ns);
 }

@@ -47,6 +47,10 @@
 /* How long a broken-off switchover is in effect, and its factor. */
 #define XPC_HISTORY_BOUND_S UINT64_C(86400)
 #define XPC_HISTORY_BEYOND 1.25
+/* How long the pace of evacuations is used, and its bounds. */
+#define XPC_HISTORY_PACE_S UINT64_C(15552000)       /* 180 days */
+#define XPC_HISTORY_PACE_MIN 33
+#define XPC_HISTORY_PACE_MAX 300
 /* Lower bound of the overhead. */
 #define XPC_HISTORY_OVERHEAD_MIN_NS UINT64_C(1000000)
 
@@ -90,6 +94,9 @@ struct xpc_history {
     char *target;                   /* plain ASCII */
     uint64_t stock_s;               /* when its receiver was last found to be
                                      * a stock one, s since 1970; 0: never */
+    uint64_t pace_percent;          /* how long evacuations to it have taken,
+                                     * of what was forecast; 0: unknown */
+    uint64_t pace_s;                /* when the last of these ended */
     struct xpc_history_totals totals;
     struct xpc_history_entry *entries;
     size_t nr_entries;
@@ -119,6 +126,14 @@ void xpc_history_complete(struct xpc_history *h);
  * valid for a week.
  */
 bool xpc_history_is_stock(const struct xpc_history *h, uint64_t now_s);
+
+/*
+ * An evacuation, to this target among others, ended at now_s and took `pace`
+ * times as long as was forecast. It counts as much as all before it together.
+ */
+void xpc_history_evacuated(struct xpc_history *h, double pace, uint64_t now_s);
+/* The pace of earlier evacuations, or 0: unknown, or too long ago. */
+double xpc_history_pace(const struct xpc_history *h, uint64_t now_s);
 
 /*
  * By which share of the predicted downtime the actual one was longer; NAN:
