@@ -257,86 +257,18 @@ static int started(int domid, const char *host)
     return n;
 }
 
-/* Of a page of zeros, for a receiver that is asked, or not. */
-static uint64_t zero_page_bytes(enum xpc_zero_pages how, bool asks, bool stock)
+/* What was kept of the evacuation for the next one to a host; 0: nothing. */
+static double pace_kept(const char *host)
 {
-    char err[XPC_ERR_LEN];
+    char err[LIBXL_PRECOPY_ERR_LEN];
+    libxl_precopy_history h;
+    double pace;
 
-    guests[0].params.zero_pages = how;
-    guests[0].asks = asks;
-    targets[0].stock = stock;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    return moves[0].params.zero_page_bytes;
-}
-
-static void torture_xl_evacuate_run_predicts_zero_pages(void **state)
-{
-    (void)state;
-    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, true, false), 8);
-    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, true, true), 4104);
-    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_AUTO, false, false), 4104);
-    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_SEND, true, false), 4104);
-    assert_int_equal(zero_page_bytes(XPC_ZERO_PAGES_ELIDE, true, true), 0);
-}
-
-/* If the receiver can't take it, nothing is compressed. */
-static void torture_xl_evacuate_run_predicts_compression(void **state)
-{
-    struct evacuate_guest *g = &guests[0];
-    const struct xpc_predict_params *p = &moves[0].params;
-    uint64_t plain_ns = moves[0].alone_ns;
-    char err[XPC_ERR_LEN];
-
-    (void)state;
-    g->costs[0] = (struct xpc_compress_cost){
-        .method = { XPC_COMPRESS_LZ4, 1 },
-        .first = { .share = 0.5, .ns = 1000 },
-        .later = { .share = 0.25, .ns = 2000 },
-    };
-    g->nr_costs = 1;
-    g->params.compress = XPC_COMPRESS_LZ4;
-    g->params.channels = 4;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(p->first_page.share == 0.5 && p->later_page.share == 0.25);
-    assert_true(p->processors == 4);
-    assert_true(moves[0].alone_ns < 0.6 * plain_ns);
-    assert_true(moves[1].alone_ns == plain_ns);
-    /* The fastest over this link. */
-    g->params.compress = XPC_COMPRESS_AUTO;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(p->first_page.share == 0.5);
-    e.s.link_bytes_per_s = UINT64_C(100000000000);
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(p->first_page.share == 1);
-    e.s.link_bytes_per_s = 125000000;
-    targets[0].stock = true;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(moves[0].alone_ns == plain_ns);
-    /* Nothing is known of this method. */
-    targets[0].stock = false;
-    g->params.compress = XPC_COMPRESS_ZSTD;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(moves[0].alone_ns == plain_ns);
-}
-
-static void torture_xl_evacuate_run_predicts_with_a_cap(void **state)
-{
-    const struct xpc_predict_params *p = &moves[0].params;
-    uint64_t plain_ns = moves[0].alone_ns;
-    char err[XPC_ERR_LEN];
-
-    (void)state;
-    guests[0].params.max_bytes_per_s = 12500000;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_true(moves[0].alone_ns > 8 * plain_ns);
-    assert_int_equal(p->switchover_bytes_per_s, 125000000);
-    guests[0].params.switchover = XPC_SWITCHOVER_KEPT;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_int_equal(p->switchover_bytes_per_s, 12500000);
-    /* One that the link does not reach. */
-    guests[0].params.max_bytes_per_s = 125000000;
-    assert_int_equal(evacuate_plan(&e, err), 0);
-    assert_int_equal(moves[0].alone_ns, plain_ns);
+    libxl_precopy_history_init(&h);
+    libxl_precopy_history_read(NULL, host, &h, err);
+    pace = xpc_history_pace(&h, h.pace_s);
+    libxl_precopy_history_dispose(&h);
+    return pace;
 }
 
 static void torture_xl_evacuate_run_moves_all(void **state)
@@ -364,6 +296,56 @@ static void torture_xl_evacuate_run_learns_the_pace(void **state)
     assert_true(e.s.pace > 1.3 && e.s.pace < 2);
     /* The last two take 3.3 s each by the rate of the link. */
     assert_true(e.ends[0].end_ns - e.ends[0].at_ns > 8 * XPC_S);
+    /* For the next one, without doubts. */
+    assert_true(pace_kept("host2") > e.s.pace);
+    assert_true(pace_kept("host2") < 2.2);
+    assert_true(pace_kept("dying") == 0);
+}
+
+/* Those before were slower still. */
+static void torture_xl_evacuate_run_begins_at_an_earlier_pace(void **state)
+{
+    (void)state;
+    options.concurrency = e.s.concurrency = 1;
+    tick_ns = 6 * XPC_S;
+    e.s.pace = e.earlier_pace = 3;
+    assert_int_equal(evacuate_run(&run), EVACUATE_OK);
+    assert_true(e.ends[0].end_ns - e.ends[0].at_ns > 12 * XPC_S);
+    assert_true(e.s.pace > 1.5 && e.s.pace < 2.4);
+    assert_true(pace_kept("host2") < e.s.pace);
+}
+
+/* Interrupted while the nth migrates. Returns how many are moved then. */
+static int moved_with_interrupt(int nth)
+{
+    int moved = 0;
+
+    options.concurrency = e.s.concurrency = 1;
+    tick_ns = 6 * XPC_S;
+    interrupt_after = nth;
+    signals[0] = SIGINT;
+    evacuate_run(&run);
+    assert_int_equal(run.interrupts, 1);
+    for (int i = 0; i < NR; i++)
+        moved += moves[i].state == XPC_MOVE_MOVED;
+    return moved;
+}
+
+static void torture_xl_evacuate_run_keeps_the_pace_before_an_interrupt(
+    void **state)
+{
+    (void)state;
+    assert_int_equal(moved_with_interrupt(3), 3);
+    assert_true(pace_kept("host2") > 1.3);
+}
+
+/* What is not begun any more was in the forecast of the second one. */
+static void torture_xl_evacuate_run_keeps_no_pace_after_an_interrupt(
+    void **state)
+{
+    (void)state;
+    assert_int_equal(moved_with_interrupt(2), 2);
+    assert_true(pace_kept("host2") == 0);
 }
 
 /* If the process that runs is not noted, --resume can't find it. */
@@ -495,6 +477,7 @@ static void torture_xl_evacuate_run_stops_when_interrupted(void **state)
     }
     assert_int_equal(moved, 1);
     assert_int_equal(n, 1);
+    assert_true(pace_kept("host2") == 0);
 }
 
 static void torture_xl_evacuate_run_breaks_off_at_the_second(void **state)
@@ -563,6 +546,8 @@ static void torture_xl_evacuate_run_waits_for_what_it_did_not_start(
     assert_int_equal(started(1, NULL), 0);
     assert_int_equal(moves[0].state, XPC_MOVE_MOVED);
     assert_int_equal(g->actual_ns, XPC_MS);
+    /* It was forecast as if it had just begun. */
+    assert_true(pace_kept("host2") == 0);
     waitpid(-1, NULL, 0);
 }
 
@@ -597,11 +582,11 @@ int main(int argc, char **argv)
     cmocka_unit_test_setup_teardown(torture_xl_evacuate_run_##name, setup, \
                                     teardown)
     const struct CMUnitTest tests[] = {
-        T(predicts_zero_pages),
-        T(predicts_compression),
-        T(predicts_with_a_cap),
         T(moves_all),
         T(learns_the_pace),
+        T(begins_at_an_earlier_pace),
+        T(keeps_the_pace_before_an_interrupt),
+        T(keeps_no_pace_after_an_interrupt),
         T(begins_nothing_that_is_not_noted),
         T(tries_again_and_leaves),
         T(never_repeats_an_unknown_one),

@@ -153,6 +153,31 @@ static void torture_xl_evacuate_show_whom_to_leave(void **state)
     assert_non_null(strstr(text, "leave 40 of the guests"));
 }
 
+static void say_plan(void)
+{
+    static const struct evacuate_forecast f = {
+        .expected = { .end_ns = 60 * XPC_S, .moved = 1, .at_once = 1 },
+    };
+
+    show_plan(&show, &e, &f);
+}
+
+static void torture_xl_evacuate_show_the_pace_of_earlier_ones(void **state)
+{
+    (void)state;
+    e.s.nr_moves = 1;
+    moves[0] = (struct xpc_move){ .moved = true };
+    capture(say_plan);
+    assert_non_null(strstr(text, ", at most 1 at once\n"));
+    e.earlier_pace = 1.5;
+    capture(say_plan);
+    assert_non_null(strstr(text, ", at most 1 at once, at the pace of earlier "
+                           "evacuations (x1.50)\n"));
+    show.json = true;
+    capture(say_plan);
+    assert_non_null(strstr(text, "\"earlier-pace\":1.5,"));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +186,7 @@ int main(int argc, char **argv)
         T(ordinary_names_in_80_columns),
         T(names_do_nothing),
         T(whom_to_leave),
+        T(the_pace_of_earlier_ones),
     };
 
     return torture_run(argc, argv, tests);

@@ -21,6 +21,7 @@
 #include "evacuate/xl_evacuate.h"
 #include "evacuate/xl_evacuate_measure.h"
 #include "evacuate/xl_evacuate_options.h"
+#include "evacuate/xl_evacuate_pace.h"
 #include "evacuate/xl_evacuate_resume.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "evacuate/xl_evacuate_targets.h"
@@ -231,6 +232,7 @@ static int run_command(struct command *c, int argc, char **argv)
         show_event(&c->show, "resumed", NULL, NULL, "%zu guest%s been moved "
                    "before", c->nr_moved, c->nr_moved == 1 ? " has" : "s have");
     if (c->e.s.nr_moves) {
+        evacuate_recall_pace(&c->e, time(NULL));
         if (evacuate_forecast(&c->e, &r.plan))
             return refuse("out of memory");
         show_plan(&c->show, &c->e, &r.plan);

@@ -74,6 +74,8 @@ struct evacuation {
     uint64_t setup_ns;              /* of a migration, besides sending */
     unsigned int nr_setups;         /* seen; 0: it is an estimate */
     bool resumed;
+    double earlier_pace;            /* of earlier evacuations, in the first
+                                     * forecast; 0: none */
     struct evacuate_end *ends;      /* as predicted after each migration */
     size_t nr_ends;
 };

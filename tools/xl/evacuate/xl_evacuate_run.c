@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -14,6 +15,7 @@
 #include "common/xl_interrupt.h"
 #include "evacuate/xl_evacuate_caps.h"
 #include "evacuate/xl_evacuate_link.h"
+#include "evacuate/xl_evacuate_pace.h"
 #include "evacuate/xl_evacuate_result.h"
 #include "evacuate/xl_evacuate_run.h"
 #include "evacuate/xl_evacuate_targets.h"
@@ -262,7 +264,8 @@ static void end(struct evacuate_run *r, size_t i, int status)
         evacuate_retry(e, i);
     else if (status == MIGRATE_REFUSED)
         evacuate_try_elsewhere(e, i);
-    if (status == MIGRATE_OK)
+    /* The forecast was with those that are not begun any more. */
+    if (status == MIGRATE_OK && !r->interrupts && !r->failed)
         xpc_pace_moved(&r->pace, &e->s, now);
     plan_again(r, status != MIGRATE_OK);
     keep_end(r, now);
@@ -365,6 +368,8 @@ int evacuate_run(struct evacuate_run *r)
 
     /* Ctrl-C ends a pager or tee, but not the evacuation. */
     signal(SIGPIPE, SIG_IGN);
+    r->pace.before = e->earlier_pace;
+    r->took_over = any(e, XPC_MOVE_RUNS);
     if (!xpc_schedule_forecast(&e->s, &f, 0))
         xpc_pace_follow(&r->pace, &e->s, now_ns(r));
     for (;;) {
@@ -389,6 +394,8 @@ int evacuate_run(struct evacuate_run *r)
         poll(&p, 1, TICK_MS);
     }
     evacuate_meter_stop(&r->meter);
+    if (!r->took_over)
+        evacuate_keep_pace(e, xpc_pace_seen(&r->pace), time(NULL));
     xpc_pace_dispose(&r->pace);
     if (!r->interrupts && !r->failed)
         evacuate_leave_rest(e);

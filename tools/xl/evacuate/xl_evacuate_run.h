@@ -26,6 +26,8 @@ struct evacuate_run {
                                      * capped otherwise */
     uint64_t end_ns;                /* predicted, since then */
     struct xpc_pace pace;
+    bool took_over;                 /* what was running: its forecast is not
+                                     * that of a whole migration */
     struct evacuate_meter meter;
     bool failed;                    /* the journal can't be written */
 };

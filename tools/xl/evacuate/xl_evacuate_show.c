@@ -70,6 +70,7 @@ struct form {
     char *event, *domain, *target, *text, *outcome;
     uint64_t start_s, end_ns, end_low_ns, end_high_ns, total_ns, status;
     uint64_t link_bits_per_s;
+    double earlier_pace;
     struct evacuate_end *ends;
     size_t nr_ends;
     struct guest_form *guests;
@@ -96,6 +97,8 @@ static const struct xpc_field form_fields[] = {
     U64("total-ms", total_ns, XPC_MS),
     U64("status", status, 1),
     U64("link-bits-per-s", link_bits_per_s, 1),
+    { .name = "earlier-pace", .kind = XPC_FIELD_DOUBLE,
+      .offset = offsetof(F, earlier_pace), .omit_zero = true },
     { .name = "forecasts", .kind = XPC_FIELD_ARRAY,
       .offset = offsetof(F, ends), .elem = &end_type,
       .count_offset = offsetof(F, nr_ends), .omit_zero = true },
@@ -257,13 +260,18 @@ static void print_plan(const struct evacuation *e)
 void show_plan(const struct evacuate_show *show, const struct evacuation *e,
                const struct evacuate_forecast *f)
 {
-    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN];
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN],
+         pace[64] = "";
 
+    if (e->earlier_pace > 0)
+        snprintf(pace, sizeof(pace), ", at the pace of earlier evacuations "
+                 "(x%.2f)", e->earlier_pace);
     if (show->json) {
         struct form form = {
             .event = copy("plan"), .end_ns = f->expected.end_ns,
             .end_low_ns = f->low.end_ns, .end_high_ns = f->high.end_ns,
             .link_bits_per_s = e->s.link_bytes_per_s * 8,
+            .earlier_pace = e->earlier_pace,
         };
 
         add_guests(&form, e, true);
@@ -271,13 +279,13 @@ void show_plan(const struct evacuate_show *show, const struct evacuation *e,
         return;
     }
     printf("%zu of %zu guests can be moved over %s%s in %s (%s to %s), at most "
-           "%u at once\n", f->expected.moved,
+           "%u at once%s\n", f->expected.moved,
            f->expected.moved + f->expected.left,
            xpc_format_bandwidth(a, e->s.link_bytes_per_s),
            e->link_given ? "" : " (assumed)",
            xl_span_text(b, f->expected.end_ns),
            xl_span_text(c, f->low.end_ns), xl_span_text(d, f->high.end_ns),
-           f->expected.at_once);
+           f->expected.at_once, pace);
     print_plan(e);
     fflush(stdout);
 }
@@ -498,6 +506,7 @@ static void fill_end(struct form *f, const struct evacuation *e,
     f->end_low_ns = plan->low.end_ns;
     f->end_high_ns = plan->high.end_ns;
     f->link_bits_per_s = e->s.link_bytes_per_s * 8;
+    f->earlier_pace = e->earlier_pace;
     f->ends = calloc(e->nr_ends + 1, sizeof(*f->ends));
     for (size_t i = 0; f->ends && i < e->nr_ends; i++)
         f->ends[f->nr_ends++] = e->ends[i];
