@@ -66,10 +66,13 @@ struct evac_case {
     bool steady;                    /* the link always has its rate */
     double drag;                    /* all data takes so much longer than is
                                      * known; 1: not */
+    double earlier_pace;            /* of an earlier evacuation; 0: unknown */
 };
 
 void evac_case_init(struct evac_case *c, uint64_t seed,
                     const struct evac_truth *truths, size_t nr_truths);
+/* The same guests and links on another day. */
+void evac_case_earlier(struct evac_case *c_r, const struct evac_case *c);
 /* The share of the links' rates in a second. */
 double evac_share(const struct evac_case *c, uint64_t second);
 /*
@@ -82,9 +85,12 @@ double evac_bound(const struct evac_case *c, const bool *moved);
 
 enum { EVAC_OURS, EVAC_ONE, EVAC_TEN, EVAC_ALL, EVAC_POLICIES };
 
-/* A forecast of the end, with and without what was learned of the pace. */
+/* Without a pace, with the one learned, and with an earlier one before it. */
+enum { EVAC_PLAIN, EVAC_PACED, EVAC_EARLIER, EVAC_PACES };
+
+/* A forecast of the end. */
 struct evac_forecast {
-    double at_s, plain_s, paced_s;
+    double at_s, end_s[EVAC_PACES];
 };
 
 /* Before the first, after one, a quarter and a half of the guests. */
@@ -94,7 +100,9 @@ struct evac_result {
     double makespan_s;
     size_t moved, over, left, aborts;
     bool is_moved[EVAC_GUESTS_MAX];
-    struct evac_forecast forecasts[EVAC_FORECASTS];     /* of ours */
+    /* Of ours. */
+    struct evac_forecast forecasts[EVAC_FORECASTS];
+    double pace;                    /* to be kept; 0: too little was seen */
 };
 
 /* Returns 0, or -1: out of memory. */

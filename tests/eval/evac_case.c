@@ -160,6 +160,18 @@ void evac_case_init(struct evac_case *c, uint64_t seed,
     }
 }
 
+void evac_case_earlier(struct evac_case *to, const struct evac_case *c)
+{
+    struct sim_rng r = sim_rng(c->seed + 2);
+
+    *to = *c;
+    to->seed = sim_random(&r);
+    to->fails_s = INFINITY;
+    for (size_t i = 0; i < c->nr; i++)
+        to->guests[i].offset_s = sim_uniform(&r) *
+                                 c->guests[i].truth->duration_s;
+}
+
 double evac_share(const struct evac_case *c, uint64_t second)
 {
     struct sim_rng r = sim_rng(c->seed ^ (second * 0x9e3779b97f4a7c15));

@@ -42,7 +42,7 @@ struct world {
     size_t nr_ended;
     bool changed;                   /* since the last forecast */
     bool disturbed;                 /* as by one that was aborted */
-    struct xpc_pace pace;
+    struct xpc_pace paces[EVAC_PACES];
     struct evac_forecast forecasts[EVAC_FORECASTS];
     size_t aborts;
     uint64_t turn;
@@ -240,7 +240,8 @@ static void ended(struct fluid *f, size_t i)
     w->nr_ended++;
     w->changed = true;
     if (f->flows[i].moved) {
-        xpc_pace_moved(&w->pace, &w->s, f->now * XPC_S);
+        for (int k = EVAC_PACED; k < EVAC_PACES; k++)
+            xpc_pace_moved(&w->paces[k], &w->s, f->now * XPC_S);
         m->state = XPC_MOVE_MOVED;
         return;
     }
@@ -326,19 +327,24 @@ static void update_running(struct world *w)
 static void forecast(struct world *w)
 {
     struct xpc_schedule_forecast f;
-    double now = w->f->now, pace = xpc_pace(&w->pace);
     size_t nr = w->c->nr, points[EVAC_FORECASTS] = { 0, 1, nr / 4, nr / 2 };
+    double now = w->f->now;
 
     if (xpc_schedule_forecast(&w->s, &f, 0))
         return;
     for (int k = 0; k < EVAC_FORECASTS; k++) {
-        if (w->nr_ended >= points[k] && !w->forecasts[k].plain_s)
-            w->forecasts[k] = (struct evac_forecast){
-                now, now + f.end_ns / 1e9, now + pace * f.end_ns / 1e9,
-            };
+        struct evac_forecast *to = &w->forecasts[k];
+
+        if (w->nr_ended < points[k] || to->end_s[EVAC_PLAIN])
+            continue;
+        to->at_s = now;
+        for (int p = 0; p < EVAC_PACES; p++)
+            to->end_s[p] = now + xpc_pace(&w->paces[p]) * f.end_ns / 1e9;
     }
-    if (!w->pace.nr_ends || w->disturbed)
-        xpc_pace_follow(&w->pace, &w->s, now * XPC_S);
+    for (int p = EVAC_PACED; p < EVAC_PACES; p++) {
+        if (!w->paces[p].nr_ends || w->disturbed)
+            xpc_pace_follow(&w->paces[p], &w->s, now * XPC_S);
+    }
     w->disturbed = false;
 }
 
@@ -460,7 +466,9 @@ static void judge(struct evac_result *r, const struct world *w)
 {
     const struct evac_case *c = w->c;
 
-    *r = (struct evac_result){ .aborts = w->aborts };
+    *r = (struct evac_result){
+        .aborts = w->aborts, .pace = xpc_pace_seen(&w->paces[EVAC_PACED]),
+    };
     memcpy(r->forecasts, w->forecasts, sizeof(r->forecasts));
     for (size_t i = 0; i < c->nr; i++) {
         const struct fluid_flow *flow = &w->f->flows[i];
@@ -491,6 +499,7 @@ int evac_run(struct evac_result *r, const struct evac_case *c, int policy)
         return -1;
     w->c = c;
     w->policy = policy;
+    w->paces[EVAC_EARLIER].before = c->earlier_pace;
     w->changed = policy == EVAC_OURS;
     w->f = &f;
     w->rng = sim_rng(c->seed + 1);
@@ -504,7 +513,8 @@ int evac_run(struct evac_result *r, const struct evac_case *c, int policy)
     xpc_schedule_predict(&w->s);
     fluid_run(&f);
     judge(r, w);
-    xpc_pace_dispose(&w->pace);
+    for (int p = 0; p < EVAC_PACES; p++)
+        xpc_pace_dispose(&w->paces[p]);
     free(w);
     return 0;
 }

@@ -44,7 +44,7 @@ static struct sim_values speeds[4];
 /* Many guests take long to forecast. */
 #define OTHERS_GUESTS 50
 enum { USUAL, SKIPPED, DRAGGED, WORLDS };
-static struct sim_values off[WORLDS][EVAC_FORECASTS][2];
+static struct sim_values off[WORLDS][EVAC_FORECASTS][EVAC_PACES];
 
 static int is_trace(const struct dirent *d)
 {
@@ -115,14 +115,26 @@ static int add_forecasts(int world, const struct evac_result *r)
         const struct evac_forecast *f = &r->forecasts[k];
         double left = r->makespan_s - f->at_s;
 
-        if (!f->plain_s || left <= 0)
+        if (!f->end_s[EVAC_PLAIN] || left <= 0)
             continue;
-        rc = sim_values_add(&off[world][k][0],
-                            fabs(f->plain_s - r->makespan_s) / left) ||
-             sim_values_add(&off[world][k][1],
-                            fabs(f->paced_s - r->makespan_s) / left);
+        for (int p = 0; !rc && p < EVAC_PACES; p++)
+            rc = sim_values_add(&off[world][k][p],
+                                fabs(f->end_s[p] - r->makespan_s) / left);
     }
     return rc;
+}
+
+/* One with the pace of an earlier one. */
+static int run_ours(struct evac_result *r, const struct evac_case *c, int world)
+{
+    static struct evac_case again, earlier;
+
+    evac_case_earlier(&earlier, c);
+    if (evac_run(r, &earlier, EVAC_OURS))
+        return -1;
+    again = *c;
+    again.earlier_pace = r->pace;
+    return evac_run(r, &again, EVAC_OURS) ? -1 : add_forecasts(world, r);
 }
 
 static int run_other_worlds(const struct evac_case *c)
@@ -134,9 +146,8 @@ static int run_other_worlds(const struct evac_case *c)
         return 0;
     skipped.skips = skipped.steady = true;
     dragged.drag = DRAG;
-    return evac_run(&r, &skipped, EVAC_OURS) || add_forecasts(SKIPPED, &r) ||
-           evac_run(&r, &dragged, EVAC_OURS) || add_forecasts(DRAGGED, &r) ?
-           -1 : 0;
+    return run_ours(&r, &skipped, SKIPPED) ||
+           run_ours(&r, &dragged, DRAGGED) ? -1 : 0;
 }
 
 static int run_case(uint64_t seed)
@@ -151,7 +162,7 @@ static int run_case(uint64_t seed)
     for (int p = 0; p < EVAC_POLICIES; p++) {
         struct score *s = &scores[p];
 
-        if (evac_run(&r, &c, p))
+        if (p == EVAC_OURS ? run_ours(&r, &c, USUAL) : evac_run(&r, &c, p))
             return -1;
         s->guests += c.nr;
         s->moved += r.moved;
@@ -160,7 +171,7 @@ static int run_case(uint64_t seed)
         if (sim_values_add(&s->ratio, ratio_of(&c, &r)))
             return -1;
         if (p == EVAC_OURS) {
-            if (add_speed(&c, &r) || add_forecasts(USUAL, &r))
+            if (add_speed(&c, &r))
                 return -1;
             ours = r.makespan_s;
             kept = r.moved - r.over;
@@ -215,17 +226,23 @@ static void print_forecasts(void)
         [EVAC_BEFORE] = "before", [EVAC_FIRST] = "after the first",
         [EVAC_QUARTER] = "after a quarter", [EVAC_HALF] = "after half",
     };
+    static const char *const how[] = {
+        [EVAC_PLAIN] = "without", [EVAC_PACED] = "with the pace",
+        [EVAC_EARLIER] = "and an earlier one",
+    };
 
-    printf("%-32s %16s %17s %17s\n", "forecasts off by (median, p95)",
+    printf("%-37s %16s %17s %17s\n", "forecasts off by (median, p95)",
            "as simulated", "pages left out", "data slower");
     for (int k = 0; k < EVAC_FORECASTS; k++) {
-        for (int paced = 0; paced < 1 + (k > 0); paced++) {
-            printf("  %-16s %-13s", when[k], !k ? "" : paced ?
-                   "with the pace" : "without");
+        for (int p = 0; p < EVAC_PACES; p++) {
+            if (k == EVAC_BEFORE && p == EVAC_PACED)
+                continue;       /* nothing was learned yet */
+            printf("  %-16s %-18s", when[k], k != EVAC_BEFORE || !p ? how[p] :
+                   "with an earlier one");
             for (int w = 0; w < WORLDS; w++)
                 printf(" %8.1f%% %6.1f%%",
-                       100 * sim_quantile(&off[w][k][paced], 0.5),
-                       100 * sim_quantile(&off[w][k][paced], 0.95));
+                       100 * sim_quantile(&off[w][k][p], 0.5),
+                       100 * sim_quantile(&off[w][k][p], 0.95));
             printf("\n");
         }
     }
@@ -296,7 +313,7 @@ int main(int argc, char **argv)
     for (int l = 0; l < 4; l++)
         free(speeds[l].v);
     free(against_best.v);
-    for (int i = 0; i < WORLDS * EVAC_FORECASTS * 2; i++)
+    for (int i = 0; i < WORLDS * EVAC_FORECASTS * EVAC_PACES; i++)
         free((&off[0][0][0])[i].v);
     return good ? 0 : 1;
 }
