@@ -49,7 +49,7 @@ $(call fakes,xl_config xl_predict xl_predict_conf,conf_fixture)
 $(call fakes,xl_within,fake_xenstore)
 $(call fakes,xl_control xl_control_set xl_control_status,\
 	control_fixture fake_ctx fake_xenstore)
-$(call fakes,xl_evacuate_guests,fake_domains)
+$(call fakes,xl_evacuate_guests,conf_fixture fake_domains)
 $(call fakes,xl_receive_host,fake_ctx fake_domains)
 
 # The plug-in, without what fake_save.c has in its place.

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/load.h"
 #include "evacuate/xl_evacuate_targets.h"
 #include "support/capture.h"
+#include "support/conf_fixture.h"
 #include "support/fake_domains.h"
 #include "support/temp_dir.h"
 #include "support/torture.h"
@@ -90,6 +92,66 @@ static void torture_xl_evacuate_guests_of_the_dead(void **state)
                         "down, and stays here: see xl list\n");
 }
 
+/* It may be lost if all are said to have been moved. */
+static void torture_xl_evacuate_guests_that_are_suspended(void **state)
+{
+    char err[XPC_ERR_LEN];
+    struct fake_domain *d;
+
+    (void)state;
+    d = add("g1");
+    d->info.shutdown = true;
+    d->info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+    *add("g2") = *d;
+    fake_domains[2].name = "g2";
+    options.leave.name[0] = "g2";
+    options.leave.nr = 1;
+    assert_int_equal(find(err), 0);
+    assert_int_equal(e.s.nr_moves, 1);
+    assert_int_equal(e.s.moves[0].state, XPC_MOVE_LEFT);
+    assert_string_equal(e.guests[0].text, "it is suspended: see xl list");
+}
+
+static bool all_are_gone;
+static char *named[] = { (char *)"g1" };
+
+static int run_gone(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    all_are_gone = evacuate_all_are_gone(&e);
+    return 0;
+}
+
+/* Nobody keeps others from starting guests meanwhile. */
+static void torture_xl_evacuate_guests_that_are_new(void **state)
+{
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    add("g1");
+    assert_int_equal(find(err), 0);
+    nr_fake_domains = 1;
+    add("g1")->info.dying = true;
+    add("g2")->info.shutdown = true;
+    add("g3");
+    options.leave.name[0] = "g3";
+    options.leave.nr = 1;
+    assert_int_equal(capture(run_gone, "evacuate", NULL), 0);
+    assert_true(all_are_gone);
+    add("g4");
+    assert_int_equal(capture(run_gone, "evacuate", NULL), 0);
+    assert_false(all_are_gone);
+    assert_string_equal(captured_err, "xl evacuate: domain 4 (g4) was started "
+                        "meanwhile, or came back, and stays here: see xl "
+                        "list\n");
+    /* Only those that were named were to be moved. */
+    options.nr_domains = 1;
+    options.domains = named;
+    assert_int_equal(capture(run_gone, "evacuate", NULL), 0);
+    assert_true(all_are_gone);
+}
+
 /* The advice must help. */
 static void torture_xl_evacuate_guests_without_a_name(void **state)
 {
@@ -155,6 +217,67 @@ static void torture_xl_evacuate_guests_whose_name_is_taken(void **state)
     assert_int_equal(e.s.targets[0].free_bytes, 1000 << 20);
 }
 
+static void parse(const char *text)
+{
+    char err[XPC_ERR_LEN];
+
+    conf_fixture_use(text);
+    if (conf_load(&e.conf, NULL, err))
+        fail_msg("%s", err);
+}
+
+/* xl list prints none. */
+static void torture_xl_evacuate_guests_apart_by_uuid(void **state)
+{
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    add("db1");
+    add("db2");
+    add("db3");
+    add("db4");
+    target_lists("db9                   9   256     1     -b----     7.1\n");
+    append_file(options.ssh_command, "[ $3 != vm-list ] || echo '"
+                "0123abcd-0000-0000-0000-000000000009  9    db9'\n");
+    parse("[guest db1]\napart = x, 0123ABCD-0000-0000-0000-000000000009\n"
+          "[guest db2]\ntogether = 0123abcd-0000-0000-0000-000000000009\n"
+          "[guest 0123abcd-0000-0000-0000-000000000009]\napart = db3\n"
+          "[guest db9]\napart=00000000-0000-0000-0000-000000000004\n");
+    assert_int_equal(find(err), 0);
+    if (evacuate_ask_targets(&e, err))
+        fail_msg("%s", err);
+    assert_int_equal(e.s.moves[0].not_on, 1);
+    assert_int_equal(e.s.moves[1].not_on, ~UINT64_C(1));
+    assert_int_equal(e.s.moves[2].not_on, 1);
+    assert_int_equal(e.s.moves[3].not_on, 1);
+}
+
+static void torture_xl_evacuate_guests_together_with_one_that_stays(
+    void **state)
+{
+    static const char *const texts[] = {
+        "[guest db1]\ntogether = db2\n",
+        "[guest db1]\ntogether = 00000000-0000-0000-0000-000000000002\n",
+    };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    add("db1");
+    add("db2");
+    for (int k = 0; k < 4; k++) {
+        fake_domains[2].info.shutdown = k / 2;
+        fake_domains[2].info.shutdown_reason = LIBXL_SHUTDOWN_REASON_SUSPEND;
+        options.leave.name[0] = "db2";
+        options.leave.nr = !(k / 2);
+        e = (struct evacuation){ .o = &options };
+        parse(texts[k % 2]);
+        assert_int_equal(find(err), -1);
+        assert_non_null(strstr(err, "stays here"));
+        evacuate_dispose(&e);
+    }
+    e = (struct evacuation){ .o = &options };
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -162,10 +285,14 @@ int main(int argc, char **argv)
                                     teardown)
     const struct CMUnitTest tests[] = {
         T(of_the_dead),
+        T(that_are_suspended),
+        T(that_are_new),
         T(without_a_name),
         T(none_and_many),
         T(to_this_host),
         T(whose_name_is_taken),
+        T(apart_by_uuid),
+        T(together_with_one_that_stays),
     };
 
     return torture_run(argc, argv, tests);

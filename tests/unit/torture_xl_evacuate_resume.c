@@ -157,8 +157,9 @@ static void torture_xl_evacuate_resume_finds_what_runs(void **state)
 {
     uint64_t start = process_start(getpid());
     struct evacuate_guest guest = { .name = (char *)"web1", .uuid = UUID };
-    struct evacuate_domain there[] = { { (char *)"web1", 1, 7 },
-                                       { (char *)"web1--incoming", 300, 8 } };
+    struct evacuate_domain there[] = { { (char *)"web1", 1, 7, "" },
+                                       { (char *)"web1--incoming", 300, 8,
+                                         "" } };
     struct evacuate_target target = { .host = "host2", .domains = there,
                                       .nr_domains = 2 };
     struct xpc_schedule_target schedule_target = { .free_bytes = 700 };

@@ -199,6 +199,8 @@ static int carry_out(struct command *c, struct evacuate_run *r)
     xl_globals.acted = true;
     xl_stdio_hold();
     status = evacuate_run(r);
+    if (status == EVACUATE_OK && !evacuate_all_are_gone(&c->e))
+        status = EVACUATE_SOME_LEFT;
     total_ns = clock_now_ns() - r->begun_ns;
     /* What is left by an interrupt can go on. */
     if (status != EVACUATE_INTERRUPTED && status != EVACUATE_FAILED &&

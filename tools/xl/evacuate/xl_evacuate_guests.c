@@ -40,15 +40,20 @@ ssize_t evacuate_find_uuid(const struct evacuation *e, const char *uuid)
     return -1;
 }
 
-/* By name, number or UUID; -1: it is not among them. */
+bool evacuate_is_called(const char *listed, size_t len, const char *name,
+                        const char *uuid)
+{
+    return (strlen(name) == len && !strncmp(name, listed, len)) ||
+           (strlen(uuid) == len && !strncasecmp(uuid, listed, len));
+}
+
+/* By name or UUID; -1: it is not among those that are moved. */
 static ssize_t find_guest(const struct evacuation *e, const char *what,
                           size_t len)
 {
     for (size_t i = 0; i < e->s.nr_moves; i++) {
-        const struct evacuate_guest *g = &e->guests[i];
-
-        if ((strlen(g->name) == len && !strncmp(g->name, what, len)) ||
-            (strlen(g->uuid) == len && !strncasecmp(g->uuid, what, len)))
+        if (e->s.moves[i].state != XPC_MOVE_LEFT &&
+            evacuate_is_called(what, len, e->guests[i].name, e->guests[i].uuid))
             return i;
     }
     return -1;
@@ -95,6 +100,10 @@ static int add_guest(struct evacuation *e, const libxl_dominfo *info, char *err)
     m->target = XPC_NO_TARGET;
     m->curve = &g->curve;
     m->rank = is_in(&e->o->first, g) ? -1 : is_in(&e->o->last, g) ? 1 : 0;
+    if (info->shutdown) {
+        m->state = XPC_MOVE_LEFT;
+        g->text = xl_asprintf("it is suspended: see xl list");
+    }
     e->s.nr_moves++;
     return 0;
 }
@@ -137,14 +146,24 @@ static int check_names(const struct evacuation *e, char *err)
     return 0;
 }
 
-/* A guest of this host that is not moved. */
-static bool stays_here(const struct evacuation *e, const char *name, size_t len)
+/* Is a guest of this host called so? One that can't be seen is. */
+static bool is_here(const struct evacuation *e, const char *name, size_t len)
 {
-    char *copy = xl_asprintf("%.*s", (int)len, name);
-    uint32_t domid;
-    bool here = !libxl_domain_qualifier_to_domid(e->ctx, copy, &domid);
+    int nr = 0;
+    libxl_dominfo *list = libxl_list_domain(e->ctx, &nr);
+    bool here = !list;
+    char uuid[37], *called;
 
-    free(copy);
+    for (int i = 0; list && !here && i < nr; i++) {
+        snprintf(uuid, sizeof(uuid), LIBXL_UUID_FMT,
+                 LIBXL_UUID_BYTES(list[i].uuid));
+        called = libxl_domid_to_name(e->ctx, list[i].domid);
+        here = !list[i].dying &&
+               evacuate_is_called(name, len, called ? called : "", uuid);
+        free(called);
+    }
+    if (list)
+        libxl_dominfo_list_free(list, nr);
     return here;
 }
 
@@ -162,7 +181,7 @@ static int add_affinities(struct evacuation *e, size_t i, const char *list,
         ssize_t other = find_guest(e, name, len);
         struct xpc_affinity *grown;
 
-        if (other < 0 && together && stays_here(e, name, len))
+        if (other < 0 && together && is_here(e, name, len))
             return xl_bad(err, "%.60s is to be together with %.*s, which "
                           "stays here: move both, or leave both",
                           e->guests[i].name, (int)(len < 60 ? len : 60), name);
@@ -195,7 +214,8 @@ static int read_affinities(struct evacuation *e, char *err)
         for (size_t k = 0; k < e->conf.nr; k++) {
             const struct conf_section *c = &e->conf.sections[k];
 
-            if (!is_section_of(c, &e->guests[i]))
+            if (e->s.moves[i].state == XPC_MOVE_LEFT ||
+                !is_section_of(c, &e->guests[i]))
                 continue;
             if (add_affinities(e, i, c->affinity[CONF_APART], false, err) ||
                 add_affinities(e, i, c->affinity[CONF_TOGETHER], true, err))
@@ -205,22 +225,37 @@ static int read_affinities(struct evacuation *e, char *err)
     return 0;
 }
 
-/* One that does not run can't be migrated. */
-static void tell_shut_down(const struct evacuation *e,
-                           const libxl_dominfo *info)
+/* A device model's domain goes with its guest. */
+static bool is_guest(const struct evacuation *e, const libxl_dominfo *info)
+{
+    return info->domid && !info->never_stop && !info->dying &&
+           !libxl_is_stubdom(e->ctx, info->domid, NULL);
+}
+
+/* One that is suspended may have to be resumed here. */
+static bool is_shut_down(const libxl_dominfo *info)
+{
+    return info->shutdown &&
+           info->shutdown_reason != LIBXL_SHUTDOWN_REASON_SUSPEND;
+}
+
+/* Returns whether it has: not if it was to stay. */
+static bool tell_stays(const struct evacuation *e, const libxl_dominfo *info,
+                       const char *why)
 {
     struct evacuate_guest g = {
         .domid = info->domid, .name = libxl_domid_to_name(e->ctx, info->domid),
     };
+    bool tells;
 
     snprintf(g.uuid, sizeof(g.uuid), LIBXL_UUID_FMT,
              LIBXL_UUID_BYTES(info->uuid));
-    if (!is_in(&e->o->leave, &g))
-        xl_message("evacuate", "domain %u (%s) is %s, and stays here: see xl "
-                   "list", g.domid, g.name ? g.name : "without a name",
-                   info->shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND ?
-                   "suspended" : "shut down");
+    tells = !is_in(&e->o->leave, &g);
+    if (tells)
+        xl_message("evacuate", "domain %u (%s) %s, and stays here: see xl list",
+                   g.domid, g.name ? g.name : "without a name", why);
     free(g.name);
+    return tells;
 }
 
 int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
@@ -238,13 +273,11 @@ int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
     if (!rc)
         rc = check_names(e, err);
     for (int i = 0; !rc && i < nr; i++) {
-        /* A device model's domain goes with its guest. */
-        if (!list[i].domid || list[i].never_stop || list[i].dying ||
-            !is_wanted(e, &list[i]) ||
-            libxl_is_stubdom(e->ctx, list[i].domid, NULL))
+        if (!is_wanted(e, &list[i]) || !is_guest(e, &list[i]))
             continue;
-        if (list[i].shutdown)
-            tell_shut_down(e, &list[i]);
+        /* One that does not run can't be migrated. */
+        if (is_shut_down(&list[i]))
+            tell_stays(e, &list[i], "is shut down");
         else
             rc = add_guest(e, &list[i], err);
     }
@@ -253,6 +286,28 @@ int evacuate_find_guests(struct evacuation *e, char err[XPC_ERR_LEN])
         rc = xl_bad(err, "at most %d domains at a time: name some",
                     EVACUATE_NAMES_MAX);
     return rc ? -1 : read_affinities(e, err);
+}
+
+bool evacuate_all_are_gone(const struct evacuation *e)
+{
+    bool gone = true;
+    int nr = 0;
+    libxl_dominfo *list;
+
+    if (e->o->nr_domains)
+        return true;
+    list = libxl_list_domain(e->ctx, &nr);
+    if (!list) {
+        xl_message("evacuate", "can't list the domains that are here now");
+        return false;
+    }
+    for (int i = 0; i < nr; i++) {
+        if (is_guest(e, &list[i]) && !is_shut_down(&list[i]) &&
+            tell_stays(e, &list[i], "was started meanwhile, or came back"))
+            gone = false;
+    }
+    libxl_dominfo_list_free(list, nr);
+    return gone;
 }
 
 /* What is in force for it, wherever it goes. */

@@ -44,6 +44,7 @@ struct evacuate_domain {
     char *name;
     uint64_t memory_bytes;          /* that it has now */
     uint32_t domid;
+    char uuid[37];                  /* if precopy.conf needs it, else "" */
 };
 
 struct evacuate_target {
@@ -93,6 +94,14 @@ int evacuate_check_guests(struct evacuation *e, char err[XPC_ERR_LEN]);
 
 /* Places those that wait, and predicts them. The same. */
 int evacuate_plan(struct evacuation *e, char err[XPC_ERR_LEN]);
+/*
+ * After all have been moved: does no guest run here that should not? Says which
+ * does.
+ */
+bool evacuate_all_are_gone(const struct evacuation *e);
+/* Whether one of a list of affinities is this guest, by name or UUID. */
+bool evacuate_is_called(const char *listed, size_t len, const char *name,
+                        const char *uuid);
 /* The guest with this UUID, or -1. */
 ssize_t evacuate_find_uuid(const struct evacuation *e, const char *uuid);
 void evacuate_free_domains(struct evacuate_target *t);

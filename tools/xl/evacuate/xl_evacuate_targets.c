@@ -72,7 +72,8 @@ static void add_domain(struct evacuate_target *t, char *line)
         return;
     t->domains = grown;
     grown[t->nr_domains++] = (struct evacuate_domain){
-        xl_asprintf("%s", line), mib << 20, domid,
+        .name = xl_asprintf("%s", line), .memory_bytes = mib << 20,
+        .domid = domid,
     };
 }
 
@@ -87,6 +88,64 @@ static void parse_domains(struct evacuate_target *t, const char *list)
         add_domain(t, line);
         free(line);
     }
+}
+
+static bool has_uuid(const char *list)
+{
+    const char *name;
+    uint8_t uuid[16];
+    char copy[37];
+    size_t len;
+
+    while (list && (name = conf_next_name(&list, &len))) {
+        snprintf(copy, sizeof(copy), "%.*s", (int)len, name);
+        if (len + 1 == sizeof(copy) && conf_parse_uuid(copy, uuid))
+            return true;
+    }
+    return false;
+}
+
+/* Does precopy.conf name guests by their UUIDs that may be on a target? */
+static bool needs_uuids(const struct evacuation *e)
+{
+    for (size_t k = 0; k < e->conf.nr; k++) {
+        const struct conf_section *c = &e->conf.sections[k];
+
+        for (int a = 0; a < CONF_AFFINITIES; a++) {
+            if (c->affinity[a] && (!c->name || has_uuid(c->affinity[a])))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What xl vm-list prints: a heading, and UUID, ID and name. */
+static void parse_uuids(struct evacuate_target *t, const char *list)
+{
+    for (const char *at = list; at; at = strchr(at + 1, '\n')) {
+        uint32_t domid;
+        char uuid[37];
+
+        if (sscanf(at, " %36s %"SCNu32, uuid, &domid) != 2)
+            continue;
+        for (size_t i = 0; i < t->nr_domains; i++) {
+            if (t->domains[i].domid == domid)
+                strcpy(t->domains[i].uuid, uuid);
+        }
+    }
+}
+
+static int ask_uuids(struct evacuation *e, struct evacuate_target *t,
+                     int interrupt_fd, char err[XPC_ERR_LEN])
+{
+    char *list = needs_uuids(e) ?
+                 evacuate_ask(e, t->host, "vm-list", interrupt_fd, err) : NULL;
+
+    if (!list)
+        return needs_uuids(e) ? -1 : 0;
+    parse_uuids(t, list);
+    free(list);
+    return 0;
 }
 
 int evacuate_ask_target(struct evacuation *e, size_t t, int interrupt_fd,
@@ -113,7 +172,7 @@ int evacuate_ask_target(struct evacuation *e, size_t t, int interrupt_fd,
         return -1;
     parse_domains(target, list);
     free(list);
-    return 0;
+    return ask_uuids(e, target, interrupt_fd, err);
 }
 
 /* ---- what follows --------------------------------------------------- */
@@ -122,9 +181,24 @@ static bool is_there(const struct evacuate_target *t, const char *name,
                      size_t len)
 {
     for (size_t i = 0; i < t->nr_domains; i++) {
-        const char *there = t->domains[i].name;
+        if (evacuate_is_called(name, len, t->domains[i].name,
+                               t->domains[i].uuid))
+            return true;
+    }
+    return false;
+}
 
-        if (strlen(there) == len && !strncmp(there, name, len))
+/* A section's guest. */
+static bool is_section_there(const struct evacuate_target *t,
+                             const struct conf_section *c)
+{
+    uint8_t uuid[16];
+
+    if (c->name)
+        return is_there(t, c->name, strlen(c->name));
+    for (size_t i = 0; i < t->nr_domains; i++) {
+        if (conf_parse_uuid(t->domains[i].uuid, uuid) &&
+            !memcmp(uuid, c->uuid, sizeof(uuid)))
             return true;
     }
     return false;
@@ -174,12 +248,12 @@ static void add_those_there(struct evacuation *e, size_t i)
         const char *list = c->affinity[CONF_APART], *name;
         size_t len;
 
-        while (c->name && list && (name = conf_next_name(&list, &len))) {
-            if (strlen(e->guests[i].name) != len ||
-                strncmp(e->guests[i].name, name, len))
+        while (list && (name = conf_next_name(&list, &len))) {
+            if (!evacuate_is_called(name, len, e->guests[i].name,
+                                    e->guests[i].uuid))
                 continue;
             for (size_t t = 0; t < e->s.nr_targets; t++) {
-                if (is_there(&e->targets[t], c->name, strlen(c->name)))
+                if (is_section_there(&e->targets[t], c))
                     e->s.moves[i].not_on |= UINT64_C(1) << t;
             }
         }
