@@ -392,6 +392,29 @@ static void torture_conf_load_special_files(void **state)
     assert_not_loaded("symbolic links");
 }
 
+/* An editor may have truncated it: what is read is not what will be there. */
+static void torture_conf_load_while_it_is_written(void **state)
+{
+    char err[XPC_ERR_LEN];
+    struct conf_file f;
+    int fd;
+
+    (void)state;
+    write_file("[default]\ndowntime=1s\n", 22, 0644);
+    fd = open(path, O_WRONLY | O_TRUNC);
+    assert_true(fd >= 0);
+    assert_not_loaded("is being written");
+    assert_int_equal(write(fd, "[default]\n", 10), 10);
+    assert_not_loaded("is being written");
+    close(fd);
+    assert_int_equal(conf_load(&f, path, err), 0);
+    conf_dispose(&f);
+    /* Nothing stays behind that a writer would have to wait for. */
+    fd = open(path, O_WRONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 static void torture_conf_load_unreadable(void **state)
 {
     (void)state;
@@ -450,6 +473,8 @@ int main(int argc, char **argv)
                                         make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(
             torture_conf_load_a_named_file_must_exist, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(
+            torture_conf_load_while_it_is_written, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(
             torture_conf_load_a_link_to_nowhere_is_not_missing, make_dir,
             remove_dir),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,20 +12,48 @@
 
 const char *conf_path = SYSCONFDIR "/xen/precopy.conf";
 
-static int check_file(int fd, const char *path, char *err)
+static int check_file(int fd, struct stat *st, const char *path, char *err)
 {
-    struct stat st;
-
-    if (fstat(fd, &st))
+    if (fstat(fd, st))
         return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return conf_bad(err, path, 0, "not a regular file");
-    if (st.st_uid && st.st_uid != geteuid())
+    if (st->st_uid && st->st_uid != geteuid())
         return conf_bad(err, path, 0, "belongs to user %u: it must belong to "
-                        "root, chown root it", (unsigned int)st.st_uid);
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
+                        "root, chown root it", (unsigned int)st->st_uid);
+    if (st->st_mode & (S_IWGRP | S_IWOTH))
         return conf_bad(err, path, 0, "others than root may write it: chmod "
                         "go-w it");
+    return 0;
+}
+
+/*
+ * Is it open for writing? Then there are no read leases. Not every file system
+ * has them.
+ */
+static bool is_being_written(int fd)
+{
+    bool is;
+
+    /* It is sent if a writer comes just now. SIGIO would end the process. */
+    if (fcntl(fd, F_SETSIG, SIGURG))
+        return false;
+    is = fcntl(fd, F_SETLEASE, F_RDLCK) && errno == EAGAIN;
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return is;
+}
+
+/* An editor may truncate it first. What was read would then be no limit. */
+static int check_unchanged(int fd, const struct stat *before,
+                           const char *path, char *err)
+{
+    struct stat now;
+
+    if (is_being_written(fd) || fstat(fd, &now) ||
+        now.st_size != before->st_size ||
+        now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+        return conf_bad(err, path, 0, "is being written: try again");
     return 0;
 }
 
@@ -78,6 +107,7 @@ static int load(struct conf_file *f, const char *path, bool may_miss,
 {
     /* Don't wait for the other end of a pipe, or acquire a terminal. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
     char *text = NULL;
     size_t len = 0;
     int rc;
@@ -90,9 +120,11 @@ static int load(struct conf_file *f, const char *path, bool may_miss,
     }
     if (fd < 0)
         return conf_bad(err, path, 0, "can't be read: %s", strerror(errno));
-    rc = check_file(fd, path, err);
+    rc = check_file(fd, &st, path, err);
     if (!rc)
         rc = read_text(fd, path, &text, &len, err);
+    if (!rc)
+        rc = check_unchanged(fd, &st, path, err);
     if (!rc)
         rc = conf_parse(f, path, text, len, err);
     free(text);
