@@ -116,6 +116,9 @@ join_reports() {
 # For expect_report: no two guests were suspended at the same time.
 in_turn='[.migrations[] | select(.["suspended-us"] and .["actual-downtime-us"]) | (.["start-monotonic-us"] + .["suspended-us"]) as $at | {a: $at, b: ($at + .["actual-downtime-us"])}] | sort_by(.a) | [range(1; length) as $i | .[$i].a >= .[$i - 1].b] | all'
 
+# The same: the end was predicted within 10% before the first guest moved.
+well_predicted='.evacuation | (.["predicted-end-ms"] / ([.guests[] | .["end-ms"] // 0] | max)) | . >= 0.9 and . <= 1.1'
+
 # The values of a member of the report, in its order: reported NAME
 reported() {
     tr '{,}' '\n\n\n' <"$last_step/report.json" |
