@@ -32,12 +32,15 @@ static const struct sim_target targets[] = {
 };
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
+#define CASES_PER_PATH (NR(limits) * NR(durations))
+#define CASES_PER_TRACE (OFFSETS * NR(bandwidths) * CASES_PER_PATH)
 
 struct eval {
     struct report report;
     struct split *split;
     uint64_t number;            /* of the current migration */
     const char *only;           /* traces whose names contain this */
+    bool tuned;                 /* only those on which policies may be tuned */
     bool showing;               /* shows some migrations, judges none */
     /* Traces so far. Of two with the same name, the first one counts. */
     char (*names)[sizeof(((struct sim_trace *)NULL)->name)];
@@ -50,6 +53,7 @@ static const char usage[] =
     "      --json=FILE      the results\n"
     "      --no-synthetic   without the synthetic writers\n"
     "      --only=TEXT      traces whose names contain this\n"
+    "      --tuned          only the traces on which policies may be tuned\n"
     "      --by-trace       a table for each trace, too\n"
     "      --worst=WHAT     the ten worst of ours, step by step: over, abort,\n"
     "                       downtime, total, error\n"
@@ -151,7 +155,7 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
         .c.prior = sim_learn(target, &r),
         .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
     };
-    uint64_t cases = NR(limits) * NR(durations);
+    uint64_t cases = CASES_PER_PATH;
     uint64_t room = t->duration_ns > LONGEST ? t->duration_ns - LONGEST
                                              : t->duration_ns;
     struct sim_path p[SIM_LEVERS] = { 0 };
@@ -210,6 +214,10 @@ static int judge_trace(struct eval *e, struct sim_trace *t)
         return rc;
     rc = 0;
     t->tuned = split_tuned(e->split, t->name);
+    if (e->tuned && !t->tuned) {
+        e->number += CASES_PER_TRACE;
+        return 0;
+    }
     for (size_t i = 0; !rc && i < OFFSETS * NR(bandwidths); i++)
         rc = judge_path(e, t, i / NR(bandwidths),
                         bandwidths[i % NR(bandwidths)]);
@@ -305,6 +313,7 @@ static const struct option long_options[] = {
     { "json", required_argument, NULL, 'j' },
     { "no-synthetic", no_argument, NULL, 'n' },
     { "only", required_argument, NULL, 'o' },
+    { "tuned", no_argument, NULL, 'u' },
     { "by-trace", no_argument, NULL, 't' },
     { "worst", required_argument, NULL, 'w' },
     { "case", required_argument, NULL, 'c' },
@@ -325,6 +334,7 @@ int main(int argc, char **argv)
         case 'j': json = optarg; break;
         case 'n': synthetic = false; break;
         case 'o': e.only = optarg; break;
+        case 'u': e.tuned = true; break;
         case 't': e.report.by_trace = true; break;
         case 'w': rc |= report_set_worst(&e.report, optarg); break;
         case 'c': rc |= report_add_case(&e.report, optarg); break;
