@@ -166,6 +166,35 @@ static void torture_policy_waits_longer_for_a_guest_that_varies(void **state)
     assert_true(moving > 2 * same);
 }
 
+/*
+ * A guest that was quieter before may be so again, though its last iterations
+ * were all alike. One that is to be suspended anyway may be in its lull.
+ */
+static void torture_policy_waits_for_a_guest_that_has_varied(void **state)
+{
+    struct policy_fixture *f = *state;
+    uint64_t changed;
+
+    f->p.duration_ns = 60 * XPC_S;
+    for (int suspends = 0; suspends < 2; suspends++) {
+        f->p.on_timeout = suspends ? XPC_ON_TIMEOUT_SUSPEND :
+                                     XPC_ON_TIMEOUT_ABORT;
+        f->p.max_downtime_ns = suspends ? XPC_S : 0;
+        f->now = START;
+        policy_iterate(f, 16384, 6000);
+        while (f->now < START + 18 * XPC_S)
+            assert_int_equal(policy_iterate(f, 6000, 6000), XPC_CONTINUE);
+        changed = f->now;
+        while (policy_iterate(f, 9000, 9000) == XPC_CONTINUE)
+            ;
+        assert_int_equal(f->it.decision.reason, XPC_REASON_STALLED);
+        if (suspends)
+            assert_in_range(f->now - START, 24 * XPC_S, 26 * XPC_S);
+        else
+            assert_in_range(f->now - changed, 24 * XPC_S, 30 * XPC_S);
+    }
+}
+
 static void torture_policy_advice_uses_the_working_set(void **state)
 {
     struct policy_fixture *f = *state;
@@ -515,6 +544,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_aborts_early_if_the_overhead_is_too_long),
         TEST(torture_policy_aborts_when_rounds_stop_shrinking),
         TEST(torture_policy_waits_longer_for_a_guest_that_varies),
+        TEST(torture_policy_waits_for_a_guest_that_has_varied),
         TEST(torture_policy_advice_uses_the_working_set),
         TEST(torture_policy_reports_the_working_set),
         TEST(torture_policy_abort_names_sufficient_values),

@@ -16,8 +16,10 @@
 /*
  * Without hope, precopy ends after three iterations that did not help, but not
  * before this share of the duration, because the guest may have a lull. For a
- * steady guest a lull is less likely. Its iterations were all within STEADY of
- * each other, and most of its pages had been dirty the time before.
+ * guest that has been steady for PATIENCE_STEADY of the duration, a lull is
+ * less likely. Its iterations were all within STEADY of each other, and most of
+ * its pages had been dirty the time before. Only the last iterations are kept,
+ * which may be short, so that it is steady now says little.
  */
 #define PATIENCE 0.95
 #define PATIENCE_STEADY 0.4
@@ -227,6 +229,27 @@ static int learn_curve(struct xpc_engine *e, const struct xpc_observation *o,
 }
 
 /*
+ * Were the last iterations all alike, and its pages mostly the same? c: the
+ * curve, of the busy guest if it has regular phases; NULL: unknown.
+ */
+static bool is_steady(const struct xpc_engine *e, const struct xpc_curve *c)
+{
+    const struct xpc_working_set *w = &e->working_set;
+    const struct xpc_curve_point *last;
+    struct xpc_curve whole;
+
+    if (!c || (w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT))
+        return false;
+    if (e->predict.cycle.period_ns) {
+        if (xpc_learn_curve(&e->learn, e->total_pages, 0, &whole))
+            return false;
+        c = &whole;
+    }
+    last = &c->pt[c->nr - 1];
+    return last->high <= STEADY * last->low;
+}
+
+/*
  * Updates the rule's state, except for what depends on the simulation. Stores
  * the curve as it is known now. Returns it, or NULL if nothing was learned.
  */
@@ -256,6 +279,8 @@ static const struct xpc_curve *update_state(struct xpc_engine *e,
     s->next_ns = xpc_predict_send_ns(&e->predict, o->dirty_pages);
     s->later_downtime_ns = UINT64_MAX;
     xpc_rule_watch(&e->predict.rule, s);
+    if (!is_steady(e, c))
+        e->unsteady_ns = s->elapsed_ns;
     return c;
 }
 
@@ -285,19 +310,6 @@ static uint64_t best_downtime(const struct xpc_engine *e,
     return xpc_predict_least(c, &e->predict, &s, 0);
 }
 
-static double patience(const struct xpc_engine *e)
-{
-    const struct xpc_working_set *w = &e->working_set;
-    const struct xpc_curve_point *last;
-    struct xpc_curve c;
-
-    if ((w->pages && w->repeat_percent < STEADY_REPEAT_PERCENT) ||
-        xpc_learn_curve(&e->learn, e->total_pages, 0, &c))
-        return PATIENCE;
-    last = &c.pt[c.nr - 1];
-    return last->high <= STEADY * last->low ? PATIENCE_STEADY : PATIENCE;
-}
-
 /*
  * Would it come within the limit at its quietest, and slowed down as far as
  * that is allowed?
@@ -314,13 +326,20 @@ static bool has_hope(struct xpc_engine *e, const struct xpc_curve *c)
     return hope;
 }
 
-/* Was the guest not yet observed for long enough to have shown a lull? */
+/*
+ * Was the guest not yet observed for long enough to have shown a lull? If it is
+ * to be suspended anyway, it need only be steady now: that may be the lull.
+ */
 static bool may_have_lull(const struct xpc_engine *e)
 {
+    bool suspends = e->params.on_timeout == XPC_ON_TIMEOUT_SUSPEND;
     double elapsed = e->state.elapsed_ns, duration = e->params.duration_ns;
+    double patience = PATIENCE_STEADY * duration;
+    double steady = elapsed - e->unsteady_ns;
 
-    return elapsed < PATIENCE_STEADY * duration ||
-           elapsed < patience(e) * duration;
+    return elapsed < patience ||
+           (elapsed < PATIENCE * duration &&
+            (suspends ? steady <= 0 : steady < patience));
 }
 
 /*

@@ -26,6 +26,7 @@ struct xpc_engine {
     struct xpc_learn learn;         /* D(t) of this guest */
     struct xpc_lull_watch lulls;    /* and its regular phases */
     struct xpc_working_set working_set;
+    uint64_t unsteady_ns;           /* until then, the guest was not steady */
     uint64_t start_ns;
     bool skip_ended;                /* xpc_engine_end_skipping() */
     uint64_t last_ns;               /* end of the last iteration */
