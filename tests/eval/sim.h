@@ -166,6 +166,7 @@ struct sim_seen {
     uint64_t start_ns, end_ns;
     uint64_t since_clean_ns;
     uint64_t pages_sent, bytes_sent;
+    uint64_t skipped_pages;     /* were dirty again */
     uint64_t dirty_pages;
     unsigned int cpu_percent;   /* of its CPU time, that the guest got */
     struct {

@@ -282,6 +282,7 @@ static void iterate(struct sim_replay *r, struct sim_seen *s)
         s->pages_sent = r->nr;
         s->end_ns = sim_link_send(r->l, begin, r->nr * PAGE_BYTES);
     }
+    s->skipped_pages = r->nr - s->pages_sent;
     s->bytes_sent = s->pages_sent * PAGE_BYTES;
     r->sent_pages += s->pages_sent;
     sample_until(r, s, s->end_ns);

@@ -46,9 +46,10 @@ size_t policy_samples(const struct policy_fixture *f,
 int policy_iterate(struct policy_fixture *f, uint64_t pages, uint64_t dirty)
 {
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
+    uint64_t sent = pages * (1 - f->skipped);
     struct xpc_observation o = {
-        .dirty_pages = dirty, .pages_sent = pages,
-        .bytes_sent = pages * PAGE_BYTES,
+        .dirty_pages = dirty, .pages_sent = sent,
+        .skipped_pages = pages - sent, .bytes_sent = sent * PAGE_BYTES,
         .samples = samples, .working_set = f->set,
         .cpu_percent = f->cpu_percent,
     };

@@ -28,6 +28,7 @@ struct policy_fixture {
     bool linear;        /* D(t) is linear in an iteration; else it saturates */
     struct xpc_working_set set;
     unsigned int cpu_percent;   /* that the guest gets; 0: all */
+    double skipped;             /* share of the pages that is left out */
 };
 
 /* For cmocka: *state is a fixture, valid until the next setup. */

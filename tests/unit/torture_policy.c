@@ -195,6 +195,27 @@ static void torture_policy_waits_for_a_guest_that_has_varied(void **state)
     }
 }
 
+/*
+ * Within the limit, it goes on for a lower downtime if many of the pages will
+ * be left out. If they have not been, it does not expect it again.
+ */
+static void torture_policy_learns_how_many_pages_are_left_out(void **state)
+{
+    struct policy_fixture *f = *state;
+
+    f->p.skip_dirty = XPC_SKIP_DIRTY_ON;
+    f->p.duration_ns = 60 * XPC_S;
+    f->p.downtime_ns = 400 * XPC_MS;
+    for (int i = 0; i < 2; i++) {
+        f->now = START;
+        f->skipped = 0;
+        assert_int_equal(policy_iterate(f, 16384, 7000), XPC_CONTINUE);
+        f->skipped = i ? 0.9 : 0;
+        assert_int_equal(policy_iterate(f, 7000, 7000),
+                         i ? XPC_CONTINUE : XPC_STOP_AND_COPY);
+    }
+}
+
 static void torture_policy_advice_uses_the_working_set(void **state)
 {
     struct policy_fixture *f = *state;
@@ -545,6 +566,7 @@ int main(int argc, char **argv)
         TEST(torture_policy_aborts_when_rounds_stop_shrinking),
         TEST(torture_policy_waits_longer_for_a_guest_that_varies),
         TEST(torture_policy_waits_for_a_guest_that_has_varied),
+        TEST(torture_policy_learns_how_many_pages_are_left_out),
         TEST(torture_policy_advice_uses_the_working_set),
         TEST(torture_policy_reports_the_working_set),
         TEST(torture_policy_abort_names_sufficient_values),

@@ -70,6 +70,18 @@ static void torture_skip_chance_is_that_of_two_windows(void **state)
     assert_true(xpc_skip_chance(&skip, &w, XPC_S) == 0);
 }
 
+static void torture_skip_chance_has_a_scale(void **state)
+{
+    struct xpc_skip_window w = { .ns = 2 * XPC_S };
+    double chance = xpc_skip_chance(&skip, &w, XPC_S);
+
+    (void)state;
+    skip.scale = 0.5;
+    assert_near(xpc_skip_chance(&skip, &w, XPC_S), chance / 2, 1e-9);
+    skip.scale = 1000;
+    assert_true(xpc_skip_chance(&skip, &w, XPC_S) == 1);
+}
+
 static void torture_skip_chance_in_the_first_iteration(void **state)
 {
     struct xpc_skip_window w = { .first = true };
@@ -307,6 +319,7 @@ int main(int argc, char **argv)
 #define T(name) cmocka_unit_test_setup(torture_skip_##name, setup)
     const struct CMUnitTest tests[] = {
         T(chance_is_that_of_two_windows),
+        T(chance_has_a_scale),
         T(chance_in_the_first_iteration),
         T(chance_is_none_for_new_pages),
         T(sending_takes_less_time),

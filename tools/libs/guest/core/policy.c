@@ -36,6 +36,12 @@
  */
 #define SLOW_SUSPEND_NS (20 * XPC_MS)
 /*
+ * How many pages are left out is learned with this share of what was learned
+ * before. At first, it is as if so many had been, as expected.
+ */
+#define SKIP_FADE 0.8
+#define SKIP_PRIOR 100
+/*
  * A lull may end earlier than expected, by this share of the period. That only
  * matters to a guest that is within the limit.
  */
@@ -126,6 +132,38 @@ static void learn_link(struct xpc_engine *e, const struct xpc_observation *o,
                                                             &e->params);
     e->predict.bandwidth_cv = xpc_link_cv(&e->link);
     e->predict.iteration_ns = e->besides_ns;
+}
+
+static double skip_scale(const struct xpc_engine *e)
+{
+    return (e->skip_actual + SKIP_PRIOR) / (e->skip_expected + SKIP_PRIOR);
+}
+
+/*
+ * Learns how many of the pages that are dirty again are left out, compared with
+ * what follows from D(t); not while the guest's time is not that of D(t).
+ */
+static void learn_skipping(struct xpc_engine *e,
+                           const struct xpc_observation *o,
+                           struct xpc_skip_curve *skip)
+{
+    struct xpc_predict_params *p = &e->predict;
+    struct xpc_skip_window w = { .ns = e->sending_window_ns };
+    double plain = xpc_predict_send_ns(p, e->sending_pages) - p->iteration_ns;
+    double share;
+
+    if (!p->skip_dirty)
+        return;
+    if (w.ns > 0 && !p->cycle.period_ns &&
+        e->cpu_percent == XPC_ALL_PERCENT) {
+        skip->scale = skip_scale(e);
+        xpc_skip_sending_ns(skip, &w, e->sending_pages, p->iteration_ns, plain,
+                            p->peek_ns, &share);
+        e->skip_expected = SKIP_FADE * e->skip_expected +
+                           (1 - share) * e->sending_pages / skip->scale;
+        e->skip_actual = SKIP_FADE * e->skip_actual + o->skipped_pages;
+    }
+    p->skip_scale = skip_scale(e);
 }
 
 /* The current state, for the simulation. */
@@ -260,6 +298,9 @@ static const struct xpc_curve *update_state(struct xpc_engine *e,
     struct xpc_rule_state *s = &e->state;
     const struct xpc_curve *c = NULL;
 
+    e->sending_pages = s->dirty_pages;
+    e->sending_window_ns = e->cpu_percent == XPC_ALL_PERCENT ?
+                           e->since_clean_ns : 0;
     s->elapsed_ns = o->now_ns - e->start_ns;
     s->iterations++;
     s->dirty_pages = o->dirty_pages;
@@ -405,8 +446,10 @@ static bool choose_share(struct xpc_engine *e, const struct xpc_curve *c,
  * Sets what the rule needs to know of further copying. Returns the lowest
  * downtime within a period, if there is one.
  */
-static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
-                         struct xpc_rule_state *s, struct xpc_decision *d)
+static uint64_t simulate(struct xpc_engine *e,
+                         const struct xpc_observation *o,
+                         const struct xpc_curve *c, struct xpc_rule_state *s,
+                         struct xpc_decision *d)
 {
     struct xpc_predict_state now;
     struct xpc_skip_curve skip;
@@ -415,6 +458,7 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
 
     xpc_curve_fit_init(&fit, c, &e->predict.model);
     xpc_skip_curve_init(&skip, &fit);
+    learn_skipping(e, o, &skip);
     e->predict.fit = &fit;
     e->predict.skip_curve = &skip;
     e->predict.cpu_share = 1;
@@ -443,15 +487,15 @@ static uint64_t simulate(struct xpc_engine *e, const struct xpc_curve *c,
 }
 
 /* c: NULL if nothing is known. */
-static void apply_rule(struct xpc_engine *e, const struct xpc_curve *c,
-                       struct xpc_decision *d)
+static void apply_rule(struct xpc_engine *e, const struct xpc_observation *o,
+                       const struct xpc_curve *c, struct xpc_decision *d)
 {
     struct xpc_rule_state s = e->state;
     uint64_t least = UINT64_MAX;
 
     d->best_downtime_ns = s.downtime_ns;
     if (c)
-        least = simulate(e, c, &s, d);
+        least = simulate(e, o, c, &s, d);
     d->action = xpc_rule_decide(&e->predict.rule, &s, &d->reason);
     if (c && e->predict.cycle.period_ns)
         xpc_lulls_decide(&e->lulls, &e->params, &e->predict, &s,
@@ -532,7 +576,7 @@ int xpc_engine_decide(struct xpc_engine *e, const struct xpc_observation *o,
         d->action = xpc_stock_decide(p, it->number, -1);
         return d->action;
     }
-    apply_rule(e, c, d);
+    apply_rule(e, o, c, d);
     if (d->action == XPC_ABORT)
         set_enough(e, d);
     return d->action;

@@ -34,6 +34,11 @@ struct xpc_engine {
                                      * the guest's time: with half of its CPU
                                      * time, half of the time */
     unsigned int cpu_percent;       /* that the guest got until then */
+    /* Of the pages that were left out: those expected, and those that were. */
+    double skip_expected, skip_actual;
+    double sending_pages;           /* those that the last iteration had to
+                                     * send, ... */
+    uint64_t sending_window_ns;     /* ... dirtied in so long; 0: unknown */
     bool slow_failed;               /* see struct xpc_slow */
     bool slow_ended;                /* xpc_engine_end_slowing() */
     struct xpc_link link;

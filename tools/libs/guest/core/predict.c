@@ -31,6 +31,7 @@ void xpc_predict_params_init(struct xpc_predict_params *p,
         .zero_page_bytes = XPC_PAGE_HEADER,
         .overhead_ns = XPC_DEFAULT_OVERHEAD_NS,
         .cpu_share = 1,
+        .skip_scale = 1,
     };
     xpc_rule_init(&p->rule, downtime_ns);
     xpc_curve_model_init(&p->model);
@@ -452,6 +453,7 @@ static struct run start_run(const struct xpc_curve *c,
         if (!p->skip_curve)
             xpc_skip_curve_init(skip, fit);
         skip->cpu_share = p->cpu_share;
+        skip->scale = p->skip_scale;
         skip->cycle = p->cycle.period_ns ? &p->cycle : NULL;
     }
     return (struct run){

@@ -29,6 +29,7 @@ void xpc_skip_curve_init(struct xpc_skip_curve *s, struct xpc_curve_fit *fit)
 {
     s->fit = fit;
     s->cpu_share = 1;
+    s->scale = 1;
     s->cycle = NULL;
     for (int i = 0; i < XPC_SKIP_NODES; i++)
         s->pages[i] = -1;
@@ -90,7 +91,7 @@ static double chance(struct xpc_skip_curve *s,
     q = pages_at(s, u);
     if (!w->first)
         q += pages - pages_at(s, w->ns + u);
-    return at_least(at_most(q / pages, 1), 0);
+    return at_least(at_most(q / pages * s->scale, 1), 0);
 }
 
 double xpc_skip_chance(struct xpc_skip_curve *s,

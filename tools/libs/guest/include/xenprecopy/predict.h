@@ -67,6 +67,8 @@ struct xpc_predict_params {
                                      * sent */
     uint64_t peek_ns;               /* then: to read the bitmap (PEEK); 0:
                                      * xpc_skip_peek_ns() of the guest */
+    double skip_scale;              /* and the scale of q(u), see struct
+                                     * xpc_skip_curve */
     /*
      * Compression: of the pages of the first iteration, and of those that got
      * dirty. All 0: none.
@@ -174,8 +176,8 @@ struct xpc_prediction {
 };
 
 /*
- * Defaults: Xen's page and header, 100 ms overhead, a header per zero page, and
- * all of its CPU time for the guest.
+ * Defaults: Xen's page and header, 100 ms overhead, a header per zero page, all
+ * of its CPU time for the guest, and a scale of 1.
  */
 void xpc_predict_params_init(struct xpc_predict_params *p,
                              uint64_t bandwidth_bytes_per_s,

@@ -17,8 +17,11 @@
  *   q(u) = (D(T) + D(u) - D(T + u)) / D(T)
  * and in the first iteration, which sends all pages, with
  *   q(u) = D(u) / pages
- * A guest that writes to new pages only has a straight D, and q is 0. The
- * pages are assumed not to be sorted by how often they are written.
+ * A guest that writes to new pages only has a straight D, and q is 0.
+ *
+ * This assumes that the pages are not sorted by how often they are written. If
+ * those that are written most often come first, fewer are left out, and q(u) is
+ * multiplied by a scale, which is learned in a migration.
  *
  * No function has side effects.
  */
@@ -62,13 +65,14 @@ struct xpc_skip_window {
 /*
  * The expected curve, which is evaluated once at each of its nodes, eight per
  * octave, and is straight between them. It refers to the fit. The guest gets
- * cpu_share of its CPU time (xenprecopy/predict.h), at first all of it; the
- * nodes do not depend on it.
+ * cpu_share of its CPU time (xenprecopy/predict.h), at first all of it; scale
+ * is that of q(u), at first 1. The nodes do not depend on them.
  */
 #define XPC_SKIP_NODES (62 * 8 + 1)
 struct xpc_skip_curve {
     struct xpc_curve_fit *fit;
     double cpu_share;
+    double scale;
     /*
      * If not NULL, the guest has regular phases: windows, except those of
      * struct xpc_skip_window, are converted to its busy time, and the bitmap
