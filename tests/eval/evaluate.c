@@ -14,6 +14,7 @@
 
 #include <xenprecopy/units.h>
 
+#include "core/value.h"
 #include "sim.h"
 #include "sim_report.h"
 
@@ -41,6 +42,7 @@ struct eval {
     uint64_t number;            /* of the current migration */
     const char *only;           /* traces whose names contain this */
     bool tuned;                 /* only those on which policies may be tuned */
+    uint64_t confidence_percent;        /* of our policies; 0: the default */
     bool showing;               /* shows some migrations, judges none */
     /* Traces so far. Of two with the same name, the first one counts. */
     char (*names)[sizeof(((struct sim_trace *)NULL)->name)];
@@ -54,6 +56,7 @@ static const char usage[] =
     "      --no-synthetic   without the synthetic writers\n"
     "      --only=TEXT      traces whose names contain this\n"
     "      --tuned          only the traces on which policies may be tuned\n"
+    "      --confidence=N   of our policies, as --precopy-confidence\n"
     "      --by-trace       a table for each trace, too\n"
     "      --worst=WHAT     the ten worst of ours, step by step: over, abort,\n"
     "                       downtime, total, error\n"
@@ -154,6 +157,7 @@ static int judge_path(struct eval *e, const struct sim_trace *t,
         .c.total_pages = t->total_pages,
         .c.prior = sim_learn(target, &r),
         .c.given_bytes_per_s = stated_bandwidth(bandwidth, &r),
+        .c.confidence_percent = e->confidence_percent,
     };
     uint64_t cases = CASES_PER_PATH;
     uint64_t room = t->duration_ns > LONGEST ? t->duration_ns - LONGEST
@@ -308,12 +312,23 @@ static int do_all(struct eval *e, bool showing, bool synthetic, char **paths)
     return rc;
 }
 
+static int take_confidence(struct eval *e, const char *s)
+{
+    char why[XPC_ERR_LEN];
+
+    if (!xpc_value_confidence(s, &e->confidence_percent, why))
+        return 0;
+    fprintf(stderr, "evaluate: --confidence=%s: %s\n", s, why);
+    return -1;
+}
+
 static const struct option long_options[] = {
     { "split", required_argument, NULL, 's' },
     { "json", required_argument, NULL, 'j' },
     { "no-synthetic", no_argument, NULL, 'n' },
     { "only", required_argument, NULL, 'o' },
     { "tuned", no_argument, NULL, 'u' },
+    { "confidence", required_argument, NULL, 'f' },
     { "by-trace", no_argument, NULL, 't' },
     { "worst", required_argument, NULL, 'w' },
     { "case", required_argument, NULL, 'c' },
@@ -335,6 +350,7 @@ int main(int argc, char **argv)
         case 'n': synthetic = false; break;
         case 'o': e.only = optarg; break;
         case 'u': e.tuned = true; break;
+        case 'f': rc |= take_confidence(&e, optarg); break;
         case 't': e.report.by_trace = true; break;
         case 'w': rc |= report_set_worst(&e.report, optarg); break;
         case 'c': rc |= report_add_case(&e.report, optarg); break;

@@ -231,6 +231,7 @@ struct sim_case {
     uint64_t limit_ns, duration_ns;
     enum xpc_on_timeout on_timeout;     /* SUSPEND: however long it takes */
     uint64_t given_bytes_per_s; /* stated by the user, or 0 */
+    uint64_t confidence_percent;        /* 0: the default */
     struct sim_prior prior;
     uint32_t total_pages;
 };

@@ -34,6 +34,8 @@ static int begin(struct sim_state *s, const struct sim_case *c)
     s->params.downtime_ns = c->limit_ns;
     s->params.duration_ns = c->duration_ns;
     s->params.bandwidth_bytes_per_s = c->given_bytes_per_s;
+    if (c->confidence_percent)
+        s->params.confidence_percent = c->confidence_percent;
     s->params.on_timeout = c->on_timeout;
     if (c->on_timeout == XPC_ON_TIMEOUT_SUSPEND)
         s->params.max_downtime_ns = NO_MAXIMUM;
