@@ -83,9 +83,11 @@ corosync_answers() {
     corosync-cfgtool -s >/dev/null 2>&1
 }
 
+# Without what is only informative; a daemon that was too slow and started anew
+# has lost track of the guests of its node.
 node_logs() {
-    tail -n 30 /var/log/corosync/corosync.log $cluster_log \
-        /var/log/pacemaker/pacemakerd.out
+    tail -n 30 /var/log/corosync/corosync.log /var/log/pacemaker/pacemakerd.out
+    grep -E ' (notice|warning|error|crit): ' $cluster_log | tail -n 200
 }
 
 # ------------------------------------------------------------ the cluster
