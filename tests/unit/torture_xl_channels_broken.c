@@ -3,6 +3,7 @@
  * xl migrate over several connections, with failures and interruptions after
  * the first byte of the stream.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "migrate/xl_channels_relay.h"
 #include "support/fake_link.h"
 #include "support/fake_migration.h"
 #include "support/torture.h"
@@ -180,6 +182,25 @@ static void torture_xl_channels_broken_interrupted_before_ready(void **state)
     expect_no_go();
 }
 
+/* It says that the guest runs there: the copy here is still to be destroyed. */
+static void torture_xl_channels_broken_target_reads_no_more(void **state)
+{
+    struct channels c = { .tells_guest = true };
+    char data[4096] = "";
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+    while (write(fds[1], data, sizeof(data)) > 0) {}
+    c.fd = fds[1];
+    sending.s.channels = &c;
+    sending.s.told_to_go = true;
+    channels_send_stood(&sending.s, 1000000);
+    sending.s.channels = NULL;
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +216,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_channels_broken_target_dies_before_the_end),
         TEST(torture_xl_channels_broken_interrupted_in_a_stall),
         TEST(torture_xl_channels_broken_interrupted_before_ready),
+        TEST(torture_xl_channels_broken_target_reads_no_more),
     };
 
     migration_main(argc, argv);

@@ -163,6 +163,23 @@ static void torture_xl_transport_keeps_the_last_messages(void **state)
     assert_false(transport_ended_with(&t, "nno", 3));
 }
 
+/* A hostile target could otherwise keep xl, or its guard, for ever. */
+static void torture_xl_transport_drain_has_an_end(void **state)
+{
+    char buf[4096];
+    struct transport t;
+    size_t left = 0;
+    ssize_t n;
+
+    (void)state;
+    assert_int_equal(transport_start(&t, "head -c 4194304 /dev/zero"), 0);
+    transport_drain(&t, 60000);
+    while ((n = read(t.recv_fd, buf, sizeof(buf))) > 0)
+        left += n;
+    assert_true(left > 4000000);
+    transport_end(&t, true, false, -1);
+}
+
 /* A shell that leaves the mask of signals alone; dash clears it. */
 static void use_bash(char dir[])
 {
@@ -220,6 +237,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(torture_xl_transport_drain_reads_a_late_answer),
         cmocka_unit_test(torture_xl_transport_drain_is_ended_by_a_signal),
         cmocka_unit_test(torture_xl_transport_keeps_the_last_messages),
+        cmocka_unit_test(torture_xl_transport_drain_has_an_end),
         cmocka_unit_test(torture_xl_transport_does_not_block_hangup),
     };
 

@@ -411,8 +411,8 @@ static void warn_of_copy(struct sender *s)
                 "it there.\n", shown(s->name));
 }
 
-/* Time for each message of a receiver that is ending. */
-#define LEAVE_MS (60 * 1000)
+/* Time for a receiver to destroy its copy and to say so. */
+#define LEAVE_MS (180 * 1000)
 
 int sender_stand_in(struct sender *s, int message)
 {

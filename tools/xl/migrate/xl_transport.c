@@ -8,12 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <xenprecopy/units.h>
+
+#include "base/clock.h"
 #include "common/xl_interrupt.h"
 #include "migrate/xl_protocol.h"
 #include "migrate/xl_transport.h"
 
 /* Additional time for a target that is late, see transport_end(). */
 #define LATE_S 30
+/* More than any receiver sends at its end. A hostile one may never stop. */
+#define DRAIN_MAX 4096
 
 char *transport_command(const struct migrate_options *o)
 {
@@ -162,14 +167,25 @@ void transport_close_spare(struct transport *t)
     close_end(&t->spare_fd);
 }
 
-void transport_drain(struct transport *t, int patience_ms)
+/* Milliseconds until then, at least 0. */
+static int time_left_ms(uint64_t until_ns)
 {
+    uint64_t now = clock_now_ns();
+
+    return now < until_ns ? (until_ns - now) / XPC_MS + 1 : 0;
+}
+
+void transport_drain(struct transport *t, int timeout_ms)
+{
+    const uint64_t until_ns = clock_now_ns() + timeout_ms * XPC_MS;
     struct pollfd fd = { .fd = t->recv_fd, .events = POLLIN };
     char buf[sizeof(t->last)];
     size_t keep;
     ssize_t n;
 
-    while (poll(&fd, 1, patience_ms) == 1) {
+    for (size_t all = 0; all < DRAIN_MAX; all += n) {
+        if (poll(&fd, 1, time_left_ms(until_ns)) != 1)
+            break;
         n = read(t->recv_fd, buf, sizeof(buf));
         if (n <= 0)
             break;

@@ -61,8 +61,8 @@ void transport_close_spare(struct transport *t);
 void transport_keep_receiving(struct transport *t);
 
 /*
- * Reads and drops what comes from the receiver until it closes the connection
- * or is silent for timeout_ms.
+ * Reads and drops what comes from the receiver until it closes the connection,
+ * for at most timeout_ms and a few KiB.
  */
 void transport_drain(struct transport *t, int timeout_ms);
 
