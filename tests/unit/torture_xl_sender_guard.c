@@ -16,7 +16,7 @@ static void torture_xl_sender_guard_is_told_each_step(void **state)
     receiver_says_ready();
     receiver_says_result(0);
     expect_run(MIGRATE_OK, XPC_OUTCOME_MIGRATED, "save away destroy");
-    expect_guard_told("hgt");
+    expect_guard_told("hgrt");
 }
 
 static void torture_xl_sender_guard_is_told_nothing_before_the_save(
@@ -45,7 +45,7 @@ static void torture_xl_sender_guard_is_told_given_back(void **state)
     receiver_says_result(3);
     receiver_says(GO, sizeof(GO));
     expect_run(MIGRATE_FAILED, XPC_OUTCOME_FAILED, "save away back resume");
-    expect_guard_told("hgh");
+    expect_guard_told("hgrfh");
 }
 
 /* The overhead that is predicted for the next migration. */
@@ -166,6 +166,49 @@ static void torture_xl_sender_guard_takes_back_what_the_target_returns(
                     "back resume");
 }
 
+/* xl has read the report: what comes next is the status. */
+static void torture_xl_sender_guard_reads_the_rest_of_the_result(void **state)
+{
+    (void)state;
+    sending.s.away_name = strdup("g1--migratedaway");
+    receiver_says("", 1);
+    receiver_hangs_up();
+    stand_in_expect(GUARD_REPORTED, MIGRATE_OK, XPC_OUTCOME_MIGRATED,
+                    "destroy");
+    assert_int_equal(learned_ns(), 0);
+}
+
+static void torture_xl_sender_guard_reads_the_rest_of_a_failure(void **state)
+{
+    (void)state;
+    sending.s.away_name = strdup("g1--migratedaway");
+    receiver_says("\3", 1);
+    receiver_says(GO, sizeof(GO));
+    receiver_hangs_up();
+    stand_in_expect(GUARD_REPORTED, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
+}
+
+/* xl was killed while the target, which had failed, destroyed its copy. */
+static void torture_xl_sender_guard_waits_for_a_failed_target(void **state)
+{
+    (void)state;
+    sending.s.away_name = strdup("g1--migratedaway");
+    receiver_says(GO, sizeof(GO));
+    receiver_hangs_up();
+    stand_in_expect(GUARD_FAILED, MIGRATE_FAILED, XPC_OUTCOME_FAILED,
+                    "back resume");
+}
+
+static void torture_xl_sender_guard_needs_the_permission_to_resume(
+    void **state)
+{
+    (void)state;
+    sending.s.away_name = strdup("g1--migratedaway");
+    receiver_hangs_up();
+    stand_in_expect(GUARD_FAILED, MIGRATE_UNKNOWN, XPC_OUTCOME_UNKNOWN, "");
+}
+
 static void torture_xl_sender_guard_destroys_a_guest_that_has_left(
     void **state)
 {
@@ -196,6 +239,10 @@ int main(int argc, char **argv)
         TEST(torture_xl_sender_guard_never_resumes_after_go),
         TEST(torture_xl_sender_guard_reads_the_result),
         TEST(torture_xl_sender_guard_takes_back_what_the_target_returns),
+        TEST(torture_xl_sender_guard_reads_the_rest_of_the_result),
+        TEST(torture_xl_sender_guard_reads_the_rest_of_a_failure),
+        TEST(torture_xl_sender_guard_waits_for_a_failed_target),
+        TEST(torture_xl_sender_guard_needs_the_permission_to_resume),
         TEST(torture_xl_sender_guard_destroys_a_guest_that_has_left),
     };
 

@@ -22,6 +22,10 @@ enum guard_message {
                                      * suspend; the guard waits for that and
                                      * resumes it */
     GUARD_GO = 'g',                 /* unknown: "go" may have been sent */
+    GUARD_REPORTED = 'r',           /* the same: of the target's answer, the
+                                     * report was read, and not the status */
+    GUARD_FAILED = 'f',             /* the target has failed: it has to permit
+                                     * yet that the source resumes */
     GUARD_THERE = 't',              /* runs on the target */
     GUARD_DONE = 'd',               /* nothing is left to do */
 };
@@ -48,7 +52,8 @@ int guard_start(struct guard *g, struct transport *t, int *message_r);
 
 /*
  * Sends a message. Call it before the step that it announces, so that it holds
- * even if xl is killed right afterwards. Returns 0, or -1 if there is no guard
+ * even if xl is killed right afterwards, and at once when something was read
+ * that the guard then can't read. Returns 0, or -1 if there is no guard
  * (any more).
  */
 int guard_tell(struct guard *g, enum guard_message message);

@@ -194,13 +194,14 @@ static int report_unknown(struct sender *s)
     return MIGRATE_UNKNOWN;
 }
 
-/* The target could not start the guest. Takes it back if it is allowed to. */
-static int handle_target_failure(struct sender *s, int code)
+/*
+ * The target could not start the guest. Takes it back when the target permits
+ * that, which it does once it has destroyed its copy.
+ */
+static int wait_for_permission(struct sender *s)
 {
     int status;
 
-    fprintf(stderr, SENDER "Target reports startup failure (status code %d).\n",
-            code);
     if (sender_expect(s, s->t.recv_fd, go, sizeof(go),
                       "permission for sender to resume"))
         return report_unknown(s);
@@ -234,25 +235,19 @@ static void send_stood(struct sender *s)
         channels_send_stood(s, s->started_ns - suspended_ns);
 }
 
-/* From "go" to the target's answer. Returns the exit status. */
-static int wait_for_result(struct sender *s)
+/* From the target's report to the end. started_ns: when that came. */
+static int wait_for_status(struct sender *s, uint64_t started_ns)
 {
     signed char code;
-    uint64_t started_ns;
 
-    if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
-                      "success/failure report message"))
-        return report_unknown(s);
-    /*
-     * The target has started the guest, or failed to. The status is a byte of
-     * its own, which TCP may delay by 40 ms until this message is
-     * acknowledged.
-     */
-    started_ns = clock_now_ns();
     if (sender_read(s, s->t.recv_fd, &code, 1, "success/failure status"))
         return report_unknown(s);
-    if (code)
-        return handle_target_failure(s, code);
+    if (code) {
+        guard_tell(&s->guard, GUARD_FAILED);
+        fprintf(stderr, SENDER "Target reports startup failure (status code "
+                "%d).\n", code);
+        return wait_for_permission(s);
+    }
     s->started_ns = started_ns;
     xen_turn_end(s->turn_fd);
     guard_tell(&s->guard, GUARD_THERE);
@@ -261,6 +256,25 @@ static int wait_for_result(struct sender *s)
     destroy_source(s);
     fprintf(stderr, "Migration successful.\n");
     return MIGRATE_OK;
+}
+
+/*
+ * From "go" to the end. Returns the exit status.
+ *
+ * The target reports when it has started the guest, or failed to. The status is
+ * a byte of its own, which TCP may delay by 40 ms until the report is
+ * acknowledged.
+ */
+static int wait_for_result(struct sender *s)
+{
+    uint64_t started_ns;
+
+    if (sender_expect(s, s->t.recv_fd, report, sizeof(report),
+                      "success/failure report message"))
+        return report_unknown(s);
+    started_ns = clock_now_ns();
+    guard_tell(&s->guard, GUARD_REPORTED);
+    return wait_for_status(s, started_ns);
 }
 
 /* Finds the exit status for a save that did not succeed, and cleans up. */
@@ -414,6 +428,25 @@ static void warn_of_copy(struct sender *s)
 /* Time for a receiver to destroy its copy and to say so. */
 #define LEAVE_MS (180 * 1000)
 
+/*
+ * xl was killed after "go". The guard reads what is left of the target's
+ * answer: what xl has read is gone.
+ */
+static int read_rest(struct sender *s, int message)
+{
+    fprintf(stderr, SENDER "xl was killed as the target was told to start the "
+            "domain.\nWaiting for its answer.\n");
+    s->told_to_go = true;
+    switch (message) {
+    case GUARD_REPORTED:
+        return wait_for_status(s, clock_now_ns());
+    case GUARD_FAILED:
+        return wait_for_permission(s);
+    default:
+        return wait_for_result(s);
+    }
+}
+
 int sender_stand_in(struct sender *s, int message)
 {
     int status;
@@ -426,10 +459,9 @@ int sender_stand_in(struct sender *s, int message)
         status = MIGRATE_FAILED;
         break;
     case GUARD_GO:
-        fprintf(stderr, SENDER "xl was killed as the target was told to "
-                "start the domain.\nWaiting for its answer.\n");
-        s->told_to_go = true;
-        status = wait_for_result(s);
+    case GUARD_REPORTED:
+    case GUARD_FAILED:
+        status = read_rest(s, message);
         break;
     case GUARD_THERE:
         fprintf(stderr, SENDER "xl was killed: removing the domain here, it "
