@@ -563,6 +563,23 @@ static void torture_xl_take_back_switches_the_device_models_log_off(
     assert_non_null(store_get("/libxl/7/precopy/dm-log"));
 }
 
+/* xl may have destroyed it before it was killed. */
+static void torture_xl_take_back_knows_that_the_domain_is_gone(void **state)
+{
+    (void)state;
+    assert_false(sender_is_gone(&sending.s));
+    domain.suspended = true;
+    assert_false(sender_is_gone(&sending.s));
+    domain.unanswered = domain.looks + 1;
+    domain.gone = true;
+    assert_false(sender_is_gone(&sending.s));
+    assert_true(sender_is_gone(&sending.s));
+    domain.gone = false;
+    domain.another = true;
+    assert_true(sender_is_gone(&sending.s));
+    assert_null(sending.s.ended);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -594,6 +611,7 @@ int main(int argc, char **argv)
         TEST(torture_xl_take_back_if_the_request_is_unknown),
         TEST(torture_xl_take_back_does_not_wait_without_pv_drivers),
         TEST(torture_xl_take_back_switches_the_device_models_log_off),
+        TEST(torture_xl_take_back_knows_that_the_domain_is_gone),
     };
 
     return torture_run(argc, argv, tests);

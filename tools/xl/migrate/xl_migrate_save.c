@@ -411,9 +411,11 @@ static void check_guest(struct sender *s)
     sender_is_suspended(s);
 }
 
+/* In the guard, xl may have destroyed it before it was killed. */
 static int destroy_domain(struct sender *s)
 {
-    return libxl_domain_destroy(s->ctx, s->domid, NULL);
+    return sender_is_gone(s) ? 0 :
+           libxl_domain_destroy(s->ctx, s->domid, NULL);
 }
 
 const struct sender_ops libxl_sender_ops = {

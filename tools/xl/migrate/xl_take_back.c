@@ -116,6 +116,19 @@ int sender_ask_suspended(struct sender *s)
     return suspended;
 }
 
+bool sender_is_gone(struct sender *s)
+{
+    libxl_dominfo info;
+    int rc;
+
+    libxl_dominfo_init(&info);
+    rc = libxl_domain_info(s->ctx, &info, s->domid);
+    if (!rc && is_another(s, &info))
+        rc = ERROR_DOMAIN_NOTFOUND;
+    libxl_dominfo_dispose(&info);
+    return rc == ERROR_DOMAIN_NOTFOUND;
+}
+
 bool sender_is_paused(struct sender *s)
 {
     libxl_dominfo info;

@@ -17,6 +17,9 @@ int sender_is_suspended(struct sender *s);
  */
 int sender_ask_suspended(struct sender *s);
 
+/* Whether the domain exists no more. Not if Xen does not say so. */
+bool sender_is_gone(struct sender *s);
+
 /* Whether a toolstack has paused the guest. */
 bool sender_is_paused(struct sender *s);
 
