@@ -21,8 +21,11 @@ static void torture_xl_channels_broken_receiver_dies(void **state)
 {
     (void)state;
     stock_does("head -c 1000000 >$GOT; exit 1");
+    sending.s.name_there = "other";
     assert_int_equal(migration_run(), MIGRATE_FAILED);
     assert_string_equal(sending.did, "save resume");
+    assert_non_null(strstr(migration.said,
+                           "the target may hold a half-built other--incoming"));
 }
 
 /* Before the helper asks for the channels. Its request is answered. */

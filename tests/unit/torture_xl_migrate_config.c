@@ -12,7 +12,7 @@
 #include "support/temp_dir.h"
 #include "support/torture.h"
 
-static char *script;
+static char *script, *name_there;
 
 static int setup(void **state)
 {
@@ -26,6 +26,8 @@ static int teardown(void **state)
 {
     unsetenv("XEN_PRECOPY_STOCK_XL");
     free(script);
+    free(name_there);
+    name_there = NULL;
     return temp_dir_teardown(state);
 }
 
@@ -35,12 +37,16 @@ static void stock_does(const char *what)
     assert_int_equal(chmod(script, 0700), 0);
 }
 
+/* Enough of a context for what converts a configuration. */
+static char nothing[1 << 16];
+static libxl_ctx *const ctx = (libxl_ctx *)nothing;
+
 static char *read_config(int interrupt_fd, char *err)
 {
     struct migrate_options o = { .config_file = script };
 
     *err = 0;
-    return migrate_read_config(NULL, 7, &o, interrupt_fd, err);
+    return migrate_read_config(ctx, 7, &o, interrupt_fd, &name_there, err);
 }
 
 static void torture_xl_migrate_config_of_a_bad_file(void **state)
@@ -51,6 +57,21 @@ static void torture_xl_migrate_config_of_a_bad_file(void **state)
     stock_does("#!/bin/sh\nexit 1\n");
     assert_null(read_config(-1, err));
     assert_non_null(strstr(err, "xl create --dryrun can't make JSON of it"));
+}
+
+/* The target takes the name from there. */
+static void torture_xl_migrate_config_names_the_guest(void **state)
+{
+    char err[XPC_ERR_LEN], *config;
+
+    (void)state;
+    stock_does("#!/bin/sh\necho '{\"c_info\":{\"type\":\"pvh\","
+               "\"name\":\"other\"},\"b_info\":{\"type\":\"pvh\"}}'\n");
+    config = read_config(-1, err);
+    assert_non_null(config);
+    assert_non_null(strstr(config, "\"other\""));
+    assert_string_equal(name_there, "other");
+    free(config);
 }
 
 /* It never ends, as with a file that is a pipe to which nobody writes. */
@@ -79,6 +100,7 @@ int main(int argc, char **argv)
                                     teardown)
     const struct CMUnitTest tests[] = {
         T(of_a_bad_file),
+        T(names_the_guest),
         T(is_interrupted),
     };
 

@@ -272,7 +272,8 @@ int check_run(struct sender *s, char *command,
     begin_result(&r, o, s->name ? s->name : o->domain);
     check_result_add(&r, "here", NULL, REPLY_OK, NULL);
     if (q) {
-        check_ask_needs(q, s->ctx, s->domid, s->name, s->config);
+        check_ask_needs(q, s->ctx, s->domid, s->name_there,
+                        s->config);
         check_ask_host(q, s->ctx, s->domid);
     }
     if (!q || check_receiver(s, command, o, q, &r)) {

@@ -94,9 +94,9 @@ char *check_target(struct sender *s, const char *host, bool needs)
         goto out;
     }
     if (needs)
-        check_ask_needs(q, s->ctx, s->domid, s->name, s->config);
-    if (s->progress->params.notify_ns && s->name)
-        question_add(q, QUESTION_NOTIFY, s->name);
+        check_ask_needs(q, s->ctx, s->domid, s->name_there, s->config);
+    if (s->progress->params.notify_ns && s->name_there)
+        question_add(q, QUESTION_NOTIFY, s->name_there);
     if (q->nr && check_ask(s, q, r)) {
         add_reason(&why, host, "the receiver did not say whether the guest "
                    "can run there: look at its messages, or give --no-check");

@@ -49,6 +49,7 @@ struct migration {
     uint32_t domid;
     int lock_fd;                    /* the domain's lock; -1: not held */
     char *name;
+    char *name_there;               /* in the configuration for the target */
     char *config;
     char *command;
     struct xl_output file;
@@ -87,6 +88,7 @@ static void close_all(struct migration *m)
     free(m->command);
     free(m->config);
     free(m->name);
+    free(m->name_there);
     if (m->ctx)
         libxl_ctx_free(m->ctx);
     migrate_logger_close(m->logger);
@@ -232,7 +234,7 @@ static int prepare_migration(struct migration *m, int interrupt_fd, char *err)
         xen_cap_restore(m->domid);
     }
     m->config = migrate_read_config(m->ctx, m->domid, &m->o, interrupt_fd,
-                                    err);
+                                    &m->name_there, err);
     if (!m->config || read_domain_info(m, err))
         return -1;
     return report_file_open(&m->file, m->o.report_file, err);
@@ -277,6 +279,7 @@ static struct sender new_sender(struct migration *m, int interrupt_fd)
         .t = TRANSPORT_INIT,
         .guard = GUARD_INIT,
         .name = m->name,
+        .name_there = m->name_there ? m->name_there : m->name,
         .config = m->config,
         .interrupt_fd = interrupt_fd,
         .progress = &m->progress,

@@ -11,8 +11,13 @@
 #include "common/xl_stock.h"
 #include "migrate/xl_migrate_config.h"
 
+static char *copy_name(const libxl_domain_config *config)
+{
+    return config->c_info.name ? xl_asprintf("%s", config->c_info.name) : NULL;
+}
+
 static char *retrieve_config(libxl_ctx *ctx, uint32_t domid,
-                             bool preserve_domid, char *err)
+                             bool preserve_domid, char **name_r, char *err)
 {
     libxl_domain_config config;
     char *json = NULL;
@@ -30,6 +35,8 @@ static char *retrieve_config(libxl_ctx *ctx, uint32_t domid,
     if (!json)
         snprintf(err, XPC_ERR_LEN, "the domain's configuration can't be "
                  "converted to JSON");
+    else
+        *name_r = copy_name(&config);
 
  out:
     libxl_domain_config_dispose(&config);
@@ -118,7 +125,7 @@ static char *read_output(char *const *argv, int interrupt_fd, char *err)
  * would send.
  */
 static char *read_file_config(libxl_ctx *ctx, const char *file,
-                              int interrupt_fd, char *err)
+                              int interrupt_fd, char **name_r, char *err)
 {
     const char *stock = xl_stock_path(err, XPC_ERR_LEN);
     char *const argv[] = {
@@ -145,6 +152,8 @@ static char *read_file_config(libxl_ctx *ctx, const char *file,
         snprintf(err, XPC_ERR_LEN, "-C %.150s: xl create --dryrun can't make "
                  "JSON of it (in xl.conf, output_format must not be sxp)",
                  file);
+    else
+        *name_r = copy_name(&config);
     libxl_domain_config_dispose(&config);
     free(text);
     return json;
@@ -152,9 +161,10 @@ static char *read_file_config(libxl_ctx *ctx, const char *file,
 
 char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
                           const struct migrate_options *o, int interrupt_fd,
-                          char err[XPC_ERR_LEN])
+                          char **name_r, char err[XPC_ERR_LEN])
 {
+    *name_r = NULL;
     return o->config_file ? read_file_config(ctx, o->config_file, interrupt_fd,
-                                             err) :
-           retrieve_config(ctx, domid, o->preserve_domid, err);
+                                             name_r, err) :
+           retrieve_config(ctx, domid, o->preserve_domid, name_r, err);
 }

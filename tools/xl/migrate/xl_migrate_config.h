@@ -10,10 +10,11 @@
 /*
  * The domain's configuration as JSON, or that of o->config_file. Returns a
  * malloc()ed string, or NULL with one line in err, also once interrupt_fd is
- * readable (xl_interrupt.h).
+ * readable (xl_interrupt.h). *name_r: the guest's name in it, malloc()ed, or
+ * NULL.
  */
 char *migrate_read_config(libxl_ctx *ctx, uint32_t domid,
                           const struct migrate_options *o, int interrupt_fd,
-                          char err[XPC_ERR_LEN]);
+                          char **name_r, char err[XPC_ERR_LEN]);
 
 #endif

@@ -293,11 +293,11 @@ static int handle_save_failure(struct sender *s, int rc)
         if (s->channels)
             channels_explain(s);
         fprintf(stderr, SENDER "libxl_domain_suspend failed (rc=%d)\n", rc);
-        if (s->name)
+        if (s->name_there)
             fprintf(stderr, SENDER "the target may hold a half-built %s"
                     MIGRATE_INCOMING ", of this try or an\nearlier one: if "
                     "it stays, destroy it there before the next.\n",
-                    shown(s->name));
+                    shown(s->name_there));
     }
     return take_back(s, status);
 }
@@ -419,10 +419,10 @@ static void warn_of_copy(struct sender *s)
 {
     s->copy_left = s->copy_left &&
                    !transport_ended_with(&s->t, go, sizeof(go));
-    if (s->copy_left && s->name)
+    if (s->copy_left && s->name_there)
         fprintf(stderr, SENDER "the target has not said that it destroyed its "
                 "copy: if there is a\n%s" MIGRATE_INCOMING ", paused, destroy "
-                "it there.\n", shown(s->name));
+                "it there.\n", shown(s->name_there));
 }
 
 /* Time for a receiver to destroy its copy and to say so. */

@@ -65,6 +65,8 @@ struct sender {
     unsigned int further_ms;        /* time for the further connections; 0:
                                      * the receiver's default */
     const char *name;               /* of the domain, or NULL */
+    const char *name_there;         /* on the target, which takes it from the
+                                     * configuration; or NULL */
     const char *config;             /* JSON */
     int interrupt_fd;               /* see xl_interrupt.h; -1: none */
     struct progress *progress;
