@@ -140,10 +140,10 @@ static void torture_channel_question_reply_texts_are_plain(void **state)
     (void)state;
     fill_question();
     fill_reply();
-    strcpy(r.item[1].text, "\033[2J\n\177");
+    strcpy(r.item[1].text, "\033[2J\n\177\302\2332J");
     len = reply_put(answer, &r, token) - REPLY_HEAD_SIZE;
     assert_null(reply_of(len, token));
-    assert_string_equal(reply.item[1].text, "?[2J??");
+    assert_string_equal(reply.item[1].text, "?[2J????2J");
 }
 
 static void torture_channel_question_bad_replies_are_refused(void **state)

@@ -3,6 +3,8 @@
 
 #include <xxhash.h>
 
+#include <xenprecopy/error.h>
+
 #include "channels/bytes.h"
 #include "channels/question.h"
 
@@ -129,8 +131,9 @@ size_t reply_head_get(const uint8_t from[REPLY_HEAD_SIZE])
 static void take_text(char *to, const uint8_t *from, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        to[i] = from[i] < ' ' || from[i] == 127 ? '?' : from[i];
+        to[i] = from[i] ? from[i] : '?';
     to[len] = 0;
+    xpc_plain_line(to);
 }
 
 const char *reply_get(struct reply *r, const struct question *q,

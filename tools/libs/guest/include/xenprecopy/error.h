@@ -11,7 +11,8 @@
 
 /*
  * Makes untrusted text safe to print on one line: replaces each control
- * character, including newlines, by a question mark.
+ * character, including newlines and those from U+0080 to U+009F, by question
+ * marks.
  */
 void xpc_plain_line(char *text);
 
