@@ -425,8 +425,11 @@ static void warn_of_copy(struct sender *s)
                 "it there.\n", shown(s->name_there));
 }
 
-/* Time for a receiver to destroy its copy and to say so. */
-#define LEAVE_MS (180 * 1000)
+/*
+ * Time for a receiver to destroy its copy and to say so. If it says nothing,
+ * the domain stays locked for so long.
+ */
+#define LEAVE_MS (60 * 1000)
 
 /*
  * xl was killed after "go". The guard reads what is left of the target's
