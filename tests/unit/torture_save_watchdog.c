@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,25 +80,53 @@ static int teardown(void **state)
 }
 
 /* The write would block for ever, and is interrupted. */
-static void torture_save_watchdog_interrupts_a_write(void **state)
+static void interrupts_a_write(struct save_watchdog *w)
 {
     static const char much[1 << 20];
     int fd[2];
     ssize_t n;
 
     assert_int_equal(pipe(fd), 0);
-    save_watchdog_set(*state, clock_now_ns() + 20 * XPC_MS, false);
+    save_watchdog_set(w, clock_now_ns() + 20 * XPC_MS, false);
     assert_false(told);
     do {
-        save_watchdog_writes(*state, true);
+        save_watchdog_writes(w, true);
         n = write(fd[1], much, sizeof(much));
-        save_watchdog_writes(*state, false);
+        save_watchdog_writes(w, false);
     } while (n > 0);
     assert_int_equal(errno, EINTR);
-    assert_true(save_watchdog_passed(*state));
+    assert_true(save_watchdog_passed(w));
     assert_int_equal(told, 0);
     close(fd[0]);
     close(fd[1]);
+}
+
+static void torture_save_watchdog_interrupts_a_write(void **state)
+{
+    interrupts_a_write(*state);
+}
+
+/*
+ * A toolstack whose threads have all signals blocked passes that on to the
+ * helper.
+ */
+static void torture_save_watchdog_interrupts_where_signals_are_blocked(
+    void **state)
+{
+    struct save_watchdog *w;
+    sigset_t blocked, old;
+
+    (void)state;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGALRM);
+    sigprocmask(SIG_SETMASK, &blocked, &old);
+    alarm(20);      /* ends a write that is not interrupted */
+    w = save_watchdog_start(7);
+    assert_non_null(w);
+    interrupts_a_write(w);
+    save_watchdog_stop(w);
+    alarm(0);
+    sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 static void torture_save_watchdog_reports_each_deadline_once(void **state)
@@ -154,6 +183,8 @@ int main(int argc, char **argv)
                                     teardown)
     const struct CMUnitTest tests[] = {
         T(interrupts_a_write),
+        cmocka_unit_test(
+            torture_save_watchdog_interrupts_where_signals_are_blocked),
         T(reports_each_deadline_once),
         T(tells_again_if_it_could_not),
         T(holds_no_lock_during_xenstore_calls),

@@ -91,6 +91,18 @@ static void end_toolstack(void)
     raise(SIGKILL);
 }
 
+/* A thread of the toolstack that has blocked everything starts the helper. */
+static void end_toolstack_that_blocks(void)
+{
+    sigset_t blocked;
+
+    sigfillset(&blocked);
+    /* Stock's helper unblocks this itself. */
+    sigdelset(&blocked, SIGTERM);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    end_toolstack();
+}
+
 static int started[2], word[2];
 static pid_t helper_pid;
 
@@ -142,6 +154,13 @@ static void torture_toolstack_watch_ends_a_save_without_toolstack(
     assert_string_equal(events_of(end_toolstack), "T");
 }
 
+static void torture_toolstack_watch_ends_a_save_with_signals_blocked(
+    void **state)
+{
+    (void)state;
+    assert_string_equal(events_of(end_toolstack_that_blocks), "T");
+}
+
 static void torture_toolstack_watch_ignores_a_thread_that_ends(void **state)
 {
     (void)state;
@@ -153,6 +172,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(torture_toolstack_watch_cleans_up_at_exit),
         cmocka_unit_test(torture_toolstack_watch_ends_a_save_without_toolstack),
+        cmocka_unit_test(
+            torture_toolstack_watch_ends_a_save_with_signals_blocked),
         cmocka_unit_test(torture_toolstack_watch_ignores_a_thread_that_ends),
     };
 

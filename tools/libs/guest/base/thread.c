@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <time.h>
 
 #include <xenprecopy/units.h>
@@ -16,6 +15,16 @@ int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
     r = pthread_create(thread, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return r;
+}
+
+void thread_take_signal(int sig, const struct sigaction *sa)
+{
+    sigset_t set;
+
+    sigaction(sig, sa, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, sig);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 uint64_t thread_cpu_ns(void)

@@ -4,6 +4,7 @@
 #define BASE_THREAD_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,11 @@
  * ends a save with a signal that must interrupt the main thread's write.
  */
 int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
+/*
+ * Sets what a signal does, and lets the calling thread receive it. A process
+ * inherits the blocked signals of the thread that has started it.
+ */
+void thread_take_signal(int sig, const struct sigaction *sa);
 /* The processor's time that the calling thread has used, in ns. */
 uint64_t thread_cpu_ns(void);
 

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "save/toolstack_watch.h"
 
 static pid_t toolstack;
@@ -36,7 +37,7 @@ void save_toolstack_watch(void (*at_exit)(void))
 
     toolstack = getppid();
     atexit(at_exit);
-    sigaction(SIGUSR2, &sa, NULL);
+    thread_take_signal(SIGUSR2, &sa);
     prctl(PR_SET_PDEATHSIG, SIGUSR2);
     if (getppid() != toolstack)
         raise(SIGTERM);

@@ -96,7 +96,7 @@ struct save_watchdog *save_watchdog_start(uint32_t domid)
         return NULL;
     w->domid = domid;
     w->main = pthread_self();
-    sigaction(SIGNAL, &sa, NULL);
+    thread_take_signal(SIGNAL, &sa);
     r = thread_run(&w->thread, watch, w);
     if (!r)
         return w;
