@@ -393,33 +393,39 @@ struct xpc_source *xen_source_open(uint32_t domid, char err[XPC_ERR_LEN])
     return NULL;
 }
 
+const struct xpc_dirty_count *fake_samples;
+size_t nr_fake_samples;
+
+static struct save_sampler *fake_sampler(void)
+{
+    return (struct save_sampler *)fake_samples;
+}
+
 struct save_sampler *save_sampler_start(uint32_t domid)
 {
     (void)domid;
-    return NULL;
+    return fake_sampler();
 }
 
 void save_sampler_stop(struct save_sampler *s)
 {
-    assert_null(s);
+    assert_true(!s || s == fake_sampler());
 }
 
-/* Never called: there is no sampler. */
 void save_sampler_clean_begins(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_cleaned(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_hold(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_release(struct save_sampler *s) { assert_non_null(s); }
 void save_sampler_cost(struct save_sampler *s, uint64_t *counts, uint64_t *ns)
 {
-    (void)counts;
-    (void)ns;
     assert_non_null(s);
+    *counts = *ns = 0;
 }
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
 {
-    (void)to;
     assert_non_null(s);
-    return 0;
+    memcpy(to, fake_samples, nr_fake_samples * sizeof(*to));
+    return nr_fake_samples;
 }
 
 struct save_session *session(void)

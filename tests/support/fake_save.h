@@ -3,7 +3,7 @@
  * The surroundings of the save plug-in: the parts of libxenguest and
  * libxenctrl that it calls, libxl's callbacks, and a xenstore in memory
  * (fake_xenstore.h). The test's script takes the place of libxenguest's save
- * loop. The sampler does not run.
+ * loop.
  */
 #ifndef TESTS_SUPPORT_FAKE_SAVE_H
 #define TESTS_SUPPORT_FAKE_SAVE_H
@@ -30,6 +30,10 @@ extern const char *guest_type;
 /* The toolstack's callbacks in the next saves; NULL: those of libxl. */
 extern struct save_callbacks *fake_callbacks;
 
+/* Of each iteration of the next saves; NULL: the sampler does not start. */
+extern const struct xpc_dirty_count *fake_samples;
+extern size_t nr_fake_samples;
+
 /* The scheduler (0: credit2) and the guest's cap in the next saves. */
 extern uint32_t fake_scheduler;
 extern uint16_t fake_cap;
@@ -45,7 +49,7 @@ extern struct fake_env {
     atomic_uint paused;                 /* is paused for that many looks */
     atomic_bool unanswered;             /* Xen does not tell of it */
     bool dying;
-    unsigned int grown_pages;
+    int grown_pages;                    /* since the save began */
     uint64_t cpu_time_ns;               /* that the guest has used */
     /* The scheduler, the guest's cap, and those that were set. */
     uint32_t scheduler;

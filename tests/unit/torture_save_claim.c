@@ -29,6 +29,7 @@ static int setup(void **state)
     snprintf(once, sizeof(once), PRECOPY "once/%d", (int)getppid());
     memset(&env, 0, sizeof(env));
     env.dirty = DIRTY;
+    fake_samples = NULL;
     return 0;
 }
 
@@ -380,6 +381,78 @@ static void torture_save_claim_a_falling_count_aborts(void **state)
     aborted("cleared");
 }
 
+static int script_cleared_before_the_count(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_ABORT);
+    return fail_and_clean_up(ECANCELED);
+}
+
+/*
+ * A save that was killed within an iteration, and left the log on: by the end
+ * of the iteration, as many pages are dirty again.
+ */
+static void torture_save_claim_a_falling_sample_aborts(void **state)
+{
+    static const struct xpc_dirty_count samples[] = {
+        { 10000000, 500 }, { 20000000, 900 }, { 30000000, 100 },
+        { 40000000, 1000 },
+    };
+
+    (void)state;
+    fake_samples = samples;
+    nr_fake_samples = sizeof(samples) / sizeof(samples[0]);
+    store_set(PRECOPY "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN,
+                          script_cleared_before_the_count), -1);
+    aborted("cleared");
+}
+
+static int script_ballooned(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.dirty -= 5;
+    env.grown_pages -= 5;
+    assert_int_equal(clean(), 8);
+    assert_int_equal(loop_iterate(1), XGS_POLICY_CONTINUE_PRECOPY);
+    /* What has left in an earlier iteration is not missing in this one. */
+    env.dirty--;
+    assert_int_equal(clean(), -1);
+    return fail_and_clean_up(errno);
+}
+
+/* Since 4.22, Xen takes pages out of the log that leave the guest. */
+static void torture_save_claim_a_ballooning_guest_is_no_reason(void **state)
+{
+    (void)state;
+    store_set(PRECOPY "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_ballooned),
+                     -1);
+    aborted("cleared");
+}
+
+static int script_dies_later(void)
+{
+    assert_int_equal(loop_iterate(0), XGS_POLICY_CONTINUE_PRECOPY);
+    env.dirty = 0;
+    env.dying = true;
+    assert_int_equal(clean(), 8);
+    return fail_and_clean_up(ESRCH);
+}
+
+/* Of a dying domain, Xen counts no dirty pages. */
+static void torture_save_claim_no_count_of_a_dying_domain(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    store_set(PRECOPY "params", PARAMS);
+    assert_int_equal(save(XCFLAGS_LIVE, XC_STREAM_PLAIN, script_dies_later),
+                     -1);
+    read_report(&r);
+    assert_int_equal(r.outcome, XPC_OUTCOME_FAILED);
+    xpc_report_dispose(&r);
+}
+
 static int clean_in_vain(void)
 {
     env.cleans = 0;
@@ -447,6 +520,9 @@ int main(int argc, char **argv)
         TEST(torture_save_claim_log_dirty_switched_off_aborts),
         TEST(torture_save_claim_a_dying_domain_is_a_failure),
         TEST(torture_save_claim_a_falling_count_aborts),
+        TEST(torture_save_claim_a_falling_sample_aborts),
+        TEST(torture_save_claim_a_ballooning_guest_is_no_reason),
+        TEST(torture_save_claim_no_count_of_a_dying_domain),
         TEST(torture_save_claim_aborts_if_it_can_not_tell),
     };
 

@@ -294,52 +294,75 @@ static void lose_five(void)
     dirty[5] = false;
 }
 
+static void lose_and_touch(void)
+{
+    lose_five();
+    touch(9);
+}
+
+static bool is_last;
+
 static int script_lost(void)
+{
+    xc_hypercall_buffer_t b = { .hbuf = log_bits };
+    xc_shadow_op_stats_t stats = { 0 };
+
+    begin();
+    iterate(0, BATCH);
+    assert_int_equal(session()->last.skipped_pages, 2);
+    if (is_last)
+        assert_int_equal(env.cb->suspend(NULL), 1);
+    assert_int_equal(xc_logdirty_control(NULL, 7, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                                         &b, BATCH, 0, &stats), -1);
+    return loop_fail(errno);
+}
+
+/*
+ * As many pages are dirty as before, but one was dirty that no longer is.
+ * Others may be missing, too, of which nobody knows.
+ */
+static void torture_save_skip_notices_that_the_log_has_lost_pages(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    between = touch_two;
+    after_peek = lose_and_touch;
+    for (int i = 0; i < 2; i++) {
+        is_last = i;
+        assert_int_equal(fake_save_to_null("{"LIMIT"}", script_lost, &r), -1);
+        assert_int_equal(r.outcome, XPC_OUTCOME_ABORTED);
+        assert_string_equal(r.reason, "log-lost");
+        xpc_report_dispose(&r);
+    }
+}
+
+static int script_given_back(void)
 {
     begin();
     iterate(0, BATCH);
     assert_int_equal(session()->last.skipped_pages, 2);
+    env.grown_pages--;
+    between = NULL;
     iterate(1, BATCH);
     /* Both are sent, although Xen's log has only 7. */
     assert_int_equal(session()->last.pages, 2);
-    assert_false(session()->ctx.engine.predict.skip_dirty);
-    iterate(2, BATCH);
-    assert_int_equal(session()->last.skipped_pages, 0);
+    assert_true(session()->ctx.engine.predict.skip_dirty);
     return finish(BATCH);
 }
 
-static void torture_save_skip_sends_what_the_log_has_lost(void **state)
+/* Since 4.22, Xen takes pages out of the log that leave the guest. */
+static void torture_save_skip_goes_on_with_a_guest_that_balloons(void **state)
 {
     struct xpc_report r;
 
     (void)state;
     between = touch_two;
     after_peek = lose_five;
-    save_pages("{"LIMIT"}", script_lost, &r);
-    assert_non_null(strstr(env.log, "Xen's log has lost"));
+    save_pages("{"LIMIT"}", script_given_back, &r);
     assert_int_equal(r.total_skipped_pages, 2);
-    assert_int_equal(peeks, 1);
-    xpc_report_dispose(&r);
-}
-
-static int script_last_lost(void)
-{
-    begin();
-    iterate(0, BATCH);
-    assert_int_equal(session()->last.skipped_pages, 2);
-    return finish(BATCH);
-}
-
-/* The same in the last bitmap, of the suspended guest. */
-static void torture_save_skip_sends_what_the_last_log_has_lost(void **state)
-{
-    struct xpc_report r;
-
-    (void)state;
-    between = touch_two;
-    after_peek = lose_five;
-    save_pages("{"LIMIT"}", script_last_lost, &r);
-    assert_int_equal(r.total_skipped_pages, 2);
+    assert_string_equal(env.log, "");
     xpc_report_dispose(&r);
 }
 
@@ -457,8 +480,8 @@ int main(int argc, char **argv)
         T(keeps_the_guests_memory),
         T(leaves_out_what_is_dirty),
         T(leaves_out_whole_records),
-        T(sends_what_the_log_has_lost),
-        T(sends_what_the_last_log_has_lost),
+        T(notices_that_the_log_has_lost_pages),
+        T(goes_on_with_a_guest_that_balloons),
         T(ends_with_a_peek_that_fails),
         T(leaves_out_nothing_afterwards),
         T(refuses_a_short_bitmap),

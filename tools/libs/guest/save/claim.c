@@ -15,8 +15,10 @@
  * helper that appears right after a CLEAN may have lost bits to us; it is made
  * to fail.
  *
- * Not noticed: a helper that started and was killed between two checks, that
- * is within one iteration, and left the log on.
+ * A helper that started and was killed between two checks, that is within one
+ * iteration, and left the log on, is noticed by pages that are not dirty any
+ * more. Not if it cleared the log before any page was counted, nor if the guest
+ * has written to as many others before the next count.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -108,21 +110,53 @@ bool save_claim_may_clean(struct save_claim *c)
     return !*c->log_lost;
 }
 
+/*
+ * How many pages the guest has given back since the last clean. Since 4.22, Xen
+ * takes them out of the log. UINT64_MAX: of a dying domain it counts none.
+ */
+static uint64_t pages_given_back(const struct save_claim *c)
+{
+    const struct save_context *ctx = c->ctx;
+    uint64_t had = c->tot_pages ? c->tot_pages : ctx->report.total_pages;
+    xc_domaininfo_t info;
+
+    if (is_dying(ctx))
+        return UINT64_MAX;
+    if (xen_domain_info(ctx->xch, ctx->domid, &info) ||
+        info.tot_pages >= had)
+        return 0;
+    return had - info.tot_pages;
+}
+
+/* So many pages were dirty and no longer are, but nobody may clean the log. */
+static void check_missing(struct save_claim *c, uint64_t pages)
+{
+    if (pages && pages > pages_given_back(c))
+        set_lost(c, "another program has cleared the log of its writes");
+}
+
 bool save_claim_counted(struct save_claim *c, uint64_t pages)
 {
-    if (pages < c->counted)
-        set_lost(c, "another program has cleared the log of its writes");
+    if (pages < c->counted) {
+        c->missing += c->counted - pages;
+        check_missing(c, c->missing);
+    }
     c->counted = pages;
     return !*c->log_lost;
 }
 
-bool save_claim_cleaned(struct save_claim *c, uint64_t pages)
+bool save_claim_cleaned(struct save_claim *c, uint64_t pages, uint64_t lacked)
 {
+    const struct save_context *ctx = c->ctx;
     pid_t other = find_other(c);
+    xc_domaininfo_t info;
 
     if (other > 0)
         xen_saver_stop(other);
     save_claim_counted(c, pages);
-    c->counted = 0;
+    check_missing(c, lacked);
+    c->counted = c->missing = 0;
+    if (!xen_domain_info(ctx->xch, ctx->domid, &info))
+        c->tot_pages = info.tot_pages;
     return !*c->log_lost;
 }

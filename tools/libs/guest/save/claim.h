@@ -15,8 +15,10 @@
 struct save_claim {
     struct save_context *ctx;
     int lock_fd;                /* the domain's lock; -1: not held */
-    uint64_t counted;           /* dirty pages at the last count; 0: none
-                                 * since the last clean */
+    /* Since the last clean: */
+    uint64_t counted;           /* dirty pages at the last count; 0: none */
+    uint64_t missing;           /* sum of what later counts had less */
+    uint64_t tot_pages;         /* the guest's at that clean; 0: none yet */
     char log_lost[128];         /* why the log can't be trusted, else "" */
 };
 
@@ -30,11 +32,13 @@ void save_claim_release(struct save_claim *c);
 /*
  * The log of the domain's writes: may we switch it on or off, may we clean it,
  * and was it undisturbed when a count or a clean found so many pages dirty?
- * Once the answer is no, log_lost says why and it stays no.
+ * lacked: so many that were dirty before are not in the clean's bitmap. Once
+ * the answer is no, log_lost says why and it stays no.
  */
 bool save_claim_may_switch(struct save_claim *c);
 bool save_claim_may_clean(struct save_claim *c);
 bool save_claim_counted(struct save_claim *c, uint64_t pages);
-bool save_claim_cleaned(struct save_claim *c, uint64_t pages);
+bool save_claim_cleaned(struct save_claim *c, uint64_t pages,
+                        uint64_t lacked);
 
 #endif

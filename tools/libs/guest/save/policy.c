@@ -70,6 +70,7 @@ static long long clean(void *owner, xc_hypercall_buffer_t *bitmap,
 {
     struct save_session *s = owner;
     struct save_context *ctx = &s->ctx;
+    uint64_t dirty;
     long long rc;
     int saved;
 
@@ -84,13 +85,14 @@ static long long clean(void *owner, xc_hypercall_buffer_t *bitmap,
                                  mode, stats);
     saved = errno;
     end_clean(s);
+    dirty = stats ? stats->dirty_count : 0;
+    if (rc >= 0 && save_skip_restore(&s->skip, bitmap, pages, stats))
+        return -1;
     if (rc >= 0 && stats &&
-        !save_claim_cleaned(&s->claim, stats->dirty_count)) {
+        !save_claim_cleaned(&s->claim, dirty, s->skip.lacked)) {
         errno = EBUSY;
         return -1;
     }
-    if (rc >= 0 && save_skip_restore(&s->skip, bitmap, pages, stats))
-        return -1;
     if (ctx->report.suspended_ns && rc >= 0 && stats)
         save_switchover_pages_left(&s->switchover, stats->dirty_count,
                                    s->flow.bitmap_begun_ns,
@@ -221,6 +223,17 @@ static bool waits_for_guest(struct save_session *s, bool at_once)
     return true;
 }
 
+/* Was the log undisturbed, as the counts of this iteration say? */
+static bool log_is_intact(struct save_session *s,
+                          const struct xpc_observation *o)
+{
+    for (size_t i = 0; i < o->nr_samples; i++) {
+        if (!save_claim_counted(&s->claim, o->samples[i].pages))
+            return false;
+    }
+    return save_claim_counted(&s->claim, o->dirty_pages);
+}
+
 static int end_iteration(struct save_session *s)
 {
     struct xpc_dirty_count samples[XPC_SAMPLES_MAX];
@@ -243,7 +256,7 @@ static int end_iteration(struct save_session *s)
                  "another program?", strerror(errno));
         return XPC_ABORT;
     }
-    if (!save_claim_counted(&s->claim, o.dirty_pages))
+    if (!log_is_intact(s, &o))
         return XPC_ABORT;
     save_workset_get(&s->workset, &o.working_set);
     o.cpu_percent = save_slow_iteration(&s->slow);

@@ -120,8 +120,8 @@ int save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
                       unsigned long pages, xc_shadow_op_stats_t *stats)
 {
     DECLARE_HYPERCALL_BUFFER_ARGUMENT(bitmap);
-    uint64_t lacked;
 
+    k->lacked = 0;
     if (k->end_word == k->first_word)
         return 0;
     /* libxenguest sends no page that its bitmap does not have. */
@@ -131,12 +131,9 @@ int save_skip_restore(struct save_skip *k, xc_hypercall_buffer_t *bitmap,
         errno = ERANGE;
         return -1;
     }
-    lacked = move_dropped(k, (uint64_t *)HYPERCALL_BUFFER_AS_ARG(bitmap));
-    if (!lacked)
-        return 0;
+    k->lacked = move_dropped(k, (uint64_t *)HYPERCALL_BUFFER_AS_ARG(bitmap));
     if (stats)
-        stats->dirty_count += lacked;
-    end_dropping(k, "Xen's log has lost some of them");
+        stats->dirty_count += k->lacked;
     return 0;
 }
 

@@ -4,8 +4,9 @@
  * them from the PAGE_DATA records that libxenguest writes.
  *
  * The next bitmap that libxenguest gets includes every page that was dropped,
- * also if Xen's does not, so that each is sent later whatever happens. A page
- * that is missing in Xen's, or a PEEK that fails, ends the dropping.
+ * also if Xen's does not, so that each is sent later whatever happens. Pages
+ * that are missing in Xen's are counted: save/claim.h says what that means. A
+ * PEEK that fails ends the dropping.
  *
  * Nothing is dropped once the guest may be suspended, in a verify pass, or from
  * a record that is not understood. For the main thread.
@@ -32,6 +33,7 @@ struct save_skip {
     xc_hypercall_buffer_t buffer;
     /* The pages dropped since the last clean: a bit each; the words used. */
     uint64_t *dropped, first_word, end_word;
+    uint64_t lacked;            /* of these, not in Xen's last bitmap */
     uint64_t pages;             /* dropped in all */
     /* The current record, its pages, and what is written for it. */
     struct save_batch batch;
