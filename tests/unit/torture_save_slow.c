@@ -323,6 +323,29 @@ static void torture_save_slow_tells_if_the_note_is_unreadable(void **state)
     xpc_report_dispose(&r);
 }
 
+/* It would take the earlier save's cap for the administrator's. */
+static void torture_save_slow_is_refused_with_an_earlier_saves_cap(
+    void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    store_set(PRECOPY "cap", "0 0 120");
+    store.unreadable = PRECOPY "cap";
+    fake_cap = 120;
+    fake_save_to_null("{"SLOW"}", untouched, &r);
+    store.unreadable = NULL;
+    assert_int_equal(r.outcome, XPC_OUTCOME_REFUSED);
+    assert_non_null(strstr(r.text, "that it had before an earlier"));
+    assert_string_equal(store_get(PRECOPY "cap"), "0 0 120");
+    xpc_report_dispose(&r);
+    /* So the next save can still give it back. */
+    fake_save_to_null("{"SLOW"}", untouched, &r);
+    assert_int_equal(env.cap, 0);
+    assert_null(store_get(PRECOPY "cap"));
+    xpc_report_dispose(&r);
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) cmocka_unit_test_setup(torture_save_slow_##name, setup)
@@ -338,6 +361,7 @@ int main(int argc, char **argv)
         T(goes_on_without_if_xen_refuses),
         T(restores_an_earlier_saves),
         T(tells_if_the_note_is_unreadable),
+        T(is_refused_with_an_earlier_saves_cap),
     };
 
     return torture_run(argc, argv, tests);

@@ -110,10 +110,6 @@ static int check_guest(struct save_session *s)
     if (xen_store_has_pci(ctx->xs, ctx->domid))
         return refuse(ctx, "a PCI device is passed through to the domain: "
                       "detach it first");
-    /* A save that was killed may have left the guest slow. */
-    if (xen_cap_restore(ctx->domid))
-        save_log(ctx, "can't give the guest back the cap that it had before an "
-                 "earlier migration: %s", strerror(errno));
     save_slow_start(&s->slow);
     if (xpc_params_check(&ctx->params, err, sizeof(err)) ||
         save_chain_check(ctx, &ctx->params, err, sizeof(err)) ||

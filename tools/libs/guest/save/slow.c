@@ -23,6 +23,17 @@ void save_slow_start(struct save_slow *w)
         .xch = ctx->xch, .xs = ctx->xs, .domid = ctx->domid,
     };
     w->percent = XPC_ALL_PERCENT;
+    /*
+     * A save that was killed may have left the guest slow. Its note of the cap
+     * that was there before must not be lost.
+     */
+    if (xen_cap_restore(ctx->domid)) {
+        snprintf(w->why_not, sizeof(w->why_not), "can't give the guest back "
+                 "the cap that it had before an earlier migration: %s",
+                 strerror(errno));
+        save_log(ctx, "%s", w->why_not);
+        return;
+    }
     if (xen_domain_info(ctx->xch, ctx->domid, &info)) {
         snprintf(w->why_not, sizeof(w->why_not), "%s", xen_domain_failure());
         return;

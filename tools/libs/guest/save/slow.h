@@ -30,8 +30,8 @@ struct save_slow {
 };
 
 /*
- * Reads the guest's cap. Nothing is set. Before log-dirty is on, and with
- * xenstore open.
+ * Gives back what a killed save has taken, and reads the guest's cap. Before
+ * log-dirty is on, and with xenstore open.
  */
 void save_slow_start(struct save_slow *w);
 
