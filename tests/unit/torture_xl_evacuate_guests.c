@@ -278,6 +278,56 @@ static void torture_xl_evacuate_guests_together_with_one_that_stays(
     e = (struct evacuation){ .o = &options };
 }
 
+static void name_in(struct evacuate_names *list, const char *name)
+{
+    list->name[list->nr++] = (char *)name;
+}
+
+static void torture_xl_evacuate_guests_first_and_last(void **state)
+{
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    add("g1");
+    add("g2");
+    add("g3");
+    name_in(&options.first, "g3");
+    name_in(&options.first, "3");
+    name_in(&options.last, "1");
+    assert_int_equal(find(err), 0);
+    assert_int_equal(e.s.nr_moves, 3);
+    assert_int_equal(e.s.moves[0].rank, 1);
+    assert_int_equal(e.s.moves[1].rank, 0);
+    assert_int_equal(e.s.moves[2].rank, -1);
+}
+
+static void torture_xl_evacuate_guests_in_two_lists(void **state)
+{
+    struct evacuate_names *lists[] = {
+        &options.first, &options.last, &options.leave,
+    };
+    static const char *const texts[] = {
+        "--first and --last both name 2: leave one of them out",
+        "--last and --leave both name 2: leave one of them out",
+        "--first and --leave both name g2: leave one of them out",
+    };
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    add("g1");
+    add("g2");
+    for (int k = 0; k < 3; k++) {
+        options.first.nr = options.last.nr = options.leave.nr = 0;
+        name_in(lists[k], "g2");
+        name_in(lists[(k + 1) % 3], "2");
+        e = (struct evacuation){ .o = &options };
+        assert_int_equal(find(err), -1);
+        assert_string_equal(err, texts[k]);
+        evacuate_dispose(&e);
+    }
+    e = (struct evacuation){ .o = &options };
+}
+
 int main(int argc, char **argv)
 {
 #define T(name) \
@@ -293,6 +343,8 @@ int main(int argc, char **argv)
         T(whose_name_is_taken),
         T(apart_by_uuid),
         T(together_with_one_that_stays),
+        T(first_and_last),
+        T(in_two_lists),
     };
 
     return torture_run(argc, argv, tests);

@@ -121,11 +121,37 @@ static bool is_wanted(const struct evacuation *e, const libxl_dominfo *info)
     return wanted;
 }
 
-static int check_names(const struct evacuation *e, char *err)
+static const char *const list_names[] = { "first", "last", "leave" };
+
+/* Refuses a domain that is in two of the lists, perhaps as name and number. */
+static int check_lists(const struct evacuation *e, char *err)
 {
     const struct evacuate_names *lists[] = { &e->o->first, &e->o->last,
                                              &e->o->leave };
-    const char *const options[] = { "first", "last", "leave" };
+    uint32_t domids[3 * EVACUATE_NAMES_MAX];
+    int of[3 * EVACUATE_NAMES_MAX], nr = 0;
+
+    for (int l = 0; l < 3; l++) {
+        for (size_t i = 0; i < lists[l]->nr; i++, nr++) {
+            const char *name = lists[l]->name[i];
+
+            of[nr] = l;
+            if (libxl_domain_qualifier_to_domid(e->ctx, name, &domids[nr]))
+                return xl_bad(err, "--%s: there is no domain %.120s: see xl "
+                              "list", list_names[l], name);
+            for (int k = 0; k < nr; k++) {
+                if (domids[k] == domids[nr] && of[k] != l)
+                    return xl_bad(err, "--%s and --%s both name %.120s: leave "
+                                  "one of them out", list_names[of[k]],
+                                  list_names[l], name);
+            }
+        }
+    }
+    return 0;
+}
+
+static int check_names(const struct evacuation *e, char *err)
+{
     uint32_t domid;
 
     if (e->resumed)
@@ -135,15 +161,7 @@ static int check_names(const struct evacuation *e, char *err)
             return xl_bad(err, "there is no domain %.150s: see xl list",
                           e->o->domains[i]);
     }
-    for (int l = 0; l < 3; l++) {
-        for (size_t i = 0; i < lists[l]->nr; i++) {
-            if (libxl_domain_qualifier_to_domid(e->ctx, lists[l]->name[i],
-                                                &domid))
-                return xl_bad(err, "--%s: there is no domain %.120s: see xl "
-                              "list", options[l], lists[l]->name[i]);
-        }
-    }
-    return 0;
+    return check_lists(e, err);
 }
 
 /* Is a guest of this host called so? One that can't be seen is. */
