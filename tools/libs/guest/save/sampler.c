@@ -149,6 +149,7 @@ size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to)
     pthread_mutex_lock(&s->thread.lock);
     nr = s->nr;
     memcpy(to, s->samples, nr * sizeof(*to));
+    s->nr = 0;
     s->running = false;
     pthread_mutex_unlock(&s->thread.lock);
     return nr;

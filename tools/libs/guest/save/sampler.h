@@ -34,7 +34,7 @@ void save_sampler_hold(struct save_sampler *s);
 void save_sampler_release(struct save_sampler *s);
 
 /*
- * Copies this iteration's samples, at most XPC_SAMPLES_MAX, and lets the thread
+ * Takes this iteration's samples, at most XPC_SAMPLES_MAX, and lets the thread
  * sleep until the next clean. Returns the number of samples.
  */
 size_t save_sampler_take(struct save_sampler *s, struct xpc_dirty_count *to);
