@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenprecopy/units.h>
@@ -85,6 +87,39 @@ static void torture_xl_check_our_receiver(void **state)
     assert_true(r.round_trip_ns > 0);
     assert_true(r.bandwidth_bits_per_s > 0);
     assert_true(r.clock_known);
+}
+
+/* The clocks of receivers that are told to be ahead are. */
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    const char *ahead = id == CLOCK_REALTIME ? getenv("TORTURE_AHEAD") : NULL;
+    int rc = syscall(SYS_clock_gettime, id, now);
+
+    if (!rc && ahead)
+        now->tv_sec += atoi(ahead);
+    return rc;
+}
+
+static void torture_xl_check_clocks_that_differ(void **state)
+{
+    static const struct {
+        const char *ahead, *text;
+    } clocks[] = {
+        { "3600", "s ahead there: set both by NTP" },
+        { "-3600", "s behind there: set both by NTP" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        teardown(state);
+        setup(state);
+        stock_does("cat >$GOT; exit 1");
+        snprintf(migration.command, sizeof(migration.command),
+                 "TORTURE_AHEAD=%s exec %s --receive", clocks[i].ahead,
+                 migration_self);
+        look();
+        expect_item(3, "clock", REPLY_WRONG, clocks[i].text);
+    }
 }
 
 /* Its answer lacks the bit that says that it takes questions. */
@@ -372,6 +407,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(torture_xl_check_our_receiver),
+        TEST(torture_xl_check_clocks_that_differ),
         TEST(torture_xl_check_an_older_receiver),
         TEST(torture_xl_check_a_stock_receiver),
         TEST(torture_xl_check_by_a_shell),
