@@ -153,6 +153,37 @@ static void torture_xl_migrate_report_page_states_findings(void **state)
     xpc_report_dispose(&r);
 }
 
+static void torture_xl_migrate_report_page_shows_the_levers(void **state)
+{
+    struct xpc_report r;
+
+    (void)state;
+    some_report(&r);
+    make_page(&r);
+    assert_null(strstr(page, "Slowed down"));
+    assert_null(strstr(page, "Left out"));
+    assert_null(strstr(page, "Taken next"));
+    r.total_skipped_pages = 1234;
+    r.peeks = 5;
+    r.peek_ns = 7 * XPC_MS;
+    r.slowed_ns = 600 * XPC_MS;
+    r.cpu_taken_ns = 300 * XPC_MS;
+    r.predicted_slowed_ns = 500 * XPC_MS;
+    r.predicted_cpu_taken_ns = 200 * XPC_MS;
+    r.iterations[1].decision.slow_down_percent = 40;
+    make_page(&r);
+    assert_page("<dt>Left out</dt>\n<dd>1234 pages that were dirty again; 7.00 "
+                "ms to look for them</dd>");
+    assert_page("<dt>Slowed down</dt>\n<dd>300 ms of CPU time in 600 ms; 200 ms "
+                "in 500 ms were predicted</dd>");
+    assert_page("<th scope=\"col\">Taken next</th>");
+    assert_page("<th scope=\"row\">2</th><td>507 ms</td><td>2.59 MiB</td>"
+                "<td>15.6 MiB</td><td>40%</td>");
+    assert_page("<th scope=\"row\">3</th><td>132 ms</td><td>896 KiB</td>"
+                "<td>15.6 MiB</td><td>-</td>");
+    xpc_report_dispose(&r);
+}
+
 static void torture_xl_migrate_report_page_of_an_abort(void **state)
 {
     struct xpc_report r;
@@ -344,6 +375,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(torture_xl_migrate_report_prints_text),
         TEST(torture_xl_migrate_report_page_states_findings),
+        TEST(torture_xl_migrate_report_page_shows_the_levers),
         TEST(torture_xl_migrate_report_page_of_an_abort),
         TEST(torture_xl_migrate_report_page_escapes_names),
         TEST(torture_xl_migrate_report_target_may_be_a_command),

@@ -65,6 +65,28 @@ static void write_downtimes(FILE *f, const struct xpc_report *r)
                           r->params.downtime_ns ? a : text);
 }
 
+/* Pages left out, and CPU time taken from the guest. */
+static void write_levers(FILE *f, const struct xpc_report *r)
+{
+    char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN], d[XPC_UNIT_LEN];
+    char text[160];
+
+    if (r->total_skipped_pages) {
+        snprintf(text, sizeof(text), "%"PRIu64" pages that were dirty again; "
+                 "%s to look for them", r->total_skipped_pages,
+                 xpc_format_time(a, r->peek_ns));
+        page_term(f, "Left out", text);
+    }
+    if (r->slowed_ns) {
+        snprintf(text, sizeof(text), "%s of CPU time in %s; %s in %s were "
+                 "predicted", xpc_format_time(a, r->cpu_taken_ns),
+                 xpc_format_time(b, r->slowed_ns),
+                 xpc_format_time(c, r->predicted_cpu_taken_ns),
+                 xpc_format_time(d, r->predicted_slowed_ns));
+        page_term(f, "Slowed down", text);
+    }
+}
+
 static void write_summary(FILE *f, const struct xpc_report *r)
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], text[XL_PRECOPY_TEXT_LEN];
@@ -94,6 +116,7 @@ static void write_summary(FILE *f, const struct xpc_report *r)
                  r->total_zero_pages);
         page_term(f, "Zero pages", text);
     }
+    write_levers(f, r);
     xl_precopy_text(&r->params, text, sizeof(text));
     page_term(f, "Parameters", text);
     fputs("</dl>\n", f);
@@ -150,13 +173,16 @@ static void row_dirty(FILE *f, const char *number, const char *start,
 {
     char a[XPC_UNIT_LEN], b[XPC_UNIT_LEN], c[XPC_UNIT_LEN];
     const struct xpc_working_set *w = &it->decision.working_set;
+    char taken[24] = "-";
 
-    (void)r;
     (void)start;
+    if (it->decision.slow_down_percent)
+        snprintf(taken, sizeof(taken), "%"PRIu64"%%",
+                 it->decision.slow_down_percent);
     page_row(f, number, xpc_format_time(a, it->duration_ns),
              xpc_format_bytes(b, it->dirty_pages * XPC_PAGE_SIZE),
              w->pages ? xpc_format_bytes(c, w->pages * XPC_PAGE_SIZE) : "-",
-             NULL);
+             r->slowed_ns ? taken : NULL, NULL);
 }
 
 static void write_rows(FILE *f, const struct xpc_report *r, row_fn *row)
@@ -228,7 +254,7 @@ static void figure_dirty(FILE *f, const struct xpc_report *r)
     chart_dirty(f, r, text);
     page_table_begin(f, "Memory that was dirtied in each iteration", 1);
     page_head(f, "Iteration", "Took", "Dirtied in it", "Dirtied since the "
-              "start", NULL);
+              "start", r->slowed_ns ? "Taken next" : NULL, NULL);
     write_rows(f, r, row_dirty);
     page_table_end(f, 1);
     page_figure_end(f);
