@@ -172,15 +172,18 @@ static void torture_xl_migrate_report_page_shows_the_levers(void **state)
     r.predicted_cpu_taken_ns = 200 * XPC_MS;
     r.iterations[1].decision.slow_down_percent = 40;
     make_page(&r);
-    assert_page("<dt>Left out</dt>\n<dd>1234 pages that were dirty again; 7.00 "
-                "ms to look for them</dd>");
-    assert_page("<dt>Slowed down</dt>\n<dd>300 ms of CPU time in 600 ms; 200 ms "
-                "in 500 ms were predicted</dd>");
+    assert_page("<dt>Left out</dt>\n<dd>1234 pages that were dirty again; "
+                "7.00 ms to look for them</dd>");
+    assert_page("<dt>Slowed down</dt>\n<dd>300 ms of CPU time in 600 ms; "
+                "200 ms in 500 ms were predicted</dd>");
     assert_page("<th scope=\"col\">Taken next</th>");
     assert_page("<th scope=\"row\">2</th><td>507 ms</td><td>2.59 MiB</td>"
                 "<td>15.6 MiB</td><td>40%</td>");
     assert_page("<th scope=\"row\">3</th><td>132 ms</td><td>896 KiB</td>"
                 "<td>15.6 MiB</td><td>-</td>");
+    assert_int_equal(run(report_path, NULL), 0);
+    assert_non_null(strstr(captured_out, "\n  left out: 1234 pages that were "
+                           "dirty again; 7.00 ms to look for them\n"));
     xpc_report_dispose(&r);
 }
 

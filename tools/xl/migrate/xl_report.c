@@ -161,6 +161,10 @@ void report_print(FILE *out, const char *name, const struct xpc_report *r)
         fprintf(out, "  pages: %"PRIu64" normal, %"PRIu64" duplicate (all "
                 "zero, sent without their data)\n", r->total_pages_sent,
                 r->total_zero_pages);
+    if (r->total_skipped_pages)
+        fprintf(out, "  left out: %"PRIu64" pages that were dirty again; %s "
+                "to look for them\n", r->total_skipped_pages,
+                xpc_format_time(a, r->peek_ns));
     if (r->zero_pages_in_full)
         fprintf(out, "  zero pages: %"PRIu64", %s, were sent in full; a "
                 "receiver of this package takes them as marks, and "
