@@ -76,7 +76,6 @@ static void torture_xl_evacuate_options(void **state)
 static void torture_xl_evacuate_bad_options(void **state)
 {
     static const char *const bad[][2] = {
-        { "evacuate", "a target is needed: --to=HOST" },
         { "evacuate --to=a:0", "--to=a:0: a weight is a number above 0" },
         { "evacuate --to=a:x", "--to=a:x: a weight is a number above 0" },
         { "evacuate --to=a,a", "--to: a is there twice" },
@@ -106,6 +105,59 @@ static void torture_xl_evacuate_bad_options(void **state)
         if (strncmp(err, bad[i][1], strlen(bad[i][1])))
             fail_msg("%s: %s", bad[i][0], err);
     }
+}
+
+/* A file of many hosts has a section for this one, too. */
+static void torture_xl_evacuate_takes_targets_of_the_file(void **state)
+{
+    struct conf_section sections[] = {
+        { .kind = CONF_DEFAULT },
+        { .kind = CONF_TARGET, .name = "host1" },
+        { .kind = CONF_TARGET, .name = "Host2.example" },
+        { .kind = CONF_GUEST, .name = "x" },
+        { .kind = CONF_TARGET, .name = "host3" },
+    };
+    struct conf_file f = { .sections = sections, .nr = 5 };
+    static const char *const heres[] = { "host1", "HOST1.example" };
+    struct evacuate_options o;
+    char err[XPC_ERR_LEN], *argument;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(parse(&o, err, "evacuate --leave=x"), 0);
+        assert_int_equal(evacuate_take_targets(&o, &f, heres[i], err), 0);
+        assert_int_equal(o.to.nr, 2);
+        assert_true(o.weights[0] == 1);
+        argument = evacuate_to_argument(&o);
+        assert_string_equal(argument, "--to=Host2.example,host3");
+        free(argument);
+        evacuate_options_dispose(&o);
+    }
+    /* host1.here is another one than host1.example. */
+    assert_int_equal(parse(&o, err, "evacuate"), 0);
+    assert_int_equal(evacuate_take_targets(&o, &f, "Host2.here", err), 0);
+    assert_int_equal(o.to.nr, 3);
+    evacuate_options_dispose(&o);
+    /* What is stated outweighs the file. */
+    assert_int_equal(parse(&o, err, "evacuate --to=host9"), 0);
+    assert_int_equal(evacuate_take_targets(&o, &f, "host1", err), 0);
+    assert_int_equal(o.to.nr, 1);
+    evacuate_options_dispose(&o);
+}
+
+static void torture_xl_evacuate_needs_a_target(void **state)
+{
+    struct conf_section section = { .kind = CONF_TARGET, .name = "host1" };
+    struct conf_file f = { .sections = &section, .nr = 1 };
+    struct evacuate_options o;
+    char err[XPC_ERR_LEN];
+
+    (void)state;
+    assert_int_equal(parse(&o, err, "evacuate"), 0);
+    assert_int_equal(evacuate_take_targets(&o, &f, "host1", err), -1);
+    assert_string_equal(err, "a target is needed: --to=HOST, or a section "
+                        "[target HOST] in precopy.conf");
+    evacuate_options_dispose(&o);
 }
 
 /* ---- targets ----------------------------------------------------------- */
@@ -519,6 +571,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         T(options),
         T(bad_options),
+        T(takes_targets_of_the_file),
+        T(needs_a_target),
         T(asks_a_target),
         T(says_why_a_target_does_not_answer),
         T(asks_until_interrupted),

@@ -35,6 +35,7 @@ struct command {
     struct journal_line *lines;     /* of an earlier evacuation */
     size_t nr_lines;
     char **args;                    /* with which it was begun */
+    char *to;                       /* what --to left out; NULL: nothing */
     struct evacuate_show show;
     struct xl_output report;
     xentoollog_logger *lg;
@@ -113,6 +114,21 @@ static int open_xen(struct command *c, char *err)
                                  "domain 0?");
 }
 
+/* The journal keeps those that it begins with: the file may change. */
+static int take_targets(struct command *c, char *err)
+{
+    char here[256] = "";
+
+    if (c->o.to.nr)
+        return 0;
+    if (gethostname(here, sizeof(here) - 1))
+        return xl_bad(err, "the name of this host: %s", strerror(errno));
+    if (evacuate_take_targets(&c->o, &c->e.conf, here, err))
+        return -1;
+    c->to = evacuate_to_argument(&c->o);
+    return 0;
+}
+
 /* Everything that can be checked before a guest is touched. */
 static int prepare(struct command *c, char *err)
 {
@@ -123,7 +139,8 @@ static int prepare(struct command *c, char *err)
         return -1;
     e->o = &c->o;
     e->resumed = c->o.resume;
-    if (conf_load(&e->conf, NULL, err) || open_xen(c, err))
+    if (conf_load(&e->conf, NULL, err) || take_targets(c, err) ||
+        open_xen(c, err))
         return -1;
     if (c->o.resume)
         resume_wait(e->ctx, c->lines, c->nr_lines);
@@ -166,17 +183,20 @@ static bool is_confirmed(const struct command *c)
 /* The command line as it was given, for --resume. */
 static int begin_journal(struct command *c, int argc, char **argv, char *err)
 {
-    struct journal_line begin = { .event = "begin", .nr_args = argc };
+    struct journal_line begin = { .event = "begin" };
     uint64_t now_ns = clock_now_ns();
     int rc;
 
     if (c->o.resume)
         return 0;
-    begin.args = calloc(argc, sizeof(*begin.args));
+    begin.args = calloc(argc + 1, sizeof(*begin.args));
     if (!begin.args)
         return xl_bad(err, "out of memory");
-    for (int i = 0; i < argc; i++)
-        begin.args[i].text = argv[i];
+    for (int i = 0; i < argc; i++) {
+        begin.args[begin.nr_args++].text = argv[i];
+        if (!i && c->to)
+            begin.args[begin.nr_args++].text = c->to;
+    }
     if (c->deadline_ns)
         begin.deadline_s = time(NULL) + (c->deadline_ns > now_ns ?
                            (c->deadline_ns - now_ns) / XPC_S : 0);
@@ -273,6 +293,7 @@ int cmd_evacuate(int argc, char **argv)
         xtl_logger_destroy(c.lg);
     journal_free(c.lines, c.nr_lines);
     free(c.args);
+    free(c.to);
     journal_close(&c.j);
     evacuate_options_dispose(&c.o);
     return status;

@@ -49,6 +49,7 @@ static const char help[] =
 "-h, --help          Print this help.\n"
 "--to=HOST[:WEIGHT],...\n"
 "                    The targets. A higher weight means more guests (1).\n"
+"                    Without it, the [target] sections of precopy.conf.\n"
 "--deadline=TIME|HH:MM\n"
 "                    Say what it would take if it can't be over by then.\n"
 "--first=DOMAIN,...  Move these before all others.\n"
@@ -82,7 +83,7 @@ XL_PRECOPY_FIXED_HELP
 const struct xl_usage evacuate_usage = {
     .name       = COMMAND,
     .summary    = "Move all domains to other hosts, each within its limit",
-    .arguments  = "--to=HOST[:WEIGHT],... [options] [<Domain>...]",
+    .arguments  = "[--to=HOST[:WEIGHT],...] [options] [<Domain>...]",
     .options    = help,
 };
 
@@ -284,8 +285,6 @@ static int check_options(const struct evacuate_options *o, char *err)
                xl_bad(err, "--resume goes on as it was begun: of the other "
                       "options, it takes --dry-run, --yes, --json and "
                       "--report=FILE") : 0;
-    if (!o->to.nr)
-        return xl_bad(err, "a target is needed: --to=HOST");
     if (in_vain)
         return xl_bad(err, "--%s has no effect with --precopy-policy=stock: "
                       "leave one of them out", in_vain);
@@ -318,6 +317,46 @@ int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
     if (xl_check_names("a domain", argv + optind, argc - optind, err))
         return -1;
     return check_options(o, err) || check_text(argc, argv, err) ? -1 : 0;
+}
+
+/* A host's name with or without its domain, as far as both have one. */
+static bool is_here(const char *host, const char *here)
+{
+    size_t n = strcspn(host, "."), m = strcspn(here, ".");
+
+    return n == m && !strncasecmp(host, here, n) &&
+           (!host[n] || !here[m] || !strcasecmp(host, here));
+}
+
+int evacuate_take_targets(struct evacuate_options *o,
+                          const struct conf_file *f, const char *here,
+                          char err[XPC_ERR_LEN])
+{
+    if (o->to.nr)
+        return 0;
+    for (size_t i = 0; i < f->nr; i++) {
+        const struct conf_section *c = &f->sections[i];
+
+        if (c->kind == CONF_TARGET && !is_here(c->name, here) &&
+            add_target(o, c->name, err))
+            return -1;
+    }
+    return o->to.nr ? 0 :
+           xl_bad(err, "a target is needed: --to=HOST, or a section [target "
+                  "HOST] in precopy.conf");
+}
+
+char *evacuate_to_argument(const struct evacuate_options *o)
+{
+    char *all = xl_asprintf("--to=");
+
+    for (size_t i = 0; i < o->to.nr; i++) {
+        char *s = xl_asprintf("%s%s%s", all, i ? "," : "", o->to.name[i]);
+
+        free(all);
+        all = s;
+    }
+    return all;
 }
 
 static void free_names(struct evacuate_names *n)

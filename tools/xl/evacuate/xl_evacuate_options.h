@@ -9,6 +9,7 @@
 #include <xenprecopy/schedule.h>
 
 #include "common/xl_common.h"
+#include "conf/file.h"
 
 /* Exit status, documented in docs/man/xl-evacuate.1.pod. */
 enum {
@@ -29,7 +30,8 @@ struct evacuate_names {
 };
 
 struct evacuate_options {
-    struct evacuate_names to;       /* without their weights */
+    struct evacuate_names to;       /* without their weights; none: those of
+                                     * evacuate_take_targets() */
     double weights[XPC_SCHEDULE_TARGETS_MAX];
     struct evacuate_names first, last, leave;
     char **domains;                 /* in argv; none: all */
@@ -56,6 +58,15 @@ extern const struct xl_usage evacuate_usage;
  */
 int evacuate_parse_options(int argc, char **argv, struct evacuate_options *o,
                            char err[XPC_ERR_LEN]);
+/*
+ * Without --to, takes the hosts of the file's [target] sections, but for this
+ * one's, HERE. Returns 0, or -1 with one line in err if there are none.
+ */
+int evacuate_take_targets(struct evacuate_options *o,
+                          const struct conf_file *f, const char *here,
+                          char err[XPC_ERR_LEN]);
+/* What --to would have had to be. The caller frees it. */
+char *evacuate_to_argument(const struct evacuate_options *o);
 void evacuate_options_dispose(struct evacuate_options *o);
 
 #endif
